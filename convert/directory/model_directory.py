@@ -23,7 +23,6 @@ from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.settings import pins_of
 
 MANIFEST = "manifest.json"
-# Beside what is served, and no part of what makes versions differ: they hold measured times.
 LOCK = ".lock"  # in the folder of models: held while a version is written
 
 
@@ -248,6 +247,7 @@ def _only_writer(folder: Path) -> Iterator[None]:
 
 
 def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
+    # A report makes no versions differ: it holds measured times.
     there = {entry.name for entry in version.iterdir() if not entry.name.startswith(REPORT)}
     return there == set(files) and all((version / f).read_bytes() == c for f, c in files.items())
 

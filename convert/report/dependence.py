@@ -15,7 +15,7 @@ from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEG
 from onnxlet.convert.report.bins import rounded
 from onnxlet.convert.report.cost import microseconds
 from onnxlet.convert.report.importance import part_of, replaced
-from onnxlet.convert.report.intervals import OUTER
+from onnxlet.convert.report.intervals import FEW, OUTER
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -149,7 +149,12 @@ def _one(subject: Subject, every: Array) -> tuple[str, Array]:
 
 
 def _ends(subject: Subject, curve: Array, rows: Array) -> Array:
-    """Intervals of the means over resampled rows: low and high, each of shape (points,)."""
+    """Intervals of the means over resampled rows: low and high, each of shape (points,).
+
+    NaN where the rows, or their groups, are too few.
+    """
+    if subject.units_of(rows) < FEW:
+        return np.full((2, len(curve)), np.nan)
     parts = subject.resamples(rows, DRAWS)
     means = np.concatenate([w @ curve.T / w.sum(axis=1, keepdims=True) for w in parts])
     return np.asarray(np.percentile(means, OUTER, axis=0))

@@ -189,7 +189,7 @@ def differences(subject: Subject, predicted: Array, groups: Array) -> list[dict[
     found = rates(subject, predicted)
     known = by_group(subject, predicted, groups)
     drawn = _drawn(subject, found, groups, compared)
-    rows = len(groups)
+    rows = subject.units
     made = []
     for measure, title, rate, is_ratio in COMPARED:
         if rate in found:

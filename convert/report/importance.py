@@ -29,7 +29,7 @@ def importance(subject: Subject) -> dict[str, Any]:
     truth, answered = subject.truth.at(rows), subject.answered.at(rows)
     weights = np.concatenate(list(subject.resamples(rows)))
     base = subject.measure.value(truth, answered)
-    independent = min(len(rows), subject.units)
+    independent = subject.units_of(rows)
     drawn = subject.measure.drawn(truth, answered, weights)
     table = part_of(subject.table, rows)
     found = []

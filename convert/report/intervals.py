@@ -27,8 +27,8 @@ def resamples(
 ) -> Iterator[Array]:
     """How often each row is drawn, of shape (some draws, rows), float64; a few draws at a time.
 
-    Each draw takes as many rows as there are, with replacement (Efron's bootstrap). The same
-    seed gives the same draws, so that scores on them are paired.
+    Each draw takes as many rows, or groups, as there are, with replacement (Efron's bootstrap).
+    The same seed gives the same draws, so that scores on them are paired.
 
     Args:
         seed: of the draws.
@@ -58,7 +58,7 @@ def interval(value: float, drawn: Array, rows: int) -> dict[str, Any]:
     Args:
         value: on the rows themselves.
         drawn: the same of each resample; NaN where it is undefined.
-        rows: how many there are.
+        rows: how many there are, or groups of them, that say something of their own.
     """
     known = drawn[np.isfinite(drawn)]
     if rows < FEW or len(known) < len(drawn) / 2 or not np.isfinite(value):

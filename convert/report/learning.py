@@ -77,7 +77,7 @@ def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
 def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> dict[str, Any]:
     measure, truth = subject.measure, subject.truth.at(rows)
     weights = np.concatenate(list(subject.resamples(rows)))
-    independent = min(len(rows), subject.units)
+    independent = subject.units_of(rows)
     values, drawn = {}, {}
     for size, repeats in found.items():
         values[size] = float(np.mean([measure.value(truth, each) for each in repeats]))

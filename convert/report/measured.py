@@ -74,7 +74,8 @@ class Measured:
         baselines: by name (`linear`). A constant is always there; a linear model is fitted where
             none is given and the training rows are known. None where there is nothing but the
             constant to compare with, as the model is itself a plain linear one.
-        groups: of X_test's rows, where rows of one group are alike: intervals are by groups.
+        groups: numbers of X_test's rows' groups, int64, where rows of one group are alike:
+            intervals are by groups. None where each row is by itself.
         sensitive: by column, the groups of X_test's rows.
         sensitive_train: the same of X_train's rows.
         out_of_fold: probabilities of X_train's rows by models that have not seen them, of shape

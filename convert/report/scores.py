@@ -51,7 +51,7 @@ def _drawn(
 def _score(
     subject: Subject, measure: Measure, by_whom: Mapping[str, Answered], drawn: Drawn
 ) -> dict[str, Any]:
-    rows = subject.units
+    units = subject.units
     values = {whose: measure.value(subject.truth, by_whom[whose]) for whose in drawn}
     return {
         "metric": measure.name,
@@ -66,7 +66,7 @@ def _score(
                 "gain": interval(
                     measure.gain(values[""], values[name]),
                     measure.gain(drawn[""], drawn[name]),
-                    rows,
+                    units,
                 ),
             }
             for name in drawn
@@ -90,7 +90,8 @@ def _with_interval(
 def _low_of_perfect(subject: Subject) -> float:
     """What a score without a fault may really be: no resample has one, and yet it is not sure.
 
-    The rarest class has the fewest rows in which a fault could have shown.
+    The rarest class has the fewest rows, or groups, in which a fault could have shown.
     """
-    fewest = int(np.min(np.unique(subject.truth.values, return_counts=True)[1]))
+    values = subject.truth.values
+    fewest = min(subject.units_of(np.flatnonzero(values == value)) for value in np.unique(values))
     return wilson(fewest, fewest)[0]

@@ -13,7 +13,7 @@ from sklearn.utils import _safe_indexing
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
-from onnxlet.convert.report.intervals import DRAWS, generator, resamples
+from onnxlet.convert.report.intervals import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.looks.wording import listed, name, plural
 from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.report.measures import Answered, Measure, Truth, fitting, of_metric
@@ -78,7 +78,11 @@ class Subject:
     @property
     def units(self) -> int:
         """How many rows, or groups of rows, there are that say something of their own."""
-        return len(self.rows) if self.groups is None else int(np.max(self.groups)) + 1
+        return self.units_of(np.arange(len(self.rows)))
+
+    def units_of(self, rows: Array) -> int:
+        """The same of some rows, by index."""
+        return len(rows) if self.groups is None else len(np.unique(self.groups[rows]))
 
     def resamples(self, rows: Array | None = None, draws: int = DRAWS) -> Iterator[Array]:
         """How often each row is drawn, as `intervals.resamples`; of some rows, by index, or all."""
@@ -136,6 +140,9 @@ def subject(measured: Measured) -> Subject:
         notes.append(f"{len(cells) - len(kept)} test rows are refused by the model: not measured")
     rows = known[kept]
     values = _flat(taken(measured.y_test, rows))
+    groups = None if measured.groups is None else _numbered(taken(measured.groups, rows))
+    if groups is not None and (count := len(np.unique(groups))) < FEW:
+        notes.append(f"the test rows are of {plural(count, 'group')}: too few for intervals")
     task = _task(measured, outputs, values)
     truth = _truth(measured, task, values, outputs, notes)
     answered = as_answered(outputs, truth, task)
@@ -153,7 +160,7 @@ def subject(measured: Measured) -> Subject:
         answered,
         _measure(measured, task, answered),
         None if measured.y_train is None else _flat(measured.y_train),
-        None if measured.groups is None else _numbered(taken(measured.groups, rows)),
+        groups,
         notes,
     )
 
@@ -264,14 +271,13 @@ def _truth(
             "Give labels as the estimator was fitted on.",
         )
     labels = [*classes, *sorted(unknown, key=str)]
+    indices = indices_of(values, labels)
     if unknown:
-        count = int(np.isin(indices_of(values, labels), range(len(classes), len(labels))).sum())
-        notes.append(
-            f"{plural(count, 'answer')} to test rows are labels that the model does not know, and "
-            f"count as wrong: {listed([name(label, 40) for label in labels[len(classes) :]])}"
-        )
+        count = int((indices >= len(classes)).sum())
+        shown = listed([name(label, 40) for label in labels[len(classes) :]])
+        notes.append(f"true labels of test rows that the model never answers: {shown} ({count})")
     positive = classes.index(measured.positive) if measured.positive in classes else 1
-    return Truth(indices_of(values, labels), labels, positive)
+    return Truth(indices, labels, positive)
 
 
 def indices_of(values: Array, labels: Sequence[Any]) -> Array:

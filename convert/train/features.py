@@ -145,7 +145,8 @@ def native_columns(taken: Sequence[Column]) -> tuple[ColumnTransformer, list[str
 
 def by_target(task: str, seed: int) -> TargetEncoder:
     """Categories as the mean of their target, fitted out of fold."""
-    kind = {"regression": "continuous"}.get(task, task)
+    # Of a classifier it looks: a fold by time may have two classes of three.
+    kind = "continuous" if task == "regression" else "auto"
     if RELEASE < (1, 9):
         return TargetEncoder(target_type=kind, random_state=seed)
     folds = KFold if task == "regression" else StratifiedKFold

@@ -1,8 +1,7 @@
-"""Fitting a candidate: early stopping inside a pipeline, exact rounds, weights, a deadline."""
+"""Fitting a candidate: early stopping inside a pipeline, exact rounds, weights."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,7 +38,6 @@ def fit(
     valid: Rows | None = None,
     weights: Array | None = None,
     threads: int = 2,
-    deadline: float | None = None,
 ) -> Fitted:
     """Fit a candidate: with the same seed and threads, the same to the last bit.
 
@@ -50,12 +48,11 @@ def fit(
         task: binary, multiclass or regression.
         seed: of all that is random.
         rounds: fit exactly so many boosting rounds; without it as many as the candidate has.
-        valid: rows and targets on which boosting stops early; what comes before it never sees
-            them. Does nothing to a candidate without rounds.
+        valid: rows and targets on which boosting stops early, but for labels that `y` has not;
+            what comes before it never sees them. Does nothing to a candidate without rounds.
         weights: of the rows, float64, of shape (rows,); learners that know no weights, such as
             nearest neighbours, go without.
         threads: of the learner.
-        deadline: seconds of `time.monotonic()` after which boosting stops, with what it has.
     """
     if rounds is not None and candidate.rounds is not None:
         candidate = candidate.with_parameters({candidate.rounds: rounds})
@@ -71,10 +68,19 @@ def fit(
     if candidate.rounds is None:
         last.fit(made, y, **settings)
         return Fitted(pipeline, None)
-    seen = None if valid is None else (before.transform(valid[0]), _target(last, valid[1]))
+    seen = None if valid is None else _seen(before, last, valid, y)
     boost = BOOSTERS[type(learner).__module__.partition(".")[0]]
-    count = boost(last, made, y, settings, seen, deadline)
+    count = boost(last, made, y, settings, seen)
     return Fitted(pipeline, count)
+
+
+def _seen(before: Any, last: Any, valid: Rows, y: Array) -> Rows | None:
+    """What boosting stops on, as the learner sees it; None where no label of it is known."""
+    X, target = valid
+    if is_classifier(_learner(last)):  # by time, a class may be new in the rows to validate on
+        known = np.isin(target, y)
+        X, target = X[known], target[known]
+    return (before.transform(X), _target(last, target)) if len(target) else None
 
 
 def together(parts: list[tuple[Any, float]], X: Any, y: Array, task: str) -> Any:
@@ -120,117 +126,62 @@ def _prefixed(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {f"model__{name}": value for name, value in settings.items()}
 
 
-Boost = Callable[[Any, Any, Array, dict[str, Any], Rows | None, float | None], int]
+Boost = Callable[[Any, Any, Array, dict[str, Any], Rows | None], int]
 
 
 def _boost_lightgbm(
-    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
+    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None
 ) -> int:
-    callbacks = [] if seen is None and deadline is None else [_Stopper(deadline)]
     shown: dict[str, Any] = {}
-    if seen is not None and has_fit_parameter(_learner(last), "eval_X"):  # LightGBM 4.7 brought it
-        # It encodes the labels of `eval_set`, but not those of `eval_y`.
-        labels = is_classifier(_learner(last))
-        shown = {
-            "eval_X": seen[0],
-            "eval_y": np.searchsorted(np.unique(y), seen[1]) if labels else seen[1],
-        }
-    elif seen is not None:
-        shown = {"eval_set": [seen]}
-    last.fit(X, y, callbacks=callbacks, **shown, **settings)
+    if seen is not None:
+        from lightgbm import early_stopping
+
+        shown["callbacks"] = [early_stopping(PATIENCE, verbose=False)]
+        if has_fit_parameter(_learner(last), "eval_X"):  # LightGBM 4.7 brought it
+            # It encodes the labels of `eval_set`, but not those of `eval_y`.
+            shown |= {"eval_X": seen[0], "eval_y": _numbered(last, y, seen[1])}
+        else:
+            shown["eval_set"] = [seen]
+    last.fit(X, y, **shown, **settings)
     learner = _learner(last)
     return int(learner.best_iteration_ or learner.n_estimators_)
 
 
-class _Stopper:
-    """LightGBM's callback: stops when the score gets no better, or the time is up."""
-
-    order = 30  # after LightGBM's own
-
-    def __init__(self, deadline: float | None) -> None:
-        self._deadline = deadline
-        self._best: tuple[float, int] | None = None
-        self._results: Any = []
-
-    def __call__(self, env: Any) -> None:
-        from lightgbm.callback import EarlyStopException
-
-        at = env.iteration
-        if env.evaluation_result_list:
-            score, higher = env.evaluation_result_list[0][2:4]
-            loss = -score if higher else score
-            if self._best is None or loss < self._best[0]:
-                self._best, self._results = (loss, at), env.evaluation_result_list
-        best = at if self._best is None else self._best[1]
-        late = self._deadline is not None and time.monotonic() > self._deadline
-        if late or at - best >= PATIENCE or (self._best and at == env.end_iteration - 1):
-            raise EarlyStopException(best, self._results)
+def _numbered(last: Any, y: Array, labels: Array) -> Array:
+    """The positions of labels among those of `y`; a regressor's target as it is."""
+    return np.searchsorted(np.unique(y), labels) if is_classifier(_learner(last)) else labels
 
 
 def _boost_catboost(
-    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
+    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None
 ) -> int:
     shown: dict[str, Any] = {}
     if seen is not None:
         shown = {"eval_set": seen, "early_stopping_rounds": PATIENCE, "use_best_model": True}
-    if deadline is not None:
-        shown["callbacks"] = [_Clock(deadline)]
     last.fit(X, y, **shown, **settings)
     return int(_learner(last).tree_count_)
 
 
-class _Clock:
-    """CatBoost's callback: goes on until the time is up."""
-
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
-
-    def after_iteration(self, info: Any) -> bool:
-        """Whether to go on."""
-        return time.monotonic() <= self._deadline
-
-
-def _boost_xgboost(
-    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
-) -> int:
+def _boost_xgboost(last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None) -> int:
     learner = _learner(last)
-    numbered = isinstance(last, VotingClassifier)
     shown: dict[str, Any] = {"verbose": False}
     if seen is not None:
-        known = np.isin(seen[1], y) if numbered else np.ones(len(seen[1]), dtype=bool)
-        answers = np.searchsorted(np.unique(y), seen[1]) if numbered else seen[1]
         learner.set_params(early_stopping_rounds=PATIENCE)
-        shown["eval_set"] = [(seen[0][known], answers[known])]
-    if deadline is not None:
-        learner.set_params(callbacks=[_watch(deadline)])
-    if numbered:
-        learner.fit(X, np.unique(y, return_inverse=True)[1], **shown, **settings)
+        shown["eval_set"] = [(seen[0], _numbered(last, y, seen[1]))]
+    if isinstance(last, VotingClassifier):
+        learner.fit(X, _numbered(last, y, y), **shown, **settings)
         last.estimators = [("xgboost", FrozenEstimator(learner))]
         last.fit(X, y)
     else:
         last.fit(X, y, **shown, **settings)
         learner = _learner(last)
-    booster = learner.get_booster()
-    best = booster.attr("best_iteration")  # absent, too, where the time was up in the first round
-    return int(best) + 1 if best is not None else int(booster.num_boosted_rounds())
-
-
-def _watch(deadline: float) -> Any:
-    """XGBoost's callback: stops when the time is up."""
-    from xgboost.callback import TrainingCallback
-
-    class Clock(TrainingCallback):  # type: ignore[misc] # XGBoost has no types
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            """Whether to stop."""
-            return time.monotonic() > deadline
-
-    return Clock()
+    rounds = learner.get_booster().num_boosted_rounds()
+    return int(rounds if seen is None else learner.best_iteration + 1)
 
 
 def _boost_histogram(
-    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
+    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None
 ) -> int:
-    """It takes no callbacks: the deadline does nothing to it."""
     learner = _learner(last)
     if seen is None or not has_fit_parameter(learner, "X_val"):  # scikit-learn 1.7 brought it
         last.fit(X, y, **settings)

@@ -105,7 +105,7 @@ def _each(
     *,
     both: bool = False,
 ) -> Iterator[Candidate]:
-    """Of the target's logarithm where that is tried; and, or else, of the target itself."""
+    """Of the target's logarithm where that is tried, and with `both` of the target as well."""
     logs = [True, False] if given.logged else [False]
     for log in logs if both else logs[:1]:
         named = f"{name}, log target" if log else name

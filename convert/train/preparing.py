@@ -10,7 +10,7 @@ import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
 from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
-from onnxlet.convert.train.problems import Problem, close_to, listed, refuse
+from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import Target, read_target, wrong_target
@@ -215,10 +215,8 @@ def _never_learnt(y: Array, task: str, splits: Splits) -> list[str]:
     if not new.any():
         return []
     labels = listed(list(dict.fromkeys(y[splits.test][new].tolist())))
-    return [
-        f"{int(new.sum())} of {len(new)} test rows have a label that no training row has: "
-        f"{labels}. No model can answer it"
-    ]
+    rows = f"{counted(int(new.sum()), 'test row')} of {len(new)}"
+    return [f"labels that no training row has, and no model can answer, in {rows}: {labels}"]
 
 
 def _check_scored(metric: Metric, columned: Columned) -> None:
@@ -259,9 +257,11 @@ def _check_named(names: Sequence[str], target: str, options: Options) -> None:
             hint = close_to(column, names)
             problems.append(Problem(f"{option}: there is no column '{column}'", hint))
         elif column == target:
-            problems.append(Problem(f"{option}: expected a column beside the target, got it"))
+            problems.append(
+                Problem(f"{option}: expected a column beside the target, got '{column}'")
+            )
     if options.group is not None and options.time is not None:
         problems.append(
             Problem("--group and --time: expected one of them: rows are split by groups or by time")
         )
-    refuse(problems, "DATA")
+    refuse(list(dict.fromkeys(problems)), "the options")

@@ -23,6 +23,7 @@ from onnxlet.convert.train.combining import (
     voting,
 )
 from onnxlet.convert.train.preparing import Options, Prepared, Report
+from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
@@ -137,10 +138,11 @@ def _linear(
 
 
 def _groups(prepared: Prepared, options: Options) -> Array | None:
-    """The groups of the test rows, whose rows say less than as many without groups."""
+    """Numbers of the test rows' groups: rows of one say less than as many without groups."""
     if options.group is None:
         return None
-    return prepared.columned.frame[options.group].to_numpy()[prepared.splits.test]
+    groups = group_numbers(prepared.columned.frame[options.group].to_numpy())
+    return groups[prepared.splits.test]
 
 
 def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
 
 def catboost(given: Given, trial: Any) -> dict[str, Any]:
     """Depth, steps, penalties, how rows and columns are sampled."""
-    depth = trial.suggest_int("depth", 3, 8)
+    depth = trial.suggest_int("depth", 2, deepest_of(given))
     return {
         "depth": depth,
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
@@ -57,12 +58,12 @@ def catboost(given: Given, trial: Any) -> dict[str, Any]:
 
 def xgboost(given: Given, trial: Any) -> dict[str, Any]:
     """Depth, steps, penalties, how rows and columns are sampled."""
-    depth = trial.suggest_int("max_depth", 2, 8)
+    depth = trial.suggest_int("max_depth", 2, deepest_of(given))
     return {
         "max_depth": depth,
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
         "n_estimators": rounds_of(given, 2**depth),
-        # Of a class' probability a row weighs a quarter at most.
+        # By two classes' probabilities a row weighs a quarter at most.
         "min_child_weight": trial.suggest_float(
             "min_child_weight", 0.5, least_of(given, 60) / 4, log=True
         ),
@@ -99,6 +100,12 @@ def rounds_of(given: Given, leaves: int) -> int:
     """As many rounds as the size allows for trees of so many leaves."""
     trees = given.classes if given.classes > 2 else 1
     return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * trees)))
+
+
+def deepest_of(given: Given) -> int:
+    """The depth of trees of which the fewest rounds are within the size: 2 to 8."""
+    trees = given.classes if given.classes > 2 else 1
+    return max(2, min(8, int(math.log2(LEAVES / (FEWEST_ROUNDS * trees)))))
 
 
 def least_of(given: Given, rows: int) -> int:

@@ -106,7 +106,7 @@ def _strata(y: Array, task: str) -> NDArray[np.intp]:
 
 def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArray[np.intp], str]:
     """What stays on one side (n,): each row on its own, a group, or rows that are equal."""
-    units = np.arange(rows) if groups is None else _group_numbers(groups)
+    units = np.arange(rows) if groups is None else group_numbers(groups)
     said = "" if groups is None else _missing(groups, "is a group of its own", "without a group")
     if alike is None or (distinct := len(np.unique(alike))) == rows:
         return units, said
@@ -118,7 +118,8 @@ def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArra
     return joined, f"{said}; {rows - distinct} rows that equal another are on its side"
 
 
-def _group_numbers(groups: Array) -> NDArray[np.intp]:
+def group_numbers(groups: Array) -> NDArray[np.intp]:
+    """The number of each row's group (n,); a row without one is a group of its own."""
     codes = np.asarray(pd.factorize(pd.Series(groups).to_numpy())[0], np.intp)
     missing = codes < 0
     codes[missing] = np.max(codes, initial=-1) + 1 + np.arange(missing.sum())

@@ -22,6 +22,7 @@ Findings = Mapping[str, Any]
 STANDINGS = {
     "ahead": "is ahead of {} by more than chance would explain",
     "chance": "is ahead of {} by so little that it may be chance",
+    "unsure": "is ahead of {}, on too few rows or groups to say how surely",
     "level": "is not ahead of {}",
     "behind": "is behind {} by more than chance would explain",
 }
@@ -48,7 +49,10 @@ def answer(found: Findings) -> str:
         who = BASELINES.get(each["name"], name(each["name"]))
         against += f"{f', {turn} ' if against else ''}{word} {who} ({number(each['value'])})"
     more = f": {against}" if against else ""
-    doubt = "; with so few rows another test might say otherwise" if few(first["rows"]) else ""
+    doubt = ""
+    if few(first["rows"]) or not between:
+        what = "rows" if few(first["rows"]) else "groups"
+        doubt = f"; with so few {what} another test might say otherwise"
     return f"{begun}{more}{doubt}."
 
 
@@ -62,7 +66,8 @@ def scores(found: Findings) -> str:
     words: dict[str, list[str]] = {}
     for each in first["baselines"]:
         sure, gap = lead(first, each)
-        kind = ("ahead" if sure else "chance") if gap > 0 else ("behind" if sure else "level")
+        near = "unsure" if first["model"].get("low") is None else "chance"
+        kind = ("ahead" if sure else near) if gap > 0 else ("behind" if sure else "level")
         words.setdefault(kind, []).append(BASELINES.get(each["name"], name(each["name"])))
     said = [text.format(listed(words[kind])) for kind, text in STANDINGS.items() if kind in words]
     return f"It {'; it '.join(said)}."

@@ -13,6 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from onnxlet.convert.report import sentences
+from onnxlet.convert.report.dependence import dependence
+from onnxlet.convert.report.fairness import differences
+from onnxlet.convert.report.importance import importance
 from onnxlet.convert.report.intervals import resamples, wilson
 from onnxlet.convert.report.measured import Baseline, Measured
 from onnxlet.convert.report.scores import scores
@@ -189,9 +193,48 @@ def test_whole_groups_are_drawn_where_their_rows_are_alike() -> None:
 
 
 def test_rows_of_few_groups_say_too_little_for_an_interval() -> None:
-    found = by_name(figures.regression(groups=np.arange(240) % 10))["rmse"]
+    about = figures.of(figures.regression(groups=np.arange(240) % 10))
+    found = scores(about)[0]
 
     assert found["model"]["low"] is found["baselines"][0]["gain"]["low"] is None
+    assert about.notes == ["the test rows are of 10\u00a0groups: too few for intervals"]
+    assert sentences.answer({"scores": [found]}).endswith(
+        "with so few groups another test might say otherwise."
+    )
+    assert "on too few rows or groups to say how surely" in sentences.scores({"scores": [found]})
+
+
+def test_every_interval_is_of_whole_groups_or_none() -> None:
+    few = figures.of(figures.binary(groups=np.arange(240) % 4))
+    sensitive = np.arange(240) // 4 % 2
+    intervals = [
+        *importance(few)["columns"],
+        *dependence(few, importance(few)["columns"])[0]["points"],
+        *differences(few, few.answered.prediction, sensitive),
+    ]
+    used = [each for each in intervals if each["value"]]
+    assert len(used) > 10
+    assert all(np.isnan(each["low"] if each["low"] is not None else np.nan) for each in used)
+
+    def widths(groups: Any) -> list[float]:
+        about = figures.of(figures.binary(groups=groups))
+        found = [
+            *importance(about)["columns"],
+            *differences(about, about.answered.prediction, sensitive),
+        ]
+        return [each["high"] - each["low"] for each in found if each["value"]]
+
+    pairs = zip(widths(np.arange(240) // 8), widths(None), strict=True)
+    assert sum(one != other for one, other in pairs) > 6
+
+
+def test_a_faultless_score_is_as_sure_as_its_groups_are_many() -> None:
+    given = figures.binary(groups=np.repeat(np.arange(24), 10))
+    said = given.estimator.predict(given.X_test)
+    found = by_name(replace(given, y_test=said))["accuracy"]["model"]
+
+    fewest = min(len({row // 10 for row in np.flatnonzero(said == c)}) for c in np.unique(said))
+    assert (found["low"], found["value"]) == (pytest.approx(wilson(fewest, fewest)[0]), 1)
 
 
 def test_labels_that_the_model_does_not_know_are_counted() -> None:
@@ -200,10 +243,7 @@ def test_labels_that_the_model_does_not_know_are_counted() -> None:
     y[:3] = "priceless"
     about = figures.of(replace(given, y_test=y))
 
-    assert about.notes == [
-        "3\u00a0answers to test rows are labels that the model does not know, and count as wrong: "
-        "priceless"
-    ]
+    assert about.notes == ["true labels of test rows that the model never answers: priceless (3)"]
 
 
 def test_the_metric_that_was_optimised_is_first() -> None:

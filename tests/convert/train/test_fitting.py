@@ -1,8 +1,7 @@
-"""Early stopping, exact rounds, weights, deadlines, and the same answers for the same seed."""
+"""Early stopping, exact rounds, weights, and the same answers for the same seed."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -99,19 +98,18 @@ def test_weights_count() -> None:
         assert weighted.mean() > plain.mean() + 0.02, one.name
 
 
-@pytest.mark.parametrize("family", ["LightGBM", "CatBoost", "XGBoost"])
-@pytest.mark.parametrize("stops", [True, False])
-def test_boosting_ends_at_the_deadline(family: str, stops: bool) -> None:
-    found = [one for one in boosted("binary") if one.family == family]
-    if not found:
-        pytest.skip(f"{family} is not installed")
-    valid = (X[CUT:], TABLE.targets["binary"][CUT:]) if stops else None
-    made = fit_case("binary", found[0], valid=valid, deadline=time.monotonic() - 1)
-    assert made.rounds == 1
-    assert made.pipeline.predict(X).shape == (len(X),)
-
-    late = fit_case("binary", found[0], rounds=7, deadline=time.monotonic() + 600)
-    assert late.rounds == 7
+def test_a_label_that_is_new_in_the_validation_rows_stops_nothing() -> None:
+    y = TABLE.targets["multiclass"]
+    labels = np.unique(y)
+    train = np.flatnonzero(y[:CUT] != labels[1])  # the one in the middle
+    for one in boosted("multiclass"):
+        made = fit(one, X.iloc[train], y[train], "multiclass", seed=0, valid=(X[CUT:], y[CUT:]))
+        assert list(made.pipeline.classes_) == [labels[0], *labels[2:]], one.name
+        only = y[CUT:] == labels[1]
+        valid = X[CUT:][only], y[CUT:][only]
+        few = one.with_parameters({str(one.rounds): 3})
+        alone = fit(few, X.iloc[train], y[train], "multiclass", seed=0, valid=valid)
+        assert alone.rounds == 3, one.name
 
 
 def test_what_comes_before_never_sees_the_validation_rows() -> None:

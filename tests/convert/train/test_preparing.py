@@ -21,7 +21,8 @@ def test_a_label_that_is_in_no_training_row_is_named(tmp_path: Path) -> None:
         columned = look_at_columns(str(tmp_path / "rows.csv"), "y", options, said.append)
         prepared = prepare(columned, options, said.append)
         note = (
-            f"5 of {len(prepared.splits.test)} test rows have a label that no training row has: "
-            "'new'. No model can answer it"
+            "labels that no training row has, and no model can answer, in 5 test rows of "
+            f"{len(prepared.splits.test)}: 'new'"
         )
         assert (note in said, note in columned.notes) == (expected, expected)
+        assert any("no training row" in line for line in said) is expected
