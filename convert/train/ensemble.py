@@ -56,7 +56,7 @@ def choose(
     if len(weights) < 2:
         return Chosen({best: 1.0}, True)
     together = weighted(answers, weights)
-    if not scorer.difference(together, answers[best]).mean > 0:
+    if scorer.worth(together) <= worths[best]:  # of rows that were thinned it was better
         return Chosen({best: 1.0}, True)
     return Chosen(weights, False)
 
@@ -71,14 +71,15 @@ def _selected(
 ) -> Counter[int]:
     """How often each was added, up to the step after which none made it better.
 
-    Hundreds of means are scored: each once over all rows, not fold by fold.
+    They are scored as candidates are, by the mean over folds: over all folds together a ranking
+    suffers where models are differently sure of themselves from fold to fold.
     """
     scorer, answers = _fewer(scorer, answers)
     counts, total = Counter({best: 1}), answers[best]
-    kept, kept_worth, since = Counter(counts), scorer.pooled(answers[best]), 0
+    kept, kept_worth, since = Counter(counts), scorer.worth(answers[best]), 0
     for step in range(2, STEPS + 1):
         known = list(counts) if len(counts) == MOST else range(len(answers))
-        tried = {i: scorer.pooled((total + answers[i]) / step) for i in known if not over()}
+        tried = {i: scorer.worth((total + answers[i]) / step) for i in known if not over()}
         if over() or since == PATIENCE:
             break
         index = max(tried, key=lambda i: (tried[i], i in counts, -i))
