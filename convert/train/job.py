@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import signal
@@ -9,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,7 +115,10 @@ def ready() -> None:
 
 def run(job: Job) -> Outcome:
     """Fit a candidate on a fold, and have it answer the rows that it has not seen."""
-    return evaluate(_table[0], job)
+    outcome = evaluate(_table[0], job)
+    with suppress(AttributeError):  # glibc keeps what a fit had: 160 MB on a table of 8 MB
+        ctypes.CDLL(None).malloc_trim(0)
+    return outcome
 
 
 def evaluate(table: Table, job: Job) -> Outcome:
