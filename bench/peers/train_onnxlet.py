@@ -23,6 +23,7 @@ with tempfile.TemporaryDirectory() as folder:
         "--target", job["target"], "--name", "bench", "--models", folder,
         "--seconds", str(job["seconds"]), "--seed", str(job["seed"]),
         "--metric", METRICS[job["task"]],
+        *(part for name, kind in job["kept"].items() for part in ("--column", f"{name}={kind}")),
     ]  # fmt: skip
     with subprocess.Popen(command) as training:
         megabytes = [0.0]
