@@ -150,7 +150,8 @@ def _trained(name: str, split: int, system: str) -> dict[str, Any]:
     job = {
         **{part: os.fspath(path) for part, path in parts.items()},
         "target": table.target, "task": table.task, "classes": classes, "seconds": SECONDS,
-        "seed": split, "kept": dict(table.kept), "preset": PRESET, "answers": os.fspath(at.with_suffix(".npy")),
+        "seed": split, "kept": dict(table.kept), "preset": PRESET,
+        "answers": os.fspath(at.with_suffix(".npy")),
     }  # fmt: skip
     file = at.with_suffix(".job.json")
     file.write_text(json.dumps(job))

@@ -12,7 +12,7 @@ from onnxlet.convert.train.conversions import MADE
 from onnxlet.convert.train.copies import copies
 from onnxlet.convert.train.date_forms import date_form, form_of_moments
 from onnxlet.convert.train.kinds import Guess, Profile, guessed, profile
-from onnxlet.convert.train.leaks import leaks
+from onnxlet.convert.train.leaks import goes_with, leaks
 from onnxlet.convert.train.problems import Problem, close_to, refuse
 from onnxlet.function.arrays import Array
 
@@ -71,6 +71,7 @@ def take_columns(
     taken = {name: _as_wished(one, guesses[name], wanted.get(name)) for name, one in seen.items()}
     kept = {name for name, wish in wanted.items() if wish.partition(" ")[0] in USED}
     _mark_leaks(taken, seen, kept, y, task)
+    _mark_identifiers(taken, seen, y, task)
     _mark_copies(taken, seen, wanted, kept)
     for name, wish in wanted.items():
         if name not in kept:
@@ -92,6 +93,15 @@ def _mark_leaks(
             taken[name] = old._replace(kind="leak", why=leak.why, used=False)
         else:
             taken[name] = old._replace(why=f"{old.why}; {leak.why}")
+
+
+def _mark_identifiers(
+    taken: dict[str, Taken], seen: Mapping[str, Profile], y: Array, task: str
+) -> None:
+    """Say of those that go with the target: rows were numbered as they came, or as sorted."""
+    for name, one in taken.items():
+        if one.kind == "identifier" and (with_it := goes_with(seen[name], y, task)):
+            taken[name] = one._replace(why=f"goes with the target ({with_it}), but {one.why}")
 
 
 def _mark_copies(

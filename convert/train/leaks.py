@@ -24,6 +24,7 @@ ROWS_A_RANGE = 8
 ORDERED = ("number", "date")
 GIVES_AWAY = 0.995  # AUC or R²; of irises, petals reach 0.985
 STRONG = 0.98
+NOTICEABLE = {"AUC": 0.7, "R²": 0.2}  # what a number that only names rows is said to go with
 LEAST_OF_A_CLASS = 10  # rows in the sample, for an AUC to mean something
 CHANCE = 1e-9
 
@@ -51,9 +52,7 @@ def leaks(
         task: binary, multiclass or regression.
         seed: of the sample.
     """
-    random = np.random.default_rng(seed)
-    rows = random.permutation(len(y))[:SAMPLE]
-    folds = np.arange(len(rows)) % FOLDS
+    rows, folds = _sample(y, seed)
     answers = _Answers(y[rows], task)
     found: dict[str, Leak] = {}
     for seen, guess in columns:
@@ -63,12 +62,36 @@ def leaks(
             found[seen.name] = Leak(True, why)
         elif answers.enough:
             values = _values(seen, guess, rows)
-            score = answers.score(_ranges(values) if guess.kind in ORDERED else values, folds)
             if guess.kind in ORDERED:
-                score = max(score, answers.directly(values))
+                score = answers.of_numbers(values, folds)
+            else:
+                score = answers.score(values, folds)
             if score >= STRONG:
                 found[seen.name] = _said(score, answers.measure)
     return found
+
+
+def goes_with(seen: Profile, y: Array, task: str, seed: int = 0) -> str:
+    """How well the numbers of a column go with the target, as "R² 0.57"; '' where hardly.
+
+    Args:
+        seen: a column that the model is not given, as its numbers are names of rows.
+        y: the target of the same rows.
+        task: binary, multiclass or regression.
+        seed: of the sample.
+    """
+    rows, folds = _sample(y, seed)
+    answers = _Answers(y[rows], task)
+    if seen.column.dtype.kind not in "iuf" or not answers.enough:
+        return ""
+    score = answers.of_numbers(_values(seen, Guess("number", ""), rows), folds)
+    return f"{answers.measure} {score:.2f}" if score >= NOTICEABLE[answers.measure] else ""
+
+
+def _sample(y: Array, seed: int) -> tuple[Array, Array]:
+    """Positions of some rows, and the fold of each."""
+    rows = np.random.default_rng(seed).permutation(len(y))[:SAMPLE]
+    return rows, np.arange(len(rows)) % FOLDS
 
 
 def _said(score: float, measure: str) -> Leak:
@@ -92,6 +115,10 @@ class _Answers:
             classes, uniques = pd.factorize(pd.Series(y))
             self.classes, self.count = np.asarray(classes, dtype=np.int64), len(uniques)
             self.enough = int(np.min(np.bincount(classes))) >= LEAST_OF_A_CLASS
+
+    def of_numbers(self, values: Array, folds: Array) -> float:
+        """The score of ranges of numbers, or of their order where that is better."""
+        return max(self.score(_ranges(values), folds), self.directly(values))
 
     def score(self, codes: Array, folds: Array) -> float:
         """The mean over folds of R², of values or of ranks, or of the AUC over classes.

@@ -80,6 +80,26 @@ def test_strong_columns_are_kept_and_asked_about() -> None:
     assert f"AUC {auc:.3f}" in strong.why
 
 
+@pytest.mark.parametrize(
+    ("y", "task", "said"),
+    [
+        (np.arange(ROWS) + 100 * NOISE, "regression", "R² 0."),
+        (np.where(np.arange(ROWS) + 100 * NOISE > 200, "yes", "no"), "binary", "AUC 0."),
+        (NOISE, "regression", ""),
+        (LABELS, "binary", ""),
+    ],
+)
+def test_an_identifier_that_goes_with_the_target_says_so(y: Any, task: str, said: str) -> None:
+    frame = pd.DataFrame({"id": np.arange(ROWS) * 3 + 7, "other": NOISE[::-1]})
+    identifier = take_columns(frame, y, task)[0]
+    assert (identifier.kind, identifier.used) == ("identifier", False)
+    assert identifier.why.startswith("goes with the target") is bool(said)
+    assert said in identifier.why
+    if task == "binary" and said:
+        auc = roc_auc_score(y == "yes", frame["id"])
+        assert float(identifier.why.partition(said[:-2])[2][:4]) == pytest.approx(auc, abs=0.03)
+
+
 @pytest.mark.parametrize("data", [load_iris, load_breast_cancer])
 def test_what_is_honest_stays(data: Any) -> None:
     frame = data(as_frame=True).frame
