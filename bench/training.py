@@ -99,12 +99,22 @@ def compared(runs: Sequence[Run]) -> str:
     frame = pd.DataFrame([run._asdict() for run in runs])
     ranks = frame.assign(rank=frame.groupby(["table", "split"])["loss"].rank())
     mean = ranks.groupby("system")["rank"].mean().sort_values()
-    lines = ["| system | mean rank | mean seconds |", "| --- | --- | --- |"]
-    seconds = frame.groupby("system")["seconds"].mean()
-    lines += [f"| {s} | {mean[s]:.2f} | {seconds[s]:.0f} |" for s in map(str, mean.index)]
+    lines = ["| system | mean rank | seconds, the mean and the most |", "| --- | --- | --- |"]
+    seconds = frame.groupby("system")["seconds"].agg(["mean", "max"]).round().astype(int)
+    for system in map(str, mean.index):
+        took = f"{seconds['mean'][system]}, {seconds['max'][system]}"
+        lines.append(f"| {system} | {mean[system]:.2f} | {took} |")
     lines += ["", "| table | " + " | ".join((OURS, *PEERS)) + " | best peer | difference |"]
     lines.append("| --- " * (len(PEERS) + 4) + "|")
     lines += [_row(str(name), of) for name, of in frame.groupby("table", sort=False)]
+    lines += ["", "Every split:", "", "| table | split | " + " | ".join((OURS, *PEERS)) + " |"]
+    lines.append("| --- " * (len(PEERS) + 3) + "|")
+    each = frame.pivot(index=["table", "split"], columns="system", values="loss")
+    for name, split in (
+        frame[["table", "split"]].drop_duplicates().sort_values(["table", "split"]).values
+    ):
+        losses = " | ".join(f"{each.loc[(name, split), s]:.4g}" for s in (OURS, *PEERS))
+        lines.append(f"| {name} | {split} | {losses} |")
     ours = frame[frame["system"] == OURS]
     sizes = [run["bytes"] / 1e6 for run in ours["more"]]
     times = [run["one_row_ms"] for run in ours["more"]]

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bench import closed_loop, costly, edge_guest, lambda_cost, open_loop, report, silence
+from bench import (
+    closed_loop,
+    costly,
+    edge_guest,
+    lambda_cost,
+    open_loop,
+    report,
+    silence,
+    training,
+)
 from tests.edge.server.test_server import Serving
 
 
@@ -116,6 +125,31 @@ def test_the_cost_of_a_million_requests() -> None:
     assert lambda_cost.cost(measured, 4000).warm_ms == 2  # no faster than one whole core
     text = lambda_cost.section(measured)
     assert all(f"| {size} MB |" in text for size in lambda_cost.SIZES)
+
+
+def test_trainings_are_compared_in_ranks_and_pairs() -> None:
+    # By hand: ours minus the first peer's is 1, 2, 3 on the one table, a mean of 2 with a standard
+    # error of 1 / sqrt(3); and -1 each on the other, where it is always the best.
+    losses = {
+        ("a", "onnxlet"): [3, 5, 7], ("a", "flaml"): [2, 3, 4], ("a", "autogluon"): [9, 9, 9],
+        ("b", "onnxlet"): [1, 1, 1], ("b", "flaml"): [2, 2, 2], ("b", "autogluon"): [3, 3, 3],
+    }  # fmt: skip
+    ours = {"bytes": 2e6, "one_row_ms": 0.25, "peak_mb": 700.0, "table_mb": 10.0}
+    runs = [
+        training.Run(table, split, system, float(loss), 60.0 + split, ours)
+        for (table, system), of in losses.items()
+        for split, loss in enumerate(of)
+    ]
+    lines = training.compared(runs).splitlines()
+
+    assert "| onnxlet | 1.50 | 61, 62 |" in lines
+    assert "| flaml | 1.50 | 61, 62 |" in lines
+    assert "| autogluon | 3.00 | 61, 62 |" in lines
+    assert "| a | 5 | 3 | 9 | flaml | +2 ± 0.58 |" in lines
+    assert "| b | 1 | 2 | 3 | flaml | -1 ± 0 |" in lines
+    assert "| a | 2 | 7 | 4 | 9 |" in lines
+    assert lines[-1].startswith("Models of ours: up to 2.0 MB (target 5), one row up to 0.25 ms")
+    assert "up to 660 MB beyond" in lines[-1]
 
 
 def test_costly_bodies_are_of_their_form() -> None:
