@@ -33,7 +33,8 @@ MEDIAN = ("mae", "median_ae", "mape")  # the best constant is the median
 def constant(subject: Subject, measure: Measure) -> Answered:
     """The best answer that is the same for every row: of the training rows, else the test rows.
 
-    The mean or the median of numbers; the most frequent label with the shares of all labels.
+    The mean or the median of numbers; the label that scores best, which is the most frequent one
+    unless rates of one label are scored, with the shares of all labels.
     """
     truth, rows = subject.truth, len(subject.truth.values)
     known = truth.values if subject.trained is None else _trained(subject)
@@ -46,7 +47,26 @@ def constant(subject: Subject, measure: Measure) -> Answered:
     shares = np.bincount(known, minlength=len(truth.labels)) / len(known)
     probabilities = np.broadcast_to(shares, (rows, len(shares)))
     ranking = probabilities[:, truth.positive] if len(shares) >= 2 else None
-    return Answered(np.full(rows, np.argmax(shares)), probabilities, ranking)
+    return Answered(
+        np.full(rows, _best_label(subject, measure, known, shares)), probabilities, ranking
+    )
+
+
+def _best_label(subject: Subject, measure: Measure, known: Array, shares: Array) -> int:
+    """The label that scores best where all of these are answered with it.
+
+    Of equals it is the most frequent. Whoever answers nothing but the rarer label has an F1 of twice its share, more than 0.
+    """
+    most = int(np.argmax(shares))
+    if measure.needs != "prediction":
+        return most
+    truth = subject.truth._replace(values=known)
+    order = [most, *(label for label in range(len(shares)) if label != most)]
+    gains = [
+        np.nan_to_num(measure.gain(measure.value(truth, Answered(np.full(len(known), k))), 0.0))
+        for k in order
+    ]
+    return order[int(np.argmax(gains))]
 
 
 def _trained(subject: Subject) -> Array:

@@ -115,7 +115,11 @@ def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArra
     joined = (
         _joined(units, alike) if groups is not None else np.unique(alike, return_inverse=True)[1]
     )
-    return joined, f"{said}; {rows - distinct} rows that equal another are on its side"
+    return joined, f"{said}; {_equal(rows - distinct)} on its side"
+
+
+def _equal(rows: int) -> str:
+    return f"{rows} rows that equal another are" if rows != 1 else "1 row that equals another is"
 
 
 def group_numbers(groups: Array) -> NDArray[np.intp]:

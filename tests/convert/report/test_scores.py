@@ -107,6 +107,16 @@ def test_the_constant_is_the_most_frequent_label_of_the_training_rows(kind: str)
         assert (constant["name"], constant["value"]) == ("constant", pytest.approx(expected))
 
 
+def test_the_constant_answers_the_label_that_scores_best() -> None:
+    given = figures.binary()
+    rarer = figures.binary(positive="cheap" if np.mean(given.y_train == "dear") > 0.5 else "dear")
+    for about in (given, rarer):
+        positive = about.positive or "dear"
+        f1 = by_name(about)["f1"]["baselines"][0]["value"]
+        share = np.mean(about.y_test == positive)
+        assert f1 == pytest.approx(2 * share / (1 + share))
+
+
 def test_the_constant_is_the_median_where_that_is_best_and_the_mean_elsewhere() -> None:
     given = figures.regression()
     found = by_name(given)
