@@ -55,7 +55,8 @@ def constant(subject: Subject, measure: Measure) -> Answered:
 def _best_label(subject: Subject, measure: Measure, known: Array, shares: Array) -> int:
     """The label that scores best where all of these are answered with it.
 
-    Of equals it is the most frequent. Whoever answers nothing but the rarer label has an F1 of twice its share, more than 0.
+    Of equals it is the most frequent. Whoever answers nothing but the rarer label has an F1 of
+    more than 0.
     """
     most = int(np.argmax(shares))
     if measure.needs != "prediction":
