@@ -130,6 +130,9 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
     if options.group is not None:  # its values are not those of rows to come
         wanted.setdefault(options.group, "identifier")
     taken = take_columns(found.frame, found.y, found.task, wanted)
+    if options.group is not None and options.group not in options.columns:
+        why = "left out: rows of one stay on one side, as --group says"
+        taken = [one._replace(why=why) if one.name == options.group else one for one in taken]
     for note in found.notes:
         report(note)
     for line in columns_lines(taken):

@@ -26,3 +26,16 @@ def test_a_label_that_is_in_no_training_row_is_named(tmp_path: Path) -> None:
         )
         assert (note in said, note in columned.notes) == (expected, expected)
         assert any("no training row" in line for line in said) is expected
+
+
+def test_a_column_of_groups_says_that_it_is_one(tmp_path: Path) -> None:
+    rows = np.arange(100)
+    pd.DataFrame({"a": rows % 7, "who": rows % 20, "y": rows % 2}).to_csv(
+        tmp_path / "rows.csv", index=False
+    )
+    for options, why in (
+        (Options(group="who"), "left out: rows of one stay on one side, as --group says"),
+        (Options(group="who", columns={"who": "number"}), "whole numbers, 20 different"),
+    ):
+        taken = look_at_columns(str(tmp_path / "rows.csv"), "y", options, lambda line: None).taken
+        assert next(one.why for one in taken if one.name == "who").startswith(why)
