@@ -50,9 +50,10 @@ def answer(found: Findings) -> str:
         against += f"{f', {turn} ' if against else ''}{word} {who} ({number(each['value'])})"
     more = f": {against}" if against else ""
     doubt = ""
-    if few(first["rows"]) or not between:
-        what = "rows" if few(first["rows"]) else "groups"
-        doubt = f"; with so few {what} another test might say otherwise"
+    if few(first["rows"]):
+        doubt = "; with so few rows another test might say otherwise"
+    elif first["model"].get("low") is None:
+        doubt = "; how sure that is can't be said of so few groups of rows"
     return f"{begun}{more}{doubt}."
 
 

@@ -209,7 +209,7 @@ def test_rows_of_few_groups_say_too_little_for_an_interval() -> None:
     assert found["model"]["low"] is found["baselines"][0]["gain"]["low"] is None
     assert about.notes == ["the test rows are of 10\u00a0groups: too few for intervals"]
     assert sentences.answer({"scores": [found]}).endswith(
-        "with so few groups another test might say otherwise."
+        "; how sure that is can't be said of so few groups of rows."
     )
     assert "on too few rows or groups to say how surely" in sentences.scores({"scores": [found]})
 
