@@ -116,6 +116,7 @@ FLAGS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Downcasting object dtype:FutureWarning")  # pandas 2, of fillna
 @pytest.mark.parametrize("gap", [None, np.nan])
 def test_the_flags_of_texts_that_are_missing_are_missing(gap: Any, tmp_path: Path) -> None:
     def flags(X: Any) -> Any:
