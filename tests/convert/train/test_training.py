@@ -22,7 +22,6 @@ from onnxlet.convert.train import reported, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.ending import lines
-from onnxlet.convert.train.fitting import fit
 from onnxlet.convert.train.job import Job, Outcome, Table, evaluate
 from onnxlet.convert.train.metrics import METRICS, Metric
 from onnxlet.convert.train.portfolio import portfolio
@@ -204,23 +203,24 @@ def test_the_threshold_is_the_best_on_rows_that_no_part_had_seen(binary: Trained
     assert list(served(binary).predict(rows_of(binary.prepared.test_part()[0]))) == list(expected)
 
 
-def test_the_linear_baseline_has_its_own_threshold(binary: Trained) -> None:
-    trial = next(t for t in binary.searched.trials if t.candidate.name == "linear")
-    X, y = binary.prepared.train_part()
-    X_test, y_test = binary.prepared.test_part()
-    assert trial.out_of_fold is not None
-    known = trial.out_of_fold[:, 1]
-    tried = np.unique(known)
-    best = max(tried, key=lambda at: (f1_score(y == "yes", known >= at), -abs(at - 0.5)))
-    below = np.max(tried[tried < best], initial=0.0)
-    pipeline = fit(trial.candidate, X, y, "binary", seed=0).pipeline
-    likely = pipeline.predict_proba(X_test)[:, 1]
-    said = likely >= (best + below) / 2
-    assert f1_score(y_test == "yes", said) != f1_score(y_test == "yes", likely >= 0.5)
+@pytest.mark.usefixtures("here")
+def test_the_linear_baseline_has_its_own_threshold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Measured] = []
+    monkeypatch.setattr(reported, "findings", asked.append)
+    frame = simple(200)
+    frame["target"] = np.where(frame["a"] * frame["b"] > 0, "yes", "no")
+    what = trained(tmp_path, frame, metric="f1", trials=3)
 
-    found = json.loads((binary.built.directory / "report.json").read_text())
-    linear = next(b for b in found["scores"][0]["baselines"] if b["name"] == "linear")
-    assert linear["value"] == pytest.approx(f1_score(y_test == "yes", said), rel=1e-5)
+    trial = next(t for t in what.searched.trials if t.candidate.name == "linear")
+    assert trial.out_of_fold is not None
+    known, y = trial.out_of_fold[:, 1], what.prepared.train_part()[1] == "yes"
+    best = max(f1_score(y, known >= at) for at in np.unique(known))
+    threshold = (asked[0].baselines or {})["linear"].threshold
+    assert threshold is not None
+    assert f1_score(y, known >= threshold) == best > f1_score(y, known >= 0.5)
+    assert threshold != what.combined.threshold
 
 
 @pytest.mark.parametrize("straight", [True, False])
