@@ -79,8 +79,8 @@ def _with_interval(
     subject: Subject, measure: Measure, value: float, drawn: Array
 ) -> dict[str, Any]:
     found = interval(value, drawn, subject.units)
-    alone = subject.groups is None  # Wilson's interval is of rows that are
-    if alone and measure.name == "accuracy" and subject.outputs == 1 and found["low"] is not None:
+    of_rows = subject.groups is None and subject.outputs == 1  # as Wilson's interval is
+    if of_rows and measure.name == "accuracy" and found["low"] is not None:
         found["low"], found["high"] = wilson(value * len(subject.rows), len(subject.rows))
     elif measure.greater_is_better and value == found["low"] == 1 and subject.truth.labels:
         found["low"] = _low_of_perfect(subject)

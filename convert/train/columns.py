@@ -70,8 +70,9 @@ def take_columns(
     refuse(_wrong_wishes(wanted, seen, guesses), "--columns")
     taken = {name: _as_wished(one, guesses[name], wanted.get(name)) for name, one in seen.items()}
     kept = {name for name, wish in wanted.items() if wish.partition(" ")[0] in USED}
-    _mark_leaks(taken, seen, kept, y, task)
-    _mark_identifiers(taken, seen, y, task)
+    with np.errstate(over="ignore", invalid="ignore"):  # squares of a target beyond 1e154
+        _mark_leaks(taken, seen, kept, y, task)
+        _mark_identifiers(taken, seen, y, task)
     _mark_copies(taken, seen, wanted, kept)
     for name, wish in wanted.items():
         if name not in kept:
@@ -85,9 +86,7 @@ def _mark_leaks(
 ) -> None:
     """Leave leaks out, but for those that the user keeps."""
     given = [(seen[name], _as_guess(one)) for name, one in taken.items() if one.used]
-    with np.errstate(over="ignore", invalid="ignore"):  # squares of a target beyond 1e154
-        found = leaks(given, y, task)
-    for name, leak in found.items():
+    for name, leak in leaks(given, y, task).items():
         old = taken[name]
         if leak.certain and name not in kept:
             taken[name] = old._replace(kind="leak", why=leak.why, used=False)

@@ -98,14 +98,17 @@ def extra_trees(given: Given, trial: Any) -> dict[str, Any]:
 
 def rounds_of(given: Given, leaves: int) -> int:
     """As many rounds as the size allows for trees of so many leaves."""
-    trees = given.classes if given.classes > 2 else 1
-    return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * trees)))
+    return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * _trees(given))))
 
 
 def deepest_of(given: Given) -> int:
     """The depth of trees of which the fewest rounds are within the size: 2 to 8."""
-    trees = given.classes if given.classes > 2 else 1
-    return max(2, min(8, int(math.log2(LEAVES / (FEWEST_ROUNDS * trees)))))
+    return max(2, min(8, int(math.log2(LEAVES / (FEWEST_ROUNDS * _trees(given))))))
+
+
+def _trees(given: Given) -> int:
+    """Of a round: one for each class, but one for two."""
+    return given.classes if given.classes > 2 else 1
 
 
 def least_of(given: Given, rows: int) -> int:

@@ -108,8 +108,8 @@ def test_a_label_that_is_new_in_the_validation_rows_stops_nothing() -> None:
         only = y[CUT:] == labels[1]
         valid = X[CUT:][only], y[CUT:][only]
         few = one.with_parameters({str(one.rounds): 3})
-        alone = fit(few, X.iloc[train], y[train], "multiclass", seed=0, valid=valid)
-        assert alone.rounds == 3, one.name
+        stopped = fit(few, X.iloc[train], y[train], "multiclass", seed=0, valid=valid)
+        assert stopped.rounds == 3, one.name
 
 
 def test_what_comes_before_never_sees_the_validation_rows() -> None:

@@ -111,6 +111,14 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reported, "report_files", lambda found: {})
 
 
+@pytest.fixture
+def asked(here: None, monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
+    """What the report's figures would have been made of."""
+    found: list[Measured] = []
+    monkeypatch.setattr(reported, "findings", found.append)
+    return found
+
+
 def simple(rows: int = 90, seed: int = 0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(random.normal(size=(rows, 2)), columns=["a", "b"]).round(4)
@@ -203,12 +211,7 @@ def test_the_threshold_is_the_best_on_rows_that_no_part_had_seen(binary: Trained
     assert list(served(binary).predict(rows_of(binary.prepared.test_part()[0]))) == list(expected)
 
 
-@pytest.mark.usefixtures("here")
-def test_the_linear_baseline_has_its_own_threshold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Measured] = []
-    monkeypatch.setattr(reported, "findings", asked.append)
+def test_the_linear_baseline_has_its_own_threshold(tmp_path: Path, asked: list[Measured]) -> None:
     frame = simple(200)
     frame["target"] = np.where(frame["a"] * frame["b"] > 0, "yes", "no")
     what = trained(tmp_path, frame, metric="f1", trials=3)
@@ -224,12 +227,9 @@ def test_the_linear_baseline_has_its_own_threshold(
 
 
 @pytest.mark.parametrize("straight", [True, False])
-@pytest.mark.usefixtures("here")
 def test_a_linear_model_is_compared_with_the_constant_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: bool
+    tmp_path: Path, asked: list[Measured], straight: bool
 ) -> None:
-    asked: list[Measured] = []
-    monkeypatch.setattr(reported, "findings", asked.append)
     frame = simple(200)
     if not straight:
         frame["target"] = np.where(frame["a"] * frame["b"] > 0, "yes", "no")
@@ -376,17 +376,12 @@ def test_held_out_rows_of_a_file_are_the_test_rows(tmp_path: Path) -> None:
     assert what.built.manifest["parity"]["held_out_rows"] == 40
 
 
-@pytest.mark.usefixtures("here")
-def test_a_group_is_on_one_side_and_not_learnt_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Measured] = []
-    monkeypatch.setattr(reported, "findings", asked.append)
+def test_a_group_is_on_one_side_and_not_learnt_from(tmp_path: Path, asked: list[Measured]) -> None:
     frame = simple().assign(customer=[f"c{n % 15}" if n % 20 else np.nan for n in range(90)])
     what = trained(tmp_path, frame, group="customer")
     splits = what.prepared.splits
-    alone = [f"row {n}" for n in range(90)]  # who has no group is one
-    customers = frame["customer"].fillna(pd.Series(alone)).to_numpy()
+    own = [f"row {n}" for n in range(90)]  # who has no group is one
+    customers = frame["customer"].fillna(pd.Series(own)).to_numpy()
     assert not set(customers[splits.train]) & set(customers[splits.test])
     assert asked[0].groups is not None  # by which intervals are made
     pairs = set(zip(asked[0].groups.tolist(), customers[splits.test], strict=True))
