@@ -100,6 +100,7 @@ def tree_columns(
     filled: bool = False,
     counts: bool = False,
     pairs: bool = False,
+    codes: bool = False,
 ) -> ColumnTransformer:
     """For trees: numbers as they are, categories one-hot where few, else by their target.
 
@@ -112,6 +113,8 @@ def tree_columns(
             of two values are encoded by their target: as forests want it.
         counts: how often a category is there, too.
         pairs: arithmetic of pairs of number columns, too.
+        codes: categories that are not few by their positions in order, not by their target: trees
+            part them as they like, and learn less of a category that is rare.
     """
     numbers = of_kind(taken, "number")
     most = 2 if filled else FEW
@@ -123,7 +126,7 @@ def tree_columns(
         ("numbers", filler, numbers),
         ("pairs", _pairs(filled), numbers if pairs and len(numbers) > 1 else []),
         ("few", _one_hot(rows), few),
-        ("many", by_target(task, seed), many),
+        ("many", _codes() if codes else by_target(task, seed), many),
         ("counts", CategoryCounts(), many if counts else []),
         *_dates(taken, cyclic=False, last=_filler if filled else None),
         *_condensed(taken, seed),
@@ -131,16 +134,25 @@ def tree_columns(
     return _columns(parts, sparse_threshold=0.0)
 
 
-def native_columns(taken: Sequence[Column]) -> tuple[ColumnTransformer, list[str]]:
-    """For learners of categories: a frame in which these are whole numbers; and their names."""
+def native_columns(
+    taken: Sequence[Column], *, pairs: bool = False
+) -> tuple[ColumnTransformer, list[str]]:
+    """For learners of categories: a frame in which these are whole numbers; and their names.
+
+    Args:
+        taken: the columns.
+        pairs: arithmetic of pairs of number columns, too.
+    """
+    numbers = of_kind(taken, "number")
     categories = of_kind(taken, "category", "boolean")
     parts: list[Part] = [
         ("categories", _codes(), categories),
-        ("numbers", "passthrough", of_kind(taken, "number")),
+        ("numbers", "passthrough", numbers),
+        ("pairs", PairArithmetic(), numbers if pairs and len(numbers) > 1 else []),
         *_dates(taken, cyclic=False, last=None),
     ]
-    made = _columns(parts, sparse_threshold=0.0, verbose_feature_names_out=False)
-    return made.set_output(transform="pandas"), categories
+    made = _columns(parts, sparse_threshold=0.0).set_output(transform="pandas")
+    return made, [f"categories__{name}" for name in categories]
 
 
 def by_target(task: str, seed: int) -> TargetEncoder:

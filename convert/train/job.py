@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import pickle
-import signal
-import threading
 import time
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,40 +79,6 @@ class Outcome(NamedTuple):
     size: int | None = None
     why: str | None = None
     overran: bool = False
-
-
-_table: list[Table] = []  # of this process: it is sent once, not with each job
-
-
-def begin(table: Table) -> None:
-    """Prepare a worker process.
-
-    Ctrl-C on a terminal reaches every process of a group; only the search answers it.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["PYTHONWARNINGS"] = "ignore"  # of processes that a learner may start
-    warnings.simplefilter("ignore")
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    _table[:] = [table]
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent was killed, which can't end it itself."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
-def ready() -> None:
-    """Nothing: it is done once the process has what it needs."""
-
-
-def run(job: Job) -> Outcome:
-    """Fit a candidate on a fold, and have it answer the rows that it has not seen."""
-    outcome = evaluate(_table[0], job)
-    with suppress(AttributeError):  # glibc keeps what a fit had: 160 MB on a table of 8 MB
-        ctypes.CDLL(None).malloc_trim(0)
-    return outcome
 
 
 def evaluate(table: Table, job: Job) -> Outcome:

@@ -33,7 +33,7 @@ from onnxlet.convert.train.features import (
 )
 
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
-OF_FEATURES = ("counts", "pairs", "log")  # parameters of the features and the target
+OF_FEATURES = ("counts", "pairs", "codes", "log")  # parameters of the features and the target
 
 # Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
 STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
@@ -109,7 +109,7 @@ def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     if of_kind(given.taken, "text"):
         columns = _tree_columns(given, parameters, seed)
     else:
-        columns, names = native_columns(given.taken)
+        columns, names = native_columns(given.taken, pairs=bool(parameters.get("pairs")))
         settings["cat_features"] = tuple(names)  # a list could not be cloned
     if given.regression:
         settings["loss_function"] = "MAE" if given.absolute else "RMSE"
@@ -187,7 +187,7 @@ def _tree_columns(
 ) -> ColumnTransformer:
     return tree_columns(
         given.taken, given.task, seed, given.rows, filled=filled,
-        counts=bool(parameters.get("counts")), pairs=bool(parameters.get("pairs")),
+        **{name: bool(parameters.get(name)) for name in ("counts", "pairs", "codes")},
     )  # fmt: skip
 
 

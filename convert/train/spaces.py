@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxlet.convert.train.features import of_kind
+from onnxlet.convert.train.features import FEW, of_kind
 from onnxlet.convert.train.pipelines import LEAVES, Given
 
 MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
@@ -25,7 +25,6 @@ def linear(given: Given, trial: Any) -> dict[str, Any]:
 def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, how rows and columns are sampled, penalties, features."""
     leaves = trial.suggest_int("num_leaves", 4, 64, log=True)
-    pairs = len(of_kind(given.taken, "number")) > 1
     return {
         "num_leaves": leaves,
         "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
@@ -37,13 +36,13 @@ def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
         "extra_trees": trial.suggest_categorical("extra_trees", [True, False]),
-        "pairs": pairs and trial.suggest_categorical("pairs", [True, False]),
+        **_of_columns(given, trial, "pairs", "codes"),
         **_of_target(given, trial),
     }
 
 
 def catboost(given: Given, trial: Any) -> dict[str, Any]:
-    """Depth, steps, penalties, how rows and columns are sampled."""
+    """Depth, steps, penalties. Not columns sampled for a tree: that doubles the memory of a fit."""
     depth = trial.suggest_int("depth", 2, deepest_of(given))
     return {
         "depth": depth,
@@ -51,7 +50,7 @@ def catboost(given: Given, trial: Any) -> dict[str, Any]:
         "n_estimators": rounds_of(given, 2**depth),
         "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.5, 30.0, log=True),
         "random_strength": trial.suggest_float("random_strength", 0.1, 10.0, log=True),
-        "rsm": trial.suggest_float("rsm", 0.4, 1.0),
+        **_of_columns(given, trial, "pairs"),
         **_of_target(given, trial),
     }
 
@@ -70,6 +69,7 @@ def xgboost(given: Given, trial: Any) -> dict[str, Any]:
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
+        **_of_columns(given, trial, "pairs", "codes"),
         **_of_target(given, trial),
     }
 
@@ -114,6 +114,26 @@ def _trees(given: Given) -> int:
 def least_of(given: Given, rows: int) -> int:
     """So many rows of a leaf, or fewer where there are few: a tree is to split at all."""
     return max(5, min(rows, given.rows // 20))
+
+
+def are_paired(given: Given) -> bool:
+    """Whether there are numbers for arithmetic of pairs."""
+    return len(of_kind(given.taken, "number")) > 1
+
+
+def are_coded(given: Given) -> bool:
+    """Whether there are categories that trees may have by their positions."""
+    return bool(of_kind(given.taken, "category", where=lambda one: one.distinct > FEW))
+
+
+MAY: Mapping[str, Callable[[Given], bool]] = {"pairs": are_paired, "codes": are_coded}
+
+
+def _of_columns(given: Given, trial: Any, *names: str) -> dict[str, Any]:
+    """Forms of the columns, those that there are columns for."""
+    return {
+        name: trial.suggest_categorical(name, [True, False]) for name in names if MAY[name](given)
+    }
 
 
 def _of_target(given: Given, trial: Any) -> dict[str, Any]:

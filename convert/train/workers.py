@@ -4,45 +4,73 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
 from typing import Any, Self
 
-from onnxlet.convert.errors import shortened
-from onnxlet.convert.train.job import Job, Outcome, Table, begin, ready, run
+import cloudpickle
+
+from onnxlet.convert.train.job import Job, Outcome, Table
 
 POLL = 0.1  # seconds between two looks at the clock
-LONGEST = 5.0  # seconds to wait for the thread of a process that was ended
+SERVER = "from onnxlet.convert.train.fork_server import serve; serve"
+
+
+@dataclass
+class Running:
+    """A fit in a process of its own.
+
+    Attributes:
+        job: that is done.
+        since: when it began, by `time.monotonic`.
+        pid: of its process; None until that has begun.
+        outcome: what it came to; None while it runs.
+    """
+
+    job: Job
+    since: float
+    pid: int | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def seconds(self) -> float:
+        """That it has taken."""
+        return time.monotonic() - self.since
 
 
 class Workers:
     """As many processes as fits may run at a time.
 
     A running fit can't be interrupted from within its process, so each has a process of its own:
-    when that is ended, nobody else's work is lost. They are loky's, as joblib's are: it does not
-    run a user's script again, as `multiprocessing` does, and sends what can't be imported.
+    when that is ended, nobody else's work is lost. They are forked from one process
+    (`fork_server`), which starts afresh: this one may have threads, which no fork survives.
+    `multiprocessing` has a server of this kind, too, but that runs a user's script again.
 
     Args:
         table: what all jobs have in common.
-        count: how many there are.
+        count: how many fits run at a time.
     """
 
     def __init__(self, table: Table, count: int) -> None:
         self._table = table
-        self._executors: list[Any] = [None] * count
-        self._beginning: dict[int, Future[Any]] = {}
-        self._running: dict[Future[Any], tuple[int, Job, float]] = {}
-        for index in range(count):
-            self._start(index)
+        self._count = count
+        self._running: dict[Connection, Running] = {}
+        self._start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for executor in self._executors:
-            _end(executor)
+        for connection in list(self._running):
+            self._end(connection)
+        self._stop()
 
     def outcomes(
         self,
@@ -59,78 +87,88 @@ class Workers:
         """
         more = True
         while more or self._running:
-            for index in self._free() if more else ():
+            while more and len(self._running) < self._count:
                 if (job := next(jobs, None)) is None:
                     more = False
-                    break
-                future = self._executors[index].submit(run, job)
-                self._running[future] = index, job, time.monotonic()
-            wait(self._running, POLL, FIRST_COMPLETED)
+                else:
+                    self._submit(job)
+            for connection in wait(list(self._running), POLL):
+                self._hear(connection)  # type: ignore[arg-type] # of those that were given
             tick()
             yield from self._ended(until)
             if until is not None and time.monotonic() > until:
                 return
 
-    def _free(self) -> list[int]:
-        busy = {index for index, _, _ in self._running.values()}
-        return [index for index in range(len(self._executors)) if index not in busy]
+    def _submit(self, job: Job) -> None:
+        ours, theirs = Pipe()
+        with theirs:
+            try:
+                socket.send_fds(self._server, [b"f"], [theirs.fileno()])
+            except OSError:  # the process was ended by the system, such as for its memory
+                self._stop()
+                self._start()
+                socket.send_fds(self._server, [b"f"], [theirs.fileno()])
+        ours.send_bytes(cloudpickle.dumps(job))
+        self._running[ours] = Running(job, time.monotonic())
+
+    def _hear(self, connection: Connection) -> None:
+        """Its process's number, or what it came to."""
+        running = self._running[connection]
+        try:
+            said = connection.recv()
+        except (EOFError, OSError):
+            running.outcome = Outcome(None, running.seconds, why="its process ended")
+            return
+        if running.pid is None:
+            running.pid, running.since = said, time.monotonic()
+        else:
+            running.outcome = said
 
     def _ended(self, until: float | None) -> list[tuple[Job, Outcome]]:
         ended = []
-        for future, (index, job, since) in list(self._running.items()):
-            seconds = time.monotonic() - since
-            if future.done():
-                outcome = self._outcome(future, index, seconds)
+        for connection, running in list(self._running.items()):
+            limit = running.job.limit
+            if running.outcome is not None:
+                outcome = running.outcome
             elif until is not None and time.monotonic() > until:
-                outcome = Outcome(None, seconds, why="the time was up", overran=True)
-            elif not self._beginning[index].done():
-                self._running[future] = index, job, time.monotonic()  # its own time begins later
-                continue
-            elif job.limit is not None and seconds > job.limit:
-                self._start(index)
-                why = f"took longer than {job.limit:.0f} s on one fold"
-                outcome = Outcome(None, seconds, why=why, overran=True)
+                outcome = Outcome(None, running.seconds, why="the time was up", overran=True)
+            elif running.pid is not None and limit is not None and running.seconds > limit:
+                why = f"took longer than {limit:.0f} s on one fold"
+                outcome = Outcome(None, running.seconds, why=why, overran=True)
             else:
                 continue
-            del self._running[future]
-            ended.append((job, outcome))
+            self._end(connection)
+            ended.append((running.job, outcome))
         return ended
 
-    def _outcome(self, future: Future[Any], index: int, seconds: float) -> Outcome:
-        error = future.exception()
-        if error is None:
-            result: Outcome = future.result()
-            return result
-        self._start(index)  # such as a process that the system ended, for its memory
-        return Outcome(None, seconds, why=f"its process ended: {shortened(error)}")
+    def _end(self, connection: Connection) -> None:
+        """End a process, whatever it does; one that has not begun ends when it does."""
+        running = self._running.pop(connection)
+        if running.pid is not None and running.outcome is None:
+            with suppress(OSError):  # it has ended
+                os.kill(running.pid, signal.SIGKILL)
+        connection.close()
 
-    def _start(self, index: int) -> None:
-        from joblib.externals.loky.process_executor import ProcessPoolExecutor
-
-        if self._executors[index] is not None:
-            _end(self._executors[index])
+    def _start(self) -> None:
         threads = str(self._table.threads)
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        self._executors[index] = ProcessPoolExecutor(
-            max_workers=1,
-            initializer=begin,
-            initargs=(self._table,),
-            # Threads that spin while they wait make a fit on a busy machine twenty times slower.
-            env={**dict.fromkeys(names, threads), "OMP_WAIT_POLICY": "PASSIVE"},
-        )
-        self._beginning[index] = self._executors[index].submit(ready)
+        self._server, theirs = socket.socketpair()
+        with theirs:
+            # Of a user's folder, a json.py must not be taken for Python's: -P, then our own path.
+            path = f"import sys; sys.path[:] = {sys.path!r}; {SERVER}({theirs.fileno()})"
+            self._process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603 - this Python
+                [sys.executable, "-P", "-W", "ignore", "-c", path],
+                # Threads that spin while they wait make a fit on a busy machine twenty times
+                # slower. What a learner may start is silent, too.
+                env={**os.environ, **dict.fromkeys(names, threads), "OMP_WAIT_POLICY": "PASSIVE",
+                     "PYTHONWARNINGS": "ignore"},
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        table = Connection(os.dup(self._server.fileno()))
+        with table:
+            table.send_bytes(cloudpickle.dumps(self._table))
 
-
-def _end(executor: Any) -> None:
-    """End an executor's process, whatever it does.
-
-    loky ends it, too, but where Ctrl-C came in the middle of something it may wait for ever.
-    """
-    pids = [process.pid for process in (executor._processes or {}).values()]
-    manager = executor._executor_manager_thread
-    executor.shutdown(wait=False, kill_workers=True)
-    for pid in pids:
-        with suppress(OSError):  # it has ended
-            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    if manager is not None:
-        manager.join(LONGEST)
+    def _stop(self) -> None:
+        self._server.close()
+        self._process.kill()
+        self._process.wait()
