@@ -43,11 +43,12 @@ def findings(measured: Measured) -> dict[str, Any]:
         Refusal: the model's answers can't be right or wrong, or y_test is not what it answers.
     """
     about = subject(measured)
+    example = call(about)
+    served = serving(about, example["row"])  # first: a second process needs memory while it lasts
     found = scores(about)
     leaning = importance(about)
     refits = Refits(about)
     wrong, error = worst(about)
-    example = call(about)
     parts = {
         **_head(about),
         "data": data(about),
@@ -66,7 +67,7 @@ def findings(measured: Measured) -> dict[str, Any]:
         "search": measured.search,
         "fairness": fairness(about, refits),
         "parity": parity(measured.model.manifest),
-        "serving": serving(about, example["row"]),
+        "serving": served,
         "call": example,
         "use": None,
     }

@@ -154,12 +154,12 @@ def _by_worth(given: Given) -> Iterator[Candidate]:
 
 
 def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Of LightGBM: with other columns, or trees as of larger tables."""
+    """Of LightGBM: with other columns, or trees such as larger tables get."""
     if spaces.are_paired(given):
         yield "pairs", {**usual, "pairs": True}
     if spaces.are_coded(given):
         yield "codes", {**usual, "counts": False, "codes": True}
-    if usual["num_leaves"] < LARGER:
+    if usual["num_leaves"] < LARGER and given.classes <= 4:
         yield "large trees", {**usual, "num_leaves": LARGER, **_boosted(given, LARGER, 0.05)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -92,10 +93,12 @@ class Prepared:
     splits: Splits
     metric: Metric
 
+    @cached_property  # a copy of the table: once, not in each place that looks at it
     def train_part(self) -> tuple[pd.DataFrame, Array]:
         """The rows that the search sees."""
         return self._part(self.splits.train)
 
+    @cached_property
     def test_part(self) -> tuple[pd.DataFrame, Array]:
         """The rows that it never sees."""
         return self._part(self.splits.test)

@@ -83,7 +83,7 @@ def report_of(
         return report_files(findings(_measured(model)))
 
     def _measured(model: Model) -> Measured:
-        (X, y), (X_test, y_test) = prepared.train_part(), prepared.test_part()
+        (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
         columned, task = prepared.columned, prepared.columned.target.task
         notes = [*columned.notes]
         return Measured(
@@ -130,10 +130,10 @@ def _linear(
     linear: Weighted = [(found[0], 1.0)]
     if len(chosen) == 1 and chosen[0][0].number == found[0].number:
         return None
-    (X, y), task = prepared.train_part(), prepared.columned.target.task
+    (X, y), task = prepared.train_part, prepared.columned.target.task
     estimator = voting(linear, X, y, task, prepared.metric, seed)
     ask = estimator.predict if task == "regression" else estimator.predict_proba
-    answers = np.asarray(ask(prepared.test_part()[0]))
+    answers = np.asarray(ask(prepared.test_part[0]))
     return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
 
 

@@ -116,7 +116,7 @@ def _searched(prepared: Prepared, options: Options, started: float, report: Repo
 
 def _weights(prepared: Prepared) -> Array | None:
     """Of all rows (n,), though only those of training rows are looked at; None where alike."""
-    _, y = prepared.train_part()
+    y = prepared.y[prepared.splits.train]
     balanced = balanced_weights(y, prepared.columned.target.task, prepared.metric, None)
     if balanced is None:
         return None
@@ -134,13 +134,13 @@ def _in_turn(searched: Searched) -> Sequence[Weighted]:
 
 
 def _combined(prepared: Prepared, chosen: Weighted, options: Options) -> Combined:
-    X, y = prepared.train_part()
+    X, y = prepared.train_part
     return combine(chosen, X, y, prepared.columned.target.task, prepared.metric, options.seed)
 
 
 def _built(
     prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
 ) -> Built:
-    X_test, y_test = prepared.test_part()
-    source = Source(combined.estimator, X_test, y_test, prepared.train_part()[0])
+    X_test, y_test = prepared.test_part
+    source = Source(combined.estimator, X_test, y_test, prepared.train_part[0])
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train import portfolio as module
 from onnxlet.convert.train.candidate import Candidate
+from onnxlet.convert.train.features import FEW, Column
 from onnxlet.convert.train.fitting import fit, together
 from onnxlet.convert.train.pipelines import LEAVES
 from onnxlet.convert.train.portfolio import is_skewed, portfolio
@@ -93,6 +95,9 @@ def test_those_of_a_large_library_are_built_and_served(
     pytest.importorskip(family.lower())
     for at, table in enumerate(TABLES.values()):
         chosen = [one for one in candidates(table, task) if one.family == family]
+        chosen.append(chosen[0].with_parameters({"pairs": True}))
+        if family == "XGBoost":
+            chosen.append(chosen[0].with_parameters({"codes": True}))
         assert_served(table, task, chosen, tmp_path / str(at))
 
 
@@ -144,6 +149,34 @@ def test_an_absent_library_is_left_out_and_named(
     assert families & set(module.LIBRARIES) == set(module.LIBRARIES) - {absent}
     assert len(notes) == 1
     assert f"{absent} is not installed" in notes[0]
+
+
+def test_codes_are_tried_of_many_categories_and_large_trees_where_they_are_small() -> None:
+    table = TABLES["no text"]
+    few = [one for one in table.taken if one.kind != "category" or one.distinct <= FEW]
+
+    def tried(taken: Sequence[Column], rows: int, classes: int = 2) -> set[str]:
+        task = "binary" if classes == 2 else "multiclass"
+        found = portfolio(task, taken, rows, np.arange(300) % classes)[0]
+        return {one.name for one in found} & {"LightGBM, codes", "LightGBM, large trees"}
+
+    assert tried(table.taken, 200) == {"LightGBM, codes", "LightGBM, large trees"}
+    assert tried(few, 200) == {"LightGBM, large trees"}
+    assert tried(few, 50_000) == set()
+    assert tried(few, 200, classes=9) == set()
+
+
+def test_codes_are_positions_of_categories() -> None:
+    table = TABLES["no text"]
+    many = next(c for c in table.taken if c.kind == "category" and c.distinct > FEW).name
+    usual, codes = (
+        fitted(one, table, "binary").named_steps["columns"].named_transformers_["many"]
+        for one in candidates(table, "binary")
+        if one.name in ("LightGBM", "LightGBM, codes")
+    )
+    made = codes.transform(table.X[[many]])
+    assert set(made.ravel()) <= set(range(table.X[many].nunique())) | {-1, -2}
+    assert not np.allclose(made, usual.transform(table.X[[many]])[:, :1])
 
 
 def test_the_logarithm_is_tried_of_skewed_targets_only() -> None:

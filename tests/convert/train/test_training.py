@@ -145,7 +145,7 @@ def test_missing_and_unseen_values_are_answered_as_by_the_estimator(
     task: str, request: pytest.FixtureRequest
 ) -> None:
     what: Trained = request.getfixturevalue(task)
-    X_test = what.prepared.test_part()[0]
+    X_test = what.prepared.test_part[0]
     odd = never_seen(X_test[[n for n in X_test if n != "sex"]]).assign(sex="of neither")
     # As in the training rows: to scikit-learn None and NaN are two different categories.
     odd = odd.where(odd.notna(), np.nan)
@@ -181,7 +181,7 @@ def test_no_row_is_in_the_report_nor_in_the_manifest(binary: Trained) -> None:
 def test_the_report_is_of_what_is_served(binary: Trained, regression: Trained) -> None:
     for what in (binary, regression):
         found = json.loads((what.built.directory / "report.json").read_text())
-        X_test, y_test = what.prepared.test_part()
+        X_test, y_test = what.prepared.test_part
         assert found["data"]["test_rows"] == len(y_test)
         predicted = served(what).predict(rows_of(X_test))
         score = (
@@ -200,15 +200,15 @@ def test_the_report_is_of_what_is_served(binary: Trained, regression: Trained) -
 
 def test_the_threshold_is_the_best_on_rows_that_no_part_had_seen(binary: Trained) -> None:
     answers = out_of_fold(binary.chosen)
-    y = binary.prepared.train_part()[1]
+    y = binary.prepared.train_part[1]
     assert answers is not None
     assert binary.combined.threshold is not None
     best = max(f1_score(y == "yes", answers[:, 1] >= at) for at in np.unique(answers[:, 1]))
     at_chosen = f1_score(y == "yes", answers[:, 1] >= binary.combined.threshold)
     assert at_chosen == pytest.approx(best)
-    probabilities = binary.combined.estimator.predict_proba(binary.prepared.test_part()[0])[:, 1]
+    probabilities = binary.combined.estimator.predict_proba(binary.prepared.test_part[0])[:, 1]
     expected = np.where(probabilities >= binary.combined.threshold, "yes", "no")
-    assert list(served(binary).predict(rows_of(binary.prepared.test_part()[0]))) == list(expected)
+    assert list(served(binary).predict(rows_of(binary.prepared.test_part[0]))) == list(expected)
 
 
 def test_the_linear_baseline_has_its_own_threshold(tmp_path: Path, asked: list[Measured]) -> None:
@@ -218,7 +218,7 @@ def test_the_linear_baseline_has_its_own_threshold(tmp_path: Path, asked: list[M
 
     trial = next(t for t in what.searched.trials if t.candidate.name == "linear")
     assert trial.out_of_fold is not None
-    known, y = trial.out_of_fold[:, 1], what.prepared.train_part()[1] == "yes"
+    known, y = trial.out_of_fold[:, 1], what.prepared.train_part[1] == "yes"
     best = max(f1_score(y, known >= at) for at in np.unique(known))
     threshold = (asked[0].baselines or {})["linear"].threshold
     assert threshold is not None
@@ -285,7 +285,7 @@ def test_the_search_is_never_given_a_test_row(
 
     monkeypatch.setattr(training, "combine", counting)
     what = trained(tmp_path, simple().assign(a=np.arange(90) / 7))
-    X_test = what.prepared.test_part()[0]
+    X_test = what.prepared.test_part[0]
     assert len(X_test) == 30
     assert not set(seen[0].X["a"]) & set(X_test["a"])
     assert len(seen[0].X) == fits[0] == 60
@@ -369,10 +369,10 @@ def test_held_out_rows_of_a_file_are_the_test_rows(tmp_path: Path) -> None:
     more = pd.concat([held_out.assign(more=1), held_out[:1].assign(target=" ")])
     more.to_csv(tmp_path / "test.csv", index=False)
     what = trained(tmp_path, simple(), test=str(tmp_path / "test.csv"))
-    X_test, y_test = what.prepared.test_part()
+    X_test, y_test = what.prepared.test_part
     assert X_test["a"].tolist() == held_out["a"].tolist()
     assert list(y_test) == held_out["target"].tolist()
-    assert len(what.prepared.train_part()[1]) == 90
+    assert len(what.prepared.train_part[1]) == 90
     assert what.built.manifest["parity"]["held_out_rows"] == 40
 
 
@@ -452,7 +452,7 @@ def test_the_search_weighs_rows_as_the_refit_does(
 
     monkeypatch.setattr(training, "search", spying)
     what = trained(tmp_path, X.assign(target=y), metric="balanced_accuracy")
-    train_rows, labels = what.prepared.splits.train, what.prepared.train_part()[1]
+    train_rows, labels = what.prepared.splits.train, what.prepared.train_part[1]
     sums = [given[0][train_rows][labels == label].sum() for label in "abc"]
     assert sums == pytest.approx([len(labels) / 3] * 3)
     trained(tmp_path / "plain", X.assign(target=y), metric="accuracy")

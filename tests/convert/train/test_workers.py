@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,44 @@ def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
         assert late[5].why == "the time was up"
         assert time.monotonic() - since < 10
     assert time.monotonic() - since < 20  # and nothing waits for what is stuck
+
+
+def test_where_the_process_that_forks_was_ended_another_does() -> None:
+    with Workers(table(), 2) as workers:
+        stuck = workers.outcomes(
+            iter([Job(0, made.doing("slow", made.sleep), 0), Job(1, made.linear(), 0)])
+        )
+        assert next(stuck)[0].number == 1
+        workers._process.kill()
+        assert next(stuck)[1].why == "its process ended"
+        assert outcomes(workers, iter([Job(2, made.linear(), 1)]))[2].answers is not None
+
+
+def test_a_folder_with_modules_of_other_names_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "socket", "sklearn"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    with Workers(table(), 1) as workers:
+        assert outcomes(workers, iter([Job(0, made.linear(), 0)]))[0].why is None
+
+
+def test_nothing_is_left_running(tmp_path: Path) -> None:
+    def write() -> None:
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        time.sleep(300)
+
+    with Workers(table(), 1) as workers:
+        jobs = iter([Job(0, made.doing("slow", write), 0)])
+        assert outcomes(workers, jobs, until=time.monotonic() + 5)[0].overran
+        server = workers._process.pid
+    for pid in (server, int((tmp_path / "pid").read_text())):
+        for _ in range(50):
+            if not Path(f"/proc/{pid}").exists():
+                break
+            time.sleep(0.1)
+        assert not Path(f"/proc/{pid}").exists()
 
 
 def test_jobs_are_taken_only_when_there_is_a_process_for_them() -> None:
