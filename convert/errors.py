@@ -4,6 +4,7 @@ OnnxletError (onnxlet.function.errors)
 ├── WrongUse (there, too)  exit code 2: the command can't be carried out as it was given
 ├── SourceFailed  exit code 1: what holds the estimator raises, or can't be read
 ├── Refusal       exit code 1: the model can't be served faithfully, and why
+│   └── BreakingChange  it could be, and clients of the version before could not go on
 └── PackagingFailed  exit code 1: the bundle can't be made, or is too large
 """
 
@@ -20,6 +21,10 @@ class SourceFailed(OnnxletError):
 
 class Refusal(OnnxletError):
     """No conversion of this model answers as scikit-learn does; nothing was written."""
+
+
+class BreakingChange(Refusal):
+    """Clients of the version that is served could not go on with this one."""
 
 
 class PackagingFailed(OnnxletError):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.errors import Refusal
+from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in
@@ -229,7 +229,7 @@ def _compare(
         return
     if found and not breaking:
         listed = "".join(f"\n  {each}" for each in found)
-        raise Refusal(
+        raise BreakingChange(
             f"clients of {home.name} version {number}, which is served, could not go on with this "
             f"one:{listed}",
             "Nothing was written. Give it another --name; or, where clients are ready for it, "

@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
-from onnxlet.convert.errors import Refusal
+from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
@@ -92,7 +92,7 @@ def train(data: str, target: str, options: Options, to: Written, report: Report)
             made = report_of(prepared, searched, chosen, combined, options, to.name, report)
             built = _built(prepared, combined, to, made, report)
         except Refusal as refusal:
-            if chosen is tried[-1]:
+            if chosen is tried[-1] or isinstance(refusal, BreakingChange):
                 raise
             report(f"note: {named(chosen)} can't be served: {refusal.message}")
             continue

@@ -2,8 +2,10 @@
 
 A difference counts where a request that was answered is now refused, or answered in another form.
 What is accepted in addition (gaps, infinities, a column that may be left out) does not count. Nor
-do digits: a float32 and a float64 are the same number in JSON, and v2 says which of them it is. Nor
-does the longest text: it is measured at each build, so that no text stalls a server.
+does an infinity where the data had none: whether it is answered changes from fit to fit, as does
+where arithmetic overflows. Nor do digits: a float32 and a float64 are the same number in JSON, and
+v2 says which of them it is. Nor does the longest text: it is measured at each build, so that no
+text stalls a server.
 """
 
 from __future__ import annotations
@@ -82,7 +84,7 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
             yield f"{label}: rows without it are refused now"
         if old.cell and new.longest < old.longest:
             yield f"{label}: lists longer than {new.longest} are refused now"
-        if old.infinite and not new.infinite:
+        if old.infinite and not new.infinite and (not data or data.get("infinite")):
             yield f"{label}: an infinity is refused now"
         if old.categories is not None:
             if lost := [value for value in old.categories if not _takes(new, value)]:

@@ -137,7 +137,7 @@ def test_scores_where_more_rows_are_held_out_than_are_compared(tmp_path: Path) -
 def test_statistics_of_training_columns_are_not_truncated_to_the_test_sets_type(
     tmp_path: Path,
 ) -> None:
-    train = pd.DataFrame({"a": [0.5, 1.5, 2.5, np.nan], "b": [1.0, 2, 3, 4]})
+    train = pd.DataFrame({"a": [0.5, 1.5, 2.5, np.nan], "b": [1.0, np.inf, 3, -np.inf]})
     test = pd.DataFrame({"a": [1, 2, 3], "b": [1.5, 2, 4]})
     model = LinearRegression().fit(test, [1, 2, 4])
 
@@ -149,6 +149,8 @@ def test_statistics_of_training_columns_are_not_truncated_to_the_test_sets_type(
         "mean": 1.5,
         "median": 1.5,
     }
+    assert statistics["columns"]["b"]["infinite"] == 2
+    assert statistics["columns"]["b"]["maximum"] == 3
 
 
 def test_wide_tensors_are_made_for_some_rows_at_a_time(tmp_path: Path) -> None:

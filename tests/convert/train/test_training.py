@@ -14,7 +14,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from onnxlet.convert.build import build
-from onnxlet.convert.errors import Refusal
+from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.measured import Measured
@@ -318,6 +318,23 @@ def test_an_ensemble_that_is_refused_falls_back_on_its_parts(
     assert what.chosen[0][0].number == 2  # the heavier
     assert [line for line in said if "can't be served: it can't be met" in line]
     assert what.built.version == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_a_weaker_model_is_no_way_out_where_clients_could_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def refusing(*given: Any) -> Any:
+        built.append(given)
+        raise BreakingChange("clients could not go on", "")
+
+    monkeypatch.setattr(training, "build", refusing)
+    monkeypatch.setattr(training, "_in_turn", lambda searched: [searched.weights] * 2)
+    with pytest.raises(BreakingChange):
+        trained(tmp_path, simple())
+    assert len(built) == 1
 
 
 @pytest.mark.usefixtures("here")

@@ -114,8 +114,13 @@ NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
         manifest({**AGE, "nullable": False}, CITY),
         ["column 'age': a missing value is refused now"],
     ),
-    "no infinity": (
-        manifest(column("a", infinite=True), CITY),
+    "no infinity, of data that nothing is known of": (
+        manifest(column("a", infinite=True), CITY, statistics=None),
+        manifest(column("a"), CITY),
+        ["column 'a': an infinity is refused now"],
+    ),
+    "no infinity, of which the data had some": (
+        manifest(column("a", infinite=True), CITY, statistics={"columns": {"a": {"infinite": 2}}}),
         manifest(column("a"), CITY),
         ["column 'a': an infinity is refused now"],
     ),
@@ -223,6 +228,10 @@ UNNOTICED = {
     "infinities are answered": (
         manifest(column("a"), CITY),
         manifest(column("a", infinite=True), CITY),
+    ),
+    "an infinity that the data had not": (
+        manifest(column("a", infinite=True), CITY),
+        manifest(column("a"), CITY),
     ),
     "categories more": (
         manifest(AGE, {**CITY, "categories": ["Bonn"]}),
