@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.errors import BreakingChange, Refusal
+from onnxlet.convert.errors import BreakingChange
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in

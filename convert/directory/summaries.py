@@ -98,8 +98,7 @@ def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
         ][:FREQUENT]
         return about
     finite = [cell for cell in present if isfinite(cell)]
-    if len(finite) < len(present):
-        about["infinite"] = len(present) - len(finite)
+    about["infinite"] = len(present) - len(finite)
     if finite:
         about |= {"minimum": min(finite), "maximum": max(finite), "mean": stdlib.fmean(finite)}
         about["median"] = stdlib.median_low(finite)

@@ -14,15 +14,16 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from onnxlet.convert.train.job import Job, Table, evaluate
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.train.job import Outcome, Table, evaluate
 from onnxlet.convert.train.portfolio import LIBRARIES
 
 
 def serve(descriptor: int) -> None:
     """Fork a process for each connection that is handed over, until nobody can hand over more.
 
-    What this process has in memory, its fits share: about 120 MB, and the table. It never
-    computes anything itself, since threads of learners do not survive a fork.
+    What this process has in memory, its fits share: about 120 MB, and the table. It fits nothing
+    itself, since threads of learners do not survive a fork.
 
     Args:
         descriptor: of a socket, on which the table comes first, then connections.
@@ -33,14 +34,19 @@ def serve(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as asked:
         table: Table = pickle.loads(Connection(os.dup(descriptor)).recv_bytes())  # noqa: S301 - our own
         for library in LIBRARIES.values():
-            with suppress(ImportError):
+            with suppress(Exception):  # its fits say what is wrong with it
                 import_module(library)
         gc.freeze()  # a collection in a fit would write to all objects, and so copy their memory
         while connections := socket.recv_fds(asked, 1, 1)[1]:
-            if os.fork() == 0:
-                asked.close()
-                _fit(Connection(connections[0]), table)
-            os.close(connections[0])
+            with Connection(connections[0]) as connection:
+                try:
+                    child = os.fork()
+                except OSError as error:  # too many processes, or too little memory
+                    connection.send(Outcome(None, 0.0, why=f"no process: {shortened(error)}"))
+                    continue
+                if child == 0:
+                    asked.close()
+                    _fit(connection, table)
 
 
 def _fit(connection: Connection, table: Table) -> NoReturn:
@@ -49,10 +55,16 @@ def _fit(connection: Connection, table: Table) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         connection.send(os.getpid())
-        job: Job = pickle.loads(connection.recv_bytes())  # noqa: S301 - our own
-        connection.send(evaluate(table, job))
+        connection.send(_outcome(table, connection.recv_bytes()))
     finally:
         os._exit(0)  # what comes after belongs to the process that this one was forked from
+
+
+def _outcome(table: Table, job: bytes) -> Outcome:
+    try:
+        return evaluate(table, pickle.loads(job))  # noqa: S301 - our own
+    except Exception as error:  # noqa: BLE001, RUF100 - any that reading it may raise
+        return Outcome(None, 0.0, why=f"it could not be begun: {shortened(error)}")
 
 
 def _end_with(parent: int) -> None:

@@ -93,7 +93,7 @@ class Prepared:
     splits: Splits
     metric: Metric
 
-    @cached_property  # a copy of the table: once, not in each place that looks at it
+    @cached_property  # a copy of rows: once for fit, build and report
     def train_part(self) -> tuple[pd.DataFrame, Array]:
         """The rows that the search sees."""
         return self._part(self.splits.train)

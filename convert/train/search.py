@@ -23,7 +23,7 @@ from onnxlet.convert.train.tuning import tune
 from onnxlet.convert.train.workers import Workers
 
 BASELINES = 2  # the first candidates: the constant and the linear model
-LARGE = 80e6  # bytes of all workers' copies of a table; beyond, threads share one
+LARGE = 80e6  # bytes of the parts of a table that all fits copy; beyond, fits have more threads
 POOL = 16  # candidates that an ensemble is chosen from
 OF_A_FAMILY = 4  # of them, so that not all are one model's variants
 
@@ -75,7 +75,7 @@ def search(
     live = Live(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
     with Workers(table, count) as workers:
-        import optuna  # noqa: F401 - takes a second, while the workers begin, too
+        import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
         race = Race(table, metric, budget, workers, count, live, [], [0])
         try:
@@ -107,7 +107,7 @@ def _table(
     """What workers get, and how many there are.
 
     Folds in processes of one thread use the cores better than a fit's own threads do, but each
-    process has the table: of large ones there are fewer, with more threads.
+    fit copies a fold's rows: of large tables there are fewer at a time, with more threads.
     """
     X, y = X.iloc[splits.train].reset_index(drop=True), y[splits.train]
     size = int(X.memory_usage(deep=True).sum())

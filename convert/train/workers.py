@@ -17,10 +17,20 @@ from typing import Any, Self
 
 import cloudpickle
 
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.job import Job, Outcome, Table
 
 POLL = 0.1  # seconds between two looks at the clock
-SERVER = "from onnxlet.convert.train.fork_server import serve; serve"
+ENDED = "its process ended"
+# Ctrl-C may come before it is ignored for good. Of a notebook's folder, which is in its path as
+# '', a json.py must not be taken for Python's: that comes last.
+SERVER = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = {path!r}
+from onnxlet.convert.train.fork_server import serve
+serve({descriptor})
+"""
 
 
 @dataclass
@@ -30,12 +40,15 @@ class Running:
     Attributes:
         job: that is done.
         since: when it began, by `time.monotonic`.
+        theirs: its process's end of the connection, until that has begun: macOS loses one that is
+            closed on the way.
         pid: of its process; None until that has begun.
         outcome: what it came to; None while it runs.
     """
 
     job: Job
     since: float
+    theirs: Connection
     pid: int | None = None
     outcome: Outcome | None = None
 
@@ -92,7 +105,7 @@ class Workers:
                     more = False
                 else:
                     self._submit(job)
-            for connection in wait(list(self._running), POLL):
+            for connection in wait(list(self._running), POLL if self._running else 0):
                 self._hear(connection)  # type: ignore[arg-type] # of those that were given
             tick()
             yield from self._ended(until)
@@ -101,15 +114,20 @@ class Workers:
 
     def _submit(self, job: Job) -> None:
         ours, theirs = Pipe()
-        with theirs:
-            try:
-                socket.send_fds(self._server, [b"f"], [theirs.fileno()])
-            except OSError:  # the process was ended by the system, such as for its memory
+        running = self._running[ours] = Running(job, time.monotonic(), theirs)
+        try:
+            written = cloudpickle.dumps(job)
+        except Exception as error:  # noqa: BLE001, RUF100 - a candidate may hold anything
+            running.outcome = Outcome(None, 0.0, why=f"it can't be sent: {shortened(error)}")
+            return
+        try:
+            if self._process.poll() is not None:  # the system ended it, such as for its memory
                 self._stop()
                 self._start()
-                socket.send_fds(self._server, [b"f"], [theirs.fileno()])
-        ours.send_bytes(cloudpickle.dumps(job))
-        self._running[ours] = Running(job, time.monotonic())
+            socket.send_fds(self._server, [b"f"], [theirs.fileno()])
+            ours.send_bytes(written)
+        except OSError as error:
+            running.outcome = Outcome(None, 0.0, why=f"{ENDED}: {shortened(error)}")
 
     def _hear(self, connection: Connection) -> None:
         """Its process's number, or what it came to."""
@@ -117,19 +135,23 @@ class Workers:
         try:
             said = connection.recv()
         except (EOFError, OSError):
-            running.outcome = Outcome(None, running.seconds, why="its process ended")
+            running.outcome = Outcome(None, running.seconds, why=ENDED)
             return
-        if running.pid is None:
-            running.pid, running.since = said, time.monotonic()
-        else:
+        if isinstance(said, Outcome):
             running.outcome = said
+        else:
+            running.pid, running.since = said, time.monotonic()
+            running.theirs.close()
 
     def _ended(self, until: float | None) -> list[tuple[Job, Outcome]]:
         ended = []
         for connection, running in list(self._running.items()):
+            self._catch_up(connection)
             limit = running.job.limit
             if running.outcome is not None:
                 outcome = running.outcome
+            elif running.pid is None and self._process.poll() is not None:
+                outcome = Outcome(None, running.seconds, why=ENDED)
             elif until is not None and time.monotonic() > until:
                 outcome = Outcome(None, running.seconds, why="the time was up", overran=True)
             elif running.pid is not None and limit is not None and running.seconds > limit:
@@ -141,32 +163,46 @@ class Workers:
             ended.append((running.job, outcome))
         return ended
 
+    def _catch_up(self, connection: Connection) -> None:
+        """Hear what has come meanwhile."""
+        running = self._running[connection]
+        while running.outcome is None and connection.poll():
+            self._hear(connection)
+
     def _end(self, connection: Connection) -> None:
         """End a process, whatever it does; one that has not begun ends when it does."""
+        self._catch_up(connection)
         running = self._running.pop(connection)
         if running.pid is not None and running.outcome is None:
             with suppress(OSError):  # it has ended
                 os.kill(running.pid, signal.SIGKILL)
+        running.theirs.close()
         connection.close()
 
     def _start(self) -> None:
         threads = str(self._table.threads)
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        path = [each for each in sys.path if isinstance(each, str)]
+        path.sort(key=lambda each: each == "")
         self._server, theirs = socket.socketpair()
         with theirs:
-            # Of a user's folder, a json.py must not be taken for Python's: -P, then our own path.
-            path = f"import sys; sys.path[:] = {sys.path!r}; {SERVER}({theirs.fileno()})"
+            code = SERVER.format(path=path, descriptor=theirs.fileno())
             self._process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603 - this Python
-                [sys.executable, "-P", "-W", "ignore", "-c", path],
+                [sys.executable, "-W", "ignore", "-c", code],
                 # Threads that spin while they wait make a fit on a busy machine twenty times
                 # slower. What a learner may start is silent, too.
                 env={**os.environ, **dict.fromkeys(names, threads), "OMP_WAIT_POLICY": "PASSIVE",
                      "PYTHONWARNINGS": "ignore"},
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        table = Connection(os.dup(self._server.fileno()))
-        with table:
-            table.send_bytes(cloudpickle.dumps(self._table))
+        try:
+            with Connection(os.dup(self._server.fileno())) as table:
+                table.send_bytes(cloudpickle.dumps(self._table))
+        except OSError:  # it has ended already, which the next job finds
+            return
+        except BaseException:
+            self._stop()
+            raise
 
     def _stop(self) -> None:
         self._server.close()

@@ -84,7 +84,7 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
             yield f"{label}: rows without it are refused now"
         if old.cell and new.longest < old.longest:
             yield f"{label}: lists longer than {new.longest} are refused now"
-        if old.infinite and not new.infinite and (not data or data.get("infinite")):
+        if old.infinite and not new.infinite and data.get("infinite") != 0:
             yield f"{label}: an infinity is refused now"
         if old.categories is not None:
             if lost := [value for value in old.categories if not _takes(new, value)]:

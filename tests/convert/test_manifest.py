@@ -85,6 +85,7 @@ def test_statistics_come_from_the_test_set_where_there_is_no_training_set(tmp_pa
     assert (statistics["source"], statistics["rows"]) == ("X_test", 100)
     assert statistics["columns"]["count"] == {
         "missing": 0,
+        "infinite": 0,
         "minimum": counts.min(),
         "maximum": counts.max(),
         "mean": pytest.approx(counts.mean()),
@@ -144,6 +145,7 @@ def test_statistics_of_training_columns_are_not_truncated_to_the_test_sets_type(
     statistics = built(Source(model, test, None, train), tmp_path).manifest["statistics"]
     assert statistics["columns"]["a"] == {
         "missing": 1,
+        "infinite": 0,
         "minimum": 0.5,
         "maximum": 2.5,
         "mean": 1.5,

@@ -331,7 +331,9 @@ def test_a_weaker_model_is_no_way_out_where_clients_could_not_go_on(
         raise BreakingChange("clients could not go on", "")
 
     monkeypatch.setattr(training, "build", refusing)
-    monkeypatch.setattr(training, "_in_turn", lambda searched: [searched.weights] * 2)
+    monkeypatch.setattr(
+        training, "_in_turn", lambda searched: [searched.weights, [*searched.weights]]
+    )
     with pytest.raises(BreakingChange):
         trained(tmp_path, simple())
     assert len(built) == 1

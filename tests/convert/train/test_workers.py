@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
+import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 
+from onnxlet.convert.train.fork_server import serve
 from onnxlet.convert.train.job import Job, Outcome, Table, answers_of, evaluate, part_of
 from onnxlet.convert.train.workers import Workers
 from tests.convert.train import candidates as made
@@ -67,31 +77,105 @@ def test_where_the_process_that_forks_was_ended_another_does() -> None:
         assert outcomes(workers, iter([Job(2, made.linear(), 1)]))[2].answers is not None
 
 
-def test_a_folder_with_modules_of_other_names_is_no_hindrance(
+def test_a_notebooks_folder_with_modules_of_other_names_is_no_hindrance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("json", "socket", "sklearn"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
     monkeypatch.chdir(tmp_path)
+    # As IPython has it; Python itself ignores what is no text.
+    monkeypatch.setattr(sys, "path", ["", tmp_path, *sys.path])
     with Workers(table(), 1) as workers:
         assert outcomes(workers, iter([Job(0, made.linear(), 0)]))[0].why is None
 
 
-def test_nothing_is_left_running(tmp_path: Path) -> None:
+def test_what_overruns_is_ended_at_once_and_the_server_with_the_last_of_them(
+    tmp_path: Path,
+) -> None:
     def write() -> None:
-        (tmp_path / "pid").write_text(str(os.getpid()))
+        (tmp_path / "new").write_text(str(os.getpid()))
+        (tmp_path / "new").rename(tmp_path / "pid")
         time.sleep(300)
 
     with Workers(table(), 1) as workers:
-        jobs = iter([Job(0, made.doing("slow", write), 0)])
-        assert outcomes(workers, jobs, until=time.monotonic() + 5)[0].overran
+        jobs = iter([Job(0, made.doing("slow", write), 0, limit=2.0)])
+        assert outcomes(workers, jobs)[0].overran
+        assert ends(int((tmp_path / "pid").read_text()))
         server = workers._process.pid
-    for pid in (server, int((tmp_path / "pid").read_text())):
-        for _ in range(50):
-            if not Path(f"/proc/{pid}").exists():
-                break
-            time.sleep(0.1)
-        assert not Path(f"/proc/{pid}").exists()
+        assert not ends(server, 0.0)
+    assert ends(server)
+
+
+def ends(pid: int, seconds: float = 10.0) -> bool:
+    """Whether a process ends within some seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+
+
+def test_what_cannot_be_sent_is_only_that_jobs_failure() -> None:
+    lock = threading.Lock()
+    unsent = replace(made.linear(), parameters={"lock": lock})
+    with Workers(table(), 1) as workers:
+        found = outcomes(workers, iter([Job(0, unsent, 0), Job(1, made.linear(), 0)]))
+    assert "it can't be sent: " in str(found[0].why)
+    assert found[1].why is None
+
+
+def test_what_cannot_be_read_is_only_that_jobs_failure() -> None:
+    class Unread:
+        def __reduce__(self) -> Any:
+            return int, ("no number",)
+
+    unread = replace(made.linear(), parameters={"it": Unread()})
+    with Workers(table(), 1) as workers:
+        found = outcomes(workers, iter([Job(0, unread, 0), Job(1, made.linear(), 0)]))
+    assert "it could not be begun: invalid literal" in str(found[0].why)
+    assert found[1].why is None
+
+
+def test_where_no_process_can_be_forked_the_job_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fork() -> int:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    server, theirs = socket.socketpair()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGCHLD)}
+    said: list[Any] = []
+
+    def ask() -> None:
+        with server, Connection(os.dup(server.fileno())) as first:
+            first.send_bytes(cloudpickle.dumps(table()))
+            ours, other = Pipe()
+            socket.send_fds(server, [b"f"], [other.fileno()])
+            said.append(ours.recv())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        serve(theirs.detach())  # until the other end is closed
+    finally:
+        asking.join(60)
+        gc.unfreeze()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert said[0].why == "no process: Resource temporarily unavailable"
+
+
+def test_with_no_job_nobody_waits() -> None:
+    with Workers(table(), 1) as workers:
+        ready = Job(0, made.constant(), 0)
+        assert len(outcomes(workers, iter([ready]))) == 1
+        since = time.monotonic()
+        for _ in range(100):
+            assert outcomes(workers, iter([])) == {}
+        assert time.monotonic() - since < 5
 
 
 def test_jobs_are_taken_only_when_there_is_a_process_for_them() -> None:

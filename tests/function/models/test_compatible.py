@@ -114,8 +114,8 @@ NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
         manifest({**AGE, "nullable": False}, CITY),
         ["column 'age': a missing value is refused now"],
     ),
-    "no infinity, of data that nothing is known of": (
-        manifest(column("a", infinite=True), CITY, statistics=None),
+    "no infinity, of data of which it is not known whether it had some": (
+        manifest(column("a", infinite=True), CITY),
         manifest(column("a"), CITY),
         ["column 'a': an infinity is refused now"],
     ),
@@ -230,7 +230,7 @@ UNNOTICED = {
         manifest(column("a", infinite=True), CITY),
     ),
     "an infinity that the data had not": (
-        manifest(column("a", infinite=True), CITY),
+        manifest(column("a", infinite=True), CITY, statistics={"columns": {"a": {"infinite": 0}}}),
         manifest(column("a"), CITY),
     ),
     "categories more": (
