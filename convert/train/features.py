@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -38,6 +38,8 @@ QUANTILES = 100
 WILD = 4.0  # standard deviations beyond which numbers are all alike to linear models
 WORDS, CHARACTERS = 20_000, 30_000  # terms of a text for linear models
 CONDENSED = 2_000  # terms of a text that are condensed for trees
+PLAIN, FEWEST_PLAIN = 300, 50  # terms of a text that trees have as they are
+PLAIN_CELLS = 20_000_000  # of all rows and terms: 160 MB
 COMPONENTS = 30  # to which they are condensed
 DECIMALS = 6  # of these: sums of products differ in the last digits
 CLOCK = ("%H", "%I", "%T", "%X", "%c")  # in a form of dates that have a time of day
@@ -101,6 +103,7 @@ def tree_columns(
     counts: bool = False,
     pairs: bool = False,
     codes: bool = False,
+    terms: bool = False,
 ) -> ColumnTransformer:
     """For trees: numbers as they are, categories one-hot where few, else by their target.
 
@@ -115,6 +118,8 @@ def tree_columns(
         pairs: arithmetic of pairs of number columns, too.
         codes: categories that are not few by their positions in order, not by their target: trees
             part them as they like, and learn less of a category that is rare.
+        terms: of text, which of its most frequent terms it has, instead of a few numbers that all
+            are condensed to.
     """
     numbers = of_kind(taken, "number")
     most = 2 if filled else FEW
@@ -129,7 +134,7 @@ def tree_columns(
         ("many", _codes() if codes else by_target(task, seed), many),
         ("counts", CategoryCounts(), many if counts else []),
         *_dates(taken, cyclic=False, last=_filler if filled else None),
-        *_condensed(taken, seed),
+        *(_plain(taken, rows) if terms else _condensed(taken, seed)),
     ]
     return _columns(parts, sparse_threshold=0.0)
 
@@ -249,7 +254,23 @@ def _condensed(taken: Sequence[Column], seed: int) -> list[Part]:
     ]
 
 
-def _of_text(vectoriser: TfidfVectorizer) -> Pipeline:
+def plain_terms(taken: Sequence[Column], rows: int) -> int:
+    """How many terms of each text trees may have as they are; too few are 0."""
+    texts = len(of_kind(taken, "text"))
+    most = min(PLAIN, PLAIN_CELLS // (rows * texts)) if texts else 0
+    return most if most >= FEWEST_PLAIN else 0
+
+
+def _plain(taken: Sequence[Column], rows: int) -> list[Part]:
+    most = plain_terms(taken, rows)
+    counted = {"binary": True, "min_df": 2, "max_features": most}
+    return [
+        (f"text {name}", _of_text(CountVectorizer(**counted)), [name])
+        for name in of_kind(taken, "text")
+    ]
+
+
+def _of_text(vectoriser: CountVectorizer) -> Pipeline:
     """A missing text, NaN or None, is one without terms."""
     filled = [
         SimpleImputer(missing_values=missing, strategy="constant", fill_value="")

@@ -33,7 +33,13 @@ from onnxlet.convert.train.features import (
 )
 
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
-OF_FEATURES = ("counts", "pairs", "codes", "log")  # parameters of the features and the target
+OF_FEATURES = (
+    "counts",
+    "pairs",
+    "codes",
+    "terms",
+    "log",
+)  # parameters of the features and the target
 
 # Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
 STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
@@ -187,7 +193,7 @@ def _tree_columns(
 ) -> ColumnTransformer:
     return tree_columns(
         given.taken, given.task, seed, given.rows, filled=filled,
-        **{name: bool(parameters.get(name)) for name in ("counts", "pairs", "codes")},
+        **{name: bool(parameters.get(name)) for name in ("counts", "pairs", "codes", "terms")},
     )  # fmt: skip
 
 

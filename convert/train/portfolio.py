@@ -159,8 +159,12 @@ def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[s
         yield "pairs", {**usual, "pairs": True}
     if spaces.are_coded(given):
         yield "codes", {**usual, "counts": False, "codes": True}
+    large = usual
     if usual["num_leaves"] < LARGER and given.classes <= 4:
-        yield "large trees", {**usual, "num_leaves": LARGER, **_boosted(given, LARGER, 0.05)}
+        large = {**usual, "num_leaves": LARGER, **_boosted(given, LARGER, 0.05)}
+        yield "large trees", large
+    if spaces.have_terms(given):  # another view of the text than all others have: for the ensemble
+        yield "terms", {**large, "terms": True}
 
 
 def _width(given: Given) -> int:
@@ -188,7 +192,7 @@ def _lightgbm(given: Given) -> dict[str, Any]:
         "num_leaves": leaves,
         "min_child_samples": spaces.least_of(given, 10 if given.task == "regression" else 40),
         "subsample": 0.75, "colsample_bytree": 0.8, "reg_lambda": 1.0, "counts": True,
-        "pairs": False, "codes": False, **_boosted(given, leaves, 0.04),
+        "pairs": False, "codes": False, "terms": False, **_boosted(given, leaves, 0.04),
     }  # fmt: skip
 
 
@@ -206,7 +210,8 @@ def _xgboost(given: Given) -> dict[str, Any]:
     depth = 4 if given.rows < 15_000 or given.classes > 4 else 6
     return {
         "max_depth": depth, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bytree": 0.6,
-        "reg_lambda": 3.0, "pairs": False, "codes": False, **_boosted(given, 2**depth, 0.05),
+        "reg_lambda": 3.0, "pairs": False, "codes": False, "terms": False,
+        **_boosted(given, 2**depth, 0.05),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxlet.convert.train.features import FEW, of_kind
+from onnxlet.convert.train.features import FEW, of_kind, plain_terms
 from onnxlet.convert.train.pipelines import LEAVES, Given
 
 MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
@@ -36,7 +36,7 @@ def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
         "extra_trees": trial.suggest_categorical("extra_trees", [True, False]),
-        **_of_columns(given, trial, "pairs", "codes"),
+        **_of_columns(given, trial, *MAY),
         **_of_target(given, trial),
     }
 
@@ -69,7 +69,7 @@ def xgboost(given: Given, trial: Any) -> dict[str, Any]:
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
-        **_of_columns(given, trial, "pairs", "codes"),
+        **_of_columns(given, trial, *MAY),
         **_of_target(given, trial),
     }
 
@@ -126,7 +126,16 @@ def are_coded(given: Given) -> bool:
     return bool(of_kind(given.taken, "category", where=lambda one: one.distinct > FEW))
 
 
-MAY: Mapping[str, Callable[[Given], bool]] = {"pairs": are_paired, "codes": are_coded}
+def have_terms(given: Given) -> bool:
+    """Whether there is text of which trees may have the terms as they are."""
+    return plain_terms(given.taken, given.rows) > 0
+
+
+MAY: Mapping[str, Callable[[Given], bool]] = {
+    "pairs": are_paired,
+    "codes": are_coded,
+    "terms": have_terms,
+}
 
 
 def _of_columns(given: Given, trial: Any, *names: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,28 @@ def test_codes_are_tried_of_many_categories_and_large_trees_where_they_are_small
     assert tried(few, 200) == {"LightGBM, large trees"}
     assert tried(few, 50_000) == set()
     assert tried(few, 200, classes=9) == set()
+
+
+def test_terms_of_text_are_tried_where_there_are_not_too_many_rows() -> None:
+    def tried(name: str, rows: int) -> bool:
+        found = portfolio("binary", TABLES[name].taken, rows, np.arange(300) % 2)[0]
+        return "LightGBM, terms" in {one.name for one in found}
+
+    assert tried("text", 200)
+    assert not tried("text", 1_000_000)
+    assert not tried("no text", 200)
+
+
+def test_terms_are_words_that_a_text_has() -> None:
+    table = TABLES["text"]
+    one = next(one for one in candidates(table, "binary") if one.name == "LightGBM, terms")
+    columns = fitted(one, table, "binary").named_steps["columns"]
+    words = columns.named_transformers_["text note"][-1].get_feature_names_out()
+    notes = table.X["note"].fillna("").str.lower()
+    made = columns.transform(table.X)[:, -len(words) :]
+    expected = [[len(re.findall(rf"\b{word}\b", note)) > 0 for word in words] for note in notes]
+    assert np.array_equal(made, expected)
+    assert 0 < made.mean() < 1
 
 
 def test_codes_are_positions_of_categories() -> None:
