@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.convert.directory.background import background_file
+from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.model_directory import (
     check_folder,
@@ -19,6 +20,7 @@ from onnxlet.convert.directory.model_directory import (
     sha256,
     write_version,
 )
+from onnxlet.convert.directory.reference_statistics import reference_statistics
 from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.drawn_rows import drawing_once
@@ -129,7 +131,8 @@ def build(
         report(note)
     found = _found(reference, columns, rows, described, report)
     if found.state.reference.wide:  # scores are those of the answers that were compared with
-        metrics = _metrics(source, task, found.state.reference.answers(inputs.rows(X)))
+        answers = found.state.reference.answers(inputs.rows(X))
+        metrics = _metrics(source, task, answers)
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     accepted = replace(found.attempt, manifest=manifest)
@@ -137,6 +140,7 @@ def build(
         "parity": found.certificate,
         "metrics": metrics,
         "statistics": column_statistics(*described),
+        **_monitored(accepted, described, rows, task, answers, source.y_test),
     }
 
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
@@ -198,6 +202,23 @@ def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | N
             "Return the answers of X_test's own rows, in their order.",
         )
     return score(task, answers, source.y_test)
+
+
+def _monitored(
+    accepted: Attempt,
+    described: Described,
+    rows: Sequence[Cells],
+    task: Task,
+    answers: Answers,
+    y_test: Any,
+) -> dict[str, Any]:
+    """What a server measures drift and expected performance by."""
+    model = accepted.model.with_manifest(accepted.manifest)
+    made = {
+        "reference": reference_statistics(model, described.rows, described.of, rows, answers),
+        "estimate": expected_performance(task, answers, y_test),
+    }
+    return {name: member for name, member in made.items() if member is not None}
 
 
 def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Described:

@@ -17,6 +17,7 @@ from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, req
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
+from onnxlet.function.monitoring.watch import Watches
 from onnxlet.function.protocols.registry import protocol_of
 from onnxlet.function.serving.in_flight import InFlight
 from onnxlet.function.serving.service import Observe, Service
@@ -34,6 +35,7 @@ def create_app(
     log: request_log.Log = request_log.write,
     updates: Path | None = None,
     routes: Sequence[Route] = (),
+    watches: Watches | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -45,6 +47,7 @@ def create_app(
         log: writes each request's line.
         updates: another folder of model directories; the higher version of each is served.
         routes: further ones, of the program that serves the app.
+        watches: count what comes in and goes out; where it is None the settings say whether.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -62,7 +65,15 @@ def create_app(
         settings.pins,
     )
     in_flight = InFlight(settings.max_in_flight)
-    service = Service(settings, repository, observe, in_flight, meter, routes=table(routes))
+    service = Service(
+        settings,
+        repository,
+        observe,
+        in_flight,
+        meter,
+        watches=watches or Watches(settings.watch),
+        routes=table(routes),
+    )
     app = App()
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)

@@ -146,6 +146,8 @@ class Prediction(NamedTuple):
         rows: how many instances there were, those not answered included.
         problems: why some were not: the first reasons, and one for each row.
         problem_count: how many reasons there are in all.
+        answered: the outputs of the answered rows only; None where all rows were answered.
+        noted: the rows' shares of unknown tokens, by the text's block and position there.
     """
 
     request_id: str
@@ -155,6 +157,8 @@ class Prediction(NamedTuple):
     rows: int
     problems: Sequence[Problem] = ()
     problem_count: int = 0
+    answered: Mapping[str, Array] | None = None
+    noted: Mapping[tuple[int, int], Sequence[float]] = {}
 
 
 class Failure(NamedTuple):

@@ -42,6 +42,7 @@ class Settings:
         lazy: load a model when its first request comes, not at the start.
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
         answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
+        watch: count what comes in and goes out of models, against their reference statistics.
         metrics_namespace: of the CloudWatch metrics in Lambda's log lines, or None.
     """
 
@@ -64,6 +65,7 @@ class Settings:
     models_url: str | None = None
     answers_queue: str | None = None
     metrics_namespace: str | None = None
+    watch: bool = True
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -116,6 +118,7 @@ class Settings:
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
+            watch=shaped("ONNXLET_WATCH", "on|off", "on or off") != "off",
         )
         faults += _unknown(environ, known)
         if faults:

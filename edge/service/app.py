@@ -15,6 +15,7 @@ from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.slim_flask import Flask
 from onnxlet.function.messages import Route
+from onnxlet.function.monitoring.watch import Watches
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
@@ -54,7 +55,9 @@ def make_app(
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
     seen, logged = secret.unobserved(observe), secret.unlogged(log)
-    app = create_app(models, seen, settings, meter, logged, updates, _routes(forward))
+    watches = Watches(settings.watch, secret.request_id)
+    routes = _routes(forward)
+    app = create_app(models, seen, settings, meter, logged, updates, routes, watches)
     deadline.watch(settings.max_seconds)
     if settings.reload_seconds:
         meter.reloader = Reloader(app.extensions[SERVICE].repository)

@@ -32,6 +32,12 @@ def _report(service: Service, request: Request, name: str) -> Reply:
     return report.answer(service, request, name)
 
 
+def _drift(service: Service, request: Request, name: str) -> Reply:
+    from onnxlet.function.monitoring import drift  # no prediction needs it
+
+    return drift.answer(service, request, name)
+
+
 def _openapi(service: Service, request: Request) -> Reply:
     from onnxlet.function.openapi import document  # few ask for it, and none at a cold start
 
@@ -41,6 +47,7 @@ def _openapi(service: Service, request: Request) -> Reply:
 OWN = (
     *(Route("POST", rule.replace("predict", "explain"), _explain) for rule in native.PREDICT),
     Route("GET", "/models/<name>/report", _report),
+    Route("GET", "/models/<name>/drift", _drift),
     Route("GET", "/openapi.json", _openapi),
     # A page without data: it asks for the API key itself.
     Route("GET", "/", home_page.answer, open=True),

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, filterfalse, islice, repeat
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class TokenFeed:
         positions: name of the tensor that says which columns these are, of shape (k,).
         width: of the whole: a column for each term, or for each remainder of a hash.
         at: the block that has the text, and the column there.
-        count: of tokens, in the columns that they count in.
+        has_vocabulary: a token is one of its terms, or counts nowhere.
     """
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
@@ -62,22 +63,45 @@ class TokenFeed:
             (MISSING_TEXT if text is None else text, instead)
             for text, instead in tokens["replaced"]
         ]
-        self.count: Count
-        if "vocabulary" in tokens:
+        self._count: Count
+        self.has_vocabulary = "vocabulary" in tokens
+        if self.has_vocabulary:
             self.width = len(tokens["vocabulary"])
             terms = {term: position for position, term in enumerate(tokens["vocabulary"])}
-            self.count = partial(_count_known, terms.get)
+            self._count = partial(_count_terms, terms.get)
         else:
             self.width = int(tokens["n_features"])
-            self.count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
+            self._count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
 
-    def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
-        """Both tensors, by name; the positions are in order."""
-        block, position = self.at
-        texts = blocks[block][:, position].tolist()
+    def count(self, tokens: Iterable[str]) -> Counts:
+        """How often they stand in the columns that they count in."""
+        counts = self._count(tokens)
+        counts.pop(UNKNOWN, None)
+        return counts
+
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """The share of each text's tokens that no term is; NaN where it has no token."""
+        return list(map(_without_unknown, self._counts(texts)))
+
+    def _counts(self, texts: Sequence[str]) -> list[Counts]:
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
-        rows = [self.count(self._cut(text)) for text in texts]
+        return [self._count(self._cut(text)) for text in texts]
+
+    def gather(
+        self, blocks: Sequence[Array], noted: dict[tuple[int, int], list[float]] | None = None
+    ) -> dict[str, Array]:
+        """Both tensors, by name; the positions are in order.
+
+        Args:
+            blocks: the table's arrays.
+            noted: takes the rows' `unknown_shares`, by `at`, where there is a vocabulary.
+        """
+        block, position = self.at
+        rows = self._counts(blocks[block][:, position].tolist())
+        shares = list(map(_without_unknown, rows)) if self.has_vocabulary else []
+        if noted is not None and self.has_vocabulary:
+            noted.setdefault(self.at, []).extend(shares)
         positions = sorted(set().union(*rows))
         if len(rows) == 1:
             counts = np.array([[rows[0][position] for position in positions]], self._dtype)
@@ -115,13 +139,19 @@ def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
     )
 
 
-def _count_known(position_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
+def _without_unknown(counts: Counts) -> float:
+    """Take the unknown tokens out of the counts; return their share of all."""
+    unknown = counts.pop(UNKNOWN, 0)
+    tokens = unknown + sum(counts.values())
+    return unknown / tokens if tokens else nan
+
+
+def _count_terms(position_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
     positions = map(position_of, tokens, repeat(UNKNOWN))
     found = Counter(islice(positions, TOKENS_AT_ONCE))
     for position in positions:
         found[position] += 1
         found.update(islice(positions, TOKENS_AT_ONCE))
-    found.pop(UNKNOWN, None)
     return found
 
 

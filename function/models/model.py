@@ -34,6 +34,9 @@ RAISING = (
 )
 
 
+Noted = dict[tuple[int, int], list[float]]
+
+
 class Model:
     """A model that answers.
 
@@ -111,6 +114,7 @@ class Model:
         table: Table,
         only: str | None = None,
         counted: Mapping[str, Mapping[str, Array]] | None = None,
+        noted: Noted | None = None,
     ) -> dict[str, Array]:
         """Predict a checked batch; safe from several threads at once.
 
@@ -118,6 +122,7 @@ class Model:
             table: the batch.
             only: the output that is wanted; None is all of them.
             counted: both tensors of token feeds, by the feed's name, where they are known.
+            noted: takes the rows' shares of unknown tokens, by the text's block and position.
 
         Returns:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
@@ -141,11 +146,13 @@ class Model:
                 fitting = max(LEAST_ROWS, CELLS_RUN_AT_ONCE // cells)
                 step = min(fitting, step or fitting)
         if step is None or table.rows <= step:
-            arrays = self._answers(table.arrays, names, counted or {})
+            arrays = self._answers(table.arrays, names, counted or {}, noted=noted)
         else:
             parts = [
                 self._answers(
-                    *_part(table.arrays, names, counted or {}, slice(start, start + step)), start
+                    *_part(table.arrays, names, counted or {}, slice(start, start + step)),
+                    start,
+                    noted,
                 )
                 for start in range(0, table.rows, step)
             ]
@@ -178,12 +185,13 @@ class Model:
         names: Sequence[str],
         counted: Mapping[str, Mapping[str, Array]],
         first: int = 0,
+        noted: Noted | None = None,
     ) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
-            feeds |= counted.get(tokens.name) or tokens.gather(blocks)
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
         if self.manifest["task"] == IMPORTED:
             return foreign_graph.run(self._session, names, feeds, first)
         return deadline.run(self._session, names, feeds)

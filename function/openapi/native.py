@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import explain
+from onnxlet.function.openapi import drift, explain
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -136,6 +136,10 @@ def _report(endpoint: Endpoint) -> Operation | None:
     )
 
 
+def _drift(endpoint: Endpoint) -> Operation | None:
+    return drift.operation(endpoint, list(_model(endpoint).parameters))
+
+
 MODEL: Schema = record(
     {
         "name": {"type": "string"},
@@ -186,6 +190,7 @@ OPERATIONS: Mapping[str, Any] = {
     "GET /models": _models,
     "GET /models/<name>": _model,
     "GET /models/<name>/report": _report,
+    "GET /models/<name>/drift": _drift,
 }
 PART = Part(
     "native",
@@ -193,5 +198,5 @@ PART = Part(
     OPERATIONS,
     ref("problem"),
     "application/problem+json",
-    {"problem": PROBLEM, "model": MODEL},
+    {"problem": PROBLEM, "model": MODEL, "drift": drift.DRIFT, "binned": drift.BINNED},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -13,15 +14,21 @@ import numpy as np
 
 from onnxlet.function import request_log
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, MalformedRequest, RequestTooLarge
+from onnxlet.function.errors import (
+    InvalidRows,
+    MalformedRequest,
+    OnnxletError,
+    RequestTooLarge,
+)
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows, read_tensors
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Route, failure_of
-from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import Model, Noted
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats
+from onnxlet.function.monitoring.watch import Watches
 from onnxlet.function.serving.in_flight import InFlight
 from onnxlet.function.settings import Settings
 
@@ -58,6 +65,7 @@ class Service:
         in_flight: counts the requests that are being answered.
         meter: counts all requests, or None.
         stats: counts each model's requests.
+        watches: count what came in and went out.
         routes: all that the app has.
     """
 
@@ -67,6 +75,7 @@ class Service:
     in_flight: InFlight = field(default_factory=lambda: InFlight(Settings.max_in_flight))
     meter: Meter | None = None
     stats: ModelStats = field(default_factory=ModelStats)
+    watches: Watches = field(default_factory=Watches)
     routes: Sequence[Route] = ()
 
     def answer(
@@ -107,10 +116,17 @@ class Service:
             if "model" in entry:
                 took = time.perf_counter_ns() - start
                 self.stats.refused(entry["model"], entry["version"], took)
+                self._count_refused(entry, error)
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
         self.stats.answered(model.name, model.version, prediction.rows, timer.stages)
+        self.watches.count(prediction)
         return answer
+
+    def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
+        with suppress(OnnxletError):  # it is not served any more
+            model = self.repository.choose(entry["model"], str(entry["version"]))
+            self.watches.refuse(model, error, entry["request_id"])
 
     def decoded(
         self,
@@ -181,9 +197,14 @@ def predict(
         return _answer_the_good(model, request, timer, request_id)
     table = read(model, request)
     timer.end("validate")
-    outputs = model.run(table)
+    noted = Noted()
+    outputs = _run(model, table, noted)
     timer.end("run")
-    return Prediction(request_id, model, table, outputs, table.rows)
+    return Prediction(request_id, model, table, outputs, table.rows, noted=noted)
+
+
+def _run(model: Model, table: Table, noted: Noted) -> dict[str, Array]:
+    return model.run(table, noted=noted) if model.signature.token_feeds else model.run(table)
 
 
 def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
@@ -252,28 +273,29 @@ def _answer_the_good(
 ) -> Prediction:
     """Leave out the rows that can't be answered, and say why."""
     rows, left_out = len(request.rows), LeftOut()
-    table, outputs = read(model, request, left_out), dict[str, Array]()
+    table, outputs, noted = read(model, request, left_out), dict[str, Array](), Noted()
     kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     while table.rows:
         try:
-            outputs = model.run(table)
+            outputs = _run(model, table, noted)
             break
         except InvalidRows as error:  # raised for by the model itself
             bad = {each.row for each in error.every}
             problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
             count += len(error.every)
+            noted.clear()
             good = [row for row in range(table.rows) if row not in bad]
             kept = [kept[row] for row in good]
             table = Table(len(good), [array[good] for array in table.arrays])
     timer.end("run")
     if not problems:
-        return Prediction(request_id, model, table, outputs, rows)
+        return Prediction(request_id, model, table, outputs, rows, noted=noted)
     spread = {
         output.name: _spread(outputs.get(output.name), kept, rows)
         for output in model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
-    return Prediction(request_id, model, table, spread, rows, problems, count)
+    return Prediction(request_id, model, table, spread, rows, problems, count, outputs, noted)
 
 
 def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:

@@ -1,0 +1,150 @@
+"""The manifest's `estimate`: how performance is expected without labels, learned on held-out rows.
+
+Classifiers: the probability that a class is right, by isotonic regression on the model's own
+probability (confidence-based performance estimation, as NannyML calls it). Regressors: the mean
+absolute error, by the size of the prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+from sklearn.isotonic import IsotonicRegression
+
+from onnxlet.convert.directory.reference_statistics import between
+from onnxlet.convert.reference.answers import Task
+from onnxlet.function.arrays import Array
+
+FEWEST_ROWS = 50
+STEP_ROWS = 5  # a step of the calibration map holds so many rows, at least
+MOST_STEPS = 20
+MOST_CLASSES = 20
+ERROR_BINS, ERROR_ROWS = 10, 20  # bins of the prediction, and rows in each
+
+
+def expected_performance(
+    task: Task, answers: Mapping[str, Array], y_test: Any
+) -> dict[str, Any] | None:
+    """What `onnxlet.function.monitoring.estimate` computes expected performance from.
+
+    Args:
+        task: of the model; one that answers several outputs has none.
+        answers: to held-out rows, by output name, rows first.
+        y_test: what is right, of shape (rows,).
+
+    Returns:
+        For a classifier `rows`, `of` (the output), `classes` (for each `edges` and `calibrated`)
+        and `held_out`; for a regressor `rows`, `edges`, `absolute_error` and `held_out`. None where
+        there is no y_test of such a form, or there are too few rows.
+    """
+    if y_test is None or task.name not in ("classification", "regression"):
+        return None
+    y, got = np.asarray(y_test), np.asarray(answers["prediction"])
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    got = got[:, 0] if got.ndim == 2 and got.shape[1] == 1 else got
+    if y.shape != got.shape or y.ndim != 1 or len(y) < FEWEST_ROWS:
+        return None
+    if task.name == "regression":
+        return _regression(y, got)
+    of = next((name for name in ("probabilities", "score") if name in answers), None)
+    if task.classes is None or of is None or not 2 <= len(task.classes) <= MOST_CLASSES:
+        return None
+    return _classification(task.classes, of, answers[of], y, got)
+
+
+def _classification(
+    classes: Sequence[Any], of: str, scores: Array, y: Array, got: Array
+) -> dict[str, Any] | None:
+    scores = np.asarray(scores, np.float64).reshape(len(y), -1)
+    counted = list(range(len(classes))) if len(classes) > 2 else [1]
+    if scores.shape[1] not in (1, len(classes)) or not np.isfinite(scores).all():
+        return None
+    columns = scores[:, -len(counted) :]
+    if columns.shape[1] != len(counted):
+        return None
+    made = []
+    for number, column in zip(counted, columns.T, strict=True):
+        right = np.array([label == classes[number] for label in y.tolist()], np.float64)
+        edges, calibrated = calibration(column, right)
+        made.append({"edges": edges, "calibrated": calibrated})
+    held_out = _held_out(classes, y, got, columns)
+    return {"rows": len(y), "of": of, "classes": made, "held_out": held_out}
+
+
+def _held_out(
+    classes: Sequence[Any], y: Array, got: Array, columns: Array
+) -> dict[str, float | None]:
+    """Performance on held-out rows, by the names of `estimate.classification`."""
+    known = list(range(len(classes)))
+    number = {label: n for n, label in enumerate(classes)}
+    truth = np.array([number.get(label, -1) for label in y.tolist()])
+    answered = np.array([number.get(label, -1) for label in got.tolist()])
+    chosen = [1] if len(known) == 2 else known
+    how = {"labels": chosen, "average": "macro", "zero_division": np.nan}
+    areas = [
+        metrics.roc_auc_score(truth == n, column)
+        for n, column in zip(chosen, columns.T, strict=True)
+        if 0 < (truth == n).sum() < len(truth)
+    ]
+    found = {
+        "accuracy": float((truth == answered).mean()),
+        "precision": metrics.precision_score(truth, answered, **how),
+        "recall": metrics.recall_score(truth, answered, **how),
+        "f1": metrics.f1_score(truth, answered, **how),
+        "roc_auc": np.mean(areas) if areas else np.nan,
+    }
+    return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
+
+
+def calibration(scores: Array, right: Array) -> tuple[list[float], list[float]]:
+    """Isotonic regression as steps, each of at least STEP_ROWS rows and of no single score.
+
+    Args:
+        scores: float64, of shape (rows,).
+        right: 1.0 where the class is right, else 0.0.
+
+    Returns:
+        Edges between steps, and for each step the share of rows in it that are right.
+    """
+    order = np.argsort(scores, kind="stable")
+    ordered, truth = scores[order], right[order]
+    fitted = IsotonicRegression(out_of_bounds="clip").fit_transform(ordered, truth)
+    cuts = np.flatnonzero((np.diff(fitted) > 0) & (np.diff(ordered) > 0)) + 1
+    ends = [*cuts.tolist(), len(ordered)]
+    starts = [0, *cuts.tolist()]
+    steps = [[a, b] for a, b in zip(starts, ends, strict=True)]
+    while len(steps) > 1:
+        sizes = [b - a for a, b in steps]
+        smallest = int(np.argmin(sizes))
+        if sizes[smallest] >= STEP_ROWS and len(steps) <= MOST_STEPS:
+            break
+        beside = [n for n in (smallest - 1, smallest + 1) if 0 <= n < len(steps)]
+        other = min(beside, key=lambda n: sizes[n])
+        low, high = min(smallest, other), max(smallest, other)
+        steps[low : high + 1] = [[steps[low][0], steps[high][1]]]
+    edges = [between(float(ordered[a - 1]), float(ordered[a])) for a, _ in steps[1:]]
+    return edges, [float(truth[a:b].mean()) for a, b in steps]
+
+
+def _regression(y: Array, got: Array) -> dict[str, Any] | None:
+    try:
+        errors = np.abs(y.astype(np.float64) - got)
+    except (TypeError, ValueError):
+        return None
+    if not np.isfinite(errors).all():
+        return None
+    order = np.argsort(got, kind="stable")
+    ordered, errors = got[order].astype(np.float64), errors[order]
+    bins = max(1, min(ERROR_BINS, len(y) // ERROR_ROWS))
+    wanted = [len(y) * n // bins for n in range(1, bins)]
+    cuts = sorted({int(np.searchsorted(ordered, ordered[at], side="left")) for at in wanted} - {0})
+    spans = list(zip([0, *cuts], [*cuts, len(y)], strict=True))
+    return {
+        "rows": len(y),
+        "edges": [between(float(ordered[cut - 1]), float(ordered[cut])) for cut in cuts],
+        "absolute_error": [float(errors[a:b].mean()) for a, b in spans],
+        "held_out": {"mean_absolute_error": float(errors.mean())},
+    }

@@ -1,0 +1,221 @@
+"""The manifest's `reference`: what came in and went out at build, for drift to be measured against.
+
+The rows are read as the function reads a request's, so that both are counted alike. A bin holds at
+least BIN_ROWS rows, so that nobody's value stands in it; edges lie between neighbours in order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.spacing import evenly_spaced
+from onnxlet.function import json_text
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.signature import Output
+from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring.layout import PICTURE, pictures
+
+BIN_ROWS = FREQUENT_AT_LEAST
+SHARES = (0.01, *(tenth / 10 for tenth in range(1, 10)), 0.99)  # of the rows below each edge
+FEW_NUMBERS = 12  # different numbers of which each has a bin of its own
+MOST_CATEGORIES = 20
+COVERED = 0.5  # of a text column's rows: where categories hold fewer, its lengths are counted
+FEWEST_ROWS = 20
+MOST_ROWS = 20_000  # evenly spaced
+MOST_BYTES = 60_000  # in the manifest
+MOST_BINS = 2_600  # ... and in memory, where each takes 8 bytes for each of 2 sums
+MOST_ANSWERS = 20  # of a row that has several
+
+
+def reference_statistics(
+    model: Model,
+    rows: Sequence[Cells],
+    source: str,
+    held_out: Sequence[Cells],
+    outputs: Mapping[str, Array],
+) -> dict[str, Any] | None:
+    """Bins of each column and of each answer, and how many rows are in each.
+
+    Args:
+        model: as it will be served.
+        rows: the training rows where there are some, else the held-out ones; in signature order.
+        source: which of the two.
+        held_out: rows that the model has not seen.
+        outputs: the reference's answers to these, rows first.
+
+    Returns:
+        `source`, `rows`, `held_out` (how many), `features` and `left_out`; None where there are
+        fewer than FEWEST_ROWS.
+    """
+    if len(held_out) < FEWEST_ROWS:
+        return None
+    table = read(model, evenly_spaced(list(rows), MOST_ROWS))
+    if table.rows < FEWEST_ROWS:
+        return None
+    texts = table if source == "X_test" else read(model, evenly_spaced(list(held_out), MOST_ROWS))
+    found: list[dict[str, Any]] = []
+    for output in model.signature.outputs:
+        found += _of_output(output, outputs[output.name], model.manifest["task"])
+    columns = {name: list(made) for name, made in _of_columns(model, table, texts)}
+    left_out, size = [], len(json_text.dumps(found))
+    bins = sum(len(entry["counts"]) + 1 for entry in found)
+    for name, entries in columns.items():
+        size += len(json_text.dumps(entries))
+        bins += sum(len(entry["counts"]) + 1 for entry in entries)
+        if not entries or size > MOST_BYTES or bins > MOST_BINS:
+            left_out.append(name)
+        else:
+            found += entries
+    return {
+        "source": source,
+        "rows": table.rows,
+        "held_out": len(outputs["prediction"]),
+        "features": found,
+        "left_out": left_out,
+    }
+
+
+def read(model: Model, rows: Sequence[Cells]) -> Table:
+    """Rows as the function reads them; those that it refuses are left out."""
+    return validate_rows(rows, model.signature, left_out=LeftOut())
+
+
+def _of_columns(
+    model: Model, table: Table, texts: Table
+) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    feeds = {feed.at: feed for feed in model.signature.token_feeds}
+    for number, block in enumerate(model.signature.blocks):
+        for position, column in enumerate(block.columns):
+            about = {"column": column.name}
+            cells = table.arrays[number][:, position]
+            if block.nested:
+                yield column.name, _pictures(about, cells)
+            elif column.date:
+                yield column.name, iter(())
+            elif block.dtype == "string":
+                feed = feeds.get((number, position))
+                shares = None
+                if feed is not None and feed.has_vocabulary:
+                    shares = feed.unknown_shares(texts.arrays[number][:, position].tolist())
+                yield column.name, _text(about, cells, feed is not None, shares)
+            else:
+                yield column.name, _number(about | {"measure": "value"}, cells)
+
+
+def _number(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
+    values = cells.astype(np.float64)
+    present = np.sort(values[~np.isnan(values)])
+    edges = edges_of(present)
+    if len(present) >= BIN_ROWS:
+        counts = np.bincount(np.searchsorted(edges, present, side="left"), minlength=len(edges) + 1)
+        missing = len(values) - len(present)
+        yield about | {"edges": edges, "counts": counts.tolist(), "missing": missing}
+
+
+def edges_of(ordered: Array) -> list[float]:
+    """Edges of bins that hold at least BIN_ROWS rows each.
+
+    Args:
+        ordered: float64, of shape (rows,), in order and without NaN.
+    """
+    values, firsts = np.unique(ordered, return_index=True)
+    cuts = firsts[1:]  # rows below each place between neighbours that differ
+    if len(values) > FEW_NUMBERS:
+        wanted = np.array(SHARES) * len(ordered)
+        nearest = np.abs(cuts[:, np.newaxis] - wanted).argmin(axis=0) if len(cuts) else []
+        cuts = np.unique(cuts[nearest])
+    chosen: list[int] = []
+    for cut in cuts.tolist():
+        if cut - (chosen[-1] if chosen else 0) >= BIN_ROWS and len(ordered) - cut >= BIN_ROWS:
+            chosen.append(cut)
+    return [between(float(ordered[cut - 1]), float(ordered[cut])) for cut in chosen]
+
+
+def between(low: float, high: float) -> float:
+    """The shortest number from `low` to below `high`, near their middle."""
+    middle = low / 2 + high / 2
+    if not np.isfinite(middle):
+        middle = low if np.isfinite(low) else -np.finfo(np.float64).max
+    for digits in range(2, 17):
+        shorter = float(f"{middle:.{digits}g}")
+        if low <= shorter < high:
+            return shorter
+    return low
+
+
+def _text(
+    about: dict[str, Any], cells: Array, free: bool, unknown: Sequence[float] | None
+) -> Iterator[dict[str, Any]]:
+    """Categories where a column has some, else how long its texts are."""
+    texts = cells.tolist()
+    categories = None if free else _categories(about | {"measure": "value"}, texts)
+    if categories is not None:
+        yield categories
+        return
+    lengths = [np.nan if text == MISSING_TEXT else len(text) for text in texts]
+    yield from _number(about | {"measure": "length"}, np.array(lengths, np.float64))
+    if unknown is not None:
+        yield from _number(about | {"measure": "unknown_tokens"}, np.array(unknown, np.float64))
+
+
+def _categories(about: dict[str, Any], cells: Sequence[Any]) -> dict[str, Any] | None:
+    """The frequent ones; None where most rows have others.
+
+    Where some are left out, they are chosen by every other row and counted in the rest: the most
+    frequent of the very rows that they are counted in would be too frequent.
+    """
+    chosen = _frequent(cells)
+    counted = cells
+    if len(chosen) < len(set(cells) - {None, MISSING_TEXT}):
+        chosen, counted = _frequent(cells[::2]), cells[1::2]
+    counts = Counter(counted)
+    missing = counts.pop(MISSING_TEXT, 0) + counts.pop(None, 0)
+    known = [counts.pop(each, 0) for each in chosen]
+    other = sum(counts.values())
+    if not chosen or sum(known) < COVERED * (sum(known) + other):
+        return None
+    return about | {"categories": chosen, "counts": [*known, other], "missing": missing}
+
+
+def _frequent(cells: Sequence[Any]) -> list[Any]:
+    counts = Counter(cell for cell in cells if cell is not None and cell != MISSING_TEXT)
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    frequent = [
+        value
+        for value, count in ranked
+        if count >= BIN_ROWS and len(str(value)) <= LONGEST_CATEGORY
+    ]
+    return frequent[:MOST_CATEGORIES]
+
+
+def _pictures(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
+    if cells[0].dtype.kind not in "fiub":
+        return
+    for measure, values in zip(PICTURE, pictures(cells[:, np.newaxis]).T, strict=True):
+        yield from _number(about | {"measure": measure}, values)
+
+
+def _of_output(output: Output, answers: Array, task: str) -> Iterator[dict[str, Any]]:
+    about = {"output": output.name}
+    if output.name == "probabilities":
+        if answers.ndim == 2 and answers.dtype.kind == "f":
+            largest = answers.max(axis=1)
+            yield from _number(about | {"measure": "confidence"}, largest)
+        return
+    flat = answers.reshape(len(answers), -1)
+    if flat.shape[1] > MOST_ANSWERS or output.shape.count(-1) != 1:
+        return
+    for index, cells in enumerate(flat.T):
+        entry = about | ({"index": index} if flat.shape[1] > 1 else {})
+        if (task == "classification" and output.name == "prediction") or cells.dtype.kind in "Ob":
+            found = _categories(entry | {"measure": "label"}, cells.tolist())
+            yield from () if found is None else (found,)
+        elif cells.dtype.kind in "fiu":
+            yield from _number(entry | {"measure": "value"}, cells)

@@ -1,0 +1,185 @@
+"""`GET /models/N/drift`: what came in and went out, against the model's reference statistics.
+
+Both are samples: thresholds come from both sizes, and all tests of a report together alarm by
+chance only once in 1 / CHANCE reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import NotServed
+from onnxlet.function.messages import Reply, Request, json_reply
+from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring import estimate, two_samples
+from onnxlet.function.monitoring.layout import Feature, Layout
+from onnxlet.function.monitoring.watch import BLOCK_ROWS, Figures, Seen
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
+
+CHANCE = 0.0003
+PSI, KS, CHI_SQUARE = "population stability index", "Kolmogorov-Smirnov", "chi-square"
+MISSING, UNSEEN = "missing", "unseen"
+
+
+class Test(NamedTuple):
+    """What one statistic of one feature says.
+
+    Attributes:
+        statistic: its name.
+        value: of the window's rows.
+        threshold: that it exceeds by chance only; of a share also one that it falls below.
+        alarmed: it does.
+    """
+
+    statistic: str
+    value: float
+    threshold: float
+    alarmed: bool
+
+
+def answer(service: Service, request: Request, name: str) -> Reply:
+    """The figures of the version that is served, or of the one that `version` names.
+
+    Raises:
+        NotServed: nothing is counted.
+    """
+    model = service.repository.choose(name, request.query.get("version"))
+    watch = service.watches.of(model)
+    if watch is None:
+        off = "ONNXLET_WATCH=off is set" if not service.watches.on else ""
+        raise NotServed(
+            f"nothing is counted of {model.name} version {model.version}: "
+            f"{off or 'it was built without reference statistics'}",
+            "Set ONNXLET_WATCH=on." if off else "Build it again, with at least 20 held-out rows.",
+        )
+    return json_reply(report(model, watch.layout, watch.figures()))
+
+
+def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
+    """What a watch has counted, compared; the same wherever the counts come from."""
+    reference = model.manifest["reference"]
+    entries = [_entry(feature, layout, figures) for feature in layout.features]
+    found: dict[str, Any] = {"model": model.name, "version": model.version}
+    found["since"] = _moment(figures.since)
+    found |= {"rows": figures.total.rows, "window": figures.window.rows}
+    found["refused"] = dict(figures.refused)
+    found["reference"] = {key: reference[key] for key in ("source", "rows", "held_out")}
+    found["alarms"] = _alarms(entries)
+    found["columns"] = [entry for entry in entries if "column" in entry]
+    found["predictions"] = [entry for entry in entries if "output" in entry]
+    found["estimated"] = _estimated(model, layout, figures)
+    found["realised"] = None
+    found["left_out"] = reference["left_out"]
+    return found
+
+
+def _entry(feature: Feature, layout: Layout, figures: Figures) -> dict[str, Any]:
+    about = {key: value for key, value in feature.entry.items() if key not in ("counts", MISSING)}
+    reference = np.array([*feature.entry["counts"], feature.entry[MISSING]])
+    window = figures.window.counts[feature.bins].astype(np.int64)
+    about |= {
+        "reference": _shares(reference),
+        "window": _shares(window),
+        "total": _shares(figures.total.counts[feature.bins]),
+        "tests": [],
+    }
+    if figures.window.rows >= BLOCK_ROWS:
+        chance = CHANCE / (4 * len(layout.features))  # each has at most four tests
+        about["tests"] = [each._asdict() for each in _tests(feature, reference, window, chance)]
+    return about
+
+
+def _tests(feature: Feature, reference: Array, window: Array, chance: float) -> Iterator[Test]:
+    """Of the bins without the missing values, and of the shares of missing and unseen ones."""
+    ordered = "edges" in feature.entry
+    was, now = two_samples.merged(reference[:-1], window[:-1], ordered=ordered)
+    chi_square = two_samples.chi_square(was, now)
+    limit = two_samples.chi_square_threshold(len(was), chance)
+    index = two_samples.psi(was, now)
+    if isfinite(limit):  # there is more than one bin
+        # Of bins with few rows the index alarms more often than it should, chi-square does not.
+        above = _above(PSI, index, two_samples.psi_threshold(was, now, chance))
+        yield above._replace(alarmed=above.alarmed and chi_square > limit)
+    if ordered:
+        sizes = int(reference[:-1].sum()), int(window[:-1].sum())
+        distance = two_samples.ks(reference[:-1], window[:-1])
+        if all(sizes):
+            yield _above(KS, distance, two_samples.ks_threshold(*sizes, chance))
+    else:
+        if isfinite(limit):
+            yield _above(CHI_SQUARE, chi_square, limit)
+        yield _share(UNSEEN, int(reference[-2]), int(window[-2]), reference, window, chance)
+    yield _share(MISSING, int(reference[-1]), int(window[-1]), reference, window, chance)
+
+
+def _above(statistic: str, value: float, threshold: float) -> Test:
+    return Test(statistic, value, threshold, value > threshold)
+
+
+def _share(
+    statistic: str, was: int, now: int, reference: Array, window: Array, chance: float
+) -> Test:
+    rows = int(window.sum())
+    low, high = two_samples.share_threshold(was, int(reference.sum()), rows, chance)
+    threshold = low if now < low else high
+    return Test(statistic, now / rows, threshold / rows, not low <= now <= high)
+
+
+def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The tests that alarm, the clearest first."""
+    found = []
+    for entry in entries:
+        for test in entry["tests"]:
+            if test["alarmed"]:
+                where = entry.get("column", entry.get("output"))
+                about = {"column": where, "measure": entry["measure"]}
+                about |= {key: test[key] for key in ("statistic", "value", "threshold")}
+                found.append(about)
+    return sorted(found, key=_excess, reverse=True)
+
+
+def _excess(alarm: Mapping[str, Any]) -> float:
+    """How many times the threshold a value is, whichever side of it."""
+    value, threshold = alarm["value"], alarm["threshold"]
+    if value < threshold:
+        value, threshold = threshold, value
+    return float(value / threshold) if threshold else float("inf")
+
+
+def _estimated(model: Model, layout: Layout, figures: Figures) -> dict[str, Any] | None:
+    entry = model.manifest.get("estimate")
+    if not entry or not layout.expected:
+        return None
+    found: dict[str, Any] = {"rows": figures.window.rows}
+    found |= expected(entry, layout, figures.window)
+    found["held_out"] = {"rows": entry["rows"], **entry["held_out"]}
+    found["history"] = [
+        {"until": _moment(until), "rows": seen.rows, **expected(entry, layout, seen)}
+        for until, seen in figures.history
+    ]
+    return found
+
+
+def expected(entry: Mapping[str, Any], layout: Layout, seen: Seen) -> dict[str, float | None]:
+    """Expected performance on the rows that were counted."""
+    counts = [np.stack([seen.counts[bins] for bins in spans]) for spans in layout.expected]
+    if "classes" not in entry:
+        counts = [counts[0][0]]
+    return estimate.of(entry, counts)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _shares(counts: Array) -> list[float]:
+    rows = int(counts.sum())
+    return [round(count / rows, 6) for count in counts.tolist()] if rows else [0.0] * len(counts)

@@ -1,0 +1,306 @@
+"""Which of a model's columns and answers are counted, and in which bins.
+
+A manifest's `reference` says which features there are (`convert/directory/reference_statistics`
+makes it), its `estimate` which steps of probabilities expected performance is computed from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
+from operator import getitem
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Output, Signature
+from onnxlet.function.messages import Prediction
+from onnxlet.function.monitoring.bins import Categories, Coding, Lengths, Member, Numbers, Uncounted
+
+PICTURE = ("brightness", "contrast")
+CELLS_AT_ONCE = 2**16  # of a large batch, so that what is made of them on the way stays small
+# A block of the signature by its index, an output by its name, a text by its block and position.
+Key = int | str | tuple[int, int]
+
+
+class Feature(NamedTuple):
+    """One thing that is counted, and where.
+
+    Attributes:
+        entry: of the manifest's `reference`.
+        bins: of the flat array; the last one counts missing values.
+    """
+
+    entry: Mapping[str, Any]
+    bins: slice
+
+
+class Place(NamedTuple):
+    """Where a feature's values are.
+
+    Attributes:
+        key: of the array that has them.
+        width: columns of that array.
+        position: of the feature's column.
+        text: they are texts or labels.
+    """
+
+    key: Key
+    width: int
+    position: int
+    text: bool = False
+
+
+class Texts(NamedTuple):
+    """Texts, or labels, that are counted.
+
+    Attributes:
+        codings: of each column, from a cell to its code.
+        bins: of each column by code; one behind all bins where it is not counted.
+    """
+
+    codings: list[Coding]
+    bins: list[Array]
+
+
+class Steps(NamedTuple):
+    """The steps of one class's calibration map.
+
+    Attributes:
+        column: of the matrix, with the class's probability.
+        number: of the class.
+        others: counts rows that are answered as another class.
+        own: counts those answered as this one.
+    """
+
+    column: int
+    number: int
+    others: Numbers
+    own: Numbers
+
+
+class Layout:
+    """All bins of a model.
+
+    Attributes:
+        features: what is counted of the reference.
+        expected: the bins that performance is expected by: of a classifier for each counted class
+            the steps of rows answered as another class, and those of rows answered as this one; of
+            a regressor bins of the prediction.
+        size: bins in all.
+
+    Args:
+        manifest: of the model; it has a `reference`.
+        signature: of the model.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any], signature: Signature) -> None:
+        self.features = list(_features(manifest["reference"]["features"]))
+        self.size = self.features[-1].bins.stop if self.features else 0
+        self.expected: list[tuple[slice, ...]] = []
+        self._nested = frozenset(signature.nested)
+        self._starts: dict[Key, int] = {}  # the first column in the matrix, of arrays of numbers
+        self._columns = 0  # of the matrix
+        self._texts: dict[Key, Texts] = {}
+        self._largest: list[slice] = []  # columns whose largest number is a column, too
+        self._steps: list[Steps] = []
+        estimate = manifest.get("estimate") or {}
+        members = self._lay_out_features(signature, manifest, "classes" in estimate)
+        if "classes" in estimate:
+            self._lay_out_steps(estimate, manifest["classes"], signature)
+        elif "absolute_error" in estimate:
+            column = self._start(Place("prediction", 1, 0))
+            members.append(Member(column, estimate["edges"], self.size))
+            self.expected = [(self._run(len(estimate["absolute_error"])),)]
+        self._numbers = Numbers(
+            [
+                m if m.column >= 0 else m._replace(column=self._columns - 1 - m.column)
+                for m in members
+            ]
+        )
+
+    def _lay_out_features(
+        self, signature: Signature, manifest: Mapping[str, Any], calibrated: bool
+    ) -> list[Member]:
+        """Columns below 0 are those of largest numbers, which come behind all others."""
+        members = []
+        for entry, bins in self.features:
+            place = _place(entry, signature)
+            if place.text:
+                classes = manifest["classes"] if calibrated and "output" in entry else None
+                self._add_text(place, entry, bins, classes)
+            elif entry["measure"] == "confidence":
+                start = self._start(place)
+                self._largest.append(slice(start, start + place.width))
+                members.append(Member(-len(self._largest), entry["edges"], bins.start))
+            else:
+                column = self._start(place) + place.position
+                members.append(Member(column, entry["edges"], bins.start))
+        return members
+
+    def _lay_out_steps(
+        self, estimate: Mapping[str, Any], classes: Sequence[Any], signature: Signature
+    ) -> None:
+        width = {output.name: _width(output) for output in signature.outputs}[estimate["of"]]
+        start = self._start(Place(estimate["of"], width, 0))
+        if "prediction" not in self._texts:  # no class is frequent
+            nothing = np.full(1, -1)
+            self._texts["prediction"] = Texts([Categories(classes)], [nothing])
+        counted = range(1, 2) if len(classes) == 2 else range(len(classes))
+        for number, entry in zip(counted, estimate["classes"], strict=True):
+            size = len(entry["calibrated"])
+            others, own = self._run(size), self._run(size)
+            column = start + (number if width > 1 else 0)
+            self._steps.append(
+                Steps(
+                    column,
+                    number,
+                    Numbers([Member(0, entry["edges"], others.start)]),
+                    Numbers([Member(0, entry["edges"], own.start)]),
+                )
+            )
+            self.expected.append((others, own))
+
+    def _run(self, bins: int) -> slice:
+        """The next bins, and one behind them for missing numbers."""
+        start, self.size = self.size, self.size + bins + 1
+        return slice(start, start + bins)
+
+    def _start(self, place: Place) -> int:
+        if place.key not in self._starts:
+            self._starts[place.key] = self._columns
+            self._columns += place.width
+        return self._starts[place.key]
+
+    def _add_text(
+        self, place: Place, entry: Mapping[str, Any], bins: slice, classes: Sequence[Any] | None
+    ) -> None:
+        by_code = np.arange(bins.start, bins.stop)
+        coding: Coding
+        if "categories" not in entry:
+            coding = Lengths(entry["edges"])
+        elif classes is None:
+            coding = Categories(entry["categories"])
+        else:  # by its number among all classes
+            coding, known = Categories(classes), Categories(entry["categories"])
+            by_code = np.append(by_code[[known[each] for each in classes]], by_code[-2:])
+        if place.key not in self._texts:
+            nowhere: list[Coding] = [Uncounted()] * place.width
+            self._texts[place.key] = Texts(nowhere, [np.full(1, -1)] * place.width)
+        texts = self._texts[place.key]
+        texts.codings[place.position], texts.bins[place.position] = coding, by_code
+
+    @property
+    def width(self) -> int:
+        """How many arrays are counted of a request."""
+        return len(self._starts) + len(self._texts)
+
+    def arrays(self, prediction: Prediction) -> list[Array]:
+        """What is counted of a request: arrays of numbers, and of codes (uint8), rows first."""
+        table, noted = prediction.table, prediction.noted
+        outputs = prediction.outputs if prediction.answered is None else prediction.answered
+        found = []
+        for key in self._starts:
+            if isinstance(key, str):
+                found.append(outputs[key])
+            elif isinstance(key, tuple):
+                found.append(np.array(noted[key]))
+            else:
+                array = table.arrays[key]
+                found.append(pictures(array) if key in self._nested else array)
+        for key, texts in self._texts.items():
+            cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
+            codes = map(getitem, cycle(texts.codings), cells.ravel().tolist())
+            found.append(np.frombuffer(bytes(codes), np.uint8))
+        return found
+
+    def count(self, arrays: Sequence[Array], rows: int) -> Array:
+        """Count rows.
+
+        Args:
+            arrays: as `arrays` gives them; of any shape, in the order of rows.
+            rows: how many.
+
+        Returns:
+            How many fall into each bin, int64, of shape (size,).
+        """
+        counts = np.zeros(self.size + 1, np.int64)
+        shaped = [array.reshape(rows, -1) for array in arrays]
+        step = max(1, CELLS_AT_ONCE // max(1, self._columns))
+        for start in range(0, rows, step):
+            self._add([array[start : start + step] for array in shaped], counts)
+        return counts[: self.size]
+
+    def _add(self, arrays: Sequence[Array], counts: Array) -> None:
+        of_texts = arrays[len(self._starts) :]
+        for (_, bins), codes in zip(self._texts.values(), of_texts, strict=True):
+            for by_code, column in zip(bins, codes.T, strict=True):
+                if by_code[0] >= 0:
+                    found = np.bincount(column, minlength=len(by_code))
+                    np.add.at(counts, by_code, found[: len(by_code)])
+        if not self._starts:
+            return
+        parts = arrays[: len(self._starts)]
+        columns = np.array(np.concatenate(parts, axis=1, dtype=np.float64).T, order="C")
+        if self._largest:
+            largest = [columns[span].max(axis=0, keepdims=True) for span in self._largest]
+            columns = np.concatenate([columns, *largest])
+        if self._steps:
+            answered = of_texts[list(self._texts).index("prediction")][:, 0]
+            for steps in self._steps:
+                column, own = columns[steps.column], answered == steps.number
+                steps.others.add_to(counts, np.sort(column[~own])[np.newaxis])
+                steps.own.add_to(counts, np.sort(column[own])[np.newaxis])
+        columns.sort(axis=1)
+        self._numbers.add_to(counts, columns)
+
+
+def _features(entries: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:
+    first = 0
+    for entry in entries:
+        end = first + len(entry["counts"]) + 1
+        yield Feature(entry, slice(first, end))
+        first = end
+
+
+def _place(entry: Mapping[str, Any], signature: Signature) -> Place:
+    """Where the values of a feature are."""
+    measure = entry["measure"]
+    if "output" in entry:
+        output = next(each for each in signature.outputs if each.name == entry["output"])
+        return Place(output.name, _width(output), entry.get("index", 0), measure == "label")
+    number, position = next(
+        (number, position)
+        for number, block in enumerate(signature.blocks)
+        for position, column in enumerate(block.columns)
+        if column.name == entry["column"]
+    )
+    block = signature.blocks[number]
+    if measure == "unknown_tokens":
+        return Place((number, position), 1, 0)
+    if measure in PICTURE:
+        return Place(number, len(PICTURE), PICTURE.index(measure))
+    return Place(number, len(block.columns), position, block.dtype == "string")
+
+
+def _width(output: Output) -> int:
+    """Numbers that a row's answer has."""
+    return abs(int(np.prod(output.shape)))
+
+
+def pictures(cells: Array) -> Array:
+    """Brightness and contrast: mean and standard deviation of the numbers of a nested list.
+
+    Args:
+        cells: object, of shape (rows, 1); each an array of numbers.
+
+    Returns:
+        float64, of shape (rows, 2).
+    """
+    found = np.full((len(cells), len(PICTURE)), np.nan)
+    for row, cell in zip(found, cells[:, 0], strict=True):
+        numbers = np.asarray(cell, np.float64)
+        if numbers.size:
+            row[:] = numbers.mean(), numbers.std()
+    return found

@@ -1,0 +1,80 @@
+"""What the document says of `GET /models/N/drift`."""
+
+from __future__ import annotations
+
+from onnxlet.function.openapi.forms import (
+    Endpoint,
+    Operation,
+    Schema,
+    answered,
+    listed,
+    or_null,
+    record,
+    ref,
+)
+
+COUNT: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+NAME: Schema = {"type": "string"}
+SHARES: Schema = {
+    **listed({"type": "number", "minimum": 0, "maximum": 1}),
+    "description": "of the rows in each bin; the last are missing values",
+}
+TEST: Schema = record(
+    {"statistic": NAME, "value": NUMBER, "threshold": NUMBER, "alarmed": {"type": "boolean"}}
+)
+BINNED: Schema = record(
+    {
+        "measure": NAME,
+        "reference": SHARES,
+        "window": SHARES,
+        "total": SHARES,
+        "tests": listed(TEST),
+    },
+    {
+        "column": NAME,
+        "output": NAME,
+        "index": COUNT,
+        "edges": listed(NUMBER),
+        "categories": {"type": "array", "description": "all others count behind them"},
+    },
+)
+ALARM: Schema = record(
+    {"column": NAME, "measure": NAME, "statistic": NAME, "value": NUMBER, "threshold": NUMBER}
+)
+FIGURES: Schema = {
+    "type": "object",
+    "additionalProperties": {"type": ["number", "null", "object", "array", "string"]},
+}
+DRIFT: Schema = record(
+    {
+        "model": NAME,
+        "version": {"type": "integer", "minimum": 1},
+        "since": {"type": "string", "format": "date-time"},
+        "rows": COUNT,
+        "window": COUNT,
+        "refused": {"type": "object", "additionalProperties": COUNT},
+        "reference": record({"source": NAME, "rows": COUNT, "held_out": COUNT}),
+        "alarms": listed(ALARM),
+        "columns": listed(ref("binned")),
+        "predictions": listed(ref("binned")),
+        "estimated": or_null(FIGURES),
+        "realised": or_null(FIGURES),
+        "left_out": listed(NAME),
+    }
+)
+
+
+def operation(endpoint: Endpoint, parameters: list[Schema]) -> Operation | None:
+    """The operation; None where nothing is counted of the model."""
+    model = endpoint.model
+    if model is None or endpoint.service.watches.of(model) is None:
+        return None
+    return Operation(
+        "What came in and went out, against the reference statistics",
+        answered("Counts, tests and alarms.", ref("drift")),
+        None,
+        parameters,
+        (404,),
+        description="Rows are shown in blocks of at least 100.",
+    )
