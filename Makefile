@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -29,6 +29,7 @@ EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
 # Whole trainings, which one environment is enough for.
 TRAININGS := tests/convert/train/test_portfolio.py tests/convert/train/test_training.py tests/convert/train/test_interrupting.py
+REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
 # No rule: a link that is made again is no reason to set up again.
@@ -201,6 +202,13 @@ harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of E
 $(HARVEST)/ready: requirements/harvest.txt tools/setup.sh
 	sh tools/setup.sh $(HARVEST) requirements/harvest.txt
 
+references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidently and SciPy, which tests hold ours against, into tests/references/
+	for name in $(REFERENCES); do .venv-$$name/bin/python -W ignore -m tools.references.$${name}_figures || exit 1; done
+
+# NannyML is for Python 3.12 at most; pip 23.2, as of older Pythons, can't install Evidently's lock.
+$(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
+	PYTHON="$${PYTHON:-$(if $(filter nannyml,$*),,python3.13) python3.12 python3.11 python3}" sh tools/setup.sh $(@D) $<
+
 bench: $(READY) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
 	$(PY) -m bench $(PART)
 
@@ -222,5 +230,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(REFERENCES:%=.venv-%) $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -47,6 +47,7 @@ if __name__ == "__main__":
         lock(file, ("function",))
     for file in UNCONSTRAINED:
         lock(file, ())
-    for folder in ("clients", "bench", "lambda_runtime"):  # nothing of ours is beside them
+    # Nothing of ours is beside these.
+    for folder in ("clients", "bench", "references", "lambda_runtime"):
         for other in sorted((FOLDER / folder).glob("*.in")):
             lock(f"{folder}/{other.stem}", ())

@@ -1,0 +1,222 @@
+"""Ours against the figures of other libraries, which `make references` has written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "tests" / "references"
+NANNYML, MAPIE, EVIDENTLY = (
+    json.loads((FOLDER / f"{name}.json").read_text()) for name in ("nannyml", "mapie", "evidently")
+)
+COVERAGES = MAPIE["coverages"]
+
+
+# Two samples
+
+
+def psi(reference: Any, counts: Any) -> float:
+    p, q = reference / reference.sum(), counts / counts.sum()
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def chi_square(reference: Any, counts: Any) -> float:
+    table = np.array([reference, counts])[:, reference + counts > 0]
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return float(((table - expected) ** 2 / expected).sum())
+
+
+def ks(reference: Any, counts: Any) -> float:
+    shares = reference.cumsum() / reference.sum() - counts.cumsum() / counts.sum()
+    return float(np.abs(shares).max())
+
+
+def _pairs(*, empty: bool) -> list[Any]:
+    return [
+        pytest.param(pair, id=pair["title"])
+        for pair in EVIDENTLY["pairs"]
+        if empty or 0 not in pair["reference"] + pair["counts"]
+    ]
+
+
+@pytest.mark.parametrize("pair", _pairs(empty=False))
+def test_psi_is_that_of_evidently(pair: dict[str, Any]) -> None:
+    ours = psi(np.array(pair["reference"]), np.array(pair["counts"]))
+
+    assert ours == pytest.approx(pair["evidently"]["psi"], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("pair", _pairs(empty=True))
+def test_evidently_gives_empty_bins_a_share_of_one_in_ten_thousand(pair: dict[str, Any]) -> None:
+    """Ours are half a row: the one difference, so only pairs without them are compared."""
+    reference, counts = np.array(pair["reference"]), np.array(pair["counts"])
+    some = reference + counts > 0
+    p, q = reference[some] / reference.sum(), counts[some] / counts.sum()
+    p[p == 0], q[q == 0] = 0.0001, 0.0001
+
+    theirs = float(((p - q) * np.log(p / q)).sum())
+
+    assert theirs == pytest.approx(pair["evidently"]["psi"], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("pair", _pairs(empty=True))
+def test_chi_square_and_ks_are_those_of_scipy(pair: dict[str, Any]) -> None:
+    reference, counts = np.array(pair["reference"]), np.array(pair["counts"])
+
+    ours = [chi_square(reference, counts), ks(reference, counts)]
+
+    theirs = [pair["scipy"]["chi_square"], pair["scipy"]["ks"]]
+    assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-9)
+
+
+# Performance without labels
+
+
+def classification(
+    counts: Sequence[Any], calibrated: Sequence[Sequence[float]]
+) -> dict[str, float]:
+    """From counts of shape (2, bins) for each entry: rows not predicted as it, and those that are.
+
+    One entry is the positive class of two.
+    """
+    tables = [np.array(table) for table in counts]
+    values = [np.array(levels) for levels in calibrated]
+    rows = tables[0].sum()
+    right = sum(float(t[1] @ p) for t, p in zip(tables, values, strict=True))
+    if len(tables) == 1:
+        right += float(tables[0][0] @ (1 - values[0]))
+    of_classes = [_of_class(t[1], t.sum(axis=0), p) for t, p in zip(tables, values, strict=True)]
+    means = {name: float(np.mean([one[name] for one in of_classes])) for name in of_classes[0]}
+    return {"accuracy": right / rows, **means}
+
+
+def _of_class(predicted: Any, rows: Any, calibrated: Any) -> dict[str, float]:
+    """Metrics of a class against the rest from numbers of rows in bins of a rising score."""
+    right, positives = float(predicted @ calibrated), float(rows @ calibrated)
+    tp = np.append(0, np.cumsum((rows * calibrated)[::-1])) / positives
+    fp = np.append(0, np.cumsum((rows * (1 - calibrated))[::-1])) / (rows.sum() - positives)
+    return {
+        "precision": right / predicted.sum() if predicted.sum() else 0.0,
+        "recall": right / positives if positives else 0.0,
+        "f1": 2 * right / (predicted.sum() + positives),
+        "roc_auc": float((np.diff(fp) * (tp[1:] + tp[:-1]) / 2).sum()),
+    }
+
+
+def _chunks(name: str) -> list[Any]:
+    figures = NANNYML[name]
+    return [
+        pytest.param(figures["classes"], chunk, id=f"{name}-{index}")
+        for index, chunk in enumerate(figures["chunks"])
+    ]
+
+
+def _bins(entry: dict[str, Any], scores: Any) -> Any:
+    """`sum(score > edges)` for each score."""
+    return (scores[:, None] > np.array(entry["edges"])).sum(axis=1)
+
+
+def _counts(entries: list[Any], scores: Any, is_class: Any) -> list[Any]:
+    return [
+        np.array(
+            [
+                np.bincount(_bins(entry, scores[rows, k]), minlength=len(entry["calibrated"]))
+                for rows in (~is_class[:, k], is_class[:, k])
+            ]
+        )
+        for k, entry in enumerate(entries)
+    ]
+
+
+def _scores(chunk: dict[str, Any]) -> tuple[Any, Any]:
+    """Raw scores, and whether each class is predicted, both of shape (rows, entries)."""
+    predicted = np.array(chunk["predicted"])[:, None]
+    if "score" in chunk:
+        return np.array(chunk["score"])[:, None], predicted == 1
+    return np.array(chunk["scores"]), predicted == np.arange(len(chunk["scores"][0]))
+
+
+@pytest.mark.parametrize(("entries", "chunk"), _chunks("two_classes") + _chunks("of_sum_one"))
+def test_estimates_from_counts_are_those_of_nannyml(
+    entries: list[dict[str, Any]], chunk: dict[str, Any]
+) -> None:
+    counts = _counts(entries, *_scores(chunk))
+
+    estimated = classification(counts, [entry["calibrated"] for entry in entries])
+
+    assert estimated == pytest.approx(chunk["estimated"], rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("entries", "chunk"), _chunks("divided"))
+def test_nannyml_divides_calibrated_probabilities_by_their_sum(
+    entries: list[dict[str, Any]], chunk: dict[str, Any]
+) -> None:
+    """Of more than two classes: one row is one bin here, since no two of them are alike."""
+    scores, is_class = _scores(chunk)
+    calibrated = np.column_stack(
+        [np.array(e["calibrated"])[_bins(e, scores[:, k])] for k, e in enumerate(entries)]
+    )
+    calibrated /= calibrated.sum(axis=1, keepdims=True)
+    order = scores.argsort(axis=0)
+    rising = np.take_along_axis(calibrated, order, axis=0)
+    predicted = np.take_along_axis(is_class, order, axis=0)
+
+    estimated = classification([np.array([~p, p], dtype=int) for p in predicted.T], list(rising.T))
+
+    assert estimated == pytest.approx(chunk["estimated"], rel=0, abs=1e-6)
+
+
+# Intervals and sets
+
+
+def limit(scores: Any, coverage: float) -> float:
+    """The score of rank ceil((n + 1) * coverage) of n held-out rows."""
+    return float(np.sort(scores)[ceil((len(scores) + 1) * coverage) - 1])
+
+
+def _splits(name: str) -> list[Any]:
+    return [
+        pytest.param(split, coverage, id=f"{len(split['held_out']['truth'])}-{coverage}")
+        for split in MAPIE[name]
+        for coverage in COVERAGES
+    ]
+
+
+@pytest.mark.parametrize("kind", ["absolute", "normalised"])
+@pytest.mark.parametrize(("split", "coverage"), _splits("regression"))
+def test_intervals_are_those_of_mapie(split: dict[str, Any], coverage: float, kind: str) -> None:
+    held_out = {name: np.array(numbers) for name, numbers in split["held_out"].items()}
+    new = {name: np.array(numbers) for name, numbers in split["new"].items()}
+    if kind == "absolute":
+        held_out["scale"], new["scale"] = np.ones(()), np.ones(())
+
+    scores = np.abs(held_out["truth"] - held_out["prediction"]) / held_out["scale"]
+    half = limit(scores, coverage) * new["scale"]
+
+    ours = np.column_stack([new["prediction"] - half, new["prediction"] + half])
+    np.testing.assert_allclose(ours, split["intervals"][kind][str(coverage)], rtol=0, atol=1e-9)
+    if kind == "normalised":  # by the estimator's own deviation, only MAPIE's lower bounds differ
+        upper = np.array(split["intervals"]["std"][str(coverage)])[:, 1]
+        np.testing.assert_allclose(ours[:, 1], upper, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("split", "coverage"), _splits("classification"))
+def test_sets_are_those_of_mapie(split: dict[str, Any], coverage: float) -> None:
+    held_out = np.array(split["held_out"]["probabilities"])
+    right = held_out[np.arange(len(held_out)), split["held_out"]["truth"]]
+    new = np.array(split["new"]["probabilities"])
+
+    included = 1 - new <= limit(1 - right, coverage)
+
+    empty = ~included.any(axis=1)
+    theirs = split["sets"][str(coverage)]
+    assert [np.flatnonzero(row).tolist() for row in included] == theirs
+    included[empty, new[empty].argmax(axis=1)] = True  # ours; MAPIE leaves them empty
+    assert [len(row) or 1 for row in theirs] == included.sum(axis=1).tolist()

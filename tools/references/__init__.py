@@ -1,0 +1,1 @@
+"""Figures of other libraries that ours are held against: `make references`."""
