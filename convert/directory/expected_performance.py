@@ -83,7 +83,7 @@ def _held_out(
     truth = np.array([number.get(label, -1) for label in y.tolist()])
     answered = np.array([number.get(label, -1) for label in got.tolist()])
     chosen = [1] if len(known) == 2 else known
-    how = {"labels": chosen, "average": "macro", "zero_division": np.nan}
+    how = {"labels": chosen, "average": "macro", "zero_division": 0.0}
     areas = [
         metrics.roc_auc_score(truth == n, column)
         for n, column in zip(chosen, columns.T, strict=True)

@@ -59,7 +59,7 @@ def reference_statistics(
     table = read(model, evenly_spaced(list(rows), MOST_ROWS))
     if table.rows < FEWEST_ROWS:
         return None
-    texts = table if source == "X_test" else read(model, evenly_spaced(list(held_out), MOST_ROWS))
+    texts = table if rows is held_out else read(model, evenly_spaced(list(held_out), MOST_ROWS))
     found: list[dict[str, Any]] = []
     for output in model.signature.outputs:
         found += _of_output(output, outputs[output.name], model.manifest["task"])

@@ -19,6 +19,7 @@ from onnxlet.convert.directory.model_directory import (
     sha256,
     write_version,
 )
+from onnxlet.convert.directory.reference_statistics import FEWEST_ROWS, reference_statistics
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.evidence import Evidence
@@ -99,6 +100,7 @@ def import_onnx(
         "parity": proof.parity,
         "metrics": None,
         "statistics": _statistics(taken.tensors, given),
+        **_reference(taken.model, given),
         "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
@@ -208,6 +210,14 @@ def _statistics(tensors: Sequence[InputTensor], rows: list[Cells]) -> dict[str, 
         for position in flat
     ]
     return column_statistics(columns, [[row[n] for n in flat] for row in rows], "sample")
+
+
+def _reference(model: Model, rows: list[Cells]) -> dict[str, Any]:
+    """The manifest's member, of the sample's rows and the model's own answers to them."""
+    made = None
+    if len(rows) >= FEWEST_ROWS:
+        made = reference_statistics(model, rows, "sample", rows, answers(model, rows))
+    return {} if made is None else {"reference": made}
 
 
 def import_lines(name: str, version: int, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
 import numpy as np
 import pytest
 
+from onnxlet.function.monitoring.estimate import classification
+from onnxlet.function.monitoring.two_samples import chi_square, ks, psi
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "references"
@@ -20,22 +21,6 @@ COVERAGES = MAPIE["coverages"]
 
 
 # Two samples
-
-
-def psi(reference: Any, counts: Any) -> float:
-    p, q = reference / reference.sum(), counts / counts.sum()
-    return float(((p - q) * np.log(p / q)).sum())
-
-
-def chi_square(reference: Any, counts: Any) -> float:
-    table = np.array([reference, counts])[:, reference + counts > 0]
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    return float(((table - expected) ** 2 / expected).sum())
-
-
-def ks(reference: Any, counts: Any) -> float:
-    shares = reference.cumsum() / reference.sum() - counts.cumsum() / counts.sum()
-    return float(np.abs(shares).max())
 
 
 def _pairs(*, empty: bool) -> list[Any]:
@@ -77,37 +62,6 @@ def test_chi_square_and_ks_are_those_of_scipy(pair: dict[str, Any]) -> None:
 
 
 # Performance without labels
-
-
-def classification(
-    counts: Sequence[Any], calibrated: Sequence[Sequence[float]]
-) -> dict[str, float]:
-    """From counts of shape (2, bins) for each entry: rows not predicted as it, and those that are.
-
-    One entry is the positive class of two.
-    """
-    tables = [np.array(table) for table in counts]
-    values = [np.array(levels) for levels in calibrated]
-    rows = tables[0].sum()
-    right = sum(float(t[1] @ p) for t, p in zip(tables, values, strict=True))
-    if len(tables) == 1:
-        right += float(tables[0][0] @ (1 - values[0]))
-    of_classes = [_of_class(t[1], t.sum(axis=0), p) for t, p in zip(tables, values, strict=True)]
-    means = {name: float(np.mean([one[name] for one in of_classes])) for name in of_classes[0]}
-    return {"accuracy": right / rows, **means}
-
-
-def _of_class(predicted: Any, rows: Any, calibrated: Any) -> dict[str, float]:
-    """Metrics of a class against the rest from numbers of rows in bins of a rising score."""
-    right, positives = float(predicted @ calibrated), float(rows @ calibrated)
-    tp = np.append(0, np.cumsum((rows * calibrated)[::-1])) / positives
-    fp = np.append(0, np.cumsum((rows * (1 - calibrated))[::-1])) / (rows.sum() - positives)
-    return {
-        "precision": right / predicted.sum() if predicted.sum() else 0.0,
-        "recall": right / positives if positives else 0.0,
-        "f1": 2 * right / (predicted.sum() + positives),
-        "roc_auc": float((np.diff(fp) * (tp[1:] + tp[:-1]) / 2).sum()),
-    }
 
 
 def _chunks(name: str) -> list[Any]:
