@@ -24,13 +24,14 @@ from onnxlet.function.monitoring.layout import PICTURE, pictures
 
 BIN_ROWS = FREQUENT_AT_LEAST
 SHARES = (0.01, *(tenth / 10 for tenth in range(1, 10)), 0.99)  # of the rows below each edge
+WIDE, WIDE_SHARES = 60, (0.01, 0.2, 0.4, 0.6, 0.8, 0.99)  # the same, of more columns than that
 FEW_NUMBERS = 12  # different numbers of which each has a bin of its own
 MOST_CATEGORIES = 20
 COVERED = 0.5  # of a text column's rows: where categories hold fewer, its lengths are counted
 FEWEST_ROWS = 20
 MOST_ROWS = 20_000  # evenly spaced
 MOST_BYTES = 60_000  # in the manifest
-MOST_BINS = 2_600  # ... and in memory, where each takes 8 bytes for each of 2 sums
+MOST_BINS = 1_800  # in memory, where the sums and edges of each take 28 bytes
 MOST_ANSWERS = 20  # of a row that has several
 
 
@@ -101,34 +102,39 @@ def _of_columns(
                 yield column.name, iter(())
             elif block.dtype == "string":
                 feed = feeds.get((number, position))
-                shares = None
+                unknown = None
                 if feed is not None and feed.has_vocabulary:
-                    shares = feed.unknown_shares(texts.arrays[number][:, position].tolist())
-                yield column.name, _text(about, cells, feed is not None, shares)
+                    unknown = feed.unknown_shares(texts.arrays[number][:, position].tolist())
+                yield column.name, _text(about, cells, feed is not None, unknown)
             else:
-                yield column.name, _number(about | {"measure": "value"}, cells)
+                wide = len(model.signature.columns) > WIDE
+                shares = WIDE_SHARES if wide else SHARES
+                yield column.name, _number(about | {"measure": "value"}, cells, shares)
 
 
-def _number(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
+def _number(
+    about: dict[str, Any], cells: Array, shares: Sequence[float] = SHARES
+) -> Iterator[dict[str, Any]]:
     values = cells.astype(np.float64)
     present = np.sort(values[~np.isnan(values)])
-    edges = edges_of(present)
+    edges = edges_of(present, shares)
     if len(present) >= BIN_ROWS:
         counts = np.bincount(np.searchsorted(edges, present, side="left"), minlength=len(edges) + 1)
         missing = len(values) - len(present)
         yield about | {"edges": edges, "counts": counts.tolist(), "missing": missing}
 
 
-def edges_of(ordered: Array) -> list[float]:
+def edges_of(ordered: Array, shares: Sequence[float] = SHARES) -> list[float]:
     """Edges of bins that hold at least BIN_ROWS rows each.
 
     Args:
         ordered: float64, of shape (rows,), in order and without NaN.
+        shares: of the rows below each edge, where there are many different numbers.
     """
     values, firsts = np.unique(ordered, return_index=True)
     cuts = firsts[1:]  # rows below each place between neighbours that differ
     if len(values) > FEW_NUMBERS:
-        wanted = np.array(SHARES) * len(ordered)
+        wanted = np.array(shares) * len(ordered)
         nearest = np.abs(cuts[:, np.newaxis] - wanted).argmin(axis=0) if len(cuts) else []
         cuts = np.unique(cuts[nearest])
     chosen: list[int] = []
@@ -168,13 +174,16 @@ def _text(
 def _categories(about: dict[str, Any], cells: Sequence[Any]) -> dict[str, Any] | None:
     """The frequent ones; None where most rows have others.
 
-    Where some are left out, they are chosen by every other row and counted in the rest: the most
-    frequent of the very rows that they are counted in would be too frequent.
+    Where some are left out, they are chosen by half of the rows and counted in the others: the
+    most frequent of the very rows that they are counted in would be too frequent.
     """
     chosen = _frequent(cells)
     counted = cells
     if len(chosen) < len(set(cells) - {None, MISSING_TEXT}):
-        chosen, counted = _frequent(cells[::2]), cells[1::2]
+        shuffled = np.random.default_rng(0).permutation(len(cells)).tolist()
+        half = len(cells) // 2
+        chosen = _frequent([cells[row] for row in shuffled[:half]])
+        counted = [cells[row] for row in shuffled[half:]]
     counts = Counter(counted)
     missing = counts.pop(MISSING_TEXT, 0) + counts.pop(None, 0)
     known = [counts.pop(each, 0) for each in chosen]
