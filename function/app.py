@@ -19,7 +19,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.protocols.registry import protocol_of
 from onnxlet.function.serving.in_flight import InFlight
-from onnxlet.function.serving.service import Observe, Service
+from onnxlet.function.serving.service import Observe, Reports, Service
 from onnxlet.function.settings import Settings
 
 SERVICE = "onnxlet"  # in app.extensions
@@ -34,6 +34,7 @@ def create_app(
     log: request_log.Log = request_log.write,
     updates: Path | None = None,
     routes: Sequence[Route] = (),
+    realised: Reports | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -45,6 +46,7 @@ def create_app(
         log: writes each request's line.
         updates: another folder of model directories; the higher version of each is served.
         routes: further ones, of the program that serves the app.
+        realised: knows what came of predictions.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -62,7 +64,9 @@ def create_app(
         settings.pins,
     )
     in_flight = InFlight(settings.max_in_flight)
-    service = Service(settings, repository, observe, in_flight, meter, routes=table(routes))
+    service = Service(
+        settings, repository, observe, in_flight, meter, routes=table(routes), realised=realised
+    )
     app = App()
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)

@@ -43,6 +43,9 @@ class Settings:
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
         answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
         metrics_namespace: of the CloudWatch metrics in Lambda's log lines, or None.
+        keep: database that a server keeps answers in until their truth comes, or None.
+        keep_mb: megabytes (of 1,000,000 bytes) that it may take.
+        keep_days: that an answer or a truth is kept.
     """
 
     models: Path = DEFAULT_MODELS
@@ -64,6 +67,9 @@ class Settings:
     models_url: str | None = None
     answers_queue: str | None = None
     metrics_namespace: str | None = None
+    keep: Path | None = None
+    keep_mb: int = 100
+    keep_days: int = 90
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -94,6 +100,7 @@ class Settings:
                 faults.append(f"{name}: expected {expected}, got '{text[:80]}'")
             return text or None
 
+        keep = get("ONNXLET_KEEP").strip()
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
@@ -116,6 +123,9 @@ class Settings:
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
+            keep=Path(keep) if keep else None,
+            keep_mb=whole("ONNXLET_KEEP_MB", cls.keep_mb),
+            keep_days=whole("ONNXLET_KEEP_DAYS", cls.keep_days),
         )
         faults += _unknown(environ, known)
         if faults:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,13 @@ from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
 Answer = TypeVar("Answer")
+
+
+class Reports(Protocol):
+    """Knows what came of predictions: a server that keeps them does."""
+
+    def report(self, model: Model) -> dict[str, Any] | None:
+        """The figures of a version; None where no truth has come."""
 
 
 class StageTimer:
@@ -59,6 +66,7 @@ class Service:
         meter: counts all requests, or None.
         stats: counts each model's requests.
         routes: all that the app has.
+        realised: knows what came of predictions; None where none are kept.
     """
 
     settings: Settings
@@ -68,6 +76,7 @@ class Service:
     meter: Meter | None = None
     stats: ModelStats = field(default_factory=ModelStats)
     routes: Sequence[Route] = ()
+    realised: Reports | None = None
 
     def answer(
         self,
