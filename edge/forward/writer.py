@@ -115,7 +115,7 @@ class Writer:
         self._bytes = 0
         self._lock = threading.Lock()
         self._some = threading.Event()
-        self._awaited = threading.Event()  # somebody waits: nothing more is gathered
+        self._hurry = threading.Event()  # somebody waits, or there is much: no more is gathered
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keep", daemon=True)
 
@@ -127,7 +127,7 @@ class Writer:
         """Write what is in memory, and end."""
         self._stopping.set()
         self._some.set()
-        self._awaited.set()
+        self._hurry.set()
         self._thread.join(seconds)
 
     @property
@@ -156,8 +156,9 @@ class Writer:
             self._entries.append((record, ticket))
             self._bytes += len(record.body)
             self._make_room()
-        if ticket is not None:
-            self._awaited.set()
+            many = len(self._entries) >= COMMIT_RECORDS or self._bytes > MEMORY_BYTES // 2
+        if ticket is not None or many:
+            self._hurry.set()
         self._some.set()
         if (
             ticket is not None
@@ -200,9 +201,9 @@ class Writer:
             self._store.close()
 
     def _take(self) -> list[Entry]:
-        """The entries so far; if nobody waits for them, gather more first."""
+        """The entries so far; if nobody waits for them and they are few, gather more first."""
         if len(self._entries) < COMMIT_RECORDS:
-            self._awaited.wait(self._gather)
+            self._hurry.wait(self._gather)
         with self._lock:
             entries = [
                 self._entries.popleft() for _ in range(min(COMMIT_RECORDS, len(self._entries)))
@@ -210,7 +211,7 @@ class Writer:
             self._bytes -= sum(len(record.body) for record, _ in entries)
             if not self._entries and not self._stopping.is_set():
                 self._some.clear()
-                self._awaited.clear()
+                self._hurry.clear()
         return entries
 
     def _write(self, entries: list[Entry]) -> bool:

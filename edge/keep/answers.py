@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ import numpy as np
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.label_sums import MOST_CLASSES
-from onnxlet.function.monitoring.realised import kind_of
+from onnxlet.function.monitoring.realised import OUTLIER, kind_of
 
 PART_ROWS = 100  # of a large prediction that are kept together: one truth reads so many
 
@@ -65,14 +67,21 @@ def _columns(prediction: Prediction, kind: str) -> dict[str, Any]:
     columns["prediction"] = outputs["prediction"]
     classes = prediction.model.classes or []
     if "probabilities" not in outputs:
-        few = len(classes) <= MOST_CLASSES
-        return columns | ({"score": _wide(outputs["score"])} if few and "score" in outputs else {})
+        score = {"score": _wide(outputs["score"])} if _has_score(prediction.model) else {}
+        return columns | score
     if len(classes) <= MOST_CLASSES:
         return columns | {"probabilities": _wide(outputs["probabilities"])}
     index = {label: number for number, label in enumerate(classes)}
     pairs = zip(outputs["prediction"].tolist(), outputs["probabilities"], strict=True)
     own = [None if row is None else float(row[index[label]]) for label, row in pairs]
     return columns | {"confidence": own}
+
+
+def _has_score(model: Model) -> bool:
+    """Whether there is a score of each class, or one of two; not one of each pair of classes."""
+    classes = len(model.classes or OUTLIER)
+    widths = [math.prod(each.shape[1:]) for each in model.signature.outputs if each.name == "score"]
+    return classes <= MOST_CLASSES and widths == [1 if classes == 2 else classes]
 
 
 def _wide(array: Array) -> Any:

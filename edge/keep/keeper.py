@@ -49,7 +49,7 @@ class Keeper:
         self._open = partial(
             Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
         )
-        self._realised: dict[tuple[str, int], Realised] = {}
+        self._realised: dict[tuple[str, int], tuple[Model, Realised]] = {}
         self._models: Repository | None = None
         self._writer = Writer(
             path,
@@ -107,8 +107,8 @@ class Keeper:
 
     def report(self, model: Model) -> dict[str, Any] | None:
         """What came of a version's answers; None where no truth has come."""
-        realised = self._realised.get((model.name, model.version))
-        return realised.report() if realised else None
+        known = self._realised.get((model.name, model.version))
+        return known[1].report() if known else None
 
     def _opened(self) -> Store:
         """The database; the figures of what is served are counted from what it holds."""
@@ -137,8 +137,9 @@ class Keeper:
         model = loaded.get(key)
         if model is None or kind_of(model.manifest) != rows[0].kind:
             return
-        if key in self._realised:
-            self._realised[key].add([each.answer for each in rows], [each.truth for each in rows])
+        known = self._realised.get(key)
+        if known and known[0] is model:
+            known[1].add([each.answer for each in rows], [each.truth for each in rows])
         else:
             self._restore(store, model)  # these rows are among them
 
@@ -151,7 +152,7 @@ class Keeper:
         except (ValueError, TypeError, KeyError) as error:  # of another model of this name
             request_log.fail(error)
             realised = Realised(model.manifest)
-        self._realised[model.name, model.version] = realised
+        self._realised[model.name, model.version] = model, realised
 
 
 def start(path: Path, max_mb: int, max_days: int) -> Keeper:

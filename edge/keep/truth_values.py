@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from onnxlet.function.errors import quoted
 from onnxlet.function.protocols.native import kind as kind_in_json
 
 
@@ -19,8 +20,9 @@ def fault_of(value: Any, prediction: Any, kind: str) -> str:
     expected = _expected(value, prediction, kind)
     if not expected:
         return ""
-    got = "another one" if kind_in_json(value) in expected else kind_in_json(value)
-    return f"'value': expected {expected}, got {got}"
+    got = kind_in_json(value)
+    alike = got in ("a number", "a list") and expected.endswith(("number", "numbers"))
+    return f"'value': expected {expected}, got {quoted(value) if alike else got}"
 
 
 def _expected(value: Any, prediction: Any, kind: str) -> str:

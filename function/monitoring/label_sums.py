@@ -62,25 +62,25 @@ class Labels:
         known = answered < size
         own = probabilities[rows[known], answered[known]]
         confidence[known] = np.where(np.isnan(own), confidence[known], own)
-        score = np.full(len(truth), np.nan)
-        if size == 2:
-            score = probabilities[:, 1]
-            scores = _table(answers, "score", 1)[:, 0]
-            score = np.where(np.isnan(score), scores, score)
-        return LabelRows(truth, answered, confidence, self._chances(answers, probabilities), score)
+        values = probabilities[:, 1:] if size == 2 else probabilities
+        if self._of == "score" or np.isnan(values).all():
+            values = _table(answers, "score", values.shape[1])
+        score = values[:, 0] if size == 2 else np.full(len(truth), np.nan)
+        return LabelRows(truth, answered, confidence, self.chances(values), score)
 
-    def _chances(self, answers: Answers, probabilities: Array) -> Array:
+    def chances(self, values: Array) -> Array:
+        """The probability that each class is right, of shape (rows, classes); NaN where unknown.
+
+        Args:
+            values: probabilities or scores, of shape (rows, classes); of two classes (rows, 1).
+        """
         if not self._steps:
-            return np.full((len(answers), self.size), np.nan)
-        two = len(self._steps) == 1
-        values = probabilities[:, 1:] if two else probabilities
-        if self._of == "score":
-            values = _table(answers, "score", len(self._steps))
+            return np.full((len(values), self.size), np.nan)
         columns = [
             step[1][np.searchsorted(step[0], column)]  # the number of edges below each value
             for step, column in zip(self._steps, values.T, strict=True)
         ]
-        chances = np.stack([1 - columns[0], columns[0]] if two else columns, axis=1)
+        chances = np.stack([1 - columns[0], *columns] if self.size == 2 else columns, axis=1)
         chances[np.isnan(values).any(axis=1)] = np.nan
         # As NannyML does: classes that are calibrated each by itself don't add up to one.
         total = chances.sum(axis=1, keepdims=True)
@@ -126,16 +126,15 @@ class LabelSums:
             "expected": np.zeros((3, kept)),  # hits, truths and answers of each class
             "estimated": np.zeros((), np.int64),
         }
-        self._ranks = np.empty((3, room))  # of each row score, truth and chance
+        self._scores, self._truths = np.empty(room), np.empty(room, np.bool_)
 
     def add(self, rows: LabelRows) -> None:
         """Add rows."""
         sums, size = self._sums, self.size
         hit = (rows.truth == rows.answered) & (rows.truth < size)
-        if self._ranks.size:
-            end = self.rows + len(hit)
-            chance = rows.chances[:, 1]
-            self._ranks[:, self.rows : end] = rows.score, rows.truth == 1, chance
+        if self._scores.size:
+            here = slice(self.rows, self.rows + len(hit))
+            self._scores[here], self._truths[here] = rows.score, rows.truth == 1
         self.rows += len(hit)
         sums["hits"] += hit.sum()
         sums["unknown"] += (rows.truth == size).sum()
@@ -153,8 +152,8 @@ class LabelSums:
 
     @property
     def ranks(self) -> Array:
-        """Score, truth and chance of each row, of shape (3, rows); of no row without room."""
-        return self._ranks[:, : self.rows]
+        """Score and truth of each row, of shape (2, rows); of no row without room."""
+        return np.stack([self._scores[: self.rows], self._truths[: self.rows]])
 
     def _expect(self, rows: LabelRows) -> None:
         there = ~np.isnan(rows.chances).any(axis=1) & (rows.answered < self.size)
@@ -167,7 +166,7 @@ class LabelSums:
         self._sums["estimated"] += there.sum()
 
 
-def figures(parts: Sequence[LabelSums]) -> dict[str, Any]:
+def figures(parts: Sequence[LabelSums], labels: Labels) -> dict[str, Any]:
     """The figures over all rows of some sums; None where they are not defined.
 
     Of two classes precision, recall and F1 are the second one's; of more they are means over the
@@ -183,8 +182,9 @@ def figures(parts: Sequence[LabelSums]) -> dict[str, Any]:
     ranks = np.concatenate([part.ranks for part in parts], axis=1)
     if ranks.shape[1] == rows and not np.isnan(ranks[0]).any():
         found["roc_auc"] = ranked(ranks[0], ranks[1], 1 - ranks[1])
-        if estimated is not None and not np.isnan(ranks[2]).any():
-            estimated["roc_auc"] = ranked(ranks[0], ranks[2], 1 - ranks[2])
+        chance = labels.chances(ranks[:1].T)[:, 1]
+        if estimated is not None and not np.isnan(chance).any():
+            estimated["roc_auc"] = ranked(ranks[0], chance, 1 - chance)
     found["unknown_labels"] = int(_sum(parts, "unknown"))
     found["calibration"] = [
         {"confidence": total / count, "accuracy": hits / count, "rows": int(count)}

@@ -42,8 +42,8 @@ class Realised:
     """Figures of one version of a model; safe from several threads.
 
     A total, and a window of the last 1,000 to 2,000 truths: two halves, of which the older one
-    is forgotten once the newer one is full. At most some 60 kB, with two classes, whose ranks are
-    kept; a few otherwise.
+    is forgotten once the newer one is full. It takes some 20 kB, with two classes for the ranks
+    of the window's rows, with twenty for three confusion matrices; a few otherwise.
 
     Args:
         manifest: of the version.
@@ -107,7 +107,11 @@ class Realised:
 
     def _figures(self, parts: Sequence[tuple[Any, CoverageSums]]) -> dict[str, Any]:
         sums = [part[0] for part in parts]
-        found = (label_sums if self._labels else number_sums).figures(sums)
+        reader = self._reader
+        if isinstance(reader, Labels):
+            found = label_sums.figures(sums, reader)
+        else:
+            found = number_sums.figures(sums)
         covered = coverage_sums.figures([part[1] for part in parts])
         return {k: v for k, v in found.items() if k != "estimated"} | {
             "coverage": covered, "estimated": found["estimated"],
