@@ -146,6 +146,7 @@ class Prediction(NamedTuple):
         rows: how many instances there were, those not answered included.
         problems: why some were not: the first reasons, and one for each row.
         problem_count: how many reasons there are in all.
+        coverage: of the intervals or sets among the outputs; None where there are none.
     """
 
     request_id: str
@@ -155,6 +156,7 @@ class Prediction(NamedTuple):
     rows: int
     problems: Sequence[Problem] = ()
     problem_count: int = 0
+    coverage: float | None = None
 
 
 class Failure(NamedTuple):

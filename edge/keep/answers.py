@@ -47,8 +47,7 @@ def answers_of(prediction: Prediction, time_s: int) -> list[Answer]:
     if not kind:
         return []
     columns = _columns(prediction, kind)
-    coverage = getattr(prediction, "coverage", None)
-    beside = {} if coverage is None else {"coverage": coverage}
+    beside = {} if prediction.coverage is None else {"coverage": prediction.coverage}
     return [
         Answer(
             prediction.request_id, first, model.name, model.version, kind,

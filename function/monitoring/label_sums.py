@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.monitoring.ranking import ranked
+from onnxlet.function.monitoring import estimate
 
 MOST_CLASSES = 20  # of which a confusion matrix is kept
 BINS = 10  # of confidence, equally wide
+NO_STEP = -1  # of a row without a probability or score
 
 Answers = Sequence[Mapping[str, Any]]
 
@@ -23,33 +24,37 @@ class LabelRows(NamedTuple):
         truth: index of the true class, int64; as many as there are classes for an unknown label.
         answered: index of the answered class.
         confidence: probability of the answered class, float64; NaN where there is none.
-        chances: probability that each class is right, of shape (rows, classes), by the manifest's
-            calibration on held-out rows; NaN where it has none.
         score: of the second of two classes, by which rows are ranked; NaN where there is none.
+        steps: of the manifest's calibration, int64, of shape (rows, classes of the calibration).
     """
 
     truth: Array
     answered: Array
     confidence: Array
-    chances: Array
     score: Array
+    steps: Array
 
 
 class Labels:
     """Reads answers of a classifier.
 
+    Attributes:
+        size: number of classes.
+        counted: indices of the classes that are calibrated.
+        estimate: the manifest's, as far as it is of these classes; else empty.
+
     Args:
         classes: in the order of their probabilities.
-        estimate: the manifest's, or None.
+        entry: the manifest's `estimate`, or None.
     """
 
-    def __init__(self, classes: Sequence[Any], estimate: Mapping[str, Any] | None) -> None:
+    def __init__(self, classes: Sequence[Any], entry: Mapping[str, Any] | None) -> None:
         self.size = len(classes)
         self._index = {label: index for index, label in enumerate(classes)}
-        entries = [] if estimate is None else estimate["classes"]
-        fitting = len(entries) == (1 if self.size == 2 else self.size)
-        self._of = str(estimate["of"]) if estimate is not None else ""
-        self._steps = [_step(entry) for entry in entries] if fitting else []
+        self.counted = [1] if self.size == 2 else list(range(self.size))
+        fits = entry is not None and len(entry["classes"]) == len(self.counted)
+        self.estimate: Mapping[str, Any] = entry if entry is not None and fits else {}
+        self._edges = [np.array(each["edges"]) for each in self.estimate.get("classes", ())]
 
     def read(self, answers: Answers, truths: Sequence[Any]) -> LabelRows:
         """Answers as they were kept, and what was right, as arrays."""
@@ -57,40 +62,22 @@ class Labels:
         truth = np.array([index.get(value, size) for value in truths], np.int64)
         answered = np.array([index.get(each["prediction"], size) for each in answers], np.int64)
         probabilities = _table(answers, "probabilities", size)
-        rows = np.arange(len(truth))
         confidence = np.array([each.get("confidence", np.nan) for each in answers], np.float64)
-        known = answered < size
-        own = probabilities[rows[known], answered[known]]
+        known = np.flatnonzero(answered < size)
+        own = probabilities[known, answered[known]]
         confidence[known] = np.where(np.isnan(own), confidence[known], own)
-        values = probabilities[:, 1:] if size == 2 else probabilities
-        if self._of == "score" or np.isnan(values).all():
-            values = _table(answers, "score", values.shape[1])
+        values = probabilities[:, self.counted]
+        if self.estimate.get("of") == "score" or np.isnan(values).all():
+            values = _table(answers, "score", len(self.counted))
         score = values[:, 0] if size == 2 else np.full(len(truth), np.nan)
-        return LabelRows(truth, answered, confidence, self.chances(values), score)
+        return LabelRows(truth, answered, confidence, score, self._steps(values))
 
-    def chances(self, values: Array) -> Array:
-        """The probability that each class is right, of shape (rows, classes); NaN where unknown.
-
-        Args:
-            values: probabilities or scores, of shape (rows, classes); of two classes (rows, 1).
-        """
-        if not self._steps:
-            return np.full((len(values), self.size), np.nan)
-        columns = [
-            step[1][np.searchsorted(step[0], column)]  # the number of edges below each value
-            for step, column in zip(self._steps, values.T, strict=True)
-        ]
-        chances = np.stack([1 - columns[0], *columns] if self.size == 2 else columns, axis=1)
-        chances[np.isnan(values).any(axis=1)] = np.nan
-        # As NannyML does: classes that are calibrated each by itself don't add up to one.
-        total = chances.sum(axis=1, keepdims=True)
-        alike: Array = np.full_like(chances, 1 / self.size)
-        np.divide(chances, total, out=alike, where=total != 0)
-        return alike
-
-
-def _step(entry: Mapping[str, Any]) -> tuple[Array, Array]:
-    return np.array(entry["edges"], np.float64), np.array(entry["calibrated"], np.float64)
+    def _steps(self, values: Array) -> Array:
+        if not self._edges:
+            return np.empty((len(values), 0), np.int64)
+        # The number of edges below each value.
+        columns = [np.searchsorted(e, v) for e, v in zip(self._edges, values.T, strict=True)]
+        return np.where(np.isnan(values), NO_STEP, np.stack(columns, axis=1))
 
 
 def _table(answers: Answers, name: str, width: int) -> Array:
@@ -106,31 +93,33 @@ class LabelSums:
     """Sums over rows, whose number does not change their size.
 
     Args:
-        size: number of classes.
+        labels: whose rows are added.
         room: rows whose ranks are kept, for ROC AUC; 0 where nothing is ranked.
 
     Attributes:
         rows: that were added.
-        size: number of classes.
+        sums: by name.
+        steps: for each calibrated class the rows in each step, of shape (2, steps): those that were
+            answered as another class, and those that were answered as this one.
     """
 
-    def __init__(self, size: int, room: int = 0) -> None:
+    def __init__(self, labels: Labels, room: int = 0) -> None:
         self.rows = 0
-        self.size = size
-        kept = size if size <= MOST_CLASSES else 0
-        self._sums = {
+        self._labels = labels
+        kept = labels.size + 1 if labels.size <= MOST_CLASSES else 0
+        self.sums = {
             "hits": np.zeros((), np.int64),
             "unknown": np.zeros((), np.int64),
-            "confusion": np.zeros((kept + 1, kept + 1), np.int64),
+            "confusion": np.zeros((kept, kept), np.int64),
             "calibration": np.zeros((3, BINS)),
-            "expected": np.zeros((3, kept)),  # hits, truths and answers of each class
-            "estimated": np.zeros((), np.int64),
         }
+        entries = labels.estimate.get("classes", ())
+        self.steps = [np.zeros((2, len(each["calibrated"])), np.int64) for each in entries]
         self._scores, self._truths = np.empty(room), np.empty(room, np.bool_)
 
     def add(self, rows: LabelRows) -> None:
         """Add rows."""
-        sums, size = self._sums, self.size
+        sums, size = self.sums, self._labels.size
         hit = (rows.truth == rows.answered) & (rows.truth < size)
         if self._scores.size:
             here = slice(self.rows, self.rows + len(hit))
@@ -138,85 +127,77 @@ class LabelSums:
         self.rows += len(hit)
         sums["hits"] += hit.sum()
         sums["unknown"] += (rows.truth == size).sum()
-        if size <= MOST_CLASSES:
+        if sums["confusion"].size:
             np.add.at(sums["confusion"], (rows.truth, rows.answered), 1)
-            self._expect(rows)
         sure = ~np.isnan(rows.confidence)
         bins = np.clip((rows.confidence[sure] * BINS).astype(np.int64), 0, BINS - 1)
         for line, weights in enumerate((None, rows.confidence[sure], hit[sure])):
             sums["calibration"][line] += np.bincount(bins, weights, BINS)
-
-    def named(self, name: str) -> Array:
-        """One of the sums."""
-        return self._sums[name]
+        for number, column, counts in zip(
+            self._labels.counted, rows.steps.T, self.steps, strict=False
+        ):
+            known = column != NO_STEP
+            as_this = (rows.answered[known] == number).astype(np.int64)
+            np.add.at(counts, (as_this, column[known]), 1)
 
     @property
-    def ranks(self) -> Array:
-        """Score and truth of each row, of shape (2, rows); of no row without room."""
-        return np.stack([self._scores[: self.rows], self._truths[: self.rows]])
-
-    def _expect(self, rows: LabelRows) -> None:
-        there = ~np.isnan(rows.chances).any(axis=1) & (rows.answered < self.size)
-        chances, answered = rows.chances[there], rows.answered[there]
-        own = chances[np.arange(len(answered)), answered]
-        expected = self._sums["expected"]
-        expected[0] += np.bincount(answered, own, self.size)
-        expected[1] += chances.sum(axis=0)
-        expected[2] += np.bincount(answered, None, self.size)
-        self._sums["estimated"] += there.sum()
+    def ranks(self) -> tuple[Array, Array]:
+        """Score and truth of each row; of no row without room."""
+        return self._scores[: self.rows], self._truths[: self.rows]
 
 
 def figures(parts: Sequence[LabelSums], labels: Labels) -> dict[str, Any]:
     """The figures over all rows of some sums; None where they are not defined.
 
     Of two classes precision, recall and F1 are the second one's; of more they are means over the
-    classes that were answered or true.
+    classes of which they are defined, as those of `estimate` are.
     """
-    rows, size = sum(part.rows for part in parts), parts[0].size
+    rows = sum(part.rows for part in parts)
     found: dict[str, Any] = {"rows": rows, "accuracy": int(_sum(parts, "hits")) / rows}
-    estimated = _estimated(parts)
-    if size <= MOST_CLASSES:
-        confusion = _sum(parts, "confusion")
-        hits = np.diag(confusion)[:size].astype(np.float64)
-        found |= _of_classes(hits, confusion.sum(axis=1)[:size], confusion.sum(axis=0)[:size])
-    ranks = np.concatenate([part.ranks for part in parts], axis=1)
-    if ranks.shape[1] == rows and not np.isnan(ranks[0]).any():
-        found["roc_auc"] = ranked(ranks[0], ranks[1], 1 - ranks[1])
-        chance = labels.chances(ranks[:1].T)[:, 1]
-        if estimated is not None and not np.isnan(chance).any():
-            estimated["roc_auc"] = ranked(ranks[0], chance, 1 - chance)
+    if labels.size <= MOST_CLASSES:
+        found |= _of_classes(_sum(parts, "confusion"), labels.counted)
+    scores, truths = map(np.concatenate, zip(*(part.ranks for part in parts), strict=True))
+    if len(scores) == rows and not np.isnan(scores).any():
+        found["roc_auc"] = _roc_auc(scores, truths)
     found["unknown_labels"] = int(_sum(parts, "unknown"))
     found["calibration"] = [
         {"confidence": total / count, "accuracy": hits / count, "rows": int(count)}
         for count, total, hits in _sum(parts, "calibration").T.tolist()
         if count
     ]
-    return found | {"estimated": estimated}
+    return found | {"estimated": _estimated(parts, labels)}
 
 
 def _sum(parts: Sequence[LabelSums], name: str) -> Array:
-    total: Array = np.sum([part.named(name) for part in parts], axis=0)
+    total: Array = np.sum([part.sums[name] for part in parts], axis=0)
     return total
 
 
-def _estimated(parts: Sequence[LabelSums]) -> dict[str, Any] | None:
-    rows = int(_sum(parts, "estimated"))
-    if not rows:
-        return None
-    hits, truths, answers = _sum(parts, "expected")
-    return {"accuracy": float(hits.sum()) / rows, **_of_classes(hits, truths, answers)}
+def _estimated(parts: Sequence[LabelSums], labels: Labels) -> dict[str, float | None] | None:
+    counts = [np.sum(tables, axis=0) for tables in zip(*(p.steps for p in parts), strict=True)]
+    return estimate.of(labels.estimate, counts) if counts and counts[0].any() else None
 
 
-def _of_classes(hits: Array, truths: Array, answers: Array) -> dict[str, float | None]:
-    """Precision, recall and F1 from the rows of each class that are hits, true, and answered."""
-    names = ("precision", "recall", "f1")
-    if len(hits) == 2:
-        pairs = ((hits[1], answers[1]), (hits[1], truths[1]), (2 * hits[1], answers[1] + truths[1]))
-        return {n: float(a / b) if b else None for n, (a, b) in zip(names, pairs, strict=True)}
-    met = (truths + answers) > 0
-    hits, truths, answers = hits[met], truths[met], answers[met]
-    shares = (
-        np.divide(part, whole, out=np.zeros_like(hits), where=whole > 0)
-        for part, whole in ((hits, answers), (hits, truths), (2 * hits, answers + truths))
-    )
-    return {n: float(s.mean()) if len(s) else None for n, s in zip(names, shares, strict=True)}
+def _of_classes(confusion: Array, classes: Sequence[int]) -> dict[str, float | None]:
+    """Precision, recall and F1 from a confusion matrix with the truth in its rows."""
+    hits = np.diag(confusion)[classes]
+    truths, answers = confusion.sum(axis=1)[classes], confusion.sum(axis=0)[classes]
+    return {
+        "precision": _mean(hits, answers),
+        "recall": _mean(hits, truths),
+        "f1": _mean(2 * hits, answers + truths),
+    }
+
+
+def _mean(parts: Array, wholes: Array) -> float | None:
+    """The mean of the shares that are not of nothing."""
+    some = wholes > 0
+    return float((parts[some] / wholes[some]).mean()) if some.any() else None
+
+
+def _roc_auc(scores: Array, truths: Array) -> float | None:
+    """The chance that a positive row has a higher score than a negative one; ties are half."""
+    _, group = np.unique(scores, return_inverse=True)
+    positive = np.bincount(group, truths)
+    rows = np.bincount(group)
+    return estimate.roc_auc(rows, positive / rows)

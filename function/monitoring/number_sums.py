@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import Array
+from onnxlet.function.monitoring import estimate
 
 
 class NumberRows(NamedTuple):
@@ -15,11 +16,11 @@ class NumberRows(NamedTuple):
 
     Attributes:
         error: prediction less truth, float64, of shape (rows, outputs).
-        expected: the absolute error that the manifest expects, (rows,); NaN where it has none.
+        bins: of the prediction in the manifest's `estimate`, int64, of shape (rows,).
     """
 
     error: Array
-    expected: Array
+    bins: Array
 
 
 class Numbers:
@@ -27,58 +28,60 @@ class Numbers:
 
     Args:
         outputs: numbers in one answer.
-        estimate: the manifest's, or None.
+        entry: the manifest's `estimate`, or None.
+
+    Attributes:
+        size: numbers in one answer.
+        estimate: the manifest's, as far as it is of one output; else empty.
     """
 
-    def __init__(self, outputs: int, estimate: Mapping[str, Any] | None) -> None:
+    def __init__(self, outputs: int, entry: Mapping[str, Any] | None) -> None:
         self.size = outputs
-        self._step: tuple[Array, Array] | None = None
-        if estimate is not None and outputs == 1:
-            edges, errors = estimate["edges"], estimate["absolute_error"]
-            self._step = np.array(edges, np.float64), np.array(errors, np.float64)
+        self.estimate: Mapping[str, Any] = entry if entry is not None and outputs == 1 else {}
+        self._edges = np.array(self.estimate.get("edges", ()), np.float64)
 
     def read(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> NumberRows:
         """Answers as they were kept, and what was right, as arrays."""
         shape = (len(truths), self.size)
         answered = np.array([each["prediction"] for each in answers], np.float64).reshape(shape)
         truth = np.array(truths, np.float64).reshape(shape)
-        expected = np.full(len(truths), np.nan)
-        if self._step is not None:
-            edges, errors = self._step
-            expected = errors[np.searchsorted(edges, answered[:, 0])]
         with np.errstate(over="ignore"):
-            return NumberRows(answered - truth, expected)
+            return NumberRows(answered - truth, np.searchsorted(self._edges, answered[:, 0]))
 
 
 class NumberSums:
     """Sums over rows, whose number does not change their size.
 
+    Args:
+        numbers: whose rows are added.
+
     Attributes:
         rows: that were added.
+        errors: absolute and squared, of shape (2, outputs).
+        bins: rows in each bin of the prediction.
     """
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, numbers: Numbers) -> None:
         self.rows = 0
-        self.errors = np.zeros((2, outputs))  # absolute and squared, of each output
-        self.expected = np.zeros(2)  # rows, and the sum of their expected errors
+        self.errors = np.zeros((2, numbers.size))
+        self.bins = np.zeros(len(numbers.estimate.get("absolute_error", [0.0])), np.int64)
 
     def add(self, rows: NumberRows) -> None:
         """Add rows."""
-        there = rows.expected[~np.isnan(rows.expected)]
         self.rows += len(rows.error)
         with np.errstate(over="ignore"):
             self.errors += np.abs(rows.error).sum(axis=0), np.square(rows.error).sum(axis=0)
-        self.expected += len(there), there.sum()
+        self.bins += np.bincount(rows.bins, minlength=len(self.bins))
 
 
-def figures(parts: Sequence[NumberSums]) -> dict[str, Any]:
+def figures(parts: Sequence[NumberSums], numbers: Numbers) -> dict[str, Any]:
     """The figures over all rows of some sums; of several outputs their means."""
     rows = sum(part.rows for part in parts)
     absolute, squared = sum((part.errors for part in parts), np.zeros(1)) / rows
-    count, expected = sum((part.expected for part in parts), np.zeros(2))
+    bins = np.sum([part.bins for part in parts], axis=0)
     return {
         "rows": rows,
         "mean_absolute_error": float(absolute.mean()),
         "root_mean_squared_error": float(np.sqrt(squared).mean()),
-        "estimated": {"mean_absolute_error": float(expected / count)} if count else None,
+        "estimated": estimate.of(numbers.estimate, [bins]) if numbers.estimate else None,
     }

@@ -50,11 +50,10 @@ class Realised:
     """
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
-        self._labels = kind_of(manifest) == "labels"
         estimate = manifest.get("estimate")
         self._reader: Labels | Numbers
         self._halves: list[tuple[Sums, CoverageSums]]
-        if self._labels:
+        if kind_of(manifest) == "labels":
             self._reader = Labels(manifest.get("classes") or OUTLIER, estimate)
         else:
             self._reader = Numbers(_outputs(manifest), estimate)
@@ -63,10 +62,9 @@ class Realised:
         self._halves = [self._half()]
 
     def _new(self, room: int) -> Sums:
-        size = self._reader.size
-        if not self._labels:
-            return NumberSums(size)
-        return LabelSums(size, room if size == 2 else 0)
+        if isinstance(self._reader, Numbers):
+            return NumberSums(self._reader)
+        return LabelSums(self._reader, room if self._reader.size == 2 else 0)
 
     def _half(self) -> tuple[Sums, CoverageSums]:
         return self._new(HALF), CoverageSums()
@@ -111,7 +109,7 @@ class Realised:
         if isinstance(reader, Labels):
             found = label_sums.figures(sums, reader)
         else:
-            found = number_sums.figures(sums)
+            found = number_sums.figures(sums, reader)
         covered = coverage_sums.figures([part[1] for part in parts])
         return {k: v for k, v in found.items() if k != "estimated"} | {
             "coverage": covered, "estimated": found["estimated"],

@@ -14,18 +14,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+from paho.mqtt.client import MQTTMessage
 from sklearn import metrics
 
 from onnxlet.edge.forward import writer
 from onnxlet.edge.forward.database import transaction
 from onnxlet.edge.forward.retention import used
 from onnxlet.edge.keep.keeper import Keeper
+from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function.app import SERVICE
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, start_server, stop_server, through_socket
+from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.service.test_serve import CLEAN
 from tests.function.http.test_keys import KEYS
 from tests.function.serving.test_predict import HOUSE, SHOP
@@ -38,6 +43,7 @@ class Kept:
     """An app that keeps its answers."""
 
     def __init__(self, models: Path, path: Path, secret: Secret, **bounds: Any) -> None:
+        self.models = models
         self.lines: list[dict[str, Any]] = []
         bounds = {"max_mb": 100, "max_days": 90, **bounds}
         self.keep = Keeper(path, log=self.lines.append, **bounds)
@@ -230,14 +236,15 @@ def test_requests_of_the_server_s_own_are_not_kept(make: Make) -> None:
 
 def test_every_protocol_is_kept(make: Make) -> None:
     kept = make()
+    tensor = {"name": "input", "datatype": "FP64", "shape": [1, 4], "data": FLOWERS[0]}
     for name, path, body in (
-        ("a", "/v1/models/shop:predict", {"instances": [SHOP]}),
-        ("b", "/invocations", {"dataframe_records": [SHOP], "params": None}),
+        ("native", IRIS, {"instances": FLOWERS[:1]}),
+        ("v1", "/v1/models/iris:predict", {"instances": FLOWERS[:1]}),
+        ("v2", "/v2/models/iris/infer", {"inputs": [tensor]}),
     ):
-        assert kept.client.post(path, body, {"X-Request-Id": name}).status in (200, 404)
-    kept.client.post("/v1/models/shop:predict", {"instances": [SHOP]}, {"X-Request-Id": "c"})
+        assert kept.client.post(path, body, {"X-Request-Id": name}).status == 200
 
-    assert kept.truth(("a", 0, True), ("c", 0, True))["joined"] == 2
+    assert kept.truth(("native", 0, 0), ("v1", 0, 0), ("v2", 0, 0)) == counts(3, 3)
 
 
 def test_a_restart_counts_what_was_joined_anew(make: Make, tmp_path: Path) -> None:
@@ -409,3 +416,57 @@ def test_what_was_answered_before_the_end_is_on_the_disk(models: Path, tmp_path:
 def test_a_folder_is_refused(models: Path, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="ONNXLET_KEEP: expected a file, got the folder"):
         start_server(models, {**CLEAN, "ONNXLET_KEEP": str(tmp_path)}, tmp_path / "log")
+
+
+def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: Path) -> None:
+    """Its record is forgotten once it has arrived: the answer is kept beside the queue."""
+    with listening(None) as endpoint:
+        environ = {
+            **CLEAN,
+            "ONNXLET_DEVICE_FORWARD_URL": endpoint.url,
+            "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
+            "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
+        }
+        server = start_server(models, environ, tmp_path / "log")
+        client = Client(through_socket(server.port))
+        right = client.post(IRIS, {"instances": FLOWERS}, {"X-Request-Id": "a"}).json()
+        wait_until(lambda: len(endpoint.records) == 1)
+        body = said(("a", 0, right["prediction"][0]), ("other", 0, 1))
+        sent = client.post("/truth", body).json()
+        wrong = client.post("/truth", said(("a", 1, "setosa")))
+        wait_until(lambda: len(endpoint.records) == 2)
+        assert stop_server(server) == 0
+
+    assert sent == counts(2, 1, unknown=1), "what is unknown here is sent on all the same"
+    assert wrong.status == 422
+    assert endpoint.records[1]["truth"] == body["truth"], "what is refused is not"
+    assert sorted(each.name for each in (tmp_path / "state").glob("*.db")) == [
+        "kept.db", "queue.db",
+    ]  # fmt: skip
+
+
+def test_readings_by_mqtt_are_kept_for_the_server_beside(make: Make, tmp_path: Path) -> None:
+    """Two processes share the file: one answers readings, the other takes their truth."""
+    kept = make()
+    other = Keeper(tmp_path / "kept" / "kept.db", 100, 90)
+    responder = Responder(kept.models, Settings(kept.models, reload_seconds=0), None, "iris", other)
+    message = MQTTMessage(topic=b"readings")
+    message.payload = json.dumps({"instances": FLOWERS}).encode()
+    status, _, body = responder.answer(message)
+    other.stop()
+    with closing(sqlite3.connect(tmp_path / "kept" / "kept.db")) as database:
+        [(name,)] = database.execute("SELECT id FROM answer").fetchall()
+
+    assert status == 200
+    right = json.loads(body)["prediction"][0]
+    assert kept.truth((name, 0, right)) == counts(1, 1)
+    assert kept.report()["accuracy"] == 1.0
+
+
+def test_the_route_is_described_where_answers_are_kept(make: Make) -> None:
+    document = make().client.get("/openapi.json").json()
+    validate(document)
+    operation = document["paths"]["/truth"]["post"]
+    [content] = operation["responses"]["200"]["content"].values()
+
+    assert OAS31Validator(content["schema"]).is_valid(counts(1, 1))

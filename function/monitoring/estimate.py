@@ -1,0 +1,102 @@
+"""Performance without labels: what is expected of a classifier's or regressor's recent answers.
+
+Confidence-based performance estimation: of rows whose calibrated probability is p, a share p is
+right, so that expected counts of true and false positives are sums of probabilities (NannyML,
+"Estimation of Performance of the Monitored Model"). It assumes that the calibration of held-out
+rows still holds: under concept drift, where the same rows have come to mean something else, it
+fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+
+Counts = Sequence[Array]
+
+
+def classification(
+    counts: Counts, calibrated: Sequence[Sequence[float] | Array]
+) -> dict[str, float | None]:
+    """Expected accuracy, precision, recall, F1 and ROC AUC.
+
+    Args:
+        counts: for each counted class (of two classes the second one) the rows in each step of its
+            calibration map, of shape (2, steps): those answered as another class, then those
+            answered as this one.
+        calibrated: for each of these classes the probability of each step that the class is right.
+
+    Returns:
+        By name; of more than two classes the means over classes (macro). None where a share is of
+        nothing.
+    """
+    rows = int(counts[0].sum())
+    if not rows:
+        return dict.fromkeys(("accuracy", "precision", "recall", "f1", "roc_auc"))
+    figures = []
+    accurate = 0.0
+    for table, shares in zip(counts, calibrated, strict=True):
+        p = np.asarray(shares, np.float64)
+        expected = table @ p
+        true, missed = float(expected[1]), float(expected[0])
+        answered = float(table[1].sum())
+        accurate += true
+        if len(counts) == 1:
+            accurate += float(table[0].sum()) - missed
+        figures.append(
+            {
+                "precision": _share(true, answered),
+                "recall": _share(true, true + missed),
+                "f1": _share(2 * true, answered + true + missed),
+                "roc_auc": roc_auc(table.sum(axis=0), p),
+            }
+        )
+    found: dict[str, float | None] = {"accuracy": accurate / rows}
+    for name in figures[0]:
+        values = [each[name] for each in figures]
+        known = [value for value in values if value is not None]
+        found[name] = sum(known) / len(known) if known else None
+    return found
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+def roc_auc(rows: Array, calibrated: Array) -> float | None:
+    """Expected area under the ROC curve; within a step the curve is straight.
+
+    Args:
+        rows: in each step, by rising score.
+        calibrated: the probability of each step.
+    """
+    positive, negative = rows * calibrated, rows * (1 - calibrated)
+    pairs = float(positive.sum() * negative.sum())
+    if pairs <= 0:
+        return None
+    below = np.cumsum(negative) - negative / 2
+    return float((positive * below).sum() / pairs)
+
+
+def regression(counts: Array, absolute_error: Sequence[float]) -> dict[str, float | None]:
+    """The expected mean absolute error, of the rows in each bin of the prediction."""
+    rows = int(counts.sum())
+    errors = np.asarray(absolute_error, np.float64)
+    return {"mean_absolute_error": float(counts @ errors / rows) if rows else None}
+
+
+def of(entry: Mapping[str, Any], counts: Counts) -> dict[str, float | None]:
+    """Expected performance by a manifest's `estimate`.
+
+    Args:
+        entry: the manifest's `estimate`.
+        counts: of a classifier for each counted class, of shape (2, steps); of a regressor one of
+            shape (bins,).
+    """
+    if "classes" in entry:
+        return classification(counts, [each["calibrated"] for each in entry["classes"]])
+    return regression(counts[0], entry["absolute_error"])
