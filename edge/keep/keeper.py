@@ -132,7 +132,7 @@ class Keeper:
     def _count_of(self, store: Store, key: tuple[str, int], rows: Sequence[Joined]) -> None:
         """Count rows of one version, unless it is not loaded any more."""
         loaded = self._models.catalogue.loaded if self._models else {}
-        for gone in self._realised.keys() - loaded.keys():
+        for gone in [each for each in self._realised if each not in loaded]:
             del self._realised[gone]
         model = loaded.get(key)
         if model is None or kind_of(model.manifest) != rows[0].kind:

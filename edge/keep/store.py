@@ -180,6 +180,8 @@ class Store:
                     joined += each.outcome.joined
                 else:
                     self._database.execute(ADD, each)
+            if not records:  # what is asked is whether the disk works
+                self._database.execute(f"PRAGMA user_version = {int(self._now()) % 2**31}")
             self._trim()
         if identity(self._path) != self.file:
             raise QueueMoved(f"{self._path} was replaced meanwhile")

@@ -59,7 +59,7 @@ def make_app(
     observe = _both(observe, keep.observe) if keep else observe
     seen, logged = secret.unobserved(observe), secret.unlogged(log)
     routes = _routes(forward, keep)
-    app = create_app(models, seen, settings, meter, logged, updates, routes, keep)
+    app = create_app(models, seen, settings, meter, logged, updates, routes, realised=keep)
     if keep:
         keep.start(app.extensions[SERVICE].repository)
     deadline.watch(settings.max_seconds)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+REGIONS = {"interval", "set"}
 MOST = 8  # different coverages that are told apart; further ones are not counted
 
 
@@ -19,7 +20,7 @@ class CoverageSums:
     def add(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> None:
         """Add rows; those without an interval or set are passed over."""
         for answer, truth in zip(answers, truths, strict=True):
-            asked = answer.get("coverage")
+            asked = answer.get("coverage") if answer.keys() & REGIONS else None
             if asked is None or (asked not in self.sums and len(self.sums) == MOST):
                 continue
             rows, hits = self.sums.get(asked, (0, 0.0))

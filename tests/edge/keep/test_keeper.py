@@ -303,6 +303,30 @@ def test_truths_from_many_threads_are_joined_once(make: Make) -> None:
     assert kept.report()["rows"] == 90
 
 
+def test_a_truth_right_after_its_prediction_is_always_joined(models: Path, tmp_path: Path) -> None:
+    """Eight clients of a real server: no prediction waits for the disk, and no truth overtakes."""
+    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
+    server = start_server(models, environ, tmp_path / "log")
+    got: list[Any] = []
+
+    def ask() -> None:
+        client = Client(through_socket(server.port))
+        for _ in range(15):
+            answer = client.post(IRIS, {"instances": FLOWERS})
+            right = answer.json()["prediction"]
+            entries = [(answer.headers["x-request-id"], row, right[row]) for row in range(3)]
+            got.append(client.post("/truth", said(*entries)).json())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stop_server(server) == 0
+
+    assert got == [counts(3, 3)] * 120
+
+
 def test_without_a_disk_answers_go_on_and_truths_are_refused(make: Make, tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.write_text("")

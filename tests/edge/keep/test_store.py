@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from onnxlet.edge.keep import store as module
 from onnxlet.edge.keep.answers import Answer
 from onnxlet.edge.keep.store import SET_S, Joined, Outcome, Store, Truths
 from onnxlet.function import json_text
+from tests.conftest import ROOT
 
 DAY_S = 86_400
 
@@ -144,3 +148,54 @@ def test_the_callback_sees_only_what_is_on_the_disk(
     truth(store, ("a", 2), ("a", 0), ("a", 2), ("z", 0))
 
     assert [each.answer for each in joined] == [{"prediction": 2.0}, {"prediction": 0.0}]
+
+
+FULL = """
+import json, resource, signal, sys, time
+from functools import partial
+from pathlib import Path
+from onnxlet.edge.forward.writer import Writer
+from onnxlet.edge.keep.answers import Answer
+from onnxlet.edge.keep.store import Store, Truths
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path, joined, states = Path(sys.argv[1]), [], []
+open_store = partial(Store, path, 10**7, 1e9, lambda store, rows: joined.extend(rows))
+writer = Writer(path, open_store, largest=10**6, gather_seconds=0.01,
+                log=lambda line: states.append(line["state"]))
+writer.start()
+body = json.dumps({"prediction": [0.5] * 1000}).encode()
+def answer(name):
+    writer.keep(Answer(name, 0, "m", 1, "numbers", body, int(time.time())), wait=False)
+def truth(name):
+    truths = Truths([{"id": name, "row": 0, "value": 1.0}], b"")
+    return writer.keep(truths, wait=True, strict=True) and len(truths.outcome.joined)
+answer("a")
+reported = {"before": truth("a")}
+most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+answer("b")
+reported["full"] = [truth("b"), truth("b")]
+time.sleep(1.5)
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+while writer.failing:
+    time.sleep(0.01)
+reported["after"] = [truth("b"), truth("a")]
+writer.stop()
+print(json.dumps({**reported, "joined": len(joined), "states": states}))
+"""
+
+
+def test_files_that_may_not_grow(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "kept.db")],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == {
+        "before": 1,
+        "full": [False, False],
+        "after": [1, 0],
+        "joined": 2,
+        "states": ["not keeping", "keeping"],
+    }
