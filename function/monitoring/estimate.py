@@ -31,8 +31,8 @@ def classification(
         calibrated: for each of these classes the probability of each step that the class is right.
 
     Returns:
-        By name; of more than two classes the means over classes (macro). None where a share is of
-        nothing.
+        By name; of more than two classes the means over classes (macro). A share of nothing is 0,
+        as it is in scikit-learn; a ROC AUC without both kinds of rows is None.
     """
     rows = int(counts[0].sum())
     if not rows:
@@ -63,8 +63,8 @@ def classification(
     return found
 
 
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole > 0 else None
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
 
 
 def roc_auc(rows: Array, calibrated: Array) -> float | None:

@@ -150,7 +150,7 @@ def figures(parts: Sequence[LabelSums], labels: Labels) -> dict[str, Any]:
     """The figures over all rows of some sums; None where they are not defined.
 
     Of two classes precision, recall and F1 are the second one's; of more they are means over the
-    classes of which they are defined, as those of `estimate` are.
+    classes, as those of `estimate` are; a share of nothing is 0, as it is in scikit-learn.
     """
     rows = sum(part.rows for part in parts)
     found: dict[str, Any] = {"rows": rows, "accuracy": int(_sum(parts, "hits")) / rows}
@@ -178,7 +178,7 @@ def _estimated(parts: Sequence[LabelSums], labels: Labels) -> dict[str, float | 
     return estimate.of(labels.estimate, counts) if counts and counts[0].any() else None
 
 
-def _of_classes(confusion: Array, classes: Sequence[int]) -> dict[str, float | None]:
+def _of_classes(confusion: Array, classes: Sequence[int]) -> dict[str, float]:
     """Precision, recall and F1 from a confusion matrix with the truth in its rows."""
     hits = np.diag(confusion)[classes]
     truths, answers = confusion.sum(axis=1)[classes], confusion.sum(axis=0)[classes]
@@ -189,10 +189,9 @@ def _of_classes(confusion: Array, classes: Sequence[int]) -> dict[str, float | N
     }
 
 
-def _mean(parts: Array, wholes: Array) -> float | None:
-    """The mean of the shares that are not of nothing."""
-    some = wholes > 0
-    return float((parts[some] / wholes[some]).mean()) if some.any() else None
+def _mean(parts: Array, wholes: Array) -> float:
+    """The mean share; of nothing it is 0."""
+    return float((parts / np.maximum(wholes, 1)).mean())
 
 
 def _roc_auc(scores: Array, truths: Array) -> float | None:
