@@ -20,7 +20,7 @@ from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.watch import Watches
 from onnxlet.function.protocols.registry import protocol_of
 from onnxlet.function.serving.in_flight import InFlight
-from onnxlet.function.serving.service import Observe, Service
+from onnxlet.function.serving.service import Observe, Reports, Service
 from onnxlet.function.settings import Settings
 
 SERVICE = "onnxlet"  # in app.extensions
@@ -36,6 +36,7 @@ def create_app(
     updates: Path | None = None,
     routes: Sequence[Route] = (),
     watches: Watches | None = None,
+    realised: Reports | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -48,6 +49,7 @@ def create_app(
         updates: another folder of model directories; the higher version of each is served.
         routes: further ones, of the program that serves the app.
         watches: count what comes in and goes out; where it is None the settings say whether.
+        realised: knows what came of predictions.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -73,6 +75,7 @@ def create_app(
         meter,
         watches=watches or Watches(settings.watch),
         routes=table(routes),
+        realised=realised,
     )
     app = App()
     app.extensions[SERVICE] = service

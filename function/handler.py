@@ -28,6 +28,11 @@ from onnxlet.function.serving.service import Service  # noqa: E402
 from onnxlet.function.settings import Settings  # noqa: E402
 
 SETTINGS = Settings.from_environ(os.environ)
+if SETTINGS.keep is not None:
+    raise SettingsError(
+        "ONNXLET_KEEP: a function's disk goes with its instance: nothing can be kept there",
+        "Leave it out; a server or a device keeps predictions.",
+    )
 LOG = LambdaLog(SETTINGS.metrics_namespace)
 APP = create_app(SETTINGS.models, settings=SETTINGS, log=LOG.write)
 SERVED: Service = APP.extensions[SERVICE]

@@ -148,6 +148,7 @@ class Prediction(NamedTuple):
         problem_count: how many reasons there are in all.
         answered: the outputs of the answered rows only; None where all rows were answered.
         noted: the rows' shares of unknown tokens, by the text's block and position there.
+        coverage: of the intervals or sets among the outputs; None where there are none.
     """
 
     request_id: str
@@ -159,6 +160,7 @@ class Prediction(NamedTuple):
     problem_count: int = 0
     answered: Mapping[str, Array] | None = None
     noted: Mapping[tuple[int, int], Sequence[float]] = {}
+    coverage: float | None = None
 
 
 class Failure(NamedTuple):

@@ -44,6 +44,9 @@ class Settings:
         answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
         watch: count what comes in and goes out of models, against their reference statistics.
         metrics_namespace: of the CloudWatch metrics in Lambda's log lines, or None.
+        keep: database that a server keeps answers in until their truth comes, or None.
+        keep_mb: megabytes (of 1,000,000 bytes) that it may take.
+        keep_days: that an answer or a truth is kept.
     """
 
     models: Path = DEFAULT_MODELS
@@ -66,6 +69,9 @@ class Settings:
     answers_queue: str | None = None
     metrics_namespace: str | None = None
     watch: bool = True
+    keep: Path | None = None
+    keep_mb: int = 100
+    keep_days: int = 90
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -96,6 +102,7 @@ class Settings:
                 faults.append(f"{name}: expected {expected}, got '{text[:80]}'")
             return text or None
 
+        keep = get("ONNXLET_KEEP").strip()
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
@@ -119,6 +126,9 @@ class Settings:
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
             watch=shaped("ONNXLET_WATCH", "on|off", "on or off") != "off",
+            keep=Path(keep) if keep else None,
+            keep_mb=whole("ONNXLET_KEEP_MB", cls.keep_mb),
+            keep_days=whole("ONNXLET_KEEP_DAYS", cls.keep_days),
         )
         faults += _unknown(environ, known)
         if faults:

@@ -59,8 +59,12 @@ class QueueMoved(OSError):
     """Another process has replaced this database."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the database; create it if there is none.
+def connect(path: Path, schema: str = SCHEMA) -> sqlite3.Connection:
+    """Open a database; create it if there is none.
+
+    Args:
+        path: of its file.
+        schema: SQL that makes its tables where they are missing; by default the queue's.
 
     Raises:
         sqlite3.Error, OSError: it can't be opened or written to.
@@ -72,7 +76,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         for pragma in PRAGMAS:
             connection.execute(pragma)
-        connection.executescript(SCHEMA)
+        connection.executescript(schema)
     except BaseException:
         connection.close()
         raise

@@ -11,12 +11,12 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause
 from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
-from onnxlet.edge.forward.writer import Open
 from onnxlet.function import request_log
 
 STEADY = 16  # accepted batches of a reduced size, before a larger one is tried
@@ -38,7 +38,7 @@ class Sender:
 
     def __init__(
         self,
-        open_queue: Open,
+        open_queue: Callable[[], Queue],
         transport: Transport,
         lock: Path,
         seconds: float,

@@ -12,10 +12,9 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
 from onnxlet.edge.forward.database import Identity, identity, is_broken, set_aside
-from onnxlet.edge.forward.queue import Queue
-from onnxlet.edge.forward.records import Record
 from onnxlet.function import request_log
 
 DISK_TIMEOUT_SECONDS = 2.0  # for which an answer waits for its record
@@ -23,7 +22,35 @@ RETRY_SECONDS = 1.0
 MEMORY_BYTES = 4_000_000  # of records that are not on the disk yet
 COMMIT_RECORDS = 1000  # in one commit, at most
 
-Open = Callable[[], Queue]
+
+class Record(Protocol):
+    """What is written.
+
+    Attributes:
+        body: its bytes count against the limits.
+    """
+
+    @property
+    def body(self) -> bytes: ...  # noqa: D102 - as above
+
+
+class Store(Protocol):
+    """A database that records are written to: the queue is one.
+
+    Attributes:
+        file: that it is in.
+    """
+
+    file: Identity | None
+
+    def add(self, records: Any, /) -> None:
+        """Write records, all or none; they are on the disk when this returns."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+Open = Callable[[], Store]
 
 
 class Ticket:
@@ -49,10 +76,11 @@ class Writer:
 
     Args:
         path: of the database.
-        open_queue: opens it; called again after each failure.
+        open_store: opens it; called again after each failure.
         largest: bytes of a record; larger ones are not kept.
         gather_seconds: for which records that nobody waits for are gathered before a commit.
         log: gets a line when writing fails, and when it works again.
+        event: that these lines have.
 
     Attributes:
         lost: records that were not kept, by reason.
@@ -64,11 +92,12 @@ class Writer:
     def __init__(
         self,
         path: Path,
-        open_queue: Open,
+        open_store: Open,
         *,
         largest: int,
         gather_seconds: float,
         log: request_log.Log = request_log.write,
+        event: str = "forward",
     ) -> None:
         self.lost: Counter[str] = Counter()
         self.late = 0
@@ -76,15 +105,17 @@ class Writer:
         self.hanging = False
         self._path = path
         self._file: Identity | None = None  # the database's file when it was opened last
-        self._open = open_queue
+        self._open = open_store
         self._largest = min(largest, MEMORY_BYTES)
         self._gather = gather_seconds
         self._log = log
-        self._queue: Queue | None = None
+        self._event = event
+        self._store: Store | None = None
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
         self._some = threading.Event()
+        self._hurry = threading.Event()  # somebody waits, or there is much: no more is gathered
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keep", daemon=True)
 
@@ -96,6 +127,7 @@ class Writer:
         """Write what is in memory, and end."""
         self._stopping.set()
         self._some.set()
+        self._hurry.set()
         self._thread.join(seconds)
 
     @property
@@ -124,6 +156,9 @@ class Writer:
             self._entries.append((record, ticket))
             self._bytes += len(record.body)
             self._make_room()
+            many = len(self._entries) >= COMMIT_RECORDS or self._bytes > MEMORY_BYTES // 2
+        if ticket is not None or many:
+            self._hurry.set()
         self._some.set()
         if (
             ticket is not None
@@ -151,7 +186,7 @@ class Writer:
                 return
             self.hanging = True
         error = f"the disk has not answered for {DISK_TIMEOUT_SECONDS:g} s"
-        self._log({"event": "forward", "state": "not keeping", "error": error})
+        self._log({"event": self._event, "state": "not keeping", "error": error})
 
     def _run(self) -> None:
         while self._entries or not self._stopping.is_set():
@@ -162,15 +197,13 @@ class Writer:
                 self._put_back(entries)
                 if self._stopping.wait(RETRY_SECONDS):
                     break
-        if self._queue is not None:
-            self._queue.close()
+        if self._store is not None:
+            self._store.close()
 
     def _take(self) -> list[Entry]:
-        """The entries so far; if nobody waits for them, gather more first."""
-        with self._lock:
-            awaited = any(ticket for _, ticket in self._entries)
-        if not awaited and len(self._entries) < COMMIT_RECORDS:
-            self._stopping.wait(self._gather)
+        """The entries so far; if nobody waits for them and they are few, gather more first."""
+        if len(self._entries) < COMMIT_RECORDS:
+            self._hurry.wait(self._gather)
         with self._lock:
             entries = [
                 self._entries.popleft() for _ in range(min(COMMIT_RECORDS, len(self._entries)))
@@ -178,15 +211,16 @@ class Writer:
             self._bytes -= sum(len(record.body) for record, _ in entries)
             if not self._entries and not self._stopping.is_set():
                 self._some.clear()
+                self._hurry.clear()
         return entries
 
     def _write(self, entries: list[Entry]) -> bool:
         try:
-            if self._queue is None:
+            if self._store is None:
                 self._file = identity(self._path)
-                self._queue = self._open()
-                self._file = self._queue.file
-            self._queue.add([record for record, _ in entries])
+                self._store = self._open()
+                self._file = self._store.file
+            self._store.add([record for record, _ in entries])
         except Exception as error:  # nothing that a disk does may end this thread
             self._fail(error)
             return False
@@ -196,7 +230,7 @@ class Writer:
             was_unavailable = self.is_unavailable
             self.failing = self.hanging = False
         if was_unavailable:
-            self._log({"event": "forward", "state": "keeping"})
+            self._log({"event": self._event, "state": "keeping"})
         return True
 
     def _fail(self, error: Exception) -> None:
@@ -204,15 +238,15 @@ class Writer:
             was_unavailable = self.is_unavailable
             self.failing, self.hanging = True, False
         if not was_unavailable:
-            self._log({"event": "forward", "state": "not keeping", "error": str(error)[:200]})
-        if self._queue is not None:
+            self._log({"event": self._event, "state": "not keeping", "error": str(error)[:200]})
+        if self._store is not None:
             with suppress(sqlite3.Error):
-                self._queue.close()
-            self._queue = None
+                self._store.close()
+            self._store = None
         if is_broken(error):
             with suppress(OSError):
                 if broken := set_aside(self._path, self._file):
-                    self._log({"event": "forward", "state": "set aside", "file": str(broken)})
+                    self._log({"event": self._event, "state": "set aside", "file": str(broken)})
 
     def _put_back(self, entries: list[Entry]) -> None:
         for _, ticket in entries:

@@ -28,6 +28,7 @@ def mqtt(models: Path | None) -> None:
 
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.forward.start import start_forwarding
+    from onnxlet.edge.keep.start import start_keeping
     from onnxlet.edge.mqtt.responder import Responder
     from onnxlet.edge.mqtt.service import MqttService, check, end_by_signals, link_of
     from onnxlet.edge.service.log_writer import LogWriter
@@ -45,7 +46,8 @@ def mqtt(models: Path | None) -> None:
     link_of(device.mqtt)  # reads the CA certificates: a fault is reported before models are loaded
     forward = start_forwarding(device.forward)
     folder = models_folder(models, environ, settings)
-    responder = Responder(folder, settings, forward, device.mqtt.model)
+    keep = start_keeping(settings, device.forward)
+    responder = Responder(folder, settings, forward, device.mqtt.model, keep)
     beat = heartbeat(os.environ)
     service = MqttService(device.mqtt, responder.answer, settings.max_body_bytes, beat=beat)
     end_by_signals(service.stopping)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import MQTTMessage
 
@@ -13,6 +13,9 @@ from onnxlet.edge.mqtt.readings import wsgi_environ
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlet.edge.keep.keeper import Keeper
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -25,16 +28,22 @@ class Responder:
         settings: limits. They have no API keys: the broker decides who may send readings.
         forward: keeps predictions, or None.
         model: that answers readings that name none.
+        keep: keeps answers for their truth, or None.
     """
 
     def __init__(
-        self, models: Path, settings: Settings, forward: Forwarder | None, model: str
+        self,
+        models: Path,
+        settings: Settings,
+        forward: Forwarder | None,
+        model: str,
+        keep: Keeper | None = None,
     ) -> None:
         self._forward = forward
         self._model = model
         self._again = False
         observe = self._observe if forward else None
-        self._app: WSGI = make_app(models, observe, forward=forward, settings=settings)
+        self._app: WSGI = make_app(models, observe, forward=forward, settings=settings, keep=keep)
 
     def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
         """Status, media type and body of the answer, or of the problem, in the native protocol."""

@@ -14,7 +14,7 @@ from onnxlet.edge.service.secret import Secret
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.slim_flask import Flask
-from onnxlet.function.messages import Route
+from onnxlet.function.messages import Prediction, Route
 from onnxlet.function.monitoring.watch import Watches
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Observe
@@ -22,6 +22,7 @@ from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlet.edge.forward.forwarder import Forwarder
+    from onnxlet.edge.keep.keeper import Keeper
 
 M_ARENA_MAX = -8  # from glibc's malloc.h
 
@@ -33,6 +34,7 @@ def make_app(
     log: request_log.Log = request_log.write,
     forward: Forwarder | None = None,
     settings: Settings | None = None,
+    keep: Keeper | None = None,
 ) -> Flask:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
 
@@ -43,6 +45,7 @@ def make_app(
         log: writes each request's line.
         forward: keeps predictions, and takes their ground truth.
         settings: limits and keys; None means the environment's.
+        keep: keeps answers for their truth, too; it is started here.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -54,10 +57,13 @@ def make_app(
     meter = Meter(secret.request_id, forward)
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
+    observe = _both(observe, keep.observe) if keep else observe
     seen, logged = secret.unobserved(observe), secret.unlogged(log)
     watches = Watches(settings.watch, secret.request_id)
-    routes = _routes(forward)
-    app = create_app(models, seen, settings, meter, logged, updates, routes, watches)
+    routes = _routes(forward, keep)
+    app = create_app(models, seen, settings, meter, logged, updates, routes, watches, keep)
+    if keep:
+        keep.start(app.extensions[SERVICE].repository)
     deadline.watch(settings.max_seconds)
     if settings.reload_seconds:
         meter.reloader = Reloader(app.extensions[SERVICE].repository)
@@ -65,12 +71,23 @@ def make_app(
     return app
 
 
-def _routes(forward: Forwarder | None) -> list[Route]:
-    if forward is None:
-        return []
-    from onnxlet.edge.forward import truth  # slow to import, and not needed where nothing is kept
+def _both(first: Observe | None, second: Observe) -> Observe:
+    if first is None:
+        return second
 
-    return [truth.route(forward)]
+    def observe(prediction: Prediction) -> None:
+        first(prediction)
+        second(prediction)
+
+    return observe
+
+
+def _routes(forward: Forwarder | None, keep: Keeper | None) -> list[Route]:
+    if forward is None and keep is None:
+        return []
+    from onnxlet.edge.keep import truth  # slow to import, and not needed where nothing is kept
+
+    return [truth.route(forward, keep)]
 
 
 def _use_one_arena() -> None:

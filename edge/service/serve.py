@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.forward.start import start_forwarding
+from onnxlet.edge.keep.start import start_keeping
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
@@ -128,7 +129,8 @@ def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
         secret.save(Path(os.environ["STATE_DIRECTORY"]))
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)
-    app = make_app(models, secret=secret, log=log, forward=forward, settings=settings)
+    keep = start_keeping(settings, device.forward)
+    app = make_app(models, secret=secret, log=log, forward=forward, settings=settings, keep=keep)
     gc.freeze()
     gc.enable()
     server = _server(app, listener, wrap)

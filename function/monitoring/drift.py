@@ -60,7 +60,10 @@ def answer(service: Service, request: Request, name: str) -> Reply:
             f"{off or 'it was built without reference statistics'}",
             "Set ONNXLET_WATCH=on." if off else "Build it again, with at least 20 held-out rows.",
         )
-    return json_reply(report(model, watch.layout, watch.figures()))
+    found = report(model, watch.layout, watch.figures())
+    if service.realised is not None:
+        found["realised"] = service.realised.report(model)
+    return json_reply(found)
 
 
 def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:

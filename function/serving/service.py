@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,13 @@ from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
 Answer = TypeVar("Answer")
+
+
+class Reports(Protocol):
+    """Knows what came of predictions: a server that keeps them does."""
+
+    def report(self, model: Model) -> dict[str, Any] | None:
+        """The figures of a version; None where no truth has come."""
 
 
 class StageTimer:
@@ -67,6 +74,7 @@ class Service:
         stats: counts each model's requests.
         watches: count what came in and went out.
         routes: all that the app has.
+        realised: knows what came of predictions; None where none are kept.
     """
 
     settings: Settings
@@ -77,6 +85,7 @@ class Service:
     stats: ModelStats = field(default_factory=ModelStats)
     watches: Watches = field(default_factory=Watches)
     routes: Sequence[Route] = ()
+    realised: Reports | None = None
 
     def answer(
         self,

@@ -392,6 +392,13 @@ def test_with_a_wrong_setting_the_process_fails_at_import(models: Path) -> None:
     assert "ONNXLET_MAX_ROWS: expected a whole number of at least 1, got 'none'" in failed.stderr
 
 
+def test_where_answers_should_be_kept_the_process_fails_at_import(models: Path) -> None:
+    failed = run_import({"ONNXLET_MODELS": str(models), "ONNXLET_KEEP": "/tmp/kept.db"})  # noqa: S108 - nothing is written
+
+    assert failed.returncode != 0
+    assert "ONNXLET_KEEP: a function's disk goes with its instance" in failed.stderr
+
+
 @pytest.mark.parametrize("many", [{"x-odd": [None]}, {"x-odd": ["a"]}, 5])
 def test_lists_of_headers_in_an_event_that_has_none(handler: Any, many: Any) -> None:
     event = make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY)

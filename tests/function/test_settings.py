@@ -50,6 +50,9 @@ def test_everything_set() -> None:
             "ONNXLET_HOSTS": "Models.example, pi.lan,",
             "ONNXLET_LOG": "errors",
             "ONNXLET_LOG_SUCCESSES": "100",
+            "ONNXLET_KEEP": "state/kept.db",
+            "ONNXLET_KEEP_MB": "20",
+            "ONNXLET_KEEP_DAYS": "365",
         }
     )
 
@@ -69,6 +72,9 @@ def test_everything_set() -> None:
         hosts=frozenset({"models.example", "pi.lan"}),
         log="errors",
         log_successes=100,
+        keep=Path("state/kept.db"),
+        keep_mb=20,
+        keep_days=365,
     )
 
 

@@ -11,9 +11,7 @@ from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "routes.md").read_text()
-KEPT = {
-    "POST /truth"
-}  # on devices that keep predictions: tests/project/test_device_docs.py asks it
+KEPT = {"POST /truth"}  # where predictions are kept: tests/project/test_device_docs.py asks it
 VARIABLES = {"N": "<name>", "V": "<version>"}
 
 

@@ -69,6 +69,24 @@ def test_nobody_waits_where_nobody_wants_to(tmp_path: Path) -> None:
     assert keeping.kept() == [str(number) for number in range(100)], "the end writes what is there"
 
 
+@pytest.mark.parametrize(("number", "size"), [(2000, 0), (12, 250_000)])
+def test_many_and_large_ones_are_not_gathered_for_long(
+    tmp_path: Path, number: int, size: int
+) -> None:
+    """Else what comes within a second would have to fit into memory."""
+    keeping = Keeping(tmp_path / "queue.db", gather=60)
+    for each in range(number):
+        keeping.keep(str(each), size=size, wait=False)
+    wait_until(lambda: keeping.writer._bytes < writer.MEMORY_BYTES // 2)
+    start = time.monotonic()
+    assert keeping.keep("awaited", wait=True)
+    assert time.monotonic() - start < 10
+    keeping.writer.stop()
+
+    assert len(keeping.kept()) == number + 1
+    assert not keeping.writer.lost
+
+
 def test_a_disk_that_is_away_holds_up_nobody_and_loses_nothing(tmp_path: Path) -> None:
     """Where the folder should be is a file."""
     away = tmp_path / "queue"

@@ -1,10 +1,13 @@
-"""`POST /truth`: ground truth, sent after the fact, by a prediction's id and row."""
+"""`POST /truth`: ground truth, sent after the fact, by a prediction's id and row.
+
+It is joined to the prediction where that is kept, and forwarded where predictions are.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward.forwarder import Forwarder
+from onnxlet.edge.keep.store import Outcome
 from onnxlet.function import json_text
 from onnxlet.function.errors import (
     InvalidRows,
@@ -19,6 +22,8 @@ from onnxlet.function.request_log import REQUEST_ID
 from onnxlet.function.serving.service import Service
 
 if TYPE_CHECKING:
+    from onnxlet.edge.forward.forwarder import Forwarder
+    from onnxlet.edge.keep.keeper import Keeper
     from onnxlet.function.openapi.forms import Endpoint, Operation
 
 PATH = "/truth"
@@ -26,17 +31,37 @@ HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
 MEMBERS = {"id", "row", "value"}
 
 
-def route(forward: Forwarder) -> Route:
-    """The route of an app that keeps its predictions."""
+def route(forward: Forwarder | None, keep: Keeper | None) -> Route:
+    """The route of an app that keeps its predictions.
+
+    Args:
+        forward: sends truths on.
+        keep: joins them to predictions; one of both is there.
+    """
 
     def answer(service: Service, request: Request) -> Reply:
         check_text(request)
         truths = read(json_text.loads(request.body), service.settings.max_rows)
-        if not forward.keep_truth(truths):
-            raise Overloaded("the disk takes nothing just now", "Send it again later.")
-        return json_reply({"kept": len(truths)})
+        # Joined first: where that is refused nothing is sent on, and a repetition joins nothing.
+        outcome = None if keep is None else keep.join(truths, request.body)
+        if forward is not None and not forward.keep_truth(truths):
+            raise no_disk()
+        return json_reply(_counts(len(truths), outcome, forward is not None))
 
     return Route("POST", PATH, answer, describe)
+
+
+def no_disk() -> Overloaded:
+    """What is answered where truths can't be written."""
+    return Overloaded("the disk takes nothing just now", "Send it again later.")
+
+
+def _counts(sent: int, outcome: Outcome | None, forwarded: bool) -> dict[str, int]:
+    if outcome is None:
+        return {"kept": sent}
+    joined = len(outcome.joined)
+    kept = sent if forwarded else joined
+    return {"kept": kept, "joined": joined, "again": outcome.again, "unknown": outcome.unknown}
 
 
 def describe(endpoint: Endpoint) -> Operation:
@@ -49,10 +74,16 @@ def describe(endpoint: Endpoint) -> Operation:
     most = endpoint.service.settings.max_rows
     entries = forms.listed(entry, 1, most)
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
-    kept = forms.record({"kept": {"type": "integer", "minimum": 1}})
+    count = {"type": "integer", "minimum": 0}
+    others = dict.fromkeys(("joined", "again", "unknown"), count)
+    kept = forms.record({"kept": count}, others)
     return forms.Operation(
         "Report what came of predictions",
-        forms.answered("On the disk, and forwarded with the predictions.", kept),
+        forms.answered(
+            "How many are on the disk, and were joined to their predictions; how many are for a "
+            "row that has its truth already, or that is not kept here.",
+            kept,
+        ),
         forms.body(forms.content(forms.closed({"truth": entries}), example)),
         refusals=(400, 413, 415, 422),
         description="A prediction is named by its answer's X-Request-Id and its row.",

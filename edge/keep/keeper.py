@@ -1,0 +1,171 @@
+"""Keeps answers until their truth comes, and counts what came of them."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from onnxlet.edge.device.privileges import drop_privileges_to_owner
+from onnxlet.edge.forward.writer import MEMORY_BYTES, Writer
+from onnxlet.edge.keep.answers import answers_of
+from onnxlet.edge.keep.store import Joined, Outcome, Store, Truths
+from onnxlet.edge.keep.truth import no_disk
+from onnxlet.function import request_log
+from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, SettingsError
+from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import Model
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.monitoring.realised import Realised, kind_of
+
+MEGABYTE = 1_000_000
+DAY_SECONDS = 86_400
+GATHER_SECONDS = 1.0  # between commits, unless a truth comes: no answer waits for them
+
+
+class Keeper:
+    """Keeps answers in SQLite, and joins truths to them.
+
+    No answer waits for the disk: one that was given within a second of a crash may be lost, and
+    its truth is then unknown.
+
+    Args:
+        path: of the database.
+        max_mb: megabytes that it may take.
+        max_days: that an answer or a truth is kept.
+        log: gets a line when writing fails, and when it works again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        max_mb: int,
+        max_days: int,
+        log: request_log.Log = request_log.write,
+    ) -> None:
+        self._open = partial(
+            Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
+        )
+        self._realised: dict[tuple[str, int], tuple[Model, Realised]] = {}
+        self._models: Repository | None = None
+        self._writer = Writer(
+            path,
+            self._opened,
+            largest=MEMORY_BYTES,
+            gather_seconds=GATHER_SECONDS,
+            log=log,
+            event="keep",
+        )
+
+    def start(self, models: Repository) -> None:
+        """Start the thread that writes.
+
+        Args:
+            models: that are served.
+        """
+        self._models = models
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Write what is in memory, and end."""
+        self._writer.stop()
+
+    def observe(self, prediction: Prediction) -> None:
+        """Keep an answer. Never raises: a failure here must not fail the answer."""
+        try:
+            for each in answers_of(prediction, int(time.time())):
+                self._writer.keep(each, wait=False)
+        except Exception as error:
+            self._writer.lost["failed"] += 1
+            request_log.fail(error, request_id=prediction.request_id)
+
+    def join(self, entries: Sequence[dict[str, Any]], body: bytes) -> Outcome:
+        """Join truths to the answers that are kept.
+
+        Args:
+            entries: `id`, `row` and `value` of each.
+            body: of the request that they came in.
+
+        Raises:
+            InvalidRows: some are of another type than what was predicted; none was joined.
+            RequestTooLarge: they are more than is held in memory.
+            Overloaded: the disk takes nothing.
+        """
+        if len(body) > MEMORY_BYTES:
+            raise RequestTooLarge(
+                f"expected at most {MEMORY_BYTES} bytes, got {len(body)}", "Send fewer at once."
+            )
+        truths = Truths(entries, body)
+        if not self._writer.keep(truths, wait=True, strict=True) or truths.outcome is None:
+            raise no_disk()
+        if faults := truths.outcome.faults:
+            raise InvalidRows([Problem(number, None, why) for number, why in faults])
+        return truths.outcome
+
+    def report(self, model: Model) -> dict[str, Any] | None:
+        """What came of a version's answers; None where no truth has come."""
+        known = self._realised.get((model.name, model.version))
+        return known[1].report() if known else None
+
+    def _opened(self) -> Store:
+        """The database; the figures of what is served are counted from what it holds."""
+        store = self._open()
+        for model in self._models.models if self._models else ():
+            if (model.name, model.version) not in self._realised and kind_of(model.manifest):
+                self._restore(store, model)
+        return store
+
+    def _count(self, store: Store, joined: Sequence[Joined]) -> None:
+        """Count rows that are on the disk. Never raises, since that would repeat the commit."""
+        by_version: dict[tuple[str, int], list[Joined]] = {}
+        for each in joined:
+            by_version.setdefault((each.model, each.version), []).append(each)
+        for key, rows in by_version.items():
+            try:
+                self._count_of(store, key, rows)
+            except Exception as error:
+                request_log.fail(error)
+
+    def _count_of(self, store: Store, key: tuple[str, int], rows: Sequence[Joined]) -> None:
+        """Count rows of one version, unless it is not loaded any more."""
+        loaded = self._models.catalogue.loaded if self._models else {}
+        for gone in [each for each in self._realised if each not in loaded]:
+            del self._realised[gone]
+        model = loaded.get(key)
+        if model is None or kind_of(model.manifest) != rows[0].kind:
+            return
+        known = self._realised.get(key)
+        if known and known[0] is model:
+            known[1].add([each.answer for each in rows], [each.truth for each in rows])
+        else:
+            self._restore(store, model)  # these rows are among them
+
+    def _restore(self, store: Store, model: Model) -> None:
+        realised = Realised(model.manifest)
+        try:
+            answers, truths = store.newest(model.name, model.version)
+            if truths:
+                realised.add(answers, truths)
+        except (ValueError, TypeError, KeyError) as error:  # of another model of this name
+            request_log.fail(error)
+            realised = Realised(model.manifest)
+        self._realised[model.name, model.version] = model, realised
+
+
+def start(path: Path, max_mb: int, max_days: int) -> Keeper:
+    """A keeper that ends with the process; root becomes the folder's owner first.
+
+    Raises:
+        SettingsError: the path is a folder's.
+    """
+    if path.is_dir():
+        raise SettingsError(
+            f"ONNXLET_KEEP: expected a file, got the folder {path}", f"Name {path / 'kept.db'}."
+        )
+    drop_privileges_to_owner(path)
+    keep = Keeper(path, max_mb, max_days)
+    atexit.register(keep.stop)
+    return keep

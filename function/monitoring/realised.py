@@ -1,0 +1,126 @@
+"""Realised performance: what came of predictions whose truth is known, in constant memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from onnxlet.function.monitoring import coverage_sums, label_sums, number_sums
+from onnxlet.function.monitoring.coverage_sums import CoverageSums
+from onnxlet.function.monitoring.label_sums import Labels, LabelSums
+from onnxlet.function.monitoring.number_sums import Numbers, NumberSums
+
+HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000
+OUTLIER = (-1, 1)  # the labels of outliers and inliers
+
+
+class Sums(Protocol):
+    """Sums of one kind."""
+
+    rows: int
+
+    def add(self, rows: Any) -> None:
+        """Add rows."""
+
+
+def kind_of(manifest: Mapping[str, Any]) -> str:
+    """What a model's truths are: `labels`, `numbers`, or nothing that can be compared."""
+    task, classes = manifest["task"], manifest.get("classes")
+    if task == "regression":
+        return "numbers"
+    if task == "outlier" or (task == "classification" and classes and not _is_list(classes[0])):
+        return "labels"
+    return ""
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+class Realised:
+    """Figures of one version of a model; safe from several threads.
+
+    A total, and a window of the last 1,000 to 2,000 truths: two halves, of which the older one
+    is forgotten once the newer one is full. It takes some 20 kB, with two classes for the ranks
+    of the window's rows, with twenty for three confusion matrices; a few otherwise.
+
+    Args:
+        manifest: of the version.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        estimate = manifest.get("estimate")
+        self._reader: Labels | Numbers
+        self._halves: list[tuple[Sums, CoverageSums]]
+        if kind_of(manifest) == "labels":
+            self._reader = Labels(manifest.get("classes") or OUTLIER, estimate)
+        else:
+            self._reader = Numbers(_outputs(manifest), estimate)
+        self._lock = threading.Lock()
+        self._total = self._new(0), CoverageSums()
+        self._halves = [self._half()]
+
+    def _new(self, room: int) -> Sums:
+        if isinstance(self._reader, Numbers):
+            return NumberSums(self._reader)
+        return LabelSums(self._reader, room if self._reader.size == 2 else 0)
+
+    def _half(self) -> tuple[Sums, CoverageSums]:
+        return self._new(HALF), CoverageSums()
+
+    def add(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> None:
+        """Count rows whose truth has come, the oldest first.
+
+        Args:
+            answers: of each row what was answered: `prediction`, and where they are known
+                `probabilities` (of each class), `confidence` (of the answered class), `score`,
+                and `coverage` with `interval` or `set`.
+            truths: what was right, of the prediction's type.
+        """
+        with self._lock:
+            rows = self._reader.read(answers, truths)
+            self._total[0].add(rows)
+            self._total[1].add(answers, truths)
+            start = 0
+            while start < len(truths):
+                sums, coverage = self._halves[-1]
+                end = start + HALF - sums.rows
+                sums.add(type(rows)(*(array[start:end] for array in rows)))
+                coverage.add(answers[start:end], truths[start:end])
+                start = end
+                if sums.rows == HALF:
+                    self._halves = [self._halves[-1], self._half()]
+
+    def report(self) -> dict[str, Any] | None:
+        """The window's figures, and the total's as `total`; None where no truth has come.
+
+        ROC AUC is the window's only, and of two classes only: elsewhere it would take each row.
+        """
+        with self._lock:
+            if not self._total[0].rows:
+                return None
+            window = self._figures(self._halves)
+            return window | {"total": self._figures([self._total])}
+
+    def _figures(self, parts: Sequence[tuple[Any, CoverageSums]]) -> dict[str, Any]:
+        sums = [part[0] for part in parts]
+        reader = self._reader
+        if isinstance(reader, Labels):
+            found = label_sums.figures(sums, reader)
+        else:
+            found = number_sums.figures(sums, reader)
+        covered = coverage_sums.figures([part[1] for part in parts])
+        return {k: v for k, v in found.items() if k != "estimated"} | {
+            "coverage": covered, "estimated": found["estimated"],
+        }  # fmt: skip
+
+
+def _outputs(manifest: Mapping[str, Any]) -> int:
+    """How many numbers one prediction has."""
+    outputs = manifest["signature"]["outputs"]
+    shape = next(each["shape"] for each in outputs if each["name"] == "prediction")
+    width = 1
+    for size in shape[1:]:
+        width *= size
+    return int(width)
