@@ -32,6 +32,15 @@ HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
 LONGEST_REASON = 80  # characters
+FORM = "other columns than the model's"
+# By words that a problem's detail has beside the value itself.
+REASONS = {
+    "missing": "missing",
+    "infinity": "infinity",
+    "not one of the known categories": "unknown category",
+    "does not fit": "out of range",
+    "the most": "too long",
+}
 
 
 class Seen(NamedTuple):
@@ -118,6 +127,17 @@ class Watch:
             if self._rows >= self._most:
                 self._count_gathered()
 
+    @property
+    def waiting(self) -> int:
+        """How many rows are in no block yet."""
+        return self._rows + self._block.rows
+
+    def flush(self) -> None:
+        """Count what is gathered, so that a block that is whole is shown."""
+        with self._lock:
+            if self._rows:
+                self._count_gathered()
+
     def _count_gathered(self) -> None:
         arrays = [
             np.frombuffer(bytes(each), dtype)
@@ -153,6 +173,8 @@ class Watch:
     def figures(self) -> Figures:
         """What was counted so far, but for the rows of the last block."""
         with self._lock:
+            if self.waiting >= BLOCK_ROWS:
+                self._count_gathered()
             window = self._older + self._newer
             history = [(until, self._seen_of(rows, e)) for until, rows, e in self._history]
             return Figures(self._since, self._total, window, dict(self._refused), history)
@@ -231,12 +253,17 @@ class Watches:
 
 
 def reasons(problems: Sequence[Problem], model: Model) -> list[str]:
-    """Why each row was refused: column and what was expected, without what came."""
+    """Why each row was refused: its first problem, without anything of what came."""
     found: dict[int | None, str] = {}
     for problem in problems:
         if problem.row not in found:
-            # Other names, and what stands behind `got`, are the client's.
-            column = problem.column if problem.column in model.signature.names else None
-            why = problem.detail.partition(", got ")[0] if column else "not of the model's columns"
-            found[problem.row] = f"{column}: {why[:LONGEST_REASON]}" if column else why
+            known = problem.column in model.signature.names  # other names are the client's
+            found[problem.row] = f"{problem.column}: {_why(problem.detail)}" if known else FORM
     return list(found.values())
+
+
+def _why(detail: str) -> str:
+    """What is wrong with a cell, in words that have nothing of it."""
+    if detail.startswith("expected"):
+        return detail.partition(", got ")[0][:LONGEST_REASON]
+    return next((why for words, why in REASONS.items() if words in detail), "not taken")
