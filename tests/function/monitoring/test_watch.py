@@ -113,7 +113,7 @@ def test_halves_are_remembered(model: Model, answered: Prediction) -> None:
     watch = watch_of(model)
     for part in in_parts(answered, cycle([100])):
         watch.count(part)
-    watch.flush()
+        watch.flush()
 
     [(_, first), _] = watch.figures().history
 
@@ -128,10 +128,12 @@ def test_halves_are_remembered(model: Model, answered: Prediction) -> None:
 def test_threads(model: Model, answered: Prediction) -> None:
     watch = watch_of(model)
     parts = [list(in_parts(answered, cycle([size]))) for size in (1, 3, 7, 130)]
-    threads = [
-        threading.Thread(target=lambda own=own: [watch.count(part) for part in own])  # type: ignore[misc] # a list
-        for own in parts
-    ]
+
+    def count(own: list[Prediction]) -> None:
+        for part in own:
+            watch.count(part)
+
+    threads = [threading.Thread(target=count, args=(own,)) for own in parts]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
