@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.convert.directory.background import background_file
+from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.model_directory import (
     check_folder,
@@ -129,7 +130,8 @@ def build(
         report(note)
     found = _found(reference, columns, rows, described, report)
     if found.state.reference.wide:  # scores are those of the answers that were compared with
-        metrics = _metrics(source, task, found.state.reference.answers(inputs.rows(X)))
+        answers = found.state.reference.answers(inputs.rows(X))
+        metrics = _metrics(source, task, answers)
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     accepted = replace(found.attempt, manifest=manifest)
@@ -138,6 +140,8 @@ def build(
         "metrics": metrics,
         "statistics": column_statistics(*described),
     }
+    conformal = conformal_table(task, answers, source.y_test)
+    about |= {} if conformal is None else {"conformal": conformal}
 
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
         return background_file(model, described.rows, described.of, reference, keep_background)
