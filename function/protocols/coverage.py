@@ -23,7 +23,7 @@ def read(value: Any) -> float | None:
     """
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+    if not isinstance(value, int | float) or not 0 < value < 1:  # true is 1
         raise MalformedRequest(
             f"'coverage': expected a number between 0 and 1, such as 0.9, got {quoted(value)}"
         )

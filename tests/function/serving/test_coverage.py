@@ -224,13 +224,16 @@ class Bare:
 
 
 def test_probabilities_that_float32_rounds_stay_inside() -> None:
-    shares = np.tile([0.1, 0.7, 0.2], (50, 1))
-    answers = {"prediction": np.full(50, 1), "probabilities": shares}
-    table = conformal_table(Task("classification", {}, [0, 1, 2]), answers, np.ones(50, int))
-    model = Bare({"conformal": table}, [0, 1, 2])
-    outputs = {"probabilities": shares.astype(np.float32)}
-    name, sets = region(model, score_at(model, 0.9), outputs)  # type: ignore[arg-type] # what is read of one
-    assert (name, sets.tolist()) == ("set", [[1]] * 50)
+    """0.45 is less in float32; and it is not the likeliest class, which an empty set would get."""
+    shares = np.tile([0.45, 0.55], (50, 1))
+    answers = {"prediction": np.ones(50, int), "probabilities": shares}
+    table = conformal_table(Task("classification", {}, [0, 1]), answers, np.zeros(50, int))
+
+    model = Bare({"conformal": table}, [0, 1])
+    for kind in (np.float64, np.float32):
+        outputs = {"probabilities": shares.astype(kind)}
+        name, sets = region(model, score_at(model, 0.9), outputs)  # type: ignore[arg-type] # what is read of one
+        assert (name, sets.tolist()) == ("set", [[0, 1]] * 50)
 
 
 def test_a_row_without_numbers_has_an_interval_without_and_a_set_of_all() -> None:
