@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import BayesianRidge
 
+from onnxlet.convert.build import build
 from onnxlet.convert.directory.conformal import (
     APART,
     FEWEST_ROWS,
@@ -17,9 +21,13 @@ from onnxlet.convert.directory.conformal import (
     error_model,
     stored_ranks,
 )
+from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.reference.answers import Task
+from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
+from tests.conftest import quiet
+from tests.convert.imported import onnx_files
 
 NUMBERS = Task("regression", {"prediction": "predict"})
 LABELS = Task("classification", {"prediction": "predict"}, ["a", "b", "c"])
@@ -294,3 +302,33 @@ def test_classes_without_a_table() -> None:
     assert labels(probabilities, truths, Task("clustering", {})) is None
     assert conformal_table(LABELS, {"prediction": truths}, truths) is None
     assert conformal_table(LABELS, multilabel, np.ones((50, 3))) is None
+
+
+def test_a_build_writes_it_and_a_std_that_is_left_out_is_not_divided_by(tmp_path: Path) -> None:
+    X, truths = np.random.default_rng(0).normal(size=(200, 2)), drawn(200)[1]
+    estimator = BayesianRidge().fit(X[:100], truths[:100])
+    source = Source(estimator, X[100:], truths[100:])
+
+    whole = build(source, "whole", tmp_path, quiet).manifest
+    without = build(replace(source, without=("std",)), "without", tmp_path, quiet).manifest
+    unscored = build(replace(source, y_test=None), "unscored", tmp_path, quiet).manifest
+
+    assert whole["conformal"]["scale"] == "std"
+    assert without["conformal"] == numbers(estimator.predict(X[100:]), truths[100:])
+    assert "conformal" not in unscored
+
+
+def test_an_import_has_none_since_its_expected_outputs_are_its_own(tmp_path: Path) -> None:
+    proto = onnx_files.model(
+        [onnx_files.node("Neg", "x", "y")],
+        [onnx_files.value("x", dims=("batch", 2))],
+        [onnx_files.value("y", dims=("batch", 2))],
+    )
+    sample, expected = tmp_path / "in.npz", tmp_path / "out.npz"
+    rows = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    np.savez(sample, x=rows)
+    np.savez(expected, y=-rows)
+    path = onnx_files.save(tmp_path, proto)
+
+    made = import_onnx(path, "net", tmp_path / "models", quiet, sample=sample, expected=expected)
+    assert "conformal" not in made.manifest
