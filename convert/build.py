@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.convert.directory.background import background_file
+from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.model_directory import (
@@ -212,11 +213,12 @@ def _monitored(
     answers: Answers,
     y_test: Any,
 ) -> dict[str, Any]:
-    """What a server measures drift and expected performance by."""
+    """What a server measures drift and expected performance by, and makes intervals of."""
     model = accepted.model.with_manifest(accepted.manifest)
     made = {
         "reference": reference_statistics(model, described.rows, described.of, rows, answers),
         "estimate": expected_performance(task, answers, y_test),
+        "conformal": conformal_table(task, answers, y_test),
     }
     return {name: member for name, member in made.items() if member is not None}
 

@@ -11,6 +11,7 @@ OnnxletError                 message, and a hint: what to do about it
     ├── UnknownModel         404  no such model or version
     ├── NotServed            404  a route that is served elsewhere
     ├── NoBackground         409  a model that was built without background rows
+    ├── NotCalibrated        409  a coverage that the model's held-out rows don't support
     ├── NotAcceptable        406  the answer is asked for in a media type that is not written
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
@@ -134,6 +135,12 @@ class NotServed(RequestError):
 
 class NoBackground(RequestError):
     """The model has no background rows that its answers could be explained from."""
+
+    status = 409
+
+
+class NotCalibrated(RequestError):
+    """The model has no table for prediction intervals or sets, or none for such a coverage."""
 
     status = 409
 

@@ -121,6 +121,7 @@ class PredictRequest(NamedTuple):
         text: rows are lists of text (from CSV), to be read by their columns' types.
         faults: rows that are broken already, and why; None is none.
         nulls: a row that can't be answered is answered by null, and does not lose the others.
+        coverage: of prediction intervals or sets, strictly between 0 and 1; None asks for none.
         options: what the protocol itself needs again when it encodes the answer.
     """
 
@@ -131,6 +132,7 @@ class PredictRequest(NamedTuple):
     text: bool = False
     faults: Mapping[int, str] | None = None
     nulls: bool = False
+    coverage: float | None = None
     options: Any = None
 
 

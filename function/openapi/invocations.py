@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import v1
+from onnxlet.function.openapi import coverage, v1
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 
 def _request(model: Model) -> Schema:
-    outputs = {"enum": ["all", *v1.entries(model)]}
-    params = closed({}, {"outputs": or_null(outputs), "on_error": or_null(ON_ERROR["schema"])})
+    outputs = {"enum": ["all", *(output.name for output in model.signature.outputs)]}
+    known = {"outputs": or_null(outputs), "on_error": or_null(ON_ERROR["schema"])}
+    params = closed({}, known | coverage.member(model))
     beside: dict[str, Schema] = {"params": {**params, "type": ["object", "null"]}}
     columns = [column.name for column in model.signature.columns]
     split = closed(
@@ -67,14 +68,17 @@ def _invocations(endpoint: Endpoint) -> Operation:
     attributes = {
         "name": ATTRIBUTES,
         "in": "header",
-        "description": "given back as it is, where it is visible ASCII",
+        "description": (
+            "given back as it is, where it is visible ASCII; coverage=0.9 in it is as in the query"
+        ),
         "schema": {"type": "string"},
     }
+    asked = [ON_ERROR, v1.outputs_parameter(models), *coverage.parameters(models)]
     return Operation(
         "Predict in MLflow's and SageMaker's forms",
         answered("The prediction of each row; text/csv where it is accepted instead.", answers),
         body(contents),
-        [ON_ERROR, v1.outputs_parameter(models), target, attributes],
+        [*asked, target, attributes],
         (400, 404, 406, 413, 415),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.signature import Column, Output
 from onnxlet.function.models.example import example_instance, typical_values
+from onnxlet.function.openapi import coverage
 from onnxlet.function.openapi.forms import (
     Schema,
     closed,
@@ -147,6 +148,7 @@ def answer(model: Model) -> Schema:
         "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
         "error_count": {"type": "integer", "minimum": 1},
     }
+    optional |= {name: listed(or_null(entry)) for name, entry in coverage.region(model).items()}
     return closed(members, optional) | {"title": f"{model.name}: answers"}
 
 

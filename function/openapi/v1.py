@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.models.example import example_instance
+from onnxlet.function.openapi import coverage
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -65,9 +66,8 @@ def by_column(model: Model) -> Schema:
 
 def entries(model: Model) -> dict[str, Schema]:
     """What each output has for a row."""
-    return {
-        output.name: or_null(output_schema(output, model)) for output in model.signature.outputs
-    }
+    outputs = {output.name: output_schema(output, model) for output in model.signature.outputs}
+    return {name: or_null(entry) for name, entry in (outputs | coverage.region(model)).items()}
 
 
 def in_rows(model: Model) -> Schema:
@@ -79,9 +79,10 @@ def in_rows(model: Model) -> Schema:
 
 def _predict(endpoint: Endpoint) -> Operation:
     model = endpoint.models[0] if endpoint.model is None else endpoint.model
+    beside = {**SIGNATURE, **coverage.member(model)}
     requests = one_of(
-        closed({"instances": by_row(model)}, SIGNATURE),
-        closed({"inputs": one_of(by_row(model), by_column(model))}, SIGNATURE),
+        closed({"instances": by_row(model)}, beside),
+        closed({"inputs": one_of(by_row(model), by_column(model))}, beside),
     )
     columns = {name: listed(entry) for name, entry in entries(model).items()}
     outputs = one_of(*columns.values(), {**record({}, columns), "additionalProperties": False})
@@ -92,7 +93,7 @@ def _predict(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         answered("The prediction of each row; for columns they are called outputs.", answers),
         body(content(requests, {"instances": [example_instance(model)]})),
-        [ON_ERROR, outputs_parameter([model])],
+        [ON_ERROR, outputs_parameter([model]), *coverage.parameters([model])],
         (400, 413, 415),
         'A text may be {"b64": ...}, base64 of its UTF-8.',
     )

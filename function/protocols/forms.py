@@ -213,15 +213,21 @@ def requested_outputs(value: Any) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def chosen(prediction: Prediction, requested: tuple[str, ...]) -> dict[str, Any]:
-    """The outputs asked for, by name, in the native form.
+def chosen(
+    prediction: Prediction, requested: tuple[str, ...], coverage: float | None = None
+) -> dict[str, Any]:
+    """The outputs asked for, by name, in the native form; with a coverage also what it brings.
 
     Raises:
         MalformedRequest: the model has no such output.
     """
-    if requested == PREDICTION:
+    if coverage is None and requested == PREDICTION:
         return {"prediction": prediction.outputs["prediction"]}
     names = [output.name for output in prediction.model.signature.outputs]
+    if coverage is not None:
+        region = [name for name in prediction.outputs if name not in names]
+        names += region
+        requested += () if requested == ALL else tuple(n for n in region if n not in requested)
     if unknown := [name for name in requested if name not in names and requested != ALL]:
         raise MalformedRequest(
             f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",

@@ -36,7 +36,7 @@ LONG_LISTS = frozenset(
     }
 )  # where rows are, or columns
 LONG_OBJECTS = frozenset({("inputs",)})
-PARAMS = ("outputs", "on_error")
+PARAMS = ("outputs", "on_error", "coverage")
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
 WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
 CSV = "text/csv"
@@ -95,7 +95,13 @@ def decode(request: Request) -> PredictRequest:
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
     options = decoded.options._replace(media_type=media_type, headers=headers)
-    return decoded._replace(model=request.header(TARGET) or None, options=options)
+    decoded = decoded._replace(model=request.header(TARGET) or None, options=options)
+    decoded = native.with_coverage(decoded, request.query.get("coverage"))
+    if "coverage=" not in attributes:
+        return decoded
+    from onnxlet.function.protocols import coverage  # most requests ask for none
+
+    return native.with_coverage(decoded, coverage.in_attributes(attributes))
 
 
 def _shown_type(request: Request) -> str:
@@ -152,7 +158,7 @@ def _from_json(request: Request) -> PredictRequest:
         decoded = frames.inputs(value, request.check_rows)
     else:
         decoded = frames.READ[kind](value)
-    return decoded._replace(nulls=nulls, options=options)
+    return decoded._replace(nulls=nulls, coverage=native.coverage_in(params), options=options)
 
 
 def _from_csv(request: Request) -> PredictRequest:
@@ -191,7 +197,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     options: AnswerOptions = decoded.options
     if options.first and not prediction.model.signature.names.isdisjoint(options.first):
         raise MalformedRequest("the first line may be a row or a header", WHICH)
-    outputs = forms.chosen(prediction, options.outputs)
+    outputs = forms.chosen(prediction, options.outputs, decoded.coverage)
     if options.media_type == CSV:
         from onnxlet.function.inputs import csv_text  # nobody else writes it
 
@@ -215,7 +221,7 @@ ERROR_CODES = {
 
 def refuse(failure: Failure) -> Reply:
     """An error in MLflow's form; what contradicts the signature is 400 here."""
-    status = 400 if failure.status == 422 else failure.status
+    status = 400 if failure.status in (409, 422) else failure.status
     code = ERROR_CODES.get(status, "BAD_REQUEST")
     return json_reply({"error_code": code, "message": forms.message(failure)}, status)
 

@@ -30,7 +30,7 @@ PREDICT: Sequence[str] = (
     "/models/<name>/versions/<version>/predict",
 )
 MODEL_HEADER = ""
-MEMBERS = ("instances", "model")
+MEMBERS = ("instances", "model", "coverage")
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
@@ -53,12 +53,14 @@ def decode(request: Request) -> PredictRequest:
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
-        return from_object(json_body.read(request.body, LONG_LISTS), nulls)
+        decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
+        return with_coverage(decoded, request.query.get("coverage"))
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 
         names, rows, faults = csv_text.read(request.body, request.check_rows)
-        return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
+        decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
+        return with_coverage(decoded, request.query.get("coverage"))
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",
@@ -95,6 +97,33 @@ def wants_nulls(query: Mapping[str, str]) -> bool:
     return wish == "null"
 
 
+def with_coverage(decoded: PredictRequest, text: str | None) -> PredictRequest:
+    """The request with the coverage that its query names, where it names one.
+
+    Raises:
+        MalformedRequest: it is no number between 0 and 1, or the body has another.
+    """
+    if text is None:
+        return decoded
+    from onnxlet.function.protocols import coverage  # most requests ask for none
+
+    return coverage.agreed(decoded, text)
+
+
+def coverage_in(members: Mapping[str, Any]) -> float | None:
+    """The member `coverage`, where there is one.
+
+    Raises:
+        MalformedRequest: it is no number between 0 and 1.
+    """
+    value = members.get("coverage")
+    if value is None:
+        return None
+    from onnxlet.function.protocols import coverage
+
+    return coverage.read(value)
+
+
 def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> PredictRequest:
     """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
 
@@ -110,7 +139,8 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
         return PredictRequest(body, nulls=nulls)
     model = body.get("model") if isinstance(body, dict) else None
     try:
-        return PredictRequest(_instances(body, members), model=model, nulls=nulls)
+        rows = _instances(body, members)
+        return PredictRequest(rows, model=model, nulls=nulls, coverage=coverage_in(body))
     except MalformedRequest as error:
         error.model = model if isinstance(model, str) else None
         raise

@@ -69,7 +69,7 @@ def decode(request: Request) -> PredictRequest:
     native.check_charset(request)
     query = request.query
     body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
-    kind = forms.only_one(body, KINDS, ("signature_name",), HINT)
+    kind = forms.only_one(body, KINDS, ("signature_name", "coverage"), HINT)
     signature = body.get("signature_name")
     if signature not in SIGNATURE_NAMES:
         raise MalformedRequest(
@@ -87,7 +87,10 @@ def decode(request: Request) -> PredictRequest:
         decoded = forms.with_text(decoded)
     outputs = forms.requested_outputs(query["outputs"]) if "outputs" in query else forms.PREDICTION
     nulls = native.wants_nulls(query)
-    return decoded._replace(nulls=nulls, options=AnswerOptions(kind == "inputs", outputs, base64))
+    options = AnswerOptions(kind == "inputs", outputs, base64)
+    coverage = native.coverage_in(body)
+    decoded = decoded._replace(nulls=nulls, coverage=coverage, options=options)
+    return native.with_coverage(decoded, query.get("coverage"))
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
@@ -99,7 +102,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     options: AnswerOptions = decoded.options
     if options.base64 and "b64" in prediction.model.signature.names:
         raise MalformedRequest("'b64' is a column of this model, and means base64 here", NATIVE)
-    outputs = forms.chosen(prediction, options.outputs)
+    outputs = forms.chosen(prediction, options.outputs, decoded.coverage)
     beside = forms.beside(outputs, prediction)
     if options.columnar:
         single = len(outputs) == 1
@@ -110,7 +113,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
 
 def refuse(failure: Failure) -> Reply:
     """An error; what contradicts the signature is 400 here."""
-    status = 400 if failure.status == 422 else failure.status
+    status = 400 if failure.status in (409, 422) else failure.status
     if status in (404, 405) and not failure.hint:  # no such route, as :classify and :explain
         failure = failure._replace(hint="Predict by POST to /v1/models/N:predict.")
     return json_reply({"error": forms.message(failure)}, status)

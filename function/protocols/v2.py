@@ -22,7 +22,7 @@ from onnxlet.function.messages import (
     json_reply,
 )
 from onnxlet.function.protocols import v2_about
-from onnxlet.function.protocols.native import unicode
+from onnxlet.function.protocols.native import coverage_in, unicode, with_coverage
 from onnxlet.function.protocols.v2_binary import HEADER, Tail, header_length
 from onnxlet.function.protocols.v2_inputs import read_inputs
 from onnxlet.function.protocols.v2_outputs import AnswerOptions, read_answer_options, reply_of
@@ -36,7 +36,7 @@ MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
 LONG_LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
-STATUS = {422: 400}  # clients of this protocol know only one status for a wrong request
+STATUS = {409: 400, 422: 400}  # clients of this protocol know only one status for a wrong request
 
 
 def owns(path: str) -> bool:
@@ -61,12 +61,14 @@ def decode(request: Request) -> PredictRequest:
     if not length:
         content = np.frombuffer(request.body, np.uint8)
         options = AnswerOptions(binary=True)
-        return PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
+        decoded = PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
+        return with_coverage(decoded, request.query.get("coverage"))
     whole = length == len(request.body)
     form = json_body.read(request.body if whole else request.body[:length], LONG_LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
-    return _decoded(form, Tail(request.body, length), request.check_rows)
+    decoded = _decoded(form, Tail(request.body, length), request.check_rows)
+    return with_coverage(decoded, request.query.get("coverage"))
 
 
 def _decoded(
@@ -79,7 +81,8 @@ def _decoded(
         more = len(faults) - SHOWN_FAULTS
         rest = [f"and {more} more faults"] if more > 0 else []
         raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
-    return PredictRequest(tensors=tensors, options=options)
+    coverage = coverage_in(form.get("parameters") or {})
+    return PredictRequest(tensors=tensors, coverage=coverage, options=options)
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
@@ -88,6 +91,10 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     Raises:
         MalformedRequest: it asks for an output that the model has not.
     """
+    if decoded.coverage is not None and prediction.model.classes is not None:
+        from onnxlet.function.protocols import coverage  # most requests ask for none
+
+        prediction = coverage.with_sets_as_tensor(prediction, prediction.model.classes)
     return reply_of(prediction, decoded.options)
 
 

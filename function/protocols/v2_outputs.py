@@ -179,6 +179,8 @@ def _entry(
     parameters: dict[str, Any] = {}
     if name == "probabilities" and classes and isinstance(classes[0], list):
         parameters["classes_per_output"] = ",".join(str(len(each)) for each in classes)
+    if name == "set" and classes:  # only what a coverage brings has labels and this name
+        parameters["classes"] = json_text.dumps(classes).decode()
     if tail is None:
         entry["data"] = array.ravel()
     elif array.dtype == object and None in array.ravel().tolist():

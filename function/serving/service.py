@@ -179,7 +179,7 @@ class Service:
         """Validate a request's rows and run them, within the limits.
 
         Raises:
-            RequestTooLarge, InvalidRows, TookTooLong: the client's mistakes.
+            RequestTooLarge, InvalidRows, NotCalibrated, TookTooLong: the client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
         return predict(model, request, timer, request_id)
@@ -200,8 +200,15 @@ def predict(
 
     Raises:
         InvalidRows: with every problem, located.
+        NotCalibrated: the model's table has not the coverage that is asked for.
     """
     timer = StageTimer() if timer is None else timer
+    if request.coverage is not None:
+        from onnxlet.function.serving import coverage  # most requests ask for none
+
+        score = coverage.score_at(model, request.coverage)
+        plain = predict(model, request._replace(coverage=None), timer, request_id)
+        return plain._replace(outputs=coverage.beside(plain, score))
     if request.nulls:
         return _answer_the_good(model, request, timer, request_id)
     table = read(model, request)

@@ -74,6 +74,10 @@ def verb_in_the_name(case: Any, response: Any) -> bool:
     return bool(case.path.startswith("/v1/") and case.path.endswith(":predict"))
 
 
+def said_twice(case: Any, response: Any) -> bool:
+    return b"Say it once." in response.content
+
+
 EXCUSES: Mapping[str, Mapping[Excuse, str]] = {
     "negative_data_rejection": {
         csv_is_text: "CSV has no types: 5 and '5' are one, and a lacking member an empty field",
@@ -84,6 +88,7 @@ EXCUSES: Mapping[str, Mapping[Excuse, str]] = {
         lengths_that_differ: "no schema says that several lists are of one length",
         header_and_body: "no schema says that the body is for the model that a header names",
         tensors: "no schema says that data fill their shape",
+        said_twice: "no schema says that query, header and body name one coverage",
         never_done: "models are not loaded by request: 400 is all there is",
         together: "no schema says which numbers overflow together, where scikit-learn raises",
     },

@@ -161,6 +161,16 @@ def test_missing_and_unseen_values_are_answered_as_by_the_estimator(
             assert answer["prediction"] == list(what.combined.estimator.predict(rows))
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_test_rows_make_the_table_of_intervals_and_sets(
+    task: str, request: pytest.FixtureRequest
+) -> None:
+    what: Trained = request.getfixturevalue(task)
+    rows = len(what.prepared.test_part[0])
+    table = what.built.manifest["conformal"]
+    assert (table["rows"], table["ranks"][-1]) == (rows, rows)
+
+
 def test_the_report_is_beside_the_model_and_not_of_it(binary: Trained) -> None:
     directory = binary.built.directory
     assert {path.name for path in directory.iterdir()} == {*FILES, *REPORT}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -323,3 +324,55 @@ def test_it_costs_nothing_at_the_start(models: Path) -> None:
         for name in loaded
         if name.startswith(("onnxlet.function.openapi", "onnxlet.function.models.example"))
     }
+
+
+def test_a_coverage_is_described_where_a_model_has_the_table(calibrated: Path) -> None:
+    client = create_app(calibrated, settings=Settings(calibrated)).test_client()
+    document = client.get("/openapi.json").get_json()
+
+    validate(document)
+    asked = 0
+    for path, method, operation in operations(document):
+        model = next((name for name in WITH_TABLE if f"/{name}/" in f"{path}/"), None)
+        model = next((name for name in WITH_TABLE if f"/{name}:" in path), model)
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        named = [p for p in operation.get("parameters", ()) if p["name"] == "coverage"]
+        predicts = method == "post" and path.endswith(("predict", "infer", "invocations"))
+        shared = path in ("/predict", "/invocations")
+        assert bool(named) is (predicts and (model is not None or shared)), path
+        if not named:
+            continue
+        known = named[0]["schema"]
+        assert {**known, "maximum": None} == {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": None,
+        }
+        for coverage in (1e-9, 0.9, known["maximum"]):
+            example = content["example"]
+            name = "line" if shared else model
+            if path == "/predict":
+                example = {**example, "model": name, "instances": [[1, 2, 3]]}
+            headers = {"X-Amzn-SageMaker-Target-Model": name}
+            url = f"{path}?coverage={coverage}"
+            answer = client.post(url, json=example, headers=headers)
+            assert answer.status_code == 200, (path, answer.text)
+            assert re.search('"(interval|set)"', answer.text), path
+            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            _check(document, schema, answer.get_json())
+            in_body = _with_coverage(path, example, coverage)
+            _check(document, content["schema"], in_body)
+            same = client.post(path, json=in_body, headers=headers)
+            assert same.get_json() == answer.get_json()
+            asked += 1
+    assert asked == 3 * (2 * 3 * len(WITH_TABLE) + 2)
+
+
+WITH_TABLE = ("line", "adaptive", "std", "two", "classes")
+
+
+def _with_coverage(path: str, body: dict[str, Any], coverage: float) -> dict[str, Any]:
+    member = {"coverage": coverage}
+    if path == "/invocations":
+        return {**body, "params": member}
+    return {**body, "parameters": member} if path.endswith("infer") else {**body, **member}

@@ -1,0 +1,136 @@
+"""Prediction intervals and sets that hold the truth in a given share of cases.
+
+Split conformal prediction, from the table in the manifest: for a coverage c and n held-out rows
+the score at rank ceil((n + 1) c) bounds what new rows score with a probability of at least c, if
+they are exchangeable with the held-out ones. `onnxlet.convert.directory.conformal` makes the table.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import NotCalibrated
+from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import IMPORTED, Model
+
+# The graph's probabilities lie so near to those that the table was made of, which is what parity
+# was proven to. A class that is just at the limit belongs to the set.
+NEAR = 1e-5
+ROUNDING = 4  # units in the last place of a number, by which an interval is wider
+AGAIN = "Build it again with y_test, the right answers to the held-out rows."
+TASKS = ("regression", "classification")
+
+
+def score_at(model: Model, coverage: float) -> Array:
+    """The score which bounds that share of new rows.
+
+    Args:
+        model: with the table in its manifest.
+        coverage: strictly between 0 and 1.
+
+    Returns:
+        float64 of shape (); of several outputs, of shape (outputs,).
+
+    Raises:
+        NotCalibrated: the model has no table, or its rows are too few for the coverage.
+    """
+    table = model.manifest.get("conformal")
+    if not isinstance(table, Mapping) or not table.get("ranks"):
+        raise NotCalibrated(f"'coverage': model '{model.name}' {_lacking(model)}", AGAIN)
+    rows, ranks = table["rows"], table["ranks"]
+    exact = Fraction(repr(float(coverage)))  # as it was written: 100 · 0.07 is 7, and no more
+    rank = math.ceil((rows + 1) * exact)
+    if rank > ranks[-1]:
+        needed = math.ceil(exact / (1 - exact))
+        answered = "" if ranks[-1] == rows else f", {rows - ranks[-1]} of them out of its reach"
+        raise NotCalibrated(
+            f"'coverage': {coverage} needs at least {needed} held-out rows, and model "
+            f"'{model.name}' was built with {rows}{answered}",
+            f"Ask for at most {highest(table)}, or build it again with more rows and their y_test.",
+        )
+    return np.asarray(table["scores"][bisect_left(ranks, rank)], np.float64)
+
+
+def highest(table: Mapping[str, Any]) -> float:
+    """The highest coverage that a table supports, to six digits and rounded down."""
+    return int(table["ranks"][-1] * 10**6 // (table["rows"] + 1)) / 10**6
+
+
+def _lacking(model: Model) -> str:
+    """Why a model has no table, as its manifest shows it."""
+    task, outputs = model.manifest["task"], [output.name for output in model.signature.outputs]
+    if task == IMPORTED:
+        return "was imported, without right answers to its sample"
+    if task not in TASKS:
+        return f"has no intervals or sets: its task is {task}"
+    if task == "classification" and "probabilities" not in outputs:
+        return "has no probabilities, of which sets are made"
+    if task == "classification" and len(model.signature.outputs[0].shape) > 1:
+        return "answers several labels for a row, and sets are of one"
+    return "was built without y_test, or with one too short or with gaps"
+
+
+def region(model: Model, score: Array, outputs: Mapping[str, Array]) -> tuple[str, Array]:
+    """Intervals of a regressor, or sets of a classifier.
+
+    Args:
+        model: with the table in its manifest.
+        score: as `score_at` returned it.
+        outputs: the model's answers, rows first; none is missing.
+
+    Returns:
+        `interval` and float64 of shape (rows, 2), or (rows, outputs, 2) where a prediction has a
+        list for each row; or `set` and a list of labels for each row, in the order of the classes.
+    """
+    with np.errstate(all="ignore"):  # what is no number, or infinite, stays so
+        if model.classes is None:
+            return "interval", _intervals(model.manifest["conformal"]["scale"], score, outputs)
+        return "set", _sets(model.classes, float(score), outputs["probabilities"])
+
+
+def _intervals(scale: Any, score: Array, outputs: Mapping[str, Array]) -> Array:
+    digits = np.finfo(np.float32 if outputs["prediction"].dtype == np.float32 else np.float64)
+    predicted = outputs["prediction"].astype(np.float64)
+    half = np.broadcast_to(score, predicted.shape)
+    if scale == "std":
+        std = outputs["std"].astype(np.float64)
+        half = half * (std[:, np.newaxis] if predicted.ndim > std.ndim else std)
+    elif scale is not None:
+        half = half * np.array(scale["error"])[np.searchsorted(scale["edges"], predicted)]
+    # A truth like that of the row which the score is of must not fall out by rounding.
+    half = half + ROUNDING * float(digits.eps) * (np.abs(predicted) + half)
+    return np.stack([predicted - half, predicted + half], axis=-1)
+
+
+def _sets(classes: Sequence[Any], score: float, probabilities: Array) -> Array:
+    shares = probabilities.astype(np.float64)
+    inside = ~(1.0 - shares > score + NEAR)  # of what is no number, nothing is known: all classes
+    empty = np.flatnonzero(~inside.any(axis=1))
+    inside[empty, shares[empty].argmax(axis=1)] = True
+    sets = (list(compress(classes, row)) for row in inside.tolist())
+    return np.fromiter(sets, dtype=object, count=len(inside))
+
+
+def beside(prediction: Prediction, score: Array) -> dict[str, Array]:
+    """A prediction's outputs and its intervals or sets; None for rows that were not answered."""
+    model, outputs = prediction.model, prediction.outputs
+    unanswered = {problem.row for problem in prediction.problems}
+    if not unanswered:
+        return {**outputs, **dict([region(model, score, outputs)])}
+    kept = [row for row in range(prediction.rows) if row not in unanswered]
+    name = "interval" if model.classes is None else "set"
+    whole = np.full(prediction.rows, None, dtype=object)
+    if kept:
+        answered = {key: np.array(array[kept].tolist()) for key, array in outputs.items()}
+        name, found = region(model, score, answered)
+        for row, entry in zip(kept, found, strict=True):
+            whole[row] = entry
+    return {**outputs, name: whole}
