@@ -9,6 +9,9 @@ set-valued classifiers (M. Sadinle et al., 2019).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from onnxlet.function.arrays import Array
 FEWEST_ROWS = 20
 MOST_OUTPUTS = 20  # each has scores of its own, and the manifest stays small
 APART = 5  # ranks: so many rows at least lie between two scores that are kept
+USUAL = ("0.9", "0.95", "0.8", "0.5", "0.99")  # coverages
 NEAR_THE_TOP = 12  # ranks lie no further apart than this part of the rows above them
 FINE, COARSE = 200, 50  # ... and than this part of all rows, above the median and below it
 ROWS_FOR_ERRORS = 1000  # half of them are for the model of errors
@@ -160,13 +164,24 @@ def _table(scores: Array, *scale: Any) -> dict[str, Any] | None:
 def stored_ranks(rows: int) -> list[int]:
     """The ranks whose scores are kept, ascending: at most about 200, closer at the top.
 
+    Those of USUAL coverages are among them, so far as they lie apart.
+
     Args:
         rows: the largest rank.
     """
-    ranks, rank = [], rows
+    ranks = [rows]
+    usual = [ceil((rows + 1) * Fraction(coverage)) for coverage in USUAL]
+    for rank in (*usual, *_spaced(rows)):
+        if all(abs(rank - other) >= APART for other in ranks):
+            ranks.append(rank)
+    return sorted(ranks)
+
+
+def _spaced(rows: int) -> Iterator[int]:
+    """Ranks from the top down."""
+    rank = rows
     while rank > 0:
-        ranks.append(rank)
+        yield rank
         above = rows - rank
         most = rows // (FINE if 2 * above < rows else COARSE)
         rank -= max(APART, min(above // NEAR_THE_TOP, most))
-    return ranks[::-1]

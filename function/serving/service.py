@@ -208,7 +208,8 @@ def predict(
 
         score = coverage.score_at(model, request.coverage)
         plain = predict(model, request._replace(coverage=None), timer, request_id)
-        return plain._replace(outputs=coverage.beside(plain, score))
+        outputs = coverage.beside(plain, score)
+        return plain._replace(outputs=outputs, coverage=request.coverage)
     if request.nulls:
         return _answer_the_good(model, request, timer, request_id)
     table = read(model, request)

@@ -80,7 +80,11 @@ def test_ranks_are_apart_few_and_closer_at_the_top(rows: int) -> None:
     assert ranks[0] >= 1
     assert len(ranks) <= 220
     assert (steps >= APART).all()
-    assert (np.diff(steps) <= 0).all()  # ever closer
+    assert (steps[ranks[1:] > rows * 0.95] <= 2 * max(APART, rows // 240)).all()
+    assert (steps <= 2 * max(APART, rows // 50)).all()
+    if rows >= 200:
+        usual = [-(-(rows + 1) * percent // 100) for percent in (50, 80, 90, 95)]
+        assert set(usual) <= set(ranks.tolist())
     upper = steps[ranks[1:] > rows / 2]
     assert upper.max() <= max(APART, rows / 200)
     assert steps[-1] == APART

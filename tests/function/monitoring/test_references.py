@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from math import ceil
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from onnxlet.convert.directory.conformal import conformal_table
+from onnxlet.convert.reference.answers import Task
 from onnxlet.function.monitoring.estimate import classification
 from onnxlet.function.monitoring.two_samples import chi_square, ks, psi
+from onnxlet.function.serving.coverage import region, score_at
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "references"
@@ -130,9 +135,19 @@ def test_nannyml_divides_calibrated_probabilities_by_their_sum(
 # Intervals and sets
 
 
-def limit(scores: Any, coverage: float) -> float:
-    """The score of rank ceil((n + 1) * coverage) of n held-out rows."""
-    return float(np.sort(scores)[ceil((len(scores) + 1) * coverage) - 1])
+def _model(task: Task, answers: Any, truth: Any) -> Any:
+    """What `coverage` reads of a model that was built with these held-out rows."""
+    return SimpleNamespace(
+        name="m",
+        classes=task.classes,
+        manifest={"conformal": conformal_table(task, answers, truth)},
+    )
+
+
+def _are_stored(model: Any, coverage: float) -> bool:
+    """Whether the very score that the coverage needs is kept, not only one above it."""
+    table = model.manifest["conformal"]
+    return ceil((table["rows"] + 1) * Fraction(str(coverage))) in table["ranks"]
 
 
 def _splits(name: str) -> list[Any]:
@@ -146,31 +161,57 @@ def _splits(name: str) -> list[Any]:
 @pytest.mark.parametrize("kind", ["absolute", "normalised"])
 @pytest.mark.parametrize(("split", "coverage"), _splits("regression"))
 def test_intervals_are_those_of_mapie(split: dict[str, Any], coverage: float, kind: str) -> None:
-    held_out = {name: np.array(numbers) for name, numbers in split["held_out"].items()}
-    new = {name: np.array(numbers) for name, numbers in split["new"].items()}
-    if kind == "absolute":
-        held_out["scale"], new["scale"] = np.ones(()), np.ones(())
+    held_out, new = (
+        {name: np.array(numbers) for name, numbers in split[part].items()}
+        for part in ("held_out", "new")
+    )
+    names = {"prediction": "prediction"} | ({"std": "scale"} if kind == "normalised" else {})
+    task = Task("regression", {name: name for name in names})
+    held, asked = ({n: part[of] for n, of in names.items()} for part in (held_out, new))
+    model = _model(task, held, held_out["truth"])
 
-    scores = np.abs(held_out["truth"] - held_out["prediction"]) / held_out["scale"]
-    half = limit(scores, coverage) * new["scale"]
+    name, ours = region(model, score_at(model, coverage), asked)
 
-    ours = np.column_stack([new["prediction"] - half, new["prediction"] + half])
-    np.testing.assert_allclose(ours, split["intervals"][kind][str(coverage)], rtol=0, atol=1e-9)
-    if kind == "normalised":  # by the estimator's own deviation, only MAPIE's lower bounds differ
-        upper = np.array(split["intervals"]["std"][str(coverage)])[:, 1]
-        np.testing.assert_allclose(ours[:, 1], upper, rtol=0, atol=1e-9)
+    theirs = np.array(split["intervals"][kind][str(coverage)])
+    assert name == "interval"
+    if _are_stored(model, coverage):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+        if kind == "normalised":  # by the estimator's deviation only MAPIE's lower bounds differ
+            upper = np.array(split["intervals"]["std"][str(coverage)])[:, 1]
+            np.testing.assert_allclose(ours[:, 1], upper, rtol=0, atol=1e-9)
+    else:
+        assert (ours[:, 0] <= theirs[:, 0]).all()
+        assert (ours[:, 1] >= theirs[:, 1]).all()
 
 
 @pytest.mark.parametrize(("split", "coverage"), _splits("classification"))
 def test_sets_are_those_of_mapie(split: dict[str, Any], coverage: float) -> None:
-    held_out = np.array(split["held_out"]["probabilities"])
-    right = held_out[np.arange(len(held_out)), split["held_out"]["truth"]]
+    held_out = {"probabilities": np.array(split["held_out"]["probabilities"])}
+    held_out["prediction"] = held_out["probabilities"].argmax(axis=1)
+    classes = list(range(held_out["probabilities"].shape[1]))
+    task = Task("classification", {"prediction": "", "probabilities": ""}, classes)
+    model = _model(task, held_out, split["held_out"]["truth"])
     new = np.array(split["new"]["probabilities"])
 
-    included = 1 - new <= limit(1 - right, coverage)
+    name, ours = region(model, score_at(model, coverage), {"probabilities": new})
 
-    empty = ~included.any(axis=1)
-    theirs = split["sets"][str(coverage)]
-    assert [np.flatnonzero(row).tolist() for row in included] == theirs
-    included[empty, new[empty].argmax(axis=1)] = True  # ours; MAPIE leaves them empty
-    assert [len(row) or 1 for row in theirs] == included.sum(axis=1).tolist()
+    # MAPIE leaves empty sets empty.
+    theirs = [
+        labels or [int(row.argmax())]
+        for labels, row in zip(split["sets"][str(coverage)], new, strict=True)
+    ]
+    assert name == "set"
+    if _are_stored(model, coverage):
+        assert ours.tolist() == theirs
+    else:
+        assert all(set(own) >= set(other) for own, other in zip(ours, theirs, strict=True))
+
+
+def test_the_usual_coverages_are_among_the_kept_ones() -> None:
+    """Of 300 rows all four are compared exactly."""
+    split = next(each for each in MAPIE["regression"] if len(each["held_out"]["truth"]) == 300)
+    answers = {"prediction": np.array(split["held_out"]["prediction"])}
+    task = Task("regression", {"prediction": "predict"})
+    model = _model(task, answers, split["held_out"]["truth"])
+
+    assert all(_are_stored(model, coverage) for coverage in COVERAGES)
