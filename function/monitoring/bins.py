@@ -7,7 +7,7 @@ all features lie one behind another in one flat array.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -61,35 +61,37 @@ class Numbers:
             counts[self._at] += counted
 
 
-class Categories(dict[Any, int]):
-    """The position of each category, behind them all others', behind it that of missing ones."""
+class Coding(NamedTuple):
+    """How the cells of a column become codes, positions among its bins.
 
-    def __init__(self, categories: Sequence[Any]) -> None:
-        super().__init__(zip(categories, range(len(categories)), strict=True))
-        self._other = len(categories)
-        self[MISSING_TEXT] = self[None] = self._other + 1
+    Attributes:
+        get: gives a cell's code, or `other`.
+        other: the code of all other cells.
+    """
 
-    def __missing__(self, cell: Any) -> int:
-        return self._other
-
-
-class Lengths:
-    """The position of each text, by how many characters it has."""
-
-    def __init__(self, edges: Sequence[float]) -> None:
-        self._edges = list(edges)
-
-    def __getitem__(self, text: str | None) -> int:
-        if text is None or text == MISSING_TEXT:
-            return len(self._edges) + 1
-        return bisect_left(self._edges, len(text))
+    get: Callable[[Any, int], int]
+    other: int
 
 
-class Uncounted:
-    """Of the columns of a block that are not counted."""
+def by_category(categories: Sequence[Any]) -> Coding:
+    """By the position of each category; behind them all others, then missing ones."""
+    other = len(categories)
+    known = dict(zip(categories, range(other), strict=True))
+    return Coding({**known, MISSING_TEXT: other + 1, None: other + 1}.get, other)
 
-    def __getitem__(self, cell: Any) -> int:
-        return 0
+
+def by_length(edges: Sequence[float]) -> Coding:
+    """By how many characters a text has; behind these missing ones."""
+    missing = len(edges) + 1
+
+    def get(text: str | None, other: int) -> int:
+        return other if text is None or text == MISSING_TEXT else bisect_left(edges, len(text))
+
+    return Coding(get, missing)
 
 
-Coding = Categories | Lengths | Uncounted
+def _nothing(cell: Any, other: int) -> int:
+    return other
+
+
+NOT_COUNTED = Coding(_nothing, 0)

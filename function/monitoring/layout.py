@@ -7,8 +7,7 @@ makes it), its `estimate` which steps of probabilities expected performance is c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import cycle
-from operator import getitem
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,17 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Output, Signature
 from onnxlet.function.messages import Prediction
-from onnxlet.function.monitoring.bins import Categories, Coding, Lengths, Member, Numbers, Uncounted
+from onnxlet.function.monitoring.bins import (
+    NOT_COUNTED,
+    Coding,
+    Member,
+    Numbers,
+    by_category,
+    by_length,
+)
 
 PICTURE = ("brightness", "contrast")
+UNCOUNTED = np.array([-1])  # the bin behind all others, which is dropped
 CELLS_AT_ONCE = 2**16  # of a large batch, so that what is made of them on the way stays small
 # A block of the signature by its index, an output by its name, a text by its block and position.
 Key = int | str | tuple[int, int]
@@ -52,16 +59,43 @@ class Place(NamedTuple):
     text: bool = False
 
 
-class Texts(NamedTuple):
-    """Texts, or labels, that are counted.
+class Texts:
+    """Texts, or labels, that are counted: the columns of one array.
 
     Attributes:
         codings: of each column, from a cell to its code.
-        bins: of each column by code; one behind all bins where it is not counted.
+
+    Args:
+        width: columns.
     """
 
-    codings: list[Coding]
-    bins: list[Array]
+    def __init__(self, width: int) -> None:
+        self.codings = [NOT_COUNTED] * width
+        self._bins = [UNCOUNTED] * width  # of each column, by code
+
+    def put(self, column: int, coding: Coding, bins: Array) -> None:
+        """Count a column: of each code the bin."""
+        self.codings[column], self._bins[column] = coding, bins
+        sizes = list(map(len, self._bins))
+        self._firsts = np.cumsum([0, *sizes[:-1]])
+        self._all = np.concatenate(self._bins)
+
+    def codes(self, cells: Array) -> bytes:
+        """The code of each cell, row by row."""
+        if len(cells) == 1:
+            row = cells.ravel().tolist()
+            return bytes([get(c, other) for c, (get, other) in zip(row, self.codings, strict=True)])
+        width = len(self.codings)
+        found = bytearray(cells.size)
+        columns = cells.reshape(-1, width).T.tolist()
+        for position, (get, other) in enumerate(self.codings):
+            found[position::width] = bytes(map(get, columns[position], repeat(other)))
+        return bytes(found)
+
+    def add_to(self, counts: Array, codes: Array) -> None:
+        """Count codes of shape (rows, columns)."""
+        found = np.bincount((codes + self._firsts).ravel(), minlength=len(self._all))
+        np.add.at(counts, self._all, found)
 
 
 class Steps(NamedTuple):
@@ -70,14 +104,14 @@ class Steps(NamedTuple):
     Attributes:
         column: of the matrix, with the class's probability.
         number: of the class.
-        others: counts rows that are answered as another class.
-        own: counts those answered as this one.
+        edges: between steps, float64.
+        first: bin; behind the steps of rows answered as another class are those of this one.
     """
 
     column: int
     number: int
-    others: Numbers
-    own: Numbers
+    edges: Array
+    first: int
 
 
 class Layout:
@@ -113,6 +147,7 @@ class Layout:
             column = self._start(Place("prediction", 1, 0))
             members.append(Member(column, estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
+            self.size += 1  # of missing numbers
         self._numbers = Numbers(
             [
                 m if m.column >= 0 else m._replace(column=self._columns - 1 - m.column)
@@ -145,27 +180,22 @@ class Layout:
         width = {output.name: _width(output) for output in signature.outputs}[estimate["of"]]
         start = self._start(Place(estimate["of"], width, 0))
         if "prediction" not in self._texts:  # no class is frequent
-            nothing = np.full(1, -1)
-            self._texts["prediction"] = Texts([Categories(classes)], [nothing])
+            self._texts["prediction"] = Texts(1)
+            nowhere = np.repeat(UNCOUNTED, len(classes) + 2)
+            self._texts["prediction"].put(0, by_category(classes), nowhere)
         counted = range(1, 2) if len(classes) == 2 else range(len(classes))
         for number, entry in zip(counted, estimate["classes"], strict=True):
             size = len(entry["calibrated"])
             others, own = self._run(size), self._run(size)
             column = start + (number if width > 1 else 0)
-            self._steps.append(
-                Steps(
-                    column,
-                    number,
-                    Numbers([Member(0, entry["edges"], others.start)]),
-                    Numbers([Member(0, entry["edges"], own.start)]),
-                )
-            )
+            edges = np.array(entry["edges"], np.float64)
+            self._steps.append(Steps(column, number, edges, others.start))
             self.expected.append((others, own))
 
     def _run(self, bins: int) -> slice:
-        """The next bins, and one behind them for missing numbers."""
-        start, self.size = self.size, self.size + bins + 1
-        return slice(start, start + bins)
+        """The next bins."""
+        start, self.size = self.size, self.size + bins
+        return slice(start, self.size)
 
     def _start(self, place: Place) -> int:
         if place.key not in self._starts:
@@ -177,19 +207,16 @@ class Layout:
         self, place: Place, entry: Mapping[str, Any], bins: slice, classes: Sequence[Any] | None
     ) -> None:
         by_code = np.arange(bins.start, bins.stop)
-        coding: Coding
         if "categories" not in entry:
-            coding = Lengths(entry["edges"])
+            coding = by_length(entry["edges"])
         elif classes is None:
-            coding = Categories(entry["categories"])
+            coding = by_category(entry["categories"])
         else:  # by its number among all classes
-            coding, known = Categories(classes), Categories(entry["categories"])
-            by_code = np.append(by_code[[known[each] for each in classes]], by_code[-2:])
-        if place.key not in self._texts:
-            nowhere: list[Coding] = [Uncounted()] * place.width
-            self._texts[place.key] = Texts(nowhere, [np.full(1, -1)] * place.width)
-        texts = self._texts[place.key]
-        texts.codings[place.position], texts.bins[place.position] = coding, by_code
+            coding, known = by_category(classes), by_category(entry["categories"])
+            own = [known.get(each, known.other) for each in classes]
+            by_code = np.append(by_code[own], by_code[-2:])
+        texts = self._texts.setdefault(place.key, Texts(place.width))
+        texts.put(place.position, coding, by_code)
 
     @property
     def width(self) -> int:
@@ -211,8 +238,7 @@ class Layout:
                 found.append(pictures(array) if key in self._nested else array)
         for key, texts in self._texts.items():
             cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
-            codes = map(getitem, cycle(texts.codings), cells.ravel().tolist())
-            found.append(np.frombuffer(bytes(codes), np.uint8))
+            found.append(np.frombuffer(texts.codes(cells), np.uint8))
         return found
 
     def count(self, arrays: Sequence[Array], rows: int) -> Array:
@@ -234,11 +260,8 @@ class Layout:
 
     def _add(self, arrays: Sequence[Array], counts: Array) -> None:
         of_texts = arrays[len(self._starts) :]
-        for (_, bins), codes in zip(self._texts.values(), of_texts, strict=True):
-            for by_code, column in zip(bins, codes.T, strict=True):
-                if by_code[0] >= 0:
-                    found = np.bincount(column, minlength=len(by_code))
-                    np.add.at(counts, by_code, found[: len(by_code)])
+        for texts, codes in zip(self._texts.values(), of_texts, strict=True):
+            texts.add_to(counts, codes)
         if not self._starts:
             return
         parts = arrays[: len(self._starts)]
@@ -248,10 +271,10 @@ class Layout:
             columns = np.concatenate([columns, *largest])
         if self._steps:
             answered = of_texts[list(self._texts).index("prediction")][:, 0]
-            for steps in self._steps:
-                column, own = columns[steps.column], answered == steps.number
-                steps.others.add_to(counts, np.sort(column[~own])[np.newaxis])
-                steps.own.add_to(counts, np.sort(column[own])[np.newaxis])
+            for column, number, edges, first in self._steps:
+                size = len(edges) + 1
+                step = edges.searchsorted(columns[column]) + size * (answered == number)
+                counts[first : first + 2 * size] += np.bincount(step, minlength=2 * size)
         columns.sort(axis=1)
         self._numbers.add_to(counts, columns)
 
