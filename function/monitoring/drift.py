@@ -124,7 +124,7 @@ def _tests(feature: Feature, reference: Array, window: Array, chance: float) -> 
 
 
 def _above(statistic: str, value: float, threshold: float) -> Test:
-    return Test(statistic, value, threshold, value > threshold)
+    return Test(statistic, _rounded(value), _rounded(threshold), value > threshold)
 
 
 def _share(
@@ -133,7 +133,8 @@ def _share(
     rows = int(window.sum())
     low, high = two_samples.share_threshold(was, int(reference.sum()), rows, chance)
     threshold = low if now < low else high
-    return Test(statistic, now / rows, threshold / rows, not low <= now <= high)
+    share, limit = _rounded(now / rows), _rounded(threshold / rows)
+    return Test(statistic, share, limit, not low <= now <= high)
 
 
 def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -181,6 +182,10 @@ def expected(entry: Mapping[str, Any], layout: Layout, seen: Seen) -> dict[str, 
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.9g}")
 
 
 def _shares(counts: Array) -> list[float]:
