@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import repeat
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,34 +32,54 @@ class Member(NamedTuple):
 
 
 class Numbers:
-    """Counts columns of a matrix of numbers."""
+    """Counts columns of a matrix of numbers.
+
+    Attributes:
+        columns: of the matrix, for each member.
+        spare: bins behind all others, which take nothing but are written to.
+    """
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self._columns = [member.column for member in members]
-        # Each edge is the least number above it, so that as many numbers lie below it as are at
-        # most the edge; NaN comes last in order, so that all numbers lie below it.
-        self._ends = [np.nextafter([*member.edges, np.nan], np.inf) for member in members]
-        sizes = [len(member.edges) + 2 for member in members]
-        self._firsts = np.cumsum([0, *sizes], dtype=np.int64)[:-1]
-        bins = [range(m.first, m.first + size) for m, size in zip(members, sizes, strict=True)]
-        self._at = np.array(list(chain.from_iterable(bins)), np.int64)
+        self.columns = [member.column for member in members]
+        most = max((len(member.edges) for member in members), default=0)
+        # Nothing lies above an infinite edge.
+        padded = [[*edges, *repeat(inf, most - len(edges))] for _, edges, _ in members]
+        self._edges = np.array(padded, np.float64).reshape(len(members), most)
+        self.spare = most + 1
+        self._first = np.array([member.first for member in members], np.int64)
+        self._missing = np.array([m.first + len(m.edges) + 1 for m in members], np.int64)
 
-    def add_to(self, counts: Array, columns: Array) -> None:
-        """Count numbers.
+    def bins(self, values: Array) -> Array:
+        """The bin of each number, int64, of shape (rows, columns); fast for few rows.
 
         Args:
-            counts: int64, of shape (bins,).
-            columns: float64, of shape (columns, rows), each in order.
+            values: float64, of shape (rows, columns).
         """
-        rows = np.array([columns.shape[1]])
-        below: list[Array] = []
-        for column, ends in zip(self._columns, self._ends, strict=True):
-            below += (columns[column].searchsorted(ends), rows)
-        if below:
-            together = np.concatenate(below)
-            counted = np.diff(together, prepend=0)
-            counted[self._firsts] = together[self._firsts]
-            counts[self._at] += counted
+        # Summed as bytes along the first axis, which is several times as fast as otherwise.
+        above = (values > self._edges.T[:, np.newaxis]).view(np.uint8)
+        found: Array = np.add.reduce(above, axis=0, dtype=np.uint8) + self._first
+        gaps = np.isnan(values)
+        if gaps.any():
+            found[gaps] = np.broadcast_to(self._missing, found.shape)[gaps]
+        return found
+
+    def add_to(self, counts: Array, values: Array) -> None:
+        """Count numbers; fast for many rows.
+
+        Args:
+            counts: int64, of shape (bins,) and `spare` more.
+            values: float64, of shape (rows, columns).
+        """
+        ordered = np.array(values.T, order="C")
+        ordered.sort(axis=1)  # NaN comes last
+        pairs = zip(ordered, self._edges, strict=True)
+        below = np.array([column.searchsorted(edges, "right") for column, edges in pairs])
+        missing = np.isnan(ordered).sum(axis=1) if np.isnan(ordered[:, -1]).any() else 0
+        present = np.broadcast_to(len(values) - missing, len(below))
+        found = np.diff(below, axis=1, prepend=0, append=present[:, np.newaxis])
+        for number, run in enumerate(found.T):
+            counts[self._first + number] += run
+        counts[self._missing] += missing
 
 
 class Coding(NamedTuple):

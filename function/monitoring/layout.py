@@ -25,8 +25,9 @@ from onnxlet.function.monitoring.bins import (
 )
 
 PICTURE = ("brightness", "contrast")
-UNCOUNTED = np.array([-1])  # the bin behind all others, which is dropped
-CELLS_AT_ONCE = 2**16  # of a large batch, so that what is made of them on the way stays small
+UNCOUNTED = np.array([-1])  # no bin
+MANY_ROWS = 100  # so many numbers are counted in order, fewer by comparison with each edge
+CELLS_AT_ONCE = 2**14  # of a large batch, so that what is made of them on the way stays small
 # A block of the signature by its index, an output by its name, a text by its block and position.
 Key = int | str | tuple[int, int]
 
@@ -79,6 +80,7 @@ class Texts:
         sizes = list(map(len, self._bins))
         self._firsts = np.cumsum([0, *sizes[:-1]])
         self._all = np.concatenate(self._bins)
+        self._gaps = bool((self._all < 0).any())
 
     def codes(self, cells: Array) -> bytes:
         """The code of each cell, row by row."""
@@ -92,10 +94,10 @@ class Texts:
             found[position::width] = bytes(map(get, columns[position], repeat(other)))
         return bytes(found)
 
-    def add_to(self, counts: Array, codes: Array) -> None:
-        """Count codes of shape (rows, columns)."""
-        found = np.bincount((codes + self._firsts).ravel(), minlength=len(self._all))
-        np.add.at(counts, self._all, found)
+    def of(self, codes: Array, nowhere: int) -> Array:
+        """The bins of codes of shape (rows, columns); `nowhere` of what is not counted."""
+        found = self._all[codes + self._firsts]
+        return np.where(found < 0, nowhere, found) if self._gaps else found
 
 
 class Steps(NamedTuple):
@@ -118,7 +120,6 @@ class Layout:
     """All bins of a model.
 
     Attributes:
-        features: what is counted of the reference.
         expected: the bins that performance is expected by: of a classifier for each counted class
             the steps of rows answered as another class, and those of rows answered as this one; of
             a regressor bins of the prediction.
@@ -130,8 +131,8 @@ class Layout:
     """
 
     def __init__(self, manifest: Mapping[str, Any], signature: Signature) -> None:
-        self.features = list(_features(manifest["reference"]["features"]))
-        self.size = self.features[-1].bins.stop if self.features else 0
+        self._entries: Sequence[Mapping[str, Any]] = manifest["reference"]["features"]
+        self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)
         self.expected: list[tuple[slice, ...]] = []
         self._nested = frozenset(signature.nested)
         self._starts: dict[Key, int] = {}  # the first column in the matrix, of arrays of numbers
@@ -148,12 +149,17 @@ class Layout:
             members.append(Member(column, estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
             self.size += 1  # of missing numbers
+        end = self._columns - 1
         self._numbers = Numbers(
-            [
-                m if m.column >= 0 else m._replace(column=self._columns - 1 - m.column)
-                for m in members
-            ]
+            [m if m.column >= 0 else m._replace(column=end - m.column) for m in members]
         )
+        self._whole = self._numbers.columns == list(range(self._columns + len(self._largest)))
+        self._labels = [*self._texts, "prediction"].index("prediction")
+
+    @property
+    def features(self) -> list[Feature]:
+        """What is counted of the reference; made anew, since it would be most of the memory."""
+        return list(_features(self._entries))
 
     def _lay_out_features(
         self, signature: Signature, manifest: Mapping[str, Any], calibrated: bool
@@ -251,32 +257,36 @@ class Layout:
         Returns:
             How many fall into each bin, int64, of shape (size,).
         """
-        counts = np.zeros(self.size + 1, np.int64)
         shaped = [array.reshape(rows, -1) for array in arrays]
         step = max(1, CELLS_AT_ONCE // max(1, self._columns))
+        counts = np.zeros(self.size + self._numbers.spare, np.int64)
         for start in range(0, rows, step):
-            self._add([array[start : start + step] for array in shaped], counts)
+            self._count([array[start : start + step] for array in shaped], counts)
         return counts[: self.size]
 
-    def _add(self, arrays: Sequence[Array], counts: Array) -> None:
+    def _count(self, arrays: Sequence[Array], counts: Array) -> None:
         of_texts = arrays[len(self._starts) :]
-        for texts, codes in zip(self._texts.values(), of_texts, strict=True):
-            texts.add_to(counts, codes)
-        if not self._starts:
-            return
-        parts = arrays[: len(self._starts)]
-        columns = np.array(np.concatenate(parts, axis=1, dtype=np.float64).T, order="C")
-        if self._largest:
-            largest = [columns[span].max(axis=0, keepdims=True) for span in self._largest]
-            columns = np.concatenate([columns, *largest])
-        if self._steps:
-            answered = of_texts[list(self._texts).index("prediction")][:, 0]
+        found = [
+            texts.of(codes, self.size).ravel()
+            for texts, codes in zip(self._texts.values(), of_texts, strict=True)
+        ]
+        if self._starts:
+            matrix = np.concatenate(arrays[: len(self._starts)], axis=1, dtype=np.float64)
             for column, number, edges, first in self._steps:
-                size = len(edges) + 1
-                step = edges.searchsorted(columns[column]) + size * (answered == number)
-                counts[first : first + 2 * size] += np.bincount(step, minlength=2 * size)
-        columns.sort(axis=1)
-        self._numbers.add_to(counts, columns)
+                answered = of_texts[self._labels][:, 0] == number
+                step = first + edges.searchsorted(matrix[:, column])
+                found.append(step + (len(edges) + 1) * answered)
+            if self._largest:
+                largest = [matrix[:, span].max(axis=1, keepdims=True) for span in self._largest]
+                matrix = np.concatenate([matrix, *largest], axis=1)
+            if not self._whole:
+                matrix = matrix[:, self._numbers.columns]
+            if len(matrix) >= MANY_ROWS:
+                self._numbers.add_to(counts, matrix)
+            else:
+                found.append(self._numbers.bins(matrix).ravel())
+        if found:
+            counts += np.bincount(np.concatenate(found), minlength=len(counts))
 
 
 def _features(entries: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:

@@ -27,7 +27,7 @@ BLOCK_ROWS = 100
 HALF_ROWS = 1000
 AT_ONCE = 500  # rows of a request that are counted at once, and not gathered first
 # Of one watch: what is gathered, and sums and edges of its bins.
-MOST_BYTES, LEAST_BYTES, BIN_BYTES = 60_000, 4_000, 28
+MOST_BYTES, LEAST_BYTES, BIN_BYTES = 58_000, 4_000, 28
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"

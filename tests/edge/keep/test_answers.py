@@ -65,7 +65,16 @@ def columns(prediction: Prediction) -> dict[str, Any]:
         (LinearRegression(), X[:, :2], {"prediction"}),
         (IsolationForest(n_estimators=5, random_state=0), None, {"prediction", "score"}),
     ],
-    ids=str,
+    ids=[
+        "probabilities",
+        "score",
+        "scores",
+        "votes",
+        "many classes",
+        "number",
+        "two numbers",
+        "outliers",
+    ],
 )
 def test_what_is_kept_can_be_counted(built: Built, estimator: Any, y: Any, kept: set[str]) -> None:
     model = built(estimator.fit(X, y))
