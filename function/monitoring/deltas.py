@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from onnxlet.function.monitoring.watch import LONGEST_REASON, Seen
 MEMBER = "watched"
 HASH_DIGITS = 12
 MOST_LABELS = 20  # CloudWatch finds 200 fields in a line, and a row of counts is one of them
+# Of this process's lines, so that none is taken for another's duplicate.
+NUMBERS = count(1)
 LINEAR = ("accuracy", "mean_absolute_error")  # means over rows: those of lines have a mean, too
 
 
@@ -37,7 +40,7 @@ def note(
 ) -> None:
     """Put what was counted into a request's line. Never raises: this must not fail the answer."""
     try:
-        entry[MEMBER] = written(model, layout, seen, refused)
+        entry[MEMBER] = {"number": next(NUMBERS), **written(model, layout, seen, refused)}
     except Exception as error:  # of whatever class
         request_log.fail(error, event="uncounted", request_id=entry["request_id"])
 
@@ -68,7 +71,7 @@ def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
         }
     if refused:
         found["refused"] = {reason[: 2 * LONGEST_REASON]: n for reason, n in refused.items()}
-    found["counts"] = ",".join(str(count or "") for count in seen.counts.tolist())
+    found["counts"] = ",".join(str(rows or "") for rows in seen.counts.tolist())
     return found
 
 
@@ -97,7 +100,7 @@ def read(delta: Any, layout: Layout) -> tuple[Seen, dict[str, int]]:
         ValueError: it is another thing.
     """
     try:
-        counts = [int(count or 0) for count in delta["counts"].split(",")]
+        counts = [int(rows or 0) for rows in delta["counts"].split(",")]
         seen = Seen(int(delta["rows"]), np.array(counts, np.uint32))
         refused = {str(reason): int(n) for reason, n in delta.get("refused", {}).items()}
     except (KeyError, TypeError, AttributeError, OverflowError) as error:

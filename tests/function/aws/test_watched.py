@@ -14,20 +14,24 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_log import OF_MODELS
 from onnxlet.function.aws.native_events import GOLDEN
 from onnxlet.function.aws.queue_events import answer_batch
+from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
-from onnxlet.function.monitoring.watch import Seen
-from onnxlet.function.serving.service import Service
+from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import predict
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_sqs_event, make_v2_event
 from tests.function.serving.test_predict import HOUSE, LOAN
 from tests.log_lines import without_time
 
 JSON = {"content-type": "application/json"}
-ROWS = (load_iris().data.round(1) + np.arange(150)[:, None] / 1e6).tolist()  # nobody else's values
+ROWS = (
+    load_iris().data.round(1) + np.arange(1, 151)[:, None] / 1e6
+).tolist()  # nobody else's values
 Instance = Callable[..., ModuleType]
 
 
@@ -69,14 +73,13 @@ def watched(log: str) -> list[dict[str, Any]]:
     return [line["watched"] for line in without_time(log) if "watched" in line]
 
 
-def counted_at_once(models: Path, rows: Any) -> Seen:
-    """By one process that gets all rows in one request."""
-    app = create_app(models, settings=Settings(models))
-    app.test_client().post("/predict", json={"model": "iris", "instances": rows})
-    service: Service = app.extensions[SERVICE]
-    watch = service.watches.of(service.repository.choose("iris"))
-    assert watch is not None
-    return watch.figures().total
+def counted_at_once(models: Path, rows: Any) -> list[int]:
+    """How many of all these rows are in each bin, without a watch."""
+    model = Repository(models).choose("iris")
+    layout = Layout(model.manifest, model.signature)
+    prediction = predict(model, native.from_object({"instances": rows}))
+    counts: list[int] = layout.count(layout.arrays(prediction), len(rows)).tolist()
+    return counts
 
 
 def added(lines: list[dict[str, Any]]) -> tuple[int, list[int]]:
@@ -100,8 +103,8 @@ def test_lines_of_two_instances_add_up_to_what_one_process_counts(
     assert bearing == [99, 199, 250, 251]
     assert [lines[n]["watched"]["rows"] for n in bearing] == [100, 100, 600, 100]
     assert {(lines[n]["model"], lines[n]["version"]) for n in bearing} == {("iris", 1)}
-    total = counted_at_once(models, rows)
-    assert added([lines[n]["watched"] for n in bearing]) == (900, total.counts.tolist())
+    counts = counted_at_once(models, rows)
+    assert added([lines[n]["watched"] for n in bearing]) == (900, counts)
 
 
 def test_a_line_says_how_many_rows_got_each_label_and_what_is_expected(
@@ -113,7 +116,7 @@ def test_a_line_says_how_many_rows_got_each_label_and_what_is_expected(
     estimate = model.manifest["estimate"]
 
     [line] = watched(capfd.readouterr().err)
-    assert list(line) == ["rows", "layout", "labels", "expected", "counts"]
+    assert list(line) == ["number", "rows", "layout", "labels", "expected", "counts"]
     assert line["layout"] == deltas.layout_hash(model.manifest)
     labels = [str(label) for label in answer["prediction"]]
     assert line["labels"] == {label: labels.count(label) for label in line["labels"]}
