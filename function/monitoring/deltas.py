@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,9 +23,10 @@ from onnxlet.function.monitoring.watch import LONGEST_REASON, Seen
 
 MEMBER = "watched"
 HASH_DIGITS = 12
-MOST_LABELS = 20  # CloudWatch finds 200 fields in a line, and a row of counts is one of them
+MOST_LABELS = 20  # CloudWatch finds 200 fields in a line: each label is one, all counts are one
 # Of this process's lines, so that none is taken for another's duplicate.
 NUMBERS = count(1)
+HASHES: WeakKeyDictionary[Model, str] = WeakKeyDictionary()
 LINEAR = ("accuracy", "mean_absolute_error")  # means over rows: those of lines have a mean, too
 
 
@@ -58,7 +60,9 @@ def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
         `rows`; `layout`, its hash; `counts`, as text; and where there are some `labels` (how many
         rows got each), `expected` (the mean over these rows) and `refused`.
     """
-    found: dict[str, Any] = {"rows": seen.rows, "layout": layout_hash(model.manifest)}
+    if model not in HASHES:
+        HASHES[model] = layout_hash(model.manifest)
+    found: dict[str, Any] = {"rows": seen.rows, "layout": HASHES[model]}
     if labels := _labels(layout, seen):
         found["labels"] = labels
     estimate = model.manifest.get("estimate")

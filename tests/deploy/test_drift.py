@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from sklearn.datasets import load_iris
 
 from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
+from tests.conftest import ROOT
 from tests.deploy.conftest import bundle_of
 from tests.deploy.emulator import Emulator, post
 from tests.deploy.test_deployments import endpoint
@@ -191,6 +193,18 @@ def test_what_is_printed(log: Any, models: Path) -> None:
     assert moved_most.startswith("    x2: population stability index 3.602; above 5.8 was 10.7%")
     assert any(line.startswith("  expected: accuracy 0.") for line in text)
     assert text[-2:] == ["  refused: 1", "    1 for x0: expected a number"]
+
+
+def test_what_the_document_shows(log: Any, models: Path) -> None:
+    document = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
+    [shown] = re.findall(r"^```text\n(iris/1: .*?)\n```", document, re.M | re.S)
+    _, events = log(X, *([row] for row in X), [["x", 1, 2, 3]], FAR, FAR, FAR)
+
+    def shape(line: str) -> str:
+        return re.sub(r"(\d+ to|above|at most) |[\d.]+%?", "#", line)
+
+    printed = list(lines(report_of(events, models)))
+    assert [shape(line) for line in printed] == [shape(line) for line in shown.split("\n")]
 
 
 @pytest.mark.deploy
