@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -77,6 +77,9 @@ invoke: $(DEPLOY)/ready ## ask what STAGE serves: BODY='{"instances": …}', or 
 
 logs: $(DEPLOY)/ready ## the log of STAGE: the last MINUTES (10), with FOLLOW=1 until Ctrl-C
 	$(DEPLOY)/bin/python -m tools.deploy logs $(ARGS)
+
+drift: $(DEPLOY)/ready ## what STAGE was asked in the last HOURS (24), added up from its log: drift, expected performance
+	$(DEPLOY)/bin/python -m tools.deploy drift $(ARGS)
 
 rollback: $(DEPLOY)/ready ## have STAGE serve the version that was proven before
 	$(DEPLOY)/bin/python -m tools.deploy rollback

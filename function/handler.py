@@ -23,6 +23,7 @@ from onnxlet.function.app import SERVICE, create_app  # noqa: E402
 from onnxlet.function.aws import lambda_events, native_events  # noqa: E402
 from onnxlet.function.aws.lambda_log import LambdaLog  # noqa: E402
 from onnxlet.function.errors import SettingsError  # noqa: E402
+from onnxlet.function.monitoring.watch import Watches  # noqa: E402
 from onnxlet.function.serving import warmup  # noqa: E402
 from onnxlet.function.serving.service import Service  # noqa: E402
 from onnxlet.function.settings import Settings  # noqa: E402
@@ -34,7 +35,9 @@ if SETTINGS.keep is not None:
         "Leave it out; a server or a device keeps predictions.",
     )
 LOG = LambdaLog(SETTINGS.metrics_namespace)
-APP = create_app(SETTINGS.models, settings=SETTINGS, log=LOG.write)
+# Instances come and go: what each has counted is in its log, to be added up.
+WATCHES = Watches(SETTINGS.watch, uncounted=native_events.GOLDEN, logged=True)
+APP = create_app(SETTINGS.models, settings=SETTINGS, log=LOG.write, watches=WATCHES)
 SERVED: Service = APP.extensions[SERVICE]
 
 # What the imports made stays for ever: later collections need not look at it.

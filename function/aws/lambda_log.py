@@ -18,6 +18,12 @@ METRICS = (
     ("cold_starts", "Count"),
     ("init_ms", "Milliseconds"),
 )
+# Of rows that were counted against a model's reference: over several models they mean nothing.
+OF_MODELS = (
+    ("watched_rows", "Count"),
+    ("expected_accuracy", "None"),
+    ("expected_absolute_error", "None"),
+)
 
 
 class LambdaLog:
@@ -44,19 +50,48 @@ class LambdaLog:
         self._first = {"cold": True, "restored": True}
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Write one line, with metrics where they are asked for; the first line always."""
+        """Write one line, with metrics where they are asked for.
+
+        The first line, and one with what was counted, is written although few are: the next one
+        does not say it again.
+        """
         cold, self._first = self._first, {}
-        always = bool(cold)
+        always = bool(cold) or "watched" in entry
         line = {**entry, **cold}
         if self._namespace:
             line |= {"errors": int("error" in line), "cold_starts": int(bool(cold))}
+            line |= _watched(line.get("watched"))
             line["_aws"] = _directive(line, self._namespace)
         request_log.write(line, always)
 
 
+def _watched(delta: dict[str, Any] | None) -> dict[str, float]:
+    """The metrics of what was counted, by name."""
+    if delta is None:
+        return {}
+    expected = delta.get("expected", {})
+    found = {
+        "watched_rows": delta["rows"],
+        "expected_accuracy": expected.get("accuracy"),
+        "expected_absolute_error": expected.get("mean_absolute_error"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _directive(line: dict[str, Any], namespace: str) -> dict[str, Any]:
     """Says to CloudWatch which members of a line are metrics, and by what to sum them up."""
-    metrics = [{"Name": name, "Unit": unit} for name, unit in METRICS if name in line]
     by_model = [["model"]] if "model" in line else []
-    directive = {"Namespace": namespace, "Dimensions": [[], *by_model], "Metrics": metrics}
-    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    directives = [_metrics(line, namespace, METRICS, [[], *by_model])]
+    if "watched" in line:
+        directives.append(_metrics(line, namespace, OF_MODELS, by_model))
+    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": directives}
+
+
+def _metrics(
+    line: dict[str, Any],
+    namespace: str,
+    known: tuple[tuple[str, str], ...],
+    dimensions: list[list[str]],
+) -> dict[str, Any]:
+    metrics = [{"Name": name, "Unit": unit} for name, unit in known if name in line]
+    return {"Namespace": namespace, "Dimensions": dimensions, "Metrics": metrics}

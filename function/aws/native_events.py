@@ -15,6 +15,9 @@ from onnxlet.function.serving.service import Service
 
 Answer = TypeVar("Answer")
 
+# The id of requests that prove a deployment by golden rows: no client's may have a space.
+GOLDEN = "golden rows"
+
 
 def answer_logged(
     service: Service,
@@ -53,13 +56,18 @@ def invoke(service: Service, event: Any, context: Any, log: request_log.Log) -> 
     Args:
         service: answers.
         event: a list of rows, or an object with `instances`.
-        context: Lambda's.
+        context: Lambda's; a caller that proves the function says so in its own part of it, so
+            that its golden rows are not counted with what comes in.
         log: writes the request's line.
 
     Returns:
         The native answer as an object, or the error in its native form; errors are never raised.
     """
-    request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
+    custom = getattr(getattr(context, "client_context", None), "custom", None)
+    if custom == {"request_id": GOLDEN}:
+        request_id = GOLDEN
+    else:
+        request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
     entry = {"method": "invoke", "request_id": request_id}
     return answer_logged(service, log, entry, lambda: _decode(event), _encode, _refuse)
 

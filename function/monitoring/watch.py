@@ -82,7 +82,8 @@ class Watch:
 
     Args:
         layout: of its bins.
-        logged: keep what is to be logged, until `to_log` takes it.
+        logged: keep what is to be logged, until `to_log` takes it; count as soon as there are
+            BLOCK_ROWS, since an instance may end any moment.
     """
 
     def __init__(self, layout: Layout, logged: bool = False) -> None:
@@ -93,6 +94,7 @@ class Watch:
         self._logged = logged
         self._to_log = self._nothing()
         self._refused: Counter[str] = Counter()
+        self._logged_refused: Counter[str] = Counter()
         spans = [np.arange(s.start, s.stop) for spans in layout.expected for s in spans]
         self._expected = np.concatenate([*spans, np.zeros(0, np.int64)]).astype(np.int64)
         self._history: deque[tuple[float, int, Array]] = deque(maxlen=HISTORY)
@@ -124,6 +126,8 @@ class Watch:
             if self._rows == rows:
                 self._dtypes = [array.dtype for array in arrays]
                 self._most = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
+                if self._logged:
+                    self._most = min(self._most, BLOCK_ROWS)
             if self._rows >= self._most:
                 self._count_gathered()
 
@@ -149,13 +153,23 @@ class Watch:
         self._rows = 0
         self._add(seen)
 
-    def _add(self, seen: Seen) -> None:
+    def add(self, seen: Seen, at: float) -> None:
+        """Add what was counted elsewhere, by the same layout.
+
+        Args:
+            seen: BLOCK_ROWS at least.
+            at: when, in seconds since 1970.
+        """
+        with self._lock:
+            self._add(seen, at)
+
+    def _add(self, seen: Seen, at: float | None = None) -> None:
         self._block += seen
         if self._block.rows < BLOCK_ROWS:
             return
         if self._newer.rows >= HALF_ROWS:
             ended = self._newer.rows, self._newer.counts[self._expected]
-            self._history.append((time.time(), *ended))
+            self._history.append((time.time() if at is None else at, *ended))
             self._older, self._newer = self._newer, self._nothing()
         self._newer += self._block
         self._total += self._block
@@ -184,17 +198,26 @@ class Watch:
         nothing.counts[self._expected] = expected
         return Seen(rows, nothing.counts)
 
-    def to_log(self) -> Seen | None:
-        """What was counted since this was asked last; None where that is nothing."""
+    def to_log(self) -> tuple[Seen, Mapping[str, int]] | None:
+        """What was counted, and refused, since this was asked last; None where no row was counted.
+
+        Rows come here only in blocks; refusals wait for the next block.
+        """
         if not self._to_log.rows:
             return None
         with self._lock:
             seen, self._to_log = self._to_log, self._nothing()
-        return seen if seen.rows else None
+            refused = self._refused - self._logged_refused
+            self._logged_refused = self._refused.copy()
+        return (seen, refused) if seen.rows else None
 
 
 class Watches:
     """The watch of each model that is served; never raises.
+
+    Attributes:
+        on: whether anything is counted.
+        logged: what was counted is to be logged.
 
     Args:
         on: whether anything is counted.
@@ -205,7 +228,7 @@ class Watches:
     def __init__(self, on: bool = True, uncounted: str = "", logged: bool = False) -> None:
         self.on = on
         self._uncounted = uncounted
-        self._logged = logged
+        self.logged = on and logged
         self._lock = threading.Lock()
         # A version that is no longer served goes with its counts.
         self._watches: WeakKeyDictionary[Model, Watch | None] = WeakKeyDictionary()
@@ -226,7 +249,7 @@ class Watches:
         if not model.manifest.get("reference"):
             return None
         try:
-            return Watch(Layout(model.manifest, model.signature), self._logged)
+            return Watch(Layout(model.manifest, model.signature), self.logged)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             request_log.fail(error, event="uncounted", model=model.name)
             return None

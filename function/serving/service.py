@@ -105,7 +105,7 @@ class Service:
             encode: writes the answer.
             refuse: writes an error.
             entry: the request's line in the log, with its `request_id`; gets `stages`, `model`,
-                `version`, `rows` and `error` as far as it comes.
+                `version`, `rows`, `watched` and `error` as far as it comes.
             name: of the model, from the path; it goes before the body's.
             version: the same.
         """
@@ -130,7 +130,17 @@ class Service:
             return refuse(failure_of(error))
         self.stats.answered(model.name, model.version, prediction.rows, timer.stages)
         self.watches.count(prediction)
+        if self.watches.logged:
+            self._log_watched(model, entry)
         return answer
+
+    def _log_watched(self, model: Model, entry: dict[str, Any]) -> None:
+        """Where this request has completed a block of rows, its line says what was counted."""
+        watch = self.watches.of(model)
+        if watch is not None and (counted := watch.to_log()) is not None:
+            from onnxlet.function.monitoring import deltas  # not by a start, nor a server
+
+            deltas.note(entry, model, watch.layout, *counted)
 
     def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
         with suppress(OnnxletError):  # it is not served any more

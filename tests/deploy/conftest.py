@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +61,15 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(iris(1.0), "iris", folder, quiet)
     build(iris(0.01), "iris", folder, quiet)
     return bundled(folder, tmp_path_factory.mktemp("second") / "second.zip")
+
+
+def bundle_of(manifest: Path, out: Path) -> Path:
+    """What a bundle says of itself and of one model, iris/1, without what runs."""
+    about = {"format": 1, "arch": "aarch64", "python": "3.13", "models": {"iris": 1}, "remote": []}
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(about))
+        archive.write(manifest, "models/iris/1/manifest.json")
+    return out
 
 
 def bundled(models: Path, out: Path, *flags: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 import click
 
 from onnxlet.function.command_line import Command, run
-from tools.deploy import after, readiness
+from tools.deploy import after, drift_text, readiness
 from tools.deploy.cloud import REFUSED, Cloud, cloud_of
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan, read_plan
@@ -54,6 +55,21 @@ def logs(minutes: int, follow: bool) -> None:
     with _where() as (plan, cloud):
         readiness.check_access(cloud)
         _print(after.log_lines(plan, cloud, minutes, follow))
+
+
+@main.command(cls=Command, example="STAGE=dev python -m tools.deploy drift --hours 168")
+@click.option("--hours", type=click.IntRange(1), default=24, show_default=True, envvar="HOURS")
+@click.option("--minutes", type=click.IntRange(1), envvar="MINUTES", help="Instead of hours.")
+@click.option("--model", default="", envvar="MODEL", help="The only one that is wanted.")
+@click.option(
+    "--json", "as_json", is_flag=True, envvar="JSON", help="One report a line, as the route has it."
+)
+def drift(hours: int, minutes: int | None, model: str, as_json: bool) -> None:
+    """Add up what the log has counted, and hold it against the models' reference."""
+    with _where() as (plan, cloud):
+        readiness.check_access(cloud)
+        for found in after.drifts(plan, cloud, minutes or 60 * hours, model, _report):
+            _print([json.dumps(found.report)] if as_json else drift_text.lines(found.report))
 
 
 @main.command(

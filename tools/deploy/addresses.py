@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.models.model import Model
-from tools.deploy.bundle import Bundle
+from tools.deploy.bundle import Bundle, described
 from tools.deploy.cloud import Cloud
-from tools.deploy.errors import DeployFailed
 from tools.deploy.stack import Stack
 
 
@@ -40,17 +37,8 @@ def calls(bundle: Bundle, stack: Stack, cloud: Cloud, locked: bool) -> list[str]
     key = " -H 'X-API-Key: KEY'" if locked else ""
     lines = []
     for name, version in bundle.models.items():
-        instance = example_instance(_described(bundle, name, version))
+        instance = example_instance(described(name, version, bundle.read(name, "manifest.json")))
         body = shlex.quote(json.dumps({"instances": [instance]}, ensure_ascii=False))
         path = f"{url_of(stack, cloud)}/models/{name}/predict"
         lines += ["", f"curl -s {path}{key} -H 'Content-Type: application/json' -d {body}"]
     return lines
-
-
-def _described(bundle: Bundle, name: str, version: int) -> Model:
-    """A model's description, without its graph."""
-
-    def closed() -> Any:
-        raise DeployFailed(f"{name}/{version} is not to be run here")
-
-    return Model(name, version, bundle.read(name, "manifest.json"), closed)

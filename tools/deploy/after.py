@@ -11,11 +11,14 @@ from botocore.exceptions import ClientError
 
 from onnxlet.function.models.aliases import serves_in
 from onnxlet.function.models.repository import versions_in
+from tools.deploy import drift
+from tools.deploy.bundle import Report
 from tools.deploy.cloud import Cloud
+from tools.deploy.drift import Drift
 from tools.deploy.errors import DeployFailed, WrongOptions
 from tools.deploy.options import Plan
 from tools.deploy.osls import run_osls
-from tools.deploy.stack import find_stack, move_live, need_stack
+from tools.deploy.stack import Stack, find_stack, move_live, need_stack
 from tools.deploy.verification import invoke
 
 POLL = 2  # seconds between two reads of a log that is followed
@@ -62,10 +65,7 @@ def log_lines(plan: Plan, cloud: Cloud, minutes: int, follow: bool) -> Iterator[
     since = round((time.time() - 60 * minutes) * 1000)
     seen: set[tuple[Any, ...]] = set()
     while True:
-        pages = client.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{stack.function}", startTime=since
-        )
-        for event in (event for page in pages for event in page["events"]):
+        for event in _log_events(client, stack, since):
             # Of its own id emulators may know nothing.
             key = (event.get("eventId"), event["timestamp"], event["message"])
             if key not in seen:
@@ -75,6 +75,35 @@ def log_lines(plan: Plan, cloud: Cloud, minutes: int, follow: bool) -> Iterator[
         if not follow:
             return
         time.sleep(POLL)
+
+
+def _log_events(client: Any, stack: Stack, since: int, pattern: str = "") -> Iterator[Any]:
+    """Events of the function's log, page by page, since so many milliseconds after 1970."""
+    pages = client.get_paginator("filter_log_events").paginate(
+        logGroupName=f"/aws/lambda/{stack.function}",
+        startTime=since,
+        **({"filterPattern": pattern} if pattern else {}),
+    )
+    return (event for page in pages for event in page["events"])
+
+
+def drifts(plan: Plan, cloud: Cloud, minutes: int, model: str, report: Report) -> list[Drift]:
+    """What the log says of each model, as `GET /models/N/drift` does.
+
+    Args:
+        plan: says which stage, and where manifests are.
+        cloud: where it runs.
+        minutes: how far back.
+        model: the only one that is wanted, or an empty string.
+        report: takes what can't be compared, and why.
+
+    Raises:
+        DeployFailed: nothing is there, or nothing that can be compared.
+    """
+    stack = need_stack(plan.stack, cloud)
+    since = time.time() - 60 * minutes
+    events = _log_events(cloud.client("logs"), stack, round(since * 1000), drift.PATTERN)
+    return drift.added_up(drift.deltas_of(events, model), drift.places(plan), since, report)
 
 
 def call(plan: Plan, cloud: Cloud, body: str, model: str) -> tuple[str, bool]:
@@ -94,7 +123,8 @@ def call(plan: Plan, cloud: Cloud, body: str, model: str) -> tuple[str, bool]:
     stack = need_stack(plan.stack, cloud)
     if not stack.live:
         raise DeployFailed(f"{plan.stack} serves nothing yet", "Its version was not proven.")
-    answer, _ = invoke(cloud.client("lambda", seconds=900), stack.function, "live", event)
+    client = cloud.client("lambda", seconds=900)
+    answer, _ = invoke(client, stack.function, "live", event, golden=not body)
     return json.dumps(answer, ensure_ascii=False), "prediction" in answer
 
 

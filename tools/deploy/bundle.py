@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import PIN_HINT, serves
-from onnxlet.function.models.model import check_hash
+from onnxlet.function.models.model import Model, check_hash
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
 
@@ -114,6 +114,15 @@ def read_bundle(path: Path, pins: Mapping[str, str] | None = None) -> Bundle:
         there = ", ".join(bundle.models)
         raise ModelError(f"ONNXLET_SERVE: no model {', '.join(away)}; there are {there}", PIN_HINT)
     return bundle
+
+
+def described(name: str, version: int, manifest: Mapping[str, Any]) -> Model:
+    """A model's description, without its graph."""
+
+    def closed() -> Any:
+        raise DeployFailed(f"{name}/{version} is not to be run here")
+
+    return Model(name, version, manifest, closed)
 
 
 def make_bundle(plan: Plan, cloud: Cloud, report: Report) -> Bundle:

@@ -1,0 +1,114 @@
+"""What an instance has counted since it logged last, as a member of a request's line; and back.
+
+Instances of a function come and go, and each knows only its own requests. Such deltas add up: bins
+are counts, and the hash of the layout says which of them are of the same bins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from onnxlet.function import request_log
+from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring import drift
+from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.monitoring.watch import LONGEST_REASON, Seen
+
+MEMBER = "watched"
+HASH_DIGITS = 12
+MOST_LABELS = 20  # CloudWatch finds 200 fields in a line: each label is one, all counts are one
+# Of this process's lines, so that none is taken for another's duplicate.
+NUMBERS = count(1)
+HASHES: WeakKeyDictionary[Model, str] = WeakKeyDictionary()
+LINEAR = ("accuracy", "mean_absolute_error")  # means over rows: those of lines have a mean, too
+
+
+def layout_hash(manifest: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits of what the bins are, and what is expected of each."""
+    kept = [manifest.get("reference"), manifest.get("estimate")]
+    written = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).hexdigest()[:HASH_DIGITS]
+
+
+def note(
+    entry: dict[str, Any], model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
+) -> None:
+    """Put what was counted into a request's line. Never raises: this must not fail the answer."""
+    try:
+        entry[MEMBER] = {"number": next(NUMBERS), **written(model, layout, seen, refused)}
+    except Exception as error:  # of whatever class
+        request_log.fail(error, event="uncounted", request_id=entry["request_id"])
+
+
+def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]) -> dict[str, Any]:
+    """A delta, for a line that has model and version.
+
+    Args:
+        model: whose rows were counted.
+        layout: of its bins.
+        seen: what was counted; of a block of rows, never of a few.
+        refused: rows and requests that got no answer, by the reason.
+
+    Returns:
+        `rows`; `layout`, its hash; `counts`, as text; and where there are some `labels` (how many
+        rows got each), `expected` (the mean over these rows) and `refused`.
+    """
+    if model not in HASHES:
+        HASHES[model] = layout_hash(model.manifest)
+    found: dict[str, Any] = {"rows": seen.rows, "layout": HASHES[model]}
+    if labels := _labels(layout, seen):
+        found["labels"] = labels
+    estimate = model.manifest.get("estimate")
+    if estimate and layout.expected:
+        means = drift.expected(estimate, layout, seen)
+        found["expected"] = {
+            name: round(value, 6)
+            for name, value in means.items()
+            if name in LINEAR and value is not None
+        }
+    if refused:
+        found["refused"] = {reason[: 2 * LONGEST_REASON]: n for reason, n in refused.items()}
+    found["counts"] = ",".join(str(rows or "") for rows in seen.counts.tolist())
+    return found
+
+
+def _labels(layout: Layout, seen: Seen) -> dict[str, int]:
+    """How many rows got each frequent label; empty where no answer is one."""
+    for feature in layout.features:
+        if feature.entry["measure"] == "label" and "categories" in feature.entry:
+            names = [_text(label) for label in feature.entry["categories"]][:MOST_LABELS]
+            counts = seen.counts[feature.bins].tolist()
+            return dict(zip(names, counts, strict=False))
+    return {}
+
+
+def _text(label: Any) -> str:
+    return label if isinstance(label, str) else json.dumps(label)
+
+
+def read(delta: Any, layout: Layout) -> tuple[Seen, dict[str, int]]:
+    """The rows and refusals of a delta.
+
+    Args:
+        delta: as `written` gives it.
+        layout: of its bins.
+
+    Raises:
+        ValueError: it is another thing.
+    """
+    try:
+        counts = [int(rows or 0) for rows in delta["counts"].split(",")]
+        seen = Seen(int(delta["rows"]), np.array(counts, np.uint32))
+        refused = {str(reason): int(n) for reason, n in delta.get("refused", {}).items()}
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"expected a delta, got something else: {error}") from error
+    if len(seen.counts) != layout.size:
+        raise ValueError(f"expected {layout.size} counts, got {len(seen.counts)}")
+    return seen, refused
