@@ -17,7 +17,7 @@ from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, req
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
-from onnxlet.function.monitoring.watch import Watches
+from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.protocols.registry import protocol_of
 from onnxlet.function.serving.in_flight import InFlight
 from onnxlet.function.serving.service import Observe, Reports, Service

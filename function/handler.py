@@ -23,7 +23,7 @@ from onnxlet.function.app import SERVICE, create_app  # noqa: E402
 from onnxlet.function.aws import lambda_events, native_events  # noqa: E402
 from onnxlet.function.aws.lambda_log import LambdaLog  # noqa: E402
 from onnxlet.function.errors import SettingsError  # noqa: E402
-from onnxlet.function.monitoring.watch import Watches  # noqa: E402
+from onnxlet.function.monitoring.watches import Watches  # noqa: E402
 from onnxlet.function.serving import warmup  # noqa: E402
 from onnxlet.function.serving.service import Service  # noqa: E402
 from onnxlet.function.settings import Settings  # noqa: E402

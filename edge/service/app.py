@@ -15,7 +15,7 @@ from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.slim_flask import Flask
 from onnxlet.function.messages import Prediction, Route
-from onnxlet.function.monitoring.watch import Watches
+from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings

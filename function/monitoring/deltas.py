@@ -17,9 +17,9 @@ import numpy as np
 
 from onnxlet.function import request_log
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.watch import LONGEST_REASON, Seen
+from onnxlet.function.monitoring.reasons import LONGEST_REASON
+from onnxlet.function.monitoring.watch import Seen
 
 MEMBER = "watched"
 HASH_DIGITS = 12
@@ -65,9 +65,7 @@ def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
     found: dict[str, Any] = {"rows": seen.rows, "layout": HASHES[model]}
     if labels := _labels(layout, seen):
         found["labels"] = labels
-    estimate = model.manifest.get("estimate")
-    if estimate and layout.expected:
-        means = drift.expected(estimate, layout, seen)
+    if means := layout.expected_performance(seen.counts):
         found["expected"] = {
             name: round(value, 6)
             for name, value in means.items()

@@ -17,9 +17,9 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotServed
 from onnxlet.function.messages import Reply, Request, json_reply
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import estimate, two_samples
+from onnxlet.function.monitoring import two_samples
 from onnxlet.function.monitoring.layout import Feature, Layout
-from onnxlet.function.monitoring.watch import BLOCK_ROWS, Figures, Seen
+from onnxlet.function.monitoring.watch import BLOCK_ROWS, Figures
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
@@ -163,21 +163,13 @@ def _estimated(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]
     if not entry or not layout.expected:
         return None
     found: dict[str, Any] = {"rows": figures.window.rows}
-    found |= expected(entry, layout, figures.window)
+    found |= layout.expected_performance(figures.window.counts)
     found["held_out"] = {"rows": entry["rows"], **entry["held_out"]}
     found["history"] = [
-        {"until": _moment(until), "rows": seen.rows, **expected(entry, layout, seen)}
-        for until, seen in figures.history
+        {"until": _moment(half.until), "rows": half.rows, **half.expected}
+        for half in figures.history
     ]
     return found
-
-
-def expected(entry: Mapping[str, Any], layout: Layout, seen: Seen) -> dict[str, float | None]:
-    """Expected performance on the rows that were counted."""
-    counts = [np.stack([seen.counts[bins] for bins in spans]) for spans in layout.expected]
-    if "classes" not in entry:
-        counts = [counts[0][0]]
-    return estimate.of(entry, counts)
 
 
 def _moment(seconds: float) -> str:

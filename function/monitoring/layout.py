@@ -140,7 +140,7 @@ class Layout:
         self._texts: dict[Key, Texts] = {}
         self._largest: list[slice] = []  # columns whose largest number is a column, too
         self._steps: list[Steps] = []
-        estimate = manifest.get("estimate") or {}
+        self._estimate = estimate = manifest.get("estimate") or {}
         members = self._lay_out_features(signature, manifest, "classes" in estimate)
         if "classes" in estimate:
             self._lay_out_steps(estimate, manifest["classes"], signature)
@@ -223,6 +223,19 @@ class Layout:
             by_code = np.append(by_code[own], by_code[-2:])
         texts = self._texts.setdefault(place.key, Texts(place.width))
         texts.put(place.position, coding, by_code)
+
+    def expected_performance(self, counts: Array) -> dict[str, float | None]:
+        """By name, of what was counted; empty where the manifest has no `estimate`.
+
+        Args:
+            counts: of shape (size,).
+        """
+        if not self.expected:
+            return {}
+        from onnxlet.function.monitoring import estimate  # rarely needed
+
+        found = [np.stack([counts[bins] for bins in spans]) for spans in self.expected]
+        return estimate.of(self._estimate, found)
 
     @property
     def width(self) -> int:

@@ -11,16 +11,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from onnxlet.function import request_log
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.messages import Prediction
-from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.monitoring.reasons import reasons
 
 BLOCK_ROWS = 100
 # The window of recent rows is two halves; the older one goes when the newer one has so many.
@@ -31,16 +28,6 @@ MOST_BYTES, LEAST_BYTES, BIN_BYTES = 58_000, 4_000, 28
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
-LONGEST_REASON = 80  # characters
-FORM = "other columns than the model's"
-# By words that a problem's detail has beside the value itself.
-REASONS = {
-    "missing": "missing",
-    "infinity": "infinity",
-    "not one of the known categories": "unknown category",
-    "does not fit": "out of range",
-    "the most": "too long",
-}
 
 
 class Seen(NamedTuple):
@@ -58,6 +45,20 @@ class Seen(NamedTuple):
         return Seen(self.rows + other.rows, self.counts + other.counts.astype(np.uint32))
 
 
+class Half(NamedTuple):
+    """What is remembered of a half of a window.
+
+    Attributes:
+        until: when it ended, in seconds since 1970.
+        rows: how many it had.
+        expected: performance, by name.
+    """
+
+    until: float
+    rows: int
+    expected: Mapping[str, float | None]
+
+
 class Figures(NamedTuple):
     """The state of a watch at one moment.
 
@@ -66,15 +67,14 @@ class Figures(NamedTuple):
         total: since then.
         window: of the recent rows.
         refused: rows that got no answer, by the reason; requests of other errors by their kind.
-        history: when each earlier half of a window ended, in seconds since 1970, and what of it
-            performance is expected by; the latest HISTORY of them.
+        history: of earlier halves of windows, the latest HISTORY of them.
     """
 
     since: float
     total: Seen
     window: Seen
     refused: Mapping[str, int]
-    history: Sequence[tuple[float, Seen]] = ()
+    history: Sequence[Half] = ()
 
 
 class Watch:
@@ -95,9 +95,7 @@ class Watch:
         self._to_log = self._nothing()
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
-        spans = [np.arange(s.start, s.stop) for spans in layout.expected for s in spans]
-        self._expected = np.concatenate([*spans, np.zeros(0, np.int64)]).astype(np.int64)
-        self._history: deque[tuple[float, int, Array]] = deque(maxlen=HISTORY)
+        self._history: deque[Half] = deque(maxlen=HISTORY)
         self._gathered = [bytearray() for _ in range(layout.width)]
         self._dtypes: list[np.dtype[Any]] = []
         self._rows = self._most = 0  # that are gathered, and that are counted together
@@ -168,8 +166,9 @@ class Watch:
         if self._block.rows < BLOCK_ROWS:
             return
         if self._newer.rows >= HALF_ROWS:
-            ended = self._newer.rows, self._newer.counts[self._expected]
-            self._history.append((time.time() if at is None else at, *ended))
+            expected = self.layout.expected_performance(self._newer.counts)
+            until = time.time() if at is None else at
+            self._history.append(Half(until, self._newer.rows, expected))
             self._older, self._newer = self._newer, self._nothing()
         self._newer += self._block
         self._total += self._block
@@ -190,13 +189,8 @@ class Watch:
             if self.waiting >= BLOCK_ROWS:
                 self._count_gathered()
             window = self._older + self._newer
-            history = [(until, self._seen_of(rows, e)) for until, rows, e in self._history]
-            return Figures(self._since, self._total, window, dict(self._refused), history)
-
-    def _seen_of(self, rows: int, expected: Array) -> Seen:
-        nothing = self._nothing()
-        nothing.counts[self._expected] = expected
-        return Seen(rows, nothing.counts)
+            refused, history = dict(self._refused), tuple(self._history)
+            return Figures(self._since, self._total, window, refused, history)
 
     def to_log(self) -> tuple[Seen, Mapping[str, int]] | None:
         """What was counted, and refused, since this was asked last; None where no row was counted.
@@ -210,83 +204,3 @@ class Watch:
             refused = self._refused - self._logged_refused
             self._logged_refused = self._refused.copy()
         return (seen, refused) if seen.rows else None
-
-
-class Watches:
-    """The watch of each model that is served; never raises.
-
-    Attributes:
-        on: whether anything is counted.
-        logged: what was counted is to be logged.
-
-    Args:
-        on: whether anything is counted.
-        uncounted: the id of requests that are not.
-        logged: keep what is to be logged.
-    """
-
-    def __init__(self, on: bool = True, uncounted: str = "", logged: bool = False) -> None:
-        self.on = on
-        self._uncounted = uncounted
-        self.logged = on and logged
-        self._lock = threading.Lock()
-        # A version that is no longer served goes with its counts.
-        self._watches: WeakKeyDictionary[Model, Watch | None] = WeakKeyDictionary()
-
-    def of(self, model: Model) -> Watch | None:
-        """The watch of a model; None where nothing is counted, or it has no reference."""
-        if not self.on:
-            return None
-        try:
-            return self._watches[model]
-        except KeyError:
-            with self._lock:
-                if model not in self._watches:
-                    self._watches[model] = self._begun(model)
-                return self._watches[model]
-
-    def _begun(self, model: Model) -> Watch | None:
-        if not model.manifest.get("reference"):
-            return None
-        try:
-            return Watch(Layout(model.manifest, model.signature), self.logged)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            request_log.fail(error, event="uncounted", model=model.name)
-            return None
-
-    def count(self, prediction: Prediction) -> None:
-        """Count a request that was answered. Never raises: this must not fail the answer."""
-        watch = self.of(prediction.model)
-        if watch is None or prediction.request_id == self._uncounted:
-            return
-        try:
-            watch.count(prediction)
-        except Exception as error:  # of whatever class
-            request_log.fail(error, event="uncounted", request_id=prediction.request_id)
-
-    def refuse(self, model: Model, error: Exception, request_id: str) -> None:
-        """Count a request that got no answer: its rows by the reason, or itself by the error."""
-        watch = self.of(model)
-        if watch is None or request_id == self._uncounted:
-            return
-        if isinstance(error, InvalidRows):
-            watch.refuse(reasons(error.every, model))
-        else:
-            watch.refuse([type(error).__name__])
-
-
-def reasons(problems: Sequence[Problem], model: Model) -> list[str]:
-    """Why each row was refused: its first problem, without anything of what came."""
-    found: dict[int | None, str] = {}
-    for problem in problems:
-        if problem.row not in found:
-            known = problem.column in model.signature.names  # other names are the client's
-            found[problem.row] = f"{problem.column}: {_why(problem.detail)}" if known else FORM
-    return list(found.values())
-
-
-def _why(detail: str) -> str:
-    """What is wrong with a cell, in words that have nothing of it."""
-    if detail.startswith("expected"):
-        return detail.partition(", got ")[0][:LONGEST_REASON]
-    return next((why for words, why in REASONS.items() if words in detail), "not taken")

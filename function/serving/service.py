@@ -28,7 +28,7 @@ from onnxlet.function.models.model import Model, Noted
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats
-from onnxlet.function.monitoring.watch import Watches
+from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.in_flight import InFlight
 from onnxlet.function.settings import Settings
 

@@ -1,0 +1,84 @@
+"""The watch of each model that is served: what is counted, and where counting stops."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from onnxlet.function import request_log
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import Model
+
+if TYPE_CHECKING:
+    from onnxlet.function.monitoring.watch import Watch
+
+
+class Watches:
+    """The watch of each model that is served; never raises.
+
+    Attributes:
+        on: whether anything is counted.
+        logged: what was counted is to be logged.
+
+    Args:
+        on: whether anything is counted.
+        uncounted: the id of requests that are not.
+        logged: keep what is to be logged.
+    """
+
+    def __init__(self, on: bool = True, uncounted: str = "", logged: bool = False) -> None:
+        self.on = on
+        self._uncounted = uncounted
+        self.logged = on and logged
+        self._lock = threading.Lock()
+        # A version that is no longer served goes with its counts.
+        self._watches: WeakKeyDictionary[Model, Watch | None] = WeakKeyDictionary()
+
+    def of(self, model: Model) -> Watch | None:
+        """The watch of a model; None where nothing is counted, or it has no reference."""
+        if not self.on:
+            return None
+        try:
+            return self._watches[model]
+        except KeyError:
+            with self._lock:
+                if model not in self._watches:
+                    self._watches[model] = self._begun(model)
+                return self._watches[model]
+
+    def _begun(self, model: Model) -> Watch | None:
+        if not model.manifest.get("reference"):
+            return None
+        from onnxlet.function.monitoring.layout import Layout  # a start does without them
+        from onnxlet.function.monitoring.watch import Watch
+
+        try:
+            return Watch(Layout(model.manifest, model.signature), self.logged)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            request_log.fail(error, event="uncounted", model=model.name)
+            return None
+
+    def count(self, prediction: Prediction) -> None:
+        """Count a request that was answered. Never raises: this must not fail the answer."""
+        watch = self.of(prediction.model)
+        if watch is None or prediction.request_id == self._uncounted:
+            return
+        try:
+            watch.count(prediction)
+        except Exception as error:  # of whatever class; the next request would fail alike
+            self._watches[prediction.model] = None
+            request_log.fail(error, event="uncounted", request_id=prediction.request_id)
+
+    def refuse(self, model: Model, error: Exception, request_id: str) -> None:
+        """Count a request that got no answer: its rows by the reason, or itself by the error."""
+        watch = self.of(model)
+        if watch is None or request_id == self._uncounted:
+            return
+        if isinstance(error, InvalidRows):
+            from onnxlet.function.monitoring.reasons import reasons
+
+            watch.refuse(reasons(error.every, model))
+        else:
+            watch.refuse([type(error).__name__])
