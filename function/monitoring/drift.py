@@ -52,15 +52,21 @@ def answer(service: Service, request: Request, name: str) -> Reply:
         NotServed: nothing is counted.
     """
     model = service.repository.choose(name, request.query.get("version"))
-    watch = service.watches.of(model)
-    if watch is None:
+    found = of(service, model)
+    if found is None:
         off = "ONNXLET_WATCH=off is set" if not service.watches.on else ""
         raise NotServed(
             f"nothing is counted of {model.name} version {model.version}: "
             f"{off or 'it was built without reference statistics'}",
             "Set ONNXLET_WATCH=on." if off else "Build it again, with at least 20 held-out rows.",
         )
-    return json_reply(report(model, watch.layout, watch.figures()))
+    return json_reply(found)
+
+
+def of(service: Service, model: Model) -> dict[str, Any] | None:
+    """The report on a model; None where nothing is counted."""
+    watch = service.watches.of(model)
+    return report(model, watch.layout, watch.figures()) if watch else None
 
 
 def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
