@@ -47,7 +47,9 @@ def mqtt(models: Path | None) -> None:
     folder = models_folder(models, environ, settings)
     responder = Responder(folder, settings, forward, device.mqtt.model)
     beat = heartbeat(os.environ)
-    service = MqttService(device.mqtt, responder.answer, settings.max_body_bytes, beat=beat)
+    service = MqttService(
+        device.mqtt, responder.answer, settings.max_body_bytes, beat=beat, drift=responder.drift
+    )
     end_by_signals(service.stopping)
     if notify := notifier(os.environ):
         notify("READY=1")
