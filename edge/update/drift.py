@@ -66,7 +66,8 @@ def _expected(found: Mapping[str, Any]) -> str:
     said = ""
     if estimated and (name := main_metric(estimated)) and estimated[name] is not None:
         said = f"; expected {name.replace('_', ' ')} {_shown(estimated[name])}"
-        said += f", {_shown(estimated['held_out'][name])} on held-out rows"
+        if (held_out := estimated["held_out"].get(name)) is not None:
+            said += f", {_shown(held_out)} on held-out rows"
     if realised and (name := main_metric(realised)) and realised[name] is not None:
         said += f"; realised {name.replace('_', ' ')} {_shown(realised[name])}"
         said += f" on {realised['rows']:,} rows"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from jinja2 import Environment
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -113,6 +114,12 @@ def test_off_there_are_no_such_messages(often: Run, broker: Broker, peer: Peer) 
     assert process.wait(20) == 0
 
 
+def states(templates: Mapping[str, str], message: Any) -> dict[str, str]:
+    """What Home Assistant makes of a message: its templates are Jinja's, and None is unknown."""
+    render = Environment(autoescape=True).from_string
+    return {name: render(text).render(value_json=message) for name, text in templates.items()}
+
+
 def test_home_assistant_finds_its_entities(often: Run, broker: Broker, peer: Peer) -> None:
     process = often(broker, MQTT_DISCOVERY="ha", MQTT_CLIENT="pump.1")
     wait_until(lambda: len([m for m in list(peer.messages) if m.topic[:3] == "ha/"]) == 12)
@@ -140,6 +147,18 @@ def test_home_assistant_finds_its_entities(often: Run, broker: Broker, peer: Pee
     assert names["iris rows"] == "{{ value_json.rows }}"
     error = "{{ value_json.estimated.mean_absolute_error }}"
     assert names["house-prices expected mean absolute error"] == error
+
+    wait_until(lambda: bool(latest(peer, "answers/drift/iris")))
+    of_iris = {name: each for name, each in names.items() if name.startswith("iris")}
+    begun = {"iris drift": "OFF", "iris rows": "0", "iris expected accuracy": "None"}
+    assert states(of_iris, latest(peer, "answers/drift/iris")) == begun
+    peer.publish("readings/a", drifted())
+    wait_until(lambda: latest(peer, "answers/drift/iris")["rows"] == 750)
+    message = latest(peer, "answers/drift/iris")
+    expected = str(message["estimated"]["accuracy"])
+    came = {"iris drift": "ON", "iris rows": "750", "iris expected accuracy": expected}
+    assert states(of_iris, message) == came
+    assert len([m for m in peer.messages if m.topic[:3] == "ha/"]) == 12
     process.terminate()
     assert process.wait(20) == 0
 
