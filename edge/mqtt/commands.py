@@ -49,7 +49,9 @@ def mqtt(models: Path | None) -> None:
     keep = start_keeping(settings, device.forward)
     responder = Responder(folder, settings, forward, device.mqtt.model, keep)
     beat = heartbeat(os.environ)
-    service = MqttService(device.mqtt, responder.answer, settings.max_body_bytes, beat=beat)
+    service = MqttService(
+        device.mqtt, responder.answer, settings.max_body_bytes, beat=beat, drift=responder.drift
+    )
     end_by_signals(service.stopping)
     if notify := notifier(os.environ):
         notify("READY=1")

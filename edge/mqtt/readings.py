@@ -15,7 +15,8 @@ from onnxlet.function.request_log import REQUEST_ID
 JSON = "application/json"
 LONGEST_TOPIC = 65535
 ANY = ("#",)
-STATUS = "status"  # below the topic of answers: this service's state, which no answer may fake
+# Below the topic of answers: this service's state, and its models'; no answer may fake them.
+STATUS, DRIFT = "status", "drift"
 
 
 class Answer(NamedTuple):
@@ -96,6 +97,7 @@ def answer_to(
     usual: str,
     readings: str,
     allowed: Sequence[str] = ANY,
+    own: Sequence[str] = (),
 ) -> Answer:
     """The answer, to the topic that the reading names, with its correlation data.
 
@@ -107,6 +109,7 @@ def answer_to(
         usual: the topic of answers to readings that name none.
         readings: the filter of readings, which no answer may match.
         allowed: filters of the topics that a reading may name.
+        own: filters of the topics among them that it may not name, since they are the service's.
     """
     wish = str(getattr(message.properties, "ResponseTopic", ""))
     properties: dict[str, Any] = {
@@ -116,9 +119,23 @@ def answer_to(
     correlation = getattr(message.properties, "CorrelationData", None)
     if correlation is not None:
         properties["CorrelationData"] = correlation
-    named = may_answer_to(wish, readings) and wish != f"{usual}/{STATUS}"
-    topic = wish if named and any(topic_matches_sub(each, wish) for each in allowed) else usual
-    return Answer(topic, body, properties)
+    named = may_answer_to(wish, readings) and _matches(allowed, wish) and not _matches(own, wish)
+    return Answer(wish if named else usual, body, properties)
+
+
+def _matches(filters: Sequence[str], topic: str) -> bool:
+    return any(topic_matches_sub(each, topic) for each in filters)
+
+
+def own_topics(answers: str, discovery: str = "") -> list[str]:
+    """Filters of the topics that only the service itself publishes to.
+
+    Args:
+        answers: the topic of answers.
+        discovery: the prefix of Home Assistant's discovery; empty where it is off.
+    """
+    own = [f"{answers}/{STATUS}", f"{answers}/{DRIFT}/#"]
+    return [*own, f"{discovery}/#"] if discovery else own
 
 
 def may_answer_to(topic: str, readings: str) -> bool:

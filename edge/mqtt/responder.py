@@ -11,6 +11,9 @@ from paho.mqtt.client import MQTTMessage
 from onnxlet.edge.forward.forwarder import Forwarder
 from onnxlet.edge.mqtt.readings import wsgi_environ
 from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.drift_reports import DriftReports
+from onnxlet.edge.service.drift_summary import summary
+from onnxlet.function.app import SERVICE
 from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
 
@@ -43,7 +46,10 @@ class Responder:
         self._model = model
         self._again = False
         observe = self._observe if forward else None
-        self._app: WSGI = make_app(models, observe, forward=forward, settings=settings, keep=keep)
+        app = make_app(models, observe, forward=forward, settings=settings, keep=keep)
+        self._app: WSGI = app
+        self._service = app.extensions[SERVICE]
+        self._drift = DriftReports()
 
     def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
         """Status, media type and body of the answer, or of the problem, in the native protocol."""
@@ -56,6 +62,10 @@ class Responder:
         body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
         status, media_type = begun
         return status, media_type, body
+
+    def drift(self) -> list[dict[str, Any]]:
+        """What the readings so far say of each model that is counted, in short."""
+        return [summary(report) for report in self._drift.of(self._service)]
 
     def _observe(self, prediction: Prediction) -> None:
         if self._forward is not None:

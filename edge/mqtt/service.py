@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from onnxlet.edge.forward.delivery_outcome import pause
+from onnxlet.edge.mqtt.announcer import Announcer
 from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.drift import Summaries, messages
 from onnxlet.edge.mqtt.readings import may_answer_to
 from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
@@ -84,6 +86,7 @@ class MqttService:
         largest: bytes of a reading that is answered.
         log: gets a line when the broker is lost, and when it is back.
         beat: called at least once a second while this works.
+        drift: gives a summary of each model that is counted.
     """
 
     def __init__(
@@ -93,12 +96,14 @@ class MqttService:
         largest: int,
         log: request_log.Log = request_log.write,
         beat: Callable[[], None] = lambda: None,
+        drift: Callable[[], Summaries] = list,
     ) -> None:
         self.stopping = threading.Event()
         self._options = options
         self._respond = respond
         self._largest = largest
         self._beat = beat
+        self._drift = drift
         self._log = log
         self._backlog = Backlog(options.backlog)
         self._counts = Counts()
@@ -142,8 +147,9 @@ class MqttService:
             link.close()
 
     def _answer(self, link: Link) -> None:
+        announcer = Announcer(link, lambda: messages(self._options, self._drift()), self._log)
         session = Session(
-            link, self._options, self._respond, self._backlog, self._counts, self._log
+            link, self._options, self._respond, self._backlog, self._counts, self._log, announcer
         )
         try:
             session.run(self._goes_on)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
+from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer
 from onnxlet.edge.mqtt.backlog import Backlog
-from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to
+from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.mqtt import MqttOptions
 from onnxlet.function import request_log
@@ -22,7 +23,6 @@ IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
 MOST_RECEIVED = 500  # packets between two answers
 ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
-HEAD_BYTES = 1000  # of a packet beside its topic, payload and correlation data
 
 Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
 
@@ -51,6 +51,7 @@ class Session:
         backlog: readings that wait, including those of earlier connections.
         counts: of earlier connections.
         log: gets a line when the broker refuses an answer.
+        announcer: publishes retained messages; None for none.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Session:
         backlog: Backlog,
         counts: Counts,
         log: request_log.Log = request_log.write,
+        announcer: Announcer | None = None,
     ) -> None:
         self.counts = counts
         self._link = link
@@ -68,6 +70,7 @@ class Session:
         self._respond = respond
         self._backlog = backlog
         self._log = log
+        self._announcer = announcer or Announcer(link, dict, log)
         # By packet id, unacknowledged publications, each with the reading that it answers.
         self._under_way: dict[int, MQTTMessage | None] = {}
         self._status: tuple[float, bytes] = (0.0, b"")
@@ -80,6 +83,7 @@ class Session:
         """
         while goes_on():
             self._publish_status()
+            self._announcer.publish()
             busy = len(self._backlog) and len(self._under_way) < self._options.backlog
             self._receive(0 if busy else IDLE_SECONDS)
             if busy:
@@ -101,7 +105,10 @@ class Session:
             self._backlog.add(self._link.messages.popleft())
         while self._link.published:
             number, code = self._link.published.popleft()
-            message = self._under_way.pop(number, None)
+            if number not in self._under_way:
+                self._announcer.acknowledged(code)
+                continue
+            message = self._under_way.pop(number)
             if code.is_failure:
                 self._unwanted(code)
             if message is not None and message.qos:
@@ -128,8 +135,9 @@ class Session:
 
     def _answer_to(self, message: MQTTMessage, status: int, media_type: str, body: bytes) -> Answer:
         usual, readings = self._options.answers, self._options.readings
+        own = own_topics(usual, self._options.discovery)
         allowed = (f"{usual}/#", *self._options.responses)  # this filter matches `usual`, too
-        return answer_to(message, status, media_type, body, usual, readings, allowed)
+        return answer_to(message, status, media_type, body, usual, readings, allowed, own)
 
     def _publish(self, answer: Answer) -> int:
         return self._link.publish(answer.topic, answer.payload, answer.properties)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.edge.service.drift_reports import DriftReports
 from onnxlet.function.messages import Reply
 from onnxlet.function.serving.reload import Reloader
 
@@ -28,6 +29,7 @@ BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 WHOLE = "total"  # stands for all stages together
 VERSION = re.compile(r";\s*version=([^;]*)")
 VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of the formats of Prometheus and OpenMetrics
+DRIFT_SECONDS = 0.02  # of a scrape, for new reports on drift
 OTHER = "ServerError"  # label of errors that are no client's mistake; the log has their message
 
 
@@ -58,12 +60,14 @@ class Meter:
     Attributes:
         reloader: knows which versions were refused; None if nothing is reloaded.
         forward: keeps predictions; None if nothing is kept.
+        drift: reports on the models that are served.
         imported: called once a scrape has imported its modules, so that later ones are fast.
     """
 
     def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
         self.reloader: Reloader | None = None
         self.forward = forward
+        self.drift = DriftReports()
         self.imported: Callable[[], object] = lambda: None
         self._unseen = unseen
         self._lock = threading.Lock()
@@ -173,6 +177,10 @@ class Figures:
         for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
             refused.add_metric([name, str(version)], 1)
         yield refused
+        if reports := self._meter.drift.of(self._service, DRIFT_SECONDS):
+            from onnxlet.edge.service import drift_metrics
+
+            yield from drift_metrics.metrics(reports)
         if self._meter.forward:
             from onnxlet.edge.forward.metrics import metrics
 

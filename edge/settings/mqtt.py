@@ -30,6 +30,7 @@ class MqttOptions(NamedTuple):
         backlog: readings that may wait in this process.
         responses: filters of the topics that a reading may name for its answer, beside `answers`
             and those below it: it is published with this device's rights, not its sender's.
+        discovery: prefix of the topics of Home Assistant's discovery; empty where it is off.
     """
 
     url: str = ""
@@ -42,6 +43,7 @@ class MqttOptions(NamedTuple):
     model: str = ""
     backlog: int = 100
     responses: tuple[str, ...] = ()
+    discovery: str = ""
 
 
 NO_MQTT = MqttOptions()
@@ -66,6 +68,7 @@ def read_mqtt_options(get: Get) -> MqttOptions:
         model=get("MQTT_MODEL", "[0-9A-Za-z._-]+", "a model's name"),
         backlog=int(get("MQTT_BACKLOG", "[1-9][0-9]{0,4}", "a number from 1 to 65535") or 100),
         responses=tuple(filter(None, map(str.strip, responses.split(",")))),
+        discovery=get("MQTT_DISCOVERY", TOPIC, topic).strip("/"),
     )
 
 

@@ -72,12 +72,15 @@ def rollback(model: str | None, root: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @root_option
 def status(as_json: bool, root: Path) -> None:
-    """Show what is live, idle, accepted and refused."""
+    """Show what is live, idle, accepted and refused, and the drift of what is served."""
     from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.update.drift import drift_of
     from onnxlet.edge.update.status import lines
     from onnxlet.edge.update.status import status as read_status
 
-    found = read_status(DevicePaths(root))
+    paths = DevicePaths(root)
+    found = read_status(paths)
+    found["drift"] = drift_of(paths, found["models"]) if found["live"] else {}
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
 
 

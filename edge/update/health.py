@@ -118,7 +118,7 @@ def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> 
 
 
 def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[list[str], bool]:
-    status, _ = _ask(service, "/v2/health/ready", None)
+    status, _ = ask(service, "/v2/health/ready", None)
     if status != http.client.OK:
         return [f"{service.url}/v2/health/ready: {_got(status)}"], True
     faults, may_pass = [], True
@@ -128,7 +128,7 @@ def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[
             continue
         body = json.dumps({"instances": golden["instances"]}).encode()
         path = f"/models/{name}/versions/{version}/predict"
-        status, content = _ask(service, path, body)
+        status, content = ask(service, path, body)
         if status == http.client.UNAUTHORIZED and not service.key:
             continue  # the server checks them itself before it is ready (service/self_check.py)
         if status != http.client.OK:
@@ -154,21 +154,30 @@ def _difference(content: bytes, golden: Mapping[str, Any]) -> str:
     return "; ".join(off)
 
 
-def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
+def ask(
+    service: Service, path: str, body: bytes | None, seconds: float = ANSWER_SECONDS
+) -> tuple[int, bytes]:
     """Status and body of an answer; status 0 if there is none, or not a whole one.
 
     The server is not trusted yet: redirects are not followed, since the key would go along, and
     the answer's size and time are limited.
+
+    Args:
+        service: that runs here.
+        path: of the request.
+        body: to post; None for a GET.
+        seconds: for a whole answer.
     """
     headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
     headers["X-API-Key"] = service.key.encode()
     if secret := read_secret(service.state):  # each process has its own
         headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
-    url, deadline = urlsplit(service.url), Deadline(ANSWER_SECONDS)
+    url, deadline = urlsplit(service.url), Deadline(seconds)
     connect = (
         partial(WatchedHttps, context=_unchecked_tls()) if url.scheme == "https" else WatchedHttp
     )
-    connection = connect(deadline, url.hostname or "", url.port, timeout=SOCKET_SECONDS)
+    silent = min(SOCKET_SECONDS, seconds)
+    connection = connect(deadline, url.hostname or "", url.port, timeout=silent)
     try:
         with deadline:
             connection.request("GET" if body is None else "POST", path, body, headers)

@@ -8,6 +8,7 @@ from typing import Any
 
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot
 from onnxlet.edge.settings.installed import pins_of
+from onnxlet.edge.update.drift import drift_line
 from onnxlet.edge.update.history import read_history
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.aliases import of_model, serves
@@ -86,6 +87,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, version in found["models"].items():
         how = " (model-only update)" if found["models_alone"].get(name) == version else ""
         said.append(f"model {name}: version {version}{how}")
+    said += [drift_line(summary) for summary in found.get("drift", {}).values()]
     said += [f"highest accepted, {kind}: {number}" for kind, number in found["highest"].items()]
     for kind, numbers in found["broken"].items():
         said += [f"given up, {kind} release {number}: {why}" for number, why in numbers.items()]

@@ -52,18 +52,26 @@ def answer(service: Service, request: Request, name: str) -> Reply:
         NotServed: nothing is counted.
     """
     model = service.repository.choose(name, request.query.get("version"))
-    watch = service.watches.of(model)
-    if watch is None:
+    found = of(service, model)
+    if found is None:
         off = "ONNXLET_WATCH=off is set" if not service.watches.on else ""
         raise NotServed(
             f"nothing is counted of {model.name} version {model.version}: "
             f"{off or 'it was built without reference statistics'}",
             "Set ONNXLET_WATCH=on." if off else "Build it again, with at least 20 held-out rows.",
         )
+    return json_reply(found)
+
+
+def of(service: Service, model: Model) -> dict[str, Any] | None:
+    """The report on a model; None where nothing is counted."""
+    watch = service.watches.of(model)
+    if watch is None:
+        return None
     found = report(model, watch.layout, watch.figures())
     if service.realised is not None:
         found["realised"] = service.realised.report(model)
-    return json_reply(found)
+    return found
 
 
 def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
@@ -145,6 +153,7 @@ def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             if test["alarmed"]:
                 where = entry.get("column", entry.get("output"))
                 about = {"column": where, "measure": entry["measure"]}
+                about |= {key: entry[key] for key in ("output", "index") if key in entry}
                 about |= {key: test[key] for key in ("statistic", "value", "threshold")}
                 found.append(about)
     return sorted(found, key=_excess, reverse=True)

@@ -95,8 +95,8 @@ def of(entry: Mapping[str, Any], counts: Counts) -> dict[str, float | None]:
     Args:
         entry: the manifest's `estimate`.
         counts: of a classifier for each counted class, of shape (2, steps); of a regressor one of
-            shape (1, bins).
+            shape (bins,) or (1, bins).
     """
     if "classes" in entry:
         return classification(counts, [each["calibrated"] for each in entry["classes"]])
-    return regression(counts[0][0], entry["absolute_error"])
+    return regression(counts[0].ravel(), entry["absolute_error"])

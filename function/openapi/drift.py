@@ -40,7 +40,8 @@ BINNED: Schema = record(
     },
 )
 ALARM: Schema = record(
-    {"column": NAME, "measure": NAME, "statistic": NAME, "value": NUMBER, "threshold": NUMBER}
+    {"column": NAME, "measure": NAME, "statistic": NAME, "value": NUMBER, "threshold": NUMBER},
+    {"output": NAME, "index": COUNT},
 )
 FIGURES: Schema = {
     "type": "object",

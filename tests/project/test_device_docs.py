@@ -170,7 +170,7 @@ def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
     port = str(free_port())
     broker, asks = program("mosquitto"), program("mosquitto_rr")
     start, ask = blocks(MQTT, "sh")
-    answer, status = map(json.loads, blocks(MQTT, "json"))
+    answer, status, drift = map(json.loads, blocks(MQTT, "json"))
     environ = environ_in(start, ONNXLET_DEVICE_MQTT_URL=f"mqtt://localhost:{port}")
     environ["ONNXLET_MODELS"] = str(models)
     command = start.splitlines()[-1].replace(".venv/bin/python", shlex.quote(sys.executable))
@@ -181,11 +181,15 @@ def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
         listen = [program("mosquitto_sub"), "-p", port, "-t", "answers/status", "-C", "1"]
         time.sleep(0.5)  # until the broker listens
         told = subprocess.check_output(listen, text=True, timeout=30)
+        listen[listen.index("answers/status")] = f"answers/drift/{drift['model']}"
+        begun = subprocess.check_output(listen, text=True, timeout=30)
         words = shlex.split(ask.replace("1883", port))
         got = subprocess.check_output([asks, *words[1:]], text=True, timeout=30)
         assert process.poll() is None
 
     assert list(json.loads(told)) == list(status)
+    assert list(json.loads(begun)) == list(drift)
+    assert list(json.loads(begun)["estimated"]) == list(drift["estimated"])
     assert list(json.loads(got)) == list(answer)
     assert json.loads(got)["prediction"] == pytest.approx(answer["prediction"])
 

@@ -16,6 +16,8 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
+from tests.edge.service.drifting import drifted
+from tests.edge.service.test_drift_metrics import REPORT, text_of
 from tests.function.serving.test_predict import HOUSE
 
 TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()
@@ -41,8 +43,13 @@ def test_the_metrics_that_it_lists(models: Path) -> None:
     meter.reloader.refused["iris", 2] = "altered"
     client = create_app(models, settings=Settings(models), meter=meter).test_client()
     client.post("/models/house-prices/predict", json={"instances": [HOUSE]})
+    client.post("/models/iris/predict", json=drifted())
+    client.post("/models/iris/predict", json=[["no number"]])
     client.get("/nope")
-    families = text_string_to_metric_families(client.get("/metrics").text)
+    text = client.get("/metrics").text
+    with_truth = text_string_to_metric_families(text_of(REPORT))
+    realised = [family for family in with_truth if "realised" in family.name]
+    families = [*text_string_to_metric_families(text), *realised]
 
     exposed = {
         family.name: {label for sample in family.samples for label in sample.labels} - {"le"}

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,23 +34,11 @@ from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
+from tests.edge.mqtt.conftest import P, Start, set_for
 from tests.edge.mqtt.test_readings import reading
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.service.test_watchdog import Listener
 from tests.function.serving.test_predict import SHOP
-
-P = "ONNXLET_DEVICE_"
-Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def broker(tmp_path: Path, pair: Pair) -> Iterator[Broker]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    broker = Broker(folder, pair)
-    broker.start()
-    yield broker
-    broker.end()
 
 
 @pytest.fixture
@@ -58,40 +46,6 @@ def peer(broker: Broker) -> Iterator[Peer]:
     peer = Peer(broker, "answers", "answers/status", "mine/#")
     yield peer
     peer.end()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a process whose log is `log`; none is left behind."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def run(*command: str, **environ: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / "log").open("ab") as log:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log,
-                    env={**CLEAN, **{named(n): value for n, value in environ.items()}},
-                )
-            )  # fmt: skip
-        return started[-1]
-
-    yield run
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def named(name: str) -> str:
-    """A variable of ours, or of systemd's."""
-    return name if name in ("NOTIFY_SOCKET", "WATCHDOG_USEC") else P + name
-
-
-def set_for(broker: Broker, **more: str) -> dict[str, str]:
-    return {
-        "MQTT_URL": broker.url, "MQTT_USER": USER, "MQTT_PASSWORD": PASSWORD,
-        "MQTT_CA": str(broker.ca), "MQTT_READINGS": "readings/+", "MQTT_ANSWERS": "answers",
-        "MQTT_MODEL": "shop", "MQTT_RESPONSES": "mine/#", **more,
-    }  # fmt: skip
 
 
 def logged(folder: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.convert.sources.source import Source
+from onnxlet.function import request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, TookTooLong
@@ -208,12 +209,18 @@ def test_kinds_of_reasons_are_bounded(model: Model) -> None:
 
 
 def test_a_fault_of_counting_fails_no_answer(
-    model: Model, answered: Prediction, capfd: pytest.CaptureFixture[str]
+    model: Model,
+    answered: Prediction,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(request_log, "CHOICE", request_log.Choice())
     watches = Watches()
-    watches.count(answered._replace(outputs={}))
+    for _ in range(3):
+        watches.count(answered._replace(outputs={}))
 
-    assert '"event":"uncounted"' in capfd.readouterr().err
+    assert watches.of(model) is None
+    assert capfd.readouterr().err.count('"event":"uncounted"') == 1  # it would fail each time
 
 
 def test_what_is_not_counted(model: Model, answered: Prediction) -> None:

@@ -1,0 +1,68 @@
+"""Home Assistant's MQTT discovery: retained messages that make entities of a model's drift.
+
+The form is that of one message an entity: https://www.home-assistant.io/integrations/mqtt/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from onnxlet import __version__
+from onnxlet.edge.mqtt.readings import STATUS
+from onnxlet.edge.service.drift_summary import main_metric
+from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+
+
+def entities(
+    options: MqttOptions, summary: Mapping[str, Any], topic: str
+) -> dict[str, dict[str, Any]]:
+    """The messages by topic: one each for alarms, rows, and performance where that is estimated.
+
+    Args:
+        options: the settings, with `discovery`.
+        summary: of the model.
+        topic: that summaries of it are published to.
+    """
+    model = summary["model"]
+    drift = {
+        "device_class": "problem",
+        "value_template": "{{ 'ON' if value_json.alarm_count else 'OFF' }}",
+        "json_attributes_topic": topic,
+    }
+    rows = {"state_class": "total_increasing", "value_template": "{{ value_json.rows }}"}
+    wanted = [("binary_sensor", "drift", "drift", drift), ("sensor", "rows", "rows", rows)]
+    if summary["estimated"] and (metric := main_metric(summary["estimated"])):
+        expected = {
+            "state_class": "measurement",
+            "value_template": f"{{{{ value_json.estimated.{metric} }}}}",
+        }
+        name = f"expected {metric.replace('_', ' ')}"
+        wanted.append(("sensor", "expected", name, expected))
+    found = {}
+    for component, what, name, about in wanted:
+        unique = f"{_escaped(client_id(options))}_{_escaped(model)}_{what}"
+        shared = {"name": f"{model} {name}", "unique_id": unique, "state_topic": topic, "qos": 1}
+        config = {**shared, **about, **_device(options)}
+        found[f"{options.discovery}/{component}/{unique}/config"] = config
+    return found
+
+
+def _device(options: MqttOptions) -> dict[str, Any]:
+    client = client_id(options)
+    # The status is JSON; its `state` is online or offline, which are Home Assistant's own words.
+    status = {"topic": f"{options.answers}/{STATUS}", "value_template": "{{ value_json.state }}"}
+    device = {"identifiers": [client], "name": client, "manufacturer": "onnxlet"}
+    return {
+        "availability": [status],
+        "device": {**device, "sw_version": __version__},
+        "origin": {"name": "onnxlet", "sw_version": __version__},
+    }
+
+
+def _escaped(name: str) -> str:
+    """Letters, digits, `_` and `-`: what a topic of discovery may hold; other names stay apart."""
+    plain = re.sub("[^a-zA-Z0-9_-]", "_", name)
+    return plain if plain == name else f"{plain}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -1,0 +1,252 @@
+"""Drift in `/metrics`: the figures of `GET /models/N/drift`, with bounded labels, made when new."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from sklearn.linear_model import LogisticRegression
+
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.edge.service import drift_metrics, drift_reports
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.drift_reports import DriftReports
+from onnxlet.edge.service.drift_summary import MOST_ALARMS, summary
+from onnxlet.function.app import SERVICE
+from onnxlet.function.monitoring import drift
+from onnxlet.function.settings import Settings
+from tests.conftest import Client, client_of, quiet
+from tests.edge.service.drifting import calm, drifted
+from tests.edge.service.test_metrics import Samples, at, samples
+
+
+@pytest.fixture
+def app(models: Path) -> Any:
+    return make_app(models, settings=Settings(models, reload_seconds=0, default_model="iris"))
+
+
+@pytest.fixture
+def client(app: Any) -> Client:
+    return client_of(app)
+
+
+def scrape(client: Client) -> Samples:
+    return samples(client.get("/metrics").body.decode())
+
+
+def of_drift(found: Samples, model: str) -> dict[str, list[float]]:
+    """Values by name, of one model."""
+    values: dict[str, list[float]] = {}
+    for (name, labels), value in found.items():
+        if ("model", model) in labels and ("drift" in name or "performance" in name):
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def test_the_figures_are_those_of_the_route(client: Client) -> None:
+    assert client.post("/models/iris/predict", drifted()).status == 200
+    assert client.post("/models/iris/predict", drifted()).status == 200
+    assert client.post("/models/iris/predict", [[1, 2, 3, "x"]]).status == 422
+
+    found, report = scrape(client), client.get("/models/iris/drift").json()
+
+    assert report["alarms"]
+    assert at(found, "onnxlet_drift_rows_total", model="iris") == report["rows"] == 1500
+    assert at(found, "onnxlet_drift_window_rows", model="iris") == report["window"]
+    assert at(found, "onnxlet_drift_alarms", model="iris") == len(report["alarms"])
+    [(reason, count)] = report["refused"].items()
+    assert at(found, "onnxlet_drift_refused_total", model="iris", reason=reason) == count == 1
+    tests = {
+        (entry.get("column", ""), entry.get("output", ""), entry["measure"], test["statistic"]): (
+            test["value"], test["threshold"], 1 if test["alarmed"] else None,
+        )
+        for entry in report["columns"] + report["predictions"]
+        for test in entry["tests"]
+    }  # fmt: skip
+    names = ("column", "output", "measure", "statistic")
+    exposed = {
+        key: tuple(
+            at(found, f"onnxlet_drift_{name}", model="iris", **dict(zip(names, key, strict=True)))
+            for name in ("value", "threshold", "alarmed")
+        )
+        for key in tests
+    }
+    assert exposed == tests
+    by_name = of_drift(found, "iris")
+    assert len(by_name["onnxlet_drift_value"]) == len(tests)
+    assert len(by_name["onnxlet_drift_alarmed"]) == len(report["alarms"])
+    assert at(found, "onnxlet_drift_alarmed", model="iris", column="x0", output="",
+              measure="value", statistic=drift.KS) == 1  # fmt: skip
+    for name in ("accuracy", "precision", "recall", "f1", "roc_auc"):
+        of = {"model": "iris", "metric": name}
+        assert at(found, "onnxlet_estimated_performance", **of) == report["estimated"][name]
+        held_out = report["estimated"]["held_out"][name]
+        assert at(found, "onnxlet_held_out_performance", **of) == held_out
+
+
+def test_rows_as_at_build_alarm_nothing(client: Client) -> None:
+    client.post("/models/iris/predict", calm())
+
+    found = of_drift(scrape(client), "iris")
+    assert found["onnxlet_drift_alarms"] == [0]
+    assert "onnxlet_drift_alarmed" not in found
+
+
+def test_off_there_is_none_of_it(models: Path) -> None:
+    settings = Settings(models, reload_seconds=0, watch=False)
+    client = client_of(make_app(models, settings=settings))
+    client.post("/models/iris/predict", drifted())
+
+    assert "drift" not in client.get("/metrics").body.decode()
+
+
+REPORT: Mapping[str, Any] = {
+    "model": "m", "version": 1, "since": "2026-11-27T00:00:00+00:00", "rows": 3, "window": 3,
+    "refused": {}, "alarms": [], "estimated": None,
+    "realised": {"rows": 9, "accuracy": 0.5, "roc_auc": None, "estimated": {"accuracy": 0.6}},
+    "columns": [{"column": "prediction", "measure": "value", "tests": [
+        {"statistic": "missing", "value": 0.0, "threshold": 0.1, "alarmed": False}]}],
+    "predictions": [
+        {"output": "prediction", "measure": "value", "index": index, "tests": [
+            {"statistic": "missing", "value": 0.0, "threshold": 0.1, "alarmed": False}]}
+        for index in range(2)
+    ],
+}  # fmt: skip
+
+
+class Collector:
+    """Gives prometheus-client's registry the metrics of some reports."""
+
+    def __init__(self, *reports: Mapping[str, Any]) -> None:
+        self._reports = reports
+
+    def collect(self) -> Any:
+        return drift_metrics.metrics(self._reports)
+
+
+def text_of(*reports: Mapping[str, Any]) -> str:
+    """The metrics of some reports, as they are scraped."""
+    registry = CollectorRegistry()
+    registry.register(Collector(*reports))
+    return generate_latest(registry).decode()
+
+
+def test_a_column_that_is_called_as_an_output_and_outputs_of_many_numbers_stay_apart() -> None:
+    """Prometheus drops a scrape that has a series twice."""
+    found = samples(text_of(REPORT))
+    labels = [dict(labels) for name, labels in found if name == "onnxlet_drift_value"]
+    assert sorted((each["column"], each["output"]) for each in labels) == [
+        ("", "prediction[0]"), ("", "prediction[1]"), ("prediction", ""),
+    ]  # fmt: skip
+
+
+def test_what_came_of_predictions_stands_beside_what_was_expected() -> None:
+    found = {
+        (metric.name, sample.labels["metric"]): sample.value
+        for metric in drift_metrics.metrics([REPORT])
+        for sample in metric.samples
+        if "metric" in sample.labels
+    }
+    assert found == {("onnxlet_realised_performance", "accuracy"): 0.5}
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of as many columns as are counted, and more."""
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(600, 210)), columns=[f"c{i}" for i in range(210)])
+    y = X["c0"] + random.normal(size=600) > 0
+    folder = tmp_path_factory.mktemp("wide")
+    source = Source(LogisticRegression().fit(X[:400], y[:400]), X[400:], y[400:], X[:400])
+    build(source, "wide", folder, quiet)
+    return folder
+
+
+def test_a_scrape_of_two_hundred_columns_is_fast_and_bounded(wide: Path) -> None:
+    """Of the processor's time, since others use it, too; the least of several."""
+    client = client_of(make_app(wide, settings=Settings(wide, reload_seconds=0)))
+    random = np.random.default_rng(1)
+    took = []
+    for _ in range(4):
+        assert client.post("/predict", random.normal(0.3, 1, (1000, 210)).tolist()).status == 200
+        start = time.process_time()
+        found = of_drift(scrape(client), "wide")
+        took.append(time.process_time() - start)
+
+    assert len(found["onnxlet_drift_value"]) <= 200 * 4
+    assert found["onnxlet_drift_rows_total"] == [4000]
+    assert min(took) < 0.1, took
+
+
+def test_a_report_is_made_once_for_the_same_rows(
+    app: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    of = drift.of
+    monkeypatch.setattr(drift, "of", lambda *given: made.append(given[1].name) or of(*given))  # type: ignore[func-returns-value] # notes, then goes on
+    service, reports = app.extensions[SERVICE], DriftReports()
+
+    first = reports.of(service)
+    assert [each["model"] for each in first] == made == list(service.repository.names)
+    client.post("/models/iris/predict", [[1, 2, 3, "x"]])
+    again = reports.of(service)
+    assert len(made) == 4, "a refused row makes no report, but is in it"
+    assert [sum(each["refused"].values()) for each in again] == [0, 1, 0, 0]
+    client.post("/models/iris/predict", calm())
+    assert [each["rows"] for each in reports.of(service)] == [0, 750, 0, 0]
+    assert made[4:] == ["iris"]
+    monkeypatch.setattr(drift_reports, "OLDEST_SECONDS", 0.0)
+    reports.of(service)
+    assert len(made) == 9, "what came of predictions may be new"
+
+
+def test_with_little_time_the_oldest_report_is_made_first(app: Any, client: Client) -> None:
+    service, reports = app.extensions[SERVICE], DriftReports()
+    lengths = [len(reports.of(service, 0.0)) for _ in range(5)]
+    assert lengths == [1, 2, 3, 4, 4]
+
+
+def test_a_report_that_fails_fails_nothing_else(
+    app: Any, client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    of = drift.of
+
+    def fail(service: Any, model: Any) -> Any:
+        if model.name == "iris":
+            raise ZeroDivisionError
+        return of(service, model)
+
+    monkeypatch.setattr(drift, "of", fail)
+    found = scrape(client)
+    assert of_drift(found, "iris") == {}
+    assert at(found, "onnxlet_drift_rows_total", model="shop") == 0
+    assert '"event":"drift"' in capfd.readouterr().err
+
+
+def test_a_summary_is_short_whatever_the_report_holds(client: Client) -> None:
+    client.post("/models/iris/predict", drifted())
+    report = client.get("/models/iris/drift").json()
+    report["alarms"] *= 3
+    found = summary(report)
+
+    count = len(report["alarms"])
+    assert count > MOST_ALARMS == len(found["alarms"])
+    about = {key: report[key] for key in ("model", "version", "since", "rows", "window")}
+    assert {key: found[key] for key in about} == about
+    assert (found["refused"], found["alarm_count"], found["realised"]) == (0, count, None)
+    assert [each["column"] for each in found["alarms"]] == [
+        each["column"] for each in report["alarms"][:MOST_ALARMS]
+    ]
+    assert found["estimated"]["accuracy"] == pytest.approx(report["estimated"]["accuracy"], 1e-4)
+    assert "history" not in found["estimated"]
+    long = [{**each, "column": "列" * 10_000} for each in report["alarms"] * 50]
+    assert len(str(summary({**report, "alarms": long})).encode()) < 5000
+    assert summary(REPORT)["realised"] == {"rows": 9, "accuracy": 0.5, "roc_auc": None}
