@@ -153,6 +153,8 @@ class Watch:
     def figures(self) -> Figures:
         """What was counted so far, but for the rows of the last block."""
         with self._lock:
+            if self._block.rows + self._rows >= BLOCK_ROWS:
+                self._count_gathered()
             window = self._older + self._newer
             history = [(until, self._seen_of(rows, e)) for until, rows, e in self._history]
             return Figures(self._since, self._total, window, dict(self._refused), history)
