@@ -99,9 +99,12 @@ def test_alarms_come_first_in_words(open_page: Open, drifted: str) -> None:
         f"share of all other values {100 * unseen['value']:.1f}\u202f%, "
         f"above {100 * unseen['threshold']:.1f}\u202f%" in job
     )
+
+    page.click("#drift > :last-child > .two > .feature >> nth=0 >> summary")  # folded away
     page.focus(".alarms a >> nth=0")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.textContent") == "Age"
+    focused = "document.activeElement.matches('.feature[open] > summary')"
+    assert page.evaluate(f"[{focused}, document.activeElement.textContent]") == [True, "Age"]
 
 
 def test_bins_then_and_now_are_the_reports(open_page: Open, drifted: str) -> None:
