@@ -115,6 +115,8 @@ class Watch:
         if rows >= AT_ONCE:
             seen = Seen(rows, layout.count(arrays, rows))
             with self._lock:
+                if self._rows:  # those that are too few to be shown come with these
+                    self._count_gathered()
                 self._add(seen)
             return
         with self._lock:
