@@ -67,6 +67,7 @@ def test_make_run_and_the_pasted_curls(tmp_path: Path) -> None:
     assert answers[1] == expected | {
         "prediction": [pytest.approx(expected["prediction"][0], rel=1e-5)],
     }
+    assert (answers[3]["rows"], answers[3]["alarms"]) == (0, [])  # too few rows to be shown
     assert [(e["row"], e["column"]) for e in answers[2]["errors"]] == [
         (0, "Neighbourhood"),
         (0, "Gr_Liv_Area"),
