@@ -22,7 +22,7 @@ from onnxlet.function.monitoring.reasons import reasons
 BLOCK_ROWS = 100
 # The window of recent rows is two halves; the older one goes when the newer one has so many.
 HALF_ROWS = 1000
-AT_ONCE = 500  # rows of a request that are counted at once, and not gathered first
+AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
 # Of one watch: what is gathered, and sums and edges of its bins.
 MOST_BYTES, LEAST_BYTES, BIN_BYTES = 58_000, 4_000, 28
 HISTORY = 24  # halves of windows that are remembered
@@ -125,9 +125,8 @@ class Watch:
             self._rows += rows
             if self._rows == rows:
                 self._dtypes = [array.dtype for array in arrays]
-                self._most = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
-                if self._logged:
-                    self._most = min(self._most, BLOCK_ROWS)
+                fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
+                self._most = min(fitting, BLOCK_ROWS if self._logged else AT_ONCE)
             if self._rows >= self._most:
                 self._count_gathered()
 

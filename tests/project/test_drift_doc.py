@@ -64,7 +64,7 @@ def test_the_command_and_its_story(models: Path, tmp_path: Path) -> None:
 
 def test_the_numbers_in_the_text() -> None:
     assert f"before {BLOCK_ROWS} rows" in TEXT
-    assert f"{HALF_ROWS:,} to {2 * HALF_ROWS:,}" in TEXT
+    assert f"two halves of {HALF_ROWS:,} rows" in TEXT
     assert f"at least {expected_performance.FEWEST_ROWS} held-out rows with `y_test`" in TEXT
     assert f"fewer than {reference_statistics.FEWEST_ROWS} held-out rows" in TEXT
     assert f"At most {reference_statistics.MOST_BYTES // 1000} kB" in TEXT
