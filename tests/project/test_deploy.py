@@ -26,7 +26,10 @@ DEPLOYED = [
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
 ]
 # These mean nothing on Lambda, or are the deployment's own to set.
-NOT_HANDED_ON = {"MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT", "HOSTS"}
+NOT_HANDED_ON = {
+    *("MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT", "HOSTS"),
+    *("KEEP", "KEEP_MB", "KEEP_DAYS"),
+}
 
 
 class Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types
