@@ -141,7 +141,7 @@ def build(
         "parity": found.certificate,
         "metrics": metrics,
         "statistics": column_statistics(*described),
-        **_monitored(accepted, described, rows, task, answers, source.y_test),
+        **_monitored(accepted, described, rows, task, answers, source.y_test, metrics),
     }
 
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
@@ -212,12 +212,18 @@ def _monitored(
     task: Task,
     answers: Answers,
     y_test: Any,
+    metrics: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """What a server measures drift and expected performance by, and makes intervals of."""
     model = accepted.model.with_manifest(accepted.manifest)
+    # Of a y_test that is not what the model could answer nothing is expected.
+    estimate = None if metrics is None else expected_performance(task, answers, y_test)
+    steps = sum(2 * len(each["calibrated"]) for each in (estimate or {}).get("classes", ()))
     made = {
-        "reference": reference_statistics(model, described.rows, described.of, rows, answers),
-        "estimate": expected_performance(task, answers, y_test),
+        "reference": reference_statistics(
+            model, described.rows, described.of, rows, answers, steps
+        ),
+        "estimate": estimate,
         "conformal": conformal_table(task, answers, y_test),
     }
     return {name: member for name, member in made.items() if member is not None}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -106,13 +106,37 @@ def error_model(predicted: Array, errors: Array) -> dict[str, Any] | None:
         bin, or all errors are zero.
     """
     finite = np.isfinite(predicted) & np.isfinite(errors)
-    edges = _edges(np.sort(predicted[finite]))
     overall = float(np.mean(errors[finite])) if finite.any() else 0.0
-    if not edges or not 0 < overall < np.inf:
+    if not 0 < overall < np.inf:
         return None
-    bins = np.searchsorted(edges, predicted[finite])
-    means = np.bincount(bins, errors[finite]) / np.bincount(bins)
+    edges, means = error_by_prediction(predicted[finite], errors[finite])
+    if not edges:
+        return None
     return {"edges": edges, "error": np.maximum(means, LEAST_ERROR * overall).tolist()}
+
+
+class Errors(NamedTuple):
+    """Mean errors by bins of the prediction; a prediction v is in bin sum(v > edges).
+
+    Attributes:
+        edges: between bins.
+        errors: float64, one more.
+    """
+
+    edges: list[float]
+    errors: Array
+
+
+def error_by_prediction(predicted: Array, errors: Array) -> Errors:
+    """Mean errors of equally many rows each, by rising prediction.
+
+    Args:
+        predicted: float64 of shape (rows,), finite.
+        errors: the same.
+    """
+    edges = _edges(np.sort(predicted))
+    bins = np.searchsorted(edges, predicted)
+    return Errors(edges, np.bincount(bins, errors) / np.bincount(bins))
 
 
 def _edges(ordered: Array) -> list[float]:

@@ -14,15 +14,16 @@ import numpy as np
 from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
+from onnxlet.convert.directory.conformal import error_by_prediction
 from onnxlet.convert.directory.reference_statistics import between
 from onnxlet.convert.reference.answers import Task
 from onnxlet.function.arrays import Array
 
 FEWEST_ROWS = 50
 STEP_ROWS = 5  # a step of the calibration map holds so many rows, at least
-MOST_STEPS = 20
+MOST_STEPS, ALL_STEPS = 20, 160  # of one class, and of all together
 MOST_CLASSES = 20
-ERROR_BINS, ERROR_ROWS = 10, 20  # bins of the prediction, and rows in each
+ALIKE = 0.9  # of the rows whose largest score is that of the class which is answered
 
 
 def expected_performance(
@@ -63,15 +64,26 @@ def _classification(
     if scores.shape[1] not in (1, len(classes)) or not np.isfinite(scores).all():
         return None
     columns = scores[:, -len(counted) :]
-    if columns.shape[1] != len(counted):
+    labels = y.tolist()
+    if columns.shape[1] != len(counted) or any(label not in labels for label in classes):
         return None
+    if len(counted) > 1 and not _are_of_classes(columns, classes, got):
+        return None
+    most = min(MOST_STEPS, ALL_STEPS // len(counted))
     made = []
     for number, column in zip(counted, columns.T, strict=True):
-        right = np.array([label == classes[number] for label in y.tolist()], np.float64)
-        edges, calibrated = calibration(column, right)
+        right = np.array([label == classes[number] for label in labels], np.float64)
+        edges, calibrated = calibration(column, right, most)
         made.append({"edges": edges, "calibrated": calibrated})
     held_out = _held_out(classes, y, got, columns)
     return {"rows": len(y), "of": of, "classes": made, "held_out": held_out}
+
+
+def _are_of_classes(scores: Array, classes: Sequence[Any], got: Array) -> bool:
+    """Whether there is a score of each class: of three classes there are three pairs, too."""
+    largest = scores.argmax(axis=1).tolist()
+    alike = [classes[n] == label for n, label in zip(largest, got.tolist(), strict=True)]
+    return bool(sum(alike) >= ALIKE * len(alike))
 
 
 def _held_out(
@@ -99,12 +111,15 @@ def _held_out(
     return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
 
 
-def calibration(scores: Array, right: Array) -> tuple[list[float], list[float]]:
+def calibration(
+    scores: Array, right: Array, most: int = MOST_STEPS
+) -> tuple[list[float], list[float]]:
     """Isotonic regression as steps, each of at least STEP_ROWS rows and of no single score.
 
     Args:
         scores: float64, of shape (rows,).
         right: 1.0 where the class is right, else 0.0.
+        most: steps.
 
     Returns:
         Edges between steps, and for each step the share of rows in it that are right.
@@ -119,7 +134,7 @@ def calibration(scores: Array, right: Array) -> tuple[list[float], list[float]]:
     while len(steps) > 1:
         sizes = [b - a for a, b in steps]
         smallest = int(np.argmin(sizes))
-        if sizes[smallest] >= STEP_ROWS and len(steps) <= MOST_STEPS:
+        if sizes[smallest] >= STEP_ROWS and len(steps) <= most:
             break
         beside = [n for n in (smallest - 1, smallest + 1) if 0 <= n < len(steps)]
         other = min(beside, key=lambda n: sizes[n])
@@ -136,15 +151,10 @@ def _regression(y: Array, got: Array) -> dict[str, Any] | None:
         return None
     if not np.isfinite(errors).all():
         return None
-    order = np.argsort(got, kind="stable")
-    ordered, errors = got[order].astype(np.float64), errors[order]
-    bins = max(1, min(ERROR_BINS, len(y) // ERROR_ROWS))
-    wanted = [len(y) * n // bins for n in range(1, bins)]
-    cuts = sorted({int(np.searchsorted(ordered, ordered[at], side="left")) for at in wanted} - {0})
-    spans = list(zip([0, *cuts], [*cuts, len(y)], strict=True))
+    made = error_by_prediction(got.astype(np.float64), errors)
     return {
         "rows": len(y),
-        "edges": [between(float(ordered[cut - 1]), float(ordered[cut])) for cut in cuts],
-        "absolute_error": [float(errors[a:b].mean()) for a, b in spans],
+        "edges": made.edges,
+        "absolute_error": made.errors.tolist(),
         "held_out": {"mean_absolute_error": float(errors.mean())},
     }

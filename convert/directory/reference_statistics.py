@@ -20,18 +20,18 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.signature import Output
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.layout import PICTURE, pictures
+from onnxlet.function.monitoring.bins import PICTURE, pictures
 
 BIN_ROWS = FREQUENT_AT_LEAST
 SHARES = (0.01, *(tenth / 10 for tenth in range(1, 10)), 0.99)  # of the rows below each edge
-WIDE, WIDE_SHARES = 60, (0.01, 0.2, 0.4, 0.6, 0.8, 0.99)  # the same, of more columns than that
-FEW_NUMBERS = 12  # different numbers of which each has a bin of its own
+WIDE, WIDE_SHARES = 100, (0.02, 0.35, 0.65, 0.98)  # the same, of more columns than that
 MOST_CATEGORIES = 20
 COVERED = 0.5  # of a text column's rows: where categories hold fewer, its lengths are counted
 FEWEST_ROWS = 20
 MOST_ROWS = 20_000  # evenly spaced
 MOST_BYTES = 60_000  # in the manifest
-MOST_BINS = 1_800  # in memory, where the sums and edges of each take 28 bytes
+MOST_BINS = 1_400  # in memory, where the sums and edges of each take 32 bytes
+LABELLED = ("classification", "clustering", "outlier")  # numbers that stand for classes
 MOST_ANSWERS = 20  # of a row that has several
 
 
@@ -41,6 +41,7 @@ def reference_statistics(
     source: str,
     held_out: Sequence[Cells],
     outputs: Mapping[str, Array],
+    steps: int = 0,
 ) -> dict[str, Any] | None:
     """Bins of each column and of each answer, and how many rows are in each.
 
@@ -50,6 +51,7 @@ def reference_statistics(
         source: which of the two.
         held_out: rows that the model has not seen.
         outputs: the reference's answers to these, rows first.
+        steps: bins that expected performance takes beside those.
 
     Returns:
         `source`, `rows`, `held_out` (how many), `features` and `left_out`; None where there are
@@ -62,11 +64,12 @@ def reference_statistics(
         return None
     texts = table if rows is held_out else read(model, evenly_spaced(list(held_out), MOST_ROWS))
     found: list[dict[str, Any]] = []
+    shares = SHARES if len(model.signature.columns) <= WIDE else WIDE_SHARES
     for output in model.signature.outputs:
-        found += _of_output(output, outputs[output.name], model.manifest["task"])
-    columns = {name: list(made) for name, made in _of_columns(model, table, texts)}
+        found += _of_output(output, outputs[output.name], model.manifest, shares)
+    columns = {name: list(made) for name, made in _of_columns(model, table, texts, shares)}
     left_out, size = [], len(json_text.dumps(found))
-    bins = sum(len(entry["counts"]) + 1 for entry in found)
+    bins = steps + sum(len(entry["counts"]) + 1 for entry in found)
     for name, entries in columns.items():
         size += len(json_text.dumps(entries))
         bins += sum(len(entry["counts"]) + 1 for entry in entries)
@@ -89,9 +92,10 @@ def read(model: Model, rows: Sequence[Cells]) -> Table:
 
 
 def _of_columns(
-    model: Model, table: Table, texts: Table
+    model: Model, table: Table, texts: Table, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-    feeds = {feed.at: feed for feed in model.signature.token_feeds}
+    free = {feed.at for feed in model.signature.token_feeds}
+    feeds = {feed.at: feed for feed in model.signature.token_feeds if feed.noted}
     for number, block in enumerate(model.signature.blocks):
         for position, column in enumerate(block.columns):
             about = {"column": column.name}
@@ -103,12 +107,10 @@ def _of_columns(
             elif block.dtype == "string":
                 feed = feeds.get((number, position))
                 unknown = None
-                if feed is not None and feed.has_vocabulary:
+                if feed is not None:
                     unknown = feed.unknown_shares(texts.arrays[number][:, position].tolist())
-                yield column.name, _text(about, cells, feed is not None, unknown)
+                yield column.name, _text(about, cells, (number, position) in free, unknown)
             else:
-                wide = len(model.signature.columns) > WIDE
-                shares = WIDE_SHARES if wide else SHARES
                 yield column.name, _number(about | {"measure": "value"}, cells, shares)
 
 
@@ -133,7 +135,7 @@ def edges_of(ordered: Array, shares: Sequence[float] = SHARES) -> list[float]:
     """
     values, firsts = np.unique(ordered, return_index=True)
     cuts = firsts[1:]  # rows below each place between neighbours that differ
-    if len(values) > FEW_NUMBERS:
+    if len(values) > len(shares) + 1:  # else each has a bin of its own
         wanted = np.array(shares) * len(ordered)
         nearest = np.abs(cuts[:, np.newaxis] - wanted).argmin(axis=0) if len(cuts) else []
         cuts = np.unique(cuts[nearest])
@@ -145,13 +147,16 @@ def edges_of(ordered: Array, shares: Sequence[float] = SHARES) -> list[float]:
 
 
 def between(low: float, high: float) -> float:
-    """The shortest number from `low` to below `high`, near their middle."""
+    """The shortest number between `low` and `high`, near their middle.
+
+    It is `low` itself only where there is no other.
+    """
     middle = low / 2 + high / 2
     if not np.isfinite(middle):
         middle = low if np.isfinite(low) else -np.finfo(np.float64).max
     for digits in range(2, 17):
         shorter = float(f"{middle:.{digits}g}")
-        if low <= shorter < high:
+        if low < shorter < high:
             return shorter
     return low
 
@@ -186,7 +191,8 @@ def _categories(about: dict[str, Any], cells: Sequence[Any]) -> dict[str, Any] |
         counted = [cells[row] for row in shuffled[half:]]
     counts = Counter(counted)
     missing = counts.pop(MISSING_TEXT, 0) + counts.pop(None, 0)
-    known = [counts.pop(each, 0) for each in chosen]
+    chosen = [each for each in chosen if counts[each] >= BIN_ROWS]  # fewer count as others
+    known = [counts.pop(each) for each in chosen]
     other = sum(counts.values())
     if not chosen or sum(known) < COVERED * (sum(known) + other):
         return None
@@ -211,20 +217,23 @@ def _pictures(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
         yield from _number(about | {"measure": measure}, values)
 
 
-def _of_output(output: Output, answers: Array, task: str) -> Iterator[dict[str, Any]]:
-    about = {"output": output.name}
+def _of_output(
+    output: Output, answers: Array, manifest: Mapping[str, Any], shares: Sequence[float]
+) -> Iterator[dict[str, Any]]:
+    about, classes = {"output": output.name}, manifest.get("classes") or [None]
     if output.name == "probabilities":
-        if answers.ndim == 2 and answers.dtype.kind == "f":
+        if answers.ndim == 2 and answers.dtype.kind == "f" and not isinstance(classes[0], list):
             largest = answers.max(axis=1)
-            yield from _number(about | {"measure": "confidence"}, largest)
+            yield from _number(about | {"measure": "confidence"}, largest, shares)
         return
     flat = answers.reshape(len(answers), -1)
     if flat.shape[1] > MOST_ANSWERS or output.shape.count(-1) != 1:
         return
     for index, cells in enumerate(flat.T):
         entry = about | ({"index": index} if flat.shape[1] > 1 else {})
-        if (task == "classification" and output.name == "prediction") or cells.dtype.kind in "Ob":
+        is_label = manifest["task"] in LABELLED and output.name == "prediction"
+        if is_label or cells.dtype.kind in "Ob":
             found = _categories(entry | {"measure": "label"}, cells.tolist())
             yield from () if found is None else (found,)
         elif cells.dtype.kind in "fiu":
-            yield from _number(entry | {"measure": "value"}, cells)
+            yield from _number(entry | {"measure": "value"}, cells, shares)

@@ -242,6 +242,10 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
+        noted = set[tuple[int, int]]()
+        for tokens in self.token_feeds:
+            tokens.noted = tokens.noted and tokens.at not in noted
+            noted |= {tokens.at} if tokens.noted else set()
         wide = sum(8 * feed.width for feed in self.token_feeds)  # bytes of a row, as float64
         self.rows_at_once = self.counted_at_once = rows_at_once
         if wide:

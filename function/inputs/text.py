@@ -40,7 +40,8 @@ class TokenFeed:
         positions: name of the tensor that says which columns these are, of shape (k,).
         width: of the whole: a column for each term, or for each remainder of a hash.
         at: the block that has the text, and the column there.
-        has_vocabulary: a token is one of its terms, or counts nowhere.
+        noted: the share of a text's tokens that no term is may be asked for; of several feeds of
+            one text only of the first that has a vocabulary.
     """
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
@@ -64,8 +65,8 @@ class TokenFeed:
             for text, instead in tokens["replaced"]
         ]
         self._count: Count
-        self.has_vocabulary = "vocabulary" in tokens
-        if self.has_vocabulary:
+        self.noted = "vocabulary" in tokens
+        if self.noted:
             self.width = len(tokens["vocabulary"])
             terms = {term: position for position, term in enumerate(tokens["vocabulary"])}
             self._count = partial(_count_terms, terms.get)
@@ -95,13 +96,15 @@ class TokenFeed:
 
         Args:
             blocks: the table's arrays.
-            noted: takes the rows' `unknown_shares`, by `at`, where there is a vocabulary.
+            noted: takes the rows' `unknown_shares`, by `at`.
         """
         block, position = self.at
         rows = self._counts(blocks[block][:, position].tolist())
-        shares = list(map(_without_unknown, rows)) if self.has_vocabulary else []
-        if noted is not None and self.has_vocabulary:
-            noted.setdefault(self.at, []).extend(shares)
+        if noted is not None and self.noted:
+            noted.setdefault(self.at, []).extend(map(_without_unknown, rows))
+        else:
+            for row in rows:
+                row.pop(UNKNOWN, None)
         positions = sorted(set().union(*rows))
         if len(rows) == 1:
             counts = np.array([[rows[0][position] for position in positions]], self._dtype)

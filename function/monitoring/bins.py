@@ -16,6 +16,10 @@ import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
+UNCOUNTED = np.array([-1])  # no bin
+PICTURE = ("brightness", "contrast")
+MOST_PIXELS = 4096  # numbers of an image that are looked at, evenly spaced
+
 
 class Member(NamedTuple):
     """Numbers that are counted.
@@ -116,3 +120,61 @@ def _nothing(cell: Any, other: int) -> int:
 
 
 NOT_COUNTED = Coding(_nothing, 0)
+
+
+class Texts:
+    """Texts, or labels, that are counted: the columns of one array.
+
+    Attributes:
+        codings: of each column, from a cell to its code.
+
+    Args:
+        width: columns.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.codings = [NOT_COUNTED] * width
+        self._bins = [UNCOUNTED] * width  # of each column, by code
+
+    def put(self, column: int, coding: Coding, bins: Array) -> None:
+        """Count a column: of each code the bin."""
+        self.codings[column], self._bins[column] = coding, bins
+        sizes = list(map(len, self._bins))
+        self._firsts = np.cumsum([0, *sizes[:-1]])
+        self._all = np.concatenate(self._bins)
+        self._gaps = bool((self._all < 0).any())
+
+    def codes(self, cells: Array) -> bytes:
+        """The code of each cell, row by row."""
+        if len(cells) == 1:
+            row = cells.ravel().tolist()
+            return bytes([get(c, other) for c, (get, other) in zip(row, self.codings, strict=True)])
+        width = len(self.codings)
+        found = bytearray(cells.size)
+        columns = cells.reshape(-1, width).T.tolist()
+        for position, (get, other) in enumerate(self.codings):
+            found[position::width] = bytes(map(get, columns[position], repeat(other)))
+        return bytes(found)
+
+    def of(self, codes: Array, nowhere: int) -> Array:
+        """The bins of codes of shape (rows, columns); `nowhere` of what is not counted."""
+        found = self._all[codes + self._firsts]
+        return np.where(found < 0, nowhere, found) if self._gaps else found
+
+
+def pictures(cells: Array) -> Array:
+    """Brightness and contrast: mean and standard deviation of the numbers of a nested list.
+
+    Args:
+        cells: object, of shape (rows, 1); each an array of numbers.
+
+    Returns:
+        float64, of shape (rows, 2).
+    """
+    found = np.full((len(cells), len(PICTURE)), np.nan)
+    for row, cell in zip(found, cells[:, 0], strict=True):
+        every = np.asarray(cell).ravel()
+        numbers = every[:: -(-every.size // MOST_PIXELS) or 1].astype(np.float64)
+        if numbers.size:
+            row[:] = numbers.mean(), numbers.std()
+    return found

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CHANCE = 0.0003
 PSI, KS, CHI_SQUARE = "population stability index", "Kolmogorov-Smirnov", "chi-square"
 MISSING, UNSEEN = "missing", "unseen"
+AGAIN = "Build it again, with at least 20 held-out rows."
 
 
 class Test(NamedTuple):
@@ -54,12 +55,12 @@ def answer(service: Service, request: Request, name: str) -> Reply:
     model = service.repository.choose(name, request.query.get("version"))
     found = of(service, model)
     if found is None:
-        off = "ONNXLET_WATCH=off is set" if not service.watches.on else ""
-        raise NotServed(
-            f"nothing is counted of {model.name} version {model.version}: "
-            f"{off or 'it was built without reference statistics'}",
-            "Set ONNXLET_WATCH=on." if off else "Build it again, with at least 20 held-out rows.",
-        )
+        why, hint = "it was built without reference statistics", AGAIN
+        if not service.watches.on:
+            why, hint = "ONNXLET_WATCH=off is set", "Set ONNXLET_WATCH=on."
+        elif model.manifest.get("reference"):
+            why, hint = "counting has failed", 'The log has a line with "event":"uncounted".'
+        raise NotServed(f"nothing is counted of {model.name} version {model.version}: {why}", hint)
     return json_reply(found)
 
 
@@ -76,19 +77,19 @@ def of(service: Service, model: Model) -> dict[str, Any] | None:
 
 def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
     """What a watch has counted, compared; the same wherever the counts come from."""
-    reference = model.manifest["reference"]
+    about = layout.about
     entries = [_entry(feature, layout, figures) for feature in layout.features]
     found: dict[str, Any] = {"model": model.name, "version": model.version}
     found["since"] = _moment(figures.since)
     found |= {"rows": figures.total.rows, "window": figures.window.rows}
     found["refused"] = dict(figures.refused)
-    found["reference"] = {key: reference[key] for key in ("source", "rows", "held_out")}
+    found["reference"] = {key: about[key] for key in ("source", "rows", "held_out")}
     found["alarms"] = _alarms(entries)
     found["columns"] = [entry for entry in entries if "column" in entry]
     found["predictions"] = [entry for entry in entries if "output" in entry]
     found["estimated"] = _estimated(model, layout, figures)
     found["realised"] = None
-    found["left_out"] = reference["left_out"]
+    found["left_out"] = about["left_out"]
     return found
 
 

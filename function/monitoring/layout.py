@@ -7,7 +7,6 @@ makes it), its `estimate` which steps of probabilities expected performance is c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +15,18 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Output, Signature
 from onnxlet.function.messages import Prediction
 from onnxlet.function.monitoring.bins import (
-    NOT_COUNTED,
-    Coding,
+    PICTURE,
+    UNCOUNTED,
     Member,
     Numbers,
+    Texts,
     by_category,
     by_length,
+    pictures,
 )
 
-PICTURE = ("brightness", "contrast")
-UNCOUNTED = np.array([-1])  # no bin
 MANY_ROWS = 100  # so many numbers are counted in order, fewer by comparison with each edge
+ABOUT = ("source", "rows", "held_out", "left_out")
 CELLS_AT_ONCE = 2**14  # of a large batch, so that what is made of them on the way stays small
 # A block of the signature by its index, an output by its name, a text by its block and position.
 Key = int | str | tuple[int, int]
@@ -60,46 +60,6 @@ class Place(NamedTuple):
     text: bool = False
 
 
-class Texts:
-    """Texts, or labels, that are counted: the columns of one array.
-
-    Attributes:
-        codings: of each column, from a cell to its code.
-
-    Args:
-        width: columns.
-    """
-
-    def __init__(self, width: int) -> None:
-        self.codings = [NOT_COUNTED] * width
-        self._bins = [UNCOUNTED] * width  # of each column, by code
-
-    def put(self, column: int, coding: Coding, bins: Array) -> None:
-        """Count a column: of each code the bin."""
-        self.codings[column], self._bins[column] = coding, bins
-        sizes = list(map(len, self._bins))
-        self._firsts = np.cumsum([0, *sizes[:-1]])
-        self._all = np.concatenate(self._bins)
-        self._gaps = bool((self._all < 0).any())
-
-    def codes(self, cells: Array) -> bytes:
-        """The code of each cell, row by row."""
-        if len(cells) == 1:
-            row = cells.ravel().tolist()
-            return bytes([get(c, other) for c, (get, other) in zip(row, self.codings, strict=True)])
-        width = len(self.codings)
-        found = bytearray(cells.size)
-        columns = cells.reshape(-1, width).T.tolist()
-        for position, (get, other) in enumerate(self.codings):
-            found[position::width] = bytes(map(get, columns[position], repeat(other)))
-        return bytes(found)
-
-    def of(self, codes: Array, nowhere: int) -> Array:
-        """The bins of codes of shape (rows, columns); `nowhere` of what is not counted."""
-        found = self._all[codes + self._firsts]
-        return np.where(found < 0, nowhere, found) if self._gaps else found
-
-
 class Steps(NamedTuple):
     """The steps of one class's calibration map.
 
@@ -120,9 +80,11 @@ class Layout:
     """All bins of a model.
 
     Attributes:
+        about: the reference, without its features.
         expected: the bins that performance is expected by: of a classifier for each counted class
             the steps of rows answered as another class, and those of rows answered as this one; of
             a regressor bins of the prediction.
+        wants_tokens: the share of unknown tokens is counted of some text.
         size: bins in all.
 
     Args:
@@ -131,7 +93,11 @@ class Layout:
     """
 
     def __init__(self, manifest: Mapping[str, Any], signature: Signature) -> None:
-        self._entries: Sequence[Mapping[str, Any]] = manifest["reference"]["features"]
+        reference = manifest["reference"]
+        self.about = {key: reference[key] for key in ABOUT}
+        self._entries: Sequence[Mapping[str, Any]] = reference["features"]
+        for entry in self._entries:
+            _check(entry)
         self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)
         self.expected: list[tuple[slice, ...]] = []
         self._nested = frozenset(signature.nested)
@@ -148,12 +114,12 @@ class Layout:
             column = self._start(Place("prediction", 1, 0))
             members.append(Member(column, estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
-            self.size += 1  # of missing numbers
         end = self._columns - 1
         self._numbers = Numbers(
             [m if m.column >= 0 else m._replace(column=end - m.column) for m in members]
         )
         self._whole = self._numbers.columns == list(range(self._columns + len(self._largest)))
+        self.wants_tokens = any(isinstance(key, tuple) for key in self._starts)
         self._labels = [*self._texts, "prediction"].index("prediction")
 
     @property
@@ -199,9 +165,9 @@ class Layout:
             self.expected.append((others, own))
 
     def _run(self, bins: int) -> slice:
-        """The next bins."""
-        start, self.size = self.size, self.size + bins
-        return slice(start, self.size)
+        """The next bins, and one behind them of missing numbers."""
+        start, self.size = self.size, self.size + bins + 1
+        return slice(start, start + bins)
 
     def _start(self, place: Place) -> int:
         if place.key not in self._starts:
@@ -243,18 +209,19 @@ class Layout:
         return len(self._starts) + len(self._texts)
 
     def arrays(self, prediction: Prediction) -> list[Array]:
-        """What is counted of a request: arrays of numbers, and of codes (uint8), rows first."""
+        """What is counted of a request: numbers (float64) and codes (uint8), rows first."""
         table, noted = prediction.table, prediction.noted
         outputs = prediction.outputs if prediction.answered is None else prediction.answered
         found = []
         for key in self._starts:
             if isinstance(key, str):
-                found.append(outputs[key])
+                array = outputs[key]
             elif isinstance(key, tuple):
-                found.append(np.array(noted[key]))
+                array = np.array(noted[key]).reshape(table.rows, 1)
             else:
-                array = table.arrays[key]
-                found.append(pictures(array) if key in self._nested else array)
+                array = pictures(table.arrays[key]) if key in self._nested else table.arrays[key]
+            # Of one type, whichever a request's tensors had: some requests are counted together.
+            found.append(array.astype(np.float64, copy=False))
         for key, texts in self._texts.items():
             cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
             found.append(np.frombuffer(texts.codes(cells), np.uint8))
@@ -284,11 +251,11 @@ class Layout:
             for texts, codes in zip(self._texts.values(), of_texts, strict=True)
         ]
         if self._starts:
-            matrix = np.concatenate(arrays[: len(self._starts)], axis=1, dtype=np.float64)
+            matrix = np.concatenate(arrays[: len(self._starts)], axis=1)
             for column, number, edges, first in self._steps:
-                answered = of_texts[self._labels][:, 0] == number
-                step = first + edges.searchsorted(matrix[:, column])
-                found.append(step + (len(edges) + 1) * answered)
+                answered, values = of_texts[self._labels][:, 0] == number, matrix[:, column]
+                step = edges.searchsorted(values) + np.isnan(values)  # which come behind all steps
+                found.append(first + step + (len(edges) + 2) * answered)
             if self._largest:
                 largest = [matrix[:, span].max(axis=1, keepdims=True) for span in self._largest]
                 matrix = np.concatenate([matrix, *largest], axis=1)
@@ -308,6 +275,17 @@ def _features(entries: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:
         end = first + len(entry["counts"]) + 1
         yield Feature(entry, slice(first, end))
         first = end
+
+
+def _check(entry: Mapping[str, Any]) -> None:
+    """Refuse a feature whose members don't agree.
+
+    Raises:
+        ValueError: there are more or fewer counts than bins.
+    """
+    bins = len(entry["categories"] if "categories" in entry else entry["edges"]) + 1
+    if len(entry["counts"]) != bins or not isinstance(entry["missing"], int):
+        raise ValueError(f"expected {bins} counts, got {len(entry['counts'])}")
 
 
 def _place(entry: Mapping[str, Any], signature: Signature) -> Place:
@@ -333,20 +311,3 @@ def _place(entry: Mapping[str, Any], signature: Signature) -> Place:
 def _width(output: Output) -> int:
     """Numbers that a row's answer has."""
     return abs(int(np.prod(output.shape)))
-
-
-def pictures(cells: Array) -> Array:
-    """Brightness and contrast: mean and standard deviation of the numbers of a nested list.
-
-    Args:
-        cells: object, of shape (rows, 1); each an array of numbers.
-
-    Returns:
-        float64, of shape (rows, 2).
-    """
-    found = np.full((len(cells), len(PICTURE)), np.nan)
-    for row, cell in zip(found, cells[:, 0], strict=True):
-        numbers = np.asarray(cell, np.float64)
-        if numbers.size:
-            row[:] = numbers.mean(), numbers.std()
-    return found

@@ -9,13 +9,14 @@ from onnxlet.function.models.model import Model
 
 LONGEST_REASON = 80  # characters
 FORM = "other columns than the model's"
-# By words that a problem's detail has beside the value itself.
+# By words that a problem's detail has beside what came, which stands before some of them.
 REASONS = {
-    "missing": "missing",
-    "infinity": "infinity",
     "not one of the known categories": "unknown category",
     "does not fit": "out of range",
-    "the most": "too long",
+    "entries as '": "sizes that disagree",
+    "and the model does not take one": "missing or infinite",
+    "missing column": "missing",
+    "is the most": "too long",
 }
 
 
@@ -31,6 +32,7 @@ def reasons(problems: Sequence[Problem], model: Model) -> list[str]:
 
 def _why(detail: str) -> str:
     """What is wrong with a cell, in words that have nothing of it."""
-    if detail.startswith("expected"):
-        return detail.partition(", got ")[0][:LONGEST_REASON]
-    return next((why for words, why in REASONS.items() if words in detail), "not taken")
+    if why := next((why for words, why in REASONS.items() if words in detail), ""):
+        return why
+    expected = detail.startswith("expected")
+    return detail.partition(", got ")[0][:LONGEST_REASON] if expected else "not taken"

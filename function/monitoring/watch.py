@@ -24,7 +24,7 @@ BLOCK_ROWS = 100
 HALF_ROWS = 1000
 AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
 # Of one watch: what is gathered, and sums and edges of its bins.
-MOST_BYTES, LEAST_BYTES, BIN_BYTES = 58_000, 4_000, 28
+MOST_BYTES, LEAST_BYTES, BIN_BYTES = 58_000, 5_000, 32
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
@@ -35,14 +35,14 @@ class Seen(NamedTuple):
 
     Attributes:
         rows: how many.
-        counts: of each bin, uint32.
+        counts: of each bin: uint32, but int64 of all rows ever.
     """
 
     rows: int
     counts: Array
 
     def __add__(self, other: Any) -> Seen:
-        return Seen(self.rows + other.rows, self.counts + other.counts.astype(np.uint32))
+        return Seen(self.rows + other.rows, self.counts + other.counts)
 
 
 class Half(NamedTuple):
@@ -90,7 +90,8 @@ class Watch:
         self.layout = layout
         self._lock = threading.Lock()
         self._since = time.time()
-        self._total = self._block = self._newer = self._older = self._nothing()
+        self._total = Seen(0, np.zeros(layout.size, np.int64))
+        self._block = self._newer = self._older = self._nothing()
         self._logged = logged
         self._to_log = self._nothing()
         self._refused: Counter[str] = Counter()
@@ -113,7 +114,7 @@ class Watch:
             return
         arrays = layout.arrays(prediction)
         if rows >= AT_ONCE:
-            seen = Seen(rows, layout.count(arrays, rows))
+            seen = Seen(rows, layout.count(arrays, rows).astype(np.uint32))
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
@@ -135,18 +136,13 @@ class Watch:
         """How many rows are in no block yet."""
         return self._rows + self._block.rows
 
-    def flush(self) -> None:
-        """Count what is gathered, so that a block that is whole is shown."""
-        with self._lock:
-            if self._rows:
-                self._count_gathered()
-
     def _count_gathered(self) -> None:
         arrays = [
             np.frombuffer(bytes(each), dtype)
             for each, dtype in zip(self._gathered, self._dtypes, strict=True)
         ]
-        seen = Seen(self._rows, self.layout.count(arrays, self._rows))
+        counts = self.layout.count(arrays, self._rows).astype(np.uint32)
+        seen = Seen(self._rows, counts)
         for gathered in self._gathered:
             gathered.clear()
         self._rows = 0
@@ -187,7 +183,7 @@ class Watch:
     def figures(self) -> Figures:
         """What was counted so far, but for the rows of the last block."""
         with self._lock:
-            if self.waiting >= BLOCK_ROWS:
+            if self._rows and self.waiting >= BLOCK_ROWS:
                 self._count_gathered()
             window = self._older + self._newer
             refused, history = dict(self._refused), tuple(self._history)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,10 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
-    from onnxlet.function.monitoring.watch import Watch
+    from onnxlet.function.monitoring.layout import Layout
+    from onnxlet.function.monitoring.watch import Seen, Watch
+
+    Counted = tuple[Layout, Seen, Mapping[str, int]]
 
 
 class Watches:
@@ -20,10 +24,9 @@ class Watches:
 
     Attributes:
         on: whether anything is counted.
-        logged: what was counted is to be logged.
 
     Args:
-        on: whether anything is counted.
+        on: the same.
         uncounted: the id of requests that are not.
         logged: keep what is to be logged.
     """
@@ -31,7 +34,7 @@ class Watches:
     def __init__(self, on: bool = True, uncounted: str = "", logged: bool = False) -> None:
         self.on = on
         self._uncounted = uncounted
-        self.logged = on and logged
+        self._logged = logged
         self._lock = threading.Lock()
         # A version that is no longer served goes with its counts.
         self._watches: WeakKeyDictionary[Model, Watch | None] = WeakKeyDictionary()
@@ -55,21 +58,36 @@ class Watches:
         from onnxlet.function.monitoring.watch import Watch
 
         try:
-            return Watch(Layout(model.manifest, model.signature), self.logged)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            return Watch(Layout(model.manifest, model.signature), self._logged)
+        except Exception as error:  # of whatever class: somebody may have edited the manifest
             request_log.fail(error, event="uncounted", model=model.name)
             return None
 
-    def count(self, prediction: Prediction) -> None:
-        """Count a request that was answered. Never raises: this must not fail the answer."""
+    def wants_tokens(self, model: Model) -> bool:
+        """Whether the share of unknown tokens is counted of some text."""
+        if not model.signature.token_feeds:
+            return False
+        watch = self.of(model)
+        return watch is not None and watch.layout.wants_tokens
+
+    def count(self, prediction: Prediction) -> Counted | None:
+        """Count a request that was answered. Never raises: this must not fail the answer.
+
+        Returns:
+            What is to be logged now, if anything.
+        """
         watch = self.of(prediction.model)
         if watch is None or prediction.request_id == self._uncounted:
-            return
+            return None
         try:
             watch.count(prediction)
         except Exception as error:  # of whatever class; the next request would fail alike
             self._watches[prediction.model] = None
             request_log.fail(error, event="uncounted", request_id=prediction.request_id)
+            return None
+        if not self._logged or (counted := watch.to_log()) is None:
+            return None
+        return watch.layout, *counted
 
     def refuse(self, model: Model, error: Exception, request_id: str) -> None:
         """Count a request that got no answer: its rows by the reason, or itself by the error."""

@@ -129,20 +129,16 @@ class Service:
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
         self.stats.answered(model.name, model.version, prediction.rows, timer.stages)
-        self.watches.count(prediction)
-        if self.watches.logged:
-            self._log_watched(model, entry)
-        return answer
-
-    def _log_watched(self, model: Model, entry: dict[str, Any]) -> None:
-        """Where this request has completed a block of rows, its line says what was counted."""
-        watch = self.watches.of(model)
-        if watch is not None and (counted := watch.to_log()) is not None:
+        counted = self.watches.count(prediction)
+        if counted is not None:  # this request has completed a block of rows
             from onnxlet.function.monitoring import deltas  # not by a start, nor a server
 
-            deltas.note(entry, model, watch.layout, *counted)
+            deltas.note(entry, model, *counted)
+        return answer
 
     def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
+        if not self.watches.on:
+            return
         with suppress(OnnxletError):  # it is not served any more
             model = self.repository.choose(entry["model"], str(entry["version"]))
             self.watches.refuse(model, error, entry["request_id"])
@@ -192,7 +188,8 @@ class Service:
             RequestTooLarge, InvalidRows, NotCalibrated, TookTooLong: the client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
-        return predict(model, request, timer, request_id)
+        noted = Noted() if self.watches.wants_tokens(model) else None
+        return predict(model, request, timer, request_id, noted)
 
 
 def _check_size(request: PredictRequest, signature: Signature, most: int) -> None:
@@ -204,9 +201,20 @@ def _check_size(request: PredictRequest, signature: Signature, most: int) -> Non
 
 
 def predict(
-    model: Model, request: PredictRequest, timer: StageTimer | None = None, request_id: str = ""
+    model: Model,
+    request: PredictRequest,
+    timer: StageTimer | None = None,
+    request_id: str = "",
+    noted: Noted | None = None,
 ) -> Prediction:
     """Validate a request's rows and run them; what golden rows are replayed through, too.
+
+    Args:
+        model: that answers.
+        request: decoded.
+        timer: of its stages.
+        request_id: of the answer.
+        noted: takes the rows' shares of unknown tokens.
 
     Raises:
         InvalidRows: with every problem, located.
@@ -217,21 +225,20 @@ def predict(
         from onnxlet.function.serving import coverage  # most requests ask for none
 
         score = coverage.score_at(model, request.coverage)
-        plain = predict(model, request._replace(coverage=None), timer, request_id)
+        plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
         outputs = coverage.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)
     if request.nulls:
-        return _answer_the_good(model, request, timer, request_id)
+        return _answer_the_good(model, request, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
-    noted = Noted()
     outputs = _run(model, table, noted)
     timer.end("run")
-    return Prediction(request_id, model, table, outputs, table.rows, noted=noted)
+    return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
 
 
-def _run(model: Model, table: Table, noted: Noted) -> dict[str, Array]:
-    return model.run(table, noted=noted) if model.signature.token_feeds else model.run(table)
+def _run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+    return model.run(table) if noted is None else model.run(table, noted=noted)
 
 
 def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
@@ -296,11 +303,15 @@ def _in_order(
 
 
 def _answer_the_good(
-    model: Model, request: PredictRequest, timer: StageTimer, request_id: str
+    model: Model,
+    request: PredictRequest,
+    timer: StageTimer,
+    request_id: str,
+    noted: Noted | None,
 ) -> Prediction:
     """Leave out the rows that can't be answered, and say why."""
     rows, left_out = len(request.rows), LeftOut()
-    table, outputs, noted = read(model, request, left_out), dict[str, Array](), Noted()
+    table, outputs = read(model, request, left_out), dict[str, Array]()
     kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     while table.rows:
         try:
@@ -310,19 +321,21 @@ def _answer_the_good(
             bad = {each.row for each in error.every}
             problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
             count += len(error.every)
-            noted.clear()
+            if noted is not None:
+                noted.clear()
             good = [row for row in range(table.rows) if row not in bad]
             kept = [kept[row] for row in good]
             table = Table(len(good), [array[good] for array in table.arrays])
     timer.end("run")
     if not problems:
-        return Prediction(request_id, model, table, outputs, rows, noted=noted)
+        return Prediction(request_id, model, table, outputs, rows, noted=noted or {})
     spread = {
         output.name: _spread(outputs.get(output.name), kept, rows)
         for output in model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
-    return Prediction(request_id, model, table, spread, rows, problems, count, outputs, noted)
+    shares = noted or {}
+    return Prediction(request_id, model, table, spread, rows, problems, count, outputs, shares)
 
 
 def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:

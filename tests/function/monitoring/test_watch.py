@@ -65,7 +65,7 @@ def test_every_row_counts_once_however_it_comes(
     for part in in_parts(answered, cycle(sizes)):
         watch.count(part)
 
-    watch.flush()
+    watch.figures()
 
     figures, logged = watch.figures(), watch.to_log()
     assert figures.total.rows + watch.waiting == answered.rows
@@ -83,7 +83,7 @@ def test_a_block_is_shown_whole_or_not_at_all(model: Model, answered: Prediction
     seen = []
     for part in in_parts(answered, cycle([1])):
         watch.count(part)
-        watch.flush()
+        watch.figures()
         seen.append(watch.figures().total.rows)
 
     steps = {after - before for before, after in pairwise(seen)}
@@ -97,7 +97,7 @@ def test_the_window_has_the_latest_rows(model: Model, answered: Prediction) -> N
     windows = []
     for part in parts:
         watch.count(part)
-        watch.flush()
+        watch.figures()
         windows.append(watch.figures().window)
 
     assert [window.rows for window in windows][:12] == [*range(100, 1200, 100), 1200]
@@ -113,7 +113,7 @@ def test_halves_are_remembered(model: Model, answered: Prediction) -> None:
     watch = watch_of(model)
     for part in in_parts(answered, cycle([100])):
         watch.count(part)
-        watch.flush()
+        watch.figures()
 
     first, _ = watch.figures().history
 
@@ -141,7 +141,7 @@ def test_threads(model: Model, answered: Prediction) -> None:
             thread.join()
     finally:
         sys.setswitchinterval(interval)
-    watch.flush()
+    watch.figures()
 
     assert watch.figures().total.rows + watch.waiting == 4 * answered.rows
     features = watch.layout.features
@@ -262,7 +262,7 @@ def test_rows_that_are_answered_beside_refused_ones_count(app: Any) -> None:
     assert answer.status == 200
     service = app.extensions[SERVICE]
     watch = service.watches.of(service.repository.choose("shop"))
-    watch.flush()
+    watch.figures()
     figures = watch.figures()
     assert figures.total.rows == 150
     assert figures.refused == {"色: unknown category": 7}
@@ -274,5 +274,5 @@ def test_golden_rows_are_not_counted(app: Any) -> None:
     predict(model, native.from_object({"instances": [row] * 200}))
 
     watch = app.extensions[SERVICE].watches.of(model)
-    watch.flush()
+    watch.figures()
     assert watch.figures().total.rows == 0

@@ -1,0 +1,201 @@
+"""Counting where requests, texts, manifests and answers are odd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
+
+from onnxlet.convert.directory.reference_statistics import read
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import Model
+from onnxlet.function.monitoring.bins import pictures
+from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.monitoring.watch import Watch
+from onnxlet.function.monitoring.watches import Watches
+from onnxlet.function.settings import Settings
+from tests.conftest import client_of
+from tests.function.monitoring.models import asked, built, customers, reviews
+
+IRIS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
+
+
+def test_requests_of_every_number_type_are_counted_alike(models: Path) -> None:
+    """Their arrays differ in type, and are gathered together."""
+    app = create_app(models, settings=Settings(models, log="off"))
+    client = client_of(app)
+    whole = [[5.0, 3.0, 1.0, 0.0], [6.0, 3.0, 5.0, 2.0]]
+    types = {"FP32": whole, "FP64": whole, "INT16": whole, "JSON": whole}
+    for _ in range(20):
+        for kind, rows in types.items():
+            flat = [cell if kind[0] in "FJ" else int(cell) for row in rows for cell in row]
+            tensor = {"name": "input", "shape": [2, 4], "datatype": kind, "data": flat}
+            path, body = "/v2/models/iris/infer", {"inputs": [tensor]}
+            if kind == "JSON":
+                path, body = "/models/iris/predict", {"instances": rows}  # type: ignore[dict-item] # a list of rows
+            assert client.post(path, body).status == 200
+    service = app.extensions[SERVICE]
+    model = service.repository.choose("iris")
+    watch = service.watches.of(model)
+    prediction = asked(model, read(model, whole * 80))
+
+    figures = watch.figures()
+    assert figures.total.rows == 160
+    expected = watch.layout.count(watch.layout.arrays(prediction), 160)
+    assert figures.total.counts.tolist() == expected.tolist()
+
+
+def test_two_vectorisers_of_one_text(tmp_path: Path) -> None:
+    source = reviews()
+    texts = [str(text) for text in source.X_train]
+    X, y = pd.DataFrame({"text": texts}), np.array(["good" in text for text in texts])
+    union = make_union(CountVectorizer(), TfidfVectorizer(analyzer="char"))
+    model = make_pipeline(
+        make_column_transformer((union, "text")), LogisticRegression(max_iter=500)
+    ).fit(X, y)
+    served = built(Source(model, X, y), tmp_path)
+    app = create_app(tmp_path, settings=Settings(tmp_path, log="off"))
+    rows = [{"text": f"{text} zyx"} for text in texts]
+
+    assert client_of(app).post("/predict", {"instances": rows}).status == 200
+
+    report = client_of(app).get(f"/models/{served.name}/drift").json()
+    measures = [(e["column"], e["measure"]) for e in report["columns"]]
+    assert measures == [("text", "length"), ("text", "unknown_tokens")]
+    sums = [sum(e["window"]) for e in report["columns"] + report["predictions"]]
+    assert sums == pytest.approx([1.0] * len(sums), abs=1e-4)
+
+
+def test_off_no_tokens_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = built(reviews(), tmp_path)
+    asked_for = []
+    run = Model.run
+
+    def noting(self: Model, *args: Any, **kwargs: Any) -> Any:
+        asked_for.append(kwargs.get("noted") is not None)
+        return run(self, *args, **kwargs)
+
+    monkeypatch.setattr(Model, "run", noting)
+    for watch in (True, False):
+        app = create_app(tmp_path, settings=Settings(tmp_path, log="off", watch=watch))
+        row = {model.signature.columns[0].name: "a good film"}
+        assert client_of(app).post("/predict", {"instances": [row]}).status == 200
+
+    assert asked_for == [True, False]
+
+
+EDITS: dict[str, Any] = {
+    "a column that is not there": lambda e: e.update(column="none"),
+    "counts of other bins": lambda e: e["counts"].append(7),
+    "an edge that is no number": lambda e: e.update(edges=["x"] * len(e["edges"])),
+    "an edge that is too large": lambda e: e["edges"].__setitem__(0, 10**400),
+    "no measure": lambda e: e.pop("measure"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_manifest_that_somebody_edited_fails_no_answer(models: Path, edit: str) -> None:
+    import copy
+    import json
+
+    manifest = json.loads((models / "iris" / "1" / "manifest.json").read_text())
+    features = manifest["reference"]["features"]
+    EDITS[edit](next(e for e in features if e.get("column") == "x0"))
+    app = create_app(models, settings=Settings(models, log="off"))
+    model = app.extensions[SERVICE].repository.choose("iris")
+    model.manifest = copy.deepcopy(manifest)
+    client = client_of(app)
+
+    answers = [client.post("/models/iris/predict", {"instances": IRIS}) for _ in range(3)]
+
+    assert {answer.status for answer in answers} == {200}
+    assert client.post("/models/iris/predict", {"instances": [[1, 2]]}).status == 422
+    answer = client.get("/models/iris/drift")
+    assert answer.status == 404
+    assert "counting has failed" in answer.json()["detail"]
+
+
+def test_probabilities_that_are_missing_count_for_nothing(models: Path) -> None:
+    model = create_app(models, settings=Settings(models, log="off")).extensions[SERVICE]
+    iris = model.repository.choose("iris")
+    layout = Layout(iris.manifest, iris.signature)
+    prediction = asked(iris, read(iris, IRIS * 100))
+    outputs = {**prediction.outputs, "probabilities": np.full((200, 3), np.nan)}
+
+    counts = layout.count(layout.arrays(prediction._replace(outputs=outputs)), 200)
+
+    assert sum(int(counts[bins].sum()) for spans in layout.expected for bins in spans) == 0
+    assert layout.expected_performance(counts)["accuracy"] is None
+
+
+def test_the_numbers_of_clusters_are_labels(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    model = built(Source(KMeans(15, n_init=1, random_state=0).fit(X), X), tmp_path)
+
+    [entry] = [e for e in model.manifest["reference"]["features"] if "output" in e]
+
+    assert entry["measure"] == "label"
+    assert set(entry["categories"]) <= set(range(15))
+
+
+def test_images_are_looked_at_in_few_of_their_numbers() -> None:
+    random = np.random.default_rng(0)
+    cells = np.empty((2, 1), object)
+    cells[:, 0] = [random.normal(5, 2, (3, 224, 224)), np.empty((0,))]
+
+    found = pictures(cells)
+
+    assert found[0] == pytest.approx([5, 2], abs=0.15)
+    assert np.isnan(found[1]).all()
+
+
+def test_two_hundred_columns_and_twenty_classes_stay_within_64_kb(tmp_path: Path) -> None:
+    import tracemalloc
+
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(2000, 195)), columns=[f"c{n}" for n in range(195)])
+    y = random.integers(0, 20, 2000)
+    model = built(
+        Source(LogisticRegression(max_iter=20).fit(X, y), X[:1000], y[:1000], X), tmp_path
+    )
+    prediction = asked(model, read(model, X[:300].to_numpy().tolist()))
+    assert "classes" in model.manifest["estimate"]
+    Watch(Layout(model.manifest, model.signature)).count(prediction)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        watch = Watch(Layout(model.manifest, model.signature))
+        for _ in range(4):
+            watch.count(prediction)
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert watch.figures().total.rows == 1200
+    assert after - before <= 64_000
+
+
+def test_a_watch_goes_with_its_model(tmp_path: Path) -> None:
+    import gc
+    import weakref
+
+    X, y = customers(600)
+    numbers = X[["age", "visits"]]
+    model = built(Source(LogisticRegression().fit(numbers, y), numbers, y), tmp_path)
+    watches = Watches()
+    watch = weakref.ref(watches.of(model))
+    count = Prediction("r", model, read(model, [[1.0, 2]]), {}, 1)
+    del model, count
+    gc.collect()
+
+    assert watch() is None
