@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-
-from onnxlet.function.arrays import Array
 
 SENTINEL = -1.0
 NEW = "never seen before"
@@ -37,7 +35,7 @@ class Roles(NamedTuple):
 Change = Callable[[pd.DataFrame, str, Roles, np.random.Generator], object]
 
 
-def _by(value: Callable[[pd.Series, np.random.Generator], object]) -> Change:
+def _by(value: Callable[[pd.Series, np.random.Generator], Any]) -> Change:
     """Other values of the column, of its own ones."""
 
     def change(X: pd.DataFrame, name: str, roles: Roles, random: np.random.Generator) -> None:
@@ -81,10 +79,11 @@ def _inverted(X: pd.Series, random: np.random.Generator) -> pd.Series:
     return X.map({first: second, second: first})
 
 
-def _rounded(X: pd.Series, random: np.random.Generator) -> Array:
+def _rounded(X: pd.Series, random: np.random.Generator) -> pd.Series:
     """To tens, hundreds or thousands, whichever is nearest to the deviation."""
     unit = 10 ** round(np.log10(X.std()))
-    return ((X / unit).round() * unit).astype(X.dtype).to_numpy()
+    made: pd.Series = ((X / unit).round() * unit).astype(X.dtype)
+    return made
 
 
 # By what went wrong: the role of the column, and what becomes of it.

@@ -1,0 +1,196 @@
+"""Requests with and without counting, over a socket and in this process, taking turns."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import onnxlet.environment  # noqa: F401 - before NumPy
+from bench import closed_loop, servers
+from bench.report import Figure, Line
+from bench.servers import KEY
+from bench.serving import environ_for
+from onnxlet.convert.directory.reference_statistics import read
+from onnxlet.function.models.model import load_model
+from onnxlet.function.monitoring.watch import Watches
+from tests.function.monitoring.models import asked, in_parts
+
+ROWS = (1, 100)  # of a request
+PAIRS, TURNS, SECONDS = 4, 12, 0.2  # of servers that are started, and of each load on each of them
+BLOCKS, REQUESTS = 60, {1: 1000, 100: 100}  # in this process, by the rows of a request
+COUNTED, ROUNDS = 20_000, 7  # rows that are counted for one number, and how often
+MOST, MOST_MICROSECONDS = 1.05, 10.0
+SERVER_CORE = 1
+
+
+class Loaded(NamedTuple):
+    """What a model is asked.
+
+    Attributes:
+        name: of the model.
+        instances: rows of its own.
+    """
+
+    name: str
+    instances: list[Any]
+
+    @property
+    def path(self) -> str:
+        """Of its predictions."""
+        return f"/models/{self.name}/predict"
+
+    def body(self, rows: int) -> bytes:
+        """A request of so many rows."""
+        given = cycle(self.instances)
+        return json.dumps({"instances": [next(given) for _ in range(rows)]}).encode()
+
+
+class Turn(NamedTuple):
+    """One of many turns, in microseconds a request.
+
+    Attributes:
+        p50: the median.
+        mean: of all time, whoever waited for it.
+    """
+
+    p50: float
+    mean: float
+
+
+Turns = dict[str, list[Turn]]  # of "on" and "off", one beside the other
+
+
+def watch_environ(models: Path, watch: str) -> dict[str, str]:
+    """The variables of a server that counts, or does not."""
+    return {**environ_for(models, ""), "ONNXLET_WATCH": watch}
+
+
+def serve(models: Path, port: int) -> list[str]:
+    """The command of a server."""
+    command = [sys.executable, "-m", "edge", "serve", "--models", os.fspath(models)]
+    return [*command, "--port", str(port)]
+
+
+def over_a_socket(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
+    """One client that keeps its connection; servers are started several times."""
+    found: dict[tuple[str, int], Turns] = {
+        (each.name, rows): {"on": [], "off": []} for each in loaded for rows in ROWS
+    }
+    for number in range(PAIRS):
+        with ExitStack() as stack:
+            ports: dict[str, int] = {}
+            for watch in ("on", "off") if number % 2 else ("off", "on"):
+                port = ports[watch] = servers.free_port()
+                started = servers.running(
+                    serve(models, port), watch_environ(models, watch), port, loaded[0].path,
+                    loaded[0].body(1), SERVER_CORE,
+                )  # fmt: skip
+                stack.enter_context(started)
+            for each in loaded:
+                for rows in ROWS:
+                    _put_under(each, rows, ports, found[each.name, rows])
+    for (name, rows), turns in found.items():
+        yield from _lines(f"{name}, {_rows(rows)}, socket", turns)
+
+
+def _put_under(each: Loaded, rows: int, ports: Mapping[str, int], turns: Turns) -> None:
+    headers = {"Content-Type": "application/json", "X-API-Key": KEY}
+    request = closed_loop.post(each.path, each.body(rows), headers)
+    for number in range(TURNS + 1):
+        order = list(ports.items())
+        for watch, port in order if number % 2 else order[::-1]:
+            load = closed_loop.put_under(request, port, 1, SECONDS)
+            assert load.answers, (each.name, watch)
+            assert not load.errors, (each.name, watch)
+            if number:  # the first turn warms up
+                turns[watch].append(Turn(load.p50 * 1e3, 1e6 / load.rate))
+
+
+def in_this_process(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
+    """Through the WSGI application, without a log: nothing else takes time."""
+    from onnxlet.function.app import create_app
+    from onnxlet.function.settings import Settings
+
+    apps = {
+        watch: create_app(models, settings=Settings(log="off", watch=watch == "on"))
+        for watch in ("on", "off")
+    }
+    # Models were trained and converted in this process: a server's collector has no such heap.
+    gc.collect()
+    gc.freeze()
+    for each in loaded:
+        for rows in ROWS:
+            turns: Turns = {"on": [], "off": []}
+            body = each.body(rows)
+            for number in range(BLOCKS + 1):
+                order = list(apps.items())
+                for watch, app in order if number % 2 else order[::-1]:
+                    turn = _block(app, each.path, body, REQUESTS[rows])
+                    if number:
+                        turns[watch].append(turn)
+            yield from _lines(f"{each.name}, {_rows(rows)}, in this process", turns)
+
+
+def _block(app: Any, path: str, body: bytes, requests: int) -> Turn:
+    times = []
+    begin = time.perf_counter()
+    for _ in range(requests):
+        start = time.perf_counter()
+        _ask(app, path, body)
+        times.append(time.perf_counter() - start)
+    return Turn(median(times) * 1e6, (time.perf_counter() - begin) / requests * 1e6)
+
+
+def _ask(app: Any, path: str, body: bytes) -> None:
+    status: list[str] = []
+    environ = {
+        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "",
+        "SERVER_NAME": "bench", "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body), "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr,
+        "wsgi.version": (1, 0),
+    }  # fmt: skip
+    b"".join(app(environ, lambda got, *more: status.append(got)))
+    assert status[0].startswith("200"), status
+
+
+def _rows(rows: int) -> str:
+    return f"{rows} row{'s' if rows > 1 else ''}"
+
+
+def _lines(what: str, turns: Turns) -> Iterator[Line]:
+    """The median and the mean: the ratio is the median over pairs of turns."""
+    for figure, name in (("p50", "median"), ("mean", "mean of all time")):
+        on, off = ([getattr(turn, figure) for turn in turns[watch]] for watch in ("on", "off"))
+        ratio = median(a / b for a, b in zip(on, off, strict=True))
+        cells = [f"{median(values):,.1f} µs" for values in (on, off)]
+        yield Line(f"{what}: {name}", cells[0], cells[1], ratio, MOST, digits=3)
+
+
+def counting(models: Path, loaded: list[Loaded]) -> Iterator[Figure]:
+    """Microseconds a row that a service's watches take, over many requests and all they defer."""
+    for each in loaded:
+        model = load_model(models / each.name / "1")
+        given = cycle(each.instances)
+        whole = asked(model, read(model, [next(given) for _ in range(1000)]))
+        for rows in ROWS:
+            parts = list(in_parts(whole, cycle([rows])))
+            times = []
+            for _ in range(ROUNDS):
+                watches, answered = Watches(), cycle(parts)
+                start = time.perf_counter()
+                for _ in range(COUNTED // rows):
+                    watches.count(next(answered))
+                times.append((time.perf_counter() - start) / COUNTED * 1e6)
+            what = f"{each.name}: counting only, a row of requests of {_rows(rows)}"
+            yield Figure(what, median(times), MOST_MICROSECONDS, "µs", digits=2)
