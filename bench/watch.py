@@ -19,7 +19,8 @@ ONNXLET_WATCH=on and off, side by side. Over a socket: `edge serve` on one core,
 log, the client on the other, one connection; {watch_requests.PAIRS} pairs of servers,
 {watch_requests.TURNS} turns of {watch_requests.SECONDS} s each. In this process: only the WSGI
 application, without a log, the harshest view. A ratio is the median over pairs of turns. The mean
-is of all of a turn's time: what one request leaves for a later one is in it.
+is of all of a turn's time: what one request leaves for a later one is in it. The processor's time
+is that of the server, whatever else the machine does.
 """
 ABOUT_COSTS = f"""**Start, memory and size.** {watch_costs.STARTS} starts each with house prices,
 taking turns. Memory after {watch_costs.ROWS:,} requests of one row: arrays by `sys.getsizeof`, and

@@ -118,13 +118,13 @@ def _memory(what: str, model: Model, parts: list[Prediction]) -> Iterator[Figure
     finally:
         tracemalloc.stop()
     for name, size in (
-        ("a watch's arrays, and what it gathers", _held(watch)),
+        ("a watch's arrays, and what it gathers", held(watch)),
         ("all that is allocated for a watch", taken),
     ):
         yield Figure(f"{what}: {name}", size / KB, MOST_KB, "kB", digits=1)
 
 
-def _held(watch: Watch) -> int:
+def held(watch: object) -> int:
     """Bytes of the arrays and byte strings that an object has, however deep."""
     found: dict[int, int] = {}
     seen: set[int] = set()

@@ -28,7 +28,7 @@ each time, so that nothing has changed but chance.
 """
 OF_FAULTS = f"""**Faults.** {len(FAULTS)} of them, each in one column of {FAULTY:,} rows that are
 drawn from the whole table, by the seeds {SEEDS[0]} to {SEEDS[-1]}: how often any column alarmed,
-and how often the faulty one was the first of the columns in the list of alarms.
+and how often the faulty one, which the table names, was the first in the list of alarms.
 """
 
 
@@ -88,23 +88,15 @@ def _faults(tried: dict[str, Watched]) -> Iterator[str]:
     yield figures(lines)
     rows = []
     for fault, (role, _) in FAULTS.items():
-        cells = [fault]
-        for name in tried:
-            column, named = getattr(ROLES[name], role), found[fault, name]
-            cells.append(
-                f"{column}: {sum(bool(n) for n in named)} of {len(SEEDS)}, {_first(named)}"
-            )
-        rows.append(f"| {' | '.join(cells)} |")
-    yield table(["fault", *(f"{name}: alarmed, and first" for name in tried)], rows)
+        cells = [_cell(getattr(ROLES[name], role), found[fault, name]) for name in tried]
+        rows.append(f"| {' | '.join([fault, *cells])} |")
+    yield table(["fault", *tried], rows)
 
 
-def _first(named: list[list[str]]) -> str:
-    """The column that is first, with how often where it is not always one."""
-    firsts = [names[0] if names else "none" for names in named]
-    kinds = sorted(set(firsts), key=firsts.count, reverse=True)
-    if len(kinds) == 1:
-        return kinds[0]
-    return ", ".join(f"{kind} {firsts.count(kind)}" for kind in kinds)
+def _cell(column: str, named: list[list[str]]) -> str:
+    """The column, and what alarms first instead of it."""
+    others = [names[0] if names else "none" for names in named if names[:1] != [column]]
+    return column + (f", but first: {', '.join(others)}" if others else "")
 
 
 def _named(name: str, of: Watched, fault: str, seed: int) -> list[str]:

@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -61,12 +62,15 @@ class Turn(NamedTuple):
     Attributes:
         p50: the median.
         mean: of all time, whoever waited for it.
+        processor: the mean of the time that the server had the processor.
     """
 
     p50: float
     mean: float
+    processor: float
 
 
+Running = tuple[subprocess.Popen[bytes], int]  # a server, and its port
 Turns = dict[str, list[Turn]]  # of "on" and "off", one beside the other
 
 
@@ -88,32 +92,35 @@ def over_a_socket(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
     }
     for number in range(PAIRS):
         with ExitStack() as stack:
-            ports: dict[str, int] = {}
+            running: dict[str, Running] = {}
             for watch in ("on", "off") if number % 2 else ("off", "on"):
-                port = ports[watch] = servers.free_port()
+                port = servers.free_port()
                 started = servers.running(
                     serve(models, port), watch_environ(models, watch), port, loaded[0].path,
                     loaded[0].body(1), SERVER_CORE,
                 )  # fmt: skip
-                stack.enter_context(started)
+                running[watch] = stack.enter_context(started)[0], port
             for each in loaded:
                 for rows in ROWS:
-                    _put_under(each, rows, ports, found[each.name, rows])
+                    _put_under(each, rows, running, found[each.name, rows])
     for (name, rows), turns in found.items():
-        yield from _lines(f"{name}, {_rows(rows)}, socket", turns)
+        yield from compared(f"{name}, {_rows(rows)}, socket", turns)
 
 
-def _put_under(each: Loaded, rows: int, ports: Mapping[str, int], turns: Turns) -> None:
+def _put_under(each: Loaded, rows: int, running: Mapping[str, Running], turns: Turns) -> None:
     headers = {"Content-Type": "application/json", "X-API-Key": KEY}
     request = closed_loop.post(each.path, each.body(rows), headers)
     for number in range(TURNS + 1):
-        order = list(ports.items())
-        for watch, port in order if number % 2 else order[::-1]:
+        order = list(running.items())
+        for watch, (process, port) in order if number % 2 else order[::-1]:
+            before = servers.processor_seconds(process)
             load = closed_loop.put_under(request, port, 1, SECONDS)
             assert load.answers, (each.name, watch)
             assert not load.errors, (each.name, watch)
             if number:  # the first turn warms up
-                turns[watch].append(Turn(load.p50 * 1e3, 1e6 / load.rate))
+                taken = servers.processor_seconds(process) - before
+                processor = taken / load.answers * 1e6
+                turns[watch].append(Turn(load.p50 * 1e3, 1e6 / load.rate, processor))
 
 
 def in_this_process(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
@@ -138,17 +145,18 @@ def in_this_process(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
                     turn = _block(app, each.path, body, REQUESTS[rows])
                     if number:
                         turns[watch].append(turn)
-            yield from _lines(f"{each.name}, {_rows(rows)}, in this process", turns)
+            yield from compared(f"{each.name}, {_rows(rows)}, in this process", turns)
 
 
 def _block(app: Any, path: str, body: bytes, requests: int) -> Turn:
     times = []
-    begin = time.perf_counter()
+    begin, processor = time.perf_counter(), time.process_time()
     for _ in range(requests):
         start = time.perf_counter()
         _ask(app, path, body)
         times.append(time.perf_counter() - start)
-    return Turn(median(times) * 1e6, (time.perf_counter() - begin) / requests * 1e6)
+    whole, taken = time.perf_counter() - begin, time.process_time() - processor
+    return Turn(median(times) * 1e6, whole / requests * 1e6, taken / requests * 1e6)
 
 
 def _ask(app: Any, path: str, body: bytes) -> None:
@@ -168,9 +176,9 @@ def _rows(rows: int) -> str:
     return f"{rows} row{'s' if rows > 1 else ''}"
 
 
-def _lines(what: str, turns: Turns) -> Iterator[Line]:
-    """The median and the mean: the ratio is the median over pairs of turns."""
-    for figure, name in (("p50", "median"), ("mean", "mean of all time")):
+def compared(what: str, turns: Turns) -> Iterator[Line]:
+    """Each figure: the ratio is the median over pairs of turns."""
+    for figure, name in (("p50", "median"), ("mean", "mean"), ("processor", "processor's time")):
         on, off = ([getattr(turn, figure) for turn in turns[watch]] for watch in ("on", "off"))
         ratio = median(a / b for a, b in zip(on, off, strict=True))
         cells = [f"{median(values):,.1f} µs" for values in (on, off)]
@@ -188,9 +196,9 @@ def counting(models: Path, loaded: list[Loaded]) -> Iterator[Figure]:
             times = []
             for _ in range(ROUNDS):
                 watches, answered = Watches(), cycle(parts)
-                start = time.perf_counter()
+                start = time.process_time()
                 for _ in range(COUNTED // rows):
                     watches.count(next(answered))
-                times.append((time.perf_counter() - start) / COUNTED * 1e6)
+                times.append((time.process_time() - start) / COUNTED * 1e6)
             what = f"{each.name}: counting only, a row of requests of {_rows(rows)}"
             yield Figure(what, median(times), MOST_MICROSECONDS, "µs", digits=2)
