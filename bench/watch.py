@@ -9,7 +9,7 @@ from bench import watch_costs, watch_quality, watch_requests
 from bench.report import comparisons, figures
 from bench.serving import Fitted
 from bench.watch_requests import Loaded
-from onnxlet.function import json_text
+from tests.function.monitoring.models import rows_of
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "convert" / "examples"
 EXAMPLE_MODELS = {"house-prices": "house_prices", "loan-default": "loan_default"}
@@ -35,7 +35,7 @@ def section(models: Path, fitted: Fitted) -> str:
     """Measure, and return the section as Markdown."""
     folder = models.parent / "watch"
     watched = models.parent / "watched"
-    loaded = list(_built(models, watched))
+    loaded = list(built_examples(models, watched, fitted))
     houses = loaded[0]
     lines = [
         *watch_requests.over_a_socket(watched, loaded),
@@ -48,8 +48,8 @@ def section(models: Path, fitted: Fitted) -> str:
     return "\n".join([*parts, figures(sizes), watch_quality.section(folder), SAME])
 
 
-def _built(models: Path, watched: Path) -> Iterator[Loaded]:
-    """The examples, and one of the bench's models, in a folder of their own."""
+def built_examples(models: Path, watched: Path, fitted: Fitted) -> Iterator[Loaded]:
+    """The examples, and one of the bench's models, in a folder of their own; and held-out rows."""
     from onnxlet.convert.build import build
     from onnxlet.convert.sources.source import load_source
 
@@ -57,7 +57,6 @@ def _built(models: Path, watched: Path) -> Iterator[Loaded]:
     for name, file in EXAMPLE_MODELS.items():
         source = load_source(f"{EXAMPLES / file}.py:build")
         build(source, name, watched, lambda line: None)
+        yield Loaded(name, rows_of(source.X_test))
     (watched / NUMBERS_ONLY).symlink_to(models / NUMBERS_ONLY)
-    for name in (*EXAMPLE_MODELS, NUMBERS_ONLY):
-        golden = json_text.loads((watched / name / "1" / "golden.json").read_bytes())
-        yield Loaded(name, golden["instances"])
+    yield Loaded(NUMBERS_ONLY, rows_of(fitted[NUMBERS_ONLY][1]))

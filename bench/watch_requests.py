@@ -29,6 +29,7 @@ from tests.function.monitoring.models import asked, in_parts
 ROWS = (1, 100)  # of a request
 PAIRS, TURNS, SECONDS = 4, 12, 0.2  # of servers that are started, and of each load on each of them
 BLOCKS, REQUESTS = 60, {1: 1000, 100: 100}  # in this process, by the rows of a request
+BODIES = 50  # different ones
 COUNTED, ROUNDS = 20_000, 7  # rows that are counted for one number, and how often
 MOST, MOST_MICROSECONDS = 1.05, 10.0
 SERVER_CORE = 1
@@ -50,10 +51,10 @@ class Loaded(NamedTuple):
         """Of its predictions."""
         return f"/models/{self.name}/predict"
 
-    def body(self, rows: int) -> bytes:
-        """A request of so many rows."""
-        given = cycle(self.instances)
-        return json.dumps({"instances": [next(given) for _ in range(rows)]}).encode()
+    def body(self, rows: int, number: int = 0) -> bytes:
+        """One of many requests of so many rows."""
+        chosen = [(number * rows + row) % len(self.instances) for row in range(rows)]
+        return json.dumps({"instances": [self.instances[row] for row in chosen]}).encode()
 
 
 class Turn(NamedTuple):
@@ -138,20 +139,21 @@ def in_this_process(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
     for each in loaded:
         for rows in ROWS:
             turns: Turns = {"on": [], "off": []}
-            body = each.body(rows)
+            bodies = [each.body(rows, number) for number in range(BODIES)]
             for number in range(BLOCKS + 1):
                 order = list(apps.items())
                 for watch, app in order if number % 2 else order[::-1]:
-                    turn = _block(app, each.path, body, REQUESTS[rows])
+                    turn = _block(app, each.path, cycle(bodies), REQUESTS[rows])
                     if number:
                         turns[watch].append(turn)
             yield from compared(f"{each.name}, {_rows(rows)}, in this process", turns)
 
 
-def _block(app: Any, path: str, body: bytes, requests: int) -> Turn:
+def _block(app: Any, path: str, bodies: Iterator[bytes], requests: int) -> Turn:
     times = []
     begin, processor = time.perf_counter(), time.process_time()
     for _ in range(requests):
+        body = next(bodies)
         start = time.perf_counter()
         _ask(app, path, body)
         times.append(time.perf_counter() - start)
