@@ -26,7 +26,8 @@ ABOUT_COSTS = f"""**Start, memory and size.** {watch_costs.STARTS} starts each w
 taking turns. Memory after {watch_costs.ROWS:,} requests of one row: arrays by `sys.getsizeof`, and
 all that is allocated by `tracemalloc`. A kB is 1,000 bytes.
 """
-SAME = """Tests hold estimates against NannyML's (to 1e-6), statistics against Evidently's and SciPy's,
+SAME = """Tests hold estimates against NannyML's (to 1e-6),
+statistics against Evidently's and SciPy's,
 and intervals and sets against MAPIE's (to 1e-9): `tests/references` has their figures.
 """
 

@@ -26,7 +26,7 @@ TABLES = [name for name, of in OF.items() if of.task == "binary"]
 ABOUT = f"""**Estimates.** Boosted trees of all columns, over {FOLDS} folds: three train, one
 calibrates, one is estimated. A slice is the rows at most the median of a column, or above it. The
 ten slices are those of the first column of more than {MANY} different numbers in each table whose
-target has two classes; the last line is of every such column.
+target has two classes; the others are of every such column.
 """
 
 
