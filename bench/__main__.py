@@ -21,6 +21,7 @@ from bench import (
     side_by_side,
     silence,
     training,
+    watch,
 )
 from bench.models import MODELS
 from bench.serving import Fitted
@@ -37,6 +38,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "lambda": ("Lambda", lambda_runtime.section),
     "silence": ("Silence", silence.section),
     "edge": ("Device", edge.section),
+    "watch": ("Drift", watch.section),
 }
 
 

@@ -14,7 +14,7 @@ HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
 measures one of them again (serving, servers, protocols, explanations, graphs, build, train, lambda,
-silence, edge).
+silence, edge, watch).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")
 
@@ -30,6 +30,7 @@ class Line:
         ratio: as the target counts it.
         target: the number to reach; None where there is none.
         at_least: the ratio has to be that large, not that small.
+        digits: of the ratio, behind the point.
     """
 
     what: str
@@ -38,21 +39,57 @@ class Line:
     ratio: float
     target: float | None = None
     at_least: bool = False
+    digits: int = 2
 
     @property
     def reached(self) -> str:
         """yes, no, or a dash."""
-        if self.target is None:
-            return "–"
-        good = self.ratio >= self.target if self.at_least else self.ratio <= self.target
-        return "yes" if good else "**no**"
+        return _reached(self.ratio, self.target, self.at_least)
 
     def row(self) -> str:
         """A row of the table."""
-        bound = "at least" if self.at_least else "at most"
-        target = "–" if self.target is None else f"{bound} {self.target:g}"
-        cells = [self.what, self.ours, self.theirs, f"{self.ratio:.2f}", target, self.reached]
-        return f"| {' | '.join(cells)} |"
+        ratio = f"{self.ratio:.{self.digits}f}"
+        target = _bound(self.target, self.at_least)
+        return f"| {' | '.join([self.what, self.ours, self.theirs, ratio, target, self.reached])} |"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that is compared with no other one.
+
+    Attributes:
+        what: it is of.
+        measured: it is.
+        target: the number to reach; None where there is none.
+        unit: of both.
+        at_least: it has to be that large, not that small.
+        digits: behind the point.
+    """
+
+    what: str
+    measured: float
+    target: float | None = None
+    unit: str = ""
+    at_least: bool = False
+    digits: int = 0
+
+    def row(self) -> str:
+        """A row of the table."""
+        unit = f" {self.unit}" if self.unit else ""
+        bound = _bound(self.target, self.at_least) + (unit if self.target is not None else "")
+        reached = _reached(self.measured, self.target, self.at_least)
+        measured = f"{self.measured:,.{self.digits}f}{unit}"
+        return f"| {' | '.join([self.what, measured, bound, reached])} |"
+
+
+def _reached(number: float, target: float | None, at_least: bool) -> str:
+    if target is None:
+        return "–"
+    return "yes" if (number >= target if at_least else number <= target) else "**no**"
+
+
+def _bound(target: float | None, at_least: bool) -> str:
+    return "–" if target is None else f"at {'least' if at_least else 'most'} {target:g}"
 
 
 def table(head: Sequence[str], rows: Iterable[str]) -> str:
@@ -64,6 +101,11 @@ def comparisons(theirs: str, lines: Iterable[Line]) -> str:
     """A table of lines, with what they are compared with above its third column."""
     head = ["what", "here", theirs, "ratio", "target", "reached"]
     return table(head, (line.row() for line in lines))
+
+
+def figures(lines: Iterable[Figure]) -> str:
+    """A table of numbers, each with its target."""
+    return table(["what", "measured", "target", "reached"], (line.row() for line in lines))
 
 
 def write(title: str, text: str, order: Sequence[str]) -> None:

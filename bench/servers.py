@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from statistics import median
+
+from bench.closed_loop import pin
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_SECONDS = 30.0
@@ -40,9 +43,23 @@ def _post(port: int, path: str, body: bytes) -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], environ: Mapping[str, str], port: int, path: str, body: bytes
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    port: int,
+    path: str,
+    body: bytes,
+    core: int | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """A server that has answered once: the process, and milliseconds from its start to then."""
+    """A server that has answered once: the process, and milliseconds from its start to then.
+
+    Args:
+        command: that starts it.
+        environ: further variables.
+        port: that it shall listen on.
+        path: of the request.
+        body: of the request.
+        core: that it is kept on; None for all.
+    """
     start = time.perf_counter()
     process = subprocess.Popen(
         list(command),
@@ -50,6 +67,7 @@ def running(
         env={**os.environ, **environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=None if core is None else partial(pin, core),
     )
     try:
         while True:
@@ -121,6 +139,15 @@ def memory(process: subprocess.Popen[bytes]) -> float:
             if line.startswith("Pss:"):
                 kilobytes += int(line.split()[1])
     return kilobytes / 1024
+
+
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """What all threads of a process have run for, whoever else had the core meanwhile (Linux)."""
+    nanoseconds = 0
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            nanoseconds += int((task / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
 
 
 def _children(pid: int) -> list[int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench import (
@@ -22,7 +24,10 @@ from bench import (
     report,
     silence,
     training,
+    watch_costs,
+    watch_requests,
 )
+from bench.__main__ import PARTS
 from tests.edge.server.test_server import Serving
 
 
@@ -179,3 +184,54 @@ def test_a_silence_is_held_against_its_bound() -> None:
     assert (got.quiet, got.large, got.worst) == (80 / 160, 0.55, 0.55)
     assert got._replace(mb=1).quiet == 0.8
     assert got._replace(mb=1, answer=10).large == 55 / 100
+
+
+def test_figures_are_held_against_their_targets() -> None:
+    lines = [
+        report.Figure("alarms", 2, 1),
+        report.Figure("memory", 63.94, 64.0, "kB", digits=1),
+        report.Figure("slices", 9, 9, at_least=True),
+        report.Figure("faults", 1234),
+    ]
+
+    assert report.figures(lines).splitlines()[2:] == [
+        "| alarms | 2 | at most 1 | **no** |",
+        "| memory | 63.9 kB | at most 64 kB | yes |",
+        "| slices | 9 | at least 9 | yes |",
+        "| faults | 1,234 | – | – |",
+    ]
+    assert (
+        report.Line("start", "2 s", "1 s", 1.0214, 1.02, digits=3)
+        .row()
+        .endswith("| 1.021 | at most 1.02 | **no** |")
+    )
+
+
+def test_a_pair_of_turns_gives_one_ratio() -> None:
+    turns = {
+        "on": [watch_requests.Turn(*each) for each in ((2, 4, 3), (3, 6, 3), (9, 5, 3))],
+        "off": [watch_requests.Turn(*each) for each in ((1, 4, 2), (3, 4, 2), (3, 4, 2))],
+    }
+
+    lines = list(watch_requests.compared("x, 1 row", turns))
+
+    assert [(line.ours, line.theirs, line.ratio) for line in lines] == [
+        ("3.0 µs", "3.0 µs", 2.0), ("5.0 µs", "4.0 µs", 1.25), ("3.0 µs", "2.0 µs", 1.5),
+    ]  # fmt: skip
+
+
+def test_what_a_watch_holds() -> None:
+    class Held:
+        def __init__(self) -> None:
+            self.array = np.zeros(1000, np.uint32)
+            self.again = [self.array, bytearray(500), {"x": np.zeros(10)}]
+
+    held = Held()
+
+    sizes = [sys.getsizeof(each) for each in (held.array, held.again[1], np.zeros(10))]
+    assert watch_costs.held(held) == sum(sizes)
+
+
+def test_every_part_is_named_in_the_documents_head() -> None:
+    named = report.HEAD[report.HEAD.index("(") + 1 : report.HEAD.index(")")]
+    assert named.replace("\n", " ").split(", ") == list(PARTS)

@@ -13,11 +13,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.build import build
+from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model, Noted, load_model
+from onnxlet.function.monitoring import drift
+from onnxlet.function.monitoring.layout import Layout
+from onnxlet.function.monitoring.watch import Figures, Seen
 from tests.conftest import quiet
 
 WORDS = ("good", "bad", "fine", "poor", "film", "plot", "cast", "end")
@@ -82,3 +86,22 @@ def in_parts(prediction: Prediction, sizes: Iterator[int]) -> Iterator[Predictio
         end = min(start + next(sizes), prediction.rows)
         yield some(prediction, np.arange(start, end))
         start = end
+
+
+def rows_of(X: pd.DataFrame) -> list[list[Any]]:
+    """As a request has them."""
+    cells = X.astype(object).where(X.notna(), None)
+    return cells.to_numpy().tolist()
+
+
+def answered(model: Model, X: pd.DataFrame) -> Prediction:
+    """All rows of a table, asked as one batch."""
+    return asked(model, read(model, rows_of(X)))
+
+
+def report(model: Model, prediction: Prediction) -> dict[str, Any]:
+    """What drift reports of one window of rows."""
+    layout = Layout(model.manifest, model.signature)
+    counts = layout.count(layout.arrays(prediction), prediction.rows).astype(np.uint32)
+    seen = Seen(prediction.rows, counts)
+    return drift.report(model, layout, Figures(0, seen, seen, {}))

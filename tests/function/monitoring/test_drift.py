@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,12 @@ from sklearn.preprocessing import OneHotEncoder
 from onnxlet.convert.directory import reference_statistics
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
-from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.validation import Table
-from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring import drift
-from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.watch import Figures, Seen
 from onnxlet.function.settings import Settings
 from tests.conftest import client_of
-from tests.function.monitoring.models import asked, built, customers, some
+from tests.function.monitoring.faults import FAULTS, Roles, break_column
+from tests.function.monitoring.models import answered, built, customers, report, rows_of, some
 
 NUMBERS = ["age", "income", "visits", "member"]
 TEXTS = ["plan", "region"]
@@ -48,23 +43,6 @@ def model(folder: Path) -> Model:
         HistGradientBoostingClassifier(max_iter=30),
     ).fit(X[:3000], y[:3000])
     return built(Source(fitted, X[3000:], y[3000:], X[:3000]), folder, "customers")
-
-
-def rows_of(X: pd.DataFrame) -> list[list[Any]]:
-    cells = X.astype(object).where(X.notna(), None)
-    return cells.to_numpy().tolist()
-
-
-def answered(model: Model, X: pd.DataFrame) -> Prediction:
-    return asked(model, reference_statistics.read(model, rows_of(X)))
-
-
-def report(model: Model, prediction: Prediction) -> dict[str, Any]:
-    """Of one window of rows."""
-    layout = Layout(model.manifest, model.signature)
-    counts = layout.count(layout.arrays(prediction), prediction.rows).astype(np.uint32)
-    seen = Seen(prediction.rows, counts)
-    return drift.report(model, layout, Figures(0, seen, seen, {}))
 
 
 def test_rows_like_those_of_the_build_alarm_at_most_once_in_a_thousand_windows(
@@ -98,67 +76,14 @@ def test_rows_like_those_of_the_build_alarm_at_most_once_in_a_thousand_windows(
     assert alarms == []
 
 
-Change = Callable[[pd.DataFrame, np.random.Generator], object]
-
-
-def _some(X: pd.DataFrame, random: np.random.Generator, share: float) -> Array:
-    return random.random(len(X)) < share
-
-
-def _missing(column: str, share: float = 0.2) -> Change:
-    def change(X: pd.DataFrame, random: np.random.Generator) -> None:
-        X[column] = X[column].astype(object)
-        X.loc[_some(X, random, share), column] = None
-
-    return change
-
-
-def _set(column: str, value: Callable[[pd.DataFrame, np.random.Generator], Any]) -> Change:
-    def change(X: pd.DataFrame, random: np.random.Generator) -> None:
-        X[column] = value(X, random)
-
-    return change
-
-
-def _instead(column: str, value: Any, share: float) -> Change:
-    def change(X: pd.DataFrame, random: np.random.Generator) -> None:
-        X.loc[_some(X, random, share), column] = value
-
-    return change
-
-
-FAULTS: dict[str, tuple[str, Change]] = {
-    "a number is stuck": ("age", _set("age", lambda X, r: 44.0)),
-    "a number is zero": ("income", _set("income", lambda X, r: 0.0)),
-    "another unit": ("income", _set("income", lambda X, r: X["income"] / 1000)),
-    "months instead of years": ("age", _set("age", lambda X, r: X["age"] * 12)),
-    "a flipped sign": ("age", _set("age", lambda X, r: -X["age"])),
-    "swapped with another": ("age", _set("age", lambda X, r: X["visits"] + 0.0)),
-    "whole numbers swapped in": ("visits", _set("visits", lambda X, r: X["age"].astype(int))),
-    "missing in a fifth": ("income", _missing("income")),
-    "never missing": ("income", _set("income", lambda X, r: X["income"].fillna(25_000.0))),
-    "a new category": ("plan", _instead("plan", "ultra", 0.05)),
-    "a category is gone": ("plan", _set("plan", lambda X, r: X["plan"].replace("pro", "plus"))),
-    "another spelling": ("plan", _set("plan", lambda X, r: X["plan"].str.upper())),
-    "a space behind": ("region", _set("region", lambda X, r: X["region"] + " ")),
-    "one category only": ("region", _set("region", lambda X, r: "r3")),
-    "a sentinel": ("age", _instead("age", 99.0, 0.1)),
-    "noise": ("age", _set("age", lambda X, r: X["age"] + r.normal(0, 20, len(X)))),
-    "cut off": ("income", _set("income", lambda X, r: X["income"].clip(upper=20_000))),
-    "a shift of a third of a deviation": ("age", _set("age", lambda X, r: X["age"] + 5)),
-    "an inverted flag": ("member", _set("member", lambda X, r: ~X["member"])),
-    "a flag that is always set": ("member", _set("member", lambda X, r: True)),
-    "more of one category": ("plan", _instead("plan", "pro", 0.15)),
-    "rounded to tens": ("age", _set("age", lambda X, r: (X["age"] / 10).round() * 10)),
-}
+ROLES = Roles("age", "income", "visits", "member", "plan", "region")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_fault_is_alarmed_within_two_thousand_rows(model: Model, fault: str, seed: int) -> None:
     X, _ = customers(2000, seed=100 + seed)
-    column, change = FAULTS[fault]
-    change(X, np.random.default_rng(seed))
+    column = break_column(X, fault, ROLES, np.random.default_rng(seed))
 
     found = report(model, answered(model, X))
 
