@@ -23,7 +23,7 @@ from bench.servers import KEY
 from bench.serving import environ_for
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.function.models.model import load_model
-from onnxlet.function.monitoring.watch import Watches
+from onnxlet.function.monitoring.watches import Watches
 from tests.function.monitoring.models import asked, in_parts
 
 ROWS = (1, 100)  # of a request

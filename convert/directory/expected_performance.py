@@ -21,7 +21,7 @@ from onnxlet.function.arrays import Array
 
 FEWEST_ROWS = 50
 STEP_ROWS = 5  # a step of the calibration map holds so many rows, at least
-MOST_STEPS, ALL_STEPS = 20, 160  # of one class, and of all together
+MOST_STEPS, ALL_STEPS = 20, 120  # of one class, and of all together
 MOST_CLASSES = 20
 ALIKE = 0.9  # of the rows whose largest score is that of the class which is answered
 
