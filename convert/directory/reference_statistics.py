@@ -30,7 +30,7 @@ COVERED = 0.5  # of a text column's rows: where categories hold fewer, its lengt
 FEWEST_ROWS = 20
 MOST_ROWS = 20_000  # evenly spaced
 MOST_BYTES = 60_000  # in the manifest
-MOST_BINS = 1_400  # in memory, where the sums and edges of each take 32 bytes
+MOST_BINS = 1_300  # in memory, where the sums and edges of each take 32 bytes
 LABELLED = ("classification", "clustering", "outlier")  # numbers that stand for classes
 MOST_ANSWERS = 20  # of a row that has several
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.feeds import run_of
 
 UNCOUNTED = np.array([-1])  # no bin
 PICTURE = ("brightness", "contrast")
@@ -39,19 +40,20 @@ class Numbers:
     """Counts columns of a matrix of numbers.
 
     Attributes:
-        columns: of the matrix, for each member.
-        spare: bins behind all others, which take nothing but are written to.
+        columns: of the matrix, for each member: a slice where they follow each other.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self.columns = [member.column for member in members]
+        self.columns = run_of([member.column for member in members]) if members else slice(0)
         most = max((len(member.edges) for member in members), default=0)
         # Nothing lies above an infinite edge.
         padded = [[*edges, *repeat(inf, most - len(edges))] for _, edges, _ in members]
         self._edges = np.array(padded, np.float64).reshape(len(members), most)
-        self.spare = most + 1
         self._first = np.array([member.first for member in members], np.int64)
         self._missing = np.array([m.first + len(m.edges) + 1 for m in members], np.int64)
+        runs = self._first[:, np.newaxis] + np.arange(most + 1)
+        nowhere = -1
+        self._runs = np.where(runs < self._missing[:, np.newaxis], runs, nowhere).astype(np.int32)
 
     def bins(self, values: Array) -> Array:
         """The bin of each number, int64, of shape (rows, columns); fast for few rows.
@@ -67,23 +69,23 @@ class Numbers:
             found[gaps] = np.broadcast_to(self._missing, found.shape)[gaps]
         return found
 
-    def add_to(self, counts: Array, values: Array) -> None:
+    def add_to(self, counts: Array, columns: Array) -> None:
         """Count numbers; fast for many rows.
 
         Args:
-            counts: int64, of shape (bins,) and `spare` more.
-            values: float64, of shape (rows, columns).
+            counts: int64, of shape (bins + 1,): the last one is written to, and takes nothing.
+            columns: float64, of shape (columns, rows).
         """
-        ordered = np.array(values.T, order="C")
-        ordered.sort(axis=1)  # NaN comes last
-        pairs = zip(ordered, self._edges, strict=True)
-        below = np.array([column.searchsorted(edges, "right") for column, edges in pairs])
-        missing = np.isnan(ordered).sum(axis=1) if np.isnan(ordered[:, -1]).any() else 0
-        present = np.broadcast_to(len(values) - missing, len(below))
-        found = np.diff(below, axis=1, prepend=0, append=present[:, np.newaxis])
-        for number, run in enumerate(found.T):
-            counts[self._first + number] += run
-        counts[self._missing] += missing
+        ordered = np.sort(columns, axis=1)  # NaN comes last
+        present = columns.shape[1]
+        missing = np.isnan(ordered).sum(axis=1) if np.isnan(ordered[:, -1]).any() else None
+        below = np.zeros((len(ordered), self._edges.shape[1] + 2), np.int64)
+        for row, column, edges in zip(below, ordered, self._edges, strict=True):
+            row[1:-1] = column.searchsorted(edges, "right")
+        below[:, -1] = present if missing is None else present - missing
+        counts[self._runs] += below[:, 1:] - below[:, :-1]
+        if missing is not None:
+            counts[self._missing] += missing
 
 
 class Coding(NamedTuple):

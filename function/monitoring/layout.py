@@ -118,7 +118,6 @@ class Layout:
         self._numbers = Numbers(
             [m if m.column >= 0 else m._replace(column=end - m.column) for m in members]
         )
-        self._whole = self._numbers.columns == list(range(self._columns + len(self._largest)))
         self.wants_tokens = any(isinstance(key, tuple) for key in self._starts)
         self._labels = [*self._texts, "prediction"].index("prediction")
 
@@ -239,7 +238,7 @@ class Layout:
         """
         shaped = [array.reshape(rows, -1) for array in arrays]
         step = max(1, CELLS_AT_ONCE // max(1, self._columns))
-        counts = np.zeros(self.size + self._numbers.spare, np.int64)
+        counts = np.zeros(self.size + 1, np.int64)
         for start in range(0, rows, step):
             self._count([array[start : start + step] for array in shaped], counts)
         return counts[: self.size]
@@ -251,20 +250,20 @@ class Layout:
             for texts, codes in zip(self._texts.values(), of_texts, strict=True)
         ]
         if self._starts:
-            matrix = np.concatenate(arrays[: len(self._starts)], axis=1)
+            columns = np.empty((self._columns + len(self._largest), len(arrays[0])))
+            for start, array in zip(self._starts.values(), arrays, strict=False):
+                columns[start : start + array.shape[1]] = array.T
+            for number, span in enumerate(self._largest, self._columns):
+                columns[span].max(axis=0, out=columns[number])
             for column, number, edges, first in self._steps:
-                answered, values = of_texts[self._labels][:, 0] == number, matrix[:, column]
+                answered, values = of_texts[self._labels][:, 0] == number, columns[column]
                 step = edges.searchsorted(values) + np.isnan(values)  # which come behind all steps
                 found.append(first + step + (len(edges) + 2) * answered)
-            if self._largest:
-                largest = [matrix[:, span].max(axis=1, keepdims=True) for span in self._largest]
-                matrix = np.concatenate([matrix, *largest], axis=1)
-            if not self._whole:
-                matrix = matrix[:, self._numbers.columns]
-            if len(matrix) >= MANY_ROWS:
-                self._numbers.add_to(counts, matrix)
+            columns = columns[self._numbers.columns]
+            if columns.shape[1] >= MANY_ROWS:
+                self._numbers.add_to(counts, columns)
             else:
-                found.append(self._numbers.bins(matrix).ravel())
+                found.append(self._numbers.bins(columns.T).ravel())
         if found:
             counts += np.bincount(np.concatenate(found), minlength=len(counts))
 

@@ -24,7 +24,7 @@ BLOCK_ROWS = 100
 HALF_ROWS = 1000
 AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
 # Of one watch: what is gathered, and sums and edges of its bins.
-MOST_BYTES, LEAST_BYTES, BIN_BYTES = 58_000, 5_000, 32
+MOST_BYTES, LEAST_BYTES, BIN_BYTES = 54_000, 5_000, 32
 HISTORY = 24  # halves of windows that are remembered
 MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
@@ -93,7 +93,7 @@ class Watch:
         self._total = Seen(0, np.zeros(layout.size, np.int64))
         self._block = self._newer = self._older = self._nothing()
         self._logged = logged
-        self._to_log = self._nothing()
+        self._to_log = self._block  # an array of its own only where rows are logged
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
