@@ -238,7 +238,7 @@ def test_a_report_that_fails_fails_nothing_else(
 def test_counts_that_fail_fail_nothing_else_and_are_logged_once(
     app: Any, client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As of a manifest that counts, or begins to be counted, in a way that nobody has thought of."""
+    """As of a manifest that is counted, or begun to be, in a way that nobody has thought of."""
     service = app.extensions[SERVICE]
     broken = service.watches.of(service.repository.choose("iris"))
     of = service.watches.of
