@@ -77,10 +77,16 @@ def _columns(prediction: Prediction, kind: str) -> dict[str, Any]:
 
 
 def _has_score(model: Model) -> bool:
-    """Whether there is a score of each class, or one of two; not one of each pair of classes."""
+    """Whether there is a score of each class, or one of two; not one of each pair of classes.
+
+    Three classes have as many pairs: only where the build has calibrated them are they of classes.
+    """
     classes = len(model.classes or OUTLIER)
     widths = [math.prod(each.shape[1:]) for each in model.signature.outputs if each.name == "score"]
-    return classes <= MOST_CLASSES and widths == [1 if classes == 2 else classes]
+    if classes == 2:
+        return widths == [1]
+    of_classes = (model.manifest.get("estimate") or {}).get("of") == "score"
+    return of_classes and classes <= MOST_CLASSES and widths == [classes]
 
 
 def _wide(array: Array) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sqlite3
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.forward.writer import MEMORY_BYTES, Writer
 from onnxlet.edge.keep.answers import answers_of
-from onnxlet.edge.keep.store import Joined, Outcome, Store, Truths
+from onnxlet.edge.keep.store import Joined, Look, Outcome, Store, Truths
 from onnxlet.edge.keep.truth import no_disk
 from onnxlet.function import request_log
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, SettingsError
@@ -49,7 +50,8 @@ class Keeper:
         self._open = partial(
             Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
         )
-        self._realised: dict[tuple[str, int], tuple[Model, Realised]] = {}
+        # None of a model whose truths can't be compared.
+        self._realised: dict[tuple[str, int], tuple[Model, Realised | None]] = {}
         self._models: Repository | None = None
         self._writer = Writer(
             path,
@@ -61,13 +63,14 @@ class Keeper:
         )
 
     def start(self, models: Repository) -> None:
-        """Start the thread that writes.
+        """Start the thread that writes; it reads what came of these models first.
 
         Args:
             models: that are served.
         """
         self._models = models
         self._writer.start()
+        self._writer.keep(Look(lambda store: None), wait=False)  # has it open the database
 
     def stop(self) -> None:
         """Write what is in memory, and end."""
@@ -106,9 +109,24 @@ class Keeper:
         return truths.outcome
 
     def report(self, model: Model) -> dict[str, Any] | None:
-        """What came of a version's answers; None where no truth has come."""
-        known = self._realised.get((model.name, model.version))
-        return known[1].report() if known else None
+        """What came of a version's answers; None where no truth has come, or the disk is away.
+
+        The first time that a version is asked for this reads what the disk has of it.
+        """
+        key = model.name, model.version
+        known = self._realised.get(key)
+        if known is None and self._models is not None and kind_of(model.manifest):
+            self._writer.keep(Look(partial(self._look, model=model)), wait=True, strict=True)
+            known = self._realised.get(key)
+        return known[1].report() if known and known[1] else None
+
+    def _look(self, store: Store, model: Model) -> None:
+        """Count what the disk has of a version. Never raises, as `_count`."""
+        try:
+            if (model.name, model.version) not in self._realised:
+                self._restore(store, model)
+        except Exception as error:
+            request_log.fail(error)
 
     def _opened(self) -> Store:
         """The database; the figures of what is served are counted from what it holds."""
@@ -138,20 +156,28 @@ class Keeper:
         if model is None or kind_of(model.manifest) != rows[0].kind:
             return
         known = self._realised.get(key)
-        if known and known[0] is model:
-            known[1].add([each.answer for each in rows], [each.truth for each in rows])
-        else:
+        if known is None or known[0] is not model:
             self._restore(store, model)  # these rows are among them
+        elif known[1]:
+            known[1].add([each.answer for each in rows], [each.truth for each in rows])
 
     def _restore(self, store: Store, model: Model) -> None:
-        realised = Realised(model.manifest)
+        """Count what the disk has of a version.
+
+        Raises:
+            sqlite3.Error, OSError: it can't be read. No fault of a model's is one of the disk.
+        """
+        realised = None
         try:
+            realised = Realised(model.manifest)
             answers, truths = store.newest(model.name, model.version)
             if truths:
                 realised.add(answers, truths)
-        except (ValueError, TypeError, KeyError) as error:  # of another model of this name
-            request_log.fail(error)
-            realised = Realised(model.manifest)
+        except (sqlite3.Error, OSError):
+            raise
+        except Exception as error:  # the manifest is odd, or they are of another model of this name
+            request_log.fail(error, event="keep", model=model.name)
+            realised = realised and Realised(model.manifest)
         self._realised[model.name, model.version] = model, realised
 
 

@@ -126,6 +126,22 @@ class Truths:
         self.outcome: Outcome | None = None
 
 
+class Look:
+    """Something to be read, once what was handed over before it is on the disk.
+
+    Attributes:
+        body: empty, since nothing is written.
+
+    Args:
+        read: called with the store; never raises.
+    """
+
+    body = b""
+
+    def __init__(self, read: Callable[[Store], None]) -> None:
+        self.read = read
+
+
 class Store:
     """One connection to the database, for one thread.
 
@@ -164,8 +180,8 @@ class Store:
         """Close the connection."""
         self._database.close()
 
-    def add(self, records: Sequence[Answer | Truths], /) -> None:
-        """Keep answers, and join truths to those that were kept before them.
+    def add(self, records: Sequence[Answer | Truths | Look], /) -> None:
+        """Keep answers, and join truths to those that were kept before them; then read.
 
         The oldest ones make room. All is on the disk when this returns.
 
@@ -178,15 +194,19 @@ class Store:
                 if isinstance(each, Truths):
                     each.outcome = self._join(each.entries)
                     joined += each.outcome.joined
-                else:
+                elif isinstance(each, Answer):
                     self._database.execute(ADD, each)
-            if not records:  # what is asked is whether the disk works
+            if all(isinstance(each, Look) for each in records):
+                # Also of none: once this has returned, the disk is taken to be writable.
                 self._database.execute(f"PRAGMA user_version = {int(self._now()) % 2**31}")
             self._trim()
         if identity(self._path) != self.file:
             raise QueueMoved(f"{self._path} was replaced meanwhile")
         if joined:
             self._joined(self, joined)
+        for each in records:
+            if isinstance(each, Look):
+                each.read(self)
 
     def newest(self, model: str, version: int) -> tuple[list[dict[str, Any]], list[Any]]:
         """The answers and truths of a version that were joined last, the oldest first."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from paho.mqtt.reasoncodes import ReasonCode
 
+from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.net.mqtt_link import Link
-from onnxlet.function import request_log
 
 SECONDS = 60.0  # between two looks at what there is to publish
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
@@ -22,14 +22,15 @@ class Announcer:
     Args:
         link: open.
         wanted: gives the messages by topic, as they should be now.
-        log: gets a line when the broker refuses one.
+        rights: of the process, which outlast the connection.
     """
 
-    def __init__(self, link: Link, wanted: Wanted, log: request_log.Log) -> None:
+    def __init__(self, link: Link, wanted: Wanted, rights: Rights) -> None:
         self._link = link
         self._wanted = wanted
-        self._log = log
+        self._rights = rights
         self._published: dict[str, bytes] = {}
+        self._under_way: dict[int, str] = {}  # topics by packet id
         self._next = 0.0
 
     def publish(self) -> None:
@@ -46,14 +47,28 @@ class Announcer:
         gone = dict.fromkeys(self._published.keys() - wanted, b"")  # takes a retained message away
         for topic, payload in {**gone, **wanted}.items():
             size = len(topic.encode()) + len(payload) + HEAD_BYTES
-            if self._published.get(topic) != payload and size <= self._link.largest:
+            changed = self._published.get(topic) != payload and size <= self._link.largest
+            if changed and self._rights.may(topic):
                 properties = {"ContentType": "application/json"} if payload else {}
-                self._link.publish(topic, payload, properties, True)
+                self._under_way[self._link.publish(topic, payload, properties, True)] = topic
         self._published = wanted
 
-    def acknowledged(self, code: ReasonCode) -> None:
-        """The broker has one of these messages, or refuses it: then no further ones are sent."""
-        if code.is_failure and self._next < float("inf"):
+    def acknowledged(self, number: int, code: ReasonCode) -> None:
+        """The broker has one of these messages, or refuses it: then no further ones are sent.
+
+        Args:
+            number: the packet id; one of another message's is passed over.
+            code: the broker's.
+        """
+        topic = self._under_way.pop(number, None)
+        if topic is None:
+            return
+        self._rights.acknowledged(topic, code)
+        if code.is_failure:
             self._next = float("inf")
-            error = f"drift is not published, the broker says: {code}"
-            self._log({"event": "mqtt", "state": "unwanted", "error": error})
+
+    def lost(self) -> None:
+        """The connection is lost; acknowledgements may have come just before that."""
+        for number, code in self._link.published:
+            self.acknowledged(number, code)
+        self._rights.lost(list(dict.fromkeys(self._under_way.values())))

@@ -12,7 +12,6 @@ from onnxlet.edge.forward.forwarder import Forwarder
 from onnxlet.edge.mqtt.readings import wsgi_environ
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.drift_reports import DriftReports
-from onnxlet.edge.service.drift_summary import summary
 from onnxlet.function.app import SERVICE
 from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
@@ -49,7 +48,7 @@ class Responder:
         app = make_app(models, observe, forward=forward, settings=settings, keep=keep)
         self._app: WSGI = app
         self._service = app.extensions[SERVICE]
-        self._drift = DriftReports()
+        self._drift = DriftReports(with_tests=False)
 
     def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
         """Status, media type and body of the answer, or of the problem, in the native protocol."""
@@ -65,7 +64,7 @@ class Responder:
 
     def drift(self) -> list[dict[str, Any]]:
         """What the readings so far say of each model that is counted, in short."""
-        return [summary(report) for report in self._drift.of(self._service)]
+        return [each.summary for each in self._drift.of(self._service)]
 
     def _observe(self, prediction: Prediction) -> None:
         if self._forward is not None:

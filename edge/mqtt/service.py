@@ -14,6 +14,7 @@ from onnxlet.edge.mqtt.announcer import Announcer
 from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.drift import Summaries, messages
 from onnxlet.edge.mqtt.readings import may_answer_to
+from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
 from onnxlet.edge.settings.mqtt import MqttOptions, client_id
@@ -107,6 +108,7 @@ class MqttService:
         self._log = log
         self._backlog = Backlog(options.backlog)
         self._counts = Counts()
+        self._rights = Rights(log)
         self._lost = False
 
     def run(self) -> None:
@@ -147,14 +149,20 @@ class MqttService:
             link.close()
 
     def _answer(self, link: Link) -> None:
-        announcer = Announcer(link, lambda: messages(self._options, self._drift()), self._log)
+        announcer = Announcer(link, self._wanted, self._rights)
         session = Session(
             link, self._options, self._respond, self._backlog, self._counts, self._log, announcer
         )
         try:
             session.run(self._goes_on)
+        except LinkLost:
+            announcer.lost()
+            raise
         finally:
             self._counts = session.counts
+
+    def _wanted(self) -> dict[str, bytes]:
+        return messages(self._options, self._drift())
 
     def _log_state(self, entry: dict[str, Any]) -> None:
         """Log a state; of a broker that stays away only once."""

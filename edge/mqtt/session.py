@@ -13,6 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer
 from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
+from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.mqtt import MqttOptions
 from onnxlet.function import request_log
@@ -70,7 +71,7 @@ class Session:
         self._respond = respond
         self._backlog = backlog
         self._log = log
-        self._announcer = announcer or Announcer(link, dict, log)
+        self._announcer = announcer or Announcer(link, dict, Rights(log))
         # By packet id, unacknowledged publications, each with the reading that it answers.
         self._under_way: dict[int, MQTTMessage | None] = {}
         self._status: tuple[float, bytes] = (0.0, b"")
@@ -83,7 +84,8 @@ class Session:
         """
         while goes_on():
             self._publish_status()
-            self._announcer.publish()
+            if None not in self._under_way.values():  # the status got through, so the link works
+                self._announcer.publish()
             busy = len(self._backlog) and len(self._under_way) < self._options.backlog
             self._receive(0 if busy else IDLE_SECONDS)
             if busy:
@@ -106,7 +108,7 @@ class Session:
         while self._link.published:
             number, code = self._link.published.popleft()
             if number not in self._under_way:
-                self._announcer.acknowledged(code)
+                self._announcer.acknowledged(number, code)
                 continue
             message = self._under_way.pop(number)
             if code.is_failure:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from onnxlet.edge.service.drift_summary import METRICS
+from onnxlet.edge.service.drift_digest import Digest
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 OF_A_TEST = ("model", "column", "output", "measure", "statistic")
 
 
-def metrics(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+def metrics(digests: Sequence[Digest]) -> Iterator[Metric]:
     """prometheus-client's types; nothing where no model is counted.
 
     Labels are bounded: a model has at most 200 columns and outputs with four tests each, and 50
     reasons.
 
     Args:
-        reports: as `GET /models/N/drift` answers them, one a model.
+        digests: of reports, one a model.
     """
-    if reports:
-        yield from _totals(reports)
-        yield from _tests(reports)
-        yield from _performance(reports)
+    if digests:
+        yield from _totals(digests)
+        yield from _tests(digests)
+        yield from _performance(digests)
 
 
-def _totals(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+def _totals(digests: Sequence[Digest]) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     rows = CounterMetricFamily("onnxlet_drift_rows", "Rows counted.", labels=["model"])
@@ -39,17 +39,17 @@ def _totals(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     refused = CounterMetricFamily(
         "onnxlet_drift_refused", "Rows and requests without an answer.", labels=["model", "reason"]
     )
-    for report in reports:
-        model = [report["model"]]
-        rows.add_metric(model, report["rows"])
-        window.add_metric(model, report["window"])
-        alarms.add_metric(model, len(report["alarms"]))
-        for reason, count in report["refused"].items():
+    for each in digests:
+        model = [each.short["model"]]
+        rows.add_metric(model, each.short["rows"])
+        window.add_metric(model, each.short["window"])
+        alarms.add_metric(model, each.short["alarm_count"])
+        for reason, count in each.refused.items():
             refused.add_metric([*model, reason], count)
     yield from (rows, window, alarms, refused)
 
 
-def _tests(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+def _tests(digests: Sequence[Digest]) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     value = GaugeMetricFamily(
@@ -61,24 +61,18 @@ def _tests(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     alarmed = GaugeMetricFamily(
         "onnxlet_drift_alarmed", "1 for each test that alarms.", labels=OF_A_TEST
     )
-    for report in reports:
-        for entry in (*report["columns"], *report["predictions"]):
-            for test in entry["tests"]:
-                labels = [report["model"], *_place(entry), entry["measure"], test["statistic"]]
-                value.add_metric(labels, test["value"])
-                threshold.add_metric(labels, test["threshold"])
-                if test["alarmed"]:
-                    alarmed.add_metric(labels, 1)
+    for each in digests:
+        for test in each.tests:
+            place = (test.column, test.output, test.measure, test.statistic)
+            labels = [each.short["model"], *place]
+            value.add_metric(labels, test.value)
+            threshold.add_metric(labels, test.threshold)
+            if test.alarmed:
+                alarmed.add_metric(labels, 1)
     yield from (value, threshold, alarmed)
 
 
-def _place(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """Column and output, one of them empty: a column may be called as an output is."""
-    index = f"[{entry['index']}]" if "index" in entry else ""
-    return entry.get("column", ""), f"{entry['output']}{index}" if "output" in entry else ""
-
-
-def _performance(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+def _performance(digests: Sequence[Digest]) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     for kind, text in (
@@ -87,10 +81,7 @@ def _performance(reports: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
         ("realised", "Performance on the rows whose truth has come."),
     ):
         family = GaugeMetricFamily(f"onnxlet_{kind}_performance", text, labels=["model", "metric"])
-        for report in reports:
-            estimated = report["estimated"] or {}
-            figures = estimated.get(kind, {}) if kind == "held_out" else report[kind] or {}
-            for name in METRICS:
-                if figures.get(name) is not None:
-                    family.add_metric([report["model"], name], figures[name])
+        for each in digests:
+            for name, value in each.performance[kind].items():
+                family.add_metric([each.short["model"], name], value)
         yield family

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST_ALARMS = 5
-LONGEST_NAME = 200  # characters of a column's name
+LONGEST_NAME = 200  # characters of a column's name, or an output's
 # What performance is measured by, in the order of a report.
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_error")
 
@@ -48,8 +48,8 @@ def main_metric(figures: Mapping[str, Any]) -> str | None:
 
 
 def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
-    about = {**alarm, "column": alarm["column"][:LONGEST_NAME]}
-    return about | {key: _short(alarm[key]) for key in ("value", "threshold")}
+    names = {key: alarm[key][:LONGEST_NAME] for key in ("column", "output") if key in alarm}
+    return {**alarm, **names} | {key: _short(alarm[key]) for key in ("value", "threshold")}
 
 
 def _short(value: float | None) -> float | None:

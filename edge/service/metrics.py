@@ -177,10 +177,10 @@ class Figures:
         for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
             refused.add_metric([name, str(version)], 1)
         yield refused
-        if reports := self._meter.drift.of(self._service, DRIFT_SECONDS):
+        if digests := self._meter.drift.of(self._service, DRIFT_SECONDS):
             from onnxlet.edge.service import drift_metrics
 
-            yield from drift_metrics.metrics(reports)
+            yield from drift_metrics.metrics(digests)
         if self._meter.forward:
             from onnxlet.edge.forward.metrics import metrics
 

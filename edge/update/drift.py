@@ -55,9 +55,15 @@ def _state(found: Mapping[str, Any]) -> str:
     rows, count = f"the last {found['window']:,} rows", found["alarm_count"]
     if not count:
         return f"calm in {rows}"
-    named = [f"{each['column']} ({each['statistic']})" for each in found["alarms"][:MOST_SHOWN]]
+    named = [f"{_place(each)} ({each['statistic']})" for each in found["alarms"][:MOST_SHOWN]]
     more = f" and {count - len(named)} more" if count > len(named) else ""
     return f"{count} alarm{'s' * (count > 1)} in {rows}: {', '.join(named)}{more}"
+
+
+def _place(alarm: Mapping[str, Any]) -> str:
+    """A column by its name; an answer by that word, too, since a column may be called alike."""
+    index = f"[{alarm['index']}]" if "index" in alarm else ""
+    return f"answer {alarm['output']}{index}" if "output" in alarm else str(alarm["column"])
 
 
 def _expected(found: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -72,7 +72,8 @@ def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
             if name in LINEAR and value is not None
         }
     if refused:
-        found["refused"] = {reason[: 2 * LONGEST_REASON]: n for reason, n in refused.items()}
+        cut = ((reason[: 2 * LONGEST_REASON], n) for reason, n in refused.items())
+        found["refused"] = _summed(cut)
     found["counts"] = ",".join(str(rows or "") for rows in seen.counts.tolist())
     return found
 
@@ -83,8 +84,16 @@ def _labels(layout: Layout, seen: Seen) -> dict[str, int]:
         if feature.entry["measure"] == "label" and "categories" in feature.entry:
             names = [_text(label) for label in feature.entry["categories"]][:MOST_LABELS]
             counts = seen.counts[feature.bins].tolist()
-            return dict(zip(names, counts, strict=False))
+            return _summed(zip(names, counts, strict=False))
     return {}
+
+
+def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Counts by name; what has come to the same name, as "1" and 1 do, counts together."""
+    found: dict[str, int] = {}
+    for name, rows in pairs:
+        found[name] = found.get(name, 0) + rows
+    return found
 
 
 def _text(label: Any) -> str:

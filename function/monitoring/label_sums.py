@@ -151,6 +151,7 @@ def figures(parts: Sequence[LabelSums], labels: Labels) -> dict[str, Any]:
 
     Of two classes precision, recall and F1 are the second one's; of more they are means over the
     classes, as those of `estimate` are; a share of nothing is 0, as it is in scikit-learn.
+    `estimated` has `rows` of its own: those that have a probability, or a score.
     """
     rows = sum(part.rows for part in parts)
     found: dict[str, Any] = {"rows": rows, "accuracy": int(_sum(parts, "hits")) / rows}
@@ -175,7 +176,9 @@ def _sum(parts: Sequence[LabelSums], name: str) -> Array:
 
 def _estimated(parts: Sequence[LabelSums], labels: Labels) -> dict[str, float | None] | None:
     counts = [np.sum(tables, axis=0) for tables in zip(*(p.steps for p in parts), strict=True)]
-    return estimate.of(labels.estimate, counts) if counts and counts[0].any() else None
+    if not counts or not counts[0].any():
+        return None
+    return {"rows": int(counts[0].sum()), **estimate.of(labels.estimate, counts)}
 
 
 def _of_classes(confusion: Array, classes: Sequence[int]) -> dict[str, float]:

@@ -83,5 +83,7 @@ def figures(parts: Sequence[NumberSums], numbers: Numbers) -> dict[str, Any]:
         "rows": rows,
         "mean_absolute_error": float(absolute.mean()),
         "root_mean_squared_error": float(np.sqrt(squared).mean()),
-        "estimated": estimate.of(numbers.estimate, [bins]) if numbers.estimate else None,
+        "estimated": {"rows": rows, **estimate.of(numbers.estimate, [bins])}
+        if numbers.estimate
+        else None,
     }

@@ -195,6 +195,20 @@ def test_what_is_printed(log: Any, models: Path) -> None:
     assert text[-2:] == ["  refused: 1", "    1 for x0: expected a number"]
 
 
+def test_an_answer_is_called_one_though_a_column_has_its_name(log: Any, models: Path) -> None:
+    _, moved = log(FAR)
+    report = report_of(moved, models)
+    alarm = {"measure": "value", "statistic": "missing", "value": 0.3, "threshold": 0.1}
+    of_output = {**alarm, "column": "prediction", "output": "prediction"}
+    alarms = [{**alarm, "column": "prediction"}, of_output, {**of_output, "index": 1}]
+    text = list(lines({**report, "alarms": alarms}))
+
+    assert [line.partition(":")[0] for line in text[2:5]] == [
+        "    prediction", "    answer prediction", "    answer prediction[1]",
+    ]  # fmt: skip
+    assert any(line.startswith("    answer prediction: population") for line in text[5:])
+
+
 def test_what_the_document_shows(log: Any, models: Path) -> None:
     document = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
     [shown] = re.findall(r"^```text\n(iris/1: .*?)\n```", document, re.M | re.S)

@@ -59,6 +59,7 @@ def test_the_figures(models: Path, tmp_path: Path) -> None:
     assert report is not None
     for got, shown in ((report, FIGURES), (report["total"], FIGURES["total"])):
         assert list(got) == list(shown)
+        assert got["estimated"] == pytest.approx(shown["estimated"], abs=0.01)
         errors = ("mean_absolute_error", "root_mean_squared_error")
         assert [got[each] for each in errors] == pytest.approx([shown[e] for e in errors], abs=0.01)
 

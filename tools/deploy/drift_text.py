@@ -40,8 +40,10 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _named(entry: Entry) -> str:
-    name = entry.get("column", entry.get("output"))
-    return f"{name}" if entry["measure"] in ("value", "label") else f"{name} ({entry['measure']})"
+    """A column by its name; an answer by that word, too, since a column may be called alike."""
+    index = f"[{entry['index']}]" if "index" in entry else ""
+    name = f"answer {entry['output']}{index}" if "output" in entry else f"{entry['column']}"
+    return name if entry["measure"] in ("value", "label") else f"{name} ({entry['measure']})"
 
 
 def _side(alarm: Entry) -> str:

@@ -58,8 +58,9 @@ def columns(prediction: Prediction) -> dict[str, Any]:
     [
         (LogisticRegression(max_iter=500), Y, {"prediction", "probabilities"}),
         (LinearSVC(), TWO, {"prediction", "score"}),
-        (LinearSVC(), Y, {"prediction", "score"}),
+        (LinearSVC(), Y, {"prediction"}),
         (SVC(decision_function_shape="ovo"), np.arange(150) % 4, {"prediction"}),
+        (SVC(decision_function_shape="ovo"), Y, {"prediction"}),
         (DecisionTreeClassifier(max_depth=5), MANY, {"prediction", "confidence"}),
         (LinearRegression(), X[:, 0], {"prediction"}),
         (LinearRegression(), X[:, :2], {"prediction"}),
@@ -68,8 +69,9 @@ def columns(prediction: Prediction) -> dict[str, Any]:
     ids=[
         "probabilities",
         "score",
-        "scores",
+        "scores that are not calibrated",
         "votes",
+        "as many votes as classes",
         "many classes",
         "number",
         "two numbers",
@@ -90,6 +92,14 @@ def test_what_is_kept_can_be_counted(built: Built, estimator: Any, y: Any, kept:
     assert report["rows"] == 100
     assert report.get("accuracy", 1.0) == 1.0
     assert report.get("mean_absolute_error", 0.0) == 0.0
+
+
+def test_scores_of_classes_are_kept_where_the_build_has_calibrated_them(tmp_path: Path) -> None:
+    build(Source(LinearSVC().fit(X, Y), X, Y), "m", tmp_path, quiet)
+    model = load_model(tmp_path / "m" / "1")
+
+    assert model.manifest["estimate"]["of"] == "score"
+    assert set(columns(answered(model))) == {"prediction", "score"}
 
 
 @pytest.mark.parametrize(

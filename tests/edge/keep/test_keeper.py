@@ -261,6 +261,72 @@ def test_a_restart_counts_what_was_joined_anew(make: Make, tmp_path: Path) -> No
     assert (report["rows"], report["accuracy"]) == (1000, window["accuracy"])
 
 
+def test_a_restart_has_the_figures_before_any_record(make: Make) -> None:
+    kept = make()
+    right = kept.predict("a", FLOWERS)["prediction"]
+    kept.truth(("a", 0, right[0]), ("a", 1, 7))
+    report = kept.report()
+    kept.keep.stop()
+
+    assert make().report() == report
+    again = make()
+    wait_until(lambda: ("iris", 1) in again.keep._realised)  # nobody has asked for it
+    assert again.client.get("/models/iris/drift").json()["realised"] == report
+
+
+def test_a_restart_has_those_of_a_version_that_is_asked_for(models: Path, tmp_path: Path) -> None:
+    own = tmp_path / "models"
+    shutil.copytree(models / "iris", own / "iris")
+    kept = Kept(own, tmp_path / "kept.db", Secret())
+    right = kept.predict("a", FLOWERS)["prediction"]
+    kept.truth(("a", 0, right[0]))
+    kept.keep.stop()
+    shutil.copytree(own / "iris" / "1", own / "iris" / "2")
+    again = Kept(own, tmp_path / "kept.db", Secret())
+
+    assert again.client.get("/models/iris/drift").json()["realised"] is None
+    former = again.client.get("/models/iris/drift?version=1").json()
+    assert (former["version"], former["realised"]["rows"]) == (1, 1)
+    again.keep.stop()
+
+
+def test_no_start_waits_for_the_disk_and_a_report_only_once(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().keep.stop()
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.2)
+    path = tmp_path / "kept" / "kept.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, transaction(other):
+        start = time.monotonic()
+        kept = make()
+        assert [kept.report() for _ in range(20)] == [None] * 20
+        assert time.monotonic() - start < 2
+
+
+def test_an_odd_manifest_is_its_model_s_fault_and_not_the_disk_s(
+    models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A classifier whose estimate is a regressor's, as by a build of another release."""
+    own = tmp_path / "models"
+    for name in ("iris", "shop"):
+        shutil.copytree(models / name, own / name)
+    kept = Kept(own, tmp_path / "kept.db", Secret())
+    odd = kept.service.repository.choose("iris")
+    odd.manifest["estimate"] = {"rows": 9, "edges": [1.0], "absolute_error": [1.0, 2.0]}
+    right = kept.predict("s", [SHOP], "/models/shop/predict")["prediction"]
+    of_odd = kept.predict("i", FLOWERS)["prediction"]
+
+    assert kept.truth(("s", 0, right[0]), ("i", 0, of_odd[0])) == counts(2, 2)
+    assert kept.truth(("i", 1, of_odd[1])) == counts(1, 1)
+    assert kept.report("iris") is None
+    assert kept.report("shop")["rows"] == 1
+    kept.keep.stop()
+    assert kept.lines == []
+    events = [line for line in capfd.readouterr().err.splitlines() if '"event":"keep"' in line]
+    assert len(events) == 1
+    assert '"model":"iris"' in events[0]
+
+
 def test_a_new_version_begins_anew_and_the_former_comes_back(models: Path, tmp_path: Path) -> None:
     own = tmp_path / "models"
     shutil.copytree(models / "iris", own / "iris")

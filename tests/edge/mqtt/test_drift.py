@@ -19,6 +19,7 @@ from onnxlet.edge.mqtt import announcer
 from onnxlet.edge.mqtt.announcer import Announcer
 from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.drift import messages
+from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.mqtt.session import Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.mqtt import MqttOptions
@@ -239,7 +240,7 @@ class Sent(Published):
     def publish(self, topic: str, *more: Any) -> int:
         payload, _, retain = more
         self.sent.append((topic, payload, retain))
-        return 1
+        return len(self.sent)
 
 
 def test_only_what_changes_is_sent_and_what_is_gone_is_taken_away(
@@ -248,7 +249,7 @@ def test_only_what_changes_is_sent_and_what_is_gone_is_taken_away(
     monkeypatch.setattr(announcer, "SECONDS", 0.0)
     link, wanted = Sent(), {"a": b"1", "b": b"1"}
     lines: list[dict[str, Any]] = []
-    announcing = Announcer(cast(Link, link), lambda: wanted, lines.append)
+    announcing = Announcer(cast(Link, link), lambda: wanted, Rights(lines.append))
     announcing.publish()
     announcing.publish()
     assert link.sent == [("a", b"1", True), ("b", b"1", True)]
@@ -256,10 +257,10 @@ def test_only_what_changes_is_sent_and_what_is_gone_is_taken_away(
     announcing.publish()
     assert link.sent[2:] == [("a", b"", True), ("b", b"2", True)]
 
-    announcing.acknowledged(ReasonCode(PacketTypes.PUBACK, "Success"))
+    announcing.acknowledged(1, ReasonCode(PacketTypes.PUBACK, "Success"))
     assert lines == []
-    for _ in range(2):
-        announcing.acknowledged(ReasonCode(PacketTypes.PUBACK, "Not authorized"))
+    for number in (2, 3, 99):
+        announcing.acknowledged(number, ReasonCode(PacketTypes.PUBACK, "Not authorized"))
     wanted = {"b": b"3"}
     announcing.publish()
     assert len(link.sent) == 4
@@ -275,7 +276,7 @@ def test_at_most_once_a_minute() -> None:
         looks[0] += 1
         return {"a": str(looks[0]).encode()}
 
-    announcing = Announcer(cast(Link, link), wanted, lambda line: None)
+    announcing = Announcer(cast(Link, link), wanted, Rights(lambda line: None))
     for _ in range(5):
         announcing.publish()
     assert (looks, link.sent) == ([1], [("a", b"1", True)])

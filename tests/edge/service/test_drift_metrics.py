@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,14 @@ from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
+from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.service import drift_metrics, drift_reports
 from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.drift_digest import digest
 from onnxlet.edge.service.drift_reports import DriftReports
 from onnxlet.edge.service.drift_summary import MOST_ALARMS, summary
 from onnxlet.function.app import SERVICE
-from onnxlet.function.monitoring import drift
+from onnxlet.function.monitoring import drift, two_samples
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.edge.service.drifting import calm, drifted
@@ -129,7 +133,7 @@ class Collector:
         self._reports = reports
 
     def collect(self) -> Any:
-        return drift_metrics.metrics(self._reports)
+        return drift_metrics.metrics([digest(each) for each in self._reports])
 
 
 def text_of(*reports: Mapping[str, Any]) -> str:
@@ -151,7 +155,7 @@ def test_a_column_that_is_called_as_an_output_and_outputs_of_many_numbers_stay_a
 def test_what_came_of_predictions_stands_beside_what_was_expected() -> None:
     found = {
         (metric.name, sample.labels["metric"]): sample.value
-        for metric in drift_metrics.metrics([REPORT])
+        for metric in drift_metrics.metrics([digest(REPORT)])
         for sample in metric.samples
         if "metric" in sample.labels
     }
@@ -195,13 +199,13 @@ def test_a_report_is_made_once_for_the_same_rows(
     service, reports = app.extensions[SERVICE], DriftReports()
 
     first = reports.of(service)
-    assert [each["model"] for each in first] == made == list(service.repository.names)
+    assert [each.summary["model"] for each in first] == made == list(service.repository.names)
     client.post("/models/iris/predict", [[1, 2, 3, "x"]])
     again = reports.of(service)
     assert len(made) == 4, "a refused row makes no report, but is in it"
-    assert [sum(each["refused"].values()) for each in again] == [0, 1, 0, 0]
+    assert [each.summary["refused"] for each in again] == [0, 1, 0, 0]
     client.post("/models/iris/predict", calm())
-    assert [each["rows"] for each in reports.of(service)] == [0, 750, 0, 0]
+    assert [each.summary["rows"] for each in reports.of(service)] == [0, 750, 0, 0]
     assert made[4:] == ["iris"]
     monkeypatch.setattr(drift_reports, "OLDEST_SECONDS", 0.0)
     reports.of(service)
@@ -229,6 +233,73 @@ def test_a_report_that_fails_fails_nothing_else(
     assert of_drift(found, "iris") == {}
     assert at(found, "onnxlet_drift_rows_total", model="shop") == 0
     assert '"event":"drift"' in capfd.readouterr().err
+
+
+def test_counts_that_fail_fail_nothing_else_and_are_logged_once(
+    app: Any, client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As of a manifest that is counted, or begun to be, in a way that nobody has thought of."""
+    service = app.extensions[SERVICE]
+    broken = service.watches.of(service.repository.choose("iris"))
+    of = service.watches.of
+
+    def fail(model: Any) -> Any:
+        if model.name == "shop":
+            raise AttributeError
+        return of(model)
+
+    monkeypatch.setattr(broken, "figures", lambda: 1 / 0)
+    monkeypatch.setattr(service.watches, "of", fail)
+    for _ in range(2):
+        assert client.get("/metrics").status == 200
+    found = scrape(client)
+    assert of_drift(found, "iris") == of_drift(found, "shop") == {}
+    assert at(found, "onnxlet_drift_rows_total", model="house-prices") == 0
+    assert capfd.readouterr().err.count('"event":"drift"') == 2
+
+
+def test_what_readings_come_to_is_published_of_the_others(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    responder = Responder(models, Settings(models, reload_seconds=0), None, "iris")
+    service = responder._service
+    broken = service.watches.of(service.repository.choose("iris"))
+    monkeypatch.setattr(broken, "figures", lambda: 1 / 0)
+
+    assert [each["model"] for each in responder.drift()] == [
+        name for name in service.repository.names if name != "iris"
+    ]
+
+
+@pytest.mark.parametrize("with_tests", [True, False])
+def test_little_is_kept_of_a_report_of_two_hundred_columns(wide: Path, with_tests: bool) -> None:
+    app = make_app(wide, settings=Settings(wide, reload_seconds=0))
+    service = app.extensions[SERVICE]
+    rows = np.random.default_rng(1).normal(0.3, 1, (1000, 210)).tolist()
+    assert client_of(app).post("/predict", rows).status == 200
+    model = service.repository.choose("wide")
+    report = drift.of(service, model)
+    assert report is not None
+    DriftReports(with_tests).of(service)  # imports, and what is computed once
+    reports = DriftReports(with_tests)
+
+    tracemalloc.start()
+    [made] = reports.of(service)
+    gc.collect()
+    snapshot = tracemalloc.take_snapshot()
+    tracemalloc.stop()
+    # Thresholds by size are remembered in a table of their own.
+    others = snapshot.filter_traces([tracemalloc.Filter(False, two_samples.__file__)])
+    kept = sum(each.size for each in others.statistics("filename"))
+
+    of_report = [test for e in report["columns"] + report["predictions"] for test in e["tests"]]
+    assert len(of_report) > 600
+    assert [
+        {"statistic": t.statistic, "value": t.value, "threshold": t.threshold, "alarmed": t.alarmed}
+        for t in made.tests
+    ] == (of_report if with_tests else [])
+    assert made.summary == summary(report)
+    assert kept < (32_000 if with_tests else 6_000)
 
 
 def test_a_summary_is_short_whatever_the_report_holds(client: Client) -> None:

@@ -66,7 +66,12 @@ def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePat
     for _ in range(3):
         assert client.post("/models/iris/predict", drifted()).status == 200
     report = client.get("/models/iris/drift").json()
-    first = [f"{each['column']} ({each['statistic']})" for each in report["alarms"]]
+    of_answers = {each["output"] for each in report["alarms"] if "output" in each}
+    assert of_answers <= {"prediction", "probabilities"}
+    first = [
+        f"{'answer ' * ('output' in each)}{each['column']} ({each['statistic']})"
+        for each in report["alarms"]
+    ]
     assert len(first) > 3
     [line] = lines_of_drift(paths)
     assert line.startswith(
@@ -145,6 +150,23 @@ FOUND: dict[str, Any] = {
         (
             {"alarm_count": 1, "alarms": [{"column": "area", "statistic": "missing"}]},
             "1 alarm in the last 1,500 rows: area (missing)",
+        ),
+        (
+            {
+                "alarm_count": 3,
+                "alarms": [
+                    {"column": "prediction", "statistic": "missing"},
+                    {"column": "prediction", "output": "prediction", "statistic": "unseen"},
+                    {
+                        "column": "prediction",
+                        "output": "prediction",
+                        "index": 1,
+                        "statistic": "missing",
+                    },
+                ],
+            },
+            "3 alarms in the last 1,500 rows: prediction (missing), answer prediction (unseen), "
+            "answer prediction[1] (missing)",
         ),
         (
             {

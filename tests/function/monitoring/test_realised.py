@@ -158,6 +158,7 @@ def test_the_estimate_is_of_the_same_rows() -> None:
     right = np.where(got, chance, 1 - chance)
     hits = chance[got].sum()
     assert report["estimated"] == {
+        "rows": 400,
         "accuracy": pytest.approx(right.mean()),
         "precision": pytest.approx(hits / got.sum()),
         "recall": pytest.approx(hits / chance.sum()),
@@ -171,6 +172,18 @@ def weighted_auc(score: Array, chance: Array) -> float:
     both = np.repeat([1, 0], len(score))
     weights = np.concatenate([chance, 1 - chance])
     return float(metrics.roc_auc_score(both, np.tile(score, 2), sample_weight=weights))
+
+
+def test_rows_without_a_probability_are_not_estimated() -> None:
+    """They count as right or wrong all the same, so both figures name their rows."""
+    realised = Realised(classifier([0, 1], steps(1)))
+    answers: Rows = [{"prediction": 1, "probabilities": [0.1, 0.9]}, {"prediction": 0}]
+    realised.add(answers * 3, [1, 0] * 3)
+
+    report = realised.report()
+    assert report is not None
+    assert (report["rows"], report["estimated"]["rows"]) == (6, 3)
+    assert (report["accuracy"], report["total"]["estimated"]["rows"]) == (1.0, 3)
 
 
 def test_the_estimate_of_several_classes() -> None:
@@ -188,6 +201,7 @@ def test_the_estimate_of_several_classes() -> None:
     report = realised.report()
     assert report is not None
     assert report["estimated"] == {
+        "rows": 300,
         "accuracy": pytest.approx(hits.sum() / 300),
         "precision": pytest.approx((hits / answers_of).mean()),
         "recall": pytest.approx((hits / truths_of).mean()),
@@ -262,7 +276,7 @@ def test_the_expected_error_of_the_same_rows() -> None:
 
     report = realised.report()
     assert report is not None
-    assert report["estimated"] == {"mean_absolute_error": (1 + 1 + 2 + 4) / 4}
+    assert report["estimated"] == {"rows": 4, "mean_absolute_error": (1 + 1 + 2 + 4) / 4}
     assert report["mean_absolute_error"] == 26 / 4
 
 
