@@ -190,7 +190,7 @@ def test_what_is_printed(log: Any, models: Path) -> None:
     assert text[2].startswith("    x2: ")
     assert "expected at most" in text[2]
     moved_most = text[text.index("  moved most:") + 1]
-    assert moved_most.startswith("    x2: population stability index 3.602; above 5.8 was 10.7%")
+    assert moved_most.startswith("    x2: population stability index 3.602; above 5.85 was 10.7%")
     assert any(line.startswith("  expected: accuracy 0.") for line in text)
     assert text[-2:] == ["  refused: 1", "    1 for x0: expected a number"]
 
