@@ -203,9 +203,9 @@ class Layout:
         return estimate.of(self._estimate, found)
 
     @property
-    def width(self) -> int:
-        """How many arrays are counted of a request."""
-        return len(self._starts) + len(self._texts)
+    def dtypes(self) -> list[type[np.generic]]:
+        """Of the arrays that are counted of a request."""
+        return [np.float64] * len(self._starts) + [np.uint8] * len(self._texts)
 
     def arrays(self, prediction: Prediction) -> list[Array]:
         """What is counted of a request: numbers (float64) and codes (uint8), rows first."""

@@ -97,8 +97,7 @@ class Watch:
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
-        self._gathered = [bytearray() for _ in range(layout.width)]
-        self._dtypes: list[np.dtype[Any]] = []
+        self._gathered = [bytearray() for _ in layout.dtypes]
         self._rows = self._most = 0  # that are gathered, and that are counted together
         self._bytes = max(LEAST_BYTES, MOST_BYTES - layout.size * BIN_BYTES)
 
@@ -125,7 +124,6 @@ class Watch:
                 gathered += array.tobytes()
             self._rows += rows
             if self._rows == rows:
-                self._dtypes = [array.dtype for array in arrays]
                 fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
                 self._most = min(fitting, BLOCK_ROWS if self._logged else AT_ONCE)
             if self._rows >= self._most:
@@ -139,7 +137,7 @@ class Watch:
     def _count_gathered(self) -> None:
         arrays = [
             np.frombuffer(bytes(each), dtype)
-            for each, dtype in zip(self._gathered, self._dtypes, strict=True)
+            for each, dtype in zip(self._gathered, self.layout.dtypes, strict=True)
         ]
         counts = self.layout.count(arrays, self._rows).astype(np.uint32)
         seen = Seen(self._rows, counts)
