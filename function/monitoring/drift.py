@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
 
 CHANCE = 0.0003
+OUTER = 0.5  # of the window's rows in the two outermost bins of a column that alarms
 PSI, KS, CHI_SQUARE = "population stability index", "Kolmogorov-Smirnov", "chi-square"
 MISSING, UNSEEN = "missing", "unseen"
+ABOVE, BELOW = "above", "below"
 AGAIN = "Build it again, with at least 20 held-out rows."
 
 
@@ -36,13 +38,15 @@ class Test(NamedTuple):
     Attributes:
         statistic: its name.
         value: of the window's rows.
-        threshold: that it exceeds by chance only; of a share also one that it falls below.
-        alarmed: it does.
+        threshold: that it passes by chance only.
+        side: `above`; `below` where a share has fallen below its threshold.
+        alarmed: it has passed it.
     """
 
     statistic: str
     value: float
     threshold: float
+    side: str
     alarmed: bool
 
 
@@ -87,7 +91,7 @@ def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
     found["alarms"] = _alarms(entries)
     found["columns"] = [entry for entry in entries if "column" in entry]
     found["predictions"] = [entry for entry in entries if "output" in entry]
-    found["estimated"] = _estimated(model, layout, figures)
+    found["estimated"] = _estimated(model, layout, figures, found["columns"])
     found["realised"] = None
     found["left_out"] = about["left_out"]
     return found
@@ -117,9 +121,11 @@ def _tests(feature: Feature, reference: Array, window: Array, chance: float) -> 
     limit = two_samples.chi_square_threshold(len(was), chance)
     index = two_samples.psi(was, now)
     if isfinite(limit):  # there is more than one bin
-        # Of bins with few rows the index alarms more often than it should, chi-square does not.
-        above = _above(PSI, index, two_samples.psi_threshold(was, now, chance))
-        yield above._replace(alarmed=above.alarmed and chi_square > limit)
+        # Of bins with few rows the index alarms more often than it should, chi-square does not: the
+        # threshold is at least the index at which chi-square would alarm.
+        where_chi_square_alarms = index * limit / chi_square if chi_square else 0.0
+        least = two_samples.psi_threshold(was, now, chance)
+        yield _above(PSI, index, max(least, where_chi_square_alarms))
     if ordered:
         sizes = int(reference[:-1].sum()), int(window[:-1].sum())
         distance = two_samples.ks(reference[:-1], window[:-1])
@@ -133,7 +139,7 @@ def _tests(feature: Feature, reference: Array, window: Array, chance: float) -> 
 
 
 def _above(statistic: str, value: float, threshold: float) -> Test:
-    return Test(statistic, _rounded(value), _rounded(threshold), value > threshold)
+    return Test(statistic, _rounded(value), _rounded(threshold), ABOVE, value > threshold)
 
 
 def _share(
@@ -141,13 +147,13 @@ def _share(
 ) -> Test:
     rows = int(window.sum())
     low, high = two_samples.share_threshold(was, int(reference.sum()), rows, chance)
-    threshold = low if now < low else high
+    side, threshold = (BELOW, low) if now < low else (ABOVE, high)
     share, limit = _rounded(now / rows), _rounded(threshold / rows)
-    return Test(statistic, share, limit, not low <= now <= high)
+    return Test(statistic, share, limit, side, not low <= now <= high)
 
 
 def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The tests that alarm, the clearest first."""
+    """The tests that alarm: of columns, then of answers, the clearest first."""
     found = []
     for entry in entries:
         for test in entry["tests"]:
@@ -155,25 +161,43 @@ def _alarms(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 where = entry.get("column", entry.get("output"))
                 about = {"column": where, "measure": entry["measure"]}
                 about |= {key: entry[key] for key in ("output", "index") if key in entry}
-                about |= {key: test[key] for key in ("statistic", "value", "threshold")}
+                about |= {key: test[key] for key in ("statistic", "value", "threshold", "side")}
                 found.append(about)
-    return sorted(found, key=_excess, reverse=True)
+    return sorted(found, key=_rank)
 
 
-def _excess(alarm: Mapping[str, Any]) -> float:
-    """How many times the threshold a value is, whichever side of it."""
-    value, threshold = alarm["value"], alarm["threshold"]
-    if value < threshold:
-        value, threshold = threshold, value
-    return float(value / threshold) if threshold else float("inf")
+def _rank(alarm: Mapping[str, Any]) -> tuple[bool, float]:
+    """Columns before answers, which follow from them; those far beyond their thresholds first."""
+    small, large = sorted((alarm["value"], alarm["threshold"]))
+    times = large / small if small else inf
+    # The others grow with the square of a distance.
+    return "output" in alarm, -(times**2 if alarm["statistic"] == KS else times)
 
 
-def _estimated(model: Model, layout: Layout, figures: Figures) -> dict[str, Any] | None:
+def _doubtful(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns by which expected performance can't be trusted: rows as the build has seen none.
+
+    More values are missing or unseen than by chance, or most lie in the outermost bins.
+    """
+    found = []
+    for entry in entries:
+        alarmed = {(t["statistic"], t["side"]) for t in entry["tests"] if t["alarmed"]}
+        strange = alarmed & {(MISSING, ABOVE), (UNSEEN, ABOVE)}
+        outer = entry["window"][0] + entry["window"][-2] if "edges" in entry else 0.0
+        if strange or (alarmed and outer > OUTER):
+            found.append(entry["column"])
+    return list(dict.fromkeys(found))
+
+
+def _estimated(
+    model: Model, layout: Layout, figures: Figures, columns: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
     entry = model.manifest.get("estimate")
     if not entry or not layout.expected:
         return None
     found: dict[str, Any] = {"rows": figures.window.rows}
     found |= layout.expected_performance(figures.window.counts)
+    found["doubtful"] = _doubtful(columns)
     found["held_out"] = {"rows": entry["rows"], **entry["held_out"]}
     found["history"] = [
         {"until": _moment(half.until), "rows": half.rows, **half.expected}

@@ -21,7 +21,13 @@ SHARES: Schema = {
     "description": "of the rows in each bin; the last are missing values",
 }
 TEST: Schema = record(
-    {"statistic": NAME, "value": NUMBER, "threshold": NUMBER, "alarmed": {"type": "boolean"}}
+    {
+        "statistic": NAME,
+        "value": NUMBER,
+        "threshold": NUMBER,
+        "side": {"enum": ["above", "below"]},
+        "alarmed": {"type": "boolean"},
+    }
 )
 BINNED: Schema = record(
     {
@@ -41,7 +47,7 @@ BINNED: Schema = record(
 )
 ALARM: Schema = record(
     {"column": NAME, "measure": NAME, "statistic": NAME, "value": NUMBER, "threshold": NUMBER},
-    {"output": NAME, "index": COUNT},
+    {"output": NAME, "index": COUNT, "side": {"enum": ["above", "below"]}},
 )
 FIGURES: Schema = {
     "type": "object",
