@@ -13,6 +13,7 @@ from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
+from onnxlet.function.serving.coverage import highest
 
 
 def certificate(
@@ -155,11 +156,26 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     yield f"  typed as    {parity['recipe']}"
     for failed in parity["recipes_that_failed"]:
         yield f"    not as {failed['recipe']}: {failed['reason']}"
+    yield from _monitoring_lines(manifest)
     for metric, pair in (manifest["metrics"] or {}).items():
         yield (
             f"  {metric.replace('_', ' ')}: {_number(pair['model'])} "
             f"(always the same answer: {_number(pair['baseline'])})"
         )
+
+
+def _monitoring_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What a server will measure drift by, and which intervals or sets it can answer."""
+    if reference := manifest.get("reference"):
+        few = "" if reference["source"] == "X_train" else "; X_train would make it sharper"
+        yield f"  drift       against {reference['rows']:,} rows of {reference['source']}{few}"
+    else:
+        yield "  drift       is not measured: that takes at least 20 held-out rows"
+    kind = {"regression": "intervals", "classification": "sets"}.get(manifest["task"])
+    if kind and (table := manifest.get("conformal")):
+        yield f"  {kind:<11} up to a coverage of {highest(table):.4g}"
+    elif kind:
+        yield f"  {kind:<11} none: they take y_test, of at least 20 held-out rows"
 
 
 def _float32_lines(off: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:

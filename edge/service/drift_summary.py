@@ -29,6 +29,7 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
     found["estimated"] = estimated and {
         **performance(estimated),
         "held_out": performance(estimated["held_out"]),
+        "doubtful": [name[:LONGEST_NAME] for name in estimated["doubtful"][:MOST_ALARMS]],
     }
     found["realised"] = report["realised"] and {
         "rows": report["realised"]["rows"],

@@ -121,11 +121,12 @@ def _tests(feature: Feature, reference: Array, window: Array, chance: float) -> 
     limit = two_samples.chi_square_threshold(len(was), chance)
     index = two_samples.psi(was, now)
     if isfinite(limit):  # there is more than one bin
-        # Of bins with few rows the index alarms more often than it should, chi-square does not: the
-        # threshold is at least the index at which chi-square would alarm.
-        where_chi_square_alarms = index * limit / chi_square if chi_square else 0.0
-        least = two_samples.psi_threshold(was, now, chance)
-        yield _above(PSI, index, max(least, where_chi_square_alarms))
+        threshold = two_samples.psi_threshold(was, now, chance)
+        if 0 < chi_square <= limit:
+            # Of bins with few rows the index passes its threshold more often than it should, and
+            # chi-square does not: the threshold is raised to where that would, in proportion.
+            threshold = max(threshold, index * limit / chi_square)
+        yield _above(PSI, index, threshold)
     if ordered:
         sizes = int(reference[:-1].sum()), int(window[:-1].sum())
         distance = two_samples.ks(reference[:-1], window[:-1])

@@ -75,7 +75,7 @@ def _lacking(model: Model) -> str:
         return "has no probabilities, of which sets are made"
     if task == "classification" and len(model.signature.outputs[0].shape) > 1:
         return "answers several labels for a row, and sets are of one"
-    return "was built without y_test, or with one too short or with gaps"
+    return "was built without y_test, with fewer than 20 rows of it, or with gaps in it"
 
 
 def region(model: Model, score: Array, outputs: Mapping[str, Array]) -> tuple[str, Array]:

@@ -77,9 +77,12 @@ def _expected(estimated: Entry) -> str:
     figures = [
         f"{name.replace('_', ' ')} {_number(value)} ({_number(held_out.get(name))})"
         for name, value in estimated.items()
-        if name not in ("rows", "held_out", "history")
+        if name not in ("rows", "held_out", "history", "doubtful")
     ]
-    return f"{', '.join(figures)}; in brackets on {held_out['rows']:,} held-out rows"
+    said = f"{', '.join(figures)}; in brackets on {held_out['rows']:,} held-out rows"
+    if estimated["doubtful"]:
+        said += f"; not to be trusted, by {', '.join(estimated['doubtful'])}"
+    return said
 
 
 def _number(value: float | None) -> str:

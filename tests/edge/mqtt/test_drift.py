@@ -89,7 +89,7 @@ def test_readings_are_counted_and_their_drift_is_retained(
     assert found["alarm_count"] > 0
     assert "x0" in [each["column"] for each in found["alarms"]]
     assert list(found["estimated"]) == ["accuracy", "precision", "recall", "f1", "roc_auc",
-                                        "held_out"]  # fmt: skip
+                                        "held_out", "doubtful"]  # fmt: skip
     late = Peer(broker, "answers/drift/+", name="late")
     [retained] = [m for m in late.wait_for(4) if m.topic == iris]
     late.end()

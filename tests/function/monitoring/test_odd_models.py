@@ -32,7 +32,7 @@ IRIS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
 
 def test_requests_of_every_number_type_are_counted_alike(models: Path) -> None:
     """Their arrays differ in type, and are gathered together."""
-    app = create_app(models, settings=Settings(models, log="off"))
+    app = create_app(models, settings=Settings(models))
     client = client_of(app)
     whole = [[5.0, 3.0, 1.0, 0.0], [6.0, 3.0, 5.0, 2.0]]
     types = {"FP32": whole, "FP64": whole, "INT16": whole, "JSON": whole}
@@ -64,7 +64,7 @@ def test_two_vectorisers_of_one_text(tmp_path: Path) -> None:
         make_column_transformer((union, "text")), LogisticRegression(max_iter=500)
     ).fit(X, y)
     served = built(Source(model, X, y), tmp_path)
-    app = create_app(tmp_path, settings=Settings(tmp_path, log="off"))
+    app = create_app(tmp_path, settings=Settings(tmp_path))
     rows = [{"text": f"{text} zyx"} for text in texts]
 
     assert client_of(app).post("/predict", {"instances": rows}).status == 200
@@ -87,7 +87,7 @@ def test_off_no_tokens_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Model, "run", noting)
     for watch in (True, False):
-        app = create_app(tmp_path, settings=Settings(tmp_path, log="off", watch=watch))
+        app = create_app(tmp_path, settings=Settings(tmp_path, watch=watch))
         row = {model.signature.columns[0].name: "a good film"}
         assert client_of(app).post("/predict", {"instances": [row]}).status == 200
 
@@ -111,7 +111,7 @@ def test_a_manifest_that_somebody_edited_fails_no_answer(models: Path, edit: str
     manifest = json.loads((models / "iris" / "1" / "manifest.json").read_text())
     features = manifest["reference"]["features"]
     EDITS[edit](next(e for e in features if e.get("column") == "x0"))
-    app = create_app(models, settings=Settings(models, log="off"))
+    app = create_app(models, settings=Settings(models))
     model = app.extensions[SERVICE].repository.choose("iris")
     model.manifest = copy.deepcopy(manifest)
     client = client_of(app)
@@ -126,7 +126,7 @@ def test_a_manifest_that_somebody_edited_fails_no_answer(models: Path, edit: str
 
 
 def test_probabilities_that_are_missing_count_for_nothing(models: Path) -> None:
-    model = create_app(models, settings=Settings(models, log="off")).extensions[SERVICE]
+    model = create_app(models, settings=Settings(models)).extensions[SERVICE]
     iris = model.repository.choose("iris")
     layout = Layout(iris.manifest, iris.signature)
     prediction = asked(iris, read(iris, IRIS * 100))

@@ -297,8 +297,8 @@ def test_answers_out_of_reach_are_named() -> None:
 
 
 LACKING = {
-    "plain": "was built without y_test, or with one too short or with gaps",
-    "few": "was built without y_test, or with one too short or with gaps",
+    "plain": "was built without y_test, with fewer than 20 rows of it, or with gaps in it",
+    "few": "was built without y_test, with fewer than 20 rows of it, or with gaps in it",
     "clusters": "has no intervals or sets: its task is clustering",
     "scores": "has no probabilities, of which sets are made",
     "many-labels": "answers several labels for a row, and sets are of one",
