@@ -59,9 +59,9 @@ def test_the_figures(models: Path, tmp_path: Path) -> None:
     assert report is not None
     for got, shown in ((report, FIGURES), (report["total"], FIGURES["total"])):
         assert list(got) == list(shown)
-        assert got["estimated"] == pytest.approx(shown["estimated"], abs=0.01)
+        assert got["estimated"] == pytest.approx(shown["estimated"], rel=1e-3)
         errors = ("mean_absolute_error", "root_mean_squared_error")
-        assert [got[each] for each in errors] == pytest.approx([shown[e] for e in errors], abs=0.01)
+        assert [got[each] for each in errors] == pytest.approx([shown[e] for e in errors], rel=1e-3)
 
 
 def test_the_numbers_in_the_text() -> None:
