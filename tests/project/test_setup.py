@@ -234,10 +234,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 # Links, git, the rights of files, and a folder of models that is empty: the tests of conversions
-# need none of them, and are the longest.
+# need none of them, and are the longest; those of inputs and explanations neither.
 WHAT_AN_ARCHIVE_MAY_LACK = (
     "tests/project tests/function tests/edge tests/convert/bundle tests/convert/directory "
-    "tests/convert/sources tests/convert/test_command_line.py tests/convert/test_interface.py"
+    "tests/convert/sources tests/convert/test_command_line.py tests/convert/test_interface.py "
+    "--ignore tests/function/inputs --ignore tests/function/explanation"
 )
 
 
