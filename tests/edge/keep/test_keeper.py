@@ -73,6 +73,12 @@ def said(*entries: tuple[str, int, Any]) -> dict[str, Any]:
 Make = Callable[..., Kept]
 
 
+@pytest.fixture(autouse=True)
+def _each_row_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In most tests here figures show which rows were joined."""
+    monkeypatch.setattr("onnxlet.function.monitoring.blocks.BLOCK", 1)
+
+
 @pytest.fixture
 def make(models: Path, tmp_path: Path) -> Iterator[Make]:
     made: list[Kept] = []
@@ -144,6 +150,27 @@ def test_the_newest_is_last_whatever_the_order_of_rows(make: Make) -> None:
     report = kept.report()
     assert (report["rows"], report["accuracy"]) == (1000, 1.0)
     assert (report["total"]["rows"], report["total"]["accuracy"]) == (10_000, 0.2)
+
+
+def test_no_figure_is_of_a_few_rows(models: Path, tmp_path: Path) -> None:
+    """Nor after a restart, nor as the difference of two reports."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onnxlet.function.monitoring.blocks.BLOCK", 20)
+        kept = Kept(models, tmp_path / "kept.db", Secret())
+        right = kept.predict("a", FLOWERS * 20)["prediction"]
+        seen: list[Any] = []
+        for row in range(45):
+            kept.truth(("a", row, right[row]))
+            found = kept.client.get("/models/iris/drift").json()["realised"]
+            seen.append(found and (found["rows"], found["total"]["rows"]))
+        report = kept.report()
+        kept.keep.stop()
+        again = Kept(models, tmp_path / "kept.db", Secret())
+        after = again.report()
+        again.keep.stop()
+
+    assert seen == [None] * 19 + [(20, 20)] * 20 + [(40, 40)] * 6
+    assert after == report
 
 
 def test_figures_are_scikit_learn_s_with_all_digits(make: Make) -> None:
