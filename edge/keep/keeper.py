@@ -17,8 +17,9 @@ from onnxlet.edge.keep import place
 from onnxlet.edge.keep.answers import answers_of
 from onnxlet.edge.keep.store import SCHEMA, Joined, Look, Outcome, Store, Truths
 from onnxlet.edge.keep.truth import no_disk
+from onnxlet.edge.keep.truth_values import Fault
 from onnxlet.function import request_log
-from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, SettingsError
+from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
@@ -115,7 +116,7 @@ class Keeper:
         if not self._writer.keep(truths, wait=True, strict=True) or truths.outcome is None:
             raise no_disk()
         if faults := truths.outcome.faults:
-            raise InvalidRows([Problem(number, None, why) for number, why in faults])
+            raise InvalidRows([Fault.of(number, entries[number], why) for number, why in faults])
         return truths.outcome
 
     def report(self, model: Model) -> dict[str, Any] | None:

@@ -228,7 +228,9 @@ def test_a_truth_of_another_type_is_located_and_nothing_is_joined(
     answer = kept.client.post("/truth", said(("x", 0, 1), ("a", 0, right), ("a", 1, value)))
 
     assert answer.status == 422
-    assert answer.json()["errors"] == [{"row": 2, "column": None, "detail": f"'value': {why}"}]
+    detail = f"entry 2 (id 'a'): 'value': {why}"
+    assert answer.json()["detail"] == detail, "an entry has a row of its own"
+    assert answer.json()["errors"] == [{"row": 2, "column": None, "detail": detail}]
     assert kept.report(model) is None
     assert kept.truth(("a", 0, right)) == counts(1, 1)
 
