@@ -24,6 +24,7 @@ from onnxlet.function.serving.service import Observe, Reports, Service
 from onnxlet.function.settings import Settings
 
 SERVICE = "onnxlet"  # in app.extensions
+TRUTH = "/truth"  # which only a server that keeps its answers has
 NO_PARAMETERS: dict[str, str] = {}
 
 
@@ -166,6 +167,8 @@ def _described(error: HTTPException, environ: Environ) -> str:
     """What is wrong with a path or a method: expected and got, instead of Werkzeug's text."""
     if error.code == 404:
         path = environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace")
+        if path == TRUTH:
+            return f"{path}: answers are not kept here; a server with ONNXLET_KEEP=FILE keeps them"
         return f"no route '{path[:100]}'; GET /openapi.json lists them all"
     if error.code == 405:
         allowed = set(getattr(error, "valid_methods", None) or ()) - {"HEAD", "OPTIONS"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,15 @@ class QueueMoved(OSError):
     """Another process has replaced this database."""
 
 
-def connect(path: Path, schema: str = SCHEMA) -> sqlite3.Connection:
+def connect(
+    path: Path, schema: str = SCHEMA, pragmas: Sequence[str] = PRAGMAS
+) -> sqlite3.Connection:
     """Open a database; create it if there is none.
 
     Args:
         path: of its file.
         schema: SQL that makes its tables where they are missing; by default the queue's.
+        pragmas: executed before.
 
     Raises:
         sqlite3.Error, OSError: it can't be opened or written to.
@@ -74,7 +77,7 @@ def connect(path: Path, schema: str = SCHEMA) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # predictions are somebody's data
     connection = _opened(str(path))
     try:
-        for pragma in PRAGMAS:
+        for pragma in pragmas:
             connection.execute(pragma)
         connection.executescript(schema)
     except BaseException:

@@ -51,6 +51,7 @@ class Store(Protocol):
 
 
 Open = Callable[[], Store]
+Broken = Callable[[Exception, "Identity | None"], bool]
 
 
 class Ticket:
@@ -81,6 +82,7 @@ class Writer:
         gather_seconds: for which records that nobody waits for are gathered before a commit.
         log: gets a line when writing fails, and when it works again.
         event: that these lines have.
+        broken: whether after this error the file, by its identity, is to be set aside.
 
     Attributes:
         lost: records that were not kept, by reason.
@@ -98,6 +100,7 @@ class Writer:
         gather_seconds: float,
         log: request_log.Log = request_log.write,
         event: str = "forward",
+        broken: Broken = lambda error, file: is_broken(error),
     ) -> None:
         self.lost: Counter[str] = Counter()
         self.late = 0
@@ -110,6 +113,7 @@ class Writer:
         self._gather = gather_seconds
         self._log = log
         self._event = event
+        self._broken = broken
         self._store: Store | None = None
         self._entries: deque[Entry] = deque()
         self._bytes = 0
@@ -243,10 +247,10 @@ class Writer:
             with suppress(sqlite3.Error):
                 self._store.close()
             self._store = None
-        if is_broken(error):
-            with suppress(OSError):
-                if broken := set_aside(self._path, self._file):
-                    self._log({"event": self._event, "state": "set aside", "file": str(broken)})
+        with suppress(OSError):
+            gone = self._broken(error, self._file) and set_aside(self._path, self._file)
+            if gone:
+                self._log({"event": self._event, "state": "set aside", "file": str(gone)})
 
     def _put_back(self, entries: list[Entry]) -> None:
         for _, ticket in entries:

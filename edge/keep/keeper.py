@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
+from onnxlet.edge.forward.database import Identity, is_broken
 from onnxlet.edge.forward.writer import MEMORY_BYTES, Writer
+from onnxlet.edge.keep import place
 from onnxlet.edge.keep.answers import answers_of
-from onnxlet.edge.keep.store import Joined, Look, Outcome, Store, Truths
+from onnxlet.edge.keep.store import SCHEMA, Joined, Look, Outcome, Store, Truths
 from onnxlet.edge.keep.truth import no_disk
+from onnxlet.edge.keep.truth_values import Fault
 from onnxlet.function import request_log
-from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, SettingsError
+from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
@@ -38,6 +41,7 @@ class Keeper:
         max_mb: megabytes that it may take.
         max_days: that an answer or a truth is kept.
         log: gets a line when writing fails, and when it works again.
+        named: somebody has named this path, so that what is there may be theirs.
     """
 
     def __init__(
@@ -46,7 +50,12 @@ class Keeper:
         max_mb: int,
         max_days: int,
         log: request_log.Log = request_log.write,
+        *,
+        named: bool = True,
     ) -> None:
+        self._path = path
+        self._named = named
+        self._own: Identity | None = None  # the file, once it was opened as ours
         self._open = partial(
             Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
         )
@@ -60,6 +69,7 @@ class Keeper:
             gather_seconds=GATHER_SECONDS,
             log=log,
             event="keep",
+            broken=self._is_broken,
         )
 
     def start(self, models: Repository) -> None:
@@ -73,8 +83,9 @@ class Keeper:
         self._writer.keep(Look(lambda store: None), wait=False)  # has it open the database
 
     def stop(self) -> None:
-        """Write what is in memory, and end."""
-        self._writer.stop()
+        """Write what is in memory, and end; nothing where it never started, as without a model."""
+        if self._models is not None:
+            self._writer.stop()
 
     def observe(self, prediction: Prediction) -> None:
         """Keep an answer. Never raises: a failure here must not fail the answer."""
@@ -105,7 +116,7 @@ class Keeper:
         if not self._writer.keep(truths, wait=True, strict=True) or truths.outcome is None:
             raise no_disk()
         if faults := truths.outcome.faults:
-            raise InvalidRows([Problem(number, None, why) for number, why in faults])
+            raise InvalidRows([Fault.of(number, entries[number], why) for number, why in faults])
         return truths.outcome
 
     def report(self, model: Model) -> dict[str, Any] | None:
@@ -131,10 +142,20 @@ class Keeper:
     def _opened(self) -> Store:
         """The database; the figures of what is served are counted from what it holds."""
         store = self._open()
+        self._own = store.file
         for model in self._models.models if self._models else ():
             if (model.name, model.version) not in self._realised and kind_of(model.manifest):
                 self._restore(store, model)
         return store
+
+    def _is_broken(self, error: Exception, file: Identity | None) -> bool:
+        """Whether the file is broken, and ours: nobody else's is moved away."""
+        if not (is_broken(error) or isinstance(error, place.NotOurs)):
+            return False
+        found = place.look(self._path)
+        if found is place.Found.FILE:
+            return not self._named or (file is not None and file == self._own)
+        return found is place.Found.OURS and is_broken(error)
 
     def _count(self, store: Store, joined: Sequence[Joined]) -> None:
         """Count rows that are on the disk. Never raises, since that would repeat the commit."""
@@ -181,17 +202,28 @@ class Keeper:
         self._realised[model.name, model.version] = model, realised
 
 
-def start(path: Path, max_mb: int, max_days: int) -> Keeper:
+def start(path: Path, max_mb: int, max_days: int, *, named: bool) -> Keeper:
     """A keeper that ends with the process; root becomes the folder's owner first.
 
+    Args:
+        path: of the database.
+        max_mb: megabytes that it may take.
+        max_days: that an answer or a truth is kept.
+        named: by ONNXLET_KEEP; then it has to be writable now. Elsewhere no disk stops a start.
+
     Raises:
-        SettingsError: the path is a folder's.
+        SettingsError: it can't be there.
     """
+    if named:
+        place.refuse_home(path)
+    path = path.absolute()
     if path.is_dir():
         raise SettingsError(
             f"ONNXLET_KEEP: expected a file, got the folder {path}", f"Name {path / 'kept.db'}."
         )
     drop_privileges_to_owner(path)
-    keep = Keeper(path, max_mb, max_days)
+    if named:
+        place.check(path, SCHEMA)
+    keep = Keeper(path, max_mb, max_days, named=named)
     atexit.register(keep.stop)
     return keep

@@ -24,4 +24,4 @@ def start_keeping(settings: Settings, forward: ForwardOptions) -> Keeper | None:
         return None
     from onnxlet.edge.keep import keeper  # slow to import
 
-    return keeper.start(path.absolute(), settings.keep_mb, settings.keep_days)
+    return keeper.start(path, settings.keep_mb, settings.keep_days, named=settings.keep is not None)

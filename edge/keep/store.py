@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.edge.forward.database import QueueMoved, connect, identity, transaction
+from onnxlet.edge.forward.database import QueueMoved, identity, transaction
 from onnxlet.edge.forward.retention import used
 from onnxlet.edge.keep.answers import PART_ROWS, Answer, row_of
+from onnxlet.edge.keep.place import opened
 from onnxlet.edge.keep.truth_values import fault_of
 from onnxlet.function import json_text
 
@@ -156,6 +157,7 @@ class Store:
         file: that it is in, whatever is at its path later.
 
     Raises:
+        NotOurs: another program's file is there.
         sqlite3.Error, OSError: as each method does, if the disk is full, read-only or broken.
     """
 
@@ -173,7 +175,7 @@ class Store:
         self._joined = joined
         self._now = now
         self._looked = float("-inf")
-        self._database = connect(path, SCHEMA)
+        self._database = opened(path, SCHEMA)
         self.file = identity(path)
 
     def close(self) -> None:

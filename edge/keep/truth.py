@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.keep.store import Outcome
+from onnxlet.edge.keep.truth_values import Fault
 from onnxlet.function import json_text
 from onnxlet.function.errors import (
     InvalidRows,
     MalformedRequest,
     Overloaded,
-    Problem,
     RequestTooLarge,
+    UnsupportedMedia,
 )
 from onnxlet.function.messages import Reply, Request, Route, json_reply
-from onnxlet.function.protocols.native import check_text, kind
+from onnxlet.function.protocols.native import check_charset, kind
 from onnxlet.function.request_log import REQUEST_ID
 from onnxlet.function.serving.service import Service
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PATH = "/truth"
 HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
+ID_FORM = "1 to 128 letters of a to z, A to Z, digits and . _ : / + = -"  # REQUEST_ID's
 MEMBERS = {"id", "row", "value"}
 
 
@@ -40,7 +42,7 @@ def route(forward: Forwarder | None, keep: Keeper | None) -> Route:
     """
 
     def answer(service: Service, request: Request) -> Reply:
-        check_text(request)
+        check_json(request)
         truths = read(json_text.loads(request.body), service.settings.max_rows)
         # Joined first: where that is refused nothing is sent on, and a repetition joins nothing.
         outcome = None if keep is None else keep.join(truths, request.body)
@@ -49,6 +51,22 @@ def route(forward: Forwarder | None, keep: Keeper | None) -> Route:
         return json_reply(_counts(len(truths), outcome, forward is not None))
 
     return Route("POST", PATH, answer, describe)
+
+
+def check_json(request: Request) -> None:
+    """Refuse another media type than `/predict` has for JSON, another charset, and an empty body.
+
+    Raises:
+        UnsupportedMedia, MalformedRequest: it is.
+    """
+    check_charset(request)
+    if request.media_type not in ("application/json", ""):
+        raise UnsupportedMedia(
+            f"media type '{request.media_type}' is not read here",
+            "Send Content-Type: application/json.",
+        )
+    if not request.body:
+        raise MalformedRequest("the body is empty", HINT)
 
 
 def no_disk() -> Overloaded:
@@ -86,7 +104,8 @@ def describe(endpoint: Endpoint) -> Operation:
         ),
         forms.body(forms.content(forms.closed({"truth": entries}), example)),
         refusals=(400, 413, 415, 422),
-        description="A prediction is named by its answer's X-Request-Id and its row.",
+        description="A prediction is named by its answer's X-Request-Id and its row. "
+        "The `row` of an error is the index of the entry.",
     )
 
 
@@ -108,7 +127,7 @@ def read(body: Any, most: int) -> list[dict[str, Any]]:
     if len(truths) > most:
         raise RequestTooLarge(f"expected at most {most} entries, got {len(truths)}", "Send fewer.")
     problems = [
-        Problem(number, None, why) for number, each in enumerate(truths) if (why := _fault(each))
+        Fault.of(number, each, why) for number, each in enumerate(truths) if (why := _fault(each))
     ]
     if problems:
         raise InvalidRows(problems)
@@ -124,7 +143,7 @@ def _fault(entry: Any) -> str:
     if not {"id", "value"} <= set(entry) <= MEMBERS:
         return f"expected the members id, row and value, got {sorted(entry)[:8]}"
     if not isinstance(entry["id"], str) or not REQUEST_ID.fullmatch(entry["id"]):
-        return "'id': expected the X-Request-Id that the prediction's answer bore"
+        return f"'id': expected the X-Request-Id that the prediction's answer bore, {ID_FORM}"
     row = entry.get("row", 0)
     if type(row) is not int or not 0 <= row < 2**31:
         return "'row': expected a whole number from 0"

@@ -5,8 +5,33 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from onnxlet.function.errors import quoted
+from onnxlet.function.errors import Problem, quoted
 from onnxlet.function.protocols.native import kind as kind_in_json
+
+
+class Fault(Problem):
+    """What is wrong with one truth: `row` is the entry's index, and the detail names the entry.
+
+    An entry has a `row` of its own, and a message that says `row 3` would be taken for it.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, number: int, entry: Any, why: str) -> Fault:
+        """The fault of an entry.
+
+        Args:
+            number: its index.
+            entry: as JSON has it.
+            why: expected and got.
+        """
+        name = entry.get("id") if isinstance(entry, dict) else None
+        beside = f" (id {quoted(name)})" if isinstance(name, str) else ""
+        return cls(number, None, f"entry {number}{beside}: {why}")
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 def fault_of(value: Any, prediction: Any, kind: str) -> str:

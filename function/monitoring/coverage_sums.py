@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,28 @@ REGIONS = {"interval", "set"}
 MOST = 8  # different coverages that are told apart; further ones are not counted
 
 
+def read(
+    answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]
+) -> Iterator[tuple[float, float]]:
+    """The coverage that was asked for, and what came of it; not of rows without one."""
+    for answer, truth in zip(answers, truths, strict=True):
+        asked = answer.get("coverage") if answer.keys() & REGIONS else None
+        if asked is not None:
+            yield asked, _covered(answer, truth)
+
+
 class CoverageSums:
     """Rows and hits by the coverage that was asked for."""
 
     def __init__(self) -> None:
         self.sums: dict[float, tuple[int, float]] = {}
 
-    def add(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> None:
-        """Add rows; those without an interval or set are passed over."""
-        for answer, truth in zip(answers, truths, strict=True):
-            asked = answer.get("coverage") if answer.keys() & REGIONS else None
-            if asked is None or (asked not in self.sums and len(self.sums) == MOST):
-                continue
-            rows, hits = self.sums.get(asked, (0, 0.0))
-            self.sums[asked] = rows + 1, hits + _covered(answer, truth)
+    def add(self, covered: Iterable[tuple[float, float]]) -> None:
+        """Add rows, as `read` has them."""
+        for asked, hit in covered:
+            if asked in self.sums or len(self.sums) < MOST:
+                rows, hits = self.sums.get(asked, (0, 0.0))
+                self.sums[asked] = rows + 1, hits + hit
 
 
 def _covered(answer: Mapping[str, Any], truth: Any) -> float:

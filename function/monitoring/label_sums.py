@@ -34,6 +34,25 @@ class LabelRows(NamedTuple):
     score: Array
     steps: Array
 
+    def calibration(self, size: int) -> list[tuple[int, tuple[float, bool]]]:
+        """By bin of confidence, the confidence and whether the answer was right.
+
+        Args:
+            size: number of classes.
+        """
+        sure = ~np.isnan(self.confidence)
+        confidence = self.confidence[sure]
+        bins = np.clip((confidence * BINS).astype(np.int64), 0, BINS - 1)
+        hit = ((self.truth == self.answered) & (self.truth < size))[sure]
+        pairs = zip(confidence.tolist(), hit.tolist(), strict=True)
+        return list(zip(bins.tolist(), pairs, strict=True))
+
+    def estimates(self) -> list[tuple[int, Array]]:
+        """Of rows with a step, the steps and the answered class; they wait for one another."""
+        known = (self.steps != NO_STEP).all(axis=1) & (self.steps.shape[1] > 0)
+        table = np.column_stack([self.steps, self.answered])[known]
+        return [(0, row) for row in table]
+
 
 class Labels:
     """Reads answers of a classifier.
@@ -118,7 +137,7 @@ class LabelSums:
         self._scores, self._truths = np.empty(room), np.empty(room, np.bool_)
 
     def add(self, rows: LabelRows) -> None:
-        """Add rows."""
+        """Add rows, without their calibration and estimates."""
         sums, size = self.sums, self._labels.size
         hit = (rows.truth == rows.answered) & (rows.truth < size)
         if self._scores.size:
@@ -129,16 +148,21 @@ class LabelSums:
         sums["unknown"] += (rows.truth == size).sum()
         if sums["confusion"].size:
             np.add.at(sums["confusion"], (rows.truth, rows.answered), 1)
-        sure = ~np.isnan(rows.confidence)
-        bins = np.clip((rows.confidence[sure] * BINS).astype(np.int64), 0, BINS - 1)
-        for line, weights in enumerate((None, rows.confidence[sure], hit[sure])):
-            sums["calibration"][line] += np.bincount(bins, weights, BINS)
-        for number, column, counts in zip(
-            self._labels.counted, rows.steps.T, self.steps, strict=False
-        ):
-            known = column != NO_STEP
-            as_this = (rows.answered[known] == number).astype(np.int64)
-            np.add.at(counts, (as_this, column[known]), 1)
+
+    def add_calibration(self, rows: Sequence[tuple[float, bool]]) -> None:
+        """Add the confidence of rows, and whether they were right."""
+        confidence, hit = np.array(rows, np.float64).reshape(-1, 2).T
+        bins = np.clip((confidence * BINS).astype(np.int64), 0, BINS - 1)
+        for line, weights in enumerate((None, confidence, hit)):
+            self.sums["calibration"][line] += np.bincount(bins, weights, BINS)
+
+    def add_estimates(self, rows: Sequence[Array]) -> None:
+        """Add the steps of rows, each with its answered class behind them."""
+        if not rows:
+            return
+        *columns, answered = np.array(rows).T
+        for number, column, counts in zip(self._labels.counted, columns, self.steps, strict=True):
+            np.add.at(counts, ((answered == number).astype(np.int64), column), 1)
 
     @property
     def ranks(self) -> tuple[Array, Array]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
 
 from onnxlet.function.monitoring import coverage_sums, label_sums, number_sums
+from onnxlet.function.monitoring.blocks import Blocks
 from onnxlet.function.monitoring.coverage_sums import CoverageSums
 from onnxlet.function.monitoring.label_sums import Labels, LabelSums
 from onnxlet.function.monitoring.number_sums import Numbers, NumberSums
@@ -15,13 +17,7 @@ HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000
 OUTLIER = (-1, 1)  # the labels of outliers and inliers
 
 
-class Sums(Protocol):
-    """Sums of one kind."""
-
-    rows: int
-
-    def add(self, rows: Any) -> None:
-        """Add rows."""
+Sums = Any  # LabelSums or NumberSums, as the reader is
 
 
 def kind_of(manifest: Mapping[str, Any]) -> str:
@@ -42,8 +38,12 @@ class Realised:
     """Figures of one version of a model; safe from several threads.
 
     A total, and a window of the last 1,000 to 2,000 truths: two halves, of which the older one
-    is forgotten once the newer one is full. It takes some 20 kB, with two classes for the ranks
-    of the window's rows, with twenty for three confusion matrices; a few otherwise.
+    is forgotten once the newer one is full. Truths are counted in whole blocks, those of a bin of
+    calibration and of a coverage in blocks of their own: no figure is of one row, and no
+    difference of two reports. The last ones wait for their block.
+
+    It takes some 20 kB, with two classes for the ranks of the window's rows, with twenty for
+    three confusion matrices; a few otherwise.
 
     Args:
         manifest: of the version.
@@ -58,6 +58,8 @@ class Realised:
         else:
             self._reader = Numbers(_outputs(manifest), estimate)
         self._lock = threading.Lock()
+        self._rows, self._regions = Blocks(), Blocks()
+        self._calibration, self._estimates = Blocks(), Blocks()
         self._total = self._new(0), CoverageSums()
         self._halves = [self._half()]
 
@@ -79,21 +81,39 @@ class Realised:
             truths: what was right, of the prediction's type.
         """
         with self._lock:
-            rows = self._reader.read(answers, truths)
-            self._total[0].add(rows)
-            self._total[1].add(answers, truths)
-            start = 0
-            while start < len(truths):
-                sums, coverage = self._halves[-1]
-                end = start + HALF - sums.rows
-                sums.add(type(rows)(*(array[start:end] for array in rows)))
-                coverage.add(answers[start:end], truths[start:end])
-                start = end
-                if sums.rows == HALF:
-                    self._halves = [self._halves[-1], self._half()]
+            whole = self._rows.add(zip(repeat(None), zip(answers, truths, strict=True)))
+            if whole:
+                self._add_blocks([each[0] for each in whole], [each[1] for each in whole])
+
+    def _add_blocks(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> None:
+        """Count whole blocks, in parts that don't go beyond a half."""
+        rows = self._reader.read(answers, truths)
+        start = 0
+        while start < len(truths):
+            end = start + HALF - self._halves[-1][0].rows
+            part = type(rows)(*(array[start:end] for array in rows))
+            covered = coverage_sums.read(answers[start:end], truths[start:end])
+            self._add_part(part, covered)
+            start = end
+            if self._halves[-1][0].rows == HALF:
+                self._halves = [self._halves[-1], self._half()]
+
+    def _add_part(self, rows: Any, covered: Iterable[tuple[float, float]]) -> None:
+        """Count rows; those of a bin or of a coverage only once they are a block, too."""
+        regions = self._regions.add((asked, (asked, hit)) for asked, hit in covered)
+        to = self._total, self._halves[-1]
+        for sums, coverage in to:
+            sums.add(rows)
+            coverage.add(regions)
+        if isinstance(self._reader, Labels):
+            calibration = self._calibration.add(rows.calibration(self._reader.size))
+            estimates = self._estimates.add(rows.estimates())
+            for sums, _ in to:
+                sums.add_calibration(calibration)
+                sums.add_estimates(estimates)
 
     def report(self) -> dict[str, Any] | None:
-        """The window's figures, and the total's as `total`; None where no truth has come.
+        """The window's figures, and the total's as `total`; None until a block of truths has come.
 
         ROC AUC is the window's only, and of two classes only: elsewhere it would take each row.
         """

@@ -13,6 +13,7 @@ import pytest
 from onnxlet.edge.keep.keeper import Keeper
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.app import SERVICE
+from onnxlet.function.monitoring.blocks import BLOCK
 from onnxlet.function.monitoring.label_sums import MOST_CLASSES
 from onnxlet.function.monitoring.realised import HALF
 from onnxlet.function.settings import Settings
@@ -50,15 +51,21 @@ def test_the_figures(models: Path, tmp_path: Path) -> None:
     keep = Keeper(tmp_path / "kept.db", 100, 90)
     app = make_app(models, settings=Settings(models, reload_seconds=0), keep=keep)
     client = client_of(app)
-    names = {"X-Request-Id": "sale-4711"}
-    client.post("/models/house-prices/predict", body_of(PREDICT), names)
-    client.post("/truth", body_of(REPORT))
+    realised = []
+    for sale in range(10):
+        name = f"sale-{sale}"
+        truths = body_of(REPORT)["truth"][:2]
+        client.post("/models/house-prices/predict", body_of(PREDICT), {"X-Request-Id": name})
+        client.post("/truth", {"truth": [{**each, "id": name} for each in truths]})
+        realised.append(client.get("/models/house-prices/drift").json()["realised"])
+    assert realised[:9] == [None] * 9
     report = keep.report(app.extensions[SERVICE].repository.choose("house-prices"))
     keep.stop()
 
     assert report is not None
     for got, shown in ((report, FIGURES), (report["total"], FIGURES["total"])):
         assert list(got) == list(shown)
+        assert got["rows"] == shown["rows"] == 20
         assert got["estimated"] == pytest.approx(shown["estimated"], rel=1e-3)
         errors = ("mean_absolute_error", "root_mean_squared_error")
         assert [got[each] for each in errors] == pytest.approx([shown[e] for e in errors], rel=1e-3)
@@ -69,4 +76,5 @@ def test_the_numbers_in_the_text() -> None:
     assert f"`ONNXLET_KEEP_MB` megabytes ({usual.keep_mb})" in TEXT
     assert f"`ONNXLET_KEEP_DAYS` days ({usual.keep_days})" in TEXT
     assert f"the last {HALF:,} to {2 * HALF:,} truths" in TEXT
+    assert f"counted in blocks of {BLOCK}," in TEXT
     assert f"of up to {MOST_CLASSES} they are" in TEXT

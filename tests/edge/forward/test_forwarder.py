@@ -169,7 +169,13 @@ def test_every_fault_of_truth_is_located(device: Make) -> None:
     answer = device().client.post("/truth", json={"truth": entries})
 
     assert answer.status_code == 422
-    assert [error["row"] for error in answer.get_json()["errors"]] == [1, 2, 3, 4, 5, 6]
+    body = answer.get_json()
+    assert [error["row"] for error in body["errors"]] == [1, 2, 3, 4, 5, 6]
+    places = ["entry 1: ", *(f"entry {n} (id 'a" for n in range(2, 7))]
+    assert [e["detail"].startswith(p) for e, p in zip(body["errors"], places, strict=True)] == (
+        [True] * 6
+    )
+    assert body["detail"] == "entry 1: expected an object, got a number (and 5 more problems)"
 
 
 def test_truth_needs_a_key_where_keys_are_set(device: Make) -> None:

@@ -20,7 +20,7 @@ from paho.mqtt.client import MQTTMessage
 from sklearn import metrics
 
 from onnxlet.edge.forward import writer
-from onnxlet.edge.forward.database import transaction
+from onnxlet.edge.forward.database import identity, transaction
 from onnxlet.edge.forward.retention import used
 from onnxlet.edge.keep.keeper import Keeper
 from onnxlet.edge.mqtt.responder import Responder
@@ -71,6 +71,12 @@ def said(*entries: tuple[str, int, Any]) -> dict[str, Any]:
 
 
 Make = Callable[..., Kept]
+
+
+@pytest.fixture(autouse=True)
+def _each_row_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In most tests here figures show which rows were joined."""
+    monkeypatch.setattr("onnxlet.function.monitoring.blocks.BLOCK", 1)
 
 
 @pytest.fixture
@@ -146,6 +152,27 @@ def test_the_newest_is_last_whatever_the_order_of_rows(make: Make) -> None:
     assert (report["total"]["rows"], report["total"]["accuracy"]) == (10_000, 0.2)
 
 
+def test_no_figure_is_of_a_few_rows(models: Path, tmp_path: Path) -> None:
+    """Nor after a restart, nor as the difference of two reports."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onnxlet.function.monitoring.blocks.BLOCK", 20)
+        kept = Kept(models, tmp_path / "kept.db", Secret())
+        right = kept.predict("a", FLOWERS * 20)["prediction"]
+        seen: list[Any] = []
+        for row in range(45):
+            kept.truth(("a", row, right[row]))
+            found = kept.client.get("/models/iris/drift").json()["realised"]
+            seen.append(found and (found["rows"], found["total"]["rows"]))
+        report = kept.report()
+        kept.keep.stop()
+        again = Kept(models, tmp_path / "kept.db", Secret())
+        after = again.report()
+        again.keep.stop()
+
+    assert seen == [None] * 19 + [(20, 20)] * 20 + [(40, 40)] * 6
+    assert after == report
+
+
 def test_figures_are_scikit_learn_s_with_all_digits(make: Make) -> None:
     kept = make()
     random = np.random.default_rng(5)
@@ -201,7 +228,9 @@ def test_a_truth_of_another_type_is_located_and_nothing_is_joined(
     answer = kept.client.post("/truth", said(("x", 0, 1), ("a", 0, right), ("a", 1, value)))
 
     assert answer.status == 422
-    assert answer.json()["errors"] == [{"row": 2, "column": None, "detail": f"'value': {why}"}]
+    detail = f"entry 2 (id 'a'): 'value': {why}"
+    assert answer.json()["detail"] == detail, "an entry has a row of its own"
+    assert answer.json()["errors"] == [{"row": 2, "column": None, "detail": detail}]
     assert kept.report(model) is None
     assert kept.truth(("a", 0, right)) == counts(1, 1)
 
@@ -429,9 +458,14 @@ def test_where_the_database_is_locked_nobody_waits_for_long(
         assert time.monotonic() - start < 2
 
 
-def test_a_broken_database_is_set_aside(make: Make, tmp_path: Path) -> None:
+def test_what_is_ours_is_set_aside_when_it_breaks(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "kept.db"
-    path.write_bytes(b"no database at all" * 1000)
+    before = make(path)
+    before.predict("a", FLOWERS)
+    before.keep.stop()
+    with path.open("r+b") as file:
+        file.seek(100)  # behind the header, which says whose it is
+        file.write(b"no page at all" * 1000)
     kept = make(path)
     right = kept.predict("a", FLOWERS)["prediction"]
     end = time.monotonic() + 10
@@ -439,6 +473,37 @@ def test_a_broken_database_is_set_aside(make: Make, tmp_path: Path) -> None:
         assert time.monotonic() < end
         time.sleep(0.05)
 
+    assert b"no page at all" in (tmp_path / "kept.db.broken").read_bytes()
+
+
+def test_what_was_opened_as_ours_is_set_aside_even_without_its_header(
+    make: Make, tmp_path: Path
+) -> None:
+    path = tmp_path / "kept.db"
+    kept = make(path)
+    kept.truth(("a", 0, 0))  # which waits until it is open
+    path.write_bytes(b"noise" * 2000)  # in its place: what is open has its pages in memory
+    error = sqlite3.DatabaseError("file is not a database")
+    error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+    assert kept.keep._is_broken(error, identity(path))
+    assert not kept.keep._is_broken(error, None)
+    assert not kept.keep._is_broken(OSError("no room"), identity(path))
+    fresh = Keeper(path, 100, 90)
+    assert not fresh._is_broken(error, identity(path)), "which has not seen it whole"
+
+
+def test_a_device_s_own_file_is_set_aside_whatever_became_of_it(
+    models: Path, tmp_path: Path
+) -> None:
+    """Nobody has named it, and nobody is there to take it away."""
+    path = tmp_path / "kept.db"
+    path.write_bytes(b"no database at all" * 1000)
+    kept = Kept(models, path, Secret(), named=False)
+    wait_until(lambda: len(kept.lines) >= 3)
+    kept.keep.stop()
+
+    assert [line["state"] for line in kept.lines] == ["not keeping", "set aside", "keeping"]
     assert (tmp_path / "kept.db.broken").read_bytes().startswith(b"no database")
 
 
@@ -473,7 +538,7 @@ def test_what_was_keyed_is_only_taken_with_a_key(models: Path, tmp_path: Path) -
 
 
 def test_a_server_keeps_over_a_restart(models: Path, tmp_path: Path) -> None:
-    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept" / "kept.db")}
+    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
     server = start_server(models, environ, tmp_path / "log")
     client = Client(through_socket(server.port))
     answer = client.post(IRIS, {"instances": FLOWERS})
@@ -501,11 +566,6 @@ def test_what_was_answered_before_the_end_is_on_the_disk(models: Path, tmp_path:
         [(rows, body)] = database.execute("SELECT count(*), max(body) FROM answer").fetchall()
     assert rows == 20
     assert set(json.loads(body)) == {"prediction", "probabilities"}
-
-
-def test_a_folder_is_refused(models: Path, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="ONNXLET_KEEP: expected a file, got the folder"):
-        start_server(models, {**CLEAN, "ONNXLET_KEEP": str(tmp_path)}, tmp_path / "log")
 
 
 def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: Path) -> None:

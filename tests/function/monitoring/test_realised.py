@@ -11,6 +11,7 @@ import pytest
 from sklearn import metrics
 
 from onnxlet.function.arrays import Array
+from onnxlet.function.monitoring.blocks import BLOCK, MOST_KEYS, Blocks
 from onnxlet.function.monitoring.realised import HALF, Realised, kind_of
 
 RANDOM = np.random.default_rng(20)
@@ -97,17 +98,17 @@ def test_of_many_classes_only_the_accuracy() -> None:
     classes = list(range(30))
     answers: Rows = [{"prediction": n, "confidence": 0.55} for n in classes]
     realised = Realised(classifier(classes, steps(20)))
-    realised.add(answers, [0] * 15 + classes[15:])
+    realised.add(answers * 20, ([0] * 15 + classes[15:]) * 20)
 
     report = realised.report()
     assert report is not None
     figures = {k: v for k, v in report.items() if k != "total"}
     assert figures == {
-        "rows": 30,
+        "rows": 600,
         "accuracy": pytest.approx(16 / 30),
         "unknown_labels": 0,
         "calibration": [
-            {"confidence": pytest.approx(0.55), "accuracy": pytest.approx(16 / 30), "rows": 30}
+            {"confidence": pytest.approx(0.55), "accuracy": pytest.approx(16 / 30), "rows": 600}
         ],
         "coverage": [],
         "estimated": None,
@@ -122,26 +123,31 @@ def test_calibration_is_scikit_learn_s() -> None:
     hits = [each["prediction"] == truth for each, truth in zip(answers, truths, strict=True)]
     report = realised.report()
     assert report is not None
-    bins = (np.floor(probabilities.max(axis=1) * 10)).clip(0, 9)
+    sure = probabilities.max(axis=1)
+    bins = (np.floor(sure * 10)).clip(0, 9)
+    members = [np.flatnonzero(bins == number) for number in range(10)]
+    whole = [each[: len(each) // BLOCK * BLOCK] for each in members]
     assert report["calibration"] == [
         {
-            "confidence": pytest.approx(probabilities.max(axis=1)[bins == number].mean()),
-            "accuracy": pytest.approx(np.array(hits)[bins == number].mean()),
-            "rows": int((bins == number).sum()),
+            "confidence": pytest.approx(sure[each].mean()),
+            "accuracy": pytest.approx(np.array(hits)[each].mean()),
+            "rows": len(each),
         }
-        for number in range(10)
-        if (bins == number).any()
+        for each in whole
+        if len(each)
     ]
 
 
 def test_confidence_is_that_of_the_answer_not_the_largest_probability() -> None:
     """With a threshold of its own a classifier answers what is less likely than its opposite."""
     realised = Realised(classifier([False, True]))
-    realised.add([{"prediction": True, "probabilities": [0.7, 0.3]}], [True])
+    realised.add([{"prediction": True, "probabilities": [0.7, 0.3]}] * 20, [True] * 20)
 
     report = realised.report()
     assert report is not None
-    assert report["calibration"] == [{"confidence": 0.3, "accuracy": 1.0, "rows": 1}]
+    assert report["calibration"] == [
+        {"confidence": pytest.approx(0.3), "accuracy": 1.0, "rows": 20}
+    ]
 
 
 def test_the_estimate_is_of_the_same_rows() -> None:
@@ -178,12 +184,12 @@ def test_rows_without_a_probability_are_not_estimated() -> None:
     """They count as right or wrong all the same, so both figures name their rows."""
     realised = Realised(classifier([0, 1], steps(1)))
     answers: Rows = [{"prediction": 1, "probabilities": [0.1, 0.9]}, {"prediction": 0}]
-    realised.add(answers * 3, [1, 0] * 3)
+    realised.add(answers * 20, [1, 0] * 20)
 
     report = realised.report()
     assert report is not None
-    assert (report["rows"], report["estimated"]["rows"]) == (6, 3)
-    assert (report["accuracy"], report["total"]["estimated"]["rows"]) == (1.0, 3)
+    assert (report["rows"], report["estimated"]["rows"]) == (40, 20)
+    assert (report["accuracy"], report["total"]["estimated"]["rows"]) == (1.0, 20)
 
 
 def test_the_estimate_of_several_classes() -> None:
@@ -216,7 +222,7 @@ def test_scores_where_there_are_no_probabilities() -> None:
     realised = Realised(classifier([0, 1], estimate))
     scores = [-2.0, -0.5, 0.5, 3.0]
     answers: Rows = [{"prediction": int(score > 0), "score": score} for score in scores]
-    realised.add(answers, [0, 1, 0, 1])
+    realised.add(answers * 5, [0, 1, 0, 1] * 5)
 
     report = realised.report()
     assert report is not None
@@ -227,11 +233,12 @@ def test_scores_where_there_are_no_probabilities() -> None:
 
 def test_an_unknown_label_is_wrong_and_counted() -> None:
     realised = Realised(classifier(["a", "b"]))
-    realised.add([{"prediction": "a"}, {"prediction": "b"}, {"prediction": "b"}], ["a", "c", "b"])
+    answers: Rows = [{"prediction": "a"}, {"prediction": "b"}, {"prediction": "b"}]
+    realised.add(answers * 20, ["a", "c", "b"] * 20)
 
     report = realised.report()
     assert report is not None
-    assert (report["rows"], report["unknown_labels"]) == (3, 1)
+    assert (report["rows"], report["unknown_labels"]) == (60, 20)
     assert report["accuracy"] == pytest.approx(2 / 3)
     assert (report["precision"], report["recall"]) == (0.5, 1.0)
     assert "roc_auc" not in report
@@ -239,7 +246,8 @@ def test_an_unknown_label_is_wrong_and_counted() -> None:
 
 def test_outliers_are_labels() -> None:
     realised = Realised({"task": "outlier"})
-    realised.add([{"prediction": -1, "score": -0.2}, {"prediction": 1, "score": 0.3}], [-1, -1])
+    answers: Rows = [{"prediction": -1, "score": -0.2}, {"prediction": 1, "score": 0.3}]
+    realised.add(answers * 10, [-1] * 20)
 
     report = realised.report()
     assert report is not None
@@ -248,8 +256,8 @@ def test_outliers_are_labels() -> None:
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
-    answered = RANDOM.normal(size=(50, outputs))
-    truth = answered + RANDOM.normal(size=(50, outputs))
+    answered = RANDOM.normal(size=(60, outputs))
+    truth = answered + RANDOM.normal(size=(60, outputs))
     realised = Realised(regressor(outputs))
     listed = answered.tolist() if outputs > 1 else answered[:, 0].tolist()
     realised.add(
@@ -260,7 +268,7 @@ def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
     report = realised.report()
     assert report is not None
     figures = {
-        "rows": 50,
+        "rows": 60,
         "mean_absolute_error": pytest.approx(metrics.mean_absolute_error(truth, answered)),
         "root_mean_squared_error": pytest.approx(metrics.root_mean_squared_error(truth, answered)),
         "coverage": [],
@@ -272,11 +280,11 @@ def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
 def test_the_expected_error_of_the_same_rows() -> None:
     estimate = {"rows": 9, "edges": [0.0, 10.0], "absolute_error": [1.0, 2.0, 4.0]}
     realised = Realised(regressor(1, estimate))
-    realised.add([{"prediction": v} for v in (-5.0, 0.0, 10.0, 11.0)], [0, 0, 0, 0])
+    realised.add([{"prediction": v} for v in (-5.0, 0.0, 10.0, 11.0)] * 5, [0] * 20)
 
     report = realised.report()
     assert report is not None
-    assert report["estimated"] == {"rows": 4, "mean_absolute_error": (1 + 1 + 2 + 4) / 4}
+    assert report["estimated"] == {"rows": 20, "mean_absolute_error": (1 + 1 + 2 + 4) / 4}
     assert report["mean_absolute_error"] == 26 / 4
 
 
@@ -288,17 +296,17 @@ def test_coverage_by_what_was_asked() -> None:
         {"prediction": 1.0, "interval": [0.5, 1.5], "coverage": 0.5},
         {"prediction": 1.0},
     ]
-    realised.add(asked, [2.0, 2.1, 0.0, 0.0])
+    realised.add(asked * 20, [2.0, 2.1, 0.0, 0.0] * 20)
     sets = Realised(classifier(["a", "b", "c"]))
-    sets.add([{"prediction": "a", "set": ["a", "b"], "coverage": 0.8}] * 2, ["b", "c"])
+    sets.add([{"prediction": "a", "set": ["a", "b"], "coverage": 0.8}] * 20, ["b", "c"] * 10)
 
     report, of_sets = realised.report(), sets.report()
     assert report is not None
     assert of_sets is not None
     assert report["coverage"] == [
-        {"asked": 0.5, "realised": 0.0, "rows": 1}, {"asked": 0.9, "realised": 0.5, "rows": 2},
+        {"asked": 0.5, "realised": 0.0, "rows": 20}, {"asked": 0.9, "realised": 0.5, "rows": 40},
     ]  # fmt: skip
-    assert of_sets["coverage"] == [{"asked": 0.8, "realised": 0.5, "rows": 2}]
+    assert of_sets["coverage"] == [{"asked": 0.8, "realised": 0.5, "rows": 20}]
 
 
 def test_the_window_has_the_last_ones_and_the_total_all() -> None:
@@ -332,6 +340,67 @@ def test_in_parts_and_from_many_threads_it_is_the_same() -> None:
     assert one is not None
     assert other is not None
     assert other == {**one, "calibration": other["calibration"], "total": other["total"]}
+
+
+def test_no_report_and_no_difference_of_two_is_of_less_than_a_block() -> None:
+    """Each figure has its rows beside it: they change by whole blocks, whatever comes together."""
+    asked: Rows = [{"coverage": each, "set": ["a"]} for each in (0.5, 0.8, 0.9, None)]
+    answers, truths, _ = labelled(["a", "b"], 2600)
+    realised = Realised(classifier(["a", "b"], steps(1)))
+    start, changed = 0, set()
+    before: dict[Any, int] = {}
+    while start < len(truths):
+        end = start + int(RANDOM.choice([1, 3, 19, 40, 300]))
+        more = [
+            {**each, **asked[RANDOM.integers(4)]} if RANDOM.random() < 0.7 else {"prediction": "a"}
+            for each in answers[start:end]
+        ]
+        realised.add(more, truths[start:end])
+        start = end
+        now = rows_of(realised.report())
+        changed |= {abs(now.get(key, 0) - before.get(key, 0)) for key in now | before}
+        before = now
+
+    assert len(before) > 12
+    assert {each % BLOCK for each in changed} == {0}
+    assert HALF % BLOCK == 0, "else a window would begin inside a block"
+
+
+def rows_of(report: dict[str, Any] | None) -> dict[Any, int]:
+    """The rows of each figure, by its place."""
+    found: dict[Any, int] = {}
+    for name, part in (("window", report), ("total", report and report["total"])):
+        if part:
+            found[name] = part["rows"]
+            found[name, "estimated"] = part["estimated"]["rows"] if part["estimated"] else 0
+            found |= {(name, each["asked"]): each["rows"] for each in part["coverage"]}
+            for each in part["calibration"]:
+                found[name, int(each["confidence"] * 10)] = each["rows"]
+    return found
+
+
+def test_blocks_are_the_same_whatever_comes_together() -> None:
+    """As after a restart, which counts all of them at once."""
+    answers, truths, _ = labelled(["a", "b"], 333)
+    whole, single = Realised(classifier("ab", steps(1))), Realised(classifier("ab", steps(1)))
+    whole.add(answers, truths)
+    for answer, truth in zip(answers, truths, strict=True):
+        single.add([answer], [truth])
+
+    one, other = whole.report(), single.report()
+    assert one is not None
+    assert other is not None
+    assert (one["rows"], rows_of(one)) == (320, rows_of(other))
+    assert one["accuracy"] == other["accuracy"]
+
+
+def test_few_coverages_wait() -> None:
+    blocks = Blocks()
+    for number in range(1000):
+        assert blocks.add([(number, number)]) == []
+
+    assert len(blocks._waiting) == MOST_KEYS
+    assert blocks.add([(999, n) for n in range(19)]) == [999, *range(19)]
 
 
 def test_nothing_has_come() -> None:
