@@ -204,11 +204,11 @@ class Layout:
 
     @property
     def dtypes(self) -> list[type[np.generic]]:
-        """Of the arrays that are counted of a request."""
+        """Of what is packed."""
         return [np.float64] * len(self._starts) + [np.uint8] * len(self._texts)
 
-    def arrays(self, prediction: Prediction) -> list[Array]:
-        """What is counted of a request: numbers (float64) and codes (uint8), rows first."""
+    def packed(self, prediction: Prediction) -> list[bytes]:
+        """What is counted of a request: numbers (float64) and codes (uint8), row by row."""
         table, noted = prediction.table, prediction.noted
         outputs = prediction.outputs if prediction.answered is None else prediction.answered
         found = []
@@ -220,23 +220,24 @@ class Layout:
             else:
                 array = pictures(table.arrays[key]) if key in self._nested else table.arrays[key]
             # Of one type, whichever a request's tensors had: some requests are counted together.
-            found.append(array.astype(np.float64, copy=False))
+            found.append(array.astype(np.float64, copy=False).tobytes())
         for key, texts in self._texts.items():
             cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
-            found.append(np.frombuffer(texts.codes(cells), np.uint8))
+            found.append(texts.codes(cells))
         return found
 
-    def count(self, arrays: Sequence[Array], rows: int) -> Array:
+    def count(self, packed: Sequence[bytes], rows: int) -> Array:
         """Count rows.
 
         Args:
-            arrays: as `arrays` gives them; of any shape, in the order of rows.
+            packed: as `packed` gives them; of several requests, one behind the other.
             rows: how many.
 
         Returns:
             How many fall into each bin, int64, of shape (size,).
         """
-        shaped = [array.reshape(rows, -1) for array in arrays]
+        parts = zip(packed, self.dtypes, strict=True)
+        shaped = [np.frombuffer(part, dtype).reshape(rows, -1) for part, dtype in parts]
         step = max(1, CELLS_AT_ONCE // max(1, self._columns))
         counts = np.zeros(self.size + 1, np.int64)
         for start in range(0, rows, step):

@@ -111,17 +111,17 @@ class Watch:
             self.refuse(reasons(prediction.problems, prediction.model))
         if not rows:
             return
-        arrays = layout.arrays(prediction)
+        packed = layout.packed(prediction)
         if rows >= AT_ONCE:
-            seen = Seen(rows, layout.count(arrays, rows).astype(np.uint32))
+            seen = Seen(rows, layout.count(packed, rows).astype(np.uint32))
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
                 self._add(seen)
             return
         with self._lock:
-            for gathered, array in zip(self._gathered, arrays, strict=True):
-                gathered += array.tobytes()
+            for gathered, part in zip(self._gathered, packed, strict=True):
+                gathered += part
             self._rows += rows
             if self._rows == rows:
                 fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
@@ -135,11 +135,8 @@ class Watch:
         return self._rows + self._block.rows
 
     def _count_gathered(self) -> None:
-        arrays = [
-            np.frombuffer(bytes(each), dtype)
-            for each, dtype in zip(self._gathered, self.layout.dtypes, strict=True)
-        ]
-        counts = self.layout.count(arrays, self._rows).astype(np.uint32)
+        packed = list(map(bytes, self._gathered))
+        counts = self.layout.count(packed, self._rows).astype(np.uint32)
         seen = Seen(self._rows, counts)
         for gathered in self._gathered:
             gathered.clear()
