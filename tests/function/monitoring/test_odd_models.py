@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
+from onnx import TensorProto, helper
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -15,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from onnxlet.convert.directory.reference_statistics import read
+from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.messages import Prediction
@@ -24,7 +27,7 @@ from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Watch
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.settings import Settings
-from tests.conftest import client_of
+from tests.conftest import client_of, quiet
 from tests.function.monitoring.models import asked, built, customers, memory_of, reviews
 
 IRIS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
@@ -193,3 +196,35 @@ def test_a_watch_goes_with_its_model(tmp_path: Path) -> None:
     gc.collect()
 
     assert watch() is None
+
+
+def test_images_that_grow_brighter(tmp_path: Path) -> None:
+    """By the whole way: a graph that was imported with a sample, and requests of nested lists."""
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 40, 40])
+    means = helper.make_tensor_value_info("means", TensorProto.FLOAT, ["n", 3])
+    node = helper.make_node("ReduceMean", ["image"], ["means"], axes=[2, 3], keepdims=0)
+    graph = helper.make_graph([node], "means", [image], [means])
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "m.onnx")
+    random = np.random.default_rng(0)
+
+    def images(rows: int) -> Any:
+        return random.normal(random.normal(5, 1, (rows, 1, 1, 1)), 1, (rows, 3, 40, 40)).round(2)
+
+    np.savez(tmp_path / "sample.npz", image=images(200).astype(np.float32))
+    models = tmp_path / "models"
+    import_onnx(tmp_path / "m.onnx", "m", models, quiet, sample=tmp_path / "sample.npz")
+    client = client_of(create_app(models, settings=Settings(models)))
+    for more in (0, 2):
+        for _ in range(4):
+            rows = [{"image": each.tolist()} for each in images(30) + more]
+            assert client.post("/predict", {"instances": rows}).status == 200
+
+    found = client.get("/models/m/drift").json()
+    assert [(e["column"], e["measure"]) for e in found["columns"]] == [
+        ("image", "brightness"),
+        ("image", "contrast"),
+    ]
+    alarms = {(alarm["column"], alarm["measure"]) for alarm in found["alarms"]}
+    assert ("image", "brightness") in alarms
+    assert ("image", "contrast") not in alarms
