@@ -224,7 +224,7 @@ def test_realised_performance(open_page: Open, site: str) -> None:
         ],
         coverage=[{"asked": 0.9, "realised": 0.905, "rows": 200}],
     )
-    estimated = performance(held_out=performance(rows=750), history=[])
+    estimated = performance(held_out=performance(rows=750), history=[], doubtful=["量"])
     answer_with(page, report(feature(1), realised=realised, estimated=estimated))
     open_panel(page)
     keep_screenshot(page, "drift-realised")
@@ -247,6 +247,7 @@ def test_realised_performance(open_page: Open, site: str) -> None:
     assert page.query_selector(".line") is None  # there is one point only
     assert "No alarm: nothing differs by more than chance explains." in page.inner_text("#drift")
     assert violations(page) == []
+    assert "the build has seen no such rows, by 量." in page.inner_text("#drift")
 
 
 def test_an_error_is_drawn_from_nought(open_page: Open, site: str) -> None:
