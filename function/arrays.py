@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+# What is noted of texts as they are run: the rows' shares of unknown tokens, by block and position.
+Noted = dict[tuple[int, int], list[float]]
 
 LARGEST_INTEGER = 2**63 - 1  # of int64
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.

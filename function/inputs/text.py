@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.inputs.murmur import murmurhash3
 
 Cut = Callable[[str], Iterable[str]]
@@ -89,9 +89,7 @@ class TokenFeed:
             texts = [instead if cell == text else cell for cell in texts]
         return [self._count(self._cut(text)) for text in texts]
 
-    def gather(
-        self, blocks: Sequence[Array], noted: dict[tuple[int, int], list[float]] | None = None
-    ) -> dict[str, Array]:
+    def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> dict[str, Array]:
         """Both tensors, by name; the positions are in order.
 
         Args:

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from onnxlet.function import deadline, json_text
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Output, Signature
@@ -32,9 +32,6 @@ RAISING = (
     "scikit-learn raises for these values: inside the model a text is no number, or a number "
     "becomes infinite, missing or larger than its type holds"
 )
-
-
-Noted = dict[tuple[int, int], list[float]]
 
 
 class Model:

@@ -131,8 +131,13 @@ class Layout:
     ) -> list[Member]:
         """Columns below 0 are those of largest numbers, which come behind all others."""
         members = []
+        at = {
+            column.name: (number, position)
+            for number, block in enumerate(signature.blocks)
+            for position, column in enumerate(block.columns)
+        }
         for entry, bins in self.features:
-            place = _place(entry, signature)
+            place = _place(entry, signature, at)
             if place.text:
                 classes = manifest["classes"] if calibrated and "output" in entry else None
                 self._add_text(place, entry, bins, classes)
@@ -288,18 +293,21 @@ def _check(entry: Mapping[str, Any]) -> None:
         raise ValueError(f"expected {bins} counts, got {len(entry['counts'])}")
 
 
-def _place(entry: Mapping[str, Any], signature: Signature) -> Place:
-    """Where the values of a feature are."""
+def _place(
+    entry: Mapping[str, Any], signature: Signature, at: Mapping[str, tuple[int, int]]
+) -> Place:
+    """Where the values of a feature are.
+
+    Args:
+        entry: of the feature.
+        signature: of the model.
+        at: block and position of each column, by name.
+    """
     measure = entry["measure"]
     if "output" in entry:
         output = next(each for each in signature.outputs if each.name == entry["output"])
         return Place(output.name, _width(output), entry.get("index", 0), measure == "label")
-    number, position = next(
-        (number, position)
-        for number, block in enumerate(signature.blocks)
-        for position, column in enumerate(block.columns)
-        if column.name == entry["column"]
-    )
+    number, position = at[entry["column"]]
     block = signature.blocks[number]
     if measure == "unknown_tokens":
         return Place((number, position), 1, 0)

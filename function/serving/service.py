@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from onnxlet.function import request_log
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import (
     InvalidRows,
     MalformedRequest,
@@ -24,7 +24,7 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows, read_tensors
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Route, failure_of
-from onnxlet.function.models.model import Model, Noted
+from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats

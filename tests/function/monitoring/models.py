@@ -17,10 +17,10 @@ from sklearn.pipeline import make_pipeline
 from onnxlet.convert.build import build
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.messages import Prediction
-from onnxlet.function.models.model import Model, Noted, load_model
+from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Figures, Seen
