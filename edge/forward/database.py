@@ -60,14 +60,14 @@ class QueueMoved(OSError):
 
 
 def connect(
-    path: Path, schema: str = SCHEMA, pragmas: Sequence[str] = PRAGMAS
+    path: Path, schema: str = SCHEMA, pragmas: Sequence[str] | None = None
 ) -> sqlite3.Connection:
     """Open a database; create it if there is none.
 
     Args:
         path: of its file.
         schema: SQL that makes its tables where they are missing; by default the queue's.
-        pragmas: executed before.
+        pragmas: executed before; by default PRAGMAS.
 
     Raises:
         sqlite3.Error, OSError: it can't be opened or written to.
@@ -77,7 +77,7 @@ def connect(
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # predictions are somebody's data
     connection = _opened(str(path))
     try:
-        for pragma in pragmas:
+        for pragma in PRAGMAS if pragmas is None else pragmas:
             connection.execute(pragma)
         connection.executescript(schema)
     except BaseException:
