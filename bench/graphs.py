@@ -21,7 +21,7 @@ from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.to_onnx import convert
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 ROWS = (1, 1000)
 ABOUT = """`session.run` of our own converters' graphs, in float64, against those that skl2onnx

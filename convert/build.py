@@ -47,7 +47,7 @@ from onnxlet.convert.reference.text_limits import with_text_limits
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.golden import replay
 

@@ -13,7 +13,7 @@ from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Inputs
 from onnxlet.convert.to_onnx import Converted
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import MANIFEST_FORMAT
 
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
@@ -72,7 +72,7 @@ def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 
 def _entry(column: Column) -> dict[str, Any]:
-    kind = "date" if column.date else column.type
+    kind = "image" if column.image else "date" if column.date else column.type
     entry: dict[str, Any] = {"name": column.name, "type": kind, "nullable": column.nullable}
     if column.format is not None:
         entry["format"] = column.format

@@ -8,7 +8,7 @@ from typing import Literal
 
 from onnxlet.convert.graph.converter import Precision
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 TOO_NARROW = "scikit-learn answers numbers beyond"  # begins every float32_refusal
 Layout = Literal["matrix", "columns"]

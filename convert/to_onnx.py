@@ -16,7 +16,7 @@ from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Task
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 WIDE_TENSOR = 1000  # columns; a tensor that is no wider may have any number of rows
 LARGEST_TENSOR = 64 * 2**20  # bytes

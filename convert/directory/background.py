@@ -26,7 +26,7 @@ from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import text_columns
 from onnxlet.function.explanation.masking import EMPTY_TEXT
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import DATE as EXAMPLE_DATE
 from onnxlet.function.models.model import Model

@@ -17,7 +17,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array
-from onnxlet.function.inputs.signature import Output
+from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.bins import PICTURE, pictures

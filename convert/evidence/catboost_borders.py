@@ -15,7 +15,7 @@ from onnxlet.convert.evidence.tree_thresholds import around
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 BORDERS = 400  # at most so many are tried, evenly spaced
 MOST_BASES = 20  # rows that each is tried in, where there are fewer

@@ -15,7 +15,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 PAIRS_OF_COLUMN = 8  # of rows, between which one column is moved
 MOST_STARTS = 400  # of these pairs, over all columns

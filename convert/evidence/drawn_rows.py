@@ -19,7 +19,8 @@ from onnxlet.convert.evidence.edge_cases import fits
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER
 
 ROWS = 1000  # of each draw, where so many different ones are found
 DRAWN_CELLS = 2_000_000  # of rows that are wide there are fewer

@@ -27,7 +27,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more

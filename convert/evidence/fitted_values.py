@@ -18,7 +18,7 @@ from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced, spaced_indices
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 EDGES = 3000  # at most so many rows on and between edges
 POINTS = 100  # of each estimator that are tried

@@ -12,7 +12,7 @@ from onnxlet.convert.reference.alike import breadth
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.inputs.signature import LONGEST_TEXT, Column
+from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
 
 
 def gather_evidence(

@@ -32,7 +32,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 KNOWN_ROWS = 500  # held-out ones that are looked at, and others
 KNOWN_CELLS, FEWEST_KNOWN = 20_000_000, 50  # where the steps make many columns, fewer rows

@@ -15,7 +15,7 @@ from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 MOST = 4000  # rows, evenly spaced where there are more cells
 

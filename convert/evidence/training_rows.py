@@ -14,7 +14,7 @@ import numpy as np
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import every_nth
 from onnxlet.function.arrays import LARGEST_INTEGER
-from onnxlet.function.inputs.signature import ColumnType
+from onnxlet.function.inputs.columns import ColumnType
 
 MOST_TRAINING_ROWS = 2000  # that rows are drawn from, beside those held out
 NUMBERS = (bool, int, float)

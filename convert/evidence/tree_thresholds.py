@@ -19,7 +19,7 @@ from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function.arrays import LARGEST_INTEGER, Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 NODES = 800  # at most so many are tried, evenly spaced
 FEWEST_NODES = 200  # however wide the rows are

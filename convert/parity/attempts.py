@@ -30,7 +30,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Behaviour, Converted, convert
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.rounding import MOST_FORGIVEN
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 FAR = 1e3  # times the largest magnitude of the held-out rows
 

@@ -14,7 +14,7 @@ from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.recipes import TOO_NARROW
 from onnxlet.convert.spacing import every_nth
 from onnxlet.folders import documented
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 NO_HINT = "Replace the step that differs or can't be converted by one that can" + documented(
     ": docs/reference/coverage.md lists them.", "."

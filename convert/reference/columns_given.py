@@ -25,7 +25,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.rows_given import unanswered_rows
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.sources.users_code import where
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 SHOWN_NAMES = 8  # names
 LEAST_ROWS = 20  # that speak for an id

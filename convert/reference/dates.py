@@ -10,8 +10,8 @@ from typing import Any, Literal
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.dates import GREATEST, LEAST, read
-from onnxlet.function.inputs.signature import Column
 
 # Unlike each other in all that a part or a form of a date may depend on.
 ODD = tuple(

@@ -17,7 +17,7 @@ from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.function.inputs.signature import ColumnType
+from onnxlet.function.inputs.columns import ColumnType
 
 Row = Mapping[Any, Any]
 WAY_OUT = "Make it a key of its own for each value, such as 'key=value': 1."

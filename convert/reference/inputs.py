@@ -17,7 +17,7 @@ from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import ColumnType
+from onnxlet.function.inputs.columns import ColumnType
 
 # What scikit-learn takes: a DataFrame, an array of shape (rows, columns), texts, or dictionaries.
 Data = Any

@@ -19,7 +19,7 @@ from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import probed_by_kind
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
 Answered = Callable[[Sequence[Trial]], list[bool]]

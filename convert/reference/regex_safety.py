@@ -13,7 +13,7 @@ import sys
 from functools import cache
 
 from onnxlet.convert.reference.hostile_texts import hostile
-from onnxlet.function.inputs.signature import LONGEST_TEXT
+from onnxlet.function.inputs.columns import LONGEST_TEXT
 
 SURE = frozenset(
     {r"(?u)\b\w\w+\b", r"(?u)\b\w+\b", r"\b\w\w+\b", r"\b\w+\b", r"\w+", r"\S+", r"[^\s]+"}

@@ -25,7 +25,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.regex_safety import SURE
 from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_steps
 from onnxlet.folders import ROOT
-from onnxlet.function.inputs.signature import LONGEST_TEXT
+from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)

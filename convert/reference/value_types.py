@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.function.inputs.signature import ColumnType
+from onnxlet.function.inputs.columns import ColumnType
 
 
 def missing(values: Iterable[Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.alike import in_parts, tried
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 Probe = Callable[[Sequence[int]], dict[int, Column]]
 Takes = Callable[[Sequence[int], Any], bool]

@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.report.subject import Subject
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.example import example_instance, typical_values
 
 DIGITS = 2  # significant ones, of numbers

@@ -19,7 +19,7 @@ from onnxlet.convert.report.intervals import FEW, OUTER
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import MISSING_TEXT, Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import Table
 
 MOST_COLUMNS = 6

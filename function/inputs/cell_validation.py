@@ -11,7 +11,8 @@ import numpy as np
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.signature import Block, Column, Signature
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Block, Signature
 
 ABSENT = object()  # a cell that the row doesn't have; its absence is reported already
 MISSING = None

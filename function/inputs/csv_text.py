@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.csv_lines import CheckRows, Lines, first_of, lines
-from onnxlet.function.inputs.signature import Column, Signature
+from onnxlet.function.inputs.signature import Signature
 
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)

@@ -16,7 +16,8 @@ import numpy as np
 from onnxlet.function.arrays import Array
 
 if TYPE_CHECKING:
-    from onnxlet.function.inputs.signature import Block, Column, Signature
+    from onnxlet.function.inputs.columns import Column
+    from onnxlet.function.inputs.signature import Block, Signature
 
 DTYPES = {"int64": "int64", "bool": "bool"}  # of cells; other numbers are float64
 EXACT: dict[str, set[type]] = {"int64": {int}, "bool": {bool}}

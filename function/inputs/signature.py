@@ -1,18 +1,18 @@
-"""A model's columns as clients see them, and the tensors that ONNX Runtime is fed."""
+"""A model's signature: its columns in blocks, and the tensors that ONNX Runtime is fed."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column, Input, Output
 from onnxlet.function.inputs.feeds import feed_of, run_of
 from onnxlet.function.json_text import as_keys
 
@@ -20,88 +20,9 @@ if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
     from onnxlet.function.inputs.text import TokenFeed
 
-ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
-
-# Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A
-# column whose text is costly to cut has a lower limit in the manifest.
-LONGEST_TEXT = 100_000
-
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
-
-
-@dataclass(frozen=True)
-class Column:
-    """One input column, by the name that clients use.
-
-    Attributes:
-        name: as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array.
-        type: what values it takes.
-        nullable: scikit-learn answers with the value missing.
-        required: False where the model drops the column.
-        absent: an object by column name may leave it out, where its value is missing.
-        infinite: scikit-learn answers with an infinity.
-        minimum: the least number that is answered; None where any finite one is.
-        maximum: the greatest number that is answered; None where any finite one is.
-        categories: the only values that scikit-learn doesn't raise for; None where it takes any.
-        longest: characters in a text, at most; entries of a nested list where its size varies.
-        date: the text is a date, and no other text is answered. A manifest's type is then `date`.
-        format: of such a date, for `strptime`; None for ISO 8601.
-        zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
-            else it has none.
-        cell: the sizes of a nested list, where a cell is one; a name for each that varies. Sizes
-            of one name are equal in a row. () where a cell is one value.
-    """
-
-    name: str
-    type: ColumnType
-    nullable: bool = False
-    required: bool = True
-    absent: bool = False
-    infinite: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    categories: tuple[Any, ...] | None = None
-    longest: int = LONGEST_TEXT
-    date: bool = False
-    format: str | None = None
-    zone: str | None = None
-    cell: tuple[int | str, ...] = ()
-
-    def takes(self, text: str) -> bool:
-        """Whether a text is a date of the column's form."""
-        from onnxlet.function.inputs.dates import read  # most models have no dates
-
-        return read(text, self.format, self.zone is not None) is not None
-
-
-class Output(NamedTuple):
-    """One output: `prediction`, `probabilities`, `score`; `shape` starts with -1, the rows."""
-
-    name: str
-    type: ColumnType
-    shape: tuple[int, ...]
-
-
-class Input(NamedTuple):
-    """One tensor that clients may send: a column, or all columns of a bare array.
-
-    Attributes:
-        name: the column's own, or the array's.
-        type: of its values.
-        shape: starts with -1, the rows.
-        columns: their names, in the tensor's order.
-        required: False where the model drops the column.
-        nested: a row is a nested list; of its sizes -1 is any.
-    """
-
-    name: str
-    type: ColumnType
-    shape: tuple[int, ...]
-    columns: tuple[str, ...]
-    required: bool = True
-    nested: bool = False
 
 
 # A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
@@ -280,6 +201,8 @@ def _column(entry: Mapping[str, Any]) -> Column:
     known["cell"] = tuple(known.get("cell", ()))
     if known["type"] == "date":
         known |= {"type": "string", "date": True}
+    if known["type"] == "image":
+        known |= {"type": "string", "image": True, "longest": LONGEST_IMAGE}
     return Column(**known)
 
 

@@ -18,7 +18,8 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
-from onnxlet.function.inputs.signature import Block, Input, Signature
+from onnxlet.function.inputs.columns import Input
+from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
 from onnxlet.function.messages import Tensor
 

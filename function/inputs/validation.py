@@ -20,7 +20,8 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
-from onnxlet.function.inputs.signature import Block, CellsOf, Column, Signature
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Block, CellsOf, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),

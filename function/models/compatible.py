@@ -14,7 +14,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from onnxlet.function.inputs.signature import Column, Output, Signature
+from onnxlet.function.inputs.columns import Column, Output
+from onnxlet.function.inputs.signature import Signature
 
 NUMBERS = ("int64", "float32", "float64")
 # A type, and those whose values the column takes all the same. Bounds say where a number ends.

@@ -7,18 +7,22 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
 from onnxlet.function import deadline, json_text
-from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
+from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
-from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.signature import Output, Signature
+from onnxlet.function.inputs.columns import Output
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models import foreign_graph, nested_rows
+from onnxlet.function.models.declared import as_declared
+
+if TYPE_CHECKING:
+    from onnxlet.function.outputs.back_end import Step
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
@@ -67,6 +71,11 @@ class Model:
         self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
+        self._back_end: Mapping[str, Step] = {}
+        if "back_end" in manifest["graph"]:
+            from onnxlet.function.outputs.back_end import steps_of  # most models start without it
+
+            self._back_end = steps_of(self)
         self._watched = "raising" in manifest["graph"]
         if self._watched:
             self._names.append(str(manifest["graph"]["raising"]))
@@ -136,7 +145,7 @@ class Model:
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
         if self.signature.nested:
             arrays = nested_rows.run(partial(self._run, names=names), table, self.signature)
-            return self._declared(arrays, outputs)
+            return self._declared(arrays, outputs, table)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
             if table.rows * cells > CELLS_RUN_AT_ONCE:
@@ -145,22 +154,27 @@ class Model:
         if step is None or table.rows <= step:
             arrays = self._answers(table.arrays, names, counted or {}, noted=noted)
         else:
-            parts = [
-                self._answers(
-                    *_part(table.arrays, names, counted or {}, slice(start, start + step)),
-                    start,
-                    noted,
-                )
-                for start in range(0, table.rows, step)
-            ]
+            parts, problems = list[list[Array]](), list[Problem]()
+            for start in range(0, table.rows, step):
+                part = _part(table.arrays, names, counted or {}, slice(start, start + step))
+                try:
+                    parts.append(self._answers(*part, start, noted))
+                except InvalidRows as error:
+                    problems += error.every
+            if problems:
+                raise InvalidRows(problems)
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
         if self._watched and (found := np.flatnonzero(arrays.pop()).tolist()):
             raise InvalidRows([Problem(row, None, RAISING) for row in found])
-        return self._declared(arrays, outputs)
+        return self._declared(arrays, outputs, table)
 
-    def _declared(self, arrays: Sequence[Array], outputs: Sequence[Output]) -> dict[str, Array]:
+    def _declared(
+        self, arrays: Sequence[Array], outputs: Sequence[Output], table: Table
+    ) -> dict[str, Array]:
         return {
-            output.name: _as_declared(array, output)
+            output.name: as_declared(array, output)
+            if output.name not in self._back_end
+            else self._back_end[output.name](array, table)
             for array, output in zip(arrays, outputs, strict=True)
         }
 
@@ -328,23 +342,3 @@ def new_session(onnx: bytes | str, threads: int = 1) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised, and logged once
     return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-
-
-NUMPY_TYPES = {"string": "O"}
-
-
-def _as_declared(array: Array, output: Output) -> Array:
-    """Whole-number tensors hold bool and float labels; a column of one value per row is flat.
-
-    A missing text is None.
-    """
-    if array.dtype == object and output.type != "string":  # rows of different sizes
-        flat = Output(output.name, output.type, (-1,))
-        return nested.packed([_as_declared(row.ravel(), flat).reshape(row.shape) for row in array])
-    shaped = array.reshape(output.shape) if output.shape.count(-1) == 1 else array
-    if output.type == "string" and (gaps := shaped == MISSING_TEXT).any():
-        shaped = shaped.astype(object)
-        shaped[gaps] = None
-    if output.type == "float64" and shaped.dtype == np.float32:
-        return shaped  # a float64 would be written with digits that nobody computed
-    return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)

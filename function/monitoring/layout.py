@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Output, Signature
+from onnxlet.function.inputs.columns import Output
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Prediction
 from onnxlet.function.monitoring.bins import (
     PICTURE,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.arrays import LARGEST_INTEGER
-from onnxlet.function.inputs.signature import Column, Output
+from onnxlet.function.inputs.columns import Column, Output
 from onnxlet.function.models.example import example_instance, typical_values
 from onnxlet.function.openapi import coverage
 from onnxlet.function.openapi.forms import (

@@ -17,8 +17,8 @@ from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.front_end import StepFeed
-from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.text import TokenFeed
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")

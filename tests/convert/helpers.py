@@ -30,7 +30,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.to_onnx import Converted, convert
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.settings import Settings

@@ -18,7 +18,7 @@ from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.to_onnx import convert, root_table
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import prove
 
 FLOAT32, FLOAT64 = Recipe("float32", "matrix"), Recipe("float64", "matrix")

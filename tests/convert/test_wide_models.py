@@ -39,7 +39,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import _shared
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, reference_of, served
 
 WIDTH = 30  # columns of what `few` makes a wide model

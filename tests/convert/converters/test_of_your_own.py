@@ -14,7 +14,7 @@ from onnxlet.convert.errors import Refusal, SourceFailed
 from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.to_onnx import root_table
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, invoked
 
 SOURCE = """

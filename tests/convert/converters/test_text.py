@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported
 from onnxlet.convert.to_onnx import root_table
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.exactness import answers, assert_exact, expected
 
 TRAINING = [

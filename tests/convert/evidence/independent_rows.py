@@ -18,7 +18,7 @@ from onnx import helper, numpy_helper
 from onnxlet.convert.reference.dates import written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 Random = np.random.Generator
 Run = Callable[[Sequence[Cells]], Array]

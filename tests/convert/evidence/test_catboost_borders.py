@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 catboost = pytest.importorskip("catboost")
 

@@ -26,7 +26,7 @@ from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, probed
 
 random = np.random.default_rng(4)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from onnxlet.convert.evidence.term_bins import MOST, at_term_bins
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 
 class Terms(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types

@@ -16,7 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from onnxlet.convert.converters.registry import Graph, Table, Unsupported, converters
 from onnxlet.convert.graph.converter import DROPPED
 from onnxlet.convert.to_onnx import root_table
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.converters.graphs import X, given, graph_of, run
 from tests.convert.exactness import assert_exact
 

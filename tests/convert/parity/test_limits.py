@@ -12,7 +12,7 @@ from onnxlet.convert.parity.comparison import Comparison, Difference
 from onnxlet.convert.parity.limits import limited, narrowed
 from onnxlet.convert.parity.rounding import MOST_FORGIVEN
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 
 COLUMNS = [
     Column("a", "float64"),

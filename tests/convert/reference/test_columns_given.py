@@ -22,7 +22,7 @@ from onnxlet.convert.reference.columns_given import notes, unanswered
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.sources.table_files import read_table_file
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, reference_of
 
 random = np.random.default_rng(0)

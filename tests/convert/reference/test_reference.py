@@ -33,7 +33,7 @@ from onnxlet.convert.reference.estimators import in_float64
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, served
 
 random = np.random.default_rng(0)

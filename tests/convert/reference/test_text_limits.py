@@ -28,8 +28,8 @@ from onnxlet.convert.reference.text_limits import (
     pauses,
 )
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed
-from onnxlet.function.inputs.signature import LONGEST_TEXT
 from tests.convert.helpers import built, served
 
 WORDS = ["a@ good@ film@", "bad@, very@ bad@", "good@", "the@ film@ is@ bad@"] * 10

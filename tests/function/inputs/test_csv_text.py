@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from onnxlet.function import deadline
 from onnxlet.function.errors import RequestTooLarge, TookTooLong
 from onnxlet.function.inputs import csv_lines
+from onnxlet.function.inputs.columns import Column, ColumnType
 from onnxlet.function.inputs.csv_text import READ, read, typed
-from onnxlet.function.inputs.signature import Column, ColumnType
 
 TYPES: tuple[ColumnType, ...] = ("float64", "float32", "int64", "bool", "string")
 NUMBERS = st.from_regex(r"\A[-+]?\d{0,3}\.?\d{0,3}([eE][-+]?\d{0,3})?\Z")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import MODULES, StepFeed, composed
-from onnxlet.function.inputs.signature import LONGEST_TEXT
 
 STEPS: list[tuple[dict[str, Any], str, Any]] = [
     ({"step": "str_method", "name": "strip"}, " a ", "a"),

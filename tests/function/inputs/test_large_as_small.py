@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from onnxlet.function.errors import RequestError
 from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
-from onnxlet.function.inputs.signature import Column, Signature
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Request, WireProtocol
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import invocations, native, v1, v2

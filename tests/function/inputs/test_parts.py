@@ -14,8 +14,9 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline, json_text, messages
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
 from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.json_body import LARGE_BODY
-from onnxlet.function.inputs.signature import Column, Signature
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import PredictRequest, Request, WireProtocol
 from onnxlet.function.models import model
 from onnxlet.function.models.model import Model

@@ -30,8 +30,9 @@ from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import text
+from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
 from onnxlet.function.inputs.murmur import MANY_TOKENS, murmurhash3
-from onnxlet.function.inputs.signature import COUNTS_AT_ONCE, LONGEST_TEXT, Column, Signature
+from onnxlet.function.inputs.signature import COUNTS_AT_ONCE, Signature
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 

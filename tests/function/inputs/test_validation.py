@@ -15,7 +15,8 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.cell_validation import validate_cells
-from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Signature
+from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import _read_quickly, validate_rows
 
 COLUMNS = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.example import example_instance, typical_values
 from onnxlet.function.models.model import Model
 from onnxlet.function.openapi.schemas import column_schema

@@ -1,0 +1,88 @@
+"""A model's columns, outputs and tensors, as clients see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
+
+# Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A
+# column whose text is costly to cut has a lower limit in the manifest.
+LONGEST_TEXT = 100_000
+LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS, are its limits
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column, by the name that clients use.
+
+    Attributes:
+        name: as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array.
+        type: what values it takes.
+        nullable: scikit-learn answers with the value missing.
+        required: False where the model drops the column.
+        absent: an object by column name may leave it out, where its value is missing.
+        infinite: scikit-learn answers with an infinity.
+        minimum: the least number that is answered; None where any finite one is.
+        maximum: the greatest number that is answered; None where any finite one is.
+        categories: the only values that scikit-learn doesn't raise for; None where it takes any.
+        longest: characters in a text, at most; entries of a nested list where its size varies.
+        date: the text is a date, and no other text is answered. A manifest's type is then `date`.
+        format: of such a date, for `strptime`; None for ISO 8601.
+        zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
+            else it has none.
+        image: the text is an encoded image in base64. A manifest's type is then `image`.
+        cell: the sizes of a nested list, where a cell is one; a name for each that varies. Sizes
+            of one name are equal in a row. () where a cell is one value.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+    required: bool = True
+    absent: bool = False
+    infinite: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[Any, ...] | None = None
+    longest: int = LONGEST_TEXT
+    date: bool = False
+    format: str | None = None
+    zone: str | None = None
+    image: bool = False
+    cell: tuple[int | str, ...] = ()
+
+    def takes(self, text: str) -> bool:
+        """Whether a text is a date of the column's form."""
+        from onnxlet.function.inputs.dates import read  # most models have no dates
+
+        return read(text, self.format, self.zone is not None) is not None
+
+
+class Output(NamedTuple):
+    """One output: `prediction`, `probabilities`, `score`; `shape` starts with -1, the rows."""
+
+    name: str
+    type: ColumnType
+    shape: tuple[int, ...]
+
+
+class Input(NamedTuple):
+    """One tensor that clients may send: a column, or all columns of a bare array.
+
+    Attributes:
+        name: the column's own, or the array's.
+        type: of its values.
+        shape: starts with -1, the rows.
+        columns: their names, in the tensor's order.
+        required: False where the model drops the column.
+        nested: a row is a nested list; of its sizes -1 is any.
+    """
+
+    name: str
+    type: ColumnType
+    shape: tuple[int, ...]
+    columns: tuple[str, ...]
+    required: bool = True
+    nested: bool = False
