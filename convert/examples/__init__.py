@@ -9,4 +9,7 @@ An example is a module with one of two functions, and perhaps a third:
 - `scores(answer, …)` returns the scores that a manifest has not, by name: the model's and a
   baseline's. `answer` takes rows and returns what an endpoint answers; behind it come X_test and
   y_test of `build`.
+
+Of a `build`, KEEP_BACKGROUND is how many training rows explanations start from, where columns go
+together too closely for made-up rows; SENSITIVE names columns whose groups a report compares.
 """

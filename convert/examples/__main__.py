@@ -18,6 +18,7 @@ from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress
 from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.report.of_build import report_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
@@ -82,7 +83,11 @@ def _built(
     example: ModuleType, source: Source | None, name: str, folder: Path, report: Report
 ) -> Built:
     if source is not None:
-        return build_model(source, name, folder, report)
+        kept = getattr(example, "KEEP_BACKGROUND", None)
+        beside = None
+        if sensitive := getattr(example, "SENSITIVE", ()):
+            beside = report_of(source, report, sensitive)
+        return build_model(source, name, folder, report, kept, beside=beside)
     with TemporaryDirectory() as place:
         return import_onnx(name=name, folder=folder, report=report, **example.model(Path(place)))
 

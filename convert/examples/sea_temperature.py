@@ -14,6 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 DATA = Path(__file__).parent / "data" / "elnino.csv.gz"
 LAGS = [f"{n}_months_ago" for n in range(1, 13)]
+KEEP_BACKGROUND = 50  # explanations start from so many months of the past
 TEST_MONTHS = 240  # the last twenty years: a forecast is tested on what came later
 Answer = Callable[[Any], dict[str, Any]]
 Scored = tuple[float, float]  # the model's, the baseline's

@@ -12,6 +12,7 @@ from sklearn.covariance import EllipticEnvelope
 from sklearn.metrics import recall_score, roc_auc_score
 
 FAULTS = ["leak", "worn bearing", "blocked filter"]
+KEEP_BACKGROUND = 50  # explanations start from so many usual readings
 Answer = Callable[[Any], dict[str, Any]]
 Scored = tuple[float, float]  # the model's, the baseline's
 
