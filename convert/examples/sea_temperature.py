@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 DATA = Path(__file__).parent / "data" / "elnino.csv.gz"
-LAGS = [f"{n}_months_ago" for n in range(1, 13)]
+LAGS = [f"months_ago_{n}" for n in range(1, 13)]
 KEEP_BACKGROUND = 50  # explanations start from so many months of the past
 TEST_MONTHS = 240  # the last twenty years: a forecast is tested on what came later
 Answer = Callable[[Any], dict[str, Any]]
@@ -39,10 +39,10 @@ def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> dict[str,
     return {
         "error beside last month's temperature": (
             own,
-            mean_absolute_error(y_test, X_test["1_months_ago"]),
+            mean_absolute_error(y_test, X_test["months_ago_1"]),
         ),
         "error beside that of a year before": (
             own,
-            mean_absolute_error(y_test, X_test["12_months_ago"]),
+            mean_absolute_error(y_test, X_test["months_ago_12"]),
         ),
     }

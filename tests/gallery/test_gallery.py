@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,22 @@ def take(page: Any, path: Path) -> None:
     with Image.open(path) as picture:
         few = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
+
+
+def test_the_groups_of_the_report_are_those_of_the_document(
+    gallery: Mapping[str, Made], address: str
+) -> None:
+    report = json.loads((gallery["loan_default"].model.directory / "report.json").read_bytes())
+    [found] = report["fairness"]
+    right = {group["group"]: group["accuracy"] for group in found["groups"]}
+    [apart] = [each for each in found["differences"] if each["measure"] == "accuracy_difference"]
+    expected = [right["single"], right["married"], 0.95, apart["low"], apart["high"]]
+
+    [sentence] = re.findall(r"^.*Single applicants .*$", SECTIONS["loan_default"].text, re.M)
+    percent = [float(each) for each in re.findall(r"\d+\.\d|\d+(?= %)", sentence)]
+    assert percent == pytest.approx([100 * each for each in expected], abs=0.5)
+    with urllib.request.urlopen(f"{address}/models/loan-default/report") as page:  # noqa: S310 - ours
+        assert "<h3>Marital</h3>" in page.read().decode()
 
 
 def test_the_reading_that_is_shown_is_answered_by_mqtt(
