@@ -11,10 +11,11 @@ from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function.inputs.columns import MAX_PIXELS
+
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 LONGEST_SIDE = 20_000  # pixels
 # Of a progressive JPEG: each scan goes over all pixels again, and cameras and encoders write 10.
 MOST_SCANS = 64
@@ -80,7 +81,7 @@ def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
     Raises:
         Unreadable: it is none, is too large, or what is done with it meanwhile fails.
     """
-    kind, module, name = _plugin(content)
+    kind, module, name = plugin_of(content)
     try:
         if kind == "WebP":  # its decoder takes memory for all pixels when it is made
             width, height = _webp_size(content)
@@ -124,7 +125,12 @@ def check_size(width: int, height: int, most: int) -> None:
         )
 
 
-def _plugin(content: bytes) -> tuple[str, str, str]:
+def plugin_of(content: bytes) -> tuple[str, str, str]:
+    """The format of a file by how it begins, with Pillow's module and class for it.
+
+    Raises:
+        Unreadable: it is none of the formats that are read.
+    """
     for start, plugin in PLUGINS.items():
         if content.startswith(start) and (start != b"RIFF" or content[8:12] == b"WEBP"):
             return plugin
