@@ -11,7 +11,7 @@ from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.inputs.columns import MAX_PIXELS
+from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 LONGEST_SIDE = 20_000  # pixels
 # Of a progressive JPEG: each scan goes over all pixels again, and cameras and encoders write 10.
 MOST_SCANS = 64
-FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 ORIENTATION = 0x0112  # EXIF's tag
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF's tags
 

@@ -19,9 +19,8 @@ import numpy as np
 from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.inputs.columns import MAX_PIXELS
+from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS
 from onnxlet.function.inputs.image_files import (
-    FORMATS,
     ORIENTATION,
     Unreadable,
     load_plugins,

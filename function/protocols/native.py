@@ -239,7 +239,10 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
-    from onnxlet.function.models.example import typical_values  # no prediction needs it
+    from onnxlet.function.models.example import (  # no prediction needs it
+        described_signature,
+        typical_values,
+    )
 
     about = {"name": model.name, "version": model.version}
     repository = service.repository
@@ -251,7 +254,8 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     if model.report is not None:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
     about["typical"] = typical_values(model)
-    return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    return about | {"signature": described_signature(model)}
 
 
 ROUTES: Sequence[Route] = (

@@ -171,7 +171,7 @@ class Service:
             RequestTooLarge, InvalidRows, NotCalibrated, TookTooLong: the client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
-        noted = Noted() if self.watches.wants_tokens(model) else None
+        noted = Noted() if self.watches.wants_notes(model) else None
         return predict(model, request, timer, request_id, noted)
 
 
@@ -197,7 +197,7 @@ def predict(
         request: decoded.
         timer: of its stages.
         request_id: of the answer.
-        noted: takes the rows' shares of unknown tokens.
+        noted: takes what is counted of texts and images.
 
     Raises:
         InvalidRows: with every problem, located.
