@@ -57,7 +57,7 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
     Raises:
         WrongUse: a name is neither an input nor a dimension, or an input has another size there.
     """
-    inputs = {info.name: info for info in _inputs(proto)}
+    inputs = {info.name: info for info in inputs_of(proto)}
     longest: dict[str, int] = {}
     fixed: dict[str, int] = {}
     known = {name for info in inputs.values() for _, name in _free(info)}
@@ -85,7 +85,7 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
     return longest
 
 
-def _inputs(proto: onnx.ModelProto) -> list[Any]:
+def inputs_of(proto: onnx.ModelProto) -> list[Any]:
     """Those that are not also constants, as files of old have them."""
     constants = {tensor.name for tensor in proto.graph.initializer}
     return [info for info in proto.graph.input if info.name not in constants]

@@ -164,7 +164,7 @@ def _tensors(model: Model, side: str) -> dict[str, Any]:
     return {
         tensor["name"]: {
             "name": tensor["name"],
-            "dtype": DTYPES[tensor["type"]],
+            "dtype": DTYPES.get(tensor["type"], "DT_STRING"),
             "tensor_shape": {
                 "dim": [{"size": str(size), "name": ""} for size in tensor["shape"]],
                 "unknown_rank": False,
