@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
-from onnxlet.convert.imported.shapes import inputs_of
+from onnxlet.convert.imported.shapes import forget_sizes, inputs_of
 from onnxlet.function.inputs.images import MODES, RESIZES
 
 HEAD = re.compile(r"(.+)=([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
@@ -140,6 +140,8 @@ def fix_sizes(proto: onnx.ModelProto, images: Mapping[str, Image]) -> dict[str, 
             for dim, size in zip(dims[len(dims) - len(sizes) :], sizes, strict=True):
                 dim.dim_value = size
     refuse("--image", faults, HINT)
+    if images:
+        forget_sizes(proto)
     return layouts
 
 

@@ -25,10 +25,12 @@ class Rows(NamedTuple):
     Attributes:
         arrays: by input name, rows first.
         made: they are made-up ones.
+        texts: by input name, the encoded pictures that the arrays are of.
     """
 
     arrays: dict[str, Array]
     made: bool
+    texts: Mapping[str, Sequence[str]] = {}
 
 
 def made_rows(tensors: Sequence[InputTensor]) -> Rows:
@@ -131,12 +133,14 @@ def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) 
         )
 
 
-def instances(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> list[Cells]:
+def instances(rows: Rows, tensors: Sequence[InputTensor]) -> list[Cells]:
     """Rows as clients send them: lists in signature order, None for what is missing."""
     parts = []
     for tensor in tensors:
-        array = arrays[tensor.name]
-        if tensor.nested:
+        array = rows.arrays[tensor.name]
+        if tensor.image is not None:
+            parts.append([[text] for text in rows.texts[tensor.name]])
+        elif tensor.nested:
             parts.append([[_without_nan(row)] for row in array.tolist()])
         else:
             flat = array.reshape(len(array), -1).tolist()
@@ -155,7 +159,7 @@ def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) ->
     found: list[str] = []
     for tensor in tensors:
         array = arrays[tensor.name]
-        if array.dtype.kind == "f":
+        if array.dtype.kind == "f" and tensor.image is None:
             positions = np.flatnonzero(np.isnan(array.reshape(len(array), -1)).any(axis=0))
             names = tensor.columns if not tensor.nested else tensor.columns * array[0].size
             found += [names[position] for position in positions.tolist()]

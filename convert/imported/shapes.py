@@ -81,7 +81,7 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
             if not dim.HasField("dim_value"):
                 longest.setdefault(name, LONGEST)
     if sizes:
-        _forget_sizes(proto)
+        forget_sizes(proto)
     return longest
 
 
@@ -120,7 +120,7 @@ def _set_input(info: Any, wanted: Sequence[Size], longest: dict[str, int]) -> No
             dim.dim_value = size.number
 
 
-def _forget_sizes(proto: onnx.ModelProto) -> None:
+def forget_sizes(proto: onnx.ModelProto) -> None:
     """Take away what the file says of sizes further on: ONNX Runtime infers them anew."""
     del proto.graph.value_info[:]
     for info in proto.graph.output:
