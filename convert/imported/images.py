@@ -13,9 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
 from onnxlet.convert.imported.shapes import forget_sizes, inputs_of
-from onnxlet.function.inputs.images import MODES, RESIZES
+from onnxlet.function.inputs.images import RESIZES
 
 HEAD = re.compile(r"(.+)=([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+MODES = {"RGB": 3, "BGR": 3, "L": 1}  # and their channels
 LAYOUTS = ("NCHW", "NHWC")
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 PREFIX = "onnxlet.image."
@@ -50,6 +51,11 @@ class Image(NamedTuple):
     def channels(self) -> int:
         """Numbers of a pixel."""
         return MODES[self.mode]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
 
     def sizes(self, layout: str) -> tuple[int, ...]:
         """Of one picture's tensor."""
@@ -98,9 +104,7 @@ def _image(name: str, height: int, width: int, rest: str) -> tuple[Image, list[s
     change = {key: value for key, value in change.items() if value is not None}
     for key in ("mean", "std"):
         if len(change.get(key, [0])) not in (1, MODES[mode]):
-            faults.append(
-                f"{key}: expected {MODES[mode]} numbers, or one, got {len(change[key])}"
-            )
+            faults.append(f"{key}: expected {MODES[mode]} numbers, or one, got {len(change[key])}")
     if 0 in change.get("std", []):
         faults.append("std: expected numbers other than 0")
     layout, resize = settings.get("layout"), settings.get("resize", "bilinear")
@@ -160,9 +164,7 @@ def _unfit(info: Any, image: Image) -> Iterator[str]:
         yield f"expected an input of the shape {forms}, got ({shown})"
 
 
-def _fitting(
-    dims: Sequence[int | None], image: Image
-) -> dict[str, tuple[tuple[int, ...], bool]]:
+def _fitting(dims: Sequence[int | None], image: Image) -> dict[str, tuple[tuple[int, ...], bool]]:
     """By layout that an input may have, the sizes that its last dimensions have to have.
 
     With each is whether there is a dimension for the rows. A tensor may also be flat, or be

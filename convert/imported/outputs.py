@@ -104,6 +104,19 @@ def tried(
     count: int,
     freed: Sequence[str],
 ) -> list[Array]:
+    """What a session answers to the first rows.
+
+    Args:
+        session: of the graph.
+        names: of the outputs.
+        tensors: its inputs.
+        rows: to try it with.
+        count: how many of them.
+        freed: inputs whose first dimension was fixed.
+
+    Raises:
+        Refusal: the graph does not run.
+    """
     feeds = {}
     for tensor in tensors:
         few = np.take(rows.arrays[tensor.name], range(count), axis=0, mode="wrap")

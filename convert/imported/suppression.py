@@ -38,6 +38,7 @@ class Nodes:
         return name
 
     def __call__(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """A node with one output; returns its name."""
         self._count += 1
         name = output or f"{PREFIX}.{self._count}"
         self.several(operator, inputs, [name], **attributes)

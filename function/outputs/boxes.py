@@ -43,8 +43,10 @@ def boxes(model: Model, image: str, labels: Sequence[str]) -> Callable[[Array, T
 
     def step(found: Array, table: Table) -> Array:
         answered = np.empty(table.rows, dtype=object)
+        most = max(feed.most for feed in model.signature.image_feeds)
         for row, cell in enumerate(table.arrays[number][:, position].tolist()):
-            answered[row] = _objects(found[row], *picture_size(decoded_bytes(cell)), labels)
+            size = picture_size(decoded_bytes(cell), most)  # which the graph has seen
+            answered[row] = _objects(found[row], *size, labels)
         return answered
 
     return step

@@ -239,7 +239,7 @@ def chosen(
 
 
 def as_texts(prediction: Prediction) -> Mapping[str, Array]:
-    """The outputs, with the JSON text of each row's boxes where the form has no lists of objects."""
+    """The outputs for a form without lists of objects: boxes are the JSON text of their list."""
     outputs = prediction.outputs
     names = [each.name for each in prediction.model.signature.outputs if each.type == "boxes"]
     if not names:

@@ -203,9 +203,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
 
         texts = forms.as_texts(prediction)
         fields = [texts.get(name, values) for name, values in outputs.items()]
-        return Reply(
-            csv_text.written(fields), f"{CSV}; charset=utf-8", headers=options.headers
-        )
+        return Reply(csv_text.written(fields), f"{CSV}; charset=utf-8", headers=options.headers)
     form = {"predictions": forms.in_rows(outputs, prediction)}
     return answer_reply(prediction, form | forms.beside(outputs, prediction), options.headers)
 
