@@ -224,12 +224,12 @@ def attach(
 
 def _changed(proto: onnx.ModelProto, info: Any, sizes: Sequence[int]) -> str:
     """Give the graph an input of (rows, *sizes) and of float32 or uint8; returns its name."""
-    tensor, name = info.type.tensor_type, info.name
+    tensor, name = info.type.tensor_type, str(info.name)
     own = [dim.dim_value for dim in tensor.shape.dim]
     element = tensor.elem_type
     served = element if element == TensorProto.UINT8 else TensorProto.FLOAT
     if served == element and own[1:] == list(sizes):
-        return str(name)
+        return name
     batch = tensor.shape.dim[0].dim_param or tensor.shape.dim[0].dim_value or "batch"
     bare = own == list(sizes)
     outer = PREFIX + name

@@ -50,11 +50,11 @@ PROBLEM_PLACES: Schema = listed(
     )
 )
 
-SIDE: Schema = {"type": "number", "minimum": 0}
+SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BOX: Schema = {
     **closed(
-        {"label": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1}}
-        | dict.fromkeys(("x", "y", "width", "height"), SIDE)
+        {"label": {"type": "string"}, "score": SCORE}
+        | {side: {"type": "number", "minimum": 0} for side in ("x", "y", "width", "height")}
     ),
     "description": "an object in the picture that was sent, in its pixels",
 }
