@@ -144,6 +144,9 @@ DTYPES = {
     "int64": "DT_INT64",
     "bool": "DT_BOOL",
     "string": "DT_STRING",
+    "date": "DT_STRING",
+    "image": "DT_STRING",
+    "boxes": "DT_STRING",
 }
 
 
@@ -164,7 +167,7 @@ def _tensors(model: Model, side: str) -> dict[str, Any]:
     return {
         tensor["name"]: {
             "name": tensor["name"],
-            "dtype": DTYPES.get(tensor["type"], "DT_STRING"),
+            "dtype": DTYPES[tensor["type"]],
             "tensor_shape": {
                 "dim": [{"size": str(size), "name": ""} for size in tensor["shape"]],
                 "unknown_rank": False,

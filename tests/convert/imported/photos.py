@@ -17,8 +17,8 @@ from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
-from tests.convert.imported.onnx_files import node, save, value
 from tests.convert.imported.onnx_files import model as graph
+from tests.convert.imported.onnx_files import node, save, value
 
 ORIENTATION = 0x0112
 

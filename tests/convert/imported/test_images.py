@@ -230,12 +230,12 @@ def test_samples_that_are_no_pictures_are_named(tmp_path: Path) -> None:
     folder = photos.folder_of(tmp_path / "photos", PHOTOS)
     (folder / "a.jpg").write_bytes(b"no picture")
     (folder / "b.png").write_bytes(b"nor this")
-    with pytest.raises(WrongUse, match="'a.jpg': .*; 'b.png': "):
+    with pytest.raises(WrongUse, match=r"'a.jpg': .*; 'b.png': "):
         imported(tmp_path, classifier(*NCHW), images=["x=12x16"], sample=folder)
+    (tmp_path / "none").mkdir()
     with pytest.raises(WrongUse, match="expected 1 to 10000 pictures, got 0"):
-        (tmp_path / "none").mkdir()
         imported(tmp_path, classifier(*NCHW), images=["x=12x16"], sample=tmp_path / "none")
-    with pytest.raises(WrongUse, match="--image INPUT=HEIGHTxWIDTH says so|has only pictures"):
+    with pytest.raises(WrongUse, match="has only pictures"):
         imported(tmp_path, classifier(*NCHW), sample=folder)
 
 
