@@ -188,8 +188,8 @@ class ImageFeed:
 
         Args:
             entry: `name`, `dtype` (uint8 or float32), `columns`, and `image`: `height`, `width`,
-                `mode` and `resize`, as `pixels` takes them (or BGR). Optional are, in the order in which
-                they are applied, all in float32: `scale`, that each pixel is multiplied by;
+                `mode` (or BGR) and `resize`, as `pixels` takes them. Optional are, in the order in
+                which they are applied, all in float32: `scale`, that each pixel is multiplied by;
                 `mean`, that is subtracted then; `std`, that the difference is divided by (each a
                 number, or one for each channel); and `layout`, NCHW or NHWC, without which the
                 tensor has the shape (rows, height * width * channels).

@@ -46,11 +46,11 @@ def seen(image: Image.Image, height: int, width: int) -> Array:
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float64)
 
 
-def classifier(dims: Any, axes: tuple[int, int], element: int = 1, **more: Any) -> onnx.ModelProto:
+def classifier(dims: Any, axes: tuple[int, int], *, element: int = 1) -> onnx.ModelProto:
     """`logits`: the mean of each channel."""
     nodes = [node("Cast", "x", "numbers", to=1)]
     nodes += [node("ReduceMean", "numbers", "logits", axes=list(axes), keepdims=0)]
-    return graph(nodes, [value("x", element, dims)], [value("logits", 1, (dims[0], 3))], **more)
+    return graph(nodes, [value("x", element, dims)], [value("logits", 1, (dims[0], 3))])
 
 
 def imported(folder: Path, proto: onnx.ModelProto, **options: Any) -> Built:
