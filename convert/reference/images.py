@@ -1,0 +1,301 @@
+"""Pictures in a test set: the forms in which they are given, and base64 as requests have them."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.images import Unreadable, decoded_bytes, picture_size
+
+LONGEST_NAME = 300  # characters of a text that is shown as what may be meant as a path
+LONGEST_PATH = 4096  # characters; no file of Linux has more
+SHAPES = "(rows, height, width) or (rows, height, width, channels)"
+CHANNELS = (1, 3, 4)
+FAST = 1  # zlib's level: such a PNG is read a few times, and its pixels are the same
+SHOWN = 5  # rows that a message names
+UNREAD = "it holds pictures, and no step of the estimator reads them"
+FIRST = (
+    "Put onnxlet.Images first: make_pipeline(onnxlet.Images(64, 64), …), or in a ColumnTransformer "
+    "('photo', onnxlet.Images(64, 64), ['photo'])."
+)
+TRIED = 20  # texts of a column that are read to find out whether they are pictures
+ENCODED = (bytes, bytearray, memoryview)
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # TIFF has others, such as CMYK
+
+
+def cells_of(X: Any) -> Sequence[Any]:
+    """The pictures of one column, in whatever form they are.
+
+    Raises:
+        ValueError: X has several columns, or is no column at all; or its arrays are not of uint8.
+    """
+    if isinstance(X, pd.DataFrame | pd.Series):
+        array = X.to_numpy(dtype=object)
+        columns = array.shape[1] if array.ndim == 2 else 1
+        if columns != 1:
+            raise ValueError(
+                f"expected one column of pictures, got {columns}: {', '.join(map(str, X.columns))}"
+            )
+        return array.ravel().tolist()
+    if not isinstance(X, np.ndarray):
+        if isinstance(X, str | PurePath | ENCODED) or not isinstance(X, Iterable):
+            raise ValueError(f"expected a column of pictures, got one {type(X).__name__}")
+        cells = list(X)
+        one_each = cells and all(type(c) in (list, tuple) and len(c) == 1 for c in cells)
+        return [cell for [cell] in cells] if one_each else cells
+    if X.ndim == 1 or X.shape[1:] == (1,):
+        return X.ravel().tolist()
+    if X.ndim not in (3, 4):
+        raise ValueError(f"expected one column of pictures, or {SHAPES}, got shape {X.shape}")
+    return list(X)
+
+
+def content_of(cell: Any) -> bytes:
+    """The bytes of a picture's file; of numbers, and of an image of Pillow, a PNG.
+
+    Raises:
+        Unreadable: it is no picture, no file, or a file that can't be read.
+    """
+    if isinstance(cell, ENCODED):
+        return bytes(cell)
+    if isinstance(cell, PurePath):
+        return _read(cell)
+    if isinstance(cell, str):
+        return _read(Path(cell)) if _is_file(cell) else _decoded(cell)
+    if isinstance(cell, np.ndarray):
+        return _png(_image(cell))
+    if _is_pillow(cell):
+        return _png(cell)
+    raise Unreadable(
+        "expected the bytes of a picture's file, base64, a path, an image of Pillow or an array of "
+        f"uint8, got {'a missing value' if _is_missing(cell) else type(cell).__name__}"
+    )
+
+
+def text_of(cell: Any) -> str:
+    """A picture as requests have it: its file in base64.
+
+    Raises:
+        Unreadable: as `content_of` does.
+    """
+    return b64encode(content_of(cell)).decode()
+
+
+def are_pictures(cells: Iterable[Any]) -> bool:
+    """Whether a column holds pictures: nothing else, or texts the first of which are such."""
+    present = [cell for cell in cells if not _is_missing(cell)]
+    texts = [cell for cell in present if isinstance(cell, str)]
+    if len(texts) < len(present):
+        return all(isinstance(cell, str) or is_picture(cell) for cell in present)
+    return bool(texts) and all(map(is_readable, texts[:TRIED]))
+
+
+def is_picture(cell: Any) -> bool:
+    """Whether it can be nothing else: bytes, a path, numbers of uint8, an image of Pillow."""
+    if isinstance(cell, np.ndarray):
+        return cell.dtype == np.uint8 and cell.ndim in (2, 3)
+    return isinstance(cell, (*ENCODED, PurePath)) or _is_pillow(cell)
+
+
+def is_stack(X: Any) -> bool:
+    """Whether an array is pictures as a whole, of shape (rows, height, width[, channels])."""
+    return (
+        isinstance(X, np.ndarray)
+        and X.dtype == np.uint8
+        and (X.ndim == 3 or (X.ndim == 4 and X.shape[3] in CHANNELS))
+    )
+
+
+def is_readable(text: str) -> bool:
+    """Whether a text is a picture, or names one's file: by its header."""
+    try:
+        picture_size(content_of(text))
+    except Unreadable:
+        return False
+    return True
+
+
+def picture_pixels(text: str | None) -> int:
+    """How many pixels a picture's file has; 0 where it can't be read."""
+    try:
+        width, height = picture_size(content_of(text))
+    except Unreadable:
+        return 0
+    return width * height
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)
+
+
+def _is_file(text: str) -> bool:
+    if len(text) > LONGEST_PATH or text.startswith("data:"):
+        return False
+    try:
+        return os.path.isfile(text)
+    except ValueError:  # a zero byte
+        return False
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return decoded_bytes(text)
+    except Unreadable as error:
+        if len(text) > LONGEST_NAME:
+            raise
+        raise Unreadable(f"there is no file '{text}', and as text: {error}") from error
+
+
+def _read(path: PurePath) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Unreadable(f"'{path}': {error.strerror}") from error
+
+
+def _is_pillow(cell: Any) -> bool:
+    return any(f"{c.__module__}.{c.__name__}" == "PIL.Image.Image" for c in type(cell).__mro__)
+
+
+def _image(array: Array) -> Any:
+    from PIL import Image  # where there are pictures
+
+    channels = array.shape[2:]
+    if array.dtype != np.uint8:
+        raise Unreadable(
+            f"expected numbers of uint8, from 0 to 255, got {array.dtype}: shares of 1 are "
+            "(255 * X).round().astype('uint8')"
+        )
+    if array.ndim not in (2, 3) or (channels and channels[0] not in CHANNELS) or not array.size:
+        raise Unreadable(
+            f"expected shape (height, width) or (height, width, 1, 3 or 4), got {array.shape}"
+        )
+    flat = array[:, :, 0] if channels == (1,) else array
+    return Image.fromarray(np.ascontiguousarray(flat))
+
+
+def _png(image: Any) -> bytes:
+    """With its orientation; as TIFF where PNG has no such colours."""
+    buffer = BytesIO()
+    exif = image.getexif()
+    if image.mode in PNG_MODES:
+        image.save(buffer, "PNG", compress_level=FAST, exif=exif)
+    else:
+        image.save(buffer, "TIFF", exif=exif)
+    return buffer.getvalue()
+
+
+def takes_pictures(estimator: Any) -> bool:
+    """Whether some step of it reads pictures."""
+    return any(hasattr(type(part), "reads_pictures") for part in parts_of(estimator))
+
+
+def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
+    """A test set whose pictures are texts in base64, as requests have them.
+
+    Args:
+        X: the rows, in one of pandas' forms, as an array or as a list.
+        what: they are called in messages.
+        given: the estimator reads pictures.
+
+    Returns:
+        The rows, and the labels of the columns that hold pictures: names in a DataFrame or a
+        Series, positions in an array.
+
+    Raises:
+        Refusal: X as a whole is pictures, and the estimator reads none; or some can't be read.
+    """
+    whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_picture(X[0]))
+    if not given:
+        if whole:
+            raise Refusal(f"{what}: {UNREAD}", FIRST)
+        return X, []
+    if isinstance(X, pd.DataFrame):
+        return _of_frame(X, what)
+    if isinstance(X, pd.Series):
+        if not are_pictures(X.tolist()):
+            return X, []
+        texts = _objects(_texts(X.tolist(), what))
+        return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
+    array = _objects(list(X)) if whole else _array(X)
+    return (X, []) if array is None else _of_array(X, array, what)
+
+
+def _array(X: Any) -> Array | None:
+    """Texts and objects in an array of one or two dimensions; None for what holds none."""
+    if isinstance(X, list | tuple) and X and isinstance(X[0], str):
+        return _objects(X)
+    if isinstance(X, list | tuple) and X and isinstance(X[0], list | tuple):
+        lengths = {len(row) if isinstance(row, list | tuple) else -1 for row in X}
+        if len(lengths) > 1 or not any(isinstance(c, str) or is_picture(c) for c in X[0]):
+            return None
+        array = np.empty((len(X), len(X[0])), dtype=object)
+        for row, cells in enumerate(X):
+            for position, cell in enumerate(cells):  # an array would be spread out otherwise
+                array[row, position] = cell
+        return array
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim in (1, 2):
+        return X.astype(object)
+    return None
+
+
+def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
+    made, found = X.copy(deep=False), []
+    for position, label in enumerate(X.columns):
+        column = X.iloc[:, position]
+        textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+        if textual and are_pictures(column.tolist()):
+            texts = _objects(_texts(column.tolist(), f"{what}, column '{label}'"))
+            made.isetitem(position, pd.Series(texts, index=X.index, dtype=object))
+            found.append(label)
+    return made, found
+
+
+def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
+    columns = [(0, slice(None))] if array.ndim == 1 else [
+        (position, (slice(None), position)) for position in range(array.shape[1])
+    ]
+    found = []
+    for position, at in columns:
+        if are_pictures(array[at].tolist()):
+            where = what if array.ndim == 1 else f"{what}, column {position}"
+            array[at] = _objects(_texts(array[at].tolist(), where))
+            found.append(position)
+    return (array, found) if found else (X, [])
+
+
+def _texts(cells: Sequence[Any], what: str) -> list[Any]:
+    """A column as requests have it, missing values as they are."""
+    made: list[Any] = []
+    wrong: list[str] = []
+    for row, cell in enumerate(cells):
+        try:
+            made.append(cell if _is_missing(cell) else text_of(cell))
+        except Unreadable as error:
+            wrong.append(f"row {row}: {error}")
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise Refusal(
+            f"{what}: {len(wrong)} of {len(cells)} pictures can't be read: "
+            f"{'; '.join(wrong[:SHOWN])}{more}",
+            "Leave such rows out, or mend their files; a relative path is one from the folder "
+            "that the command runs in.",
+        )
+    return made
+
+
+def _objects(cells: Sequence[Any]) -> Array:
+    array = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):  # arrays of one shape would be spread out otherwise
+        array[row] = cell
+    return array
