@@ -37,8 +37,8 @@ def install(target: Target, folder: Path, more: Sequence[str] = ()) -> None:
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
         raise PackagingFailed(
-            f"requirements/{', '.join(locks)}: the wheels for Python {target.python} on {target.arch} "
-            f"can't be installed:\n{said}",
+            f"requirements/{', '.join(locks)}: the wheels for Python {target.python} on "
+            f"{target.arch} can't be installed:\n{said}",
             "Every locked package needs a wheel there; is the package index reachable?"
             + documented(" docs/how-to/packaging.md lists the Pythons that work."),
         )

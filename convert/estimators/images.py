@@ -37,9 +37,7 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
 
     reads_pictures = True  # which marks the columns of a test set that are such
 
-    def __init__(
-        self, height: int, width: int, mode: str = "L", resize: str = "bilinear"
-    ) -> None:
+    def __init__(self, height: int, width: int, mode: str = "L", resize: str = "bilinear") -> None:
         self.height = height
         self.width = width
         self.mode = mode
@@ -113,7 +111,9 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """`column_y_x`, and `column_y_x_red`, `…_green`, `…_blue`."""
         check_is_fitted(self)
-        known = getattr(self, "feature_names_in_", ["x0"] if input_features is None else input_features)
+        known = getattr(
+            self, "feature_names_in_", ["x0"] if input_features is None else input_features
+        )
         return np.array(
             [
                 f"{known[0]}_{y}_{x}{channel}"

@@ -153,4 +153,3 @@ class Blends:
                 cell = written(Image.blend(*both, share), compress_level=1)
             made.append(cell)
         return made
-

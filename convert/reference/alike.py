@@ -57,7 +57,9 @@ def breadth(width: int, estimator: Any) -> int:
         and len(value) >= MANY_POINTS
         and value.shape[1] == getattr(part, "n_features_in_", None)
     ]
-    return max(width + pixels_read(estimator), (sum(sizes) + COMPARING * len(sizes)) // KEPT_OF_COLUMN)
+    return max(
+        width + pixels_read(estimator), (sum(sizes) + COMPARING * len(sizes)) // KEPT_OF_COLUMN
+    )
 
 
 def pixels_read(estimator: Any) -> int:

@@ -8,8 +8,8 @@ from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.reference.alike import pixels_read
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.columns_given import unanswered
-from onnxlet.convert.reference.index import outcome, reads_index, same
 from onnxlet.convert.reference.images import picture_pixels
+from onnxlet.convert.reference.index import outcome, reads_index, same
 from onnxlet.convert.reference.inputs import Cells, Data
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -41,15 +40,15 @@ def cells_of(X: Any) -> Sequence[Any]:
     """
     if isinstance(X, pd.DataFrame | pd.Series):
         array = X.to_numpy(dtype=object)
-        columns = array.shape[1] if array.ndim == 2 else 1
-        if columns != 1:
-            raise ValueError(
-                f"expected one column of pictures, got {columns}: {', '.join(map(str, X.columns))}"
-            )
+        if isinstance(X, pd.DataFrame) and len(X.columns) != 1:
+            got = f"{len(X.columns)}: {', '.join(map(str, X.columns))}"
+            raise ValueError(f"expected one column of pictures, got {got}")
         return array.ravel().tolist()
     if not isinstance(X, np.ndarray):
-        if isinstance(X, str | PurePath | ENCODED) or not isinstance(X, Iterable):
-            raise ValueError(f"expected a column of pictures, got one {type(X).__name__}")
+        if isinstance(X, (str, PurePath, *ENCODED)) or not isinstance(X, Iterable):
+            raise ValueError(  # noqa: TRY004 - as scikit-learn does for what is no array
+                f"expected a column of pictures, got one {type(X).__name__}"
+            )
         cells = list(X)
         one_each = cells and all(type(c) in (list, tuple) and len(c) == 1 for c in cells)
         return [cell for [cell] in cells] if one_each else cells
@@ -142,8 +141,8 @@ def _is_file(text: str) -> bool:
     if len(text) > LONGEST_PATH or text.startswith("data:"):
         return False
     try:
-        return os.path.isfile(text)
-    except ValueError:  # a zero byte
+        return Path(text).is_file()
+    except (ValueError, OSError):  # a zero byte, a name that is too long
         return False
 
 
@@ -256,15 +255,17 @@ def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
         textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
         if textual and are_pictures(column.tolist()):
             texts = _objects(_texts(column.tolist(), f"{what}, column '{label}'"))
-            made.isetitem(position, pd.Series(texts, index=X.index, dtype=object))
+            made.isetitem(position, texts)
             found.append(label)
     return made, found
 
 
 def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
-    columns = [(0, slice(None))] if array.ndim == 1 else [
-        (position, (slice(None), position)) for position in range(array.shape[1])
-    ]
+    columns = (
+        [(0, slice(None))]
+        if array.ndim == 1
+        else [(position, (slice(None), position)) for position in range(array.shape[1])]
+    )
     found = []
     for position, at in columns:
         if are_pictures(array[at].tolist()):

@@ -203,9 +203,7 @@ def read_inputs(
     return replace(inputs, columns=columns) if labels else inputs, data
 
 
-def _read(
-    X: Any, what: str, keys: Mapping[str, ColumnType] | None = None
-) -> tuple[Inputs, Data]:
+def _read(X: Any, what: str, keys: Mapping[str, ColumnType] | None = None) -> tuple[Inputs, Data]:
     if (rows := dictionaries(X)) is not None:
         types = types_of_keys(rows, what, keys).items()
         return Inputs(tuple(InputColumn(k, k, kind) for k, kind in types), "dictionaries"), rows
