@@ -11,14 +11,14 @@ from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS
+
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 LONGEST_SIDE = 20_000  # pixels
 # Of a progressive JPEG: each scan goes over all pixels again, and cameras and encoders write 10.
 MOST_SCANS = 64
-FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 ORIENTATION = 0x0112  # EXIF's tag
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF's tags
 
@@ -80,7 +80,7 @@ def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
     Raises:
         Unreadable: it is none, is too large, or what is done with it meanwhile fails.
     """
-    kind, module, name = _plugin(content)
+    kind, module, name = plugin_of(content)
     try:
         if kind == "WebP":  # its decoder takes memory for all pixels when it is made
             width, height = _webp_size(content)
@@ -124,7 +124,12 @@ def check_size(width: int, height: int, most: int) -> None:
         )
 
 
-def _plugin(content: bytes) -> tuple[str, str, str]:
+def plugin_of(content: bytes) -> tuple[str, str, str]:
+    """The format of a file by how it begins, with Pillow's module and class for it.
+
+    Raises:
+        Unreadable: it is none of the formats that are read.
+    """
     for start, plugin in PLUGINS.items():
         if content.startswith(start) and (start != b"RIFF" or content[8:12] == b"WEBP"):
             return plugin
