@@ -39,9 +39,9 @@ from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
-from onnxlet.convert.reference.images import takes_pictures
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.reference.no_table import no_table
+from onnxlet.convert.reference.picture_columns import takes_pictures
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.text_limits import with_text_limits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,14 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from onnxlet.convert.reference.images import SHOWN, cells_of, content_of
+from onnxlet.convert.reference.images import SHOWN, cells_of, content_of, is_file
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import MODES, RESIZES, Unreadable, pixels
 
 CHANNELS = {"L": ("",), "RGB": ("_red", "_green", "_blue")}
-KEPT = 512  # decoded pictures: a build asks about the same ones many times
+KEPT = 200_000_000  # bytes of texts and their pixels: a build asks about the same ones many times
+_decoded: dict[tuple[Any, ...], Array] = {}
+_held = [0]  # bytes of them
 
 
 class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -134,13 +135,15 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
         return tags
 
 
-def _pixels(cell: Any, height: int, width: int, mode: str, resize: str) -> Array:
-    """One row, uint8."""
-    if isinstance(cell, str):
-        return _of_text(cell, height, width, mode, resize)
-    return pixels(content_of(cell), height, width, mode, resize).ravel()
-
-
-@lru_cache(KEPT)
-def _of_text(text: str, height: int, width: int, mode: str, resize: str) -> Array:
-    return pixels(content_of(text), height, width, mode, resize).ravel()
+def _pixels(cell: Any, *form: Any) -> Array:
+    """One row, uint8; of a text that is no file's name, what was decoded before."""
+    if not isinstance(cell, str) or is_file(cell):
+        return pixels(content_of(cell), *form).ravel()
+    if (key := (cell, *form)) not in _decoded:
+        made = pixels(content_of(cell), *form).ravel()
+        _held[0] += len(cell) + made.nbytes
+        if _held[0] > KEPT:
+            _decoded.clear()
+            _held[0] = len(cell) + made.nbytes
+        _decoded[key] = made
+    return _decoded[key]

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import Unreadable, decoded_bytes, picture_size
 
@@ -70,14 +68,14 @@ def content_of(cell: Any) -> bytes:
     if isinstance(cell, PurePath):
         return _read(cell)
     if isinstance(cell, str):
-        return _read(Path(cell)) if _is_file(cell) else _decoded(cell)
+        return _read(Path(cell)) if is_file(cell) else _decoded(cell)
     if isinstance(cell, np.ndarray):
         return _png(_image(cell))
     if _is_pillow(cell):
         return _png(cell)
     raise Unreadable(
         "expected the bytes of a picture's file, base64, a path, an image of Pillow or an array of "
-        f"uint8, got {'a missing value' if _is_missing(cell) else type(cell).__name__}"
+        f"uint8, got {'a missing value' if is_missing(cell) else type(cell).__name__}"
     )
 
 
@@ -92,7 +90,7 @@ def text_of(cell: Any) -> str:
 
 def are_pictures(cells: Iterable[Any]) -> bool:
     """Whether a column holds pictures: nothing else, or texts the first of which are such."""
-    present = [cell for cell in cells if not _is_missing(cell)]
+    present = [cell for cell in cells if not is_missing(cell)]
     texts = [cell for cell in present if isinstance(cell, str)]
     if len(texts) < len(present):
         return all(isinstance(cell, str) or is_picture(cell) for cell in present)
@@ -133,16 +131,21 @@ def picture_pixels(text: str | None) -> int:
     return width * height
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Whether there is no picture."""
     return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)
 
 
-def _is_file(text: str) -> bool:
-    if len(text) > LONGEST_PATH or text.startswith("data:"):
-        return False
+def is_path(text: str) -> bool:
+    """Whether a text may name a file, by its length and form."""
+    return 0 < len(text) <= LONGEST_PATH and not text.startswith("data:") and "\0" not in text
+
+
+def is_file(text: str) -> bool:
+    """Whether a text names one, rather than being a picture."""
     try:
-        return Path(text).is_file()
-    except (ValueError, OSError):  # a zero byte, a name that is too long
+        return is_path(text) and Path(text).is_file()
+    except OSError:  # a name that is too long
         return False
 
 
@@ -192,111 +195,3 @@ def _png(image: Any) -> bytes:
     else:
         image.save(buffer, "TIFF", exif=exif)
     return buffer.getvalue()
-
-
-def takes_pictures(estimator: Any) -> bool:
-    """Whether some step of it reads pictures."""
-    return any(hasattr(type(part), "reads_pictures") for part in parts_of(estimator))
-
-
-def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
-    """A test set whose pictures are texts in base64, as requests have them.
-
-    Args:
-        X: the rows, in one of pandas' forms, as an array or as a list.
-        what: they are called in messages.
-        given: the estimator reads pictures.
-
-    Returns:
-        The rows, and the labels of the columns that hold pictures: names in a DataFrame or a
-        Series, positions in an array.
-
-    Raises:
-        Refusal: X as a whole is pictures, and the estimator reads none; or some can't be read.
-    """
-    whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_picture(X[0]))
-    if not given:
-        if whole:
-            raise Refusal(f"{what}: {UNREAD}", FIRST)
-        return X, []
-    if isinstance(X, pd.DataFrame):
-        return _of_frame(X, what)
-    if isinstance(X, pd.Series):
-        if not are_pictures(X.tolist()):
-            return X, []
-        texts = _objects(_texts(X.tolist(), what))
-        return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
-    array = _objects(list(X)) if whole else _array(X)
-    return (X, []) if array is None else _of_array(X, array, what)
-
-
-def _array(X: Any) -> Array | None:
-    """Texts and objects in an array of one or two dimensions; None for what holds none."""
-    if isinstance(X, list | tuple) and X and isinstance(X[0], str):
-        return _objects(X)
-    if isinstance(X, list | tuple) and X and isinstance(X[0], list | tuple):
-        lengths = {len(row) if isinstance(row, list | tuple) else -1 for row in X}
-        if len(lengths) > 1 or not any(isinstance(c, str) or is_picture(c) for c in X[0]):
-            return None
-        array = np.empty((len(X), len(X[0])), dtype=object)
-        for row, cells in enumerate(X):
-            for position, cell in enumerate(cells):  # an array would be spread out otherwise
-                array[row, position] = cell
-        return array
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim in (1, 2):
-        return X.astype(object)
-    return None
-
-
-def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
-    made, found = X.copy(deep=False), []
-    for position, label in enumerate(X.columns):
-        column = X.iloc[:, position]
-        textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
-        if textual and are_pictures(column.tolist()):
-            texts = _objects(_texts(column.tolist(), f"{what}, column '{label}'"))
-            made.isetitem(position, texts)
-            found.append(label)
-    return made, found
-
-
-def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
-    columns = (
-        [(0, slice(None))]
-        if array.ndim == 1
-        else [(position, (slice(None), position)) for position in range(array.shape[1])]
-    )
-    found = []
-    for position, at in columns:
-        if are_pictures(array[at].tolist()):
-            where = what if array.ndim == 1 else f"{what}, column {position}"
-            array[at] = _objects(_texts(array[at].tolist(), where))
-            found.append(position)
-    return (array, found) if found else (X, [])
-
-
-def _texts(cells: Sequence[Any], what: str) -> list[Any]:
-    """A column as requests have it, missing values as they are."""
-    made: list[Any] = []
-    wrong: list[str] = []
-    for row, cell in enumerate(cells):
-        try:
-            made.append(cell if _is_missing(cell) else text_of(cell))
-        except Unreadable as error:
-            wrong.append(f"row {row}: {error}")
-    if wrong:
-        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise Refusal(
-            f"{what}: {len(wrong)} of {len(cells)} pictures can't be read: "
-            f"{'; '.join(wrong[:SHOWN])}{more}",
-            "Leave such rows out, or mend their files; a relative path is one from the folder "
-            "that the command runs in.",
-        )
-    return made
-
-
-def _objects(cells: Sequence[Any]) -> Array:
-    array = np.empty(len(cells), dtype=object)
-    for row, cell in enumerate(cells):  # arrays of one shape would be spread out otherwise
-        array[row] = cell
-    return array

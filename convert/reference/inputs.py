@@ -15,8 +15,8 @@ from onnxlet.convert.reference.categoricals import with_unseen
 from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
 from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.images import with_texts
 from onnxlet.convert.reference.no_table import no_table
+from onnxlet.convert.reference.picture_columns import with_texts
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import ColumnType

@@ -174,7 +174,15 @@ def test_all_wrong_parameters_are_named() -> None:
 
 
 def test_every_row_that_is_no_picture_is_named(tmp_path: Path) -> None:
-    rows = [as_bytes()[0], None, b"no picture", tmp_path / "none.png", "none.png", 3.5, float("nan")]
+    rows = [
+        as_bytes()[0],
+        None,
+        b"no picture",
+        tmp_path / "none.png",
+        "none.png",
+        3.5,
+        float("nan"),
+    ]
 
     with pytest.raises(ValueError, match="6 of 7 pictures can't be read") as error:
         Images(8, 8).fit_transform(rows)
