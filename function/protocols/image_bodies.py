@@ -80,7 +80,7 @@ def _parsed(request: Request) -> tuple[list[bytes], dict[str, str]]:
             "Send them in several requests.",
         ) from error
     except ValueError as error:
-        raise MalformedRequest(f"the body is no {FORM}: {error}") from error
+        raise MalformedRequest(f"the body is no {FORM} of its boundary") from error
     contents = [file.read() for _, values in files.lists() for file in values]
     return contents, fields.to_dict()
 
