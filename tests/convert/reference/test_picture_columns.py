@@ -1,4 +1,4 @@
-"""Test sets of pictures, in whatever form, become texts as requests have them; nothing else does."""
+"""Test sets of pictures, in whatever form, become texts as requests have them."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ def test_every_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="X_train, column 'photo': 7 of 12 pictures") as refusal:
         read_inputs(pd.DataFrame({"photo": objects(rows)}), "X_train", pictures=True)
 
-    assert f"row 5: '{tmp_path / '0.gif'}': No such file or directory; row 6: " in str(refusal.value)
+    assert f"row 5: '{tmp_path / '0.gif'}': No such file or directory; row 6: " in str(
+        refusal.value
+    )
     assert refusal.value.message.endswith("; and 2 more")
 
 
