@@ -43,7 +43,7 @@ PILLOW = tuple(f"PIL/{part}" for part in (
 PLUGINS = tuple(f"PIL/{part}" for part in (
     "[!BGJMPTW]*ImagePlugin.py", "B[!m]*ImagePlugin.py", "G[!i]*ImagePlugin.py", "Jpeg2K*",
     "M[!p]*ImagePlugin.py", "Mpeg*", "P[!n]*ImagePlugin.py", "Tga*", "Wmf*", "GdImageFile.py",
-    "Gimp*", "PaletteFile.py", "PdfParser.py", "TarIO.py", "WalImageFile.py", "_avif.*",
+    "PdfParser.py", "TarIO.py", "WalImageFile.py", "_avif.*",
 ))  # fmt: skip
 # What none of the compiled modules that stay is linked with, on either architecture.
 NOT_LINKED = ("avif", "brotli", "freetype", "harfbuzz", "lcms2", "png16")

@@ -163,8 +163,8 @@ def test_a_picture_that_can_t_be_read_is_refused_by_row_and_column(
     response = served(of_mixed.directory.parents[1]).post("/predict", json={"instances": rows})
 
     assert response.status_code == 422
-    details = response.get_json()["details"]
-    assert [(each["row"], each["column"]) for each in details] == [(1, "photo"), (2, "photo")]
+    errors = response.get_json()["errors"]
+    assert [(each["row"], each["column"]) for each in errors] == [(1, "photo"), (2, "photo")]
 
 
 def test_two_sizes_of_one_column_are_two_inputs_and_equal_ones_are_one(tmp_path: Path) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from onnxlet import Images
-from onnxlet.convert.bundle import archive, stripping, wheels
+from onnxlet.convert.bundle import stripping, wheels
 from onnxlet.convert.bundle.package import IMAGES
 from onnxlet.convert.bundle.target import ARCHES, MEGABYTE, Target
 from onnxlet.convert.sources.source import Source
