@@ -39,9 +39,9 @@ from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
+from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.reference.no_table import no_table
-from onnxlet.convert.reference.picture_columns import takes_pictures
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.text_limits import with_text_limits
@@ -120,8 +120,8 @@ def build(
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     keys = known_keys(source.estimator, source.X_train)
-    pictures = takes_pictures(source.estimator)
-    inputs, X = read_inputs(given.X_test, keys=keys, pictures=pictures)
+    images = takes_images(source.estimator)
+    inputs, X = read_inputs(given.X_test, keys=keys, images=images)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)

@@ -2,7 +2,7 @@
 
 In scripts and notebooks `build`, `train` and `verify` do what the commands of these names do,
 `converts` registers the converter of an estimator of your own, and `DateParts` and `Images`
-make numbers of dates and of pictures in a pipeline. Importing this loads none of what they need.
+make numbers of dates and of images in a pipeline. Importing this loads none of what they need.
 """
 
 import os

@@ -35,7 +35,7 @@ class Chosen(NamedTuple):
         remote: the graph is fetched from S3, and not in the bundle.
         aliases: the file of them; None where there is none.
         others: other versions that aliases name.
-        pictures: it takes some, which Pillow decodes.
+        images: it takes some, which Pillow decodes.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Chosen(NamedTuple):
     remote: bool
     aliases: Path | None = None
     others: tuple[Chosen, ...] = ()
-    pictures: bool = False
+    images: bool = False
 
     @property
     def every(self) -> list[Chosen]:
@@ -107,10 +107,8 @@ def _proven(directory: Path, remote: bool) -> Chosen:
     model, _ = verify(directory.resolve())
     listed: dict[str, Any] = model.manifest["files"]
     files = sorted(["manifest.json", *listed])
-    pictures = any("image" in each for each in model.manifest["graph"]["inputs"])
-    return Chosen(
-        model.name, model.version, directory, files, listed[GRAPH], remote, pictures=pictures
-    )
+    images = any("image" in each for each in model.manifest["graph"]["inputs"])
+    return Chosen(model.name, model.version, directory, files, listed[GRAPH], remote, images=images)
 
 
 def place_models(models: Iterable[Chosen], root: Path) -> list[str]:

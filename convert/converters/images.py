@@ -1,4 +1,4 @@
-"""Images: the front end reads pictures."""
+"""Images: the front end reads images."""
 
 from __future__ import annotations
 

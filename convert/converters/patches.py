@@ -1,7 +1,7 @@
-"""Patches of pictures, where those of one picture stand in one row again.
+"""Patches of images, where those of one image stand in one row again.
 
 Source: `sklearn/feature_extraction/image.py`. PatchExtractor makes several rows of one; a function
-before it makes pictures of rows, and one after it makes rows of their patches. What the three do
+before it makes images of rows, and one after it makes rows of their patches. What the three do
 together is to move numbers within each row.
 """
 
@@ -18,7 +18,7 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Te
 from onnxlet.function.arrays import Array
 
 HINT = (
-    "Put it between two functions, all patches of a picture side by side: "
+    "Put it between two functions, all patches of an image side by side: "
     "FunctionTransformer(lambda X: X.reshape(-1, 28, 28)), PatchExtractor(patch_size=(7, 7)), "
     "FunctionTransformer(lambda P: P.reshape(-1, 22 * 22 * 7 * 7))."
 )
@@ -30,7 +30,7 @@ def patches(graph: Graph, fitted: Any, table: Table) -> Outputs:
     Raises:
         Unsupported: always.
     """
-    raise Unsupported("it makes several rows of one picture", HINT)
+    raise Unsupported("it makes several rows of one image", HINT)
 
 
 def are_patches(steps: Sequence[Any]) -> bool:

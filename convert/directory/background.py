@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.directory.mean_pictures import mean_pictures
+from onnxlet.convert.directory.mean_images import mean_images
 from onnxlet.convert.directory.summaries import FREQUENT, FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
@@ -83,10 +83,10 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
     columns = model.signature.columns
     count = max(FEWEST_ROWS, min(MADE_UP_ROWS, MOST_CELLS // len(columns)))
     texts = text_columns(model)
-    pictures = mean_pictures(model, rows)
+    images = mean_images(model, rows)
     spread = [
-        [pictures[column.name]] * count
-        if column.name in pictures
+        [images[column.name]] * count
+        if column.name in images
         else [EMPTY_TEXT] * count
         if column.name in texts
         else _spread(column, [row[position] for row in rows], count)
@@ -104,9 +104,9 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
 def kept(
     model: Model, rows: Sequence[Cells], reference: Reference | None, count: int
 ) -> list[Cells]:
-    """Rows as they are, evenly spaced, but for texts, pictures and columns that are not needed."""
+    """Rows as they are, evenly spaced, but for texts, images and columns that are not needed."""
     columns = model.signature.columns
-    blank = dict.fromkeys(text_columns(model), EMPTY_TEXT) | mean_pictures(model, rows)
+    blank = dict.fromkeys(text_columns(model), EMPTY_TEXT) | mean_images(model, rows)
     blanked = [
         [
             None if not column.required else blank.get(column.name, cell)

@@ -56,7 +56,7 @@ def choose_golden(
 
 
 def _fitting(rows: Sequence[Cells], sure: Sequence[int]) -> list[int]:
-    """Evenly spaced ones; where these hold much, as pictures do, the smallest ones that fit."""
+    """Evenly spaced ones; where these hold much, as images do, the smallest ones that fit."""
     size = {row: sum(len(cell) for cell in rows[row] if isinstance(cell, str)) for row in sure}
     chosen = evenly_spaced(sure, GOLDEN_ROWS)
     if sum(size[row] for row in chosen) <= MOST_CHARACTERS:

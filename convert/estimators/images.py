@@ -1,4 +1,4 @@
-"""Images: pictures as numbers, in a pipeline of scikit-learn's."""
+"""Images: their pixels as numbers, in a pipeline of scikit-learn's."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _held = [0]  # bytes of them
 
 
 class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """The pixels of pictures at one size, float64 from 0 to 255: row by row, channels last.
+    """The pixels of images at one size, float64 from 0 to 255: row by row, channels last.
 
-    A picture is turned as its EXIF orientation says, transparency becomes white, and its size
+    An image is turned as its EXIF orientation says, transparency becomes white, and its size
     becomes the one that is given, whatever its shape. It is taken as the bytes of a PNG, JPEG,
     WebP, GIF, BMP or TIFF file, as these in base64 or a data: URL, as a path (relative to the
     working directory), as an image of Pillow, or as numbers of uint8. X is one column of them: a
@@ -32,11 +32,11 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
     Args:
         height: of the result, in pixels.
         width: likewise.
-        mode: "L" for grey, "RGB" for colour.
+        mode: "L" for grey, "RGB" for color.
         resize: one of Pillow's filters: nearest, box, bilinear, hamming, bicubic, lanczos.
     """
 
-    reads_pictures = True  # which marks the columns of a test set that are such
+    reads_images = True  # which marks the columns of a test set that are such
 
     def __init__(self, height: int, width: int, mode: str = "L", resize: str = "bilinear") -> None:
         self.height = height
@@ -47,10 +47,10 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
     def fit(self, X: Any, y: Any = None) -> Images:
         """Check the parameters, and that X is one column; nothing is learnt.
 
-        Pictures that can't be read are found by `transform`, which has to read them anyway.
+        Images that can't be read are found by `transform`, which has to read them anyway.
 
         Args:
-            X: one column of pictures.
+            X: one column of images.
             y: is ignored.
 
         Raises:
@@ -84,7 +84,7 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
         """The pixels, float64 of shape (rows, height times width times channels).
 
         Raises:
-            ValueError: a picture can't be read; which rows, and why.
+            ValueError: an image can't be read; which rows, and why.
         """
         check_is_fitted(self)
         cells = cells_of(X)
@@ -99,7 +99,7 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
         if wrong:
             more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
             raise ValueError(
-                f"{len(wrong)} of {len(cells)} pictures can't be read: "
+                f"{len(wrong)} of {len(cells)} images can't be read: "
                 f"{'; '.join(wrong[:SHOWN])}{more}"
             )
         return made
@@ -126,7 +126,7 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
         )
 
     def __sklearn_tags__(self) -> Any:
-        """It takes pictures, not tables of numbers."""
+        """It takes images, not tables of numbers."""
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True

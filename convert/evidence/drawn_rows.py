@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from onnxlet.convert.evidence.edge_cases import fits
-from onnxlet.convert.evidence.pictures import Blends
+from onnxlet.convert.evidence.images import Blends
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -68,7 +68,7 @@ class Donated:
 
     @cached_property
     def blends(self) -> Blends:
-        """Of a column of pictures."""
+        """Of a column of images."""
         return Blends(self.cells)
 
     @cached_property

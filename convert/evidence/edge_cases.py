@@ -17,7 +17,7 @@ from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
-from onnxlet.convert.evidence.pictures import odd_pictures
+from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.term_bins import at_term_bins
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
@@ -81,11 +81,11 @@ def edge_cases(
         for row in bases
     ]
     odd += [
-        (row, position, picture)
+        (row, position, image)
         for position, column in enumerate(columns)
         if column.required and column.image
         for row in bases
-        for picture in odd_pictures(row[position])
+        for image in odd_images(row[position])
     ]
     some = evenly_spaced(odd, fewer(MOST_ODD, width, FEWEST_ODD))
     allowed = [changed(row, [position], [value]) for row, position, value in some]

@@ -111,7 +111,7 @@ class GraphInputs(ABC):
         return replace(made, column=name, steps=tuple(steps), labels=column.labels, types=types)
 
     def image(self, column: Tensor, settings: Mapping[str, Any], width: int) -> Tensor:
-        """The pixels of a column of pictures, which the function reads.
+        """The pixels of a column of images, which the function reads.
 
         Args:
             column: an input of text.
@@ -124,8 +124,8 @@ class GraphInputs(ABC):
         name = None if steps_of(column) else column.column
         if name is None:
             raise Unsupported(
-                "it is given what is no column of pictures as requests have it",
-                "Pictures are read as they come in: put onnxlet.Images first.",
+                "it is given what is no column of images as requests have it",
+                "Images are read as they come in: put onnxlet.Images first.",
             )
         for entry in self.inputs:
             if (entry["columns"], entry.get("image")) == ([name], settings):

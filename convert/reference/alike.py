@@ -42,7 +42,7 @@ def fewer(most: int, width: int, least: int) -> int:
 
 
 def breadth(width: int, estimator: Any) -> int:
-    """The columns that a row costs like: of pictures, and of many points that are kept, more.
+    """The columns that a row costs like: of images, and of many points that are kept, more.
 
     Args:
         width: columns.
@@ -63,8 +63,8 @@ def breadth(width: int, estimator: Any) -> int:
 
 
 def pixels_read(estimator: Any) -> int:
-    """How many numbers the steps that read pictures make of a row."""
-    readers = [part for part in parts_of(estimator) if hasattr(type(part), "reads_pictures")]
+    """How many numbers the steps that read images make of a row."""
+    readers = [part for part in parts_of(estimator) if hasattr(type(part), "reads_images")]
     return sum(part.width_out for part in readers if hasattr(part, "n_features_in_"))
 
 

@@ -1,4 +1,4 @@
-"""Pictures in a test set: the forms in which they are given, and base64 as requests have them."""
+"""Images in a test set: the forms in which they are given, and base64 as requests have them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ SHAPES = "(rows, height, width) or (rows, height, width, channels)"
 CHANNELS = (1, 3, 4)
 FAST = 1  # zlib's level: such a PNG is read a few times, and its pixels are the same
 SHOWN = 5  # rows that a message names
-UNREAD = "it holds pictures, and no step of the estimator reads them"
+UNREAD = "it holds images, and no step of the estimator reads them"
 FIRST = (
     "Put onnxlet.Images first: make_pipeline(onnxlet.Images(64, 64), …), or in a ColumnTransformer "
     "('photo', onnxlet.Images(64, 64), ['photo'])."
 )
-TRIED = 20  # texts of a column that are read to find out whether they are pictures
+TRIED = 20  # texts of a column that are read to find out whether they are images
 ENCODED = (bytes, bytearray, memoryview)
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # TIFF has others, such as CMYK
 
 
 def cells_of(X: Any) -> Sequence[Any]:
-    """The pictures of one column, in whatever form they are.
+    """The images of one column, in whatever form they are.
 
     Raises:
         ValueError: X has several columns, or is no column at all; or its arrays are not of uint8.
@@ -40,12 +40,12 @@ def cells_of(X: Any) -> Sequence[Any]:
         array = X.to_numpy(dtype=object)
         if isinstance(X, pd.DataFrame) and len(X.columns) != 1:
             got = f"{len(X.columns)}: {', '.join(map(str, X.columns))}"
-            raise ValueError(f"expected one column of pictures, got {got}")
+            raise ValueError(f"expected one column of images, got {got}")
         return array.ravel().tolist()
     if not isinstance(X, np.ndarray):
         if isinstance(X, (str, PurePath, *ENCODED)) or not isinstance(X, Iterable):
             raise ValueError(  # noqa: TRY004 - as scikit-learn does for what is no array
-                f"expected a column of pictures, got one {type(X).__name__}"
+                f"expected a column of images, got one {type(X).__name__}"
             )
         cells = list(X)
         one_each = cells and all(type(c) in (list, tuple) and len(c) == 1 for c in cells)
@@ -53,15 +53,15 @@ def cells_of(X: Any) -> Sequence[Any]:
     if X.ndim == 1 or X.shape[1:] == (1,):
         return X.ravel().tolist()
     if X.ndim not in (3, 4):
-        raise ValueError(f"expected one column of pictures, or {SHAPES}, got shape {X.shape}")
+        raise ValueError(f"expected one column of images, or {SHAPES}, got shape {X.shape}")
     return list(X)
 
 
 def content_of(cell: Any) -> bytes:
-    """The bytes of a picture's file; of numbers, and of an image of Pillow, a PNG.
+    """The bytes of an image's file; of numbers, and of an image of Pillow, a PNG.
 
     Raises:
-        Unreadable: it is no picture, no file, or a file that can't be read.
+        Unreadable: it is no image, no file, or a file that can't be read.
     """
     if isinstance(cell, ENCODED):
         return bytes(cell)
@@ -74,13 +74,13 @@ def content_of(cell: Any) -> bytes:
     if _is_pillow(cell):
         return _png(cell)
     raise Unreadable(
-        "expected the bytes of a picture's file, base64, a path, an image of Pillow or an array of "
+        "expected the bytes of an image's file, base64, a path, an image of Pillow or an array of "
         f"uint8, got {'a missing value' if is_missing(cell) else type(cell).__name__}"
     )
 
 
 def text_of(cell: Any) -> str:
-    """A picture as requests have it: its file in base64.
+    """An image as requests have it: its file in base64.
 
     Raises:
         Unreadable: as `content_of` does.
@@ -88,16 +88,16 @@ def text_of(cell: Any) -> str:
     return b64encode(content_of(cell)).decode()
 
 
-def are_pictures(cells: Iterable[Any]) -> bool:
-    """Whether a column holds pictures: nothing else, or texts the first of which are such."""
+def are_images(cells: Iterable[Any]) -> bool:
+    """Whether a column holds images: nothing else, or texts the first of which are such."""
     present = [cell for cell in cells if not is_missing(cell)]
     texts = [cell for cell in present if isinstance(cell, str)]
     if len(texts) < len(present):
-        return all(isinstance(cell, str) or is_picture(cell) for cell in present)
+        return all(isinstance(cell, str) or is_image(cell) for cell in present)
     return bool(texts) and all(map(is_readable, texts[:TRIED]))
 
 
-def is_picture(cell: Any) -> bool:
+def is_image(cell: Any) -> bool:
     """Whether it can be nothing else: bytes, a path, numbers of uint8, an image of Pillow."""
     if isinstance(cell, np.ndarray):
         return cell.dtype == np.uint8 and cell.ndim in (2, 3)
@@ -105,7 +105,7 @@ def is_picture(cell: Any) -> bool:
 
 
 def is_stack(X: Any) -> bool:
-    """Whether an array is pictures as a whole, of shape (rows, height, width[, channels])."""
+    """Whether an array is images as a whole, of shape (rows, height, width[, channels])."""
     return (
         isinstance(X, np.ndarray)
         and X.dtype == np.uint8
@@ -114,7 +114,7 @@ def is_stack(X: Any) -> bool:
 
 
 def is_readable(text: str) -> bool:
-    """Whether a text is a picture, or names one's file: by its header."""
+    """Whether a text is an image, or names one's file: by its header."""
     try:
         picture_size(content_of(text))
     except Unreadable:
@@ -122,8 +122,8 @@ def is_readable(text: str) -> bool:
     return True
 
 
-def picture_pixels(text: str | None) -> int:
-    """How many pixels a picture's file has; 0 where it can't be read."""
+def image_pixels(text: str | None) -> int:
+    """How many pixels an image's file has; 0 where it can't be read."""
     try:
         width, height = picture_size(content_of(text))
     except Unreadable:
@@ -132,7 +132,7 @@ def picture_pixels(text: str | None) -> int:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether there is no picture."""
+    """Whether there is no image."""
     return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)
 
 
@@ -142,7 +142,7 @@ def is_path(text: str) -> bool:
 
 
 def is_file(text: str) -> bool:
-    """Whether a text names one, rather than being a picture."""
+    """Whether a text names one, rather than being an image."""
     try:
         return is_path(text) and Path(text).is_file()
     except OSError:  # a name that is too long
@@ -170,7 +170,7 @@ def _is_pillow(cell: Any) -> bool:
 
 
 def _image(array: Array) -> Any:
-    from PIL import Image  # where there are pictures
+    from PIL import Image  # where there are images
 
     channels = array.shape[2:]
     if array.dtype != np.uint8:
@@ -187,7 +187,7 @@ def _image(array: Array) -> Any:
 
 
 def _png(image: Any) -> bytes:
-    """With its orientation; as TIFF where PNG has no such colours."""
+    """With its orientation; as TIFF where PNG has no such colors."""
     buffer = BytesIO()
     exif = image.getexif()
     if image.mode in PNG_MODES:

@@ -15,8 +15,8 @@ from onnxlet.convert.reference.categoricals import with_unseen
 from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
 from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.image_columns import with_texts
 from onnxlet.convert.reference.no_table import no_table
-from onnxlet.convert.reference.picture_columns import with_texts
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import ColumnType
@@ -41,7 +41,7 @@ class InputColumn:
         wide: numbers of float32 are given in float64, where no operation rounds them again.
         objects: numbers are given as Python objects, among which a step may put text.
         date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
-        image: the text is pictures in base64.
+        image: the text is images in base64.
     """
 
     name: str
@@ -182,7 +182,7 @@ def read_inputs(
     X: Any,
     what: str = "X_test",
     keys: Mapping[str, ColumnType] | None = None,
-    pictures: bool = False,
+    images: bool = False,
 ) -> tuple[Inputs, Data]:
     """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
@@ -192,12 +192,12 @@ def read_inputs(
         X: the test set, or other rows.
         what: it is called in messages.
         keys: of dictionaries, that the estimator knows besides those that X has.
-        pictures: the estimator reads pictures: a column may hold them, in any form.
+        images: the estimator reads images: a column may hold them, in any form.
 
     Raises:
         Refusal: a column holds something that has no column type, or X has no columns.
     """
-    X, labels = with_texts(as_pandas(X, what), what, pictures)
+    X, labels = with_texts(as_pandas(X, what), what, images)
     inputs, data = _read(X, what, keys)
     columns = tuple(replace(c, image=True) if c.label in labels else c for c in inputs.columns)
     return replace(inputs, columns=columns) if labels else inputs, data

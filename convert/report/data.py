@@ -80,7 +80,7 @@ def _column(column: InputColumn, cells: list[Any], used: bool) -> dict[str, Any]
     if column.date is not None:
         kind = "date"
     elif column.image:
-        kind = "picture"
+        kind = "image"
     elif kind == "text" and distinct <= DISTINCT:
         kind = "category"
     return {

@@ -1,4 +1,4 @@
-"""Models of pictures: built, proven, served with the very pixels that they were trained on."""
+"""Models of images: built, proven, served with the very pixels that they were trained on."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.model import load_model
 from tests.convert.helpers import built, objects, served
-from tests.convert.pictures import digits, encoded, faces, in_all_forms
+from tests.convert.images import digits, encoded, faces, in_all_forms
 
 
 def text(content: bytes) -> str:
     return b64encode(content).decode()
 
 
-def png(picture: Any) -> bytes:
-    return encoded(Image.fromarray(picture))
+def png(image: Any) -> bytes:
+    return encoded(Image.fromarray(image))
 
 
 def answered(folder: Path, rows: Sequence[Any], path: str = "/predict") -> dict[str, Any]:
@@ -53,8 +53,8 @@ def answered(folder: Path, rows: Sequence[Any], path: str = "/predict") -> dict[
     return found
 
 
-def test_500_pictures_are_served_bit_for_bit(tmp_path: Path) -> None:
-    real = [png(picture) for picture in (*faces()[0], *digits()[0][:150])]
+def test_500_images_are_served_bit_for_bit(tmp_path: Path) -> None:
+    real = [png(image) for image in (*faces()[0], *digits()[0][:150])]
     made = [content for _, content in in_all_forms(150)]
     model = make_union(Images(9, 8), Images(12, 10, "RGB", "lanczos")).fit(real)
     built(Source(model, real[::5]), tmp_path)
@@ -67,21 +67,21 @@ def test_500_pictures_are_served_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_a_plain_pipeline_on_arrays_is_built_and_verified(tmp_path: Path) -> None:
-    pictures, labels = digits()
+    images, labels = digits()
     model = Pipeline(
         [
-            ("pictures", Images(8, 8)),
+            ("images", Images(8, 8)),
             ("scale", StandardScaler()),
             ("pca", PCA(16, random_state=0)),
             ("classify", SVC()),
         ]
-    ).fit(pictures[:1000], labels[:1000])
-    source = Source(model, pictures[1000:1400], labels[1000:1400], pictures[:1000])
+    ).fit(images[:1000], labels[:1000])
+    source = Source(model, images[1000:1400], labels[1000:1400], images[:1000])
     made = built(source, tmp_path)
 
-    answer = answered(tmp_path, [[text(png(picture))] for picture in pictures[1400:1500]])
+    answer = answered(tmp_path, [[text(png(image))] for image in images[1400:1500]])
 
-    assert answer["prediction"] == model.predict(pictures[1400:1500]).tolist()
+    assert answer["prediction"] == model.predict(images[1400:1500]).tolist()
     assert verify(made.directory)[1] == golden.GOLDEN_ROWS
     manifest = made.manifest
     assert manifest["metrics"]["accuracy"]["model"] > 0.9
@@ -110,8 +110,8 @@ def frame() -> pd.DataFrame:
         {
             "photo": objects(
                 [
-                    encoded(Image.fromarray(picture), forms[row % 3])
-                    for row, picture in enumerate(faces()[0])
+                    encoded(Image.fromarray(image), forms[row % 3])
+                    for row, image in enumerate(faces()[0])
                 ]
             ),
             "age": np.where(np.arange(200) % 50 == 7, np.nan, random.normal(40, 10, 200)),
@@ -136,9 +136,7 @@ def of_mixed(frame: pd.DataFrame, mixed: Any, tmp_path_factory: pytest.TempPathF
     return built(source, tmp_path_factory.mktemp("mixed"))
 
 
-def test_pictures_beside_columns_are_served(
-    frame: pd.DataFrame, mixed: Any, of_mixed: Built
-) -> None:
+def test_images_beside_columns_are_served(frame: pd.DataFrame, mixed: Any, of_mixed: Built) -> None:
     rows = [
         {"photo": text(photo), "age": None if age != age else age, "town": town}
         for photo, age, town in frame.itertuples(index=False)
@@ -154,7 +152,7 @@ def test_pictures_beside_columns_are_served(
     ]  # fmt: skip
 
 
-def test_a_picture_that_can_t_be_read_is_refused_by_row_and_column(
+def test_a_image_that_can_t_be_read_is_refused_by_row_and_column(
     frame: pd.DataFrame, of_mixed: Built
 ) -> None:
     photo = text(frame["photo"][0])
@@ -168,27 +166,27 @@ def test_a_picture_that_can_t_be_read_is_refused_by_row_and_column(
 
 
 def test_two_sizes_of_one_column_are_two_inputs_and_equal_ones_are_one(tmp_path: Path) -> None:
-    pictures = [png(picture) for picture in faces()[0]]
+    images = [png(image) for image in faces()[0]]
     union = make_union(
         Images(4, 4), make_pipeline(Images(8, 8), PCA(3)), make_pipeline(Images(4, 4), PCA(2))
     )
-    model = make_pipeline(union, GaussianNB()).fit(pictures, faces()[1])
-    manifest = built(Source(model, pictures), tmp_path).manifest
+    model = make_pipeline(union, GaussianNB()).fit(images, faces()[1])
+    manifest = built(Source(model, images), tmp_path).manifest
 
     sizes = [(each["image"]["height"], each["columns"]) for each in manifest["graph"]["inputs"]]
     assert sorted(sizes) == [(4, ["x0"]), (8, ["x0"])]
 
 
 def test_a_function_of_pixels_follows(tmp_path: Path) -> None:
-    pictures = faces()[0]
+    images = faces()[0]
     model = make_pipeline(
         Images(10, 10), FunctionTransformer(lambda X: np.sqrt(X / 255.0)), GaussianNB()
-    ).fit(pictures, faces()[1])
-    built(Source(model, pictures[::3]), tmp_path)
+    ).fit(images, faces()[1])
+    built(Source(model, images[::3]), tmp_path)
 
-    answer = answered(tmp_path, [[text(png(picture))] for picture in pictures])
+    answer = answered(tmp_path, [[text(png(image))] for image in images])
 
-    assert answer["prediction"] == model.predict(pictures).tolist()
+    assert answer["prediction"] == model.predict(images).tolist()
 
 
 def background(directory: Path) -> list[Any]:
@@ -200,7 +198,7 @@ def pixels_of(one: str) -> Any:
     return np.asarray(Image.open(BytesIO(b64decode(one))))
 
 
-def test_explanations_start_from_the_mean_of_all_pictures(
+def test_explanations_start_from_the_mean_of_all_images(
     frame: pd.DataFrame, of_mixed: Built
 ) -> None:
     rows = background(of_mixed.directory)
@@ -215,7 +213,7 @@ def test_training_rows_that_are_kept_have_it_instead_of_theirs(
     frame: pd.DataFrame, mixed: Any, of_mixed: Built
 ) -> None:
     model = load_model(of_mixed.directory)
-    inputs, X = read_inputs(frame, pictures=True)
+    inputs, X = read_inputs(frame, images=True)
     made = background_file(model, inputs.rows(X), "X_train", keep=5)
 
     assert made is not None
@@ -224,16 +222,16 @@ def test_training_rows_that_are_kept_have_it_instead_of_theirs(
     assert [row[2] for row in rows] == frame["town"].iloc[[0, 49, 99, 149, 199]].tolist()
 
 
-def test_of_few_pictures_they_start_from_grey(tmp_path: Path) -> None:
-    pictures = list(faces()[0][:4])
-    made = built(Source(Images(3, 5, "RGB").fit(pictures), pictures), tmp_path)
+def test_of_few_images_they_start_from_grey(tmp_path: Path) -> None:
+    images = list(faces()[0][:4])
+    made = built(Source(Images(3, 5, "RGB").fit(images), images), tmp_path)
 
     [[one]] = background(made.directory)
 
     np.testing.assert_array_equal(pixels_of(one), np.full((3, 5, 3), 128))
 
 
-def test_golden_rows_are_the_smallest_where_pictures_are_large() -> None:
+def test_golden_rows_are_the_smallest_where_images_are_large() -> None:
     rows = [["x" * (100_000 * (1 + row % 10)), row] for row in range(100)]
     expected = {"prediction": np.arange(100)}
 
@@ -246,32 +244,32 @@ def test_golden_rows_are_the_smallest_where_pictures_are_large() -> None:
     assert len(alone["instances"]) == 1
 
 
-def test_an_unreadable_picture_among_the_held_out_ones_is_named(
+def test_an_unreadable_image_among_the_held_out_ones_is_named(
     frame: pd.DataFrame, mixed: Any, tmp_path: Path
 ) -> None:
     photos = frame["photo"].tolist()[:20]
     photos[3] = photos[3][:60]
     broken = frame[:20].assign(photo=objects(photos))
 
-    with pytest.raises(Refusal, match="1 of 20 pictures can't be read: row 3: ") as refusal:
+    with pytest.raises(Refusal, match="1 of 20 images can't be read: row 3: ") as refusal:
         built(Source(mixed, broken), tmp_path)
 
     assert "X_test" in refusal.value.message
 
 
-def test_pixels_as_columns_are_refused_before_a_picture_is_read(tmp_path: Path) -> None:
-    pictures = faces()[0]
+def test_pixels_as_columns_are_refused_before_a_image_is_read(tmp_path: Path) -> None:
+    images = faces()[0]
     flat = FunctionTransformer(lambda X: np.asarray(X).reshape(len(X), -1))
-    model = make_pipeline(flat, GaussianNB()).fit(pictures, faces()[1])
+    model = make_pipeline(flat, GaussianNB()).fit(images, faces()[1])
 
     with pytest.raises(Refusal, match="no step of the estimator reads them"):
-        built(Source(model, pictures), tmp_path)
+        built(Source(model, images), tmp_path)
 
 
 def test_another_filter_than_the_fitted_one_would_be_noticed(
     of_mixed: Built, tmp_path: Path
 ) -> None:
-    """A model directory proves by its golden rows that its pictures are read as at its build."""
+    """A model directory proves by its golden rows that its images are read as at its build."""
     directory = shutil.copytree(of_mixed.directory, tmp_path / "m" / "1")
     path = directory / "manifest.json"
     path.write_text(path.read_text().replace('"bilinear"', '"nearest"'))

@@ -1,4 +1,4 @@
-"""Columns of pictures in a test set: found, and turned into the texts that requests have."""
+"""Columns of images in a test set: found, and turned into the texts that requests have."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from onnxlet.convert.reference.images import (
     SHOWN,
     TRIED,
     UNREAD,
-    are_pictures,
+    are_images,
+    is_image,
     is_missing,
     is_path,
-    is_picture,
     is_readable,
     is_stack,
     text_of,
@@ -28,20 +28,20 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import Unreadable
 
 
-def takes_pictures(estimator: Any) -> bool:
-    """Whether some step of it reads pictures."""
-    return any(hasattr(type(part), "reads_pictures") for part in parts_of(estimator))
+def takes_images(estimator: Any) -> bool:
+    """Whether some step of it reads images."""
+    return any(hasattr(type(part), "reads_images") for part in parts_of(estimator))
 
 
-def with_pictures_beside(rows: Any, data: Path | None, estimator: Any) -> Any:
-    """Rows of a file, whose relative paths of pictures are those from the file's own folder.
+def with_images_beside(rows: Any, data: Path | None, estimator: Any) -> Any:
+    """Rows of a file, whose relative paths of images are those from the file's own folder.
 
     Args:
         rows: a frame.
         data: the file; None where the rows come from elsewhere.
-        estimator: where it reads no pictures, the rows stay as they are.
+        estimator: where it reads no images, the rows stay as they are.
     """
-    if data is None or not isinstance(rows, pd.DataFrame) or not takes_pictures(estimator):
+    if data is None or not isinstance(rows, pd.DataFrame) or not takes_images(estimator):
         return rows
     made = rows.copy(deep=False)
     for position in range(rows.shape[1]):
@@ -53,21 +53,21 @@ def with_pictures_beside(rows: Any, data: Path | None, estimator: Any) -> Any:
 
 
 def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
-    """A test set whose pictures are texts in base64, as requests have them.
+    """A test set whose images are texts in base64, as requests have them.
 
     Args:
         X: the rows, in one of pandas' forms, as an array or as a list.
         what: they are called in messages.
-        given: the estimator reads pictures.
+        given: the estimator reads images.
 
     Returns:
-        The rows, and the labels of the columns that hold pictures: names in a DataFrame or a
+        The rows, and the labels of the columns that hold images: names in a DataFrame or a
         Series, positions in an array.
 
     Raises:
-        Refusal: X as a whole is pictures, and the estimator reads none; or some can't be read.
+        Refusal: X as a whole is images, and the estimator reads none; or some can't be read.
     """
-    whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_picture(X[0]))
+    whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_image(X[0]))
     if not given:
         if whole:
             raise Refusal(f"{what}: {UNREAD}", FIRST)
@@ -75,7 +75,7 @@ def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
     if isinstance(X, pd.DataFrame):
         return _of_frame(X, what)
     if isinstance(X, pd.Series):
-        if not are_pictures(X.tolist()):
+        if not are_images(X.tolist()):
             return X, []
         texts = _objects(_texts(X.tolist(), what))
         return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
@@ -89,7 +89,7 @@ def _array(X: Any) -> Array | None:
         return _objects(X)
     if isinstance(X, list | tuple) and X and isinstance(X[0], list | tuple):
         lengths = {len(row) if isinstance(row, list | tuple) else -1 for row in X}
-        if len(lengths) > 1 or not any(isinstance(c, str) or is_picture(c) for c in X[0]):
+        if len(lengths) > 1 or not any(isinstance(c, str) or is_image(c) for c in X[0]):
             return None
         array = np.empty((len(X), len(X[0])), dtype=object)
         for row, cells in enumerate(X):
@@ -106,7 +106,7 @@ def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
     for position, label in enumerate(X.columns):
         column = X.iloc[:, position]
         textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
-        if textual and are_pictures(column.tolist()):
+        if textual and are_images(column.tolist()):
             texts = _objects(_texts(column.tolist(), f"{what}, column '{label}'"))
             made.isetitem(position, texts)
             found.append(label)
@@ -121,7 +121,7 @@ def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
     )
     found = []
     for position, at in columns:
-        if are_pictures(array[at].tolist()):
+        if are_images(array[at].tolist()):
             where = what if array.ndim == 1 else f"{what}, column {position}"
             array[at] = _objects(_texts(array[at].tolist(), where))
             found.append(position)
@@ -140,7 +140,7 @@ def _texts(cells: Sequence[Any], what: str) -> list[Any]:
     if wrong:
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise Refusal(
-            f"{what}: {len(wrong)} of {len(cells)} pictures can't be read: "
+            f"{what}: {len(wrong)} of {len(cells)} images can't be read: "
             f"{'; '.join(wrong[:SHOWN])}{more}",
             "Leave such rows out, or mend their files; a relative path is one from the folder "
             "that the command runs in.",

@@ -1,8 +1,8 @@
-"""Pictures made of pictures: as edge cases, and as ones that might have been held out.
+"""Images made of images: as edge cases, and as ones that might have been held out.
 
 A conversion computes with pixels, and the same function reads these in training and in serving.
 What may go wrong lies between: forms and modes of files that one of the two would read otherwise,
-and pixels that no held-out picture has.
+and pixels that no held-out image has.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LARGEST = 256  # pixels of a side: what is made of a photograph is made of a small copy
-DONORS = 64  # pictures that others are blended of
+DONORS = 64  # images that others are blended of
 SHIFTS = ((1, 0), (0, -2), (3, 3), (-5, 4))  # pixels
 ANGLES = (90, 180, 270, 3, -7, 15)  # degrees
 QUALITIES = (95, 75, 30, 5)
@@ -30,34 +30,34 @@ ORIENTATION = 0x0112  # the number of EXIF's tag
 ORIENTATIONS = (2, 3, 4, 5, 6, 7, 8)
 
 
-def odd_pictures(text: str | None) -> Iterator[str]:
-    """Other pictures made of one: moved, turned, written in other ways, of other sizes and modes.
+def odd_images(text: str | None) -> Iterator[str]:
+    """Other images made of one: moved, turned, written in other ways, of other sizes and modes.
 
     Args:
-        text: a picture in base64; of None, and of what can't be read, nothing is made.
+        text: an image in base64; of None, and of what can't be read, nothing is made.
     """
-    picture = small(text)
-    if picture is None:
+    image = small(text)
+    if image is None:
         return
-    for made in (*_moved(picture), *_of_other_sizes(picture), *_of_other_modes(picture)):
+    for made in (*_moved(image), *_of_other_sizes(image), *_of_other_modes(image)):
         yield written(made, "TIFF" if made.mode == "CMYK" else "PNG")
-    colour = picture.convert("RGB")
+    color = image.convert("RGB")
     for quality in QUALITIES:
-        yield written(colour, "JPEG", quality=quality)
-        yield written(colour, "WEBP", quality=quality)
+        yield written(color, "JPEG", quality=quality)
+        yield written(color, "WEBP", quality=quality)
     for form in ("GIF", "BMP", "TIFF"):
-        yield written(colour, form)
-    yield written(colour, "WEBP", lossless=True)
-    yield written(colour.convert("CMYK"), "JPEG")
+        yield written(color, form)
+    yield written(color, "WEBP", lossless=True)
+    yield written(color.convert("CMYK"), "JPEG")
     for orientation in ORIENTATIONS:
-        exif = colour.getexif()
+        exif = color.getexif()
         exif[ORIENTATION] = orientation
-        yield written(colour, "PNG", exif=exif)
-        yield written(colour, "JPEG", exif=exif)
+        yield written(color, "PNG", exif=exif)
+        yield written(color, "JPEG", exif=exif)
 
 
 def small(text: str | None) -> Image | None:
-    """A picture as it is seen, grey or in colours, no larger than LARGEST; None of no picture."""
+    """An image as it is seen, grey or in colors, no larger than LARGEST; None of no image."""
     from PIL import Image, ImageOps
 
     if not isinstance(text, str) or not is_readable(text):
@@ -65,58 +65,58 @@ def small(text: str | None) -> Image | None:
     try:
         with Image.open(BytesIO(content_of(text))) as opened:
             opened.draft("RGB", (LARGEST, LARGEST))  # a JPEG is decoded smaller, where it can be
-            picture = ImageOps.exif_transpose(opened)
-            picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+            image = ImageOps.exif_transpose(opened)
+            image = image.convert("L" if image.mode in ("1", "L") else "RGB")
     except OSError:  # what is readable of it is its beginning
         return None
-    picture.thumbnail((LARGEST, LARGEST))
-    return picture
+    image.thumbnail((LARGEST, LARGEST))
+    return image
 
 
-def written(picture: Image, form: str = "PNG", **settings: Any) -> str:
-    """A picture as a file of some form, in base64."""
+def written(image: Image, form: str = "PNG", **settings: Any) -> str:
+    """An image as a file of some form, in base64."""
     buffer = BytesIO()
-    picture.save(buffer, form, **settings)
+    image.save(buffer, form, **settings)
     return b64encode(buffer.getvalue()).decode()
 
 
-def _moved(picture: Image) -> Iterator[Image]:
+def _moved(image: Image) -> Iterator[Image]:
     from PIL import Image, ImageOps
 
     for x, y in SHIFTS:
-        yield picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, x, 0, 1, y))
+        yield image.transform(image.size, Image.Transform.AFFINE, (1, 0, x, 0, 1, y))
     for angle in ANGLES:
-        yield picture.rotate(angle, expand=angle % 90 == 0)
-    yield ImageOps.mirror(picture)
-    yield ImageOps.flip(picture)
-    yield ImageOps.invert(picture)
+        yield image.rotate(angle, expand=angle % 90 == 0)
+    yield ImageOps.mirror(image)
+    yield ImageOps.flip(image)
+    yield ImageOps.invert(image)
 
 
-def _of_other_sizes(picture: Image) -> Iterator[Image]:
-    width, height = picture.size
+def _of_other_sizes(image: Image) -> Iterator[Image]:
+    width, height = image.size
     half = (max(1, width // 2), max(1, height // 2))
     for size in (half, (2 * width, 2 * height), (1, 1), WIDE, WIDE[::-1]):
-        yield picture.resize(size)
+        yield image.resize(size)
 
 
-def _of_other_modes(picture: Image) -> Iterator[Image]:
-    """Of the modes of Pillow that files have; and one of one colour, and of noise."""
+def _of_other_modes(image: Image) -> Iterator[Image]:
+    """Of the modes of Pillow that files have; and one of one color, and of noise."""
     from PIL import Image
 
-    size, colour = picture.size, picture.convert("RGB")
+    size, color = image.size, image.convert("RGB")
     fading = Image.linear_gradient("L").resize(size)
     for mode in ("L", "1", "CMYK"):
-        yield colour.convert(mode)
-    clear = colour.copy()
+        yield color.convert(mode)
+    clear = color.copy()
     clear.putalpha(fading)
     yield clear
     yield clear.convert("LA")
-    palette = colour.quantize(16)
+    palette = color.quantize(16)
     yield palette
     see_through = palette.copy()
     see_through.info["transparency"] = 0
     yield see_through
-    wide = np.asarray(colour.convert("L"), dtype=np.uint16) * 257
+    wide = np.asarray(color.convert("L"), dtype=np.uint16) * 257
     yield Image.fromarray(wide)
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     yield Image.fromarray(noise)
@@ -124,19 +124,19 @@ def _of_other_modes(picture: Image) -> Iterator[Image]:
 
 
 class Blends:
-    """Pictures between some of those that are there.
+    """Images between some of those that are there.
 
     Args:
-        cells: of a column of pictures in base64.
+        cells: of a column of images in base64.
     """
 
     def __init__(self, cells: Sequence[Any]) -> None:
         known = list(dict.fromkeys(cell for cell in cells if isinstance(cell, str)))
         found = (small(cell) for cell in evenly_spaced(known, DONORS))
-        self._donors = [picture for picture in found if picture is not None]
+        self._donors = [image for image in found if image is not None]
 
     def drawn(self, cells: Sequence[Any], random: np.random.Generator) -> list[Any]:
-        """As many pictures as cells, each of two of them; a gap stays one."""
+        """As many images as cells, each of two of them; a gap stays one."""
         from PIL import Image
 
         count, size = len(self._donors), len(cells)

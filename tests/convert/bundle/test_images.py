@@ -1,4 +1,4 @@
-"""Bundles have what decodes pictures where a model takes some, and it decodes there."""
+"""Bundles have what decodes images where a model takes some, and it decodes there."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from onnxlet.function.settings import Settings
 from tests.convert.bundle.conftest import Made, made
 from tests.convert.bundle.test_running import RUN, alone
 from tests.convert.helpers import built
-from tests.convert.pictures import FILES, encoded, faces, in_mode, noise
+from tests.convert.images import FILES, encoded, faces, in_mode, noise
 
 OF_PILLOW = ("PIL/", "pillow")
 LINKED = re.compile(rb"lib\w+-[0-9a-f]{8}\.so[.0-9]*")
 
 
 @pytest.fixture(scope="session")
-def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def of_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one model, of faces."""
-    folder = tmp_path_factory.mktemp("models of pictures")
-    pictures, labels = faces()
-    model = make_pipeline(Images(8, 8, "RGB"), GaussianNB()).fit(list(pictures), labels)
-    built(Source(model, pictures[::3]), folder, "faces")
+    folder = tmp_path_factory.mktemp("models of images")
+    images, labels = faces()
+    model = make_pipeline(Images(8, 8, "RGB"), GaussianNB()).fit(list(images), labels)
+    built(Source(model, images[::3]), folder, "faces")
     return folder
 
 
 @pytest.fixture(scope="session")
-def with_pillow(of_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made("lambda", of_pictures, tmp_path_factory.mktemp("with pictures"))
+def with_pillow(of_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made("lambda", of_images, tmp_path_factory.mktemp("with images"))
 
 
 @pytest.fixture(scope="session")
 def pillow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By architecture a folder with the whole of what decodes pictures there."""
+    """By architecture a folder with the whole of what decodes images there."""
     folders = {arch: tmp_path_factory.mktemp(arch) for arch in ARCHES}
     for arch, folder in folders.items():
         wheels.install(Target("lambda", "3.13", arch), folder, [IMAGES])
@@ -62,7 +62,7 @@ def part(packaged: Any, name: str) -> list[str]:
     return [line for line in packaged.lines if line.split()[0] == name]
 
 
-def test_only_bundles_of_models_with_pictures_have_it(with_pillow: Made, for_lambda: Made) -> None:
+def test_only_bundles_of_models_with_images_have_it(with_pillow: Made, for_lambda: Made) -> None:
     assert not list(for_lambda.folder.glob("PIL")) + list(for_lambda.folder.glob("pillow*"))
     assert not part(for_lambda.packaged, "pillow")
     assert (with_pillow.folder / "PIL" / "Image.py").is_file()
@@ -79,19 +79,19 @@ def test_its_bill_and_licence_are_there(with_pillow: Made) -> None:
 
 
 def test_it_decodes_every_form_with_nothing_else_on_the_path(
-    with_pillow: Made, of_pictures: Path
+    with_pillow: Made, of_images: Path
 ) -> None:
-    pictures = [
+    images = [
         encoded(in_mode(noise(1, 20, 30), mode), form)
         for form, modes in FILES.items()
         for mode in modes
     ]
-    rows = [[b64encode(content).decode()] for content in pictures]
+    rows = [[b64encode(content).decode()] for content in images]
     requests = [("POST", "/models/faces/predict", {"instances": rows})]
 
     [answer], outside = json.loads(alone(with_pillow.folder, RUN, given=json.dumps(requests)))
 
-    client = create_app(of_pictures, settings=Settings(of_pictures)).test_client()
+    client = create_app(of_images, settings=Settings(of_images)).test_client()
     wanted = client.post("/models/faces/predict", json={"instances": rows}).get_json()
     assert outside == []
     assert answer["statusCode"] == 200, answer["body"]
@@ -101,8 +101,8 @@ def test_it_decodes_every_form_with_nothing_else_on_the_path(
     )  # fmt: skip
 
 
-def test_a_device_has_it_too(of_pictures: Path, tmp_path: Path) -> None:
-    bundle = made("device", of_pictures, tmp_path, release=1)
+def test_a_device_has_it_too(of_images: Path, tmp_path: Path) -> None:
+    bundle = made("device", of_images, tmp_path, release=1)
 
     device = json.loads((bundle.folder / "device.json").read_bytes())["files"]
     function = json.loads((bundle.folder / "bundle.json").read_bytes())["files"]

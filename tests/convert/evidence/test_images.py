@@ -1,4 +1,4 @@
-"""Pictures as evidence: written in every form, moved and blended; never one that can't be read."""
+"""Images as evidence: written in every form, moved and blended; never one that can't be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onnxlet import Images
 from onnxlet.convert.evidence.drawn_rows import drawn_rows
 from onnxlet.convert.evidence.edge_cases import ODD_TEXTS, edge_cases
 from onnxlet.convert.evidence.gathering import gather_evidence
-from onnxlet.convert.evidence.pictures import LARGEST, Blends, odd_pictures
+from onnxlet.convert.evidence.images import LARGEST, Blends, odd_images
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
@@ -25,14 +25,14 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column
 from onnxlet.function.inputs.images import pixels
 from tests.convert.helpers import objects
-from tests.convert.pictures import encoded, faces, noise
+from tests.convert.images import encoded, faces, noise
 
-PICTURE = noise(0, 12, 16)
+NOISE = noise(0, 12, 16)
 COLUMN = Column("photo", "string", image=True, longest=LONGEST_IMAGE)
 
 
-def text(picture: Image.Image, form: str = "PNG") -> str:
-    return b64encode(encoded(picture, form)).decode()
+def text(image: Image.Image, form: str = "PNG") -> str:
+    return b64encode(encoded(image, form)).decode()
 
 
 def opened(one: str) -> Image.Image:
@@ -40,11 +40,11 @@ def opened(one: str) -> Image.Image:
 
 
 def of_faces() -> tuple[Reference, list[Cells]]:
-    """A model of pictures beside numbers and text, and rows."""
-    pictures, labels = faces()
+    """A model of images beside numbers and text, and rows."""
+    images, labels = faces()
     frame = pd.DataFrame(
         {
-            "photo": objects([encoded(Image.fromarray(one)) for one in pictures[60:140]]),
+            "photo": objects([encoded(Image.fromarray(one)) for one in images[60:140]]),
             "age": np.arange(80) % 7 / 2,
         }
     )
@@ -52,12 +52,12 @@ def of_faces() -> tuple[Reference, list[Cells]]:
         make_column_transformer((Images(6, 6), ["photo"]), ("passthrough", ["age"])),
         LogisticRegression(max_iter=1000),
     ).fit(frame, labels[60:140])
-    inputs, X = read_inputs(frame, pictures=True)
+    inputs, X = read_inputs(frame, images=True)
     return Reference(model, task_of(model), inputs), inputs.rows(X)
 
 
 def test_they_have_every_form_mode_and_size() -> None:
-    made = [opened(one) for one in odd_pictures(text(PICTURE))]
+    made = [opened(one) for one in odd_images(text(NOISE))]
 
     assert set(Counter(each.format for each in made)) == {
         "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF",
@@ -73,29 +73,29 @@ def test_they_have_every_form_mode_and_size() -> None:
 
 
 def test_each_of_them_can_be_read_and_shows_something_else() -> None:
-    seen = [pixels(b64decode(one), 12, 16, "RGB", "box") for one in odd_pictures(text(PICTURE))]
+    seen = [pixels(b64decode(one), 12, 16, "RGB", "box") for one in odd_images(text(NOISE))]
 
-    same = sum(bool((each == np.asarray(PICTURE)).all()) for each in seen)
+    same = sum(bool((each == np.asarray(NOISE)).all()) for each in seen)
     assert len(seen) == 56
     assert same < 10  # in other files
 
 
-def test_of_a_large_picture_they_are_small() -> None:
-    made = [opened(one).size for one in odd_pictures(text(noise(1, 600, 900), "JPEG"))]
+def test_of_a_large_image_they_are_small() -> None:
+    made = [opened(one).size for one in odd_images(text(noise(1, 600, 900), "JPEG"))]
 
     assert max(max(size) for size in made) == 1000
     assert Counter(made).most_common(1)[0][0] == (LARGEST, 171)
 
 
 def test_nothing_is_made_of_what_can_t_be_read() -> None:
-    cut_off = b64encode(encoded(PICTURE, "JPEG")[:-200]).decode()
+    cut_off = b64encode(encoded(NOISE, "JPEG")[:-200]).decode()
 
-    assert [*odd_pictures(None), *odd_pictures("no picture"), *odd_pictures(cut_off)] == []
+    assert [*odd_images(None), *odd_images("no image"), *odd_images(cut_off)] == []
     random = np.random.default_rng(0)
-    assert Blends([None, "no picture", cut_off]).drawn([None, "x"], random) == [None, "x"]
+    assert Blends([None, "no image", cut_off]).drawn([None, "x"], random) == [None, "x"]
 
 
-def test_blends_lie_between_two_of_the_pictures() -> None:
+def test_blends_lie_between_two_of_the_images() -> None:
     dark, light = Image.new("L", (4, 4), 40), Image.new("L", (4, 4), 200)
     cells = [text(dark), None, text(light)]
 
@@ -107,9 +107,9 @@ def test_blends_lie_between_two_of_the_pictures() -> None:
     assert len({one[0] for one in shades}) > 10
 
 
-def test_drawn_rows_hold_blends_and_no_picture_of_the_data() -> None:
-    pictures = faces()[0]
-    donors: list[Cells] = [[text(Image.fromarray(one)), row] for row, one in enumerate(pictures)]
+def test_drawn_rows_hold_blends_and_no_image_of_the_data() -> None:
+    images = faces()[0]
+    donors: list[Cells] = [[text(Image.fromarray(one)), row] for row, one in enumerate(images)]
 
     [made] = drawn_rows([COLUMN, Column("age", "int64")], donors, 1, 100)
 
@@ -118,7 +118,7 @@ def test_drawn_rows_hold_blends_and_no_picture_of_the_data() -> None:
     assert all(opened(row[0]).size == (25, 25) for row in made)
 
 
-def test_a_column_of_pictures_is_probed_as_nothing_else_and_gets_no_odd_texts() -> None:
+def test_a_column_of_images_is_probed_as_nothing_else_and_gets_no_odd_texts() -> None:
     reference, rows = of_faces()
     column, age = probe_columns(reference, rows)
 

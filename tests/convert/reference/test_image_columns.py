@@ -1,4 +1,4 @@
-"""Test sets of pictures, in whatever form, become texts as requests have them."""
+"""Test sets of images, in whatever form, become texts as requests have them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from sklearn.preprocessing import StandardScaler
 
 from onnxlet import Images
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.image_columns import takes_images, with_images_beside
 from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.picture_columns import takes_pictures, with_pictures_beside
 from onnxlet.convert.sources.source import load_source
 from tests.convert.helpers import objects
-from tests.convert.pictures import digits, encoded, noise, written
+from tests.convert.images import digits, encoded, noise, written
 
-PICTURES = digits()[0][:5]
-BYTES = [encoded(Image.fromarray(picture)) for picture in PICTURES]
+DIGITS = digits()[0][:5]
+BYTES = [encoded(Image.fromarray(image)) for image in DIGITS]
 TEXTS = [b64encode(content).decode() for content in BYTES]
 
 FORMS: dict[str, tuple[Callable[[], Any], str, str]] = {
-    "numbers": (lambda: PICTURES, "texts", "x0"),
+    "numbers": (lambda: DIGITS, "texts", "x0"),
     "bytes": (lambda: BYTES, "texts", "x0"),
     "bytes in an array": (lambda: objects(BYTES).to_numpy(), "texts", "x0"),
-    "arrays": (lambda: list(PICTURES), "texts", "x0"),
+    "arrays": (lambda: list(DIGITS), "texts", "x0"),
     "Pillow": (lambda: [Image.open(BytesIO(b)) for b in BYTES], "texts", "x0"),
     "base64": (lambda: TEXTS, "texts", "x0"),
     "a Series": (lambda: objects(BYTES).rename("photo"), "series", "photo"),
@@ -44,16 +44,14 @@ FORMS: dict[str, tuple[Callable[[], Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("make", "form", "name"), FORMS.values(), ids=FORMS)
-def test_pictures_become_their_files_in_base64(
-    make: Callable[[], Any], form: str, name: str
-) -> None:
-    inputs, data = read_inputs(make(), pictures=True)
+def test_images_become_their_files_in_base64(make: Callable[[], Any], form: str, name: str) -> None:
+    inputs, data = read_inputs(make(), images=True)
     [column] = inputs.columns
     rows = inputs.rows(data)
 
     assert (inputs.form, column.name, column.type, column.image) == (form, name, "string", True)
     pixels = [np.asarray(Image.open(BytesIO(b64decode(text)))) for [text] in rows]
-    np.testing.assert_array_equal(pixels, PICTURES)
+    np.testing.assert_array_equal(pixels, DIGITS)
     again = inputs.rows(inputs.data(rows))
     assert again == rows
 
@@ -63,7 +61,7 @@ def test_files_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
 
     for cell in (content, tmp_path / "a.jpg", str(tmp_path / "a.jpg"), b64encode(content).decode()):
-        inputs, data = read_inputs(pd.DataFrame({"photo": objects([cell])}), pictures=True)
+        inputs, data = read_inputs(pd.DataFrame({"photo": objects([cell])}), images=True)
         assert inputs.rows(data) == [[b64encode(content).decode()]]
 
 
@@ -72,7 +70,7 @@ def test_other_columns_of_text_and_gaps_stay_as_they_are() -> None:
         {"photo": objects([*BYTES[:4], None]), "size": range(5), "kind": ["a", "b", "a", None, "a"]}
     )
 
-    inputs, data = read_inputs(frame, pictures=True)
+    inputs, data = read_inputs(frame, images=True)
 
     assert [(c.name, c.image) for c in inputs.columns] == [
         ("photo", True), ("size", False), ("kind", False),
@@ -82,19 +80,19 @@ def test_other_columns_of_text_and_gaps_stay_as_they_are() -> None:
     assert [row[1:] for row in rows] == [[0, "a"], [1, "b"], [2, "a"], [3, None], [4, "a"]]
 
 
-def test_texts_are_pictures_only_for_a_model_of_them() -> None:
+def test_texts_are_images_only_for_a_model_of_them() -> None:
     inputs, data = read_inputs(pd.DataFrame({"photo": TEXTS}))
 
     assert not inputs.columns[0].image
     assert inputs.rows(data) == [[text] for text in TEXTS]
-    assert takes_pictures(make_pipeline(Images(2, 2), StandardScaler()).fit(BYTES))
-    assert takes_pictures(make_column_transformer((Images(2, 2), [0])))
-    assert not takes_pictures(make_pipeline(StandardScaler()))
+    assert takes_images(make_pipeline(Images(2, 2), StandardScaler()).fit(BYTES))
+    assert takes_images(make_column_transformer((Images(2, 2), [0])))
+    assert not takes_images(make_pipeline(StandardScaler()))
 
 
-@pytest.mark.parametrize("X", [PICTURES, BYTES, list(PICTURES)], ids=["array", "bytes", "arrays"])
-def test_without_a_step_for_them_pictures_are_refused_with_what_to_do(X: Any) -> None:
-    with pytest.raises(Refusal, match="X_test: it holds pictures, and no step") as refusal:
+@pytest.mark.parametrize("X", [DIGITS, BYTES, list(DIGITS)], ids=["array", "bytes", "arrays"])
+def test_without_a_step_for_them_images_are_refused_with_what_to_do(X: Any) -> None:
+    with pytest.raises(Refusal, match="X_test: it holds images, and no step") as refusal:
         read_inputs(X)
 
     assert refusal.value.hint.startswith("Put onnxlet.Images first: make_pipeline(onnxlet.Images(")
@@ -104,16 +102,16 @@ def test_a_column_of_them_is_unserved_without_a_step_that_reads_it() -> None:
     inputs, _ = read_inputs(pd.DataFrame({"photo": objects(BYTES), "size": range(5)}))
 
     assert inputs.columns[0].unserved == (
-        "X_test, column 'photo': it holds pictures, and no step of the estimator reads them; put "
+        "X_test, column 'photo': it holds images, and no step of the estimator reads them; put "
         "onnxlet.Images first"
     )
 
 
 def test_every_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    rows = [*written(tmp_path, PICTURES), *(tmp_path / f"{row}.gif" for row in range(7))]
+    rows = [*written(tmp_path, DIGITS), *(tmp_path / f"{row}.gif" for row in range(7))]
 
-    with pytest.raises(Refusal, match="X_train, column 'photo': 7 of 12 pictures") as refusal:
-        read_inputs(pd.DataFrame({"photo": objects(rows)}), "X_train", pictures=True)
+    with pytest.raises(Refusal, match="X_train, column 'photo': 7 of 12 images") as refusal:
+        read_inputs(pd.DataFrame({"photo": objects(rows)}), "X_train", images=True)
 
     assert f"row 5: '{tmp_path / '0.gif'}': No such file or directory; row 6: " in str(
         refusal.value
@@ -122,7 +120,7 @@ def test_every_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_paths_in_a_table_are_read_from_its_own_folder(tmp_path: Path) -> None:
-    written(tmp_path / "photos", PICTURES)
+    written(tmp_path / "photos", DIGITS)
     model = make_column_transformer((Images(8, 8), ["photo"]), ("passthrough", ["size"]))
     paths = [f"photos/{row}.png" for row in range(5)]
     frame = pd.DataFrame({"photo": paths, "size": range(5), "kind": list("abcab")})
@@ -135,8 +133,8 @@ def test_paths_in_a_table_are_read_from_its_own_folder(tmp_path: Path) -> None:
     source = load_source(str(tmp_path / "model.skops"), tmp_path / "rows.csv")
 
     np.testing.assert_array_equal(
-        source.estimator.transform(source.X_test)[:, :64], PICTURES.reshape(5, 64)
+        source.estimator.transform(source.X_test)[:, :64], DIGITS.reshape(5, 64)
     )
     assert source.X_test["kind"].tolist() == list("abcab")
-    plain = with_pictures_beside(frame, tmp_path / "rows.csv", make_pipeline(StandardScaler()))
+    plain = with_images_beside(frame, tmp_path / "rows.csv", make_pipeline(StandardScaler()))
     assert plain is frame

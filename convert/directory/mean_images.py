@@ -1,4 +1,4 @@
-"""The picture that explanations start from: the mean of all, which is nobody's."""
+"""The image that explanations start from: the mean of all, which is nobody's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import Unreadable, pixels
 from onnxlet.function.models.model import Model
 
-AVERAGED = 500  # pictures
+AVERAGED = 500  # images
 GREY = 128
 
 
-def mean_pictures(model: Model, rows: Sequence[Cells]) -> dict[str, str]:
-    """By column of pictures, their mean as a PNG in base64, of the size that the model sees.
+def mean_images(model: Model, rows: Sequence[Cells]) -> dict[str, str]:
+    """By column of images, their mean as a PNG in base64, of the size that the model sees.
 
-    Of fewer than FREQUENT_AT_LEAST different pictures it would show them: then it is grey. The
+    Of fewer than FREQUENT_AT_LEAST different images it would show them: then it is grey. The
     largest is made where several steps see a column.
 
     Args:
