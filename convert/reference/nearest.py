@@ -53,6 +53,7 @@ def equally_near(margin: Array, tolerance: float) -> Array:
 
     Args:
         margin: distances in ascending order, shape (rows, count); NaN where there is none.
+        tolerance: of what is told apart.
 
     Returns:
         A bool array of shape (rows, count - 1).
