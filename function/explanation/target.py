@@ -12,6 +12,7 @@ from onnxlet.function.errors import MalformedRequest, quoted
 from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
+INFORMATIVE = ("probabilities", "score", "distances", "prediction")
 Outputs = Mapping[str, Array]
 
 
@@ -98,6 +99,11 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
             f"'output': expected one of {', '.join(known)}, got '{output[:100]}'"
         )
     chosen = known[output or _most_informative(known)]
+    if model.k is not None and chosen.name == "prediction":
+        raise MalformedRequest(
+            "'output': items are not explained, they are no numbers",
+            f"Explain how near they are: {_most_informative(known)}.",
+        )
     classes, task = model.classes, model.manifest["task"]
     width = int(np.prod(chosen.shape[1:]))
     several = len(chosen.shape) > 1
@@ -113,7 +119,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
 
 
 def _most_informative(known: Mapping[str, Any]) -> str:
-    return next(name for name in ("probabilities", "score", "prediction") if name in known)
+    return next(name for name in INFORMATIVE if name in known)
 
 
 def _is_nested(classes: list[Any] | None) -> bool:
