@@ -81,7 +81,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         probed.get(position) or Column(column.name, column.type, True, required=False)
         for position, column in enumerate(inputs.columns)
     ]
-    if inputs.form == "dictionaries":
+    if inputs.form == "dictionaries" or reference.task.name == "recommendation":
         return [replace(column, absent=column.nullable) for column in columns]
     return columns
 

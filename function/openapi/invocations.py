@@ -69,8 +69,8 @@ def _invocations(endpoint: Endpoint) -> Operation:
         "name": ATTRIBUTES,
         "in": "header",
         "description": (
-            "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as in the "
-            "query"
+            "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as "
+            "in the query"
         ),
         "schema": {"type": "string"},
     }
