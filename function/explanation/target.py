@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
@@ -82,6 +83,12 @@ class Target:
         return [[next(rest) for _ in known] for known in self.classes or []]
 
 
+def explained(model: Model) -> list[Output]:
+    """The outputs that are explained: of nearest items how near they are, not which they are."""
+    every = model.signature.outputs
+    return [each for each in every if model.k is None or each.name != "prediction"]
+
+
 def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     """Choose what is explained.
 
@@ -93,17 +100,17 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     Raises:
         MalformedRequest: the model has no such output.
     """
-    known = {each.name: each for each in model.signature.outputs}
+    known = {each.name: each for each in explained(model)}
+    if output == "prediction" and output not in known:
+        raise MalformedRequest(
+            "'output': items are not explained, they are no numbers",
+            f"Explain how near they are: {_most_informative(known)}.",
+        )
     if output is not None and output not in known:
         raise MalformedRequest(
             f"'output': expected one of {', '.join(known)}, got '{output[:100]}'"
         )
     chosen = known[output or _most_informative(known)]
-    if model.k is not None and chosen.name == "prediction":
-        raise MalformedRequest(
-            "'output': items are not explained, they are no numbers",
-            f"Explain how near they are: {_most_informative(known)}.",
-        )
     classes, task = model.classes, model.manifest["task"]
     width = int(np.prod(chosen.shape[1:]))
     several = len(chosen.shape) > 1
