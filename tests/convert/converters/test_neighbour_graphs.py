@@ -172,7 +172,9 @@ def wrong(change: Any) -> Any:
     """A converter whose answer differs from what it should be."""
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
-        return change(graph, fitted, dict(neighbour_graphs.nearest(graph, fitted, table)))
+        outputs = dict(neighbour_graphs.nearest(graph, fitted, table))
+        made: Outputs = change(graph, fitted, outputs)
+        return made
 
     return convert
 
