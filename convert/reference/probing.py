@@ -19,7 +19,7 @@ from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import probed_by_kind
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
 Answered = Callable[[Sequence[Trial]], list[bool]]
@@ -46,6 +46,8 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         reference: is asked about each trial; its fitted encoders are searched for categories.
         rows: held-out rows, in signature order.
     """
+    if reference.task.name == "recommendation":
+        return _rated(reference)
     inputs, bases = reference.inputs, _bases(rows)
     known = list(fitted_categories(reference.estimator))
 
@@ -86,6 +88,15 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     return columns
 
 
+def _rated(reference: Reference) -> list[Column]:
+    """Items, each rated within the scale of the fit or not at all: nothing needs to be tried."""
+    low, high = reference.estimator.lowest_, reference.estimator.highest_
+    return [
+        Column(column.name, column.type, nullable=True, absent=True, minimum=low, maximum=high)
+        for column in reference.inputs.columns
+    ]
+
+
 def _unseen(kind: str) -> Sequence[Any]:
     return (UNSEEN_TEXT,) if kind == "string" else UNSEEN_NUMBERS
 
@@ -120,11 +131,12 @@ def _probe(
 
     flags = {p for p in positions if types[p] == "bool"}
     dates = {p for p in positions if inputs.columns[p].date is not None}
-    texts = {p for p in positions if types[p] == "string"} - dates
-    numbers = set(positions) - flags - texts - dates
+    images = {p for p in positions if inputs.columns[p].image}
+    texts = {p for p in positions if types[p] == "string"} - dates - images
+    numbers = set(positions) - flags - texts - dates - images
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
-    opened = where(UNSEEN_TEXT, texts) | dates
+    opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
     opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
@@ -154,6 +166,8 @@ def _probe(
             date=position in dates or position in dated,
             format=dated.get(position),
             zone=inputs.columns[position].zone,
+            image=position in images,
+            longest=LONGEST_IMAGE if position in images else LONGEST_TEXT,
         )
         for position in positions
     ]
