@@ -62,6 +62,14 @@ class Difference:
             self.got | {count + row: answer for row, answer in other.got.items()},
         )
 
+    def include(self, other: Difference) -> None:
+        """Add what is off in other answers to the same rows."""
+        self.absolutes = np.maximum(self.absolutes, other.absolutes)
+        self.relatives = np.maximum(self.relatives, other.relatives)
+        new = [row for row in other.wrong if row not in self.wrong]
+        self.wrong = sorted([*self.wrong, *new])
+        self.got |= {row: other.got[row] for row in new if row in other.got}
+
     def forgive(self, rows: Collection[int]) -> None:
         """Take rows out of the wrong ones and out of the largest differences."""
         self.wrong = [row for row in self.wrong if row not in rows]
@@ -102,6 +110,15 @@ class Comparison:
             floors=_highest(self.floors, other.floors),
             off=self.off | other.off,
         )
+
+    def include(self, other: Comparison) -> None:
+        """Add what was measured of other answers to the same rows."""
+        for name, off in self.outputs.items():
+            off.include(other.outputs[name])
+        self.refused += other.refused
+        self.forgiven |= other.forgiven
+        self.unstable |= other.unstable
+        self.off |= other.off
 
     @property
     def ties(self) -> int:
