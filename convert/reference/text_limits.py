@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from onnxlet.convert.reference.regex_safety import SURE
 from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_steps
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
+from onnxlet.function.inputs.front_end import composed
 from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)
@@ -35,6 +37,9 @@ TICK = 0.0005  # seconds between two checks of the clock
 KEPT_TEXTS = 5  # texts that held it longest at one length are tried at the next
 FEWEST = 1_000  # characters from which the longest differ by more than chance
 PATIENCE = 60.0  # seconds for all lengths
+FOLLOWED = "followed"  # how the names of steps begin that are the user's own functions
+LONGEST_WORK = 1.0  # seconds that one text may take a function of the user's own
+MOST_MEMORY = 256 * 2**20  # bytes that it may need
 FEW_WORDS = 3  # in an n-gram: with a pattern that is sure, a text of any length is quick
 
 # What grows when it is taken apart, or is many different tokens.
@@ -95,6 +100,8 @@ def _measured(feed: Mapping[str, Any]) -> Iterator[Any]:
     tokens = feed.get("tokens")
     if tokens is not None:
         yield tokens
+    if any(step["step"].startswith(FOLLOWED) for step in feed.get("steps", ())):
+        yield {FOLLOWED: feed["steps"]}
     if slow := slow_steps((tokens or feed).get("steps", ())):
         yield {"slow": slow}
 
@@ -176,6 +183,7 @@ def _is_sure(tokens: Mapping[str, Any]) -> bool:
     return (
         tokens.get("analyzer") == "word"
         and "steps" not in tokens
+        and "functions" not in tokens
         and tokens["token_pattern"] in SURE
         and not tokens["strip_accents"]
         and tokens["ngram_range"][1] <= FEW_WORDS
@@ -188,10 +196,13 @@ def _is_sure(tokens: Mapping[str, Any]) -> bool:
 def main() -> None:
     """Print the longest pause at each length of text, up to the first where it is too long."""
     asked = json.load(sys.stdin)
-    works = list(costly_searches(asked["slow"]) if "slow" in asked else _costly_cuts(asked))
+    works = list(_works(asked))
+    own = FOLLOWED in asked or "functions" in asked
     for length in LENGTHS:
         held = []
         for work in works:
+            if own and _is_too_much(work(length)):
+                return
             pause = longest_pause(work(length))
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
                 pause = min(pause, longest_pause(work(length)))
@@ -204,14 +215,56 @@ def main() -> None:
             works = [works[position] for position in order[:KEPT_TEXTS]]
 
 
+def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    if "slow" in asked:
+        return costly_searches(asked["slow"])
+    return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
+
+
+def _is_too_much(work: Work) -> bool:
+    """Whether work takes too long as a whole, or too much memory."""
+    before = _most_memory()
+    start = time.process_time()
+    work()
+    return time.process_time() - start > LONGEST_WORK or _most_memory() - before > MOST_MEMORY
+
+
+def _most_memory() -> int:
+    """Bytes that the process has had so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _costly_functions(steps: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[int], Work]]:
+    """Texts that may be costly for functions of the user's own, by their length."""
+    change = composed(steps)
+    patterns = [pattern for step in steps for pattern in _patterns_of(step)]
+    for text in _texts(patterns):
+        yield lambda length, text=text: partial(change, text(length))  # type: ignore[misc]
+
+
+def _patterns_of(program: Mapping[str, Any]) -> list[str]:
+    return [pattern for pattern, _ in program.get("patterns", {}).values()]
+
+
+def _texts(patterns: Sequence[str]) -> list[Callable[[int], str]]:
+    found = dict.fromkeys(text for p in patterns or [r"\S+"] for text in hostile(p))
+    return [various, words, *(text.of for text in (*SPECIAL, *found))]
+
+
 def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
     """Texts that are costly to cut and count, by their length."""
     cut = analyser(tokens)
-    entry = {"name": "counts", "places": "places", "dtype": "float32", "tokens": tokens}
-    count = TokenFeed(entry, (0, 0)).count
-    texts: list[Callable[[int], str]] = [various, words]
-    texts += [text.of for text in (*SPECIAL, *hostile(tokens["token_pattern"] or r"\S+"))]
-    for text in texts:
+    entry = {"name": "counts", "places": "places", "dtype": "float32"}
+    count = TokenFeed({**entry, "columns": ["text"], "tokens": tokens}, (0, 0)).count
+    functions = tokens.get("functions", {}).values()
+    patterns = [tokens["token_pattern"]] if tokens["token_pattern"] else []
+    patterns += [pattern for program in functions for pattern in _patterns_of(program)]
+    for text in _texts(patterns):
         yield partial(_cutting, cut, count, text)
 
 
@@ -220,7 +273,8 @@ def _cutting(cut: Cut, count: Count, text: Callable[[int], str], length: int) ->
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
-    count(cut(text))
+    with suppress(Exception):  # a function of the user's own may raise for a text
+        count(cut(text))
 
 
 def various(length: int) -> str:

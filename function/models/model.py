@@ -201,8 +201,11 @@ class Model:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
-        for tokens in self.signature.token_feeds:
-            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
+        try:
+            for tokens in self.signature.token_feeds:
+                feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
+        except InvalidRows as error:  # by a function of the user's own
+            raise InvalidRows([p._replace(row=first + (p.row or 0)) for p in error.every]) from None
         if self.manifest["task"] == IMPORTED:
             return foreign_graph.run(self._session, names, feeds, first)
         return deadline.run(self._session, names, feeds)
