@@ -10,6 +10,7 @@ it would do: so a build is the same again, though no two measurements are.
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -35,6 +36,7 @@ AT_MOST = 0.1  # seconds for which the interpreter may be held
 WANTED = 0.05  # seconds here: a limit is meant for slower processors too
 TICK = 0.0005  # seconds between two checks of the clock
 KEPT_TEXTS = 5  # texts that held it longest at one length are tried at the next
+KEPT_OF_SHORT = 30  # likewise of functions of the user's own, which may be slow on all
 FEWEST = 1_000  # characters from which the longest differ by more than chance
 PATIENCE = 60.0  # seconds for all lengths
 FOLLOWED = "followed"  # how the names of steps begin that are the user's own functions
@@ -199,9 +201,10 @@ def main() -> None:
     works = list(_works(asked))
     own = FOLLOWED in asked or "functions" in asked
     for length in LENGTHS:
-        held = []
+        held, costs = [], []
         for work in works:
-            if own and _is_too_much(work(length)):
+            took = _taken(work(length)) if own else 0.0
+            if took > LONGEST_WORK:
                 return
             pause = longest_pause(work(length))
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
@@ -209,10 +212,12 @@ def main() -> None:
             if pause > AT_MOST:
                 return
             held.append(pause)
+            costs.append(pause + took)
         print(json.dumps([length, max(held)]), flush=True)
-        if length >= FEWEST:
-            order = sorted(range(len(works)), key=held.__getitem__, reverse=True)
-            works = [works[position] for position in order[:KEPT_TEXTS]]
+        if length >= FEWEST or own:
+            kept = KEPT_TEXTS if length >= FEWEST else KEPT_OF_SHORT
+            order = sorted(range(len(works)), key=costs.__getitem__, reverse=True)
+            works = [works[position] for position in order[:kept]]
 
 
 def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
@@ -221,12 +226,13 @@ def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
     return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
 
 
-def _is_too_much(work: Work) -> bool:
-    """Whether work takes too long as a whole, or too much memory."""
+def _taken(work: Work) -> float:
+    """The seconds that work takes as a whole; infinite where it takes too much memory."""
     before = _most_memory()
     start = time.process_time()
     work()
-    return time.process_time() - start > LONGEST_WORK or _most_memory() - before > MOST_MEMORY
+    took = time.process_time() - start
+    return took if _most_memory() - before <= MOST_MEMORY else math.inf
 
 
 def _most_memory() -> int:

@@ -8,9 +8,12 @@ computes, since Python runs it.
 from __future__ import annotations
 
 import ast
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from html import unescape
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -25,7 +28,11 @@ FUNCTIONS: Mapping[str, Any] = {
         abs, all, any, bool, chr, enumerate, filter, float, frozenset, int, isinstance, len, list,
         map, max, min, ord, range, reversed, round, set, sorted, str, sum, tuple, zip,
     )
-} | {"normalize": unicodedata.normalize, "category": unicodedata.category}  # fmt: skip
+} | {
+    "category": unicodedata.category, "chain": chain, "log": math.log, "log1p": math.log1p,
+    "normalize": unicodedata.normalize, "pairwise": pairwise, "sqrt": math.sqrt,
+    "unescape": unescape,
+}  # fmt: skip
 SEARCHES = frozenset({"findall", "fullmatch", "match", "search", "split", "sub"})
 ATTRIBUTES = (
     METHODS

@@ -54,15 +54,7 @@ def followed(function: Any, what: str) -> Program:
         Unsupported: a part of it is not followed.
     """
     following = Following(what)
-    main = following.named(function)
-    code = "\n".join([*following.code, f"def {MAIN}(text):\n    return {main}(text)"])
-    program: Program = {"code": code}
-    if following.values:
-        program["values"] = following.values
-    if following.patterns:
-        program["patterns"] = following.patterns
-    function_of(**program)  # its own check of what was followed
-    return program
+    return following.program(f"{following.named(function)}(text)")
 
 
 class Following:
@@ -106,6 +98,8 @@ class Following:
             self.refuse(f"calls {function.__qualname__}, which is not followed")
         if isinstance(function, functools.partial):
             return self._partial(function)
+        if isinstance(function, type):
+            self.refuse(f"calls {function.__name__}, which is not followed")
         if not isinstance(function, FunctionType):
             self.refuse(f"is no function but an object, of {type(function).__name__}")
         return self._defined(function)
@@ -137,15 +131,42 @@ class Following:
         if id(function) in self._known:
             return self._known[id(function)]
         self._open.add(id(function))
-        node = copy.deepcopy(written(function))  # it is rewritten, and others may need it
-        rewritten = Rewritten(self, _around(function)).function(node, _defaults(function, self))
-        name = f"function_{len(self.code)}"
-        rewritten.name = name
-        self.code.append(ast.unparse(ast.fix_missing_locations(rewritten)))
+        defaults = {name: self.value(each) for name, each in defaults_of(function).items()}
+        name = self.define(written(function), around(function), defaults)
         self._known[id(function)] = name
         self._kept.append(function)
         self._open.remove(id(function))
         return name
+
+    def define(
+        self,
+        node: ast.FunctionDef | ast.Lambda,
+        look_up: Callable[[str], Any],
+        defaults: Mapping[str, str] | None = None,
+    ) -> str:
+        """Write a function to the program, and return its name there.
+
+        Args:
+            node: the function.
+            look_up: what a name around it stands for; raises KeyError.
+            defaults: an expression for each parameter that has one.
+        """
+        own = copy.deepcopy(node)  # it is rewritten, and others may need it
+        rewritten = Rewritten(self, look_up).function(own, defaults or {})
+        name = rewritten.name = f"function_{len(self.code)}"
+        self.code.append(ast.unparse(ast.fix_missing_locations(rewritten)))
+        return name
+
+    def program(self, main: str) -> Program:
+        """The program, whose main function returns an expression of `text`."""
+        code = "\n".join([*self.code, f"def {MAIN}(text):\n    return {main}"])
+        program: Program = {"code": code}
+        if self.values:
+            program["values"] = self.values
+        if self.patterns:
+            program["patterns"] = self.patterns
+        function_of(**program)  # its own check of what was followed
+        return program
 
     def value(self, value: Any) -> str:
         """An expression for a constant that the function takes from around it."""
@@ -210,7 +231,7 @@ def _module(value: Any) -> str:
     return str(getattr(value, "__module__", None) or "")
 
 
-def _around(function: FunctionType) -> Callable[[str], Any]:
+def around(function: FunctionType) -> Callable[[str], Any]:
     """Looks up what a name outside the function stands for; raises KeyError."""
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
 
@@ -222,11 +243,10 @@ def _around(function: FunctionType) -> Callable[[str], Any]:
     return look_up
 
 
-def _defaults(function: FunctionType, following: Following) -> dict[str, str]:
-    """An expression for each parameter that has a default."""
+def defaults_of(function: FunctionType) -> dict[str, Any]:
+    """The default of each parameter that has one."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount]
     given = function.__defaults__ or ()
     pairs = dict(zip(names[len(names) - len(given) :], given, strict=True))
-    pairs |= function.__kwdefaults__ or {}
-    return {name: following.value(default) for name, default in pairs.items()}
+    return pairs | (function.__kwdefaults__ or {})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import html
+import itertools
+import math
 import re
 import string
 import unicodedata
@@ -19,9 +22,10 @@ SEARCHED: Mapping[Any, str] = {
     re.findall: "findall", re.fullmatch: "fullmatch", re.match: "match", re.search: "search",
     re.split: "split", re.sub: "sub", re.finditer: "finditer", re.subn: "subn",
 }  # fmt: skip
-MODULES = (re, string, unicodedata)
+MODULES = (html, itertools, math, re, string, unicodedata)
 # What does not show in which order a set is gone through: each process has another.
 ORDERLESS = frozenset({"all", "any", "len", "max", "min", "set", "frozenset", "sorted", "sum"})
+CHANGING = frozenset({"add", "append", "extend"})
 UNORDERED = (
     "goes through a set, whose order is another in each process",
     "Sort it: sorted(set(…)).",
@@ -36,6 +40,7 @@ class Rewritten(ast.NodeTransformer):
         self._following = following
         self._around = around
         self._own: set[str] = set()
+        self._kept: set[str] = set()
         self._sets: set[str] = set()
 
     def function(
@@ -51,6 +56,7 @@ class Rewritten(ast.NodeTransformer):
         parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         whole = ast.Module([*inner], [])
         self._own = {each.arg for each in parameters} | _bound(whole)
+        self._kept = self._own - _bound(whole)  # they may be a default, which all calls share
         self._sets = self._names_of_sets(whole)
         self._check_order(whole)
         rewritten = [self.visit(each) for each in inner] or [ast.Pass()]
@@ -105,7 +111,15 @@ class Rewritten(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """`string.punctuation`, a class's constant, or a method."""
         found = self._constant(node)
-        return self.generic_visit(node) if found is NOTHING else self._expression(found, node)
+        if found is not NOTHING:
+            return self._expression(found, node)
+        owner = node.value.id if isinstance(node.value, ast.Name) else None
+        if node.attr in CHANGING and (owner is None or owner in self._kept | self._outside(owner)):
+            self._following.refuse("has a constant that it changes", "Begin a new list: [].")
+        return self.generic_visit(node)
+
+    def _outside(self, name: str) -> set[str]:
+        return set() if name in self._own else {name}
 
     def visit_keyword(self, node: ast.keyword) -> Any:
         """An argument by name: a parameter of a function of the program is marked."""
