@@ -12,6 +12,7 @@ OnnxletError                 message, and a hint: what to do about it
     ├── NotServed            404  a route that is served elsewhere
     ├── NoBackground         409  a model that was built without background rows
     ├── NotCalibrated        409  a coverage that the model's held-out rows don't support
+    ├── NoNeighbours         409  a number of nearest that the model does not answer
     ├── NotAcceptable        406  the answer is asked for in a media type that is not written
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
@@ -141,6 +142,12 @@ class NoBackground(RequestError):
 
 class NotCalibrated(RequestError):
     """The model has no table for prediction intervals or sets, or none for such a coverage."""
+
+    status = 409
+
+
+class NoNeighbours(RequestError):
+    """The model answers no neighbours, or not as many as are asked for."""
 
     status = 409
 

@@ -226,6 +226,8 @@ def _of_output(
             largest = answers.max(axis=1)
             yield from _number(about | {"measure": "confidence"}, largest, shares)
         return
+    if "k" in manifest["graph"] and output.name == "prediction":
+        return  # positions of items, or their labels: no numbers, and seldom twice the same
     flat = answers.reshape(len(answers), -1)
     if flat.shape[1] > MOST_ANSWERS or output.shape.count(-1) != 1:
         return

@@ -59,7 +59,7 @@ def certificate(
         "near_zero": {
             name: float(np.max(floor)) * TOLERANCE
             for name, floor in comparison.floors.items()
-            if name != "probabilities"
+            if name in measured and name != "probabilities"
         },
         "outputs": measured,
         "recipe": recipe,
@@ -138,7 +138,12 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)
     if parity["tied_rows"]:
-        yield f"  ties        {parity['tied_rows']} rows where either label is right"
+        right = (
+            "equally near ones may come in another order"
+            if "k" in parity
+            else ("either label is right")
+        )
+        yield f"  ties        {parity['tied_rows']} rows where {right}"
     if parity["undecided_rows"]:
         yield (
             f"  undecided   {parity['undecided_rows']} rows where rounding decides, "

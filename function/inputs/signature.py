@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -173,6 +174,12 @@ class Signature:
             fitting = max(1, COUNTS_AT_ONCE // wide)
             self.counted_at_once = min(fitting, rows_at_once or fitting)
             self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
+
+    def with_outputs(self, outputs: Sequence[Output]) -> Signature:
+        """The same, with outputs of other shapes."""
+        signature = copy(self)
+        signature.outputs = tuple(outputs)
+        return signature
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:

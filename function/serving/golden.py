@@ -11,12 +11,14 @@ import numpy as np
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
-from onnxlet.function.models.model import AGAIN, Model, load_model, read_checked
+from onnxlet.function.models.files import AGAIN, read_checked
+from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 
 NOISE = 1e-6  # of a column's usual size: a difference below it is rounding
 FAINT = 1e-9  # of the usual size of all columns
+CANCELLING = ("score", "std", "distances", "margin")
 MOST_SHOWN = 200  # characters of an answer
 
 
@@ -31,7 +33,7 @@ def floor_of(name: str, expected: Array) -> Array:
 
     Numbers far below the usual size of their column, or of all columns, are sums of larger ones
     that cancel, down to zero. A score does so near a decision boundary, and a standard
-    deviation on rows that the model has seen: they count against their usual size.
+    deviation or a distance on rows that the model has seen: they count against their usual size.
 
     Args:
         name: of the output.
@@ -41,8 +43,8 @@ def floor_of(name: str, expected: Array) -> Array:
         A floor for each column, or one for all, to be broadcast over rows.
     """
     every = usual_size(expected)
-    if name in ("score", "std") or expected.ndim == 1:
-        return np.array(every * (1.0 if name in ("score", "std") else NOISE))
+    if name in CANCELLING or expected.ndim == 1:
+        return np.array(every * (1.0 if name in CANCELLING else NOISE))
     columns = [usual_size(column) * NOISE for column in expected.T]
     return np.maximum(columns, every * FAINT)
 

@@ -30,6 +30,7 @@ from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.in_flight import InFlight
+from onnxlet.function.serving.stages import StageTimer
 from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
@@ -41,24 +42,6 @@ class Reports(Protocol):
 
     def report(self, model: Model) -> dict[str, Any] | None:
         """The figures of a version; None where no truth has come."""
-
-
-class StageTimer:
-    """Times the stages of a request, one after another.
-
-    Attributes:
-        stages: milliseconds of each stage that has ended.
-    """
-
-    def __init__(self) -> None:
-        self.stages: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def end(self, stage: str) -> None:
-        """The stage has ended, and the next one begins."""
-        now = time.perf_counter()
-        self.stages[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
-        self._since = now
 
 
 @dataclass(frozen=True)
@@ -185,7 +168,8 @@ class Service:
         """Validate a request's rows and run them, within the limits.
 
         Raises:
-            RequestTooLarge, InvalidRows, NotCalibrated, TookTooLong: the client's mistakes.
+            RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours, TookTooLong: the client's
+                mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
         noted = Noted() if self.watches.wants_tokens(model) else None
@@ -219,8 +203,15 @@ def predict(
     Raises:
         InvalidRows: with every problem, located.
         NotCalibrated: the model's table has not the coverage that is asked for.
+        NoNeighbours: the model does not answer the number of nearest that is asked for.
     """
     timer = StageTimer() if timer is None else timer
+    if request.k is not None:
+        from onnxlet.function.serving import nearest  # most requests ask for no number
+
+        more = nearest.at_least(model, request.k)
+        plain = predict(more, request._replace(k=None), timer, request_id, noted)
+        return nearest.first(plain, model, request.k)
     if request.coverage is not None:
         from onnxlet.function.serving import coverage  # most requests ask for none
 
