@@ -172,7 +172,7 @@ class Service:
                 mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
-        noted = Noted() if self.watches.wants_tokens(model) else None
+        noted = Noted() if self.watches.wants_notes(model) else None
         return predict(model, request, timer, request_id, noted)
 
 
@@ -198,7 +198,7 @@ def predict(
         request: decoded.
         timer: of its stages.
         request_id: of the answer.
-        noted: takes the rows' shares of unknown tokens.
+        noted: takes what is counted of texts and images.
 
     Raises:
         InvalidRows: with every problem, located.
@@ -242,8 +242,13 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
 
     Raises:
         InvalidRows: with every problem, located.
+        UnsupportedMedia: there are images, and it takes none.
     """
     signature = model.signature
+    if request.images:
+        from onnxlet.function.protocols import image_bodies  # decoding has imported it
+
+        request = image_bodies.named(request, signature)
     if request.tensors is not None:
         return read_tensors(request.tensors, signature)
     if not request.text and request.names is None:
