@@ -16,6 +16,7 @@ from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.reference.estimators import is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.convert.reference.nearest import MARGIN, NEAREST, equally_near
@@ -103,6 +104,12 @@ OTHER_METHODS = {
 }
 
 
+# What predict answers, sentences, is made of the positions behind the graph.
+SUMMARY = Task(
+    "summary", {"prediction": "positions", "positions": "positions", "score": "sentence_scores"}
+)
+
+
 def task_of(estimator: Any) -> Task:
     """The task of a fitted estimator, and whether its rows have to be asked one by one.
 
@@ -131,6 +138,8 @@ def _task_of(estimator: Any) -> Task:
             "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
             "Pipeline of several.",
         )
+    if isinstance(estimator, Summary):
+        return SUMMARY
     if _is(is_classifier, estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:

@@ -29,6 +29,7 @@ from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_ste
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed
+from onnxlet.function.inputs.sentences import SentenceFeed, split_sentences
 from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)
@@ -53,6 +54,7 @@ SPECIAL = (
     Hostile("", "가", ""),
     Hostile("", "aa ", ""),
 )
+SENTENCES = ("a. ", "A. ", "好。", "1.", "Mr. ", "a.\n", ". ", "…", "。”")
 CHILD = (
     "import sys; sys.path[:0] = [sys.argv[1]]; "
     "from onnxlet.convert.reference.text_limits import main; main()"
@@ -102,6 +104,8 @@ def _measured(feed: Mapping[str, Any]) -> Iterator[Any]:
     tokens = feed.get("tokens")
     if tokens is not None:
         yield tokens
+    if "sentences" in feed:
+        yield {"sentences": feed}
     if any(step["step"].startswith(FOLLOWED) for step in feed.get("steps", ())):
         yield {FOLLOWED: feed["steps"]}
     if slow := slow_steps((tokens or feed).get("steps", ())):
@@ -221,6 +225,8 @@ def main() -> None:
 
 
 def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    if "sentences" in asked:
+        return _costly_documents(asked["sentences"])
     if "slow" in asked:
         return costly_searches(asked["slow"])
     return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
@@ -251,6 +257,18 @@ def _costly_functions(steps: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[
     patterns = [pattern for step in steps for pattern in _patterns_of(step)]
     for text in _texts(patterns):
         yield lambda length, text=text: partial(change, text(length))  # type: ignore[misc]
+
+
+def _costly_documents(feed: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    """Documents that may be costly to cut into sentences and count, by their length."""
+    cut = SentenceFeed(feed, (0, 0))
+    for text in (*_texts([r"\S+"]), *(Hostile("", unit, "").of for unit in SENTENCES)):
+        yield partial(_cut_into_sentences, cut, text)
+
+
+def _cut_into_sentences(feed: SentenceFeed, text: Callable[[int], str], length: int) -> Work:
+    document = text(length)
+    return lambda: feed.tensors([split_sentences(document)])
 
 
 def _patterns_of(program: Mapping[str, Any]) -> list[str]:

@@ -237,6 +237,8 @@ class Model:
                 feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
         except InvalidRows as error:  # by a function of the user's own
             raise InvalidRows([p._replace(row=first + (p.row or 0)) for p in error.every]) from None
+        for sentences in self.signature.sentence_feeds:
+            feeds |= sentences.gather(blocks)
         if self.signature.image_feeds:
             from onnxlet.function.inputs.images import gathered  # the feeds have imported it
 

@@ -167,6 +167,7 @@ MODEL: Schema = record(
                 "outlier",
                 "transformation",
                 "function",
+                "summary",
             ]
         },
         "signature": record(

@@ -23,6 +23,7 @@ Step = Callable[[Array, "Table"], Array]
 # The steps of each module of this folder: only models that have one import its module.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "items": ("items",),
+    "sentences": ("sentences", "without_gaps"),
 }
 MODULES = {step: f"onnxlet.function.outputs.{module}" for module in STEPS for step in STEPS[module]}
 
