@@ -47,7 +47,8 @@ STARTING = frozenset(
         "yet", "however", "in", "on", "at", "by", "for", "from", "with", "when", "while",
         "if", "after", "before", "as", "since", "although", "though", "there", "here",
         "what", "who", "why", "how", "where", "no", "not", "all", "some", "many", "most",
-        "one", "two",
+        "one", "two", "then",
+        "now", "later", "next", "today", "because", "even", "once",
     }
 )  # fmt: skip
 TOKEN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
@@ -114,20 +115,28 @@ def _ends(block: str, start: int, found: re.Match[str]) -> bool:
         return False
     if marks != ".":
         return True
-    return _full_stop_ends(block[start : found.start()], after)
+    begun = max(start, found.start() - LONGEST_WORD)
+    return _full_stop_ends(block[begun : found.start()], after, begun == start)
 
 
-def _full_stop_ends(before: str, after: str) -> bool:
-    """Whether a full stop between these ends a sentence, and is no abbreviation's."""
-    match = WORD_BEFORE.search(before[-LONGEST_WORD:])
+def _full_stop_ends(before: str, after: str, whole: bool) -> bool:
+    """Whether a full stop ends a sentence, and is no abbreviation's.
+
+    Args:
+        before: how the sentence ends before it.
+        after: how the text goes on.
+        whole: that is all of the sentence.
+    """
+    match = WORD_BEFORE.search(before)
     word = match[0] if match else ""
     lower = word.lower()
     if lower in TITLES:
         return False
-    if word.isdecimal() and word == before.strip():  # the number of a list's entry
+    if whole and word.isdecimal() and word == before.strip():  # the number of a list's entry
         return False
     initial = len(word) == 1 and word.isupper() and word != "I"
-    if initial or lower in OTHERS or ("." in word and word.replace(".", "").isalpha()):
+    short = len(word) == 1 and word.islower()
+    if initial or short or lower in OTHERS or ("." in word and word.replace(".", "").isalpha()):
         return re.split(r"\W", after.lower(), maxsplit=1)[0] in STARTING and not initial
     return True
 
