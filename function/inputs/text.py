@@ -86,7 +86,13 @@ class TokenFeed:
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """The share of each text's tokens that no term is; NaN where it has no token."""
-        return list(map(_without_unknown, self._counts(texts)))
+        return [share for text in texts for share in self._share(text)]
+
+    def _share(self, text: str) -> Iterable[float]:
+        try:
+            return map(_without_unknown, self._counts([text]))
+        except InvalidRows:  # a text that a function of the user's own can't cut
+            return [nan]
 
     def _counts(self, texts: Sequence[str]) -> list[Counts]:
         for text, instead in self._replaced:

@@ -190,6 +190,32 @@ def test_a_text_for_which_the_function_raises_is_refused_by_its_row(tmp_path: Pa
     assert "can't cut it into tokens" in answer.get_data(as_text=True)
 
 
+def test_an_explanation_has_the_tokens_where_they_stand(tmp_path: Path) -> None:
+    vectoriser = TfidfVectorizer(tokenizer=list, token_pattern=None)
+    model = make_pipeline(vectoriser, LogisticRegression()).fit(CHINESE, SCORES)
+    built(Source(model, CHINESE, SCORES, None), tmp_path)
+    text = "电影, 很好"
+
+    answer = served(tmp_path).post("/models/m/explain", json={"instances": [[text]]}).json
+
+    [explained] = answer["explanations"]
+    tokens = explained["tokens"]["x0"]
+    assert [text[token["start"] : token["end"]] for token in tokens] == ["电", "影", "很", "好"]
+    assert [token["token"] for token in tokens] == ["电", "影", "很", "好"]
+    total = np.sum([token["contribution"] for token in tokens], axis=0)
+    assert np.allclose(total, explained["contributions"]["x0"], atol=1e-6)
+    assert tokens[3]["contribution"][1] > 0 > tokens[2]["contribution"][0]
+
+
+def test_training_texts_that_are_not_cut_are_left_out_of_the_statistics(tmp_path: Path) -> None:
+    vectoriser = CountVectorizer(tokenizer=first_and_last, token_pattern=None)
+    model = make_pipeline(vectoriser, LogisticRegression()).fit(CHINESE, SCORES)
+
+    made = built(Source(model, CHINESE, SCORES, [*CHINESE * 3, ""]), tmp_path)
+
+    assert made.manifest["reference"]["rows"] == 3 * len(CHINESE) + 1
+
+
 def test_a_costly_function_limits_its_texts(tmp_path: Path) -> None:
     vectoriser = CountVectorizer(analyzer=lambda t: [a + b for a in t for b in t])
     model = make_pipeline(vectoriser, LogisticRegression()).fit(CHINESE, SCORES)
