@@ -245,6 +245,7 @@ def _is_other_order(labels: Difference, row: int, expected: Answers) -> bool:
     """Whether a row's nearest are those expected, but for the order of equally near ones.
 
     Only of those that are as near as the next one, which is not among them, some may be others.
+    Where numbers overflow, and all are infinitely far, scikit-learn repeats one.
     """
     if row not in labels.got:  # of another shape
         return False
@@ -258,4 +259,4 @@ def _is_other_order(labels: Difference, row: int, expected: Answers) -> bool:
         if not at_the_end and sorted(got[start:end]) != sorted(wanted[start:end]):
             return False
         start = end
-    return len(set(got)) == len(set(wanted))
+    return len(set(got)) >= len(set(wanted))

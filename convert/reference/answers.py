@@ -16,7 +16,6 @@ from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.reference.estimators import is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.convert.reference.nearest import MARGIN, NEAREST, equally_near
@@ -138,7 +137,7 @@ def _task_of(estimator: Any) -> Task:
             "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
             "Pipeline of several.",
         )
-    if isinstance(estimator, Summary):
+    if hasattr(estimator, "sentence_scores"):
         return SUMMARY
     if _is(is_classifier, estimator):
         return _classification(estimator)

@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.golden import usual_size
+from onnxlet.function.serving.golden import size_of_distances
 
 MARGIN = "margin"  # among answers: how near the nearest and the next one are
 
@@ -58,7 +58,7 @@ def equally_near(margin: Array, tolerance: float) -> Array:
     Returns:
         A bool array of shape (rows, count - 1).
     """
-    scale = np.maximum(np.abs(margin[:, 1:]), usual_size(margin))
+    scale = np.maximum(np.abs(margin[:, 1:]), size_of_distances(margin))
     with np.errstate(invalid="ignore"):  # infinities are equal to each other
         step = margin[:, 1:] - margin[:, :-1]
     return np.asarray((step <= tolerance * scale) | (margin[:, 1:] == margin[:, :-1]))

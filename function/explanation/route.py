@@ -31,8 +31,11 @@ MOST_SEED = 2**63 - 1
 EXPLANATIONS_AT_ONCE = (
     3  # each may take seconds, and of a server's four threads one is for predictions
 )
-NO_COVERAGE = "'coverage': intervals and sets are not explained"
-COVERAGE_HINT = "Ask for them at /models/N/predict."
+NOT_EXPLAINED = {
+    "coverage": "'coverage': intervals and sets are not explained",
+    "k": "'k': another number of nearest is not explained",
+}
+PREDICT_HINT = "Ask for them at /models/N/predict."
 ROOM = threading.BoundedSemaphore(EXPLANATIONS_AT_ONCE)
 
 
@@ -90,8 +93,9 @@ def decode(request: Request) -> PredictRequest:
     """
     if native.wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
-    if "coverage" in request.query:
-        raise MalformedRequest(NO_COVERAGE, COVERAGE_HINT)
+    for wish, why in NOT_EXPLAINED.items():
+        if wish in request.query:
+            raise MalformedRequest(why, PREDICT_HINT)
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=ExplainOptions())
     native.check_text(request)
@@ -101,8 +105,9 @@ def decode(request: Request) -> PredictRequest:
     given = {key: body.pop(key) for key in READ if key in body}
     decoded = native.from_object(body, members=(*native.MEMBERS, *READ))
     try:
-        if decoded.coverage is not None:
-            raise MalformedRequest(NO_COVERAGE, COVERAGE_HINT)
+        for wish, why in NOT_EXPLAINED.items():
+            if getattr(decoded, wish) is not None:
+                raise MalformedRequest(why, PREDICT_HINT)
         return decoded._replace(
             options=ExplainOptions(**{key: READ[key](key, given[key]) for key in given})
         )

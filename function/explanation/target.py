@@ -9,9 +9,11 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
+INFORMATIVE = ("probabilities", "score", "distances", "prediction")
 Outputs = Mapping[str, Array]
 
 
@@ -81,6 +83,12 @@ class Target:
         return [[next(rest) for _ in known] for known in self.classes or []]
 
 
+def explained(model: Model) -> list[Output]:
+    """The outputs that are explained: of nearest items how near they are, not which they are."""
+    every = model.signature.outputs
+    return [each for each in every if model.k is None or each.name != "prediction"]
+
+
 def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     """Choose what is explained.
 
@@ -92,7 +100,12 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     Raises:
         MalformedRequest: the model has no such output.
     """
-    known = {each.name: each for each in model.signature.outputs}
+    known = {each.name: each for each in explained(model)}
+    if output == "prediction" and output not in known:
+        raise MalformedRequest(
+            "'output': items are not explained, they are no numbers",
+            f"Explain how near they are: {_most_informative(known)}.",
+        )
     if output is not None and output not in known:
         raise MalformedRequest(
             f"'output': expected one of {', '.join(known)}, got '{output[:100]}'"
@@ -113,7 +126,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
 
 
 def _most_informative(known: Mapping[str, Any]) -> str:
-    return next(name for name in ("probabilities", "score", "prediction") if name in known)
+    return next(name for name in INFORMATIVE if name in known)
 
 
 def _is_nested(classes: list[Any] | None) -> bool:

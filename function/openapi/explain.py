@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.explanation import additive
 from onnxlet.function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
-from onnxlet.function.explanation.target import target
+from onnxlet.function.explanation.target import explained, target
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
     Endpoint,
@@ -76,7 +76,7 @@ def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
         closed(rows, {**beside, **_classes(model, None)}),
         *(
             closed({**rows, "output": {"const": each.name}}, beside | _classes(model, each.name))
-            for each in model.signature.outputs
+            for each in explained(model)
         ),
     )
 
@@ -123,7 +123,7 @@ def _answer(model: Model) -> Schema:
             "background": record(
                 {"source": {"type": "string"}, "rows": {"type": "integer", "minimum": 1}}
             ),
-            "output": {"enum": [output.name for output in model.signature.outputs]},
+            "output": {"enum": [output.name for output in explained(model)]},
             "explanations": listed(each, 1),
         },
         {"classes": {"type": "array"}, "permutations": {"type": "integer"}},

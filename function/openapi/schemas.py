@@ -165,6 +165,8 @@ def output_schema(output: Output, model: Model) -> Schema:
     """One row's entry of an output, as the native protocol writes it."""
     several = model.classes is not None and isinstance(model.classes[0], list)
     sizes = output.shape[1:]
+    if model.k is not None:
+        return listed(_number(output.type), 0, model.k["most"])
     if output.name == "prediction" and model.classes is not None:
         return _label(model.classes, sizes, several)
     if output.name == "probabilities":

@@ -36,7 +36,7 @@ LONG_LISTS = frozenset(
     }
 )  # where rows are, or columns
 LONG_OBJECTS = frozenset({("inputs",)})
-PARAMS = ("outputs", "on_error", "coverage")
+PARAMS = ("outputs", "on_error", *native.WISHES)
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
 WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
 CSV = "text/csv"
@@ -109,13 +109,19 @@ def _with_headers(decoded: PredictRequest, request: Request, media_type: str) ->
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
     options = decoded.options._replace(media_type=media_type, headers=headers)
+<<<<<<< HEAD
     decoded = decoded._replace(model=request.header(TARGET) or decoded.model, options=options)
     decoded = native.with_coverage(decoded, request.query.get("coverage"))
     if "coverage=" not in attributes:
+=======
+    decoded = decoded._replace(model=request.header(TARGET) or None, options=options)
+    decoded = native.with_wishes(decoded, request.query)
+    if "=" not in attributes:
+>>>>>>> neighbours
         return decoded
-    from onnxlet.function.protocols import coverage  # most requests ask for none
+    from onnxlet.function.protocols import wishes  # most requests have no attributes
 
-    return native.with_coverage(decoded, coverage.in_attributes(attributes))
+    return native.with_wishes(decoded, wishes.in_attributes(attributes))
 
 
 def _shown_type(request: Request) -> str:
@@ -172,7 +178,7 @@ def _from_json(request: Request) -> PredictRequest:
         decoded = frames.inputs(value, request.check_rows)
     else:
         decoded = frames.READ[kind](value)
-    return decoded._replace(nulls=nulls, coverage=native.coverage_in(params), options=options)
+    return decoded._replace(nulls=nulls, options=options, **native.wishes_in(params))
 
 
 def _from_csv(request: Request) -> PredictRequest:

@@ -30,8 +30,13 @@ PREDICT: Sequence[str] = (
     "/models/<name>/versions/<version>/predict",
 )
 MODEL_HEADER = ""
+<<<<<<< HEAD
 MEMBERS = ("instances", "model", "coverage")
 IMAGES = ("image/", "multipart/form-data")  # how their media types begin
+=======
+WISHES = ("coverage", "k")
+MEMBERS = ("instances", "model", *WISHES)
+>>>>>>> neighbours
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
@@ -60,13 +65,13 @@ def decode(request: Request) -> PredictRequest:
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
         decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 
         names, rows, faults = csv_text.read(request.body, request.check_rows)
         decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",
@@ -103,31 +108,30 @@ def wants_nulls(query: Mapping[str, str]) -> bool:
     return wish == "null"
 
 
-def with_coverage(decoded: PredictRequest, text: str | None) -> PredictRequest:
-    """The request with the coverage that its query names, where it names one.
+def with_wishes(decoded: PredictRequest, given: Mapping[str, str]) -> PredictRequest:
+    """The request with the coverage and the k that its query or a header names, where it does.
 
     Raises:
-        MalformedRequest: it is no number between 0 and 1, or the body has another.
+        MalformedRequest: one is not what it should be, or the body has another.
     """
-    if text is None:
+    if not any(name in given for name in WISHES):
         return decoded
-    from onnxlet.function.protocols import coverage  # most requests ask for none
+    from onnxlet.function.protocols import wishes  # most requests have none
 
-    return coverage.agreed(decoded, text)
+    return wishes.agreed(decoded, given)
 
 
-def coverage_in(members: Mapping[str, Any]) -> float | None:
-    """The member `coverage`, where there is one.
+def wishes_in(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members `coverage` and `k`, where there are some.
 
     Raises:
-        MalformedRequest: it is no number between 0 and 1.
+        MalformedRequest: one is not what it should be.
     """
-    value = members.get("coverage")
-    if value is None:
-        return None
-    from onnxlet.function.protocols import coverage
+    if not any(name in members for name in WISHES):
+        return {}
+    from onnxlet.function.protocols import wishes
 
-    return coverage.read(value)
+    return wishes.in_members(members)
 
 
 def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> PredictRequest:
@@ -146,7 +150,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
     model = body.get("model") if isinstance(body, dict) else None
     try:
         rows = _instances(body, members)
-        return PredictRequest(rows, model=model, nulls=nulls, coverage=coverage_in(body))
+        return PredictRequest(rows, model=model, nulls=nulls, **wishes_in(body))
     except MalformedRequest as error:
         error.model = model if isinstance(model, str) else None
         raise

@@ -18,7 +18,9 @@ from onnxlet.function.serving.service import predict
 
 NOISE = 1e-6  # of a column's usual size: a difference below it is rounding
 FAINT = 1e-9  # of the usual size of all columns
-CANCELLING = ("score", "std", "distances", "margin")
+CANCELLING = ("score", "std")
+DISTANCES = ("distances", "margin")
+NEAR_SHARE = 0.1  # of the rows, that are nearest to their neighbours
 MOST_SHOWN = 200  # characters of an answer
 
 
@@ -26,6 +28,19 @@ def usual_size(expected: Array) -> float:
     """The median magnitude of an output's finite numbers, zeros aside."""
     finite = np.abs(expected[np.isfinite(expected) & (expected != 0)])
     return float(np.median(finite)) if finite.size else 0.0
+
+
+def size_of_distances(expected: Array) -> float:
+    """The size of the farthest neighbour where neighbours are near, zeros aside.
+
+    Most edge cases lie far from every point: the usual size would be theirs.
+
+    Args:
+        expected: distances in order, shape (rows, count).
+    """
+    farthest = np.abs(expected[:, -1:])
+    found = farthest[np.isfinite(farthest) & (farthest > 0)]
+    return float(np.quantile(found, NEAR_SHARE)) if found.size else 0.0
 
 
 def floor_of(name: str, expected: Array) -> Array:
@@ -42,6 +57,8 @@ def floor_of(name: str, expected: Array) -> Array:
     Returns:
         A floor for each column, or one for all, to be broadcast over rows.
     """
+    if name in DISTANCES:
+        return np.array(size_of_distances(expected))
     every = usual_size(expected)
     if name in CANCELLING or expected.ndim == 1:
         return np.array(every * (1.0 if name in CANCELLING else NOISE))

@@ -1,4 +1,4 @@
-"""docs/how-to/texts.md: its models are built, its requests answered as shown, its lists the code's."""
+"""docs/how-to/texts.md: its models are built, its requests answered, its lists the code's."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_wrong_use_is_refused(arguments: Any, documents: Any, message: str) -> N
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     model, X_test, _, X_train = build()
-    frame, trained = (pd.DataFrame({"article": texts}) for texts in (X_test, X_train * 4))
+    frame, trained = (pd.DataFrame({"article": texts}) for texts in (X_test * 2, X_train * 4))
     built(Source(model, frame, None, trained), folder, "news")
     return folder
 
@@ -156,7 +156,7 @@ def test_the_golden_rows_are_sentences(models: Path) -> None:
     model, rows = verify(models / "news" / "1")
 
     assert model.manifest["task"] == "summary"
-    assert rows == 10
+    assert rows == 20
     outputs = model.manifest["signature"]["outputs"]
     assert [(o["name"], o["type"], o["shape"]) for o in outputs] == [
         ("prediction", "string", [-1, -1]),
@@ -236,8 +236,8 @@ def test_a_build_by_the_command_line_says_what_it_has_not(tmp_path: Path) -> Non
     assert "summary: Summary, 10 held-out rows" in done.output
     assert "a summary has no explanations" in done.output
     assert load_model(tmp_path / "news" / "1").manifest["task"] == "summary"
-    assert reported.exit_code == 1
-    assert "this model's task is summary" in reported.output
+    assert reported.exit_code == 2
+    assert "the held-out rows need their true answers" in reported.output
 
 
 def test_bytes_of_v2_carry_sentences(client: Any) -> None:

@@ -352,9 +352,10 @@ client.post("/invocations", json={"inputs": rows[:1]},
     headers={"X-Amzn-SageMaker-Target-Model": "line", "X-Amzn-SageMaker-Custom-Attributes": "a"})
 tensor = {"name": "input", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}
 assert client.post("/v2/models/line/infer", json={"inputs": [tensor]}).status_code == 200
-before = [name for name in sys.modules if name.endswith(".coverage") or name == "fractions"]
+LATE = (".coverage", ".wishes", ".nearest", ".items")
+before = [name for name in sys.modules if name.endswith(LATE) or name == "fractions"]
 client.post("/models/line/predict?coverage=0.9", json=rows[:1])
-print(before, [name for name in sys.modules if name.endswith(".coverage")])
+print(before, [name for name in sys.modules if name.endswith(LATE)])
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(calibrated)],
@@ -363,5 +364,5 @@ print(before, [name for name in sys.modules if name.endswith(".coverage")])
         text=True,
         check=True,
     )
-    modules = ["onnxlet.function.protocols.coverage", "onnxlet.function.serving.coverage"]
+    modules = ["onnxlet.function.protocols.wishes", "onnxlet.function.serving.coverage"]
     assert done.stdout.splitlines()[-1] == f"[] {modules}"
