@@ -109,15 +109,9 @@ def _with_headers(decoded: PredictRequest, request: Request, media_type: str) ->
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
     options = decoded.options._replace(media_type=media_type, headers=headers)
-<<<<<<< HEAD
     decoded = decoded._replace(model=request.header(TARGET) or decoded.model, options=options)
-    decoded = native.with_coverage(decoded, request.query.get("coverage"))
-    if "coverage=" not in attributes:
-=======
-    decoded = decoded._replace(model=request.header(TARGET) or None, options=options)
     decoded = native.with_wishes(decoded, request.query)
     if "=" not in attributes:
->>>>>>> neighbours
         return decoded
     from onnxlet.function.protocols import wishes  # most requests have no attributes
 

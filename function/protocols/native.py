@@ -30,13 +30,9 @@ PREDICT: Sequence[str] = (
     "/models/<name>/versions/<version>/predict",
 )
 MODEL_HEADER = ""
-<<<<<<< HEAD
-MEMBERS = ("instances", "model", "coverage")
-IMAGES = ("image/", "multipart/form-data")  # how their media types begin
-=======
 WISHES = ("coverage", "k")
 MEMBERS = ("instances", "model", *WISHES)
->>>>>>> neighbours
+IMAGES = ("image/", "multipart/form-data")  # how their media types begin
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
@@ -60,7 +56,7 @@ def decode(request: Request) -> PredictRequest:
         from onnxlet.function.protocols import image_bodies  # few models take images
 
         decoded = image_bodies.decode(request)._replace(nulls=wants_nulls(request.query))
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
