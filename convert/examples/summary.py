@@ -3,7 +3,11 @@
 Copy this file for your own texts: `build` returns a fitted Summary and its test set.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from onnxlet import Summary
 
@@ -24,9 +28,25 @@ def articles() -> list[tuple[str, list[str]]]:
     ]
 
 
-def build() -> tuple[Summary, list[str], None, list[str]]:
+def build() -> tuple[Summary, pd.Series, None, pd.Series]:
     """Fit the model on every other article; return it with X_test, no y_test, and X_train."""
     texts = articles()
     X_train, summaries = map(list, zip(*texts[::2], strict=True))
     model = Summary(sentences=3).fit(X_train, summaries)
-    return model, [text for text, _ in texts[1::2]], None, X_train
+    X_test = pd.Series([text for text, _ in texts[1::2]], name="article")
+    return model, X_test, None, pd.Series(X_train, name="article")
+
+
+def scores(
+    answer: Callable[[Any], dict[str, Any]], X_test: pd.Series, y_test: None
+) -> dict[str, tuple[float, float]]:
+    """The share of the key sentences that are found, beside that of the first three."""
+    keys = [set(own) for _, own in articles()[1::2]]
+    found = answer(X_test)["prediction"]
+    lead = [text.split("\n")[:3] for text in X_test]
+    shares = [
+        sum(len(own.intersection(those)) for own, those in zip(keys, picked, strict=True))
+        / sum(map(len, keys))
+        for picked in (found, lead)
+    ]
+    return {"key sentences found": (shares[0], shares[1])}

@@ -142,7 +142,7 @@ def test_wrong_use_is_refused(arguments: Any, documents: Any, message: str) -> N
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     model, X_test, _, X_train = build()
-    frame, trained = (pd.DataFrame({"article": texts}) for texts in (X_test * 2, X_train * 4))
+    frame, trained = (pd.DataFrame({"article": texts}) for texts in ([*X_test] * 2, [*X_train] * 4))
     built(Source(model, frame, None, trained), folder, "news")
     return folder
 
@@ -211,13 +211,12 @@ def test_what_a_summary_has_not_is_said(client: Any) -> None:
 
 
 def test_drift_and_the_description_know_it(client: Any) -> None:
-    for _ in range(3):
-        client.post("/predict", json={"instances": [{"article": text} for text in TEXTS]})
+    client.post("/predict", json={"instances": [{"article": text} for text in TEXTS * 60]})
 
     drift = client.get("/models/news/drift").json
     document = client.get("/openapi.json").json
 
-    assert drift["rows"] >= 60
+    assert drift["rows"] >= 1_200
     assert drift["predictions"] == []
     answer = next(s for s in document["components"]["schemas"].values()
                   if s.get("title", "").startswith("news: answers"))  # fmt: skip
@@ -237,7 +236,7 @@ def test_a_build_by_the_command_line_says_what_it_has_not(tmp_path: Path) -> Non
     assert "a summary has no explanations" in done.output
     assert load_model(tmp_path / "news" / "1").manifest["task"] == "summary"
     assert reported.exit_code == 2
-    assert "the held-out rows need their true answers" in reported.output
+    assert "--report: expected true answers to the held-out rows" in reported.output
 
 
 def test_bytes_of_v2_carry_sentences(client: Any) -> None:
