@@ -94,34 +94,40 @@ class TokenFeed:
         except InvalidRows:  # a text that a function of the user's own can't cut
             return [nan]
 
-    def _counts(self, texts: Sequence[str]) -> list[Counts]:
+    def _counts(self, texts: Sequence[str], first: int = 0) -> list[Counts]:
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
         if self._column is not None:
-            return self._of_functions(texts, self._column)
+            return self._of_functions(texts, self._column, first)
         return [self._count(self._cut(text)) for text in texts]
 
-    def _of_functions(self, texts: Sequence[str], column: str) -> list[Counts]:
+    def _of_functions(self, texts: Sequence[str], column: str, first: int) -> list[Counts]:
         """The same where functions of the user's own, which may raise, cut the texts."""
         rows, problems = [], []
         for row, text in enumerate(texts):
             try:
                 rows.append(self._count(self._cut(text)))
             except Exception:  # whatever scikit-learn would raise, too
-                problems.append(Problem(row, column, RAISING))
+                problems.append(Problem(first + row, column, RAISING))
         if problems:
             raise InvalidRows(problems)
         return rows
 
-    def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> dict[str, Array]:
+    def gather(
+        self, blocks: Sequence[Array], noted: Noted | None = None, first: int = 0
+    ) -> dict[str, Array]:
         """Both tensors, by name; the positions are in order.
 
         Args:
             blocks: the table's arrays.
             noted: takes the rows' `unknown_shares`, by `at`.
+            first: the index of the first row in its batch, to name the others by.
+
+        Raises:
+            InvalidRows: a function of the user's own raises for some texts.
         """
         block, position = self.at
-        rows = self._counts(blocks[block][:, position].tolist())
+        rows = self._counts(blocks[block][:, position].tolist(), first)
         if noted is not None and self.noted:
             noted.setdefault(self.at, []).extend(map(_without_unknown, rows))
         else:

@@ -232,11 +232,8 @@ class Model:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds} | self._given
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
-        try:
-            for tokens in self.signature.token_feeds:
-                feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
-        except InvalidRows as error:  # by a function of the user's own
-            raise InvalidRows([p._replace(row=first + (p.row or 0)) for p in error.every]) from None
+        for tokens in self.signature.token_feeds:
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted, first)
         for sentences in self.signature.sentence_feeds:
             feeds |= sentences.gather(blocks)
         if self.signature.image_feeds:

@@ -188,6 +188,12 @@ def test_a_text_for_which_the_function_raises_is_refused_by_its_row(tmp_path: Pa
     assert answer.status_code == 422
     assert "row 1" in answer.get_data(as_text=True)
     assert "can't cut it into tokens" in answer.get_data(as_text=True)
+    many = [["很好"]] * 40 + [[""]] * 2  # more than are run together
+    refused = served(tmp_path).post("/predict", json={"instances": many}).json
+    assert [(each["row"], each["column"]) for each in refused["errors"]] == [(40, "x0"), (41, "x0")]
+    nulls = served(tmp_path).post("/predict?on_error=null", json={"instances": many}).json
+    assert nulls["prediction"][40:] == [None, None]
+    assert None not in nulls["prediction"][:40]
 
 
 def test_an_explanation_has_the_tokens_where_they_stand(tmp_path: Path) -> None:
