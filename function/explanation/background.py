@@ -11,7 +11,7 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
 from onnxlet.function.inputs.validation import Table, validate_rows
-from onnxlet.function.models.files import AGAIN, read_checked
+from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model
 
 FILE = "background.json"

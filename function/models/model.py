@@ -18,9 +18,9 @@ from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, P
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
+from onnxlet.function.model_files import AGAIN, check_hash, read_checked, way_out
 from onnxlet.function.models import foreign_graph, nested_rows
 from onnxlet.function.models.declared import as_declared
-from onnxlet.function.models.files import AGAIN, check_hash, read_checked, way_out
 
 if TYPE_CHECKING:
     from onnxlet.function.outputs.back_end import Step

@@ -14,7 +14,7 @@ import numpy as np
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError
-from onnxlet.function.models.files import AGAIN
+from onnxlet.function.model_files import AGAIN
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.validation import Table

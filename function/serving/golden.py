@@ -11,7 +11,7 @@ import numpy as np
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
-from onnxlet.function.models.files import AGAIN, read_checked
+from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
