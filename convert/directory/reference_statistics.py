@@ -246,6 +246,8 @@ def _of_output(
             largest = answers.max(axis=1)
             yield from _number(about | {"measure": "confidence"}, largest, shares)
         return
+    if manifest["task"] == "summary":
+        return  # positions in documents of any length, and scores within each
     if "k" in manifest["graph"] and output.name == "prediction":
         return  # positions of items, or their labels: no numbers, and seldom twice the same
     flat = answers.reshape(len(answers), -1)

@@ -51,6 +51,11 @@ def background(model: Model) -> Background:
 def _read(model: Model) -> Background:
     label = f"model {model.name}/{model.version}"
     expected = model.manifest.get("files", {}).get(FILE)
+    if model.manifest["task"] == "summary":
+        raise NoBackground(
+            f"{label} answers sentences of the text itself, and has no explanations",
+            "Their `score` is beside them.",
+        )
     if model.directory is None or expected is None:
         raise NoBackground(
             f"{label} has no background rows to explain its answers from",

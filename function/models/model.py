@@ -231,7 +231,9 @@ class Model:
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
-            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted, first)
+        for sentences in self.signature.sentence_feeds:
+            feeds |= sentences.gather(blocks)
         if self.signature.image_feeds:
             from onnxlet.function.inputs.images import gathered  # the feeds have imported it
 

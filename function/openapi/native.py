@@ -169,6 +169,7 @@ MODEL: Schema = record(
                 "neighbours",
                 "recommendation",
                 "function",
+                "summary",
             ]
         },
         "signature": record(
