@@ -1,0 +1,64 @@
+// ---------------------------------------------------------------- the answer
+
+function emptyAnswer() {
+  return el("div", { class: "body" }, el("h2", { class: "sr" }, "Answer"),
+    el("p", { class: "quiet" }, "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
+}
+
+function showAnswer(model, answer) {
+  const [text, more, exact] = headline(model, answer);
+  const big = el("p", { class: text.length > 16 ? "big long" : "big", id: "prediction" }, text, more ? el("span", { class: "with" }, more) : null);
+  const card = byId("answer");
+  card.classList.remove("stale");
+  card.replaceChildren(el("div", { class: "body" },
+    el("h2", { class: "kicker" }, { classification: "Prediction", outlier: "Prediction", clustering: "Cluster", transformation: "Transformed" }[model.task] || "Prediction"),
+    big, exact ? el("p", { class: "exact" }, exact) : null, ...probabilities(answer), values(answer.prediction[0])),
+    el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
+  reserve(model);
+  say(`${model.name}: ${text} ${more}`);
+}
+
+/** The answer in a few words, what stands beside it, and all its digits. */
+function headline(model, answer) {
+  const value = answer.prediction[0];
+  if (value === null) return ["no number", "", "The answer is NaN or infinite, as in scikit-learn."];
+  if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
+  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each) => short(each)).join(", "), "", ""];
+  if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];
+  if (model.task === "clustering" || model.classes) {
+    const index = (answer.classes || []).indexOf(value);
+    const share = answer.probabilities && index >= 0 ? answer.probabilities[0][index] : null;
+    const score = answer.score !== undefined ? `score ${JSON.stringify(answer.score[0])}` : "";
+    return [String(value), typeof share === "number" ? percent(share) : "", score];
+  }
+  const text = short(value);
+  const spread = answer.std && typeof answer.std[0] === "number" ? `± ${short(answer.std[0], 4)}` : "";
+  return [text, spread, signed(String(value)) === text ? "" : `exactly ${value}`];
+}
+
+/** Of nested lists, the outermost first. */
+const sizesOf = (value) => Array.isArray(value) ? [value.length, ...sizesOf(value[0])] : [];
+
+function probabilities(answer) {
+  const row = answer.probabilities && answer.probabilities[0];
+  if (!row) return [];
+  if (Array.isArray(row[0])) return row.map((part, index) => shareBars(part, answer.classes[index], answer.prediction[0][index], `Output ${index + 1}`));
+  return [shareBars(row, answer.classes && !Array.isArray(answer.prediction[0]) ? answer.classes : row.map((_, index) => index), answer.prediction[0], "Probabilities")];
+}
+
+function shareBars(shares, classes, chosen, label) {
+  const order = shares.map((share, index) => [share || 0, classes[index]]).sort((a, b) => b[0] - a[0]).slice(0, MOST_BARS);
+  return el("ul", { class: "bars", "aria-label": label }, order.map(([share, name]) => {
+    const bar = el("i", {});
+    bar.style.width = `${100 * share}%`;
+    return el("li", { class: name === chosen ? "first" : null }, el("span", { class: "name", title: name }, String(name)),
+      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, percent(share)));
+  }));
+}
+
+function values(value) {
+  const flat = Array.isArray(value) ? value.flat(Infinity) : [];
+  if (flat.length <= 3) return null;
+  return el("ol", { class: "values", tabindex: "0", "aria-label": "Values" }, flat.slice(0, MOST_VALUES).map((each, index) =>
+    el("li", {}, el("span", {}, String(index)), el("span", { title: each }, short(each, 5)))));
+}

@@ -1,0 +1,3 @@
+byId("forget").addEventListener("click", () => { sessionStorage.removeItem(KEY); location.hash = ""; start(); });
+window.addEventListener("hashchange", () => { choose().catch(showTrouble); });
+start();
