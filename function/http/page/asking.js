@@ -5,14 +5,14 @@ class Trouble extends Error {
 }
 
 /** JSON from a path below BASE; a body is sent as it is. */
-async function ask(path, body) {
+async function ask(path, body, { type = "application/json", signal } = {}) {
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers["X-API-Key"] = key;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = type;
   let response, answer;
   try {
-    response = await fetch(BASE + path, { method: body === undefined ? "GET" : "POST", headers, body, cache: "no-store" });
+    response = await fetch(BASE + path, { method: body === undefined ? "GET" : "POST", headers, body, signal, cache: "no-store" });
     answer = await response.json();
   } catch (error) {
     const title = response ? "The answer is not JSON" : "The server can\u2019t be reached";

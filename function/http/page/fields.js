@@ -16,12 +16,13 @@ function makeField(column, index) {
     note.textContent = text || usual;
   };
   box.addEventListener("input", () => { mark(""); stale(); });
-  return { column, box, control: made.control, read: made.read, write: made.write, mark };
+  return { ...made, column, box, mark };
 }
 
 function usualText(column) {
   const { quantiles } = column.about;
   const parts = [];
+  if (column.type === "image" && column.about.height) parts.push(`scaled to ${column.about.width} by ${column.about.height} pixels${column.about.mode === "L" ? ", grey" : ""}`);
   if (column.cell) parts.push(`lists of ${column.cell.map((size) => typeof size === "number" ? size : `1 to ${column.longest}`).join(" by ")}`);
   const usual = (value) => short(Number(tidied(column, value)));
   if (quantiles) parts.push(`mostly ${usual(quantiles[0])} to ${usual(quantiles[quantiles.length - 1])}`);
@@ -33,6 +34,7 @@ function usualText(column) {
 const near = (bound) => typeof bound === "number" && Math.abs(bound) < 1e15; // farther ones say nothing
 
 const KINDS = [
+  [(column) => column.type === "image", imageField],
   [(column) => column.type === "date", dateField],
   [(column) => column.cell, listField],
   [(column) => column.type === "bool" || column.categories || (column.about.frequent || []).length > 0, choiceField],

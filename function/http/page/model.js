@@ -12,7 +12,8 @@ function showModel() {
   const model = state.model;
   const columns = columnsOf(model);
   state.fields = columns.map(makeField);
-  const wide = columns.length > WIDE;
+  state.span = null; state.k = null;
+  const wide = columns.length > WIDE, pictured = columns.some(({ type }) => type === "image");
   const fields = el("fieldset", { class: "fields" }, el("legend", { class: "sr" }, "Columns"), state.fields.map((field) => field.box));
   const form = el("form", { class: "card first-in-line", "aria-label": "A row to predict", novalidate: true, onsubmit: submitted },
     el("h2", {}, wide ? `A row of ${columns.length} columns` : "A row"),
@@ -21,16 +22,16 @@ function showModel() {
       el("button", { class: "main", type: "submit" }, "Predict"),
       columns.some(varies) ? el("button", { type: "button", id: "another", onclick: another }, "Another example") : null,
       el("span", { class: "keys" }, ...(columns.every(varies) ? [] : [el("kbd", {}, "Ctrl"), " "]), el("kbd", {}, "Enter"), " predicts")),
-    pasteBox(columns, wide));
+    pictured ? null : pasteBox(columns, wide));
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
   });
   byId("content").replaceChildren(
     titleOf(model, columns),
     el("div", { class: "work" },
-      el("div", { class: "column" }, form, certificate(model)),
+      el("div", { class: "column" }, form, pictured ? null : tableBox(model), certificate(model)),
       el("div", { class: "column beside" },
-        el("section", { class: "card answer", id: "answer", "aria-label": "Answer" }, emptyAnswer()),
+        el("section", { class: "card answer", id: "answer", "aria-label": "Answer" }, wishes(model), el("div", { id: "reply" }, emptyAnswer())),
         calls())),
     driftPanel(model));
   fill(columns.map((column) => typicalCell(column)));

@@ -2,8 +2,8 @@
 
 async function start() {
   try {
-    const { models } = await ask("models");
-    state.models = models;
+    const { models, limits } = await ask("models");
+    state.models = models; state.limits = limits;
     dress();
     showModels();
     await choose();
@@ -16,6 +16,7 @@ async function start() {
 function showTrouble(error) {
   if (!(error instanceof Trouble)) throw error;
   if (error.status === 401) { showGate(error); return; }
+  abandon();
   state.model = null;
   byId("content").replaceChildren(el("div", { class: "card" }, trouble(error, "h2")));
 }
@@ -25,13 +26,14 @@ function dress() {
   const keyed = Boolean(sessionStorage.getItem(KEY));
   byId("forget").hidden = !keyed;
   byId("document").hidden = keyed || !state.models.length;
-  byId("list").hidden = !state.models.length;
+  byId("list").hidden = !state.model;
 }
 
 function showGate(error) {
   const tried = sessionStorage.getItem(KEY);
   sessionStorage.removeItem(KEY);
   byId("models").replaceChildren();
+  abandon();
   state.models = []; state.model = null;
   dress();
   const box = el("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true,
@@ -53,15 +55,17 @@ function showGate(error) {
 }
 
 function showModels() {
-  byId("models").replaceChildren(...state.models.map((model) => el("li", {},
+  const all = state.models.length > 1 ? [el("li", {}, el("a", { href: "#" }, "All models"))] : [];
+  byId("models").replaceChildren(...all, ...state.models.map((model) => el("li", {},
     el("a", { href: "#" + model.name, "data-name": model.name }, model.name, el("small", {}, `${model.task}, version ${model.version}`)))));
 }
 
-/** The model that the address names (#name or #name/version), or the first. */
+/** The model that the address names (#name or #name/version), or the only one; else the gallery. */
 async function choose() {
   if (!state.models.length) return;
   const [name, version] = decodeURIComponent(location.hash.slice(1)).split("/");
-  const found = state.models.find((model) => model.name === name) || state.models[0];
+  const found = state.models.find((model) => model.name === name) || (state.models.length === 1 ? state.models[0] : null);
+  if (!found) { showGallery(); return; }
   const versions = found.versions || [];
   const number = found.name === name && versions.includes(Number(version)) ? Number(version) : found.version;
   if (state.model && state.model.name === found.name && state.model.version === number) return;
@@ -74,8 +78,17 @@ async function choose() {
       byId("list").scrollLeft = link.offsetLeft - byId("list").offsetLeft - 40; // a strip, on narrow screens
     } else link.removeAttribute("aria-current");
   }
+  const fresh = !state.model && byId("content").contains(document.activeElement); // a card was chosen
+  abandon();
   state.model = { ...model, newest: found.version };
   state.answer = null; state.example = 0; state.asked += 1;
   document.title = `${model.name} · onnxlet`;
+  dress();
   showModel();
+  if (fresh) { scrollTo(0, 0); byId("content").focus({ preventScroll: true }); }
+}
+
+/** What runs for the model that is left ends with it. */
+function abandon() {
+  for (const end of state.ending.splice(0)) end();
 }

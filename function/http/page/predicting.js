@@ -3,6 +3,11 @@
 const rowText = (indent) => "{" + state.fields.map(({ column, read }) =>
   `${indent}${JSON.stringify(column.name)}: ${read()}`).join(",") + (indent.startsWith("\n") ? indent.replace(/ {2}$/, "") : "") + "}";
 const bodyText = () => `{"instances": [${rowText(" ").replace("{ ", "{")}]}`;
+/** What stands behind the path of a prediction: the coverage and the number of neighbours. */
+function queryOf(model) {
+  const coverage = coverageOf(model), parts = [coverage ? `coverage=${coverage}` : "", state.k ? `k=${state.k}` : ""].filter(Boolean);
+  return parts.length ? `?${parts.join("&")}` : "";
+}
 const pathOf = (model, verb) => model.version === model.newest
   ? `models/${model.name}/${verb}` : `models/${model.name}/versions/${model.version}/${verb}`;
 
@@ -29,7 +34,7 @@ async function predict(focusing = false) {
   state.fields.forEach((field) => field.mark(""));
   byId("answer").setAttribute("aria-busy", "true");
   try {
-    const answer = await ask(pathOf(model, "predict"), body);
+    const answer = await ask(pathOf(model, "predict") + queryOf(model), body);
     if (asked !== state.asked) return;
     state.answer = answer;
     showAnswer(model, answer);
@@ -60,7 +65,7 @@ function refused(error, focusing) {
     first = first || field;
   }
   byId("answer").classList.remove("stale");
-  byId("answer").replaceChildren(el("div", { class: "body" }, trouble(error, "h2")));
+  byId("reply").replaceChildren(el("div", { class: "body" }, trouble(error, "h2")));
   say(first ? `Not predicted: ${first.column.name}: ${error.problem.errors[0].detail}` : error.problem.detail || "");
   if (first && focusing) first.control.focus();
 }

@@ -30,7 +30,7 @@ function variedCell(column) {
   return tidied(column, within(column, value));
 }
 
-const varies = ({ type, categories, about }) => type !== "string" || Boolean(categories || (about.frequent || []).length);
+const varies = ({ type, categories, about }) => (type !== "string" && type !== "image") || Boolean(categories || (about.frequent || []).length);
 
 function another() {
   fill(state.fields.map(({ column }) => variedCell(column)));

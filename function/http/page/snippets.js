@@ -36,24 +36,41 @@ function showCalls() {
     tab.tabIndex = chosen ? 0 : -1;
   }
   byId("code").setAttribute("aria-labelledby", `tab-${state.language}`);
-  const url = BASE + pathOf(state.model, "predict"), keyed = Boolean(sessionStorage.getItem(KEY));
+  const url = BASE + pathOf(state.model, "predict") + queryOf(state.model), keyed = Boolean(sessionStorage.getItem(KEY));
   byId("snippet").textContent = state.language === "curl" ? curl(url, keyed) : python(url, keyed);
 }
 
 const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** The field whose picture is the whole request: it goes as it is, under its media type. */
+const wholePicture = () => state.fields.length === 1 && state.fields[0].file ? pictureFile(state.fields[0]) : null;
+const pictureFile = (field) => field.file() || { name: "picture.png", type: "image/png" };
+
 function curl(url, keyed) {
-  return [`curl -s ${shell(url)} \\`, ...(keyed ? [`  -H "Authorization: Bearer ${PLACEHOLDER}" \\`] : []),
-    "  -H 'Content-Type: application/json' \\", `  -d ${shell(`{"instances": [${rowText("\n  ")}]}`)}`].join("\n");
+  const picture = wholePicture(), head = [`curl -s ${shell(url)} \\`, ...(keyed ? [`  -H "Authorization: Bearer ${PLACEHOLDER}" \\`] : [])];
+  const json = "  -H 'Content-Type: application/json'";
+  if (picture) return [...head, `  -H ${shell(`Content-Type: ${picture.type}`)} \\`, `  --data-binary ${shell(`@${picture.name}`)}`].join("\n");
+  if (!state.fields.some(({ file }) => file)) return [...head, `${json} \\`, `  -d ${shell(`{"instances": [${rowText("\n  ")}]}`)}`].join("\n");
+  const cells = state.fields.map((field) => `\n  ${inHere(JSON.stringify(field.column.name))}: ${field.file
+    ? `"$(base64 < ${shell(pictureFile(field).name)} | tr -d '\\n')"` : inHere(field.read())}`);
+  return [...head, `${json} -d @- <<END`, `{"instances": [{${cells.join(",")}\n}]}`, "END"].join("\n");
 }
+
+/** Text of a here-document, which the shell leaves as it is. */
+const inHere = (text) => text.replace(/[\\$`]/g, "\\$&");
 
 /** JSON's numbers and strings are Python's, too; its other words are not. */
 const pythonCell = (text) => ({ null: "None", true: "True", false: "False" })[text] || text;
 
 function python(url, keyed) {
-  const row = state.fields.map(({ column, read }) => `    ${JSON.stringify(column.name)}: ${pythonCell(read())},`);
-  return [...(keyed ? ["import os"] : []), "import json", "import urllib.request", "", "row = {", ...row, "}",
-    "request = urllib.request.Request(", `    ${JSON.stringify(url)},`, '    json.dumps({"instances": [row]}).encode(),',
-    keyed ? '    {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["API_KEY"]},' : '    {"Content-Type": "application/json"},',
-    ")", "print(urllib.request.urlopen(request).read().decode())"].join("\n");
+  const picture = wholePicture(), pictures = state.fields.some(({ file }) => file);
+  const content = ({ name }) => `open(${JSON.stringify(name)}, "rb").read()`;
+  const headers = (type) => `    {"Content-Type": "${type}"${keyed ? ', "Authorization": "Bearer " + os.environ["API_KEY"]' : ""}},`;
+  const request = (body, type) => ["request = urllib.request.Request(", `    ${JSON.stringify(url)},`, `    ${body},`, headers(type), ")",
+    "print(urllib.request.urlopen(request).read().decode())"];
+  const imports = (...more) => [...more, ...(keyed ? ["os"] : []), "urllib.request"].sort().map((name) => `import ${name}`);
+  if (picture) return [...imports(), "", ...request(content(picture), picture.type)].join("\n");
+  const row = state.fields.map((field) => `    ${JSON.stringify(field.column.name)}: ${field.file
+    ? `base64.b64encode(${content(pictureFile(field))}).decode()` : pythonCell(field.read())},`);
+  return [...imports("json", ...(pictures ? ["base64"] : [])), "", "row = {", ...row, "}", ...request('json.dumps({"instances": [row]}).encode()', "application/json")].join("\n");
 }
