@@ -40,6 +40,6 @@ function scores(model) {
   const entries = Object.entries(model.metrics || {});
   if (!entries.length) return null;
   return el("dl", { class: "facts" }, entries.map(([name, pair]) => [
-    el("dt", {}, name.replaceAll("_", " ")),
+    el("dt", {}, word(name)),
     el("dd", {}, `${short(pair.model, 4)} `, el("span", { class: "quiet" }, `(a constant answer: ${short(pair.baseline, 4)})`))]));
 }

@@ -72,18 +72,18 @@ async function choose() {
   const { hash } = location;
   const model = number === found.version ? found : await ask(`models/${found.name}?version=${number}`);
   if (location.hash !== hash) return; // another was chosen meanwhile
-  for (const link of byId("models").querySelectorAll("a")) {
-    if (link.dataset.name === found.name) {
-      link.setAttribute("aria-current", "page");
-      byId("list").scrollLeft = link.offsetLeft - byId("list").offsetLeft - 40; // a strip, on narrow screens
-    } else link.removeAttribute("aria-current");
-  }
   const fresh = !state.model && byId("content").contains(document.activeElement); // a card was chosen
   abandon();
   state.model = { ...model, newest: found.version };
   state.answer = null; state.example = 0; state.asked += 1;
   document.title = `${model.name} · onnxlet`;
   dress();
+  for (const link of byId("models").querySelectorAll("a")) {
+    if (link.dataset.name === found.name) {
+      link.setAttribute("aria-current", "page");
+      byId("list").scrollLeft = link.offsetLeft - byId("list").offsetLeft - 40; // a strip, on narrow screens
+    } else link.removeAttribute("aria-current");
+  }
   showModel();
   if (fresh) { scrollTo(0, 0); byId("content").focus({ preventScroll: true }); }
 }

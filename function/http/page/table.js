@@ -119,9 +119,9 @@ async function answerPieces(table, model, signal, progress) {
   let size = FIRST_PIECE, tries = 0;
   for (let done = 0; done < fits.length && !signal.aborted;) {
     const piece = fits.slice(done, done + Math.min(size, state.limits.rows));
-    const body = new Blob([header, "\n", piece.map((row) => sentRow(row, table)).join("\n"), "\n"]);
+    const body = [header, ...piece.map((row) => sentRow(row, table)), ""].join("\n");
     const start = performance.now();
-    if (body.size > state.limits.body_bytes && piece.length > 1) { size = Math.ceil(piece.length / 2); continue; }
+    if (new TextEncoder().encode(body).length > state.limits.body_bytes && piece.length > 1) { size = Math.ceil(piece.length / 2); continue; }
     let answer;
     try {
       answer = await ask(path, body, { type: "text/csv", signal });
@@ -161,7 +161,7 @@ function showTable(box, table, name) {
   const link = el("a", { id: "save", href: file, download: `${name.replace(/\.\w+$/, "")}-answers.csv` }, "Save the file");
   const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(String(table.done))} of ${plural(table.rows.length, "row")} were sent`;
   const left = table.rows.length - answered;
-  box.replaceChildren(el("p", {}, el("b", {}, `${said}. `), table.done ? link : null),
+  box.replaceChildren(el("p", {}, el("b", {}, `${said}.`), " ", table.done ? link : null),
     table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
     table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
       el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.map((each) => el("li", {}, each))),
