@@ -29,10 +29,39 @@ def _package(name: str) -> tuple[str, ...]:
     return f"{name}/*", f"{name}-*.dist-info/*"
 
 
+def _pillow(*names: str) -> tuple[str, ...]:
+    """Modules of Pillow; compiled ones with a dot in their names."""
+    return tuple(f"PIL/{name}" if "." in name else f"PIL/{name}.py" for name in names)
+
+
 LAZY = (
     "ma/*", "fft/*", "polynomial/*", "ctypeslib/*", "doc/*", "matlib.py", "_configtool.py",
     "lib/recfunctions.py", "lib/*user_array*.py", "linalg/lapack_lite.*",
 )  # fmt: skip
+# Of Pillow: forms of files that the function does not take (function/inputs/image_files.py).
+PLUGINS = (
+    "Avif", "Blp", "BufrStub", "Cur", "Dcx", "Dds", "Eps", "Fits", "Fli", "Fpx", "Ftex", "Gbr",
+    "GribStub", "Hdf5Stub", "Icns", "Ico", "Im", "Imt", "Iptc", "Jpeg2K", "McIdas", "Mic", "Mpeg",
+    "Msp", "Palm", "Pcd", "Pcx", "Pdf", "Pixar", "Ppm", "Psd", "Qoi", "Sgi", "Spider", "Sun", "Tga",
+    "Wmf", "XVThumb", "Xbm", "Xpm",
+)  # fmt: skip
+OTHER_FILES = (
+    "GdImageFile", "GimpGradientFile", "GimpPaletteFile", "PaletteFile", "PdfParser", "TarIO",
+    "ContainerIO", "WalImageFile", "PSDraw",
+)  # fmt: skip
+DRAWING = (
+    "BdfFontFile", "FontFile", "ImageDraw", "ImageDraw2", "ImageFont", "ImageText", "PcfFontFile",
+    "_imagingft.*",
+)  # fmt: skip
+SHOWING = (
+    "ImageGrab", "ImageQt", "ImageShow", "ImageTk", "ImageWin", "_imagingtk.*", "_tkinter_finder",
+)  # fmt: skip
+COMPUTING = (
+    "ImageCms", "ImageEnhance", "ImageMath", "ImageMorph", "ImageStat", "_imagingcms.*",
+    "_imagingmath.*", "_imagingmorph.*", "__main__", "features", "report",
+)  # fmt: skip
+# What none of the compiled modules that stay is linked with, on either architecture.
+NOT_LINKED = ("avif", "brotlicommon", "brotlidec", "freetype", "harfbuzz", "lcms2", "png16")
 CAPI = "onnxruntime/capi"
 SOURCES_IN_C = ("*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
 RECORDS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "entry_points.txt", "top_level.txt")
@@ -90,6 +119,19 @@ RULES = (
     Rule(
         tuple(f"numpy/{part}" for part in LAZY),
         "NumPy loads these when they are asked for, and nothing asks",
+    ),
+    Rule(
+        (
+            *(f"PIL/{name}ImagePlugin.py" for name in PLUGINS),
+            *_pillow(*OTHER_FILES),
+            "PIL/_avif.*",
+        ),
+        "Pillow's other forms of files than PNG, JPEG, WebP, GIF, BMP and TIFF",
+    ),
+    Rule(_pillow(*DRAWING, *SHOWING, *COMPUTING), "what Pillow draws, shows and computes with"),
+    Rule(
+        tuple(f"pillow.libs/lib{name}-*" for name in NOT_LINKED),
+        "libraries of the compiled modules of these",
     ),
     Rule(
         ("*.pyi", "*/py.typed", "*/mypy_plugin.py", *SOURCES_IN_C),
