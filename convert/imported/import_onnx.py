@@ -100,6 +100,8 @@ def import_onnx(
     proof = _prove(judged, [] if judged.made else judged.rows, expected)
     if taken is not judged or (vision.images and taken.made):
         proof = proof._replace(golden=_golden(taken, taken.rows, answers(taken.model, taken.rows)))
+    if vision.boxes is not None and "outputs" in proof.parity:
+        proof.parity["outputs"] = _by_graph(proof.parity["outputs"], judged.served)
     given = [] if taken.made else taken.rows
     parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
     manifest = dict(taken.model.manifest)
@@ -199,6 +201,12 @@ def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float])
             for name, d in comparison.outputs.items()
         },
     }
+
+
+def _by_graph(outputs: Mapping[str, Any], served: Sequence[Served]) -> dict[str, Any]:
+    """What was measured by the graph's names: what clients see is chosen from these."""
+    names = {each.name: each.output for each in served}
+    return {names[name]: about for name, about in outputs.items()}
 
 
 def _expected(path: Path, served: Sequence[Served], own: Answers) -> Answers:

@@ -36,7 +36,7 @@ def best(
     """
     found: list[tuple[Box, float, int]] = []
     for kind in range(scores.shape[1]):
-        order = sorted(range(len(corners)), key=lambda n, k=kind: -scores[n, k])
+        order = np.argsort(-scores[:, kind], kind="stable").tolist()
         kept: list[Box] = []
         for n in order:
             box = tuple(corners[n].tolist())

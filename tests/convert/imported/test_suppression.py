@@ -29,7 +29,7 @@ def made(seed: int) -> tuple[Array, Array]:
     return corners.astype(np.float32), scores.astype(np.float32)
 
 
-def run(text: str, opset: int = 17, **arrays: Array) -> Array:
+def run(text: str, opset: int = 17, **arrays: Any) -> Array:
     """What the nodes make of outputs with these arrays."""
     proto = model(
         [node("Identity", f"{name}_in", name) for name in arrays],
@@ -162,7 +162,7 @@ def test_nothing_found_is_no_box(text: str, opset: int) -> None:
     some = {name: nothing[name] for name in text.partition(",o")[0].split(",")}
 
     assert (run(text, opset, **some)[0, :, 4] == -1).all()
-    low = {"B": made(0)[0], "S": made(0)[1] * 0.4, "L": made(0)[1][..., 0]}
+    low: dict[str, Any] = {"B": made(0)[0], "S": made(0)[1] * 0.4, "L": made(0)[1][..., 0]}
     low["S"] = low["S"][..., 0]
     assert (run(text, opset, **{name: low[name] for name in some})[..., 4] == -1).all()
 

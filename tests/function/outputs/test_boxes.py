@@ -118,7 +118,7 @@ def faults(got: Any, expected: Any, sides: list[float] | None = None) -> list[st
 )
 def test_numbers_may_differ_by_the_tolerance_of_the_picture(change: dict[str, Any]) -> None:
     assert faults([[BOX | change], []], [[BOX], []], [1000, 10]) == []
-    twice = {name: BOX[name] + 2 * (value - BOX[name]) for name, value in change.items()}  # type: ignore[operator] # numbers
+    twice = {name: BOX[name] + 2 * (value - BOX[name]) for name, value in change.items()}
     assert faults([[BOX | twice], []], [[BOX], []], [1000, 10]) == ["golden row 0"]
     if "score" not in change:
         assert faults([[BOX | change], []], [[BOX], []]) == ["golden row 0"]
