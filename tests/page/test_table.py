@@ -154,9 +154,9 @@ def test_problems_are_located_by_row(open_page: Open, site: str) -> None:
 
     listed = page.eval_on_selector_all("#whole li", "all => all.map(li => li.textContent)")
     assert listed == [
-        "Row 9: expected 4 fields, got 3",
         "Row 4, Preis (€): expected a number, got 'dear'",
         "Row 4, 色: 'mauve' is not one of the known categories: '红', '绿', '蓝'",
+        "Row 9: expected 4 fields, got 3",
         "Row 452, count: expected a whole number, got 'many'",
     ]
     assert page.inner_text("#whole b") == "597 rows answered."

@@ -13,7 +13,7 @@ function showAnswer(model, answer) {
   byId("answer").classList.remove("stale");
   byId("reply").replaceChildren(el("div", { class: "body" },
     el("h2", { class: "kicker" }, KICKERS[model.task] || "Prediction"),
-    el("p", { class: size, id: "prediction" }, text, more ? el("span", { class: "with" }, more) : null),
+    el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
     exact ? el("p", { class: "exact" }, exact) : null, inFull(model, answer)),
     el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
   reserve(model);

@@ -22,7 +22,7 @@ function makeField(column, index) {
 function usualText(column) {
   const { quantiles } = column.about;
   const parts = [];
-  if (column.type === "image" && column.about.height) parts.push(`scaled to ${column.about.width} by ${column.about.height} pixels${column.about.mode === "L" ? ", grey" : ""}`);
+  if (column.type === "image" && column.image) parts.push(`scaled to ${column.image.width} by ${column.image.height} pixels${column.image.mode === "L" ? ", grey" : ""}`);
   if (column.cell) parts.push(`lists of ${column.cell.map((size) => typeof size === "number" ? size : `1 to ${column.longest}`).join(" by ")}`);
   const usual = (value) => short(Number(tidied(column, value)));
   if (quantiles) parts.push(`mostly ${usual(quantiles[0])} to ${usual(quantiles[quantiles.length - 1])}`);

@@ -50,6 +50,7 @@ function cardOf(model) {
   return { name: model.name, card, text: text.join("\n").toLowerCase() };
 }
 
+const isNearest = ({ task }) => task === "neighbours" || task === "recommendation";
 const typeOf = (model) => model.signature.outputs.find(({ name }) => name === "prediction") || model.signature.outputs[0] || {};
 const sizeOf = (model) => (typeOf(model).shape || []).slice(1).reduce((product, size) => product * size, 1);
 
@@ -61,7 +62,7 @@ function purpose(model) {
   return {
     regression: several ? "Predicts numbers" : "Predicts a number", classification: several ? "Chooses labels" : "Chooses a label",
     clustering: "Finds the group of a row", outlier: "Separates outliers from usual rows", transformation: "Transforms a row",
-    neighbours: "Finds what is nearest", summary: "Picks the sentences that matter", translation: "Translates a text",
+    neighbours: "Finds what is nearest", recommendation: "Recommends items", summary: "Picks the sentences that matter", translation: "Translates a text",
     function: "Computes what an imported graph does",
   }[model.task] || model.task;
 }
@@ -89,7 +90,7 @@ function answers(model) {
 
   function what() {
     if (type === "boxes") return "boxes with labels";
-    if (model.task === "neighbours") return "items, nearest first";
+    if (isNearest(model)) return "items, nearest first";
     if (model.task === "summary") return "sentences of the text";
     if (model.task === "outlier") return "outlier or inlier";
     if (model.classes && Array.isArray(model.classes[0])) return plural(model.classes.length, "label");

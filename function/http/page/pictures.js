@@ -163,7 +163,7 @@ function drawing(name, wish, drawn) {
     const { left, top, width, height } = canvas.getBoundingClientRect();
     return [(event.clientX - left) * canvas.width / width, (event.clientY - top) * canvas.height / height];
   }
-  const finish = () => { if (current) { current = null; drawn(canvas); } };
+  const finish = () => { if (current) { current = null; paint(); drawn(canvas); } }; // edges that overlap are drawn once
   const listeners = {
     pointerdown: (event) => {
       if (current || event.button) return;
@@ -175,8 +175,9 @@ function drawing(name, wish, drawn) {
     pointermove: (event) => {
       if (!current || event.pointerId !== current.id) return;
       const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-      current.points.push(...(events.length ? events : [event]).map(at));
-      line(current);
+      const points = (events.length ? events : [event]).map(at);
+      line({ size: current.size, points: [current.points[current.points.length - 1], ...points] });
+      current.points.push(...points);
     },
     pointerup: finish, pointercancel: finish,
   };

@@ -21,7 +21,7 @@ function wishes(model) {
     state.k = Number(k.value) >= 1 ? Math.round(Number(k.value)) : null;
     live();
   } });
-  const near = model.task === "neighbours" ? el("label", {}, "how many", k) : null;
+  const near = isNearest(model) ? el("label", {}, "how many", k) : null;
   return shares.length || near ? el("div", { class: "wishes" }, near, shares.length ? coverage : null) : "";
 }
 

@@ -149,7 +149,7 @@ function note(table, index, column, detail) {
   table.count += 1;
   const row = table.rows[index];
   row.problem = [row.problem, column === null ? detail : `${column}: ${detail}`].filter(Boolean).join("; ");
-  if (table.problems.length < LISTED) table.problems.push(`Row ${index + 2}${column === null ? "" : `, ${column}`}: ${detail}`);
+  if (table.problems.length < LISTED) table.problems.push([index, `Row ${index + 2}${column === null ? "" : `, ${column}`}: ${detail}`]);
 }
 
 /** What was answered, as a file that is saved at once, and what was not, by row. */
@@ -164,7 +164,7 @@ function showTable(box, table, name) {
   box.replaceChildren(el("p", {}, el("b", {}, `${said}.`), " ", table.done ? link : null),
     table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
     table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
-      el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.map((each) => el("li", {}, each))),
+      el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.sort((a, b) => a[0] - b[0]).map(([, text]) => el("li", {}, text))),
       el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row 1 is the header.`)) : "");
   say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
   if (whole) link.click();

@@ -13,7 +13,7 @@ function counted(boxes) {
 function boxesOnPicture(boxes) {
   const picture = pictureSent();
   const lines = boxes.map(({ label, score, x, y, width, height }, index) => el("li", { onpointerenter: () => draw(index), onpointerleave: () => draw(-1) },
-    el("b", {}, `${index + 1} `), String(label), typeof score === "number" ? ` ${percent(score)}` : "",
+    el("b", {}, `${index + 1} `), String(label), typeof score === "number" ? ` ${score >= 0 && score <= 1 ? percent(score) : short(score, 3)}` : "",
     el("small", {}, `at ${[x, y].map((each) => short(Math.round(each))).join(", ")}, ${[width, height].map((each) => short(Math.round(each))).join(" by ")} pixels`)));
   const canvas = picture ? el("canvas", { class: "seen", role: "img", "aria-label": `The picture with ${plural(boxes.length, boxes.length === 1 ? "box" : "boxe")}; the list has each`,
     width: picture.canvas.width, height: picture.canvas.height }) : null;
@@ -45,8 +45,9 @@ function neighbours(items, distances) {
   return [el("ol", { class: "bars near", "aria-label": "Nearest, with their distances" }, items.map((item, index) => {
     const bar = el("i", {});
     bar.style.width = `${100 * (distances[index] || 0) / farthest}%`;
-    return el("li", {}, el("span", { class: "name", title: item }, String(item)),
-      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, short(distances[index], 4)));
+    const name = item === null ? "–" : String(item), distance = distances[index];
+    return el("li", {}, el("span", { class: "name", title: name }, name),
+      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, typeof distance === "number" ? short(distance, 4) : "–"));
   })), el("p", { class: "hint" }, "Each with its distance; the nearest comes first.")];
 }
 
