@@ -63,7 +63,7 @@ def test_neighbours_are_listed_with_their_distances(
         ["7", "", "1.5"],
         ["–", "", "–"],
     ]
-    assert page.inner_text(".exact") == "nearest of 4"
+    assert page.inner_text(".exact") == "first of 4"
     assert page.input_value("#k") == "4"
     assert violations(page) == []
 
@@ -77,6 +77,21 @@ def test_neighbours_are_listed_with_their_distances(
     assert [query for query, _ in asked] == ["", "?k=2"]
     assert "/predict?k=2'" in page.inner_text("#snippet")
     assert page.input_value("#k") == "2"
+
+
+def test_recommended_items_have_scores(open_page: Open, site: str) -> None:
+    answer = {"prediction": [["Film 20", "Film 9"]], "score": [[4.5, 3]]}
+    page, _ = opened(open_page, site, nearest(task="recommendation"), answer)
+
+    assert answered(page) == "Film 20"
+    lines = "all => all.map(li => [...li.children].map(c => c.textContent))"
+    assert page.eval_on_selector_all(".near li", lines) == [
+        ["Film 20", "", "4.5"],
+        ["Film 9", "", "3"],
+    ]
+    widths = "all => all.map(i => parseFloat(i.style.width))"
+    assert page.eval_on_selector_all(".near i", widths) == pytest.approx([100, 200 / 3], abs=0.01)
+    assert "the best comes first" in page.inner_text("#reply .hint")
 
 
 def test_a_summary_is_marked_in_its_text(open_page: Open, site: str) -> None:

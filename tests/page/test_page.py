@@ -532,7 +532,7 @@ def test_without_explanations_the_rest_works(open_page: Open, site: str) -> None
 
 def test_a_server_that_is_gone(open_page: Open, site: str) -> None:
     page = open_page(site, "iris", refused=True)
-    page.route("**/predict", lambda route: route.abort())
+    page.route("**/predict*", lambda route: route.abort())
 
     page.click("button.main")
     page.wait_for_selector(".trouble")
@@ -557,7 +557,7 @@ def test_a_server_that_sheds_says_when_to_come_again(open_page: Open, site: str)
     page = open_page(site, "iris", refused=True)
     busy = {"title": "Service Unavailable", "detail": "more requests than are taken"}
     page.route(
-        "**/predict",
+        "**/predict*",
         lambda route: route.fulfill(status=503, json=busy, headers={"Retry-After": "2"}),
     )
 

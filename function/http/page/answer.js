@@ -2,14 +2,15 @@
 
 function emptyAnswer() {
   return el("div", { class: "body" }, el("h2", { class: "sr" }, "Answer"),
-    el("p", { class: "quiet" }, "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
+    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? "Give it a picture, and press Predict."
+      : "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
 }
 
-const KICKERS = { clustering: "Cluster", transformation: "Transformed", neighbours: "Nearest", summary: "Summary" };
+const KICKERS = { clustering: "Cluster", transformation: "Transformed", neighbours: "Nearest", recommendation: "Recommended", summary: "Summary" };
 
 function showAnswer(model, answer) {
   const [text, more, exact] = headline(model, answer);
-  const size = text.length > 60 ? "big prose" : text.length > 16 ? "big long" : "big";
+  const size = text.length > 60 || model.task === "summary" ? "big prose" : text.length > 16 ? "big long" : "big";
   byId("answer").classList.remove("stale");
   byId("reply").replaceChildren(el("div", { class: "body" },
     el("h2", { class: "kicker" }, KICKERS[model.task] || "Prediction"),
@@ -24,8 +25,9 @@ function showAnswer(model, answer) {
 function inFull(model, answer) {
   const value = answer.prediction[0];
   if (isBoxes(model, value)) return boxesOnPicture(value);
-  if (isNear(answer)) return neighbours(value, answer.distances[0]);
   if (model.task === "summary" && Array.isArray(value)) return sentencesInText(value);
+  const beside = besideItems(answer);
+  if (beside) return itemList(value, answer[beside][0], beside);
   return [...regions(answer), ...probabilities(answer), values(value)];
 }
 
@@ -34,8 +36,8 @@ function headline(model, answer) {
   const value = answer.prediction[0];
   if (value === null) return ["no number", "", "The answer is NaN or infinite, as in scikit-learn."];
   if (isBoxes(model, value)) return [counted(value), "", ""];
-  if (isNear(answer)) return [value.length ? String(value[0]) : "nothing", "", value.length > 1 ? `nearest of ${value.length}` : ""];
   if (model.task === "summary" && Array.isArray(value)) return [value.join(" "), "", ""];
+  if (besideItems(answer)) return [String(value[0] ?? "nothing"), "", value.length > 1 ? `first of ${value.length}` : ""];
   if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
   if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each) => short(each)).join(", "), "", ""];
   if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];

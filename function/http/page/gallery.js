@@ -84,13 +84,13 @@ const some = (names, most) => names.slice(0, most).join(", ") + (names.length > 
 /** What comes out, in a line. */
 function answers(model) {
   const { type } = typeOf(model), names = model.signature.outputs.map(({ name }) => name), size = sizeOf(model);
-  const beside = [names.includes("probabilities") ? "probabilities" : "", names.includes("std") ? "a standard deviation" : "", names.includes("score") ? "a score" : "",
+  const beside = [names.includes("probabilities") ? "probabilities" : "", names.includes("std") ? "a standard deviation" : "", names.includes("score") ? (isNearest(model) || model.task === "summary" ? "scores" : "a score") : "",
     names.includes("distances") ? "distances" : "", model.coverage ? (model.classes ? "sets" : "intervals") : ""].filter(Boolean);
   return what() + (beside.length ? `, with ${new Intl.ListFormat("en").format(beside)}` : "");
 
   function what() {
     if (type === "boxes") return "boxes with labels";
-    if (isNearest(model)) return "items, nearest first";
+    if (isNearest(model)) return model.task === "neighbours" ? "items, nearest first" : "items, best first";
     if (model.task === "summary") return "sentences of the text";
     if (model.task === "outlier") return "outlier or inlier";
     if (model.classes && Array.isArray(model.classes[0])) return plural(model.classes.length, "label");

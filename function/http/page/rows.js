@@ -16,7 +16,8 @@ const within = (column, value) => Math.min(Math.max(value, column.minimum ?? val
 
 const tidied = (column, value) => {
   const { quantiles } = column.about;
-  return quantiles ? tidy(value, column, quantiles[quantiles.length - 1] - quantiles[0] || 1) : value;
+  if (!quantiles) return column.type.startsWith("float") ? Number(value.toPrecision(6)) : value;
+  return tidy(value, column, quantiles[quantiles.length - 1] - quantiles[0] || 1);
 };
 
 /** Something usual, made up: between two quantiles, or one of the frequent values. */

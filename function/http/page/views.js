@@ -1,7 +1,9 @@
 // ---------------------------------------------------------------- answers that are no number and no label
 
 const isBoxes = (model, value) => Array.isArray(value) && (typeOf(model).type === "boxes" || (value.length > 0 && value.every((box) => box && typeof box === "object" && "width" in box)));
-const isNear = (answer) => Array.isArray(answer.distances) && Array.isArray(answer.prediction[0]);
+
+/** The output beside a list of items: their distances, or the scores of what is recommended. */
+const besideItems = (answer) => Array.isArray(answer.prediction[0]) ? ["distances", "score"].find((name) => Array.isArray(answer[name]) && Array.isArray(answer[name][0])) : undefined;
 
 /** "2 faces", where all boxes have one label; "3 found" where they differ. */
 function counted(boxes) {
@@ -38,17 +40,18 @@ function boxesOnPicture(boxes) {
   return [canvas, lines.length ? el("ol", { class: "found", "aria-label": "Boxes" }, lines) : null];
 }
 
-/** Items, nearest first: the longer the bar, the farther away. */
-function neighbours(items, distances) {
-  const farthest = Math.max(...distances.filter((each) => typeof each === "number"), 1e-300);
-  byId("k").value = state.k || items.length;
-  return [el("ol", { class: "bars near", "aria-label": "Nearest, with their distances" }, items.map((item, index) => {
-    const bar = el("i", {});
-    bar.style.width = `${100 * (distances[index] || 0) / farthest}%`;
-    const name = item === null ? "–" : String(item), distance = distances[index];
-    return el("li", {}, el("span", { class: "name", title: name }, name),
-      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, typeof distance === "number" ? short(distance, 4) : "–"));
-  })), el("p", { class: "hint" }, "Each with its distance; the nearest comes first.")];
+/** Items, best first: bars of distances, where longer is farther, or of scores. */
+function itemList(items, numbers, name) {
+  const largest = Math.max(...numbers.map((each) => Math.abs(each) || 0), 1e-300), far = name === "distances";
+  if (byId("k")) byId("k").value = state.k || items.length;
+  const line = (item, number) => {
+    const text = item === null ? "–" : String(item), bar = el("i", {});
+    bar.style.width = `${100 * (Math.abs(number) || 0) / largest}%`;
+    return el("li", {}, el("span", { class: "name", title: text }, text),
+      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, typeof number === "number" ? short(number, 4) : "–"));
+  };
+  return [el("ol", { class: "bars near", "aria-label": far ? "Nearest, with their distances" : "Best, with their scores" }, items.map((item, index) => line(item, numbers[index]))),
+    el("p", { class: "hint" }, far ? "Each with its distance; the nearest comes first." : "Each with its score; the best comes first.")];
 }
 
 /** The text that was sent, the chosen sentences marked where they stand. */
