@@ -145,7 +145,8 @@ class Model:
             index = [output.name for output in outputs].index(only)
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
         if self.signature.nested:
-            arrays = nested_rows.run(partial(self._run, names=names), table, self.signature)
+            answer = partial(self._answers, names=names, counted={})
+            arrays = nested_rows.run(answer, table, self.signature, noted)
             return self._declared(arrays, outputs, table)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
@@ -187,9 +188,6 @@ class Model:
         known = self.manifest["graph"]["terms"]
         found = self._answers(table.arrays, [known["output"]], {})[0]
         return found.reshape(table.rows, len(known["columns"]), -1).astype(np.float64, copy=False)
-
-    def _run(self, blocks: Sequence[Array], names: Sequence[str]) -> list[Array]:
-        return self._answers(blocks, names, {})
 
     def _answers(
         self,

@@ -18,15 +18,10 @@ FORM = "multipart/form-data"
 # What an image says that it is changes nothing: its first bytes do.
 TYPES = (
     "image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif", "image/bmp",
-    "image/x-ms-bmp", "image/tiff",
+    "image/x-ms-bmp", "image/tiff", "application/x-image",
 )  # fmt: skip
 MOST_TEXT = 10_000  # bytes of a form's other fields
 READ = "Send Content-Type: image/png, image/jpeg, image/webp, image/gif, image/bmp or image/tiff."
-
-
-def is_one(media_type: str) -> bool:
-    """Whether a body of this type is read here."""
-    return media_type == FORM or media_type.startswith("image/")
 
 
 def decode(request: Request) -> PredictRequest:

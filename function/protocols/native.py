@@ -31,7 +31,7 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model", "coverage")
-IMAGES = ("image/", "multipart/form-data")  # how their media types begin
+IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")

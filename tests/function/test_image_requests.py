@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from flask import Flask
+from openapi_spec_validator import validate
 
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import lambda_events, native_events, queue_events
-from onnxlet.function.errors import ModelError
+from onnxlet.function.errors import InvalidRows, ModelError
+from onnxlet.function.inputs.columns import Column, Encoded
 from onnxlet.function.inputs.images import ImageFeed, pixels
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import IMAGE
 from onnxlet.function.models.model import load_model
 from onnxlet.function.monitoring.watch import BLOCK_ROWS
@@ -225,6 +229,21 @@ def test_bytes_in_v2(post: Any, kind: str) -> None:
     assert "row 1, column 'photo'" in refused.json["error"]
 
 
+def test_base64_that_is_no_text() -> None:
+    """A column of text takes no bytes of an image, whatever else it takes in base64."""
+    signature = Signature([Column("a", "string")], [], [_fed("a")])
+    with pytest.raises(InvalidRows) as raised:
+        validate_rows([{"a": "x"}, {"a": Encoded("/w==")}], signature)
+    said = "row 1, column 'a': 'b64': expected base64 of UTF-8 text, got '/w=='"
+    assert str(raised.value) == said
+    table = validate_rows([{"a": Encoded(text(b"a\0b"))}], signature)
+    assert table.arrays[0].tolist() == [["a\0b"]]
+
+
+def _fed(name: str) -> dict[str, Any]:
+    return {"name": name, "dtype": "string", "columns": [name]}
+
+
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
 def test_b64_in_v1(post: Any, kind: str) -> None:
     content = picture(6, kind)
@@ -292,6 +311,7 @@ def test_a_model_is_described(app: Flask, post: Any) -> None:
     assert client.get("/v2/models/photos").json["inputs"][0]["datatype"] == "BYTES"  # type: ignore[index]
     document = client.get("/openapi.json").json
     assert document is not None
+    validate(document)
     contents = document["paths"]["/models/photos/predict"]["post"]["requestBody"]["content"]
     assert {"image/png", "image/tiff", "multipart/form-data"} < contents.keys()
     example = contents["application/json"]["example"]
@@ -312,8 +332,8 @@ def test_brightness_and_contrast_are_counted(models: Path) -> None:
     assert answer.status_code == 200
     watch = app.extensions[SERVICE].watches.of(app.extensions[SERVICE].repository.choose("watched"))
     figures = watch.figures()
-    # Above 64 both are bright; of one grey there is no contrast. The third bin has missing values.
-    assert figures.total.counts.tolist() == [0, BLOCK_ROWS, 0, BLOCK_ROWS - 8, 8, 0]
+    assert mean(PHOTO) < 64 < GREY  # and of one grey there is no contrast; third is missing
+    assert figures.total.counts.tolist() == [8, BLOCK_ROWS - 8, 0, BLOCK_ROWS - 8, 8, 0]
     assert sum(figures.refused.values()) == 1
 
 
