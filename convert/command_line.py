@@ -115,7 +115,9 @@ def build(
 @main.command(
     "import",
     cls=Command,
-    example="{command} net.onnx --name net --sample in.npz --expected out.npz",
+    example="{command} net.onnx --name net --sample in.npz --expected out.npz; of photos: "
+    "{command} net.onnx --name net --image x=224x224,scale=1/255; with objects found in them: add "
+    "--boxes boxes,scores,labels=names.txt",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
 @click.option("--name", required=True, metavar="N", help="The model's name.")

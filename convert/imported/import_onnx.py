@@ -98,8 +98,11 @@ def import_onnx(
     longest = apply(proto, parse(shapes))
     judged, taken = take_both(proto, vision, longest, sample, expected is not None, report)
     proof = _prove(judged, [] if judged.made else judged.rows, expected)
-    if taken is not judged or (vision.images and taken.made):
-        proof = proof._replace(golden=_golden(taken, taken.rows, answers(taken.model, taken.rows)))
+    if taken is not judged or vision.boxes is not None or (vision.images and taken.made):
+        own = answers(taken.model, taken.rows)
+        proof = proof._replace(golden=_golden(taken, taken.rows, own))
+        if vision.boxes is not None and not taken.made:
+            report(_found(own["prediction"].tolist()))
     if vision.boxes is not None and "outputs" in proof.parity:
         proof.parity["outputs"] = _by_graph(proof.parity["outputs"], judged.served)
     given = [] if taken.made else taken.rows
@@ -201,6 +204,12 @@ def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float])
             for name, d in comparison.outputs.items()
         },
     }
+
+
+def _found(rows: Sequence[Sequence[Any]]) -> str:
+    """How many boxes a sample's pictures have: with wrong settings there are none, or too many."""
+    none = sum(not boxes for boxes in rows)
+    return f"{sum(map(len, rows))} boxes in {len(rows)} pictures, of which {none} have none"
 
 
 def _by_graph(outputs: Mapping[str, Any], served: Sequence[Served]) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def test_a_graph_that_chooses_boxes_itself_keeps_them() -> None:
     labels = np.arange(BOXES) % 7
     alone = {"B": corners[0], "S": scores[0, :, 0], "L": labels}
 
-    found = run("B,S,L", **alone)[0]
+    found = run("B,S,L", 17, **alone)[0]
 
     order = [n for n in np.argsort(-alone["S"], kind="stable") if alone["S"][n] > 0.5]
     count = len(order)
@@ -189,7 +189,7 @@ def test_a_score_that_is_no_number_is_no_box() -> None:
 )  # fmt: skip
 def test_other_shapes_are_refused(shapes: Any, message: str) -> None:
     with pytest.raises(Refusal) as caught:
-        run("B,S", **{name: np.zeros(shape) for name, shape in shapes.items()})
+        run("B,S", 17, **{name: np.zeros(shape) for name, shape in shapes.items()})
 
     assert caught.value.message == f"--boxes: {message}"
 
