@@ -252,7 +252,7 @@ def share(score: float) -> str:
 
 def test_boxes_are_drawn_where_they_are(open_page: Open, pictured_site: str) -> None:
     page = open_page(pictured_site, "boxes", refused=True)  # it has no explanations
-    photo = picture(640, 480)
+    photo = picture(1600, 1200)  # which is shown smaller
     choose(page, encoded(photo))
     shown = answered(page)
     keep_screenshot(page, "boxes")
@@ -268,7 +268,8 @@ def test_boxes_are_drawn_where_they_are(open_page: Open, pictured_site: str) -> 
         for k, box in enumerate(expected, 1)
     ]
     box = expected[-1]  # which no other covers
-    place = [box["x"] + box["width"] / 2, box["y"] + box["height"]]
+    shrunk = 1200 / 1600
+    place = [shrunk * (box["x"] + box["width"] / 2), shrunk * (box["y"] + box["height"])]
     assert colour(page, "#reply canvas", place) == (0x7F, 0xF0, 0xE4)
     page.hover(".found li:last-child")
     assert colour(page, "#reply canvas", place) == (0xFF, 0xD3, 0x4D)
