@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.convert import pictures
+from tests.convert import images
 from tests.convert.imported import test_boxes
 from tests.convert.imported.photos import encoded, picture
 from tests.page.conftest import Open, keep_screenshot
@@ -108,7 +108,7 @@ def test_how_bright_a_usual_picture_is(pictured_site: str) -> None:
     with urllib.request.urlopen(f"{pictured_site}models/digits") as answer:  # noqa: S310 - ours
         told = json.load(answer)["typical"]["digit"]["brightness"]
 
-    means = pictures.digits()[0][:500].mean(axis=(1, 2))
+    means = images.digits()[0][:500].mean(axis=(1, 2))
     assert told == pytest.approx(np.median(means), abs=0.5)
 
 
