@@ -29,6 +29,14 @@ from onnxlet.convert.imported.outputs import KINDS, Served
 from onnxlet.convert.imported.sample import check_names, read_arrays
 from onnxlet.convert.imported.shapes import apply, parse
 from onnxlet.convert.imported.taking import Taken, answers, compared, take
+from onnxlet.convert.imported.text_options import TextOptions
+from onnxlet.convert.imported.translator import (
+    PREDICTION,
+    both,
+    example,
+    expected_texts,
+    take_texts,
+)
 from onnxlet.convert.imported.trial import check_loops
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison
@@ -60,6 +68,7 @@ def import_onnx(
     *,
     shapes: Sequence[str] = (),
     breaking: bool = False,
+    texts: TextOptions | None = None,
 ) -> Built:
     """Take an ONNX file, try it, and write the next version of a model.
 
@@ -68,10 +77,12 @@ def import_onnx(
         name: the model's.
         folder: the folder of model directories.
         report: called with a line for each step.
-        sample: an .npz file of inputs by name, rows first.
-        expected: an .npz file of the framework's own answers to them, by output name.
+        sample: an .npz file of inputs by name, rows first; or a file of texts.
+        expected: an .npz file of the framework's own answers to them, by output name; or a file
+            of texts.
         shapes: sizes for free dimensions, such as "x=1,3,320,320" or "sequence=..128".
         breaking: clients of the version that is served need not go on with this one.
+        texts: the file is an encoder of texts, and its decoder is there; None for any other.
 
     Raises:
         WrongUse: a file is not there, or not of the form that the model needs.
@@ -84,22 +95,30 @@ def import_onnx(
     report(f"{_origin(proto)}; {', '.join(f'{d} {v}' for d, v in opsets(proto).items())}")
     if embedded:
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
-    check_versions(proto)
-    check_loops(proto)
-    longest = apply(proto, parse(shapes))
-    taken = take(proto, longest, sample, report)
+    if texts is None:
+        check_versions(proto)
+        check_loops(proto)
+        longest = apply(proto, parse(shapes))
+        taken = take(proto, longest, sample, report)
+    else:
+        decoder, _ = read_onnx(texts.decoder)
+        together = both(proto, decoder, texts)
+        taken = take_texts(together, texts.column, sample, report)
     given = [] if taken.made else taken.rows
-    proof = _prove(taken, given, expected)
+    proof = _prove(taken, given, expected, texts is not None)
     parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
     manifest = dict(taken.model.manifest)
-    explained = bool(given) and not any(tensor.nested for tensor in taken.tensors)
+    explained = bool(given) and texts is None and not any(tensor.nested for tensor in taken.tensors)
     made = background_file(taken.model, given, "sample") if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made
+    statistics = _statistics(taken.tensors, given)
+    if texts is not None:
+        statistics["columns"][texts.column]["example"] = example(together.vocabulary)
     manifest |= {
         "parity": proof.parity,
         "metrics": None,
-        "statistics": _statistics(taken.tensors, given),
+        "statistics": statistics,
         **_reference(taken.model, given),
         "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
         "versions": versions(),
@@ -129,13 +148,19 @@ class Proof(NamedTuple):
     parity: dict[str, Any]
 
 
-def _prove(taken: Taken, rows: list[Cells], expected: Path | None) -> Proof:
+def _prove(taken: Taken, rows: list[Cells], expected: Path | None, texts: bool) -> Proof:
     if not rows:
         golden = choose_golden([], {}, np.zeros(0, dtype=bool))
         return Proof(golden, {"state": UNVERIFIED, "reason": "no sample was given"})
     own = answers(taken.model, rows)
-    wanted = own if expected is None else _expected(expected, taken.served, own)
-    comparison = compared(taken, rows, wanted)
+    if expected is None:
+        wanted = own
+    elif texts:
+        wanted = expected_texts(expected, own)
+    else:
+        wanted = _expected(expected, taken.served, own)
+    proven = {PREDICTION: wanted[PREDICTION]} if texts else wanted  # their scores are our own
+    comparison = compared(taken, rows, proven)
     evidence = Evidence(rows, wanted, len(rows))
     if not comparison.passed:
         raise Refusal(
@@ -152,7 +177,7 @@ def _prove(taken: Taken, rows: list[Cells], expected: Path | None) -> Proof:
 def _golden(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> dict[str, Any]:
     """Some rows with their answers, few of them where they have many values."""
     values = sum(prod(map(abs, each.sizes(each.longest))) for each in taken.tensors)
-    values += sum(array[0].size for array in wanted.values())
+    values += sum(np.size(array[0]) for array in wanted.values())
     few = evenly_spaced(range(len(rows)), max(1, GOLDEN_VALUES // values))
     some = {name: array[few] for name, array in wanted.items()}
     golden = choose_golden([rows[row] for row in few], some, np.zeros(len(few), dtype=bool))

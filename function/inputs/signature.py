@@ -18,12 +18,16 @@ from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
+    from onnxlet.function.inputs.sequences import IdFeed
     from onnxlet.function.inputs.text import TokenFeed
 
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
 
+
+# Members of a graph input whose tensor is not gathered as it is.
+FRONT_ENDS = frozenset({"ids", "steps", "tokens"})
 
 # A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
 LARGEST_SAFE_INTEGER = 2.0**62
@@ -101,6 +105,7 @@ class Signature:
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
+        id_feed: the one that holds the ids of a text's units; None where there is none.
         rows_at_once: rows that are run together; None where a batch need not be split.
         counted_at_once: the same for a batch whose tokens are counted already.
         whole: the name of the one tensor that has all columns; None where each is its own.
@@ -151,7 +156,7 @@ class Signature:
                 self.blocks[at[tensor["columns"][0]][0]].nested,
             )
             for tensor in graph_inputs
-            if "tokens" not in tensor and "steps" not in tensor
+            if not FRONT_ENDS.intersection(tensor)
         ]
         self.step_feeds = [
             _step_feed(tensor, [at[name] for name in tensor["columns"]])
@@ -163,6 +168,9 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
+        self.id_feed = next(
+            (_id_feed(t, at[t["columns"][0]]) for t in graph_inputs if "ids" in t), None
+        )
         noted = set[tuple[int, int]]()
         for tokens in self.token_feeds:
             tokens.noted = tokens.noted and tokens.at not in noted
@@ -242,7 +250,7 @@ HELD_AS = {"int64": "int64", "string": "string"}
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
-    if "tokens" in tensor:
+    if "tokens" in tensor or "ids" in tensor:
         return "string"
     dtype = str(tensor.get("from", tensor["dtype"]))
     if dtype.startswith("float"):
@@ -267,3 +275,9 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
     from onnxlet.function.inputs.text import TokenFeed  # models without text start without it
 
     return TokenFeed(tensor, at)
+
+
+def _id_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> IdFeed:
+    from onnxlet.function.inputs.sequences import IdFeed  # few models read sequences
+
+    return IdFeed(tensor, at)

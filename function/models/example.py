@@ -12,7 +12,7 @@ from onnxlet.function.models.model import Model
 TEXT = "a few words of text"
 DATE = datetime(2026, 3, 25, 14, 30)
 FEW = 3  # entries of a list that may have any length
-PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
+PUBLISHED = ("example", "median", "quantiles")  # of a number; its least and greatest are one person's
 
 
 def example_instance(model: Model) -> dict[str, Any]:
@@ -54,7 +54,8 @@ def _typical(about: Mapping[str, Any]) -> dict[str, Any]:
 def _value(column: Column, about: Mapping[str, Any]) -> Any:
     if column.cell:
         return _nested(column)
-    candidates = [value for value, _ in about.get("frequent", ())]
+    candidates = [about["example"]] if "example" in about else []
+    candidates += [value for value, _ in about.get("frequent", ())]
     candidates += [about["median"]] if "median" in about else []
     if column.categories is not None:
         known = [value for value in candidates if value in column.categories]

@@ -143,7 +143,7 @@ class Model:
         if only is not None:
             index = [output.name for output in outputs].index(only)
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
-        if self.signature.nested:
+        if self.signature.nested or self.signature.id_feed:
             arrays = nested_rows.run(partial(self._run, names=names), table, self.signature)
             return self._declared(arrays, outputs, table)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
@@ -201,6 +201,8 @@ class Model:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
+        if ids := self.signature.id_feed:
+            feeds[ids.name] = ids.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
         if self.manifest["task"] == IMPORTED:
