@@ -14,8 +14,8 @@ INTEGERS = (TensorProto.INT64, TensorProto.INT32)
 NEXT = ("new_{}", "next_{}", "{}_out")  # what an output is called that becomes the input {}
 HINT = (
     "An encoder takes ids (rows, length), and a mask of that shape if it needs one. A decoder "
-    "takes ids that were written, states, and the encoder's tensors by their names; --link INPUT=TENSOR "
-    "names what else feeds one of its inputs. docs/how-to/import.md has both forms."
+    "takes ids that were written, states, and the encoder's tensors by their names; --link "
+    "INPUT=TENSOR names what else feeds one of its inputs. docs/how-to/import.md has both forms."
 )
 
 

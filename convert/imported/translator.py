@@ -1,8 +1,7 @@
-"""An encoder and a decoder that answer a text with a text: merged, tried, and ready to be proven."""
+"""An encoder and a decoder that answer a text with a text: merged, tried, ready to be proven."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -221,10 +220,9 @@ def _run(session: Any, ids: Array, outputs: Sequence[str], vocabulary: Vocabular
 
 def _ids(vocabulary: Vocabulary, rows: int, length: int) -> Array:
     """Made-up ids, the highest among them: any unit of the vocabulary may come."""
-    draw = random.Random(0)
-    some = [draw.randrange(len(vocabulary.read)) for _ in range(rows * length)]
-    some[0] = len(vocabulary.read) - 1
-    return np.array(some, np.int64).reshape(rows, length)
+    ids = np.random.default_rng(0).integers(0, len(vocabulary.read), (rows, length))
+    ids[0, 0] = len(vocabulary.read) - 1
+    return ids
 
 
 def _one_by_one(together: Both, session: Any, report: Callable[[str], object]) -> bool:

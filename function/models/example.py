@@ -12,7 +12,11 @@ from onnxlet.function.models.model import Model
 TEXT = "a few words of text"
 DATE = datetime(2026, 3, 25, 14, 30)
 FEW = 3  # entries of a list that may have any length
-PUBLISHED = ("example", "median", "quantiles")  # of a number; its least and greatest are one person's
+PUBLISHED = (
+    "example",
+    "median",
+    "quantiles",
+)  # of a number; its least and greatest are one person's
 
 
 def example_instance(model: Model) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""How trained networks of the examples were made: needs PyTorch and Babel, which no example does."""
+"""How the examples' networks were trained, with PyTorch and Babel, which no example needs."""

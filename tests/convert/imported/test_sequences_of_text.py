@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.imported.text_options import TextOptions
+from onnxlet.function import deadline
 from onnxlet.function.app import create_app
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import TookTooLong, WrongUse
+from onnxlet.function.inputs.sequences import IdFeed
+from onnxlet.function.inputs.validation import validate_rows
+from onnxlet.function.models.model import load_model
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import command, quiet
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, value
@@ -61,9 +66,9 @@ def imported(
     )
 
 
-def client_of(built: Built, **settings: Any) -> Any:
+def client_of(built: Built) -> Any:
     models = built.directory.parent.parent
-    return create_app(models, settings=Settings(models=models, **settings)).test_client()
+    return create_app(models, settings=Settings(models=models)).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +125,11 @@ def test_it_is_proven_by_the_frameworks_own_texts(built: Built) -> None:
         "outputs": {"prediction": {"largest_absolute": 0.0, "largest_relative": 0.0}},
     }
     assert verify(built.directory)[1] == 24
-    assert {f.get("output", f.get("column")) for f in built.manifest["reference"]["features"]} == {
-        "prediction",
-        "score",
-        "text",
-    }
+    # Of a text its length is counted, and no answer is frequent enough to be a category.
+    assert [
+        (f.get("column", f.get("output")), f["measure"])
+        for f in built.manifest["reference"]["features"]
+    ] == [("score", "value"), ("text", "length")]
 
 
 def v2(datatype: str = "BYTES") -> dict[str, Any]:
@@ -149,10 +154,10 @@ def test_other_protocols_answer_the_same(client: Any, form: str) -> None:
     path, body = REQUESTS[form]
     got = client.post(path, json=body).get_json()
 
-    found = got.get("predictions", got.get("outputs", got))
-    if isinstance(found, list):
-        found = {name: [row[name] for row in found] for name in ("prediction", "score")}
-    assert_answers(found)
+    if path == "/predict":
+        assert_answers(got)
+    else:  # these answer with predictions only
+        assert list(got.values()) == [[text for text, _ in EXPECTED]]
 
 
 def test_v2_answers_bytes(client: Any) -> None:
@@ -267,7 +272,7 @@ def test_units_around_a_text_count_in_no_limit(tmp_path: Path) -> None:
 
 def test_links_name_what_names_do_not_say(tmp_path: Path) -> None:
     odd = stepwise(at="position", new="moved")
-    with pytest.raises(WrongUse, match="nothing else feeds.*got 'last', 'position'"):
+    with pytest.raises(WrongUse, match=r"nothing else feeds.*got 'last', 'position'"):
         imported(tmp_path, encoder(), odd)
 
     linked = imported(tmp_path, encoder(), odd, links=["position=at", "position=moved"])
@@ -339,7 +344,7 @@ def test_a_vocabulary_of_another_size_is_refused(
 def test_both_graphs_are_of_one_opset(tmp_path: Path) -> None:
     other = whole()
     other.opset_import[0].version -= 1
-    with pytest.raises(Refusal, match="the encoder is of opset 17 of ai.onnx, the decoder of 16"):
+    with pytest.raises(Refusal, match=r"opset 17 of ai\.onnx, the decoder of 16"):
         imported(tmp_path, encoder(), other)
 
 
@@ -373,11 +378,34 @@ def endless() -> onnx.ModelProto:
 
 
 def test_a_loop_ends_at_the_longest_and_at_the_deadline(tmp_path: Path) -> None:
-    made = imported(tmp_path, encoder(), endless(), longest=2000)
-    assert client_of(made).post("/predict", json=[["a"]]).get_json()["prediction"] == ["A" * 2000]
+    made = imported(tmp_path, encoder(), endless(), longest=300)
+    model = load_model(made.directory)
+    table = validate_rows([["a"]] * 20, model.signature)
+    assert model.run(validate_rows([["a"]], model.signature))["prediction"].tolist() == ["A" * 300]
 
-    got = client_of(made, request_seconds=0.02).post("/predict", json=[["a"]] * 50)
-    assert (got.status_code, got.get_json()["detail"]) == (503, "no answer within 0.02 seconds")
+    start = time.perf_counter()
+    with deadline.watched(0.02):
+        deadline.begin(start, 0.02)
+        try:
+            with pytest.raises(TookTooLong, match=r"no answer within 0\.02 seconds"):
+                model.run(table)
+        finally:
+            deadline.end()
+
+
+def test_rows_that_are_run_together_are_as_few_as_their_answers_are_long() -> None:
+    feed = IdFeed(
+        {
+            "name": "ids",
+            "columns": ["text"],
+            "ids": {
+                "unit": "character", "units": ["a"], "special": [], "unknown": None, "before": [],
+                "after": [], "nfc": False, "longest": 1000, "cost": 90_000,
+            },
+        },
+        (0, 0),
+    )  # fmt: skip
+    assert [feed.cost(length) for length in (1, 300, 1000)] == [90_000, 90_000, 1_000_000]
 
 
 # the command

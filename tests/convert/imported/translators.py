@@ -38,7 +38,7 @@ TABLE = np.vstack([NEXT, END])  # behind the units, of where the text has ended
 
 
 def encoder(mask: bool = False) -> onnx.ModelProto:
-    """Ids to `memory`, each unit's row of TABLE with END behind them, and the `at` to begin with."""
+    """Ids to `memory`, each unit's row of TABLE and END behind them, and `at`, where to begin."""
     masked = [node("Cast", "mask", "kept", to=INT64), node("Mul", "ids kept", "seen")]
     nodes = [
         *(masked if mask else [node("Identity", "ids", "seen")]),
