@@ -43,20 +43,24 @@ def _lines(path: Path, option: str, column: str) -> list[str]:
 
 def _csv_column(path: Path, option: str, column: str) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name is not None]
+        names, *rows = list(csv.reader(file)) or [[]]
     name = _only(names, column, option, path)
-    texts = [row[name] for row in rows]
-    short = [number for number, text in enumerate(texts) if text is None]
-    if short:
-        raise WrongUse(f"{option}: '{path}': row {short[0]} has no column '{name}'", FORMS)
-    return texts
+    at = names.index(name)
+    if len(names) == 1:  # then an empty line is an empty text
+        rows = [row or [""] for row in rows]
+    odd = [number for number, row in enumerate(rows) if len(row) != len(names)]
+    if odd:
+        got = len(rows[odd[0]])
+        raise WrongUse(
+            f"{option}: '{path}': row {odd[0]}: expected {len(names)} fields, got {got}", FORMS
+        )
+    return [row[at] for row in rows]
 
 
 def _array(path: Path, option: str, column: str) -> list[str]:
     arrays = read_arrays(path, option)
     array = arrays[_only(list(arrays), column, option, path)]
-    if array.dtype.kind != "U" or array.size != len(array.reshape(-1)[: len(array)]):
+    if array.dtype.kind != "U" or not array.ndim or array.size != len(array):
         raise WrongUse(
             f"{option}: '{path}': expected an array of text, one entry a row, got {array.dtype} of "
             f"{array.shape}",

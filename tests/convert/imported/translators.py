@@ -13,7 +13,7 @@ import onnx
 from tests.convert.imported.onnx_files import BOOL, FLOAT, INT64, model, node, value
 
 LETTERS = "abcdefgh"
-READ = ["<pad>", "<unk>", *LETTERS]
+READ = ["<pad>", "<unk>", *LETTERS, "."]  # behind a full stop nothing is written
 WRITTEN = ["<pad>", "<s>", "</s>", *LETTERS.upper()]
 VOCABULARY: dict[str, Any] = {
     "unit": "character",
@@ -34,6 +34,7 @@ for _at in range(len(LETTERS)):
 NEXT[1, 3:5] = 1.5  # A and B are as likely
 END = np.full(len(WRITTEN), -3.0, np.float32)
 END[2] = 4.0
+NEXT[-1, 2] = 1.0
 TABLE = np.vstack([NEXT, END])  # behind the units, of where the text has ended
 
 
