@@ -104,6 +104,7 @@ def test_every_form_is_decoded_as_by_hand(tmp_path: Path, pair: str) -> None:
         assert got["prediction"] == [wanted]
         assert got["score"] == pytest.approx([score], rel=1e-5)
     assert made.manifest["parity"] == {"state": "unverified", "reason": "no sample was given"}
+    assert "rows_at_once" not in made.manifest["graph"]
 
 
 def test_it_is_proven_by_the_frameworks_own_texts(built: Built) -> None:
@@ -258,6 +259,14 @@ def test_words_are_cut_and_joined(tmp_path: Path) -> None:
         422,
         [{"row": 0, "column": "satz", "detail": "expected 1 to 5 units, got 6"}],
     )
+
+
+def test_what_stands_for_nothing_is_in_no_text(tmp_path: Path) -> None:
+    own = WORDS | {"unit": r"\S+"}
+    client = client_of(imported(tmp_path, *PAIRS["stepwise"], own))
+
+    got = client.post("/predict", json={"instances": instances(["two <pad> one", "x\ttwo"])})
+    assert got.get_json()["prediction"] == ["zwei eins eins", "X zwei"]
 
 
 def test_units_around_a_text_count_in_no_limit(tmp_path: Path) -> None:
