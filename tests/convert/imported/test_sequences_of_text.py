@@ -38,7 +38,23 @@ from tests.convert.imported.translators import (
     whole,
 )
 
-TEXTS = ["abc", "h", "gfe", "abcdefgh", "abxy", "hhhhhhhhhhhh", "a", "xyz", "cab", "bca", "ab.cdefg", ".b", "c.", "gh", "bc"]
+TEXTS = [
+    "abc",
+    "h",
+    "gfe",
+    "abcdefgh",
+    "abxy",
+    "hhhhhhhhhhhh",
+    "a",
+    "xyz",
+    "cab",
+    "bca",
+    "ab.cdefg",
+    ".b",
+    "c.",
+    "gh",
+    "bc",
+]
 EXPECTED = [decoded(text) for text in TEXTS]
 PAIRS = {
     "stepwise": (encoder(), stepwise()),
