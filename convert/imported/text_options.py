@@ -47,7 +47,7 @@ def text_options(
     """
     faults = []
     if expected is not None and sample is None:
-        faults.append("--expected: answers without their rows: add --sample")
+        faults.append("--expected: answers without their rows")
     own = {"vocabulary": vocabulary, "longest": longest, "column": column, "link": links or None}
     if decoder is None:
         faults += [f"--{name}: needs --decoder" for name, given in own.items() if given is not None]
@@ -60,7 +60,8 @@ def text_options(
     if column is not None and not column.strip():
         faults.append("--column: expected a name, got none")
     if faults:
-        raise WrongUse("; ".join(faults))
+        alone = expected is not None and sample is None
+        raise WrongUse("; ".join(faults), "Add --sample IN.npz." if alone else "")
     if decoder is None or vocabulary is None:
         return None
     return TextOptions(decoder, vocabulary, longest, column or COLUMN, links)
