@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -31,7 +31,6 @@ NODE := node_modules/.package-lock.json
 TRAININGS := tests/convert/train/test_portfolio.py tests/convert/train/test_training.py tests/convert/train/test_interrupting.py
 REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
-name = $(subst _,-,$(EXAMPLE))
 # No rule: a link that is made again is no reason to set up again.
 $(if $(shell sh tools/links.sh || echo failed),$(error the links in onnxlet/ can't be made))
 
@@ -52,7 +51,10 @@ run: $(READY) ## train and convert the house prices, prove them, serve on PORT (
 	exec $(PY) -m edge serve --models "$(MODELS)" --port $(PORT)
 
 model: $(READY) ## build convert/examples/EXAMPLE.py into MODELS (models)
-	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name) --models "$(MODELS)"
+	$(PY) -m onnxlet.convert.examples $(EXAMPLE) --models "$(MODELS)"
+
+gallery: $(READY) ## build all of convert/examples into MODELS (models): docs/gallery.md
+	$(PY) -m onnxlet.convert.examples --models "$(MODELS)"
 
 train: .venv/train ## a model of the column TARGET of the table DATA, searched for SECONDS (60), into MODELS (models), as NAME
 	$(if $(and $(DATA),$(NAME),$(filter command,$(origin TARGET))),,$(error make train needs DATA=table.csv TARGET=column NAME=model))
@@ -166,6 +168,13 @@ test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into buil
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt
+
+test-gallery: $(BROWSER)/ready ## every example: built, asked over a socket, from a bundle, on the page (needs chromium, mosquitto)
+	$(BROWSER)/bin/python -m pytest -m gallery tests/gallery $(ARGS)
+
+pictures: ## the gallery's pictures again, into docs/images/gallery
+	$(MAKE) --no-print-directory test-gallery ARGS="-k picture"
+	cp build/screenshots/gallery/*.png docs/images/gallery/
 
 test-schema: $(SCHEMATHESIS)/ready ## thousands of requests made up from the server's own OpenAPI document
 	$(SCHEMATHESIS)/bin/python -m pytest -m schema -s tests/schema $(ARGS)

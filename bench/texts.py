@@ -13,12 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from bench.in_process import taking_turns
+from onnxlet.convert.examples.sentiment_english import DATA
 from onnxlet.function import json_text
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
-
-DATA = Path(__file__).parent.parent / "tests" / "pipelines" / "data" / "movie_snippets.csv.gz"
 
 
 def texts() -> tuple[Any, Any, Any]:

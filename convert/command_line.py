@@ -66,6 +66,10 @@ def main() -> None:
     "--report", "reported", is_flag=True,
     help="Write a report beside the model; the held-out rows need their true answers.",
 )  # fmt: skip
+@click.option(
+    "--sensitive", multiple=True, metavar="COL",
+    help="Report, and compare the groups of this column in it; can be given again.",
+)  # fmt: skip
 @breaking_option
 def build(
     source: str,
@@ -77,6 +81,7 @@ def build(
     keep_background: int | None,
     without: tuple[str, ...],
     reported: bool,
+    sensitive: tuple[str, ...],
     breaking: bool,
 ) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
@@ -95,15 +100,15 @@ def build(
     loaded = replace(load_source(source, data, target, trust, report), without=without)
     with progress() as shown:
         beside = None
-        if reported:
+        if reported or sensitive:
             from onnxlet.convert.report.of_build import report_of
 
-            beside = report_of(loaded, shown)
+            beside = report_of(loaded, shown, sensitive)
         built = build_model(loaded, name, models, shown, keep_background, breaking, beside)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)
-    if reported:
+    if reported or sensitive:
         click.echo(f"report: {built.directory / HTML}")
 
 

@@ -119,6 +119,7 @@ def build(
     breaking: bool = False,
     without: Sequence[str] = (),
     with_report: bool = False,
+    sensitive: Sequence[str] = (),
     report: Report = print,
 ) -> ProvenModel:
     """Convert a fitted estimator, prove that its answers stay the same, and write a version.
@@ -135,6 +136,7 @@ def build(
         breaking: clients of the version that is served need not go on with this one.
         without: outputs to leave out, such as `std`, where they can't be met.
         with_report: write report.html, report.md and report.json beside it; needs y_test.
+        sensitive: columns by whose groups such a report compares.
         report: called with a line of progress at a time.
 
     Raises:
@@ -147,10 +149,10 @@ def build(
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
         with threadpool_limits(1, user_api="blas"):
             beside = None
-            if with_report:
+            if with_report or sensitive:
                 from onnxlet.convert.report.of_build import report_of
 
-                beside = report_of(source, report)
+                beside = report_of(source, report, sensitive)
             built = build_directory(
                 source, name, Path(models), report, keep_background, breaking, beside
             )

@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 DATA = Path(__file__).parent / "data" / "credit_data.csv.gz"
 NUMBERS = ["Seniority", "Time", "Age", "Expenses", "Income", "Assets", "Debt", "Amount", "Price"]
 CATEGORIES = ["Home", "Marital", "Records", "Job"]
+SENSITIVE = ["Marital"]  # the report compares these groups
 
 
 def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:

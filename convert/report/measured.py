@@ -123,12 +123,13 @@ class Measured:
     seconds: float = 10.0
 
 
-def of_build(source: Source, model: Model) -> Measured:
+def of_build(source: Source, model: Model, sensitive: Sequence[str] = ()) -> Measured:
     """What is known of a model that is built: no answers of its training rows.
 
     Args:
         source: with y_test.
         model: as it will be served; its version has no number yet.
+        sensitive: columns of X_test by whose groups the report compares.
     """
     return Measured(
         model.name,
@@ -138,4 +139,5 @@ def of_build(source: Source, model: Model) -> Measured:
         source.y_test,
         target=source.target,
         X_train=source.X_train,
+        sensitive={name: source.X_test[name].to_numpy() for name in sensitive},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
@@ -15,22 +15,28 @@ HINT = "Return (estimator, X_test, y_test), or name the column of --data with --
 
 
 def report_of(
-    source: Source, report: Callable[[str], object]
+    source: Source, report: Callable[[str], object], sensitive: Sequence[str] = ()
 ) -> Callable[[Model], dict[str, bytes]]:
     """What makes the files of a build's report, once there is the model that will be served.
 
     Args:
         source: the estimator and its data.
         report: called with a line as it begins.
+        sensitive: columns of X_test by whose groups the report compares.
 
     Raises:
-        WrongUse: the source has no true answers to compare with.
+        WrongUse: the source has no true answers to compare with, or no such column.
     """
     if source.y_test is None:
         raise WrongUse("--report: expected true answers to the held-out rows, got none", HINT)
+    columns = [str(name) for name in getattr(source.X_test, "columns", ())]
+    for name in sensitive:
+        if name not in columns:
+            hint = f"There are {', '.join(columns[:20])}." if columns else "X_test has no names."
+            raise WrongUse(f"--sensitive: there is no column '{name}' in X_test", hint)
 
     def made(model: Model) -> dict[str, bytes]:
         report("measuring for the report")
-        return report_files(findings(of_build(source, model)))
+        return report_files(findings(of_build(source, model, sensitive)))
 
     return made

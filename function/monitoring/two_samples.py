@@ -335,7 +335,7 @@ def _sum(k: int, n: int, m: int, count: int) -> float:
     while first < end and last > VANISHING * total:
         j = np.arange(first, min(first + terms, end), dtype=np.float64)
         ratios = (m - count - j) * (k - j) / ((count + 1 + j) * (n - k + 1 + j))
-        products = last * ratios.cumprod()
+        products = last * np.cumprod(ratios)
         total += float(products.sum())
         last = float(products[-1])
         first, terms = first + terms, terms * 4

@@ -24,7 +24,7 @@ from onnxlet.function import json_text
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests import estimators
-from tests.convert.helpers import built, prove, served
+from tests.convert.helpers import built, invoked, prove, served
 from tests.convert.report import figures
 
 MEMBERS = {
@@ -196,6 +196,38 @@ def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: 
         "missing": 0,
         "distinct": 2,
     }
+
+
+SHOP = """
+from tests.estimators import shop
+
+def build():
+    made = shop()
+    return made.estimator, made.X_test, made.y_test, made.X_train
+"""
+
+
+def test_a_build_compares_the_groups_that_are_named(tmp_path: Path) -> None:
+    source = estimators.shop()
+    (tmp_path / "shop.py").write_text(SHOP)
+    words = ["build", f"{tmp_path / 'shop.py'}:build", "--name", "m", "--models", f"{tmp_path}"]
+
+    done = invoked(*words, "--sensitive", "色")
+    assert f"report: {tmp_path / 'm' / '1' / 'report.html'}" in done.output
+    [found] = json.loads((tmp_path / "m" / "1" / "report.json").read_text())["fairness"]
+    right = (source.estimator.predict(source.X_test) == source.y_test).to_numpy()
+    assert found["column"] == "色"
+    assert {each["group"]: each["rows"] for each in found["groups"]} == dict(
+        source.X_test["色"].value_counts()
+    )
+    for each in found["groups"]:
+        expected = right[source.X_test["色"] == each["group"]].mean()
+        assert each["accuracy"] == pytest.approx(expected, abs=1e-5)
+
+    refused = invoked(*words, "--sensitive", "colour")
+    assert refused.exit_code == 2
+    assert "error: --sensitive: there is no column 'colour' in X_test\n" in refused.output
+    assert "hint: There are Preis (€), count, new, 色, note.\n" in refused.output
 
 
 def test_the_target_is_counted_in_test_and_training_rows() -> None:

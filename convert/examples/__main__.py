@@ -1,0 +1,117 @@
+"""`make model`, `make gallery`: builds examples into model directories, and prints their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import NamedTuple
+
+import click
+
+import onnxlet.environment  # noqa: F401 - before NumPy
+from onnxlet.convert.build import Built
+from onnxlet.convert.build import build as build_model
+from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
+from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.options import models_option, progress
+from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.report.of_build import report_of
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.command_line import Command
+from onnxlet.function.errors import WrongUse
+
+Report = Callable[[str], object]
+Scores = dict[str, tuple[float, float]]
+
+
+class Made(NamedTuple):
+    """An example that was built.
+
+    Attributes:
+        model: what was written.
+        source: the estimator and its data; None of a network.
+        scores: by name, the model's and a baseline's.
+        lines: what is printed of it.
+    """
+
+    model: ProvenModel
+    source: Source | None
+    scores: Scores
+    lines: list[str]
+
+
+def names() -> list[str]:
+    """The examples, each the name of its file."""
+    files = Path(__file__).parent.glob("*.py")
+    return sorted(file.stem for file in files if not file.stem.startswith("__"))
+
+
+def make(name: str, folder: Path, report: Report) -> Made:
+    """Build an example.
+
+    Args:
+        name: of its file; the model's has hyphens.
+        folder: the folder of model directories.
+        report: called with a line for each step.
+
+    Raises:
+        WrongUse: there is no such example.
+        Refusal: it can't be served; nothing was written.
+    """
+    if name not in names():
+        raise WrongUse(f"no example '{name}'", f"There are {', '.join(names())}.")
+    example = import_module(f"onnxlet.convert.examples.{name}")
+    called = name.replace("_", "-")
+    source = Source(*example.build()) if hasattr(example, "build") else None
+    built = _built(example, source, called, folder, report)
+    model = ProvenModel(built.directory.absolute(), called, built.version, built.manifest)
+    scores = {
+        metric.replace("_", " "): (pair["model"], pair["baseline"])
+        for metric, pair in (built.manifest["metrics"] or {}).items()
+    }
+    further: Scores = {}
+    if hasattr(example, "scores"):
+        held_out = () if source is None else (source.X_test, source.y_test)
+        further = example.scores(model.answer, *held_out)
+    return Made(model, source, scores | further, list(_lines(model, further, built)))
+
+
+def _built(
+    example: ModuleType, source: Source | None, name: str, folder: Path, report: Report
+) -> Built:
+    if source is not None:
+        kept = getattr(example, "KEEP_BACKGROUND", None)
+        beside = None
+        if sensitive := getattr(example, "SENSITIVE", ()):
+            beside = report_of(source, report, sensitive)
+        return build_model(source, name, folder, report, kept, beside=beside)
+    with TemporaryDirectory() as place:
+        return import_onnx(name=name, folder=folder, report=report, **example.model(Path(place)))
+
+
+def _lines(model: ProvenModel, further: Scores, built: Built) -> Iterator[str]:
+    """What was proven and measured, and where it was written."""
+    lines = import_lines if "origin" in model.manifest else certificate_lines
+    yield from lines(model.name, model.version, model.manifest)
+    for name, (own, baseline) in further.items():
+        yield f"  {name}: {own:,.4g} (baseline: {baseline:,.4g})"
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    yield f"{model.name} version {model.version} {state} {built.directory}"
+
+
+@click.command(cls=Command, example="python -m onnxlet.convert.examples house_prices")
+@click.argument("chosen", nargs=-1, metavar="[NAME]...")
+@models_option
+def main(chosen: tuple[str, ...], models: Path) -> None:
+    """Build examples of docs/gallery.md: those named, or all of them, one after the other."""
+    for name in chosen or names():
+        with progress() as shown:
+            made = make(name, models, shown)
+        click.echo("\n".join(made.lines))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m onnxlet.convert.examples")

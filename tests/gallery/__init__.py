@@ -1,0 +1,1 @@
+"""Every example of docs/gallery.md: built, asked, and looked at."""

@@ -1,0 +1,93 @@
+"""docs/gallery.md: its sections, and what each says of its example."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.project.test_device_docs import blocks
+
+TEXT = (ROOT / "docs" / "gallery.md").read_text()
+PICTURES = ROOT / "docs" / "images" / "gallery"
+ADDRESS = "http://127.0.0.1:8080"
+REQUEST = re.compile(r"```sh\n(curl .*?)\n```\n\n```json\n(.*?)\n```", re.DOTALL)
+ROW = re.compile(r"^\| ([^|]+) \| (-?[\d.,]+) \| (-?[\d.,]+) \|$", re.MULTILINE)
+
+
+class Request(NamedTuple):
+    """A request that is shown.
+
+    Attributes:
+        words: of the curl command.
+        path: with its query.
+        kind: the media type.
+        body: that is sent.
+        shown: the answer, as it was written.
+    """
+
+    words: list[str]
+    path: str
+    kind: str
+    body: bytes
+    shown: str
+
+
+class Section(NamedTuple):
+    """What is said of an example.
+
+    Attributes:
+        title: its heading.
+        text: below that.
+        scores: by name, the model's and the baseline's.
+        request: the first that is shown.
+    """
+
+    title: str
+    text: str
+    scores: dict[str, tuple[float, float]]
+    request: Request
+
+
+def sections() -> dict[str, Section]:
+    """By example."""
+    found = {}
+    for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]:
+        title, _, text = part.partition("\n")
+        [name] = re.findall(r"^make model EXAMPLE=(\w+)$", text, re.MULTILINE)
+        scores = {each: (_number(own), _number(base)) for each, own, base in ROW.findall(text)}
+        found[name] = Section(title, text, scores, _request(text))
+    return found
+
+
+def readings(text: str) -> list[str]:
+    """The commands of a section that speak MQTT."""
+    return [block for block in blocks(text, "sh") if "MQTT" in block or "mosquitto" in block]
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _request(text: str) -> Request:
+    command, shown = REQUEST.findall(text)[0]
+    words = shlex.split(command)
+    given = dict(pairwise(words))
+    [address] = [word for word in words if word.startswith(ADDRESS)]
+    data = given.get("-d") or given["--data-binary"]
+    body = (ROOT / data[1:]).read_bytes() if data.startswith("@") else data.encode()
+    kind = given["-H"].removeprefix("Content-Type: ")
+    return Request(words, address.removeprefix(ADDRESS), kind, body, shown)
+
+
+def close_to(shown: Any) -> Any:
+    """An answer, its numbers as far as other versions of scikit-learn fit the same."""
+    if isinstance(shown, dict):
+        return {name: close_to(member) for name, member in shown.items()}
+    if isinstance(shown, list):
+        return [close_to(member) for member in shown]
+    return pytest.approx(shown, rel=0.01, abs=0.005) if isinstance(shown, float) else shown
