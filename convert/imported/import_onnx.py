@@ -257,6 +257,10 @@ def import_lines(name: str, version: int, manifest: Mapping[str, Any]) -> Iterat
         yield f"  unverified  {parity['reason']}"
         return
     yield f"  rows        {parity['held_out_rows']} with expected answers: none differs"
+    texts = {o["name"] for o in manifest["signature"]["outputs"] if o["type"] == "string"}
     for output, off in parity["outputs"].items():
+        if output in texts:
+            yield f"  {output:<11} equal, character by character"
+            continue
         yield f"  {output:<11} off by at most {off['largest_relative']:.1e} (relative)"
     yield f"  tolerance   {parity['tolerance']:.0e}"

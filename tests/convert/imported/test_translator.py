@@ -69,7 +69,7 @@ def imported(folder: Path, decoder: str, texts: list[str], expected: list[str]) 
         texts=TextOptions(folder / decoder, folder / "dates_vocabulary.json"),
     )
     assert built.manifest["parity"]["state"] == "verified"
-    assert verify(built.directory)[1] == 24
+    assert verify(built.directory)[1] == min(len(texts), 24)
     return built
 
 
@@ -101,7 +101,7 @@ def test_a_decoder_of_steps_answers_as_pytorch(
         assert single["score"] == pytest.approx([got["score"][row]], rel=1e-3, abs=1e-5)
     sure = np.array(got["score"])
     right = np.array([text == pair.target for text, pair in zip(own, held_out, strict=True)])
-    assert np.median(sure[right]) > -0.05  # of what is right it is nearly sure
+    assert np.exp(np.median(sure[right])) > 0.8  # of what is right it is nearly sure
     if not right.all():
         assert np.median(sure[~right]) < np.median(sure[right])
 
