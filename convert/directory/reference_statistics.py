@@ -98,6 +98,7 @@ def _of_columns(
     model: Model, table: Table, texts: Table, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     free = {feed.at for feed in model.signature.token_feeds}
+    free |= {model.signature.id_feed.at} if model.signature.id_feed else set()
     feeds = {feed.at: feed for feed in model.signature.token_feeds if feed.noted}
     for number, block in enumerate(model.signature.blocks):
         for position, column in enumerate(block.columns):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
     from onnxlet.function.inputs.images import ImageFeed
     from onnxlet.function.inputs.sentences import SentenceFeed
+    from onnxlet.function.inputs.sequences import IdFeed
     from onnxlet.function.inputs.text import TokenFeed
 
 # Rows of text that are answered together: more rows have more different words, each a column.
@@ -29,7 +30,7 @@ COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of th
 DOCUMENTS_AT_ONCE = 8  # likewise, where each may have as many tokens as characters
 PIXELS_AT_ONCE = 32 * 2**20  # bytes of images that are answered together, as float64
 # The members of a graph input that say what becomes of a column first.
-FRONT_ENDS = ("tokens", "steps", "image", "sentences")
+FRONT_ENDS = ("tokens", "steps", "image", "sentences", "ids")
 
 
 # A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
@@ -108,6 +109,7 @@ class Signature:
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
+        id_feed: the one that holds the ids of a text's units; None where there is none.
         image_feeds: those that hold the pixels of images.
         sentence_feeds: those that hold what the sentences of documents count.
         rows_at_once: rows that are run together; None where a batch need not be split.
@@ -172,6 +174,9 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
+        self.id_feed = next(
+            (_id_feed(t, at[t["columns"][0]]) for t in graph_inputs if "ids" in t), None
+        )
         self.image_feeds = [
             _image_feed(tensor, at[tensor["columns"][0]])
             for tensor in graph_inputs
@@ -275,7 +280,7 @@ HELD_AS = {"int64": "int64", "string": "string"}
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
-    if not tensor.keys().isdisjoint(("tokens", "image", "sentences")):
+    if not tensor.keys().isdisjoint(("tokens", "image", "sentences", "ids")):
         return "string"
     dtype = str(tensor.get("from", tensor["dtype"]))
     if dtype.startswith("float"):
@@ -300,6 +305,12 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
     from onnxlet.function.inputs.text import TokenFeed  # models without text start without it
 
     return TokenFeed(tensor, at)
+
+
+def _id_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> IdFeed:
+    from onnxlet.function.inputs.sequences import IdFeed  # few models read sequences
+
+    return IdFeed(tensor, at)
 
 
 def _image_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> ImageFeed:

@@ -21,6 +21,7 @@ from PIL import Image
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.__main__ import Made, names
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.explanation.background import FILE as BACKGROUND
 from tests.conftest import ROOT
 from tests.edge.mqtt.broker import program
 from tests.edge.service.test_serve import CLEAN
@@ -108,10 +109,11 @@ def test_a_bundle_gives_the_same_answer(
 
 @each_example
 def test_the_page_answers_the_same_and_is_a_picture(
-    open_page: Open, address: str, name: str
+    open_page: Open, gallery: Mapping[str, Made], address: str, name: str
 ) -> None:
     request = SECTIONS[name].request
-    page = open_page(f"{address}/", name.replace("_", "-"), viewport=VIEWPORT)
+    unexplained = BACKGROUND not in gallery[name].model.manifest["files"]
+    page = open_page(f"{address}/", name.replace("_", "-"), viewport=VIEWPORT, refused=unexplained)
     page.evaluate("document.querySelector('.paste').open = true")
     page.fill("#paste", request.body.decode())
     page.evaluate("document.querySelector('.paste').open = false")
