@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.imported.inputs import InputTensor
