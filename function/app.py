@@ -66,6 +66,7 @@ def create_app(
         settings.lazy,
         updates,
         settings.pins,
+        settings.max_pixels,
     )
     in_flight = InFlight(settings.max_in_flight)
     service = Service(

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-# What is noted of texts as they are run: the rows' shares of unknown tokens, by block and position.
+# What is noted as rows are run, by block and position: of a text the share of its unknown tokens,
+# of an image its brightness and contrast; row by row.
 Noted = dict[tuple[int, int], list[float]]
 
 LARGEST_INTEGER = 2**63 - 1  # of int64

@@ -119,6 +119,7 @@ class PredictRequest(NamedTuple):
         tensors: by name; None where there are rows.
         model: the name that the body gives, or None.
         text: rows are lists of text (from CSV), to be read by their columns' types.
+        images: rows are lists of one image each, for a model of one image.
         faults: rows that are broken already, and why; None is none.
         nulls: a row that can't be answered is answered by null, and does not lose the others.
         coverage: of prediction intervals or sets, strictly between 0 and 1; None asks for none.
@@ -130,6 +131,7 @@ class PredictRequest(NamedTuple):
     tensors: Mapping[str, Tensor] | None = None
     model: str | None = None
     text: bool = False
+    images: bool = False
     faults: Mapping[int, str] | None = None
     nulls: bool = False
     coverage: float | None = None
@@ -149,7 +151,7 @@ class Prediction(NamedTuple):
         problems: why some were not: the first reasons, and one for each row.
         problem_count: how many reasons there are in all.
         answered: the outputs of the answered rows only; None where all rows were answered.
-        noted: the rows' shares of unknown tokens, by the text's block and position there.
+        noted: what was counted of texts and images, by their block and position there.
         coverage: of the intervals or sets among the outputs; None where there are none.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onnxlet.folders import ROOT, documented
 from onnxlet.function.errors import SettingsError
+from onnxlet.function.inputs.columns import MAX_PIXELS
 
 PREFIX = "ONNXLET_"
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings/device.py)
@@ -30,6 +31,7 @@ class Settings:
         max_body_bytes: largest request body.
         max_unpacked_bytes: largest request body once it is unpacked.
         max_rows: largest batch.
+        max_pixels: of the largest image.
         threads: threads inside one ONNX Runtime session; more than one changes last digits.
         max_seconds: longest time from a request's coming to its answer.
         max_in_flight: requests that are answered at once; further ones are refused.
@@ -56,6 +58,7 @@ class Settings:
     max_body_bytes: int = 6 * 1024 * 1024
     max_unpacked_bytes: int = 24 * 1024 * 1024
     max_rows: int = 10_000
+    max_pixels: int = MAX_PIXELS
     threads: int = 1
     max_seconds: float = 30
     max_in_flight: int = 256
@@ -111,6 +114,7 @@ class Settings:
             max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
             max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
+            max_pixels=whole("ONNXLET_MAX_PIXELS", cls.max_pixels),
             threads=whole("ONNXLET_THREADS", cls.threads),
             max_seconds=whole("ONNXLET_MAX_SECONDS", int(cls.max_seconds)),
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),

@@ -16,7 +16,7 @@ from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEG
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
 from onnxlet.function.models.model import Model
@@ -32,6 +32,7 @@ MOST_ROWS = 20_000  # evenly spaced
 MOST_BYTES = 60_000  # in the manifest
 MOST_BINS = 1_300  # in memory, where the sums and edges of each take 32 bytes
 LABELLED = ("classification", "clustering", "outlier")  # numbers that stand for classes
+IMAGES_AT_ONCE = 100
 MOST_ANSWERS = 20  # of a row that has several
 
 
@@ -102,6 +103,8 @@ def _of_columns(
             cells = table.arrays[number][:, position]
             if block.nested:
                 yield column.name, _pictures(about, cells)
+            elif column.image:
+                yield column.name, _images(about, model, table, (number, position))
             elif column.date:
                 yield column.name, iter(())
             elif block.dtype == "string":
@@ -214,6 +217,21 @@ def _pictures(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
     if cells[0].dtype.kind not in "fiub":
         return
     for measure, values in zip(PICTURE, pictures(cells[:, np.newaxis]).T, strict=True):
+        yield from _number(about | {"measure": measure}, values)
+
+
+def _images(
+    about: dict[str, Any], model: Model, table: Table, at: tuple[int, int]
+) -> Iterator[dict[str, Any]]:
+    """Brightness and contrast of encoded images, as they are noted while a request is run."""
+    feed = next((feed for feed in model.signature.image_feeds if feed.at == at), None)
+    if feed is None:
+        return
+    noted = Noted()
+    for start in range(0, table.rows, IMAGES_AT_ONCE):
+        feed.gather([array[start : start + IMAGES_AT_ONCE] for array in table.arrays], noted)
+    found = np.array(noted[at]).reshape(-1, len(PICTURE))
+    for measure, values in zip(PICTURE, found.T, strict=True):
         yield from _number(about | {"measure": measure}, values)
 
 

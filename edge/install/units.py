@@ -50,7 +50,7 @@ Environment=OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1
 # Less than a server takes at once: a board is slower and has less memory. The file above may
 # say otherwise.
 Environment=ONNXLET_MAX_BODY_BYTES=2097152 ONNXLET_MAX_UNPACKED_BYTES=8388608
-Environment=ONNXLET_MAX_ROWS=2000
+Environment=ONNXLET_MAX_ROWS=2000 ONNXLET_MAX_PIXELS=12500000
 User=onnxlet
 Group=onnxlet
 StateDirectory=onnxlet/state

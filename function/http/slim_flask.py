@@ -62,7 +62,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
         "TemplateNotFound": type("TemplateNotFound", (Exception,), {}),
     },
     "pprint": {"pformat": repr},
-    "tempfile": {"SpooledTemporaryFile": Absent},  # of forms, which no route takes
+    "tempfile": {"SpooledTemporaryFile": Absent},  # of forms: an image's stays in memory
     "werkzeug.serving": {"is_running_from_reloader": _not_reloading, "run_simple": Absent},
     "werkzeug.test": {"Client": Absent},
 }

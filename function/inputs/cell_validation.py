@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
@@ -11,7 +12,7 @@ import numpy as np
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import Column, Encoded
 from onnxlet.function.inputs.signature import Block, Signature
 
 ABSENT = object()  # a cell that the row doesn't have; its absence is reported already
@@ -149,6 +150,8 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype
     if column.cell:
         return _checked_list(column, row, cell, problems)
     try:
+        if isinstance(cell, Encoded):
+            cell = str(cell) if column.image else _utf8(cell)
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         held = float(value) if type(value) is int and dtype == "float64" else value
         _check_value(column, value, held)
@@ -217,6 +220,13 @@ def _text(cell: Any) -> str:
     return cell
 
 
+def _utf8(encoded: Encoded) -> str:
+    try:
+        return base64.b64decode(encoded).decode()
+    except UnicodeDecodeError:
+        raise Refused(f"'b64': expected base64 of UTF-8 text, got {shown(str(encoded))}") from None
+
+
 READ: Mapping[str, Callable[[Any], Any]] = {
     "float64": _number,
     "float32": _number,
@@ -233,6 +243,8 @@ def _check_value(column: Column, value: Any, held: Any) -> None:
         return
     if isinstance(value, str) and len(value) > column.longest:
         raise Refused(f"the string has {len(value)} characters, and {column.longest} is the most")
+    if column.image:
+        _check_image(value)
     if column.date and not column.takes(value):
         from onnxlet.function.inputs.dates import expected  # most models have no dates
 
@@ -250,6 +262,16 @@ def _check_value(column: Column, value: Any, held: Any) -> None:
         raise Refused(f"{shown(value)} does not fit: the minimum is {column.minimum!r}")
     elif column.maximum is not None and held > column.maximum:
         raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
+
+
+def _check_image(text: str) -> None:
+    """Refuse what is surely no image, so that it is reported with what else is wrong."""
+    from onnxlet.function.inputs.images import Unreadable, check_cell  # most models have none
+
+    try:
+        check_cell(text)
+    except Unreadable as error:
+        raise Refused(str(error)) from None
 
 
 def _block_array(block: Block, values: list[list[Any]]) -> Array:

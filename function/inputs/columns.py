@@ -10,6 +10,8 @@ ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 # Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A
 # column whose text is costly to cut has a lower limit in the manifest.
 LONGEST_TEXT = 100_000
+FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"  # of images
+MAX_PIXELS = 25_000_000  # of an image, unless ONNXLET_MAX_PIXELS says otherwise
 LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS, are its limits
 
 
@@ -86,3 +88,7 @@ class Input(NamedTuple):
     columns: tuple[str, ...]
     required: bool = True
     nested: bool = False
+
+
+class Encoded(str):
+    """Base64 of bytes: a column of text takes them as UTF-8, one of images as they are."""

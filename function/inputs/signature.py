@@ -18,11 +18,15 @@ from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
+    from onnxlet.function.inputs.images import ImageFeed
     from onnxlet.function.inputs.text import TokenFeed
 
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
+PIXELS_AT_ONCE = 32 * 2**20  # bytes of images that are answered together, as float64
+# The members of a graph input that say what becomes of a column first.
+FRONT_ENDS = ("tokens", "steps", "image")
 
 
 # A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
@@ -101,6 +105,7 @@ class Signature:
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
+        image_feeds: those that hold the pixels of images.
         rows_at_once: rows that are run together; None where a batch need not be split.
         counted_at_once: the same for a batch whose tokens are counted already.
         whole: the name of the one tensor that has all columns; None where each is its own.
@@ -151,7 +156,7 @@ class Signature:
                 self.blocks[at[tensor["columns"][0]][0]].nested,
             )
             for tensor in graph_inputs
-            if "tokens" not in tensor and "steps" not in tensor
+            if tensor.keys().isdisjoint(FRONT_ENDS)
         ]
         self.step_feeds = [
             _step_feed(tensor, [at[name] for name in tensor["columns"]])
@@ -163,16 +168,27 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
+        self.image_feeds = [
+            _image_feed(tensor, at[tensor["columns"][0]])
+            for tensor in graph_inputs
+            if "image" in tensor
+        ]
         noted = set[tuple[int, int]]()
-        for tokens in self.token_feeds:
-            tokens.noted = tokens.noted and tokens.at not in noted
-            noted |= {tokens.at} if tokens.noted else set()
+        noting: list[TokenFeed | ImageFeed] = [*self.token_feeds, *self.image_feeds]
+        for feed in noting:
+            feed.noted = feed.noted and feed.at not in noted
+            noted |= {feed.at} if feed.noted else set()
         wide = sum(8 * feed.width for feed in self.token_feeds)  # bytes of a row, as float64
+        shown = sum(feed.width for feed in self.image_feeds)
         self.rows_at_once = self.counted_at_once = rows_at_once
         if wide:
             fitting = max(1, COUNTS_AT_ONCE // wide)
             self.counted_at_once = min(fitting, rows_at_once or fitting)
             self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
+        if shown:
+            fitting = max(1, PIXELS_AT_ONCE // shown)
+            self.counted_at_once = min(fitting, self.counted_at_once or fitting)
+            self.rows_at_once = min(fitting, self.rows_at_once or fitting)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
@@ -242,7 +258,7 @@ HELD_AS = {"int64": "int64", "string": "string"}
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
-    if "tokens" in tensor:
+    if "tokens" in tensor or "image" in tensor:
         return "string"
     dtype = str(tensor.get("from", tensor["dtype"]))
     if dtype.startswith("float"):
@@ -267,3 +283,9 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
     from onnxlet.function.inputs.text import TokenFeed  # models without text start without it
 
     return TokenFeed(tensor, at)
+
+
+def _image_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> ImageFeed:
+    from onnxlet.function.inputs.images import ImageFeed  # and Pillow with it
+
+    return ImageFeed(tensor, at)

@@ -48,6 +48,10 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
         MalformedRequest: raw bytes are not an array of the model's input.
     """
     tensors = unpacked(tensors, signature)
+    if signature.image_feeds:
+        from onnxlet.function.inputs.image_tensors import with_texts  # few models take images
+
+        tensors = with_texts(tensors, signature)
     problems = _misfits(tensors, signature)
     if problems:
         raise InvalidRows(problems)

@@ -11,7 +11,13 @@ from onnxlet.function.models.model import Model
 
 TEXT = "a few words of text"
 DATE = datetime(2026, 3, 25, 14, 30)
+# A PNG of 8 x 8 pixels, all of the grey 128.
+IMAGE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAA"
+    "DklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII="
+)
 FEW = 3  # entries of a list that may have any length
+SIZES = ("height", "width", "mode")
 PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
 
 
@@ -30,10 +36,25 @@ def typical_values(model: Model) -> dict[str, dict[str, Any]]:
     known = statistics_of(model)
     return {
         column.name: _typical(known.get(column.name, {}))
-        | ({"example": _date(column)} if column.date else {})
+        | ({"example": _value(column, {})} if column.date or column.image else {})
         for column in model.signature.columns
         if column.required
     }
+
+
+def described_signature(model: Model) -> dict[str, Any]:
+    """The manifest's signature, where images have the size that the graph takes, as `image`."""
+    sizes = {
+        tensor["columns"][0]: {key: tensor["image"][key] for key in SIZES}
+        for tensor in model.manifest["graph"]["inputs"]
+        if "image" in tensor
+    }
+    signature: dict[str, Any] = model.manifest["signature"]
+    inputs = [
+        {**each, "image": sizes[each["name"]]} if each["name"] in sizes else each
+        for each in signature["inputs"]
+    ]
+    return {**signature, "inputs": inputs} if sizes else signature
 
 
 def statistics_of(model: Model) -> Mapping[str, Mapping[str, Any]]:
@@ -54,6 +75,8 @@ def _typical(about: Mapping[str, Any]) -> dict[str, Any]:
 def _value(column: Column, about: Mapping[str, Any]) -> Any:
     if column.cell:
         return _nested(column)
+    if column.image:
+        return IMAGE
     candidates = [value for value, _ in about.get("frequent", ())]
     candidates += [about["median"]] if "median" in about else []
     if column.categories is not None:

@@ -128,14 +128,15 @@ class Model:
             table: the batch.
             only: the output that is wanted; None is all of them.
             counted: both tensors of token feeds, by the feed's name, where they are known.
-            noted: takes the rows' shares of unknown tokens, by the text's block and position.
+            noted: takes what is counted of texts and images, by their block and position.
 
         Returns:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
             labels in their own type (strings in an object array, None for a missing text).
 
         Raises:
-            InvalidRows: rows that scikit-learn raises for, although it takes each of their values.
+            InvalidRows: rows that scikit-learn raises for, although it takes each of their values;
+                or texts that are no images.
         """
         step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
         if counted and len(counted) == len(self.signature.token_feeds):
@@ -144,7 +145,8 @@ class Model:
             index = [output.name for output in outputs].index(only)
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
         if self.signature.nested:
-            arrays = nested_rows.run(partial(self._run, names=names), table, self.signature)
+            answer = partial(self._answers, names=names, counted={})
+            arrays = nested_rows.run(answer, table, self.signature, noted)
             return self._declared(arrays, outputs, table)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
@@ -187,9 +189,6 @@ class Model:
         found = self._answers(table.arrays, [known["output"]], {})[0]
         return found.reshape(table.rows, len(known["columns"]), -1).astype(np.float64, copy=False)
 
-    def _run(self, blocks: Sequence[Array], names: Sequence[str]) -> list[Array]:
-        return self._answers(blocks, names, {})
-
     def _answers(
         self,
         blocks: Sequence[Array],
@@ -203,6 +202,10 @@ class Model:
             feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
+        if self.signature.image_feeds:
+            from onnxlet.function.inputs.images import gathered  # the feeds have imported it
+
+            feeds |= gathered(self.signature.image_feeds, blocks, first, noted)
         if self.manifest["task"] == IMPORTED:
             return foreign_graph.run(self._session, names, feeds, first)
         return deadline.run(self._session, names, feeds)

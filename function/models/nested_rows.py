@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
@@ -17,16 +17,20 @@ AT_ONCE = 2**18  # of the rows' costs: what a graph computes on the way is as la
 
 
 def run(
-    answers: Callable[[Sequence[Array]], list[Array]], table: Table, signature: Signature
+    answers: Callable[..., list[Array]],
+    table: Table,
+    signature: Signature,
+    noted: Noted | None = None,
 ) -> list[Array]:
     """Answer rows of one size together, and put the answers back into the rows' order.
 
     A row is answered as it is by itself: nothing is padded, so that no mask is needed.
 
     Args:
-        answers: runs blocks of rows, and returns each output's array.
+        answers: runs blocks of rows, and returns each output's array; `noted` is an argument.
         table: the batch.
         signature: says which blocks are nested.
+        noted: takes what was noted, in the rows' order.
 
     Returns:
         Each output's answers: one array where all rows' are of one size, else an object array of
@@ -44,12 +48,16 @@ def run(
         for start in range(0, len(rows), step):
             some = rows[start : start + step]
             try:
-                parts.append(answers([array[some] for array in table.arrays]))
+                parts.append(answers([array[some] for array in table.arrays], noted=noted))
             except InvalidRows as error:
                 problems += [p._replace(row=some[p.row or 0]) for p in error.every]
             order += some
     if problems:
         raise InvalidRows(sorted(problems, key=lambda problem: problem.row or 0))
+    for key, values in (noted or {}).items():
+        scattered = np.empty((len(order), len(values) // len(order)))
+        scattered[order] = np.reshape(values, scattered.shape)
+        noted[key] = scattered.ravel().tolist()  # type: ignore[index] # it is not None here
     return [_together(list(members), order) for members in zip(*parts, strict=True)]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from onnxlet.folders import typed
 from onnxlet.function import request_log
 from onnxlet.function.errors import ModelError, UnknownModel
+from onnxlet.function.inputs.columns import MAX_PIXELS
 from onnxlet.function.models.aliases import (
     NONE,
     PIN_HINT,
@@ -70,6 +71,7 @@ class Repository:
         updates: another folder of them, which may be absent. A broken version or file of aliases
             in there is skipped when the process starts, unless it is pinned: the slot's own go on.
         pins: by name, a version or an alias.
+        max_pixels: of an image in a request.
 
     Attributes:
         folders: theirs; where both have a version, the first one's counts.
@@ -91,6 +93,7 @@ class Repository:
         lazy: bool = False,
         updates: Path | None = None,
         pins: Mapping[str, str] | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.folders = (folder,) if updates is None else (folder, updates)
         self.threads = threads
@@ -98,6 +101,7 @@ class Repository:
         self._default = default
         self._models_url = models_url
         self._lazy = lazy
+        self._max_pixels = max_pixels
         self._lock = threading.Lock()
         versions = self._versions()
         if not versions:
@@ -218,11 +222,14 @@ class Repository:
     def _load(self, name: str, version: int) -> Model:
         directory = self.directory(name, version)
         try:
-            return load_model(directory, self.threads, self._models_url, self._lazy)
+            model = load_model(directory, self.threads, self._models_url, self._lazy)
         except ModelError:
             if directory.is_dir():  # broken: that is for the log and its operator
                 raise
             raise UnknownModel(f"no version {version} of model '{name}' any more") from None
+        for images in model.signature.image_feeds:
+            images.most = self._max_pixels
+        return model
 
 
 def _number(catalogue: Catalogue, name: str, version: str | int) -> int:

@@ -29,7 +29,8 @@ from onnxlet.function.monitoring.bins import (
 MANY_ROWS = 100  # so many numbers are counted in order, fewer by comparison with each edge
 ABOUT = ("source", "rows", "held_out", "left_out")
 CELLS_AT_ONCE = 2**14  # of a large batch, so that what is made of them on the way stays small
-# A block of the signature by its index, an output by its name, a text by its block and position.
+# A block of the signature by its index, an output by its name, a text or an image by its block and
+# position.
 Key = int | str | tuple[int, int]
 
 
@@ -85,7 +86,7 @@ class Layout:
         expected: the bins that performance is expected by: of a classifier for each counted class
             the steps of rows answered as another class, and those of rows answered as this one; of
             a regressor bins of the prediction.
-        wants_tokens: the share of unknown tokens is counted of some text.
+        wants_notes: something is counted that is noted as rows are run.
         size: bins in all.
 
     Args:
@@ -119,7 +120,7 @@ class Layout:
         self._numbers = Numbers(
             [m if m.column >= 0 else m._replace(column=end - m.column) for m in members]
         )
-        self.wants_tokens = any(isinstance(key, tuple) for key in self._starts)
+        self.wants_notes = any(isinstance(key, tuple) for key in self._starts)
         self._labels = [*self._texts, "prediction"].index("prediction")
 
     @property
@@ -222,7 +223,7 @@ class Layout:
             if isinstance(key, str):
                 array = outputs[key]
             elif isinstance(key, tuple):
-                array = np.array(noted[key]).reshape(table.rows, 1)
+                array = np.array(noted[key]).reshape(table.rows, -1)
             else:
                 array = pictures(table.arrays[key]) if key in self._nested else table.arrays[key]
             # Of one type, whichever a request's tensors had: some requests are counted together.
@@ -313,7 +314,8 @@ def _place(
     if measure == "unknown_tokens":
         return Place((number, position), 1, 0)
     if measure in PICTURE:
-        return Place(number, len(PICTURE), PICTURE.index(measure))
+        key: Key = (number, position) if block.columns[position].image else number
+        return Place(key, len(PICTURE), PICTURE.index(measure))
     return Place(number, len(block.columns), position, block.dtype == "string")
 
 

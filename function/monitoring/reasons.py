@@ -17,6 +17,9 @@ REASONS = {
     "and the model does not take one": "missing or infinite",
     "missing column": "missing",
     "is the most": "too long",
+    "is the longest side": "too large",
+    "are the most": "too large",
+    "can't be decoded": "damaged",
 }
 
 

@@ -63,12 +63,12 @@ class Watches:
             request_log.fail(error, event="uncounted", model=model.name)
             return None
 
-    def wants_tokens(self, model: Model) -> bool:
-        """Whether the share of unknown tokens is counted of some text."""
-        if not model.signature.token_feeds:
+    def wants_notes(self, model: Model) -> bool:
+        """Whether something is counted that is noted as rows are run, of texts or images."""
+        if not model.signature.token_feeds and not model.signature.image_feeds:
             return False
         watch = self.of(model)
-        return watch is not None and watch.layout.wants_tokens
+        return watch is not None and watch.layout.wants_notes
 
     def count(self, prediction: Prediction) -> Counted | None:
         """Count a request that was answered. Never raises: this must not fail the answer.

@@ -21,7 +21,7 @@ from onnxlet.function.openapi.forms import (
     record,
     ref,
 )
-from onnxlet.function.openapi.native import ON_ERROR, csv
+from onnxlet.function.openapi.native import ON_ERROR, csv, images
 from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _invocations(endpoint: Endpoint) -> Operation:
         "data": [list(example_instance(example_of).values())],
     }
     requests = one_of(*map(_request, models))
-    contents = content(requests, {"dataframe_split": split}) | csv(example_of)
+    contents = content(requests, {"dataframe_split": split}) | csv(example_of) | images(example_of)
     answers = one_of(*(closed({"predictions": v1.in_rows(model)}, v1.BESIDE) for model in models))
     target = {
         "name": TARGET,

@@ -63,7 +63,7 @@ def _predict(endpoint: Endpoint) -> Operation:
     if not is_long(example):
         contents["application/json"]["example"] = example
     if meant is not None:
-        contents |= csv(meant)
+        contents |= csv(meant) | images(meant)
     answers = one_of(*(ref(f"{model.name}.answer") for model in models))
     return Operation(
         f"Predict by {models[0].name}" if len(models) == 1 else "Predict by any model",
@@ -83,6 +83,20 @@ def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
     if optional:
         return closed(rows, {"model": {"enum": [model.name, None]}} | coverage.member(model))
     return closed({**rows, "model": {"const": model.name}}, coverage.member(model))
+
+
+def images(model: Model) -> Schema:
+    """The bodies of a model of one image: the image itself, or a form with files."""
+    required = [column for column in model.signature.columns if column.required]
+    if len(required) != 1 or not required[0].image:
+        return {}
+    image: Schema = {"type": "string", "format": "binary", "description": "one row"}
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+    form = record({"file": {**files, "description": "one row each, whatever the field is called"}})
+    kinds = ("png", "jpeg", "webp", "gif", "bmp", "tiff")
+    return {f"image/{kind}": {"schema": image} for kind in kinds} | content(
+        form, None, "multipart/form-data"
+    )
 
 
 def csv(model: Model) -> Schema:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.arrays import LARGEST_INTEGER
-from onnxlet.function.inputs.columns import Column, Output
+from onnxlet.function.inputs.columns import FORMATS, Column, Output
+from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
 from onnxlet.function.openapi import coverage
 from onnxlet.function.openapi.forms import (
@@ -40,6 +41,12 @@ DATE = (
     r"^(1[789]|2[01])\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
     r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
 )
+IMAGE: Schema = {
+    "contentEncoding": "base64",
+    "contentMediaType": "image/png",
+    "description": f"{FORMATS} in base64, or as a data: URL with base64",
+    "examples": [EXAMPLE_IMAGE],
+}
 PROBLEM_PLACES: Schema = listed(
     record(
         {
@@ -76,6 +83,8 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
         schema = {"enum": list(column.categories)}
     elif column.date:
         schema |= _date(column)
+    elif column.image:
+        schema |= IMAGE
     elif column.type == "string":
         schema["maxLength"] = column.longest
     schema |= {} if column.minimum is None else {"minimum": column.minimum}

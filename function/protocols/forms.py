@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from onnxlet.function.inputs import json_body
+from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
 
@@ -167,7 +168,7 @@ def _only_value(cell: Any) -> Any:
 
 
 def with_text(decoded: PredictRequest) -> PredictRequest:
-    """Values that are `{"b64": ...}` as the UTF-8 text in them."""
+    """Values that are `{"b64": ...}` as the UTF-8 text in them, or as the bytes of an image."""
     return changed(decoded._replace(faults=decoded.faults or {}), _with_texts)
 
 
@@ -195,8 +196,12 @@ def _is_base64(value: Any) -> bool:
 
 
 def _decoded(text: str) -> str:
+    """The text in the base64, or an `Encoded` where no column of images could have it as text."""
     try:
-        return base64.b64decode(text, validate=True).decode()
+        content = base64.b64decode(text, validate=True)
+        return content.decode() if b"\0" not in content else Encoded(text)
+    except UnicodeDecodeError:
+        return Encoded(text)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"'b64': expected base64 of UTF-8 text, got {text[:40]!r}") from error
 

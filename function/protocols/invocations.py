@@ -70,7 +70,7 @@ def owns(path: str) -> bool:
 
 
 def decode(request: Request) -> PredictRequest:
-    """Read a request for predictions: JSON in MLflow's four forms, or CSV.
+    """Read a request for predictions: JSON in MLflow's four forms, CSV, or images.
 
     Raises:
         UnsupportedMedia: neither JSON nor CSV, or not in UTF-8.
@@ -79,6 +79,8 @@ def decode(request: Request) -> PredictRequest:
         InvalidRows: columns that are none, differ in length, or are named twice.
     """
     media_type = _accepted(request.header("Accept"))
+    if request.media_type.startswith(native.IMAGES):
+        return _with_headers(_from_images(request), request, media_type)
     readable = request.media_type or JSON
     allowed = {JSON: {"charset"}, CSV: {"charset", "header"}}.get(readable)
     if allowed is None or not allowed.issuperset(request.parameters):
@@ -88,6 +90,18 @@ def decode(request: Request) -> PredictRequest:
         )
     native.check_charset(request)
     decoded = _from_csv(request) if readable == CSV else _from_json(request)
+    return _with_headers(decoded, request, media_type)
+
+
+def _from_images(request: Request) -> PredictRequest:
+    from onnxlet.function.protocols import image_bodies  # few models take images
+
+    options, nulls = _options(request.query)
+    return image_bodies.decode(request)._replace(nulls=nulls, options=options)
+
+
+def _with_headers(decoded: PredictRequest, request: Request, media_type: str) -> PredictRequest:
+    """The request with what its headers say."""
     if decoded.nulls and media_type == CSV:
         raise MalformedRequest(
             "'on_error': CSV has no field for the problems of the rows", f"Accept {JSON}."
@@ -95,7 +109,7 @@ def decode(request: Request) -> PredictRequest:
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
     options = decoded.options._replace(media_type=media_type, headers=headers)
-    decoded = decoded._replace(model=request.header(TARGET) or None, options=options)
+    decoded = decoded._replace(model=request.header(TARGET) or decoded.model, options=options)
     decoded = native.with_coverage(decoded, request.query.get("coverage"))
     if "coverage=" not in attributes:
         return decoded

@@ -31,6 +31,7 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model", "coverage")
+IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
@@ -43,13 +44,18 @@ def owns(path: str) -> bool:
 
 
 def decode(request: Request) -> PredictRequest:
-    """Read a request for predictions: JSON, or CSV with a header.
+    """Read a request for predictions: JSON, CSV with a header, or images.
 
     Raises:
-        UnsupportedMedia: neither JSON nor CSV, or not in UTF-8.
+        UnsupportedMedia: none of these, or not in UTF-8.
         MalformedRequest: not what the media type says, or not the form of a native request.
         InvalidRows: a CSV header names a column twice.
     """
+    if request.media_type.startswith(IMAGES):
+        from onnxlet.function.protocols import image_bodies  # few models take images
+
+        decoded = image_bodies.decode(request)._replace(nulls=wants_nulls(request.query))
+        return with_coverage(decoded, request.query.get("coverage"))
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
@@ -233,7 +239,10 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
-    from onnxlet.function.models.example import typical_values  # no prediction needs it
+    from onnxlet.function.models.example import (  # no prediction needs it
+        described_signature,
+        typical_values,
+    )
 
     about = {"name": model.name, "version": model.version}
     repository = service.repository
@@ -245,7 +254,8 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     if model.report is not None:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
     about["typical"] = typical_values(model)
-    return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    return about | {"signature": described_signature(model)}
 
 
 ROUTES: Sequence[Route] = (

@@ -144,6 +144,8 @@ DTYPES = {
     "int64": "DT_INT64",
     "bool": "DT_BOOL",
     "string": "DT_STRING",
+    "date": "DT_STRING",
+    "image": "DT_STRING",
 }
 
 

@@ -30,6 +30,7 @@ from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.in_flight import InFlight
+from onnxlet.function.serving.stages import StageTimer
 from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
@@ -41,24 +42,6 @@ class Reports(Protocol):
 
     def report(self, model: Model) -> dict[str, Any] | None:
         """The figures of a version; None where no truth has come."""
-
-
-class StageTimer:
-    """Times the stages of a request, one after another.
-
-    Attributes:
-        stages: milliseconds of each stage that has ended.
-    """
-
-    def __init__(self) -> None:
-        self.stages: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def end(self, stage: str) -> None:
-        """The stage has ended, and the next one begins."""
-        now = time.perf_counter()
-        self.stages[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
-        self._since = now
 
 
 @dataclass(frozen=True)
@@ -188,7 +171,7 @@ class Service:
             RequestTooLarge, InvalidRows, NotCalibrated, TookTooLong: the client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
-        noted = Noted() if self.watches.wants_tokens(model) else None
+        noted = Noted() if self.watches.wants_notes(model) else None
         return predict(model, request, timer, request_id, noted)
 
 
@@ -214,7 +197,7 @@ def predict(
         request: decoded.
         timer: of its stages.
         request_id: of the answer.
-        noted: takes the rows' shares of unknown tokens.
+        noted: takes what is counted of texts and images.
 
     Raises:
         InvalidRows: with every problem, located.
@@ -251,8 +234,13 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
 
     Raises:
         InvalidRows: with every problem, located.
+        UnsupportedMedia: there are images, and it takes none.
     """
     signature = model.signature
+    if request.images:
+        from onnxlet.function.protocols import image_bodies  # decoding has imported it
+
+        request = image_bodies.named(request, signature)
     if request.tensors is not None:
         return read_tensors(request.tensors, signature)
     if not request.text and request.names is None:

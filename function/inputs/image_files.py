@@ -1,0 +1,172 @@
+"""Encoded images from outside: which format one has, and that it may be decoded at all.
+
+What an image would cost is known from its header, and is refused there: nothing is decoded before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+LONGEST_SIDE = 20_000  # pixels
+# Of a progressive JPEG: each scan goes over all pixels again, and cameras and encoders write 10.
+MOST_SCANS = 64
+ORIENTATION = 0x0112  # EXIF's tag
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF's tags
+
+# By how a file begins: its format, and Pillow's class for it. The classes are used as they are,
+# since `Image.open` loads every plugin and has a limit of its own, with a warning.
+PLUGINS = {
+    b"\x89PNG\r\n\x1a\n": ("PNG", "PngImagePlugin", "PngImageFile"),
+    b"\xff\xd8\xff": ("JPEG", "JpegImagePlugin", "JpegImageFile"),
+    b"RIFF": ("WebP", "WebPImagePlugin", "WebPImageFile"),
+    b"GIF87a": ("GIF", "GifImagePlugin", "GifImageFile"),
+    b"GIF89a": ("GIF", "GifImagePlugin", "GifImageFile"),
+    b"BM": ("BMP", "BmpImagePlugin", "BmpImageFile"),
+    b"II*\0": ("TIFF", "TiffImagePlugin", "TiffImageFile"),
+    b"MM\0*": ("TIFF", "TiffImagePlugin", "TiffImageFile"),
+}
+# What else is sent as an image, by a part of its first bytes in lower case.
+OTHERS = {
+    b"<svg": "SVG, which is drawn and has no pixels",
+    b"<!doctype html": "an HTML page",
+    b"<html": "an HTML page",
+    b"<?xml": "XML",
+    b"%pdf-": "a PDF",
+    b"ftypavif": "AVIF",
+    b"ftyphei": "HEIC",
+    b"ftypmif1": "HEIC",
+    b"pk\3\4": "a ZIP file",
+    b"ii+\0": "a BigTIFF",
+    b"mm\0+": "a BigTIFF",
+}
+
+
+class Unreadable(ValueError):
+    """Why something is no image that is answered, in words for a client; without its contents."""
+
+
+def load_plugins() -> None:
+    """Import what decodes, so that no request has to wait for it.
+
+    Raises:
+        ImportError: Pillow is missing.
+    """
+    import warnings
+
+    for _, module, _ in PLUGINS.values():
+        import_module(f"PIL.{module}")
+    import_module("PIL.ImageOps")
+    # Of odd metadata, which changes no pixel, and of sizes, which have limits here.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@contextmanager
+def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
+    """An image whose header was checked; its pixels are not decoded yet.
+
+    Args:
+        content: of its file.
+        most: pixels that it may have.
+
+    Raises:
+        Unreadable: it is none, is too large, or what is done with it meanwhile fails.
+    """
+    kind, module, name = plugin_of(content)
+    try:
+        if kind == "WebP":  # its decoder takes memory for all pixels when it is made
+            width, height = _webp_size(content)
+            check_size(width, height, most)
+        if kind == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
+            raise Unreadable(f"the JPEG has more than {MOST_SCANS} scans")
+        made: Any = getattr(import_module(f"PIL.{module}"), name)
+        with made(BytesIO(content)) as image:
+            width, height = image.size
+            check_size(width, height, most)
+            _check_pieces(image, most)
+            yield image
+    except Unreadable:
+        raise
+    except MemoryError:
+        raise Unreadable(f"there is not enough memory for the pixels of the {kind}") from None
+    except Exception as error:  # Pillow raises any class for a broken file, and quotes from it
+        if type(error).__name__ == "DecompressionBombError":  # a frame larger than the header says
+            raise Unreadable(f"the {kind} has more pixels than an image may have") from None
+        raise Unreadable(
+            f"the {kind} can't be decoded: it is damaged or cut off, or of a rare kind"
+        ) from None
+
+
+def check_size(width: int, height: int, most: int) -> None:
+    """Refuse an image by its header.
+
+    Raises:
+        Unreadable: it has no pixels, too many, or too long a side.
+    """
+    if width < 1 or height < 1:
+        raise Unreadable(f"the image has no pixels: it is {width} x {height}")
+    if max(width, height) > LONGEST_SIDE:
+        raise Unreadable(
+            f"the image is {width} x {height} pixels, and {LONGEST_SIDE} is the longest side"
+        )
+    if width * height > most:
+        raise Unreadable(
+            f"the image is {width} x {height} pixels, and {most} in all are the most"
+            " (ONNXLET_MAX_PIXELS)"
+        )
+
+
+def plugin_of(content: bytes) -> tuple[str, str, str]:
+    """The format of a file by how it begins, with Pillow's module and class for it.
+
+    Raises:
+        Unreadable: it is none of the formats that are read.
+    """
+    for start, plugin in PLUGINS.items():
+        if content.startswith(start) and (start != b"RIFF" or content[8:12] == b"WEBP"):
+            return plugin
+    if not content:
+        raise Unreadable("expected an image, got no bytes")
+    head = content[:1024].lower()
+    found = next((what for part, what in OTHERS.items() if part in head), "something else")
+    raise Unreadable(f"expected {FORMATS}, got {found}")
+
+
+def _webp_size(content: bytes) -> tuple[int, int]:
+    """Width and height, by the chunk that a WebP begins with (RFC 9649)."""
+    if len(content) < 30:
+        raise Unreadable("the WebP is cut off")
+    chunk = content[12:16]
+    if chunk == b"VP8X":
+        return (_little(content[24:27]) + 1, _little(content[27:30]) + 1)
+    if chunk == b"VP8L":
+        bits = _little(content[21:25])
+        return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
+    return _little(content[26:28]) & 0x3FFF, _little(content[28:30]) & 0x3FFF
+
+
+def _little(some: bytes) -> int:
+    return int.from_bytes(some, "little")
+
+
+def _check_pieces(image: Any, most: int) -> None:
+    """Refuse what takes memory or time beyond the image's own size.
+
+    Raises:
+        Unreadable: a TIFF whose tiles are larger than any image, or a BMP in runs of one color,
+            which Pillow decodes in Python.
+    """
+    if image.format == "TIFF":
+        tags = image.tag_v2
+        if int(tags.get(TILE_WIDTH, 1)) * int(tags.get(TILE_LENGTH, 1)) > most:
+            raise Unreadable("the TIFF has tiles of more pixels than an image may have")
+    if image.format == "BMP" and any(tile[0] == "bmp_rle" for tile in image.tile):
+        raise Unreadable("the BMP is compressed (RLE); save it without, or as PNG")
