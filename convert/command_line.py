@@ -115,7 +115,9 @@ def build(
 @main.command(
     "import",
     cls=Command,
-    example="{command} net.onnx --name net --sample in.npz --expected out.npz",
+    example="{command} net.onnx --name net --sample in.npz --expected out.npz; of photos: "
+    "{command} net.onnx --name net --image x=224x224,scale=1/255; with objects found in them: add "
+    "--boxes boxes,scores,labels=names.txt",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
@@ -124,7 +126,7 @@ def build(
     "--sample",
     type=click.Path(path_type=Path),
     metavar="IN.npz",
-    help="Rows to try it with: an array for each input, by name.",
+    help="Rows to try it with: an array for each input, by name; or a folder of pictures.",
 )
 @click.option(
     "--expected",
@@ -140,12 +142,29 @@ def build(
     help="Sizes that the file leaves free: INPUT=1,3,320,320, or DIMENSION=128, or =..128 to let it"
     " vary up to there; can be given again.",
 )
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="INPUT=HEIGHTxWIDTH,…",
+    help="The input takes encoded pictures. Behind the size mode=RGB|BGR|L, scale=1/255,"
+    " mean=a:b:c, std=a:b:c, layout=NCHW|NHWC, resize=bilinear; can be given again.",
+)
+@click.option(
+    "--boxes",
+    metavar="BOXES,SCORES,…",
+    help="These outputs are boxes. Behind them format=xyxy|yxyx|xywh|cxcywh,"
+    " units=relative|pixels, score=0.5, overlap=0.3, most=100, labels=FILE; or one output with"
+    " columns=cx:cy:width:height:classes.",
+)
 @breaking_option
 def import_(
     file: Path,
     name: str,
     models: Path,
     shapes: tuple[str, ...],
+    images: tuple[str, ...],
+    boxes: str | None,
     breaking: bool,
     **rows: Path | None,
 ) -> None:
@@ -160,7 +179,10 @@ def import_(
     if rows["expected"] is not None and rows["sample"] is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
     with progress() as shown:
-        built = import_onnx(file, name, models, shown, **rows, shapes=shapes, breaking=breaking)
+        built = import_onnx(
+            file, name, models, shown, **rows, shapes=shapes, images=images, boxes=boxes,
+            breaking=breaking,
+        )  # fmt: skip
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)

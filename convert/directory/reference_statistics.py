@@ -66,10 +66,12 @@ def reference_statistics(
     texts = table if rows is held_out else read(model, evenly_spaced(list(held_out), MOST_ROWS))
     found: list[dict[str, Any]] = []
     shares = SHARES if len(model.signature.columns) <= WIDE else WIDE_SHARES
+    objects = [output.name for output in model.signature.outputs if output.type == "boxes"]
     for output in model.signature.outputs:
-        found += _of_output(output, outputs[output.name], model.manifest, shares)
+        if output.name not in objects:
+            found += _of_output(output, outputs[output.name], model.manifest, shares)
     columns = {name: list(made) for name, made in _of_columns(model, table, texts, shares)}
-    left_out, size = [], len(json_text.dumps(found))
+    left_out, size = objects, len(json_text.dumps(found))
     bins = steps + sum(len(entry["counts"]) + 1 for entry in found)
     for name, entries in columns.items():
         size += len(json_text.dumps(entries))

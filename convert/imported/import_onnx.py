@@ -28,8 +28,9 @@ from onnxlet.convert.imported.onnx_file import check_versions, opsets, read_onnx
 from onnxlet.convert.imported.outputs import KINDS, Served
 from onnxlet.convert.imported.sample import check_names, read_arrays
 from onnxlet.convert.imported.shapes import apply, parse
-from onnxlet.convert.imported.taking import Taken, answers, compared, take
+from onnxlet.convert.imported.taking import Taken, answers, compared
 from onnxlet.convert.imported.trial import check_loops
+from onnxlet.convert.imported.vision import read, take_both
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison
 from onnxlet.convert.parity.refusals import differences_in_words
@@ -38,12 +39,15 @@ from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
+from onnxlet.function.inputs.images import decoded_bytes, picture_size
 from onnxlet.function.models.model import Model
+from onnxlet.function.outputs.boxes import BOXES
 from onnxlet.function.serving.golden import replay
 
 VERIFIED = "verified"  # against the answers that came with the file
 UNVERIFIED = "unverified"
 GOLDEN_VALUES = 2**16  # in all golden rows and their answers: each is text in golden.json
+TEXT_OF_VALUE = 16  # characters that a number takes there
 DIFFERS_HINT = (
     "Nothing was written. Were the expected answers computed for inference (model.eval(), "
     "training=False), on the CPU, from these very inputs?"
@@ -59,6 +63,8 @@ def import_onnx(
     expected: Path | None = None,
     *,
     shapes: Sequence[str] = (),
+    images: Sequence[str] = (),
+    boxes: str | None = None,
     breaking: bool = False,
 ) -> Built:
     """Take an ONNX file, try it, and write the next version of a model.
@@ -68,8 +74,10 @@ def import_onnx(
         name: the model's.
         folder: the folder of model directories.
         report: called with a line for each step.
-        sample: an .npz file of inputs by name, rows first.
+        sample: an .npz file of inputs by name, rows first; or a folder of pictures, or a list.
         expected: an .npz file of the framework's own answers to them, by output name.
+        images: inputs that take pictures, such as "x=224x224,scale=1/255".
+        boxes: outputs that are boxes, such as "boxes,scores,units=pixels".
         shapes: sizes for free dimensions, such as "x=1,3,320,320" or "sequence=..128".
         breaking: clients of the version that is served need not go on with this one.
 
@@ -86,13 +94,21 @@ def import_onnx(
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
     check_versions(proto)
     check_loops(proto)
+    vision = read(proto, images, boxes)
     longest = apply(proto, parse(shapes))
-    taken = take(proto, longest, sample, report)
+    judged, taken = take_both(proto, vision, longest, sample, expected is not None, report)
+    proof = _prove(judged, [] if judged.made else judged.rows, expected)
+    if taken is not judged or vision.boxes is not None or (vision.images and taken.made):
+        own = answers(taken.model, taken.rows)
+        proof = proof._replace(golden=_golden(taken, taken.rows, own))
+        if vision.boxes is not None and not taken.made:
+            report(_found(own["prediction"].tolist()))
+    if vision.boxes is not None and "outputs" in proof.parity:
+        proof.parity["outputs"] = _by_graph(proof.parity["outputs"], judged.served)
     given = [] if taken.made else taken.rows
-    proof = _prove(taken, given, expected)
     parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
     manifest = dict(taken.model.manifest)
-    explained = bool(given) and not any(tensor.nested for tensor in taken.tensors)
+    explained = bool(given) and not any(each.nested or each.image for each in taken.tensors)
     made = background_file(taken.model, given, "sample") if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made
@@ -151,13 +167,24 @@ def _prove(taken: Taken, rows: list[Cells], expected: Path | None) -> Proof:
 
 def _golden(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> dict[str, Any]:
     """Some rows with their answers, few of them where they have many values."""
-    values = sum(prod(map(abs, each.sizes(each.longest))) for each in taken.tensors)
-    values += sum(array[0].size for array in wanted.values())
+    values = sum(_values(each, rows[0]) for each in taken.tensors)
+    values += sum(np.size(array[0]) for array in wanted.values())
     few = evenly_spaced(range(len(rows)), max(1, GOLDEN_VALUES // values))
     some = {name: array[few] for name, array in wanted.items()}
     golden = choose_golden([rows[row] for row in few], some, np.zeros(len(few), dtype=bool))
     golden["floors"] = taken.floors(wanted)
+    if taken.served[0].type == BOXES:
+        [at] = [number for number, each in enumerate(taken.tensors) if each.image is not None]
+        sides = [max(picture_size(decoded_bytes(row[at]))) for row in golden["instances"]]
+        golden["floors"] |= {"prediction": sides}
     return golden
+
+
+def _values(tensor: InputTensor, row: Cells) -> int:
+    """How many values a row has of a tensor; a picture's text counts as so many, too."""
+    if tensor.image is None:
+        return prod(map(abs, tensor.sizes(tensor.longest)))
+    return max(len(cell) for cell in row if isinstance(cell, str)) // TEXT_OF_VALUE
 
 
 def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float]) -> dict[str, Any]:
@@ -177,6 +204,18 @@ def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float])
             for name, d in comparison.outputs.items()
         },
     }
+
+
+def _found(rows: Sequence[Sequence[Any]]) -> str:
+    """How many boxes a sample's pictures have: with wrong settings there are none, or too many."""
+    none = sum(not boxes for boxes in rows)
+    return f"{sum(map(len, rows))} boxes in {len(rows)} pictures, of which {none} have none"
+
+
+def _by_graph(outputs: Mapping[str, Any], served: Sequence[Served]) -> dict[str, Any]:
+    """What was measured by the graph's names: what clients see is chosen from these."""
+    names = {each.name: each.output for each in served}
+    return {names[name]: about for name, about in outputs.items()}
 
 
 def _expected(path: Path, served: Sequence[Served], own: Answers) -> Answers:
@@ -204,7 +243,7 @@ def _expected(path: Path, served: Sequence[Served], own: Answers) -> Answers:
 def _statistics(tensors: Sequence[InputTensor], rows: list[Cells]) -> dict[str, Any]:
     """Of the columns that hold one value; what nested lists hold has no name."""
     names = [(name, tensor) for tensor in tensors for name in tensor.columns]
-    flat = [position for position, (_, tensor) in enumerate(names) if not tensor.nested]
+    flat = [n for n, (_, tensor) in enumerate(names) if not (tensor.nested or tensor.image)]
     columns = [
         InputColumn(names[position][0], names[position][0], names[position][1].type)  # type: ignore[arg-type] # one of the column types
         for position in flat

@@ -41,6 +41,7 @@ __all__ = [
     "pixels",
 ]
 
+BGR = "BGR"  # of a feed: as RGB, with the channels the other way round, as OpenCV has them
 MODES = {"L": 1, "RGB": 3}  # and their channels
 RESIZES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # Pillow's filters
 LARGE = 2_000_000  # pixels: such images are decoded one after another, for memory's sake
@@ -187,8 +188,8 @@ class ImageFeed:
 
         Args:
             entry: `name`, `dtype` (uint8 or float32), `columns`, and `image`: `height`, `width`,
-                `mode` and `resize`, as `pixels` takes them. Optional are, in the order in which
-                they are applied, all in float32: `scale`, that each pixel is multiplied by;
+                `mode` (or BGR) and `resize`, as `pixels` takes them. Optional are, in the order in
+                which they are applied, all in float32: `scale`, that each pixel is multiplied by;
                 `mean`, that is subtracted then; `std`, that the difference is divided by (each a
                 number, or one for each channel); and `layout`, NCHW or NHWC, without which the
                 tensor has the shape (rows, height * width * channels).
@@ -210,7 +211,9 @@ class ImageFeed:
         self._column = str(entry["columns"][0])
         self._dtype = np.dtype(str(entry["dtype"]))
         self._size = (int(image["height"]), int(image["width"]))
-        self._mode, self._resize = str(image["mode"]), str(image["resize"])
+        self._resize = str(image["resize"])
+        self._backwards = image["mode"] == BGR
+        self._mode = "RGB" if self._backwards else str(image["mode"])
         self._layout = image.get("layout")
         known = self._mode in MODES and self._resize in RESIZES
         if not known or self._layout not in (None, "NCHW", "NHWC"):
@@ -255,7 +258,8 @@ class ImageFeed:
     def _pixels(self, cell: str) -> Array:
         if cell == MISSING_TEXT:
             raise Unreadable("the image is missing")
-        return pixels(decoded_bytes(cell), *self._size, self._mode, self._resize, self.most)
+        seen = pixels(decoded_bytes(cell), *self._size, self._mode, self._resize, self.most)
+        return seen[:, :, ::-1] if self._backwards else seen
 
     def _tensor(self, every: Array) -> Array:
         """Pixels of shape (rows, height, width, channels) as the graph is fed with them."""

@@ -215,9 +215,9 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     if options.media_type == CSV:
         from onnxlet.function.inputs import csv_text  # nobody else writes it
 
-        return Reply(
-            csv_text.written(outputs.values()), f"{CSV}; charset=utf-8", headers=options.headers
-        )
+        texts = forms.as_texts(prediction)
+        fields = [texts.get(name, values) for name, values in outputs.items()]
+        return Reply(csv_text.written(fields), f"{CSV}; charset=utf-8", headers=options.headers)
     form = {"predictions": forms.in_rows(outputs, prediction)}
     return answer_reply(prediction, form | forms.beside(outputs, prediction), options.headers)
 

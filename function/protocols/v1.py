@@ -146,6 +146,7 @@ DTYPES = {
     "string": "DT_STRING",
     "date": "DT_STRING",
     "image": "DT_STRING",
+    "boxes": "DT_STRING",
 }
 
 

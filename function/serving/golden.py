@@ -163,6 +163,10 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
 def _wrong_rows(
     name: str, got: Any, expected: list[Any], tolerance: float, floor: Any
 ) -> list[int]:
+    if all(isinstance(row, list) and (not row or isinstance(row[0], dict)) for row in expected):
+        from onnxlet.function.serving.golden_boxes import differing  # few models answer objects
+
+        return differing(got, expected, tolerance, floor)
     wanted = np.array(expected)
     if wanted.dtype.kind != "f":
         pairs = enumerate(zip(got, expected, strict=True))
