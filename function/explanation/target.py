@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.errors import MalformedRequest, NoBackground, quoted
 from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
@@ -79,6 +79,28 @@ class Target:
             return list(numbers)
         rest = iter(numbers)
         return [[next(rest) for _ in known] for known in self.classes or []]
+
+
+def check_explained(model: Model, output: str | None) -> None:
+    """Refuse to explain what is no number, or one of a list whose length varies.
+
+    Args:
+        model: that is explained.
+        output: of it; None is the most informative one.
+
+    Raises:
+        NoBackground: there is no such number.
+    """
+    label = f"model {model.name}/{model.version}"
+    known = {each.name: each for each in model.signature.outputs}
+    chosen = known.get(output or _most_informative(known))
+    if chosen is not None and chosen.type == "boxes":
+        raise NoBackground(f"{label} answers boxes: there is no number to explain")
+    if chosen is not None and -1 in chosen.shape[1:]:
+        raise NoBackground(
+            f"{label} answers '{chosen.name}' in sizes that vary: there is no number to explain "
+            "that all rows have"
+        )
 
 
 def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
