@@ -82,9 +82,6 @@ def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
     """
     kind, module, name = plugin_of(content)
     try:
-        if kind == "WebP":  # its decoder takes memory for all pixels when it is made
-            width, height = _webp_size(content)
-            check_size(width, height, most)
         if kind == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
             raise Unreadable(f"the JPEG has more than {MOST_SCANS} scans")
         made: Any = getattr(import_module(f"PIL.{module}"), name)
@@ -138,23 +135,6 @@ def plugin_of(content: bytes) -> tuple[str, str, str]:
     head = content[:1024].lower()
     found = next((what for part, what in OTHERS.items() if part in head), "something else")
     raise Unreadable(f"expected {FORMATS}, got {found}")
-
-
-def _webp_size(content: bytes) -> tuple[int, int]:
-    """Width and height, by the chunk that a WebP begins with (RFC 9649)."""
-    if len(content) < 30:
-        raise Unreadable("the WebP is cut off")
-    chunk = content[12:16]
-    if chunk == b"VP8X":
-        return (_little(content[24:27]) + 1, _little(content[27:30]) + 1)
-    if chunk == b"VP8L":
-        bits = _little(content[21:25])
-        return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
-    return _little(content[26:28]) & 0x3FFF, _little(content[28:30]) & 0x3FFF
-
-
-def _little(some: bytes) -> int:
-    return int.from_bytes(some, "little")
 
 
 def _check_pieces(image: Any, most: int) -> None:

@@ -117,8 +117,7 @@ def pixels(
         large = image.size[0] * image.size[1] > LARGE
         with _one_large if large else nullcontext():
             image.load()
-            if image.format != "TIFF":  # Pillow turns these as they are decoded
-                ImageOps.exif_transpose(image, in_place=True)
+            ImageOps.exif_transpose(image, in_place=True)  # nothing to a TIFF, which `load` turns
             plain = _plain(image, mode)
             if plain.size != (width, height):
                 plain = plain.resize((width, height), Image.Resampling[resize.upper()])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flask import Flask
+from openapi_spec_validator import validate
 
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import lambda_events, native_events, queue_events
@@ -310,6 +311,7 @@ def test_a_model_is_described(app: Flask, post: Any) -> None:
     assert client.get("/v2/models/photos").json["inputs"][0]["datatype"] == "BYTES"  # type: ignore[index]
     document = client.get("/openapi.json").json
     assert document is not None
+    validate(document)
     contents = document["paths"]["/models/photos/predict"]["post"]["requestBody"]["content"]
     assert {"image/png", "image/tiff", "multipart/form-data"} < contents.keys()
     example = contents["application/json"]["example"]

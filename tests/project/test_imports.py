@@ -29,7 +29,7 @@ FORBIDDEN = {
 }
 ALLOWED = {"edge/server": {"onnxlet.function", "onnxlet.function.errors"}}
 # Of what Flask and our own command line load.
-LEFT_OUT = {"click", "jinja2", "httptools", "itsdangerous", "pprint", "tempfile"}
+LEFT_OUT = {"PIL", "click", "jinja2", "httptools", "itsdangerous", "pprint", "tempfile"}
 
 
 def forbidden(name: str, folder: str) -> bool:

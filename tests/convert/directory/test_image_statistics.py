@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from onnxlet.convert.directory.reference_statistics import edges_of, reference_statistics
+from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model
 from tests.function.image_models import add_model, grey_pixels, picture, text
+
+MEASURES: Sequence[tuple[str, Callable[[Array], float]]] = (
+    ("brightness", lambda pixels: float(pixels.mean())),
+    ("contrast", lambda pixels: float(pixels.std())),
+)
 
 
 def test_brightness_and_contrast(tmp_path: Path) -> None:
@@ -20,13 +27,13 @@ def test_brightness_and_contrast(tmp_path: Path) -> None:
     found = reference_statistics(model, rows, "X_test", rows, outputs)
     assert found is not None
     features = [each for each in found["features"] if each.get("column") == "photo"]
-    for entry, measure in zip(features, (np.ndarray.mean, np.ndarray.std), strict=True):
-        values = np.sort([float(measure(each)) for each in grey])
+    for entry, (name, measure) in zip(features, MEASURES, strict=True):
+        values = np.sort([measure(each) for each in grey])
         edges = edges_of(values)
         bins = np.searchsorted(edges, values, side="left")
         assert entry == {
             "column": "photo",
-            "measure": "brightness" if measure is np.ndarray.mean else "contrast",
+            "measure": name,
             "edges": edges,
             "counts": np.bincount(bins, minlength=len(edges) + 1).tolist(),
             "missing": 0,
