@@ -16,6 +16,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from PIL import Image
 from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
@@ -50,13 +51,15 @@ def line(height: int, width: int, mode: str = "L") -> Any:
 
 
 def beside() -> tuple[Any, pd.DataFrame]:
-    """A number, an image in two sizes and modes, and another image; in a line."""
-    frame = pd.DataFrame({"photo": WIDE, "price": NUMBERS, "sign": WIDE[::-1]})
+    """A number, an image in two sizes and modes, another image, and a text; in a line."""
+    notes = ["good one", "bad one"] * 10
+    frame = pd.DataFrame({"photo": WIDE, "price": NUMBERS, "sign": WIDE[::-1], "note": notes})
     columns = make_column_transformer(
         (Images(12, 9), ["photo"]),
         ("passthrough", ["price"]),
         (Images(5, 20, "RGB", "box"), ["photo"]),
         (Images(3, 3), ["sign"]),
+        (CountVectorizer(), "note"),
     )
     return make_pipeline(columns, LinearRegression()).fit(frame, NUMBERS[::-1]), frame
 
@@ -155,13 +158,16 @@ def test_images_beside_columns_in_two_sizes(ask: Callable[..., Any], folder: Pat
     mean = pd.DataFrame(rows, columns=frame.columns)
     assert answer["base_value"] == pytest.approx(model.predict(mean).mean())
     apart = (columns.transform(row)[0] - columns.transform(mean).mean(axis=0)) * fitted.coef_
-    grey, price, color, sign = np.split(apart, [108, 109, 409])
+    grey, price, color, sign, (bad, _, one) = np.split(apart, [108, 109, 409, 418])
     [explanation] = answer["explanations"]
     assert explanation["contributions"] == {
         "photo": pytest.approx(grey.sum() + color.sum(), abs=1e-9),
         "price": pytest.approx(price[0], abs=1e-9),
         "sign": pytest.approx(sign.sum(), abs=1e-9),
+        "note": pytest.approx(bad + one, abs=1e-9),
     }
+    said = [each["contribution"] for each in explanation["tokens"]["note"]]
+    assert said == pytest.approx([bad, one], abs=1e-9)
     # The color image has 5 pixels downwards: a tile of 12 covers one that others cover, too.
     small = color.reshape(5, 20, 3)
     across = edges(20, 9)
@@ -269,14 +275,14 @@ def test_each_image_is_decoded_once(folder: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(front_end, "pixels", counting)
     model = load_model(folder / "beside" / "1")
-    rows = [[WIDE[0], 1.0, WIDE[1]], [WIDE[0], 2.0, WIDE[2]]]
+    rows = [[WIDE[0], 1.0, WIDE[1], "good one"], [WIDE[0], 2.0, WIDE[2], "bad one"]]
     table = validate_rows(rows, model.signature)
 
     explained = explain(model, background(model), table, ExplainOptions(), Budget(9))
 
     # One mean image of each column, and here one photo and two signs; photos in two sizes.
     assert len(decoded) == (2 + 1) + (2 + 2)
-    assert sum(function.evaluations for function in explained.functions) == 2 * 50 * 6
+    assert sum(function.evaluations for function in explained.functions) == 2 * 50 * 30
 
 
 def test_covered_images_are_made_in_small_parts(
@@ -305,7 +311,8 @@ def test_covered_images_are_made_in_small_parts(
 
 
 def test_what_is_no_image_is_named_by_row_and_column(ask: Callable[..., Any]) -> None:
-    problem = ask("beside", [[WIDE[0], 1.0, "!"], ["!", 1.0, WIDE[0]], [WIDE[0], 1.0, WIDE[0]]])
+    rows = [[WIDE[0], 1.0, "!", ""], ["!", 1.0, WIDE[0], ""], [WIDE[0], 1.0, WIDE[0], ""]]
+    problem = ask("beside", rows)
     assert problem["status"] == 422
     assert [(each["row"], each["column"]) for each in problem["errors"]] == [
         (0, "sign"),
