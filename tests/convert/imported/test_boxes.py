@@ -20,12 +20,15 @@ from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.boxes import parse
+from onnxlet.function.app import SERVICE
 from onnxlet.function.arrays import Array
+from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.errors import WrongUse
 from tests.convert.imported import photos
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, save, save_arrays, value
 from tests.convert.imported.photos import encoded, imported, picture, predictions, seen, text
 from tests.convert.imported.plain_boxes import best
+from tests.events import CONTEXT, make_sqs_event
 
 HEIGHT, WIDTH, BOXES, CLASSES = 12, 16, 40, 3
 LABELS = ("cat", "dog", "cow")
@@ -195,6 +198,24 @@ def test_v2_has_it_in_bytes(served: Any, native: Any) -> None:
         texts.append(json.loads(content[4 : 4 + length]))
         content = content[4 + length :]
     assert texts == native
+
+
+def test_invocations_and_queues_have_the_native_form(served: Any, native: Any) -> None:
+    service = served.application.extensions[SERVICE]
+    body = {"instances": [[row] for row in ROWS]}
+
+    got = native_events.invoke(service, body, CONTEXT, lambda entry: None)
+
+    assert got["prediction"] == native
+    sent: list[Any] = []
+
+    def send(entries: Any) -> Any:
+        sent.extend(entries)
+        return []
+
+    records = make_sqs_event([json.dumps(body)])["Records"]
+    queue_events.answer_batch(records, service, send, False, lambda entry: None, 60)
+    assert json.dumps(json.dumps(native[0][0]["label"]))[1:-1] in json.dumps(sent, default=str)
 
 
 def test_the_picture_itself_is_a_request(served: Any, native: Any) -> None:
