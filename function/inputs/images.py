@@ -110,12 +110,14 @@ def pixels(
 
     Raises:
         Unreadable: it is no image, a damaged one, or a too large one.
+        TookTooLong: the time for the request is over.
     """
     from PIL import Image, ImageOps
 
     with opened(content, most) as image:
         large = image.size[0] * image.size[1] > LARGE
         with _one_large if large else nullcontext():
+            deadline.check()  # others may have taken all the time
             image.load()
             ImageOps.exif_transpose(image, in_place=True)  # nothing to a TIFF, which `load` turns
             plain = _plain(image, mode)

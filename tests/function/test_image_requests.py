@@ -160,6 +160,14 @@ def test_files_of_a_form(post: Any) -> None:
     assert answer.json["prediction"] == [None, mean(PHOTO)]
 
 
+@pytest.mark.parametrize("size", [9_000, 70_000, 1_000_000])
+def test_large_files_of_a_form(post: Any, size: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, size, np.uint8).tobytes()
+    large = OTHER + noise  # bytes behind an image's end change nothing
+    answer = post("/models/photos/predict", *form(large, PHOTO, large))
+    assert numbers(answer, "native") == [mean(OTHER), mean(PHOTO), mean(OTHER)]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "detail", "hint"),
     [
@@ -172,7 +180,7 @@ def test_files_of_a_form(post: Any) -> None:
         ("photos", (PHOTO, "multipart/form-data"), 400, "of its boundary", ""),
         ("photos", (PHOTO, "multipart/form-data; boundary=b"), 400, "of its boundary", ""),
         ("photos", (SVG, "image/png"), 422, "row 0, column 'photo': expected PNG", ""),
-        ("photos", form(PHOTO, model="x" * 20_000), 413, "of other fields", "several requests"),
+        ("photos", form(PHOTO, model="x" * 400_000), 413, "of other fields", "several requests"),
     ],
 )  # fmt: skip
 def test_refused_bodies(
