@@ -362,4 +362,8 @@ def test_layouts(models: Path) -> None:
     exact = (plain / 255 - mean) / std
     assert found.dtype == np.float32
     assert np.abs(found - np.moveaxis(exact, 3, 1)).max() < 1e-5
+    last = fed("float32", scale=1 / 255, mean=mean, std=std, layout="NHWC")
+    assert np.array_equal(last, np.moveaxis(found, 1, 3))
+    assert last.flags.c_contiguous
+    assert np.array_equal(fed("float32", scale=1 / 255, mean=mean, std=std), last.reshape(2, -1))
     assert np.array_equal(fed("float32", std=2.0), plain.reshape(2, -1).astype("f4") / 2)
