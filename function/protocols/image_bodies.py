@@ -18,7 +18,9 @@ TYPES = (
     "image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif", "image/bmp",
     "image/x-ms-bmp", "image/tiff", "application/x-image",
 )  # fmt: skip
-MOST_TEXT = 10_000  # bytes of a form's other fields
+MOST_TEXT = 10_000  # characters of a form's other fields
+# Bytes that Werkzeug may hold of a form at once: it reads 64 KiB of whatever part together.
+MOST_HELD = 2**18
 READ = "Send Content-Type: image/png, image/jpeg, image/webp, image/gif, image/bmp or image/tiff."
 
 
@@ -58,14 +60,16 @@ def _parsed(request: Request) -> tuple[list[bytes], dict[str, str]]:
         return BytesIO()  # the body is there already, and within its limit
 
     most = min(request.most_rows, 10**6) + 2  # parts: one more file than rows, and `model`
-    parser = FormDataParser(in_memory, MOST_TEXT, silent=False, max_form_parts=most)
+    parser = FormDataParser(in_memory, MOST_HELD, silent=False, max_form_parts=most)
     size, parameters = len(request.body), dict(request.parameters)
     try:
         _, fields, files = parser.parse(BytesIO(request.body), FORM, size, parameters)
+        if sum(len(value) for _, values in fields.lists() for value in values) > MOST_TEXT:
+            raise RequestEntityTooLarge
     except RequestEntityTooLarge as error:
         raise RequestTooLarge(
-            f"the form has more than {request.most_rows} files, or more than {MOST_TEXT} bytes of "
-            "other fields",
+            f"the form has more than {request.most_rows} files, or more than {MOST_TEXT} characters"
+            " of other fields",
             "Send them in several requests.",
         ) from error
     except ValueError as error:
