@@ -339,6 +339,12 @@ def test_a_jpeg_of_many_scans() -> None:
     assert content.count(b"\xff\xda") > 1
     with pytest.raises(Unreadable, match="more than 64 scans"):
         pixels(content + b"\xff\xda" * 64, 8, 8, "L", "box")
+    marks = content.count(b"\xff\xda")
+    for filler in (b"", b"\0", b"\0\0"):  # on even bytes, on odd ones, on both
+        more = (filler + b"\xff\xda") * (64 - marks)
+        assert pixels(content + more, 8, 8, "L", "box").shape == (8, 8, 1)
+        with pytest.raises(Unreadable, match="more than 64 scans"):
+            pixels(content + more + b"\0\xff\xda", 8, 8, "L", "box")
 
 
 def test_other_hostile_files() -> None:
