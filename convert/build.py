@@ -39,6 +39,7 @@ from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
+from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
@@ -118,7 +119,9 @@ def build(
     X_test = copied(source.X_test, "X_test")
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
-    inputs, X = read_inputs(given.X_test, keys=known_keys(source.estimator, source.X_train))
+    keys = known_keys(source.estimator, source.X_train)
+    images = takes_images(source.estimator)
+    inputs, X = read_inputs(given.X_test, keys=keys, images=images)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)
@@ -234,7 +237,7 @@ def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Descri
     if source.X_train is None:
         return Described(inputs.columns, rows, "X_test")
     keys = {column.name: column.type for column in inputs.columns}
-    trained, X = read_inputs(source.X_train, TRAINED, keys)
+    trained, X = read_inputs(source.X_train, TRAINED, keys, any(c.image for c in inputs.columns))
     if trained.form == "dictionaries" != inputs.form:
         raise no_table(source.X_train, TRAINED)
     names = [column.name for column in inputs.columns]
@@ -267,7 +270,7 @@ def _files(
     manifest = {
         **accepted.manifest,
         **described,
-        "versions": versions(),
+        "versions": versions(any("image" in each for each in accepted.converted.inputs)),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
     faults = replay(accepted.model.with_manifest(manifest), golden)

@@ -20,9 +20,14 @@ TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 LABEL_TYPES = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
 
-def versions() -> dict[str, str]:
-    """The versions of Python and of every tool that had a hand in a build."""
-    return {"python": platform.python_version()} | {t: installed_version(t) for t in TOOLS}
+def versions(images: bool = False) -> dict[str, str]:
+    """The versions of Python and of every tool that had a hand in a build.
+
+    Args:
+        images: some column holds them, which Pillow decodes.
+    """
+    tools = (*TOOLS, "pillow") if images else TOOLS
+    return {"python": platform.python_version()} | {t: installed_version(t) for t in tools}
 
 
 def serving_part(

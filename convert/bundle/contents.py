@@ -35,6 +35,7 @@ class Chosen(NamedTuple):
         remote: the graph is fetched from S3, and not in the bundle.
         aliases: the file of them; None where there is none.
         others: other versions that aliases name.
+        images: it takes some, which Pillow decodes.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Chosen(NamedTuple):
     remote: bool
     aliases: Path | None = None
     others: tuple[Chosen, ...] = ()
+    images: bool = False
 
     @property
     def every(self) -> list[Chosen]:
@@ -105,7 +107,8 @@ def _proven(directory: Path, remote: bool) -> Chosen:
     model, _ = verify(directory.resolve())
     listed: dict[str, Any] = model.manifest["files"]
     files = sorted(["manifest.json", *listed])
-    return Chosen(model.name, model.version, directory, files, listed[GRAPH], remote)
+    images = any("image" in each for each in model.manifest["graph"]["inputs"])
+    return Chosen(model.name, model.version, directory, files, listed[GRAPH], remote, images=images)
 
 
 def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
@@ -165,13 +168,18 @@ def _installed_licence(name: str) -> str:
     return text
 
 
-def place_packages(target: Target, root: Path) -> list[str]:
+def place_packages(target: Target, root: Path, more: Sequence[str] = ()) -> list[str]:
     """Install a target's packages below a bundle's root; the paths that stay, sorted.
+
+    Args:
+        target: of the bundle.
+        root: the bundle's.
+        more: lock files, beside the target's.
 
     Raises:
         PackagingFailed: they can't be installed, or bring a file of this project's own names.
     """
-    wheels.install(target, root)
+    wheels.install(target, root, more)
     paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     ours = ("onnxlet/", "models/", "bundle.json", "bom.json", "__main__.py")
     clash = sorted(path for path in paths if path.startswith(ours))

@@ -19,6 +19,7 @@ from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.errors import PackagingFailed
 
 BUNDLE_FORMAT = 1
+IMAGES = "images.txt"  # the lock file of what decodes images
 Files = dict[str, Path | bytes]
 Report = Callable[[str], object]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
@@ -64,9 +65,11 @@ def package(
     """
     interpreter = _interpreter(target.python, require_pyc, report)
     with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
-        report(f"installing the packages of requirements/{target.lock}")
+        images = any(each.images for model in models for each in model.every)
+        more = f" and {IMAGES}, for images" if images else ""
+        report(f"installing the packages of requirements/{target.lock}{more}")
         files = _function_part(
-            replace(target, kind="lambda"), Path(scratch, "function"), models, interpreter
+            replace(target, kind="lambda"), Path(scratch, "function"), models, interpreter, images
         )
         if target.kind == "device":
             files |= _device_part(target, Path(scratch, "device"), files, interpreter, release)
@@ -96,10 +99,14 @@ def _interpreter(python: str, required: bool, report: Report) -> str | None:
 
 
 def _function_part(
-    target: Target, root: Path, models: Sequence[Chosen], interpreter: str | None
+    target: Target,
+    root: Path,
+    models: Sequence[Chosen],
+    interpreter: str | None,
+    images: bool,
 ) -> Files:
-    """What every bundle has, the same on Lambda and on a device."""
-    packages = contents.place_packages(target, root)
+    """What every bundle has, the same on Lambda and on a device; Pillow where it is needed."""
+    packages = contents.place_packages(target, root, [IMAGES] if images else [])
     paths = [*packages, *_compiled(root, packages, interpreter)]
     code = contents.place_code("function", root, contents.TOP)
     paths += [*code, *_compiled(root, code, interpreter), *contents.place_licences(root)]

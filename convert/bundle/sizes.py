@@ -10,6 +10,7 @@ from onnxlet.convert.errors import PackagingFailed
 
 PARTS_NAMED = 3
 OTHERS = "the rest"
+NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their package
 
 
 class Part(NamedTuple):
@@ -47,7 +48,8 @@ def _part(path: str) -> str:
         return "/".join(folders[:3])
     if len(folders) == 1:
         return folders[0].removesuffix(".py")
-    return folders[0].removesuffix(".libs").split("-")[0]
+    name = folders[0].removesuffix(".libs").split("-")[0]
+    return NAMES.get(name, name)
 
 
 def table(parts: Iterable[Part], zip_bytes: int, limits: Mapping[str, Budget]) -> list[str]:

@@ -33,6 +33,20 @@ LAZY = (
     "ma/*", "fft/*", "polynomial/*", "ctypeslib/*", "doc/*", "matlib.py", "_configtool.py",
     "lib/recfunctions.py", "lib/*user_array*.py", "linalg/lapack_lite.*",
 )  # fmt: skip
+PILLOW = tuple(f"PIL/{part}" for part in (
+    "ImageCms.py", "ImageDraw*", "ImageEnhance.py", "ImageFont.py", "ImageGrab.py", "ImageMath.py",
+    "ImageMorph.py", "ImageQt.py", "ImageShow.py", "ImageStat.py", "ImageText.py", "ImageTk.py",
+    "ImageWin.py", "PSDraw.py", "*FontFile.py", "__main__.py", "_imagingcms.*", "_imagingft.*",
+    "_imagingm*", "_imagingtk.*", "_tkinter_finder.py", "features.py", "report.py",
+))  # fmt: skip
+# The function takes PNG, JPEG (Mpo is several of them), WebP, GIF, BMP and TIFF.
+PLUGINS = tuple(f"PIL/{part}" for part in (
+    "[!BGJMPTW]*ImagePlugin.py", "B[!m]*ImagePlugin.py", "G[!i]*ImagePlugin.py", "Jpeg2K*",
+    "M[!p]*ImagePlugin.py", "Mpeg*", "P[!n]*ImagePlugin.py", "Tga*", "Wmf*", "GdImageFile.py",
+    "PdfParser.py", "TarIO.py", "WalImageFile.py", "_avif.*",
+))  # fmt: skip
+# What none of the compiled modules that stay is linked with, on either architecture.
+NOT_LINKED = ("avif", "brotli", "freetype", "harfbuzz", "lcms2", "png16")
 CAPI = "onnxruntime/capi"
 SOURCES_IN_C = ("*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
 RECORDS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "entry_points.txt", "top_level.txt")
@@ -90,6 +104,12 @@ RULES = (
     Rule(
         tuple(f"numpy/{part}" for part in LAZY),
         "NumPy loads these when they are asked for, and nothing asks",
+    ),
+    Rule(PLUGINS, "Pillow's plugins for forms of files that the function does not take"),
+    Rule(PILLOW, "what Pillow draws, shows and computes with"),
+    Rule(
+        tuple(f"pillow.libs/lib{name}*" for name in NOT_LINKED),
+        "libraries of the compiled modules of these",
     ),
     Rule(
         ("*.pyi", "*/py.typed", "*/mypy_plugin.py", *SOURCES_IN_C),

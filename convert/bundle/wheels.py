@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from onnxlet.convert.bundle.target import Target
@@ -14,8 +15,8 @@ REQUIREMENTS = PACKAGE / "requirements"
 SHOWN_LINES = 12
 
 
-def install(target: Target, folder: Path) -> None:
-    """Install what a target's lock file names, as it would be on the target.
+def install(target: Target, folder: Path, more: Sequence[str] = ()) -> None:
+    """Install what a target's lock file names, and others do, as it would be on the target.
 
     Nothing is built and nothing is run: a wheel that does not exist for the target, or that has
     another hash than the lock, stops it.
@@ -27,15 +28,17 @@ def install(target: Target, folder: Path) -> None:
     command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]
     command += ["--python-version", target.python, "--python-platform", target.platform]
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
-    command += ["-r", str(REQUIREMENTS / target.lock)]
+    locks = [target.lock, *more]
+    for lock in locks:
+        command += ["-r", str(REQUIREMENTS / lock)]
     done = _run(command)
     if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv does not
         done = _run([*command, "--system-certs"])
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
         raise PackagingFailed(
-            f"requirements/{target.lock}: the wheels for Python {target.python} on {target.arch} "
-            f"can't be installed:\n{said}",
+            f"requirements/{', '.join(locks)}: the wheels for Python {target.python} on "
+            f"{target.arch} can't be installed:\n{said}",
             "Every locked package needs a wheel there; is the package index reachable?"
             + documented(" docs/how-to/packaging.md lists the Pythons that work."),
         )

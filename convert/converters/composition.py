@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from onnxlet.convert.converters.patches import are_patches, patches_in_rows
 from onnxlet.convert.graph.converter import (
     FIX_IT,
     Converter,
@@ -28,11 +29,19 @@ from onnxlet.convert.reference.estimators import is_sampler
 
 def pipeline(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each step transforms for the next; the last one answers. Samplers are of the fit only."""
-    *steps, (_, last) = fitted.steps
-    for (_, step), (_, following) in zip(steps, fitted.steps[1:], strict=True):
+    steps = [step for _, step in fitted.steps]
+    at = 0
+    while at < len(steps) - 1:
+        step = steps[at]
+        if are_patches(steps[at : at + 3]):
+            table = Table((patches_in_rows(graph, steps[at : at + 3], table),))
+            at += 3
+            continue
         if step is not None and step != "passthrough" and not is_sampler(step):
             table = graph.transform(step, table)
-            _check_width(graph, step, table, following)
+            _check_width(graph, step, table, steps[at + 1])
+        at += 1
+    last = steps[at] if at < len(steps) else None
     if last is None or last == "passthrough":
         return {"transform": table}
     return graph.convert(last, table)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.directory.mean_images import mean_images
 from onnxlet.convert.directory.summaries import FREQUENT, FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
@@ -82,8 +83,11 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
     columns = model.signature.columns
     count = max(FEWEST_ROWS, min(MADE_UP_ROWS, MOST_CELLS // len(columns)))
     texts = text_columns(model)
+    images = mean_images(model, rows)
     spread = [
-        [EMPTY_TEXT] * count
+        [images[column.name]] * count
+        if column.name in images
+        else [EMPTY_TEXT] * count
         if column.name in texts
         else _spread(column, [row[position] for row in rows], count)
         for position, column in enumerate(columns)
@@ -100,11 +104,12 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
 def kept(
     model: Model, rows: Sequence[Cells], reference: Reference | None, count: int
 ) -> list[Cells]:
-    """Rows as they are, evenly spaced, without what stands in texts and in columns not needed."""
-    columns, texts = model.signature.columns, text_columns(model)
+    """Rows as they are, evenly spaced, but for texts, images and columns that are not needed."""
+    columns = model.signature.columns
+    blank = dict.fromkeys(text_columns(model), EMPTY_TEXT) | mean_images(model, rows)
     blanked = [
         [
-            None if not column.required else EMPTY_TEXT if column.name in texts else cell
+            None if not column.required else blank.get(column.name, cell)
             for column, cell in zip(columns, row, strict=True)
         ]
         for row in evenly_spaced(rows, count)

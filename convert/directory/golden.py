@@ -20,6 +20,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import floor_of, load_proven
 
 GOLDEN_ROWS = 24
+MOST_CHARACTERS = 2_000_000  # of text in them
 
 
 def choose_golden(
@@ -41,7 +42,7 @@ def choose_golden(
     for array in expected.values():
         if array.dtype.kind == "f":
             sure &= np.isfinite(array).reshape(len(array), -1).all(axis=1)
-    chosen = evenly_spaced(np.flatnonzero(sure).tolist(), GOLDEN_ROWS)
+    chosen = _fitting(rows, np.flatnonzero(sure).tolist())
     return {
         "tolerance": TOLERANCE,
         "instances": [rows[row] for row in chosen],
@@ -52,6 +53,18 @@ def choose_golden(
             if array.dtype.kind == "f"
         },
     }
+
+
+def _fitting(rows: Sequence[Cells], sure: Sequence[int]) -> list[int]:
+    """Evenly spaced ones; where these hold much, as images do, the smallest ones that fit."""
+    size = {row: sum(len(cell) for cell in rows[row] if isinstance(cell, str)) for row in sure}
+    chosen = evenly_spaced(sure, GOLDEN_ROWS)
+    if sum(size[row] for row in chosen) <= MOST_CHARACTERS:
+        return chosen
+    smallest = sorted(sure, key=size.__getitem__)[:GOLDEN_ROWS]
+    ends = np.cumsum([size[row] for row in smallest])
+    fitting = max(1, int(np.searchsorted(ends, MOST_CHARACTERS, side="right")))
+    return sorted(smallest[:fitting])
 
 
 def verify(directory: Path) -> tuple[Model, int]:

@@ -88,6 +88,8 @@ def column_statistics(
 def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
     present = [cell for cell in cells if cell is not None]
     about: dict[str, Any] = {"missing": len(cells) - len(present)}
+    if column.image:  # no image stands in a manifest, however often it comes
+        return about | {"distinct": len(set(present))}
     if column.type in ("string", "bool"):
         counts = Counter(present)
         about["distinct"] = len(counts)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from onnxlet.convert.evidence.edge_cases import fits
+from onnxlet.convert.evidence.images import Blends
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -64,6 +65,11 @@ class Donated:
     def finite(self) -> Array:
         """The finite numbers, in order."""
         return np.sort(self.numbers[np.isfinite(self.numbers)])
+
+    @cached_property
+    def blends(self) -> Blends:
+        """Of a column of images."""
+        return Blends(self.cells)
 
     @cached_property
     def ends(self) -> tuple[int, int]:
@@ -186,6 +192,8 @@ def _allowed(one: Donated, size: int, random: np.random.Generator) -> list[Any]:
     if closed:
         chosen = random.integers(0, len(closed), size).tolist()
         return [c if c is None else closed[at] for c, at in zip(cells, chosen, strict=True)]
+    if column.image:
+        return one.blends.drawn(cells, random)
     if column.type == "string":
         return _dates(one, cells, random) if column.date else cells
     numbers = one.numbers[picks]
@@ -217,6 +225,9 @@ def _floats(one: Donated, ends: Array, shares: Array, random: np.random.Generato
 def _others(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
     """One column of whole numbers, of text or of values that no others may stand beside."""
     cells, size = one.cells, len(shares)
+    if one.column.image:
+        chosen = random.integers(0, len(cells), size).tolist()
+        return one.blends.drawn([cells[row] for row in chosen], random)
     picks = random.integers(0, len(cells), (2, size)).tolist()
     mixed, others = ([cells[row] for row in rows] for rows in picks)
     between, along = mixed, [cells[row] for row in ends[0].tolist()]

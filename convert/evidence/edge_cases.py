@@ -17,6 +17,7 @@ from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
+from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.term_bins import at_term_bins
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
@@ -78,6 +79,13 @@ def edge_cases(
         for value in _odd_values(column, [row[position] for row in rows], categories)
         if type(value) not in (int, float) or fits(column, value)
         for row in bases
+    ]
+    odd += [
+        (row, position, image)
+        for position, column in enumerate(columns)
+        if column.required and column.image
+        for row in bases
+        for image in odd_images(row[position])
     ]
     some = evenly_spaced(odd, fewer(MOST_ODD, width, FEWEST_ODD))
     allowed = [changed(row, [position], [value]) for row, position, value in some]
@@ -158,6 +166,8 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     if column.nullable:
         yield None
     yield from (bound for bound in (column.minimum, column.maximum) if bound is not None)
+    if column.image:
+        return
     if column.categories is not None:
         yield from column.categories[:50]
     elif column.date:

@@ -12,7 +12,7 @@ from onnxlet.convert.reference.alike import breadth
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
+from onnxlet.function.inputs.columns import Column
 
 
 def gather_evidence(
@@ -95,5 +95,5 @@ def _may_hold(column: Column, categories: frozenset[object] | None, cell: object
     if cell is None or categories is not None:
         return column.nullable if cell is None else cell in (categories or ())
     if isinstance(cell, str):
-        return len(cell) <= LONGEST_TEXT
+        return len(cell) <= column.longest
     return column.type == "bool" or not isinstance(cell, int | float) or fits(column, cell)

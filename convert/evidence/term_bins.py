@@ -68,6 +68,8 @@ def _values(column: Column, bins: Any) -> list[Any]:
 
 def _of_text(column: Column, text: str) -> Any:
     """The value that a category's text stands for; None where the column has none."""
+    if column.image:
+        return None
     if column.type == "string":
         return text
     if column.type == "bool":

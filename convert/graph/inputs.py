@@ -110,6 +110,28 @@ class GraphInputs(ABC):
         types = tuple(kind for kind in column.types if kind.startswith("string"))
         return replace(made, column=name, steps=tuple(steps), labels=column.labels, types=types)
 
+    def image(self, column: Tensor, settings: Mapping[str, Any], width: int) -> Tensor:
+        """The pixels of a column of images, which the function reads.
+
+        Args:
+            column: an input of text.
+            settings: height, width, mode and resize, for `onnxlet.function.inputs.images`.
+            width: numbers of each row.
+
+        Raises:
+            Unsupported: it is no such column, or a step before has changed it.
+        """
+        name = None if steps_of(column) else column.column
+        if name is None:
+            raise Unsupported(
+                "it is given what is no column of images as requests have it",
+                "Images are read as they come in: put onnxlet.Images first.",
+            )
+        for entry in self.inputs:
+            if (entry["columns"], entry.get("image")) == ([name], settings):
+                return self.tensor(entry["name"], "uint8", width, 2)
+        return self.input([name], "uint8", width, image=dict(settings))
+
     def merged(self, made: Sequence[Tensor]) -> tuple[list[Tensor], list[int]]:
         """Inputs of `front_end` with several columns each: an input takes ONNX Runtime half a µs.
 

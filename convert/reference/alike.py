@@ -42,7 +42,7 @@ def fewer(most: int, width: int, least: int) -> int:
 
 
 def breadth(width: int, estimator: Any) -> int:
-    """The columns that a row costs like: of an estimator that keeps many points, more than it has.
+    """The columns that a row costs like: of images, and of many points that are kept, more.
 
     Args:
         width: columns.
@@ -57,7 +57,15 @@ def breadth(width: int, estimator: Any) -> int:
         and len(value) >= MANY_POINTS
         and value.shape[1] == getattr(part, "n_features_in_", None)
     ]
-    return max(width, (sum(sizes) + COMPARING * len(sizes)) // KEPT_OF_COLUMN)
+    return max(
+        width + pixels_read(estimator), (sum(sizes) + COMPARING * len(sizes)) // KEPT_OF_COLUMN
+    )
+
+
+def pixels_read(estimator: Any) -> int:
+    """How many numbers the steps that read images make of a row."""
+    readers = [part for part in parts_of(estimator) if hasattr(type(part), "reads_images")]
+    return sum(part.width_out for part in readers if hasattr(part, "n_features_in_"))
 
 
 def kinds_of_columns(inputs: Inputs, estimator: Any) -> list[list[int]]:

@@ -242,7 +242,7 @@ def _looks_like_an_id(column: Column, cells: Sequence[Any]) -> str:
     """Why a column looks like an identifier; '' where it does not."""
     if UNNAMED.fullmatch(column.name):
         return "is an index that pandas wrote (to_csv(index=False) leaves it out)"
-    if len(cells) < LEAST_ROWS or None in cells or len(set(cells)) < len(cells):
+    if column.image or len(cells) < LEAST_ROWS or None in cells or len(set(cells)) < len(cells):
         return ""
     if column.type == "int64" and all(after - before == 1 for before, after in pairwise(cells)):
         return "counts the rows, as an index or an id does"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.reference.alike import pixels_read
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.columns_given import unanswered
+from onnxlet.convert.reference.images import image_pixels
 from onnxlet.convert.reference.index import outcome, reads_index, same
 from onnxlet.convert.reference.inputs import Cells, Data
 from onnxlet.convert.reference.reference import Reference
@@ -14,6 +18,7 @@ from onnxlet.function.arrays import Array
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 HELD_OUT_CELLS, FEWEST_HELD_OUT = 8_000_000, 200  # of wide rows fewer
+HELD_OUT_PIXELS, SIZED = 200_000_000, 50  # of files; images whose size is looked at
 MOST_ANSWERED = 2**16  # numbers of one row's answer
 
 
@@ -90,8 +95,19 @@ def held_out_rows(
                 "A request carries only numbers, booleans and text: turn other types into these "
                 "before the pipeline, or fit it on plain columns.",
             )
-    most = max(FEWEST_HELD_OUT, min(HELD_OUT_ROWS, HELD_OUT_CELLS // len(inputs.columns)))
-    return evenly_spaced(rows, most), expected
+    return evenly_spaced(rows, _most(reference, rows)), expected
+
+
+def _most(reference: Reference, rows: Sequence[Cells]) -> int:
+    """So many rows are compared: of wide ones fewer, and of images that take long to read."""
+    columns = reference.inputs.columns
+    wide = len(columns) + pixels_read(reference.estimator)
+    most = min(HELD_OUT_ROWS, HELD_OUT_CELLS // wide)
+    for position, column in enumerate(columns):
+        if column.image:
+            sizes = [image_pixels(row[position]) for row in evenly_spaced(rows, SIZED)]
+            most = min(most, HELD_OUT_PIXELS * len(sizes) // max(sum(sizes), 1))
+    return max(FEWEST_HELD_OUT, most)
 
 
 def _refuse_no_column(answers: Array) -> None:

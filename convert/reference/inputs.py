@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.categoricals import with_unseen
 from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
 from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.image_columns import with_texts
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
@@ -39,6 +41,7 @@ class InputColumn:
         wide: numbers of float32 are given in float64, where no operation rounds them again.
         objects: numbers are given as Python objects, among which a step may put text.
         date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
+        image: the text is images in base64.
     """
 
     name: str
@@ -50,6 +53,7 @@ class InputColumn:
     wide: bool = False
     objects: bool = False
     date: Any = None
+    image: bool = False
 
     @property
     def zone(self) -> str | None:
@@ -175,7 +179,10 @@ class Inputs:
 
 
 def read_inputs(
-    X: Any, what: str = "X_test", keys: Mapping[str, ColumnType] | None = None
+    X: Any,
+    what: str = "X_test",
+    keys: Mapping[str, ColumnType] | None = None,
+    images: bool = False,
 ) -> tuple[Inputs, Data]:
     """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
@@ -185,11 +192,18 @@ def read_inputs(
         X: the test set, or other rows.
         what: it is called in messages.
         keys: of dictionaries, that the estimator knows besides those that X has.
+        images: the estimator reads images: a column may hold them, in any form.
 
     Raises:
         Refusal: a column holds something that has no column type, or X has no columns.
     """
-    X = as_pandas(X, what)
+    X, labels = with_texts(as_pandas(X, what), what, images)
+    inputs, data = _read(X, what, keys)
+    columns = tuple(replace(c, image=True) if c.label in labels else c for c in inputs.columns)
+    return replace(inputs, columns=columns) if labels else inputs, data
+
+
+def _read(X: Any, what: str, keys: Mapping[str, ColumnType] | None = None) -> tuple[Inputs, Data]:
     if (rows := dictionaries(X)) is not None:
         types = types_of_keys(rows, what, keys).items()
         return Inputs(tuple(InputColumn(k, k, kind) for k, kind in types), "dictionaries"), rows
@@ -200,7 +214,7 @@ def read_inputs(
     if _is_texts(X):
         return _read_texts(X, what)
     if isinstance(X, pd.Series) and X.dtype.kind in "biuf":
-        return read_inputs(X.to_frame(X.name if X.name is not None else "x0"), what)
+        return _read(X.to_frame(X.name if X.name is not None else "x0"), what)
     try:
         array = np.asarray(X)
         if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
@@ -286,24 +300,12 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
         if column.date is not None:
             series[position] = from_texts(cells, column.date)
         elif column.category is not None:
-            series[position] = pd.Series(_categorical(column.category, cells))
+            series[position] = pd.Series(with_unseen(column.category, cells))
         else:
             array = _array(column, cells)
             objects = array.dtype == object
             series[position] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
-
-
-def _categorical(dtype: pd.CategoricalDtype, cells: Sequence[Any]) -> pd.Categorical:
-    """A categorical in which unseen values become categories; pandas would make gaps of them."""
-    known = dtype.categories
-    of_text = known.dtype.kind not in "biuf"
-    unseen = {c for c in cells if c is not None and c not in known}
-    more = [value for value in sorted(unseen, key=str) if of_text == isinstance(value, str)]
-    if not more:
-        return pd.Categorical(list(cells), dtype=dtype)
-    every = known.append(pd.Index(more, dtype=known.dtype if of_text else None))
-    return pd.Categorical(list(cells), categories=every, ordered=dtype.ordered)
 
 
 def _values(data: Data, position: int, form: Form) -> Any:

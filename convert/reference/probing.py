@@ -19,7 +19,7 @@ from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import probed_by_kind
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
 Answered = Callable[[Sequence[Trial]], list[bool]]
@@ -120,11 +120,12 @@ def _probe(
 
     flags = {p for p in positions if types[p] == "bool"}
     dates = {p for p in positions if inputs.columns[p].date is not None}
-    texts = {p for p in positions if types[p] == "string"} - dates
-    numbers = set(positions) - flags - texts - dates
+    images = {p for p in positions if inputs.columns[p].image}
+    texts = {p for p in positions if types[p] == "string"} - dates - images
+    numbers = set(positions) - flags - texts - dates - images
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
-    opened = where(UNSEEN_TEXT, texts) | dates
+    opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
     opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
@@ -154,6 +155,8 @@ def _probe(
             date=position in dates or position in dated,
             format=dated.get(position),
             zone=inputs.columns[position].zone,
+            image=position in images,
+            longest=LONGEST_IMAGE if position in images else LONGEST_TEXT,
         )
         for position in positions
     ]

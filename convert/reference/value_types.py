@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.images import FIRST, UNREAD, is_image
 from onnxlet.function.inputs.columns import ColumnType
 
 
@@ -47,6 +48,8 @@ def type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
         Refusal: they are of several types, or of one that no request can carry.
     """
     kinds = {_kind(value): value for value in series[series.notna()]}
+    if any(map(is_image, kinds.values())):
+        raise Refusal(f"{what}: {UNREAD}; put onnxlet.Images first", FIRST)
     if set(kinds) <= {"string"}:
         return "string"
     if set(kinds) == {"bool"}:

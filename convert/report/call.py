@@ -44,7 +44,8 @@ def _rows(subject: Subject, columns: list[Column]) -> Iterator[list[Any]]:
     trained = subject.measured.X_train
     if trained is not None:
         keys = {column.name: column.type for column in subject.columns}
-        inputs, X = read_inputs(trained, "X_train", keys)
+        images = any(column.image for column in columns)
+        inputs, X = read_inputs(trained, "X_train", keys, images)
         parts.append((inputs.columns, inputs.rows(X)))
     for known, rows in parts:
         place = {column.name: number for number, column in enumerate(known)}

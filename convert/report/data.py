@@ -79,6 +79,8 @@ def _column(column: InputColumn, cells: list[Any], used: bool) -> dict[str, Any]
     kind = KINDS.get(column.type, "number")
     if column.date is not None:
         kind = "date"
+    elif column.image:
+        kind = "image"
     elif kind == "text" and distinct <= DISTINCT:
         kind = "category"
     return {

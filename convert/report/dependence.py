@@ -84,7 +84,7 @@ def _column(
 
 def _points(column: Column, values: Array) -> tuple[str, list[tuple[Any, int]]]:
     """Values to try, and how many of the rows have them, or are nearest to them."""
-    if column.cell or column.date:
+    if column.cell or column.date or column.image:
         return "category", []
     if column.type in ("string", "bool"):
         return "category", list(_frequent(values))

@@ -130,7 +130,8 @@ def subject(measured: Measured) -> Subject:
     notes: list[str] = []
     known = _rows_with_truth(measured, notes)
     keys = known_keys(measured.estimator, measured.X_train)
-    inputs, X = read_inputs(taken(measured.X_test, known), keys=keys)
+    images = any(column.image for column in model.signature.columns)
+    inputs, X = read_inputs(taken(measured.X_test, known), keys=keys, images=images)
     cells = inputs.rows(X)
     left_out = LeftOut()
     sent = _in_order(cells, inputs.columns, model)

@@ -87,6 +87,8 @@ ESTIMATORS = (  # beside scikit-learn's, and what derives from them
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRanker",
     "catboost.core.CatBoostRegressor",
+    "onnxlet.convert.estimators.date_parts.DateParts",
+    "onnxlet.convert.estimators.images.Images",
     "sklearn.calibration._CalibratedClassifier",
 )
 NAMED_TUPLES = ("sklearn.impute._iterative._ImputerTriplet",)

@@ -85,6 +85,8 @@ def _pickled(path: Path) -> Callable[[], Any]:
 def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
     from skops import io  # brings all of scikit-learn's modules, which names are looked up in
 
+    from onnxlet.convert.estimators import date_parts, images  # noqa: F401 - as are these
+
     try:
         content = path.read_bytes()
         plain = unpacked(content)

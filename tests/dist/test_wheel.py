@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from onnxlet import __version__
+from onnxlet.convert.bundle.package import IMAGES
 from onnxlet.convert.bundle.target import KINDS, Target
 from tests.conftest import ROOT
 from tests.dist.conftest import packed
@@ -36,7 +37,7 @@ def test_it_holds_the_three_folders_the_locks_and_nothing_else(wheel: Path) -> N
     expected = {f"onnxlet/{file.name}": file for file in face}
     for folder in ("function", "convert", "edge"):
         expected |= below(ROOT / folder)
-    for lock in {Target(kind, "3.13", "aarch64").lock for kind in KINDS}:
+    for lock in {IMAGES, *(Target(kind, "3.13", "aarch64").lock for kind in KINDS)}:
         expected[f"onnxlet/requirements/{lock}"] = REQUIREMENTS / lock
 
     with zipfile.ZipFile(wheel) as archive:
@@ -67,7 +68,8 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
     """Names as in requirements/*.in; no newest version, so that an environment keeps its own."""
     with zipfile.ZipFile(wheel) as archive:
         metadata = Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
-    asked: dict[str, set[str]] = {"function": set(), "convert": set(), "edge": set()}
+    extras = ("function", "convert", "train", "images", "edge")
+    asked: dict[str, set[str]] = {name: set() for name in extras}
     for text in metadata.get_all("Requires-Dist", []):
         requirement = Requirement(text)
         assert {each.operator for each in requirement.specifier} <= {">="}, text

@@ -12,12 +12,14 @@ from sklearn import model_selection as selection
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
+from sklearn.feature_extraction.image import PatchExtractor
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
 
+from onnxlet import Images
 from tools.coverage import samples
 from tools.coverage.samples import Sample
 
@@ -107,6 +109,12 @@ MADE: dict[str, Callable[[], Any]] = {
     "HalvingGridSearchCV": _search("HalvingGridSearchCV", "param_grid"),
     "HalvingRandomSearchCV": _search("HalvingRandomSearchCV", "param_distributions"),
     "MultiOutputClassifier": lambda: multioutput.MultiOutputClassifier(_logistic()),
+    "PatchExtractor": lambda: make_pipeline(
+        Images(8, 8),
+        FunctionTransformer(lambda X: X.reshape(-1, 8, 8)),
+        PatchExtractor(patch_size=(3, 3)),
+        FunctionTransformer(lambda P: P.reshape(-1, 6 * 6 * 3 * 3)),
+    ),
     "MultiOutputRegressor": lambda: multioutput.MultiOutputRegressor(_ridge()),
     "OneVsOneClassifier": lambda: multiclass.OneVsOneClassifier(_logistic()),
     "OneVsRestClassifier": lambda: multiclass.OneVsRestClassifier(_logistic()),

@@ -170,4 +170,4 @@ def _counted(text: str) -> dict[str, int]:
 
 def images() -> Sample:
     """Whole digits, 8 by 8 pixels each."""
-    return _halves(datasets.load_digits().images[:100])
+    return _halves((datasets.load_digits().images[:100] * 15).astype(np.uint8))

@@ -51,7 +51,7 @@ class Made(NamedTuple):
     folder: Path
 
 
-def _made(kind: str, models: Path, folder: Path, **more: Any) -> Made:
+def made(kind: str, models: Path, folder: Path, **more: Any) -> Made:
     packaged = make(kind, models, folder / "bundle.zip", **more)
     with zipfile.ZipFile(folder / "bundle.zip") as bundle:
         bundle.extractall(folder / "unpacked")
@@ -60,9 +60,9 @@ def _made(kind: str, models: Path, folder: Path, **more: Any) -> Made:
 
 @pytest.fixture(scope="session")
 def for_lambda(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return _made("lambda", models, tmp_path_factory.mktemp("for lambda"))
+    return made("lambda", models, tmp_path_factory.mktemp("for lambda"))
 
 
 @pytest.fixture(scope="session")
 def for_device(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return _made("device", models, tmp_path_factory.mktemp("for device"), release=7)
+    return made("device", models, tmp_path_factory.mktemp("for device"), release=7)

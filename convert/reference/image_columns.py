@@ -1,0 +1,155 @@
+"""Columns of images in a test set: found, and turned into the texts that requests have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.images import (
+    FIRST,
+    SHOWN,
+    TRIED,
+    UNREAD,
+    are_images,
+    is_image,
+    is_missing,
+    is_path,
+    is_readable,
+    is_stack,
+    text_of,
+)
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.images import Unreadable
+
+
+def takes_images(estimator: Any) -> bool:
+    """Whether some step of it reads images."""
+    return any(hasattr(type(part), "reads_images") for part in parts_of(estimator))
+
+
+def with_images_beside(rows: Any, data: Path | None, estimator: Any) -> Any:
+    """Rows of a file, whose relative paths of images are those from the file's own folder.
+
+    Args:
+        rows: a frame.
+        data: the file; None where the rows come from elsewhere.
+        estimator: where it reads no images, the rows stay as they are.
+    """
+    if data is None or not isinstance(rows, pd.DataFrame) or not takes_images(estimator):
+        return rows
+    made = rows.copy(deep=False)
+    for position in range(rows.shape[1]):
+        cells = rows.iloc[:, position].tolist()
+        beside = [data.parent / c if isinstance(c, str) and is_path(c) else c for c in cells]
+        if any(isinstance(c, Path) and is_readable(str(c)) for c in beside[:TRIED]):
+            made.isetitem(position, _objects(beside))
+    return made
+
+
+def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
+    """A test set whose images are texts in base64, as requests have them.
+
+    Args:
+        X: the rows, in one of pandas' forms, as an array or as a list.
+        what: they are called in messages.
+        given: the estimator reads images.
+
+    Returns:
+        The rows, and the labels of the columns that hold images: names in a DataFrame or a
+        Series, positions in an array.
+
+    Raises:
+        Refusal: X as a whole is images, and the estimator reads none; or some can't be read.
+    """
+    whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_image(X[0]))
+    if not given:
+        if whole:
+            raise Refusal(f"{what}: {UNREAD}", FIRST)
+        return X, []
+    if isinstance(X, pd.DataFrame):
+        return _of_frame(X, what)
+    if isinstance(X, pd.Series):
+        if not are_images(X.tolist()):
+            return X, []
+        texts = _objects(_texts(X.tolist(), what))
+        return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
+    array = _objects(list(X)) if whole else _array(X)
+    return (X, []) if array is None else _of_array(X, array, what)
+
+
+def _array(X: Any) -> Array | None:
+    """Texts and objects in an array of one or two dimensions; None for what holds none."""
+    if isinstance(X, list | tuple) and X and isinstance(X[0], str):
+        return _objects(X)
+    if isinstance(X, list | tuple) and X and isinstance(X[0], list | tuple):
+        lengths = {len(row) if isinstance(row, list | tuple) else -1 for row in X}
+        if len(lengths) > 1 or not any(isinstance(c, str) or is_image(c) for c in X[0]):
+            return None
+        array = np.empty((len(X), len(X[0])), dtype=object)
+        for row, cells in enumerate(X):
+            for position, cell in enumerate(cells):  # an array would be spread out otherwise
+                array[row, position] = cell
+        return array
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim in (1, 2):
+        return X.astype(object)
+    return None
+
+
+def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
+    made, found = X.copy(deep=False), []
+    for position, label in enumerate(X.columns):
+        column = X.iloc[:, position]
+        textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+        if textual and are_images(column.tolist()):
+            texts = _objects(_texts(column.tolist(), f"{what}, column '{label}'"))
+            made.isetitem(position, texts)
+            found.append(label)
+    return made, found
+
+
+def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
+    columns = (
+        [(0, slice(None))]
+        if array.ndim == 1
+        else [(position, (slice(None), position)) for position in range(array.shape[1])]
+    )
+    found = []
+    for position, at in columns:
+        if are_images(array[at].tolist()):
+            where = what if array.ndim == 1 else f"{what}, column {position}"
+            array[at] = _objects(_texts(array[at].tolist(), where))
+            found.append(position)
+    return (array, found) if found else (X, [])
+
+
+def _texts(cells: Sequence[Any], what: str) -> list[Any]:
+    """A column as requests have it, missing values as they are."""
+    made: list[Any] = []
+    wrong: list[str] = []
+    for row, cell in enumerate(cells):
+        try:
+            made.append(cell if is_missing(cell) else text_of(cell))
+        except Unreadable as error:
+            wrong.append(f"row {row}: {error}")
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise Refusal(
+            f"{what}: {len(wrong)} of {len(cells)} images can't be read: "
+            f"{'; '.join(wrong[:SHOWN])}{more}",
+            "Leave such rows out, or mend their files; a relative path is one from the folder "
+            "that the command runs in.",
+        )
+    return made
+
+
+def _objects(cells: Sequence[Any]) -> Array:
+    array = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):  # arrays of one shape would be spread out otherwise
+        array[row] = cell
+    return array
