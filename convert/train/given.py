@@ -96,7 +96,7 @@ def _of_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
     twice = sorted({name for name in names if names.count(name) > 1})
     message = f"{what}: the frame has columns {listed(twice)} more than once"
     refuse([Problem(message, "Give each its own name.")] if twice else [], what)
-    [kept], _ = sampled([frame.reset_index(drop=True)], most_rows(len(names)), seed)
+    [kept], _ = sampled(iter([frame.reset_index(drop=True)]), most_rows(len(names)), seed)
     return kept.reset_index(drop=True).set_axis(names, axis=1)
 
 

@@ -275,12 +275,12 @@ def _why(heads: Sequence[_Head], form: Form) -> str:
     listed = ", ".join(f"{count:,} {name}" for name, count in formats)
     modes = " and ".join(sorted({head.mode for head in heads}))
     said = f"{listed}; {_sizes(heads)}, mode {modes}"
-    return f"{said}; seen at {form.width} × {form.height}, in {COLORS[form.mode]}"
+    return f"{said}; seen at {form.width}x{form.height}, in {COLORS[form.mode]}"
 
 
 def _sizes(heads: Sequence[_Head]) -> str:
     sizes = sorted({(head.width, head.height) for head in heads}, key=lambda s: (s[0] * s[1], s))
-    ends = [f"{width} × {height}" for width, height in (sizes[0], sizes[-1])]
+    ends = [f"{width}x{height}" for width, height in (sizes[0], sizes[-1])]
     return ends[0] if len(sizes) == 1 else f"{ends[0]} to {ends[1]}"
 
 
