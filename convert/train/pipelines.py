@@ -37,7 +37,7 @@ from onnxlet.convert.train.features import (
 from onnxlet.convert.train.images import KIND as IMAGE
 from onnxlet.convert.train.images import form_named
 
-SIMILAR = 300  # training rows that a kernel's similarities are with
+SIMILAR = 200  # training rows that a kernel's similarities are with
 SPREAD = 0.25  # about the standard deviation of pixels from 0 to 1
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
 OF_FEATURES = (

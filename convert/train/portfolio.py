@@ -144,11 +144,11 @@ def _baselines(given: Given) -> Iterator[Candidate]:
 
 
 def _linear(given: Given) -> dict[str, Any]:
-    """Weak penalties for numbers, and for terms of text, which say little each, weaker ones."""
-    texts = bool(of_kind(given.taken, "text"))
+    """Weak penalties for numbers; for terms and pixels, which say little each, weaker ones."""
+    little = bool(of_kind(given.taken, "text", IMAGE))
     if given.task == "regression":
-        return {"curves": True, "alpha": 1.0 if texts else 10.0}
-    return {"curves": True, "C": 4.0 if texts else 0.5}
+        return {"curves": True, "alpha": 1.0 if little else 10.0}
+    return {"curves": True, "C": 4.0 if little else 0.5}
 
 
 def _by_worth(given: Given) -> Iterator[Candidate]:
@@ -160,7 +160,7 @@ def _by_worth(given: Given) -> Iterator[Candidate]:
         yield from _each(given, "linear", "linear", _linear(given))
     images = bool(of_kind(given.taken, IMAGE))
     if images:
-        penalty = {"alpha": 0.03} if given.task == "regression" else {"C": 30.0}
+        penalty = {"alpha": 0.1} if given.task == "regression" else {"C": 100.0}
         yield from _each(given, "kernel", "kernel", {"gamma": 1.0, **penalty})
     # LightGBM is nearly as good as CatBoost, in a tenth of the time.
     usual = _lightgbm(given)

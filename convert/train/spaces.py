@@ -28,7 +28,7 @@ def kernel(given: Given, trial: Any) -> dict[str, Any]:
     if given.regression:
         made["alpha"] = trial.suggest_float("alpha", 1e-4, 1e1, log=True)
     else:
-        made["C"] = trial.suggest_float("C", 0.1, 1e3, log=True)
+        made["C"] = trial.suggest_float("C", 1.0, 1e4, log=True)
     return made | _of_target(given, trial)
 
 

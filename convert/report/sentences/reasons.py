@@ -89,19 +89,19 @@ def learning(found: Findings) -> str:
 
 def _augmentation(about: Findings) -> str:
     """What copies of rows were fitted on, and what they gained."""
+    copies, pixels = plural(about["copies"], "copy", "copies"), plural(about["shift"], "pixel")
     said = (
-        f" With augmentation each training row was also fitted as {plural(about['copies'], 'copy')} "
-        f"whose images are shifted by up to {plural(about['shift'], 'pixel')} and have noise "
-        f"(standard deviation {number(about['noise'])} of 255); no row was that a model was "
-        "validated or tested on."
+        f" Augmentation: candidates so named were also fitted on {copies} of each training row, "
+        f"with images shifted by up to {pixels} and with noise (a standard deviation of "
+        f"{number(about['noise'])} of 255); rows to validate or test on had none."
     )
     if compared := about["compared"]:
         said += (
-            f" On the same folds '{name(compared['name'])}' scored {number(compared['with'])} with "
-            f"it and {number(compared['without'])} without."
+            f" On the same folds the {name(compared['name'])} candidate scored "
+            f"{number(compared['with'])} with it and {number(compared['without'])} without."
         )
     served = {0.0: "without it", 1.0: "with it"}.get(round(about["weight"], 6))
-    part = f"with it by {share(about['weight'])} of its weight"
+    part = f"with it for {share(about['weight'])} of its weight"
     return f"{said} What is served was fitted {served or part}."
 
 
