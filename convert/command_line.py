@@ -93,11 +93,13 @@ def build(
     """
     from onnxlet.convert.build import build as build_model
     from onnxlet.convert.directory.model_directory import check_name
+    from onnxlet.convert.reference.image_columns import with_images_beside
     from onnxlet.convert.sources.source import load_source
 
     check_name(name)
     report("loading the estimator and its test set")
-    loaded = replace(load_source(source, data, target, trust, report), without=without)
+    loaded = with_images_beside(load_source(source, data, target, trust, report))
+    loaded = replace(loaded, without=without)
     with progress() as shown:
         beside = None
         if reported or sensitive:

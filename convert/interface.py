@@ -83,8 +83,9 @@ class ProvenModel:
 
     def _answered(self, rows: Any) -> tuple[Prediction, PredictRequest]:
         try:
-            width = len(self._loaded.signature.columns)
-            request = native.from_object({"instances": _instances(rows, width)})
+            columns = self._loaded.signature.columns
+            images = any(column.image for column in columns)
+            request = native.from_object({"instances": _instances(rows, len(columns), images)})
             return predict(self._loaded, request), request
         except OnnxletError as error:
             raise error.with_traceback(None) from None
@@ -225,9 +226,10 @@ def verify(directory: str | Path) -> ProvenModel:
     return ProvenModel(Path(directory).absolute(), model.name, model.version, dict(model.manifest))
 
 
-def _instances(rows: Any, width: int) -> list[Any]:
+def _instances(rows: Any, width: int, images: bool) -> list[Any]:
     """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
-    if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
+    listed = isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows)
+    if listed and (not images or not rows or isinstance(rows[0], dict | list)):
         return [_plain(row) for row in rows]
     try:
         if (
@@ -237,7 +239,7 @@ def _instances(rows: Any, width: int) -> list[Any]:
             and rows.dtype.kind in "biuf"
         ):
             raise no_table(rows, "rows")
-        inputs, data = read_inputs(rows, "rows")
+        inputs, data = read_inputs(rows, "rows", images=images)
     except Refusal as refusal:  # a build's error: over HTTP such rows are against the signature
         raise InvalidRows([Problem(None, None, refusal.message)], hint=ROWS_HINT) from None
     cells = inputs.rows(data)

@@ -22,6 +22,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
 Answers = dict[str, Array]
+SEVERAL_ROWS = "some step makes several rows of one"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Task:
             made["prediction"] = _flat(made["prediction"])
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
+        if answered > given:
+            raise ValueError(f"it answers {given} rows by {answered}: {SEVERAL_ROWS}")
         if answered != given:
             raise ValueError(f"it answers {answered} of {given} rows: some step removes the others")
         return made

@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.exceptions import NotFittedError
 
 from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.reference.answers import SEVERAL_ROWS
 from onnxlet.convert.reference.dictionaries import takes_dictionaries
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
@@ -45,6 +46,11 @@ TEXTS_HINT = (
 OTHER_FRAMES = re.compile(r"fitted to a (?!pandas)(\w+) dataframe but is being applied to a pandas")
 # What an estimator says of itself, and what to do about it.
 OF_ITSELF = (
+    (
+        re.compile(SEVERAL_ROWS),
+        "A request's row has one answer: have the next step put what it makes of a row into one, "
+        "such as FunctionTransformer(lambda P: P.reshape(-1, 25 * 16)) of 25 patches.",
+    ),
     (
         re.compile("Incorrect method order: call conformalize"),
         "Call its conformalize(X, y) on rows that it was not fitted on.",

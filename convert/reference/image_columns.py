@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from onnxlet.convert.reference.images import (
     is_path,
     is_readable,
     is_stack,
+    shows_image,
     text_of,
 )
+from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import Unreadable
 
@@ -33,23 +36,23 @@ def takes_images(estimator: Any) -> bool:
     return any(hasattr(type(part), "reads_images") for part in parts_of(estimator))
 
 
-def with_images_beside(rows: Any, data: Path | None, estimator: Any) -> Any:
-    """Rows of a file, whose relative paths of images are those from the file's own folder.
-
-    Args:
-        rows: a frame.
-        data: the file; None where the rows come from elsewhere.
-        estimator: where it reads no images, the rows stay as they are.
-    """
-    if data is None or not isinstance(rows, pd.DataFrame) or not takes_images(estimator):
-        return rows
+def with_images_beside(source: Source) -> Source:
+    """A source whose table names images by paths from the table's own folder."""
+    rows = source.X_test
+    if source.data is None or not isinstance(rows, pd.DataFrame):
+        return source
+    if not takes_images(source.estimator):
+        return source
     made = rows.copy(deep=False)
     for position in range(rows.shape[1]):
         cells = rows.iloc[:, position].tolist()
-        beside = [data.parent / c if isinstance(c, str) and is_path(c) else c for c in cells]
+        beside = [
+            source.data.parent / cell if isinstance(cell, str) and is_path(cell) else cell
+            for cell in cells
+        ]
         if any(isinstance(c, Path) and is_readable(str(c)) for c in beside[:TRIED]):
             made.isetitem(position, _objects(beside))
-    return made
+    return replace(source, X_test=made)
 
 
 def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
@@ -69,7 +72,7 @@ def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
     """
     whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_image(X[0]))
     if not given:
-        if whole:
+        if is_stack(X) or (whole and shows_image(X[0])):
             raise Refusal(f"{what}: {UNREAD}", FIRST)
         return X, []
     if isinstance(X, pd.DataFrame):

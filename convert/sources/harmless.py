@@ -82,14 +82,17 @@ OBJECTS = (
     "xgboost.callback.EarlyStopping",
     "xgboost.core.Booster",
 )
+OURS = (
+    "onnxlet.convert.estimators.date_parts.DateParts",
+    "onnxlet.convert.estimators.images.Images",
+)
 ESTIMATORS = (  # beside scikit-learn's, and what derives from them
     "catboost.core.CatBoost",
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRanker",
     "catboost.core.CatBoostRegressor",
-    "onnxlet.convert.estimators.date_parts.DateParts",
-    "onnxlet.convert.estimators.images.Images",
     "sklearn.calibration._CalibratedClassifier",
+    *OURS,
 )
 NAMED_TUPLES = ("sklearn.impute._iterative._ImputerTriplet",)
 LOSSES = ("sklearn._loss._loss.CyLossFunction", "sklearn._loss._loss.CyHalfMultinomialLoss")

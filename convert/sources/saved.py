@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
 import json
 import lzma
 import pickle
@@ -20,7 +21,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.sources.harmless import PACKAGES, PLUGGED_IN, not_installed, package
+from onnxlet.convert.sources.harmless import OURS, PACKAGES, PLUGGED_IN, not_installed, package
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
 from onnxlet.function.errors import WrongUse
 
@@ -85,8 +86,8 @@ def _pickled(path: Path) -> Callable[[], Any]:
 def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
     from skops import io  # brings all of scikit-learn's modules, which names are looked up in
 
-    from onnxlet.convert.estimators import date_parts, images  # noqa: F401 - as are these
-
+    for name in OURS:
+        importlib.import_module(name.rpartition(".")[0])
     try:
         content = path.read_bytes()
         plain = unpacked(content)

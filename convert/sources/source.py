@@ -17,7 +17,6 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.reference.image_columns import with_images_beside
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
     example_rows,
@@ -85,7 +84,6 @@ def load_source(
     if Path(text).suffix in FILES:
         rows, y_test = _held_out(Path(text), data, target, report)
         estimator = load_saved(Path(text), trusted, report)
-        rows = with_images_beside(rows, data, estimator)
         return Source(estimator, rows, y_test, data=data, target=target)
     if is_mlflow(Path(text)):
         return _of_mlflow(Path(text), data, target, trusted, report)
@@ -147,7 +145,6 @@ def _of_mlflow(
     if model.code is not None:
         _find_in(model.code)
     estimator = load_saved(model.file, trusted, report)
-    rows = with_images_beside(rows, data, estimator)
     return Source(estimator, rows, y_test, data=data, target=target)
 
 

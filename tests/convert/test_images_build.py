@@ -152,7 +152,7 @@ def test_images_beside_columns_are_served(frame: pd.DataFrame, mixed: Any, of_mi
     ]  # fmt: skip
 
 
-def test_a_image_that_can_t_be_read_is_refused_by_row_and_column(
+def test_an_image_that_can_t_be_read_is_refused_by_row_and_column(
     frame: pd.DataFrame, of_mixed: Built
 ) -> None:
     photo = text(frame["photo"][0])
@@ -257,7 +257,7 @@ def test_an_unreadable_image_among_the_held_out_ones_is_named(
     assert "X_test" in refusal.value.message
 
 
-def test_pixels_as_columns_are_refused_before_a_image_is_read(tmp_path: Path) -> None:
+def test_pixels_as_columns_are_refused_before_an_image_is_read(tmp_path: Path) -> None:
     images = faces()[0]
     flat = FunctionTransformer(lambda X: np.asarray(X).reshape(len(X), -1))
     model = make_pipeline(flat, GaussianNB()).fit(images, faces()[1])

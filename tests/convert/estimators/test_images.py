@@ -89,7 +89,7 @@ def test_sizes_are_made_by_the_filters_of_pillow(resize: str) -> None:
     np.testing.assert_array_equal(made, np.array(expected, dtype=np.float64))
 
 
-def test_a_image_of_pillow_keeps_its_orientation() -> None:
+def test_an_image_of_pillow_keeps_its_orientation() -> None:
     image = noise(2, 4, 9)
     exif = image.getexif()
     exif[0x0112] = 6  # seen, it is turned by a quarter

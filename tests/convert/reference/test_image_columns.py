@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -130,11 +131,12 @@ def test_paths_in_a_table_are_read_from_its_own_folder(tmp_path: Path) -> None:
 
     io.dump(model.fit(full), tmp_path / "model.skops")
 
-    source = load_source(str(tmp_path / "model.skops"), tmp_path / "rows.csv")
+    loaded = load_source(str(tmp_path / "model.skops"), tmp_path / "rows.csv")
+    source = with_images_beside(loaded)
 
     np.testing.assert_array_equal(
         source.estimator.transform(source.X_test)[:, :64], DIGITS.reshape(5, 64)
     )
     assert source.X_test["kind"].tolist() == list("abcab")
-    plain = with_images_beside(frame, tmp_path / "rows.csv", make_pipeline(StandardScaler()))
-    assert plain is frame
+    plain = replace(loaded, estimator=make_pipeline(StandardScaler()))
+    assert with_images_beside(plain) is plain
