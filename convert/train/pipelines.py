@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
+from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.train.augmenting import COPIES
 from onnxlet.convert.train.candidate import Parameters
 from onnxlet.convert.train.features import (
@@ -80,12 +81,16 @@ class Given:
 
 
 def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
-    """The classes' shares, or the mean or median of the target."""
+    """The classes' shares, or the mean or median of the target.
+
+    Requests have images all the same: one step reads them.
+    """
+    model = DummyClassifier(strategy="prior")
     if given.regression:
-        return Pipeline(
-            [("model", DummyRegressor(strategy="median" if given.absolute else "mean"))]
-        )
-    return Pipeline([("model", DummyClassifier(strategy="prior"))])
+        model = DummyRegressor(strategy="median" if given.absolute else "mean")
+    read = [(name, Images(1, 1), [name]) for name in of_kind(given.taken, IMAGE)]
+    columns = [("columns", ColumnTransformer(read))] if read else []
+    return Pipeline([*columns, ("model", model)])
 
 
 def linear(given: Given, parameters: Parameters, seed: int) -> Pipeline:
