@@ -12,7 +12,7 @@ from onnxlet.convert.train.conversions import MADE
 from onnxlet.convert.train.copies import copies
 from onnxlet.convert.train.date_forms import date_form, form_of_moments
 from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import Seen, wrong_forms
+from onnxlet.convert.train.images import Seen
 from onnxlet.convert.train.kinds import Guess, Profile, guessed, profile
 from onnxlet.convert.train.leaks import goes_with, leaks
 from onnxlet.convert.train.problems import Problem, close_to, refuse
@@ -228,7 +228,7 @@ def _plain(value: object) -> str:
 def _wrong_wishes(
     wanted: Mapping[str, str], seen: Mapping[str, Profile], guesses: Mapping[str, Guess]
 ) -> list[Problem]:
-    problems = list(wrong_forms(wanted))
+    problems = list[Problem]()
     for name, wish in wanted.items():
         kind, _, form = wish.partition(" ")
         if name not in seen:

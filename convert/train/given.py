@@ -18,6 +18,7 @@ from onnxlet.convert.train.images import (
     located,
     read_images,
     rows_with_images,
+    wrong_forms,
 )
 from onnxlet.convert.train.problems import Problem, listed, refuse
 from onnxlet.convert.train.sampling import most_rows, sampled
@@ -131,8 +132,9 @@ def with_hashes(
         report: called with a line of progress at a time.
 
     Raises:
-        WrongUse: images can't be read; all of them, by row and column.
+        WrongUse: images can't be read; all of them, by row and column. Or a wish is none.
     """
+    refuse(list(wrong_forms(wanted)), "--columns")
     parts = [rows] if tested is None else [rows, tested]
     names = image_columns(rows.frame, rows.folder, wanted, without)
     if not names:

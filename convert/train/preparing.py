@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
+from onnxlet.convert.train.duplicates import same_images
 from onnxlet.convert.train.given import Rows, rows_of, with_hashes
 from onnxlet.convert.train.images import KIND as IMAGE
 from onnxlet.convert.train.images import Seen
@@ -140,6 +141,8 @@ def look_at_columns(
     known = with_hashes(table, tested, wanted, without, options.augment, report)
     frame, before = known.frame, known.before
     found = read_target(frame, target, options.task)
+    if known.images:
+        found = _with_same_images(found, list(known.images))
     held_out = _count_held_out(found, before, len(frame), options.test)
     if options.group is not None:  # its values are not those of rows to come
         wanted.setdefault(options.group, "identifier")
@@ -154,6 +157,14 @@ def look_at_columns(
     _check_augmented(taken, options)
     notes = [*table.notes, *known.notes, *found.notes]
     return Columned(found.frame, found, target, taken, notes, held_out, known.images)
+
+
+def _with_same_images(found: Target, names: list[str]) -> Target:
+    """A target whose rows are alike where their images are."""
+    groups, said = same_images(found.frame[names])
+    return (
+        found if groups is None else found._replace(duplicates=groups, notes=[*found.notes, *said])
+    )
 
 
 def _check_augmented(taken: Sequence[Taken], options: Options) -> None:
