@@ -30,9 +30,8 @@ def rows(count: int = 30) -> pd.DataFrame:
     cells = np.empty(count, dtype=object)
     for at, image in enumerate(digits()[0][:count]):
         cells[at] = image
-    return pd.DataFrame(
-        {"n": np.arange(count) * 1.0, "photo": cells, "c": ["x", "y"] * (count // 2)}
-    )
+    others = {"n": np.arange(count) * 1.0, "c": ["x", "y"] * (count // 2)}
+    return pd.DataFrame({**others, "photo": cells})
 
 
 def test_a_shift_repeats_the_nearest_pixels() -> None:
@@ -63,7 +62,8 @@ def test_noise_is_normal_and_stays_within_the_range() -> None:
     assert abs(made.mean() - 128) < 0.2
     assert abs(made.std() - augmenting.NOISE) < 0.2
     dark = with_noise(np.zeros((50, 50), np.uint8), np.random.default_rng(0))
-    assert (dark.min(), (dark > 30).any()) == (0, False)
+    assert dark.min() == 0
+    assert dark.max() < 30
 
 
 def test_copies_follow_the_rows_with_all_else_as_it_is() -> None:
