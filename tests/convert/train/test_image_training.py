@@ -30,7 +30,7 @@ from tests.convert.train.tables import made
 
 pytestmark = pytest.mark.pipelines  # whole trainings
 
-ROWS, SIDE, SHIFT = 600, 20, 2
+ROWS, SIDE, SHIFT = 640, 20, 2
 
 
 def placed(image: Array, down: int = 0, right: int = 0) -> Array:
@@ -64,7 +64,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     names = [f"photos/{path.name}" for path in paths]
     frame = pd.DataFrame({"photo": names, "digit": [f"d{label}" for label in labels[:ROWS]]})
     frame.to_csv(folder / "digits.csv", index=False)
-    options = Options(trials=6, augment=True)
+    options = Options(trials=5, augment=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reported, "Measured", partial(Measured, seconds=1.0))
         to = Written("m", folder / "models")
@@ -161,7 +161,7 @@ def test_the_report_says_what_copies_gained_on_the_same_folds(photos: Digits) ->
     [column] = found["data"]["columns"]
     assert column == {
         "name": "photo", "kind": "image", "used": True, "missing": 0, "distinct": ROWS,
-        "why": "600 PNG; 20x20, mode L; seen at 20x20, in grey",
+        "why": "640 PNG; 20x20, mode L; seen at 20x20, in grey",
     }  # fmt: skip
 
 
