@@ -14,6 +14,7 @@ from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.golden import choose_golden
+from onnxlet.convert.directory.items import items_file, items_of, named, with_items
 from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
@@ -22,8 +23,10 @@ from onnxlet.convert.directory.model_directory import (
     write_version,
 )
 from onnxlet.convert.directory.reference_statistics import reference_statistics
+from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentences, with_sentences
 from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
@@ -49,7 +52,8 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.columns import Column
-from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.models.model import GRAPH, Model, load_model
+from onnxlet.function.outputs.items import FILE as ITEMS
 from onnxlet.function.serving.golden import replay
 
 TRAINED = "X_train"
@@ -147,11 +151,18 @@ def build(
         **_monitored(accepted, described, rows, task, answers, source.y_test, metrics),
     }
 
+    summary = source.estimator if isinstance(source.estimator, Summary) else None
+
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
+        if summary is not None:
+            return None
         return background_file(model, described.rows, described.of, reference, keep_background)
 
-    files = _files(accepted, found.state.evidence, about, background)
-    if BACKGROUND not in files:
+    labels = items_of(task, source, [column.name for column in inputs.columns], report)
+    files = _files(accepted, found.state.evidence, about, background, labels, summary)
+    if summary is not None:
+        report(f"note: {NO_EXPLANATIONS}")
+    elif BACKGROUND not in files:
         report(
             "no made-up row is answered: explanations need some of yours, --keep-background 50"
             if keep_background is None
@@ -254,26 +265,42 @@ def _files(
     evidence: Evidence,
     described: dict[str, Any],
     background: Callable[[Model], tuple[dict[str, Any], bytes] | None],
+    labels: Sequence[int] | Sequence[str] | None,
+    summary: Summary | None,
 ) -> dict[str, bytes]:
     """The bytes of a model directory, once the golden rows have gone through JSON."""
     count = evidence.held_out
     golden = choose_golden(
         evidence.rows[:count],
-        {name: array[:count] for name, array in evidence.expected.items()},
+        {
+            name: evidence.expected[name][:count]
+            for name in accepted.comparison.outputs
+            if summary is None or name != "score"  # which short documents have none of
+        },
         accepted.comparison.doubtful[:count],
         accepted.comparison.floors,
     )
-    parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
+    served, contents = accepted.manifest, dict[str, bytes]()
+    if labels is not None:
+        served, contents = with_items(served, labels), {ITEMS: items_file(labels)}
+        golden["answers"]["prediction"] = named(golden["answers"]["prediction"], labels)
+    if summary is not None:
+        served, golden = with_sentences(served), golden_sentences(golden, summary)
+    parts = {
+        GRAPH: accepted.converted.onnx,
+        "golden.json": json_text.dumps(golden),
+        **contents,
+    }
     made = background(accepted.model.with_manifest(accepted.manifest))
     if made is not None:
         described["background"], parts[BACKGROUND] = made
     manifest = {
-        **accepted.manifest,
+        **served,
         **described,
         "versions": versions(any("image" in each for each in accepted.converted.inputs)),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(accepted.model.with_manifest(manifest), golden)
+    faults = replay(accepted.model.with_manifest(manifest, contents), golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     return {**parts, "manifest.json": json_text.dumps(manifest)}

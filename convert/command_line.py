@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 
@@ -117,7 +117,9 @@ def build(
 @main.command(
     "import",
     cls=Command,
-    example="{command} net.onnx --name net --sample in.npz --expected out.npz",
+    example="{command} net.onnx --name net --sample in.npz --expected out.npz; of photos: "
+    "{command} net.onnx --name net --image x=224x224,scale=1/255; with objects found in them: add "
+    "--boxes boxes,scores,labels=names.txt",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
@@ -126,13 +128,14 @@ def build(
     "--sample",
     type=click.Path(path_type=Path),
     metavar="IN.npz",
-    help="Rows to try it with: an array for each input, by name.",
+    help="Rows to try it with: an array for each input, by name; a folder of pictures; or a file"
+    " of texts.",
 )
 @click.option(
     "--expected",
     type=click.Path(path_type=Path),
     metavar="OUT.npz",
-    help="The framework's own answers to them: an array for each output, by name.",
+    help="The framework's own answers to them: an array for each output, by name; or texts.",
 )
 @click.option(
     "--shape",
@@ -142,27 +145,71 @@ def build(
     help="Sizes that the file leaves free: INPUT=1,3,320,320, or DIMENSION=128, or =..128 to let it"
     " vary up to there; can be given again.",
 )
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="INPUT=HEIGHTxWIDTH,…",
+    help="The input takes encoded pictures. Behind the size mode=RGB|BGR|L, scale=1/255,"
+    " mean=a:b:c, std=a:b:c, layout=NCHW|NHWC, resize=bilinear; can be given again.",
+)
+@click.option(
+    "--boxes",
+    metavar="BOXES,SCORES,…",
+    help="These outputs are boxes. Behind them format=xyxy|yxyx|xywh|cxcywh,"
+    " units=relative|pixels, score=0.5, overlap=0.3, most=100, labels=FILE; or one output with"
+    " columns=cx:cy:width:height:classes.",
+)
+@click.option(
+    "--decoder", type=click.Path(path_type=Path), metavar="FILE.onnx",
+    help="Answer texts with texts: FILE.onnx is the encoder, and this writes what it read.",
+)  # fmt: skip
+@click.option(
+    "--vocabulary", type=click.Path(path_type=Path), metavar="FILE.json",
+    help="With --decoder: which id stands for which character or word.",
+)  # fmt: skip
+@click.option(
+    "--longest", type=int, metavar="N",
+    help="With --decoder: units that a text and its answer may have; else as the vocabulary says.",
+)  # fmt: skip
+@click.option(
+    "--column", metavar="NAME", help="With --decoder: what clients call the text; 'text' if not."
+)
+@click.option(
+    "--link", "links", multiple=True, metavar="INPUT=TENSOR",
+    help="With --decoder: what feeds an input of it whose name says nothing; can be given again.",
+)  # fmt: skip
 @breaking_option
 def import_(
     file: Path,
     name: str,
     models: Path,
     shapes: tuple[str, ...],
+    images: tuple[str, ...],
+    boxes: str | None,
     breaking: bool,
-    **rows: Path | None,
+    sample: Path | None,
+    expected: Path | None,
+    **texts: Any,
 ) -> None:
     """Take a model that another framework exported as ONNX.
 
     Without --expected nothing says that it answers as the framework did: the manifest then calls
     it unverified.
+
+    With --decoder and --vocabulary it answers texts with texts. --sample and --expected then are
+    files of texts: .txt with a text in each line, .csv, or .npz.
     """
     from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
-    from onnxlet.function.errors import WrongUse
+    from onnxlet.convert.imported.text_options import text_options
 
-    if rows["expected"] is not None and rows["sample"] is None:
-        raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
+    others = {"shape": shapes, "image": images, "boxes": boxes}
+    options = text_options(others, sample, expected, **texts)
     with progress() as shown:
-        built = import_onnx(file, name, models, shown, **rows, shapes=shapes, breaking=breaking)
+        built = import_onnx(
+            file, name, models, shown, sample, expected,
+            shapes=shapes, images=images, boxes=boxes, breaking=breaking, texts=options,
+        )  # fmt: skip
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)

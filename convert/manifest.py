@@ -53,6 +53,7 @@ def serving_part(
             **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
             **({"raising": graph.raising} if graph.raising else {}),
             **({"terms": graph.terms.entry()} if graph.terms else {}),
+            **({"k": graph.k._asdict()} if graph.k else {}),
         },
     }
 

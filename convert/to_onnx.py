@@ -11,6 +11,7 @@ from typing import Any
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.additive import Additive
+from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
@@ -80,6 +81,7 @@ def convert(
         _rows_at_once(graph.widest),
         flags[0].name if flags else None,
         terms,
+        graph.k,
     )
 
 
@@ -97,6 +99,7 @@ class Converted:
             LARGEST_TENSOR; None where a batch of any size may be.
         raising: an output that marks rows that scikit-learn raises for, if there is one.
         terms: what the score is the sum of, where it is one.
+        k: how many nearest it answers, where that is a request's to say.
     """
 
     onnx: bytes
@@ -107,6 +110,7 @@ class Converted:
     rows_at_once: int | None = None
     raising: str | None = None
     terms: Additive | None = None
+    k: K | None = None
 
 
 def _rows_at_once(widest: int) -> int | None:

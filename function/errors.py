@@ -10,8 +10,9 @@ OnnxletError                 message, and a hint: what to do about it
     ├── Forbidden            403  from a page of another site, or for another host
     ├── UnknownModel         404  no such model or version
     ├── NotServed            404  a route that is served elsewhere
-    ├── NoBackground         409  a model that was built without background rows
+    ├── NoBackground         409  a model without background rows, or without numbers to explain
     ├── NotCalibrated        409  a coverage that the model's held-out rows don't support
+    ├── NoNeighbours         409  a number of nearest that the model does not answer
     ├── NotAcceptable        406  the answer is asked for in a media type that is not written
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
@@ -134,13 +135,19 @@ class NotServed(RequestError):
 
 
 class NoBackground(RequestError):
-    """The model has no background rows that its answers could be explained from."""
+    """The model has no background rows that its answers could be explained from, or no numbers."""
 
     status = 409
 
 
 class NotCalibrated(RequestError):
     """The model has no table for prediction intervals or sets, or none for such a coverage."""
+
+    status = 409
+
+
+class NoNeighbours(RequestError):
+    """The model answers no neighbours, or not as many as are asked for."""
 
     status = 409
 

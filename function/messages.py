@@ -123,6 +123,7 @@ class PredictRequest(NamedTuple):
         faults: rows that are broken already, and why; None is none.
         nulls: a row that can't be answered is answered by null, and does not lose the others.
         coverage: of prediction intervals or sets, strictly between 0 and 1; None asks for none.
+        k: how many nearest are wanted, from 1; None leaves it to the model.
         options: what the protocol itself needs again when it encodes the answer.
     """
 
@@ -135,6 +136,7 @@ class PredictRequest(NamedTuple):
     faults: Mapping[int, str] | None = None
     nulls: bool = False
     coverage: float | None = None
+    k: int | None = None
     options: Any = None
 
 
@@ -150,7 +152,8 @@ class Prediction(NamedTuple):
         rows: how many instances there were, those not answered included.
         problems: why some were not: the first reasons, and one for each row.
         problem_count: how many reasons there are in all.
-        answered: the outputs of the answered rows only; None where all rows were answered.
+        answered: the outputs of the answered rows only, with as many nearest as the model answers
+            where no `k` is given; None where that is all that the answer has.
         noted: what was counted of texts and images, by their block and position there.
         coverage: of the intervals or sets among the outputs; None where there are none.
     """

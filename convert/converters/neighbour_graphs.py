@@ -9,21 +9,34 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn import neighbors
 
 from onnxlet.convert.converters.neighbours import neighbours, points_of
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import ranked
 from onnxlet.convert.graph.loops import by_row
+from onnxlet.function.serving.nearest import MOST_NEAREST
 
 
 def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """NearestNeighbors: the closest rows of the fit in their order, and the distances."""
-    count = fitted.n_neighbors
-    distances, indices = neighbours(graph, fitted, table, count)  # chosen, but not all in order
-    ordered, positions = distances.smallest(count)
-    indices = graph.op("GatherElements", indices, positions, width=count, dimensions=2, axis=1)
-    return {"kneighbors": indices, "distances": ordered.cast(graph.precision)}
+    """NearestNeighbors: the closest rows of the fit in their order, and the distances.
+
+    Rows of the fit that are as far as each other come in the order of the fit, where
+    scikit-learn's sorting leaves their order, and which of them are among the nearest, to chance.
+    Equal ones are compared once, so that rounding can't tell them apart.
+    """
+    points = points_of(fitted)
+    default = min(fitted.n_neighbors, len(points))
+    size = graph.counted(default, min(len(points), max(MOST_NEAREST, default)))
+    different, own = np.unique(points, axis=0, return_inverse=True)
+    compared = different if len(different) < len(points) else points
+    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
+    x = graph.matrix(table, "float64")
+    ranking = ranked(x, compared, metric, options, fitted._tree is None)
+    rank = ranking.rank if compared is points else ranking.rank.take(own.ravel().tolist())
+    ordered, indices = rank.smallest(default, size)
+    return {"kneighbors": indices, "distances": ranking.distance(ordered).cast(graph.precision)}
 
 
 def nearest_columns(graph: Graph, fitted: Any, table: Table) -> Outputs:

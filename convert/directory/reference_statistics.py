@@ -66,10 +66,12 @@ def reference_statistics(
     texts = table if rows is held_out else read(model, evenly_spaced(list(held_out), MOST_ROWS))
     found: list[dict[str, Any]] = []
     shares = SHARES if len(model.signature.columns) <= WIDE else WIDE_SHARES
+    objects = [output.name for output in model.signature.outputs if output.type == "boxes"]
     for output in model.signature.outputs:
-        found += _of_output(output, outputs[output.name], model.manifest, shares)
+        if output.name not in objects:
+            found += _of_output(output, outputs[output.name], model.manifest, shares)
     columns = {name: list(made) for name, made in _of_columns(model, table, texts, shares)}
-    left_out, size = [], len(json_text.dumps(found))
+    left_out, size = objects, len(json_text.dumps(found))
     bins = steps + sum(len(entry["counts"]) + 1 for entry in found)
     for name, entries in columns.items():
         size += len(json_text.dumps(entries))
@@ -96,6 +98,7 @@ def _of_columns(
     model: Model, table: Table, texts: Table, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     free = {feed.at for feed in model.signature.token_feeds}
+    free |= {model.signature.id_feed.at} if model.signature.id_feed else set()
     feeds = {feed.at: feed for feed in model.signature.token_feeds if feed.noted}
     for number, block in enumerate(model.signature.blocks):
         for position, column in enumerate(block.columns):
@@ -244,6 +247,10 @@ def _of_output(
             largest = answers.max(axis=1)
             yield from _number(about | {"measure": "confidence"}, largest, shares)
         return
+    if manifest["task"] == "summary":
+        return  # positions in documents of any length, and scores within each
+    if "k" in manifest["graph"] and output.name == "prediction":
+        return  # positions of items, or their labels: no numbers, and seldom twice the same
     flat = answers.reshape(len(answers), -1)
     if flat.shape[1] > MOST_ANSWERS or output.shape.count(-1) != 1:
         return

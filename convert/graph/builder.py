@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ Precision = Literal["float32", "float64"]
 OPSETS = {"": 21, "ai.onnx.ml": 5}
 IR_VERSION = 10
 GRAPH_NAME = "onnxlet"
+COUNT = "k"  # the input that says how many nearest are wanted
 ML_OPERATORS = frozenset({"ArrayFeatureExtractor", "LabelEncoder", "TreeEnsemble"})
 TAKE_PARTS = (
     "Take their parts: onnxlet.DateParts, or .dt in a FunctionTransformer, such as "
@@ -33,6 +34,13 @@ ENCODE = (
 TWO_DIMENSIONAL = frozenset({"Gemm", "TreeEnsemble"})  # whatever their inputs
 
 
+class K(NamedTuple):
+    """How many nearest a row is answered with: where a request says nothing, and at most."""
+
+    default: int
+    most: int
+
+
 class GraphBuilder(GraphInputs):
     """Collects nodes, constants and inputs; `finished` makes a model of those that are needed.
 
@@ -42,6 +50,7 @@ class GraphBuilder(GraphInputs):
         widest: columns of the widest tensor in the finished graph.
         rowwise: whether the nodes written now are the body of a loop over rows.
         inside: whether the nodes written now are the body of a loop or branch.
+        k: how many nearest it answers, where that is a request's to say; else None.
         lacking: by the name of a bool tensor that is False there, where a flag is missing.
     """
 
@@ -52,6 +61,7 @@ class GraphBuilder(GraphInputs):
         self.widest = 1
         self.rowwise = False
         self.inside = False
+        self.k: K | None = None
         self.lacking: dict[str, Tensor] = {}
         self._widths: dict[str, int] = {}
         self._nodes: list[onnx.NodeProto] = []
@@ -91,6 +101,16 @@ class GraphBuilder(GraphInputs):
             self._initializers[name] = made
         width, dimensions = int(array.shape[-1]) if np.ndim(values) else 1, np.ndim(values)
         return Tensor(self, name, kind, width, dimensions=dimensions)
+
+    def counted(self, default: int, most: int) -> Tensor:
+        """How many nearest a row is answered with, int64 of shape (1,): a run may say another.
+
+        An input with an initializer: ONNX Runtime takes its value where a run gives none.
+        """
+        self.k = K(default, most)
+        self._initializers[COUNT] = numpy_helper.from_array(np.array([default], np.int64), COUNT)
+        self._value_infos.append(helper.make_tensor_value_info(COUNT, onnx.TensorProto.INT64, [1]))
+        return Tensor(self, COUNT, "int64", 1, dimensions=1)
 
     def dtype_of(self, array: Array) -> str:
         """The dtype of an array in the graph: int64 for booleans, too; floats in its precision."""
@@ -281,7 +301,9 @@ class GraphBuilder(GraphInputs):
             GRAPH_NAME,
             [info for info in self._value_infos if info.name in needed],
             [
-                helper.make_tensor_value_info(t.name, ELEMENTS[t.dtype], [None, t.width])
+                helper.make_tensor_value_info(
+                    t.name, ELEMENTS[t.dtype], [None, t.width if self.k is None else None]
+                )
                 for t in outputs
             ],
             [tensor for name, tensor in self._initializers.items() if name in needed],

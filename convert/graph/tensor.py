@@ -246,11 +246,16 @@ class Tensor:
         """The index of the smallest column, the first of equals: int64, one column."""
         return self._arg("ArgMin")
 
-    def smallest(self, count: int) -> tuple[Tensor, Tensor]:
-        """The smallest columns in ascending order, and their indices; the first of equals first."""
+    def smallest(self, count: int, size: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The smallest columns in ascending order, and their indices; the first of equals first.
+
+        Args:
+            count: how many.
+            size: a setting that says how many instead, where a run may have another number.
+        """
         kinds = [(self.dtype, count), ("int64", count)]
-        size = self.graph.constant([count], "int64")
-        made = self.graph.ops("TopK", [self, size], kinds, axis=1, largest=0)
+        taken = self.graph.constant([count], "int64") if size is None else size
+        made = self.graph.ops("TopK", [self, taken], kinds, axis=1, largest=0)
         return made[0], made[1]
 
     def sigmoid(self) -> Tensor:

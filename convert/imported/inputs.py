@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -46,6 +46,7 @@ class InputTensor:
         dims: of one row, names for those that vary; () for a tensor of shape (rows,).
         columns: one for each number of a row, or the only one where it is a nested list.
         longest: entries of a dimension that varies.
+        image: the manifest's graph input, where clients send a picture; None where numbers.
     """
 
     name: str
@@ -54,6 +55,7 @@ class InputTensor:
     dims: tuple[int | str, ...]
     columns: tuple[str, ...]
     longest: int = 0
+    image: Mapping[str, Any] | None = None
 
     @property
     def shape(self) -> list[int]:
@@ -63,7 +65,7 @@ class InputTensor:
     @property
     def nested(self) -> bool:
         """Whether clients send a nested list for each row, not a value for each column."""
-        return is_nested(self.dims)
+        return self.image is None and is_nested(self.dims)
 
     def sizes(self, length: int) -> tuple[int, ...]:
         """Of one row, so long where it varies."""
@@ -99,12 +101,17 @@ def free_batches(proto: onnx.ModelProto) -> list[str]:
     return freed
 
 
-def input_tensors(session: Any, longest: Mapping[str, int] | None = None) -> list[InputTensor]:
+def input_tensors(
+    session: Any,
+    longest: Mapping[str, int] | None = None,
+    images: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[InputTensor]:
     """The inputs of a session that a client has to give.
 
     Args:
         session: of the graph.
         longest: how long each dimension may be that varies, by its name.
+        images: the manifest's graph inputs of those that take pictures, by name.
 
     Raises:
         Refusal: one is of a type or shape that has no columns.
@@ -113,6 +120,7 @@ def input_tensors(session: Any, longest: Mapping[str, int] | None = None) -> lis
     if not inputs:
         raise Refusal("the model has no inputs", "There is nothing to be asked.")
     tensors = [_tensor(entry, len(inputs) == 1, longest or {}) for entry in inputs]
+    tensors = [_with_image(tensor, (images or {}).get(tensor.name)) for tensor in tensors]
     counts = Counter(name for tensor in tensors for name in tensor.columns)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -157,6 +165,12 @@ def _tensor(entry: Any, only_one: bool, longest: Mapping[str, int]) -> InputTens
     return InputTensor(entry.name, dtype, kind, dims, columns, most)
 
 
+def _with_image(tensor: InputTensor, image: Mapping[str, Any] | None) -> InputTensor:
+    if image is None:
+        return tensor
+    return replace(tensor, type="image", columns=tuple(image["columns"]), image=image)
+
+
 def _columns(name: str, width: int, only_one: bool) -> tuple[str, ...]:
     if width == 1:
         return (name,)
@@ -169,6 +183,11 @@ def signature_inputs(
     """A manifest's `signature.inputs` and `graph.inputs`."""
     public, private = [], []
     for tensor in tensors:
+        if tensor.image is not None:
+            [column] = tensor.columns
+            public.append({"name": column, "type": "image", "nullable": False, "shape": [-1, 1]})
+            private.append(dict(tensor.image))
+            continue
         entry: dict[str, Any] = {"name": tensor.name, "type": tensor.type}
         columns = [_column(tensor, name, nullable) for name in tensor.columns]
         if tensor.nested:

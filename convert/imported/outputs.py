@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,11 +68,11 @@ def served_outputs(
             )
     names = [output.name for output in outputs]
     count = 1 if one_by_one else MADE_ROWS
-    one, several = (_tried(session, names, tensors, rows, n, freed) for n in (1, count))
+    one, several = (tried(session, names, tensors, rows, n, freed) for n in (1, count))
     other = one
     if lengths := [n for t in tensors for n in rows.arrays[t.name].shape[1:] if t.longest]:
         length = OTHER_LENGTH + (OTHER_LENGTH in lengths)
-        other = _tried(session, names, tensors, of_length(rows, tensors, length), 1, freed)
+        other = tried(session, names, tensors, of_length(rows, tensors, length), 1, freed)
     first = "prediction" if "prediction" in names else names[0]
     served = []
     for name, single, together, longer in zip(names, one, several, other, strict=True):
@@ -96,7 +96,7 @@ def served_outputs(
     return sorted(served, key=lambda output: output.output != first)
 
 
-def _tried(
+def tried(
     session: Any,
     names: Sequence[str],
     tensors: Sequence[InputTensor],
@@ -104,6 +104,19 @@ def _tried(
     count: int,
     freed: Sequence[str],
 ) -> list[Array]:
+    """What a session answers to the first rows.
+
+    Args:
+        session: of the graph.
+        names: of the outputs.
+        tensors: its inputs.
+        rows: to try it with.
+        count: how many of them.
+        freed: inputs whose first dimension was fixed.
+
+    Raises:
+        Refusal: the graph does not run.
+    """
     feeds = {}
     for tensor in tensors:
         few = np.take(rows.arrays[tensor.name], range(count), axis=0, mode="wrap")
@@ -158,6 +171,7 @@ def serving_part(
     public: list[dict[str, Any]],
     private: list[dict[str, Any]],
     one_by_one: bool,
+    back_end: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The members of a manifest that `onnxlet.function.models.model.Model` reads.
 
@@ -166,6 +180,7 @@ def serving_part(
         public: the inputs, as clients see them.
         private: the inputs, as the graph has them.
         one_by_one: rows are run one by one.
+        back_end: what becomes of outputs after the graph, by their names.
     """
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
     return {
@@ -173,5 +188,6 @@ def serving_part(
         "task": IMPORTED,
         "signature": {"inputs": public, "outputs": outputs},
         "graph": {"inputs": private, "outputs": [output.output for output in served]}
-        | ({"rows_at_once": 1} if one_by_one else {}),
+        | ({"rows_at_once": 1} if one_by_one else {})
+        | ({"back_end": dict(back_end)} if back_end else {}),
     }

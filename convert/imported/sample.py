@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.convert.imported import pictures
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import InvalidRows, WrongUse
 
 SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
 MADE_ROWS = 3
@@ -25,17 +26,23 @@ class Rows(NamedTuple):
     Attributes:
         arrays: by input name, rows first.
         made: they are made-up ones.
+        texts: by input name, the encoded pictures that the arrays are of.
     """
 
     arrays: dict[str, Array]
     made: bool
+    texts: Mapping[str, Sequence[str]] = {}
 
 
 def made_rows(tensors: Sequence[InputTensor]) -> Rows:
     """A few rows of no meaning, to try a model with."""
     random = np.random.default_rng(0)
     made: dict[str, Array] = {}
+    texts: dict[str, list[str]] = {}
     for tensor in tensors:
+        if tensor.image is not None:
+            texts[tensor.name], made[tensor.name] = pictures.drawn(tensor.image)
+            continue
         shape = (MADE_ROWS, *tensor.sizes(MADE_LENGTH))
         if tensor.dtype.startswith("float"):
             made[tensor.name] = random.normal(size=shape).astype(tensor.dtype)
@@ -43,7 +50,7 @@ def made_rows(tensors: Sequence[InputTensor]) -> Rows:
             made[tensor.name] = np.full(shape, "a", dtype=object)
         else:
             made[tensor.name] = random.integers(0, 2, shape).astype(tensor.dtype)
-    return Rows(made, made=True)
+    return Rows(made, True, texts)
 
 
 def read_arrays(path: Path, option: str) -> dict[str, Array]:
@@ -70,8 +77,13 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
     Raises:
         WrongUse: it lacks an input, has another, or one is of another shape or type.
     """
+    if pictures.is_pictures(path):
+        return _of_pictures(path, tensors)
     arrays = read_arrays(path, "--sample")
-    check_names(arrays, [tensor.name for tensor in tensors], f"--sample: '{path}'")
+    public = {t.name: t.columns[0] if t.image else t.name for t in tensors}
+    check_names(arrays, list(public.values()), f"--sample: '{path}'")
+    arrays = {name: arrays[own] for name, own in public.items()}
+    texts = {t.name: _texts(t, arrays) for t in tensors if t.image is not None}
     count = len(arrays[tensors[0].name]) if arrays[tensors[0].name].ndim else 0
     lengths: dict[str, int] = {}
     for tensor in tensors:
@@ -88,12 +100,35 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
                 f"--sample: '{tensor.name}' has {len(array)} rows, expected {count or 1}"
             )
         wide = np.dtype("O" if tensor.dtype == "string" else tensor.dtype)
-        if array.dtype.kind not in SAMPLE_KINDS[wide.kind]:
+        if tensor.image is None and array.dtype.kind not in SAMPLE_KINDS[wide.kind]:
             raise WrongUse(
                 f"--sample: '{tensor.name}': expected {tensor.dtype}, got {array.dtype}",
                 "Give it as the model takes it.",
             )
-    return Rows(arrays, made=False)
+    return Rows(arrays, False, texts)
+
+
+def _of_pictures(path: Path, tensors: Sequence[InputTensor]) -> Rows:
+    [first, *others] = tensors
+    if others or first.image is None:
+        names = ", ".join(tensor.name for tensor in tensors)
+        raise WrongUse(
+            f"--sample: '{path}' has only pictures: expected an .npz file with the arrays {names}",
+            "A graph with one input takes pictures where --image INPUT=HEIGHTxWIDTH says so; in "
+            "an .npz file they are texts of base64.",
+        )
+    texts, array = pictures.read(path, first.image)
+    return Rows({first.name: array}, False, {first.name: texts})
+
+
+def _texts(tensor: InputTensor, arrays: dict[str, Array]) -> list[str]:
+    """The pictures of an array of texts, in whose stead is then what the graph takes."""
+    texts = [str(text) for text in arrays[tensor.name].ravel().tolist()]
+    try:
+        arrays[tensor.name] = pictures.tensor_of(tensor.image or {}, texts)
+    except InvalidRows as error:
+        raise WrongUse(f"--sample: '{tensor.columns[0]}': {error.problems[0]}") from error
+    return texts
 
 
 def _fits(shape: Sequence[int], tensor: InputTensor, lengths: dict[str, int]) -> bool:
@@ -131,12 +166,14 @@ def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) 
         )
 
 
-def instances(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> list[Cells]:
+def instances(rows: Rows, tensors: Sequence[InputTensor]) -> list[Cells]:
     """Rows as clients send them: lists in signature order, None for what is missing."""
     parts = []
     for tensor in tensors:
-        array = arrays[tensor.name]
-        if tensor.nested:
+        array = rows.arrays[tensor.name]
+        if tensor.image is not None:
+            parts.append([[text] for text in rows.texts[tensor.name]])
+        elif tensor.nested:
             parts.append([[_without_nan(row)] for row in array.tolist()])
         else:
             flat = array.reshape(len(array), -1).tolist()
@@ -155,7 +192,7 @@ def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) ->
     found: list[str] = []
     for tensor in tensors:
         array = arrays[tensor.name]
-        if array.dtype.kind == "f":
+        if array.dtype.kind == "f" and tensor.image is None:
             positions = np.flatnonzero(np.isnan(array.reshape(len(array), -1)).any(axis=0))
             names = tensor.columns if not tensor.nested else tensor.columns * array[0].size
             found += [names[position] for position in positions.tolist()]

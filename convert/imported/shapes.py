@@ -57,7 +57,7 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
     Raises:
         WrongUse: a name is neither an input nor a dimension, or an input has another size there.
     """
-    inputs = {info.name: info for info in _inputs(proto)}
+    inputs = {info.name: info for info in inputs_of(proto)}
     longest: dict[str, int] = {}
     fixed: dict[str, int] = {}
     known = {name for info in inputs.values() for _, name in _free(info)}
@@ -81,11 +81,11 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
             if not dim.HasField("dim_value"):
                 longest.setdefault(name, LONGEST)
     if sizes:
-        _forget_sizes(proto)
+        forget_sizes(proto)
     return longest
 
 
-def _inputs(proto: onnx.ModelProto) -> list[Any]:
+def inputs_of(proto: onnx.ModelProto) -> list[Any]:
     """Those that are not also constants, as files of old have them."""
     constants = {tensor.name for tensor in proto.graph.initializer}
     return [info for info in proto.graph.input if info.name not in constants]
@@ -120,7 +120,7 @@ def _set_input(info: Any, wanted: Sequence[Size], longest: dict[str, int]) -> No
             dim.dim_value = size.number
 
 
-def _forget_sizes(proto: onnx.ModelProto) -> None:
+def forget_sizes(proto: onnx.ModelProto) -> None:
     """Take away what the file says of sizes further on: ONNX Runtime infers them anew."""
     del proto.graph.value_info[:]
     for info in proto.graph.output:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -21,7 +21,13 @@ from onnxlet.convert.imported.inputs import (
 from onnxlet.convert.imported.judging import floors, shares
 from onnxlet.convert.imported.onnx_file import all_nodes, open_session
 from onnxlet.convert.imported.outputs import Served, served_outputs, serving_part
-from onnxlet.convert.imported.sample import instances, made_rows, read_sample, with_missing
+from onnxlet.convert.imported.sample import (
+    Rows,
+    instances,
+    made_rows,
+    read_sample,
+    with_missing,
+)
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.convert.parity.comparison import CHUNK, Comparison, compare
 from onnxlet.convert.reference.answers import Answers, Task
@@ -31,6 +37,7 @@ from onnxlet.function.errors import InvalidRows, TookTooLong
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
+Images = Mapping[str, Mapping[str, Any]]
 MIXED_HINT = "Export the model for inference: model.eval(), training=False, no random numbers."
 PATIENCE = 120.0  # seconds for a sample's rows, all together
 PATIENCE_A_ROW = 1.0
@@ -71,33 +78,40 @@ def take(
     longest: Mapping[str, int],
     sample: Path | None,
     report: Callable[[str], object],
+    images: Images | None = None,
+    alone: bool = False,
 ) -> Taken:
     """Try a graph with several rows at once, and one by one where it can't do that.
 
     Args:
         proto: the graph; its inputs' sizes are those that were asked for.
         longest: how long each dimension may be that varies, by its name.
-        sample: an .npz file of rows; None has some made up.
+        sample: an .npz file of rows, or pictures; None has some made up.
         report: called with a line for each finding.
+        images: the manifest's graph inputs of those that take pictures, by name.
+        alone: run rows one by one, whether or not it runs with several.
 
     Raises:
         Refusal: it can't be served.
     """
+    if alone:
+        report("rows are run one by one: the graph answers one picture")
+        return _take(proto, longest, sample, report, images)
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     freed = free_batches(proto)
     scaled = sorted({n.op_type for n in all_nodes(proto) if n.op_type in SCALED_TOGETHER})
     if scaled:
         report(f"rows are run one by one: {', '.join(scaled)} would scale each by all of a request")
-        return _take(fixed if freed else proto, longest, sample, report)
+        return _take(fixed if freed else proto, longest, sample, report, images)
     lines: list[str] = []
     try:
-        taken = _take(proto, longest, sample, lines.append, freed)
+        taken = _take(proto, longest, sample, lines.append, images, freed)
     except Refusal:
         if not _one_row(fixed, freed):
             raise
         report("rows are run one by one: the graph is for one at a time")
-        return _take(fixed, longest, sample, report)
+        return _take(fixed, longest, sample, report, images)
     for line in lines:
         report(line)
     return taken
@@ -117,24 +131,38 @@ def _take(
     longest: Mapping[str, int],
     sample: Path | None,
     report: Callable[[str], object],
+    images: Images | None = None,
     freed: Sequence[str] | None = None,
 ) -> Taken:
     """Try a graph; `freed` inputs had a fixed first dimension, None runs its rows one by one."""
     one_by_one = freed is None
     content = proto.SerializeToString(deterministic=True)
-    longest = check_it_ends(content, sample, longest)
+    longest = check_it_ends(content, None if images else sample, longest)
     session = open_session(content)
-    tensors = input_tensors(session, longest)
+    tensors = input_tensors(session, longest, images)
     for name, most in longest.items():
         report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
     rows = read_sample(sample, tensors) if sample else made_rows(tensors)
     served = served_outputs(session, tensors, rows, freed or (), one_by_one, report)
-    public, private = signature_inputs(tensors, with_missing(rows.arrays, tensors))
-    model = Model("imported", 1, serving_part(served, public, private, one_by_one), content)
-    cells = instances(rows.arrays, tensors)
+    model = model_of(content, tensors, served, rows, one_by_one)
+    cells = instances(rows, tensors)
     taken = Taken(content, model, tensors, served, shares(proto), cells, rows.made, one_by_one)
     _check_rows_are_independent(taken)
     return taken
+
+
+def model_of(
+    content: bytes,
+    tensors: Sequence[InputTensor],
+    served: Sequence[Served],
+    rows: Rows,
+    one_by_one: bool,
+    back_end: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Model:
+    """A model of a graph, with the members of a manifest that it answers by."""
+    public, private = signature_inputs(tensors, with_missing(rows.arrays, tensors))
+    manifest = serving_part(served, public, private, one_by_one, back_end)
+    return Model("imported", 1, manifest, content)
 
 
 def answers(model: Model, rows: Sequence[Cells]) -> Answers:

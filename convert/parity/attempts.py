@@ -15,6 +15,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
@@ -137,8 +138,18 @@ class SearchState:
             comparison, unrefused = self.compared(model, self.evidence)
             if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
+            if converted.k is not None and comparison.passed:
+                self._compare_counts(model, converted.k, comparison)
             self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
+
+    def _compare_counts(self, model: Model, k: K, comparison: Comparison) -> None:
+        """Compare other numbers of nearest than the estimator's own; what is off is so in all."""
+        for count in other_counts(k):
+            reference = replace(self.reference, task=self.reference.task.at(count))
+            evidence = replace(self.evidence, expected=reference.answers(self.evidence.rows))
+            state = replace(self, reference=reference, evidence=evidence)
+            comparison.include(state.compared(model.at_k(count), evidence)[0])
 
     @cached_property
     def _tried_graphs(self) -> dict[tuple[bytes, str], tuple[Model, Comparison, int]]:
@@ -177,6 +188,12 @@ class SearchState:
     @cached_property
     def _in_float64(self) -> Reference:
         return self.reference.in_float64()
+
+
+def other_counts(k: K) -> list[int]:
+    """Two numbers of nearest beside the estimator's own that it is compared at: the ends first."""
+    some = dict.fromkeys((1, k.most, min(2, k.most), max(1, k.most - 1)))
+    return [count for count in some if count != k.default][:2]
 
 
 def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:

@@ -13,7 +13,7 @@ from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.coverage import highest
+from onnxlet.function.models.coverage import highest
 
 
 def certificate(
@@ -59,7 +59,7 @@ def certificate(
         "near_zero": {
             name: float(np.max(floor)) * TOLERANCE
             for name, floor in comparison.floors.items()
-            if name != "probabilities"
+            if name in measured and name != "probabilities"
         },
         "outputs": measured,
         "recipe": recipe,
@@ -137,8 +137,16 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     yield f"  reference   scikit-learn in {parity['reference']}{by_itself * ('asked' in parity)}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)
+    if "k" in parity:
+        others = " and ".join(map(str, parity["k"][1:])) or "no others"
+        yield f"  nearest     {parity['k'][0]} compared, and {others} as a request may ask for"
     if parity["tied_rows"]:
-        yield f"  ties        {parity['tied_rows']} rows where either label is right"
+        right = (
+            "equally near ones may come in another order"
+            if "k" in parity
+            else ("either label is right")
+        )
+        yield f"  ties        {parity['tied_rows']} rows where {right}"
     if parity["undecided_rows"]:
         yield (
             f"  undecided   {parity['undecided_rows']} rows where rounding decides, "
@@ -191,8 +199,8 @@ def _float32_lines(off: Mapping[str, Any], manifest: Mapping[str, Any]) -> Itera
 def _measured(outputs: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The largest difference of each output of numbers, by the measure that counts."""
     for output, off in outputs.items():
-        if output == "prediction" and "classes" in manifest:
-            continue  # labels are equal or not
+        if output == "prediction" and ("classes" in manifest or "k" in manifest["graph"]):
+            continue  # labels and items are equal or not
         measure = "absolute" if output == "probabilities" else "relative"
         yield output, f"{off[f'largest_{measure}']:.1e} ({measure})"
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.attempts import Attempt, SearchState, first_differing_step
+from onnxlet.convert.parity.attempts import (
+    Attempt,
+    SearchState,
+    first_differing_step,
+    other_counts,
+)
 from onnxlet.convert.parity.certificate import certificate, off_in_float32
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.limits import limited, narrowed
@@ -229,6 +234,8 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
     probed = tried_columns(state.reference.inputs, state.reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
+    if (k := attempt.converted.k) is not None:
+        parity["k"] = [k.default, *other_counts(k)]
     if state.reference.task.one_by_one:
         parity["asked"] = "row by row"
     if narrow is not None:

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
+from onnxlet.convert.reference.nearest import MARGIN, NEAREST, equally_near
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -30,9 +31,14 @@ class Task:
     """What an estimator is asked for.
 
     Attributes:
-        name: classification, regression, clustering, outlier or transformation.
+        name: classification, regression, clustering, outlier, transformation, neighbours or
+            recommendation.
         methods: by output name, the estimator's method that answers it; `std` stands for
-            `predict` with `return_std`, `distances` for those of `kneighbors`.
+            `predict` with `return_std`, `distances` for those of `kneighbors`, `scores` for those
+            of `recommend`. Behind a colon is how many nearest are asked for, where that is not the
+            estimator's own number.
+        margin: the method that answers how near the nearest and the next one are, in their order:
+            where two are equally near, either may come first. It is no output.
         classes: of a classifier, a list of them for each output where it has several; else None.
         one_by_one: each row is asked by itself: a step inside answers several rows together
             and ends its steps for all of them at once.
@@ -42,6 +48,12 @@ class Task:
     methods: dict[str, str]
     classes: list[Any] | None = None
     one_by_one: bool = False
+    margin: str | None = None
+
+    def at(self, k: int) -> Task:
+        """The same with another number of nearest."""
+        methods = {name: f"{method}:{k}" for name, method in self.methods.items()}
+        return replace(self, methods=methods, margin=f"{self.margin}:{k}")
 
     @property
     def several(self) -> bool:
@@ -49,7 +61,7 @@ class Task:
         return self.classes is not None and any(isinstance(c, list) for c in self.classes)
 
     def answers(self, estimator: Any, X: Data) -> Answers:
-        """Ask the estimator; arrays with one entry per row.
+        """Ask the estimator; arrays with one entry per row, by output name, and MARGIN.
 
         Raises:
             Exception: whatever scikit-learn raises for these rows.
@@ -59,6 +71,8 @@ class Task:
             warnings.simplefilter("ignore")
             ask = _asked_one_by_one if self.one_by_one else _asked
             made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
+            if self.margin is not None:
+                made[MARGIN] = ask(estimator, self.margin, X)
         if self.name == "classification" and not self.several and "prediction" in made:
             made["prediction"] = _flat(made["prediction"])
         answered = len(next(iter(made.values())))
@@ -79,13 +93,23 @@ PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]]
 )
 
 
-# Answered row by row, by what has neither predict nor transform; `distances` stands for those of
-# `kneighbors`.
+# Answered row by row, by what has neither predict nor transform, or by the last step of a Pipeline.
 OTHER_METHODS = {
-    "kneighbors": {"prediction": "kneighbors", "distances": "distances"},
-    "score_samples": {"prediction": "score_samples"},
-    "mahalanobis": {"prediction": "mahalanobis"},
+    "kneighbors": Task(
+        "neighbours", {"prediction": "kneighbors", "distances": "distances"}, margin="margin"
+    ),
+    "recommend": Task(
+        "recommendation", {"prediction": "recommend", "score": "scores"}, margin="lead"
+    ),
+    "score_samples": Task("transformation", {"prediction": "score_samples"}),
+    "mahalanobis": Task("transformation", {"prediction": "mahalanobis"}),
 }
+
+
+# What predict answers, sentences, is made of the positions behind the graph.
+SUMMARY = Task(
+    "summary", {"prediction": "positions", "positions": "positions", "score": "sentence_scores"}
+)
 
 
 def task_of(estimator: Any) -> Task:
@@ -116,6 +140,8 @@ def _task_of(estimator: Any) -> Task:
             "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
             "Pipeline of several.",
         )
+    if hasattr(estimator, "sentence_scores"):
+        return SUMMARY
     if _is(is_classifier, estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
@@ -129,9 +155,9 @@ def _task_of(estimator: Any) -> Task:
         )
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
-    for method, outputs in OTHER_METHODS.items():
-        if hasattr(estimator, method):
-            return Task("transformation", outputs)
+    for method, task in OTHER_METHODS.items():
+        if hasattr(last_of(estimator), method):
+            return task
     if is_sampler(estimator):
         raise Refusal(
             f"{type(estimator).__name__} changes the rows of a fit, and answers none",
@@ -141,6 +167,13 @@ def _task_of(estimator: Any) -> Task:
         f"{type(estimator).__name__} has neither predict nor transform for new rows",
         "Give a fitted classifier, regressor, clusterer, outlier detector or transformer.",
     )
+
+
+def last_of(estimator: Any) -> Any:
+    """The last step of a Pipeline, and of one inside it; any other estimator itself."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
 
 
 def _may_be_asked(estimator: Any) -> bool:
@@ -187,7 +220,7 @@ def _shown(value: Any) -> str:
 
 def _more(estimator: Any, task: str) -> dict[str, str]:
     """A standard deviation, or the probabilities of a mixture's parts."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    last = last_of(estimator)
     if task == "regression" and "return_std" in signature(last.predict).parameters:
         return {"std": "std"}
     if task == "clustering" and hasattr(estimator, "predict_proba"):
@@ -228,13 +261,15 @@ def _asked_one_by_one(estimator: Any, method: str, X: Data) -> Array:
 
 
 def _asked(estimator: Any, method: str, X: Data) -> Array:
-    if method == "distances":
-        return np.asarray(estimator.kneighbors(X)[0])
-    if method == "kneighbors":
-        return np.asarray(estimator.kneighbors(X, return_distance=False))
     if method == "std":
         return np.asarray(estimator.predict(X, return_std=True)[1])
-    answer = getattr(estimator, method)(X)
+    name, _, count = method.partition(":")
+    while isinstance(estimator, Pipeline) and not hasattr(estimator, name):
+        X = estimator[:-1].transform(X) if len(estimator.steps) > 1 else X
+        estimator = estimator.steps[-1][1]
+    if name in NEAREST:
+        return NEAREST[name](estimator, X, int(count) if count else None)
+    answer = getattr(estimator, name)(X)
     array = _texts(np.hstack(answer) if isinstance(answer, list) else dense(answer))
     return _of_one_row(array, method) if np.shape(X)[:1] == (1,) else array
 
@@ -272,15 +307,15 @@ def dense(answer: Any) -> Array:
 def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     """Rows whose label could be either: the two highest scores lie within the tolerance.
 
-    Of neighbours, rows that have two as far as each other: chance chooses their order.
+    Of neighbours, rows that have two as far as each other, the next one included: chance chooses
+    their order, and which of them are among the nearest.
 
     Returns:
         A bool array of shape (rows,).
     """
     rows = len(answers["prediction"])
-    if "distances" in answers:
-        distances = answers["distances"]
-        return np.asarray((distances[:, 1:] <= distances[:, :-1] * (1 + tolerance)).any(axis=1))
+    if MARGIN in answers:
+        return np.asarray(equally_near(answers[MARGIN], tolerance).any(axis=1))
     scores = answers.get("probabilities", answers.get("score"))
     if scores is None or task.name == "transformation":
         return np.zeros(rows, dtype=bool)

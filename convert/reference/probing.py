@@ -46,6 +46,8 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         reference: is asked about each trial; its fitted encoders are searched for categories.
         rows: held-out rows, in signature order.
     """
+    if reference.task.name == "recommendation":
+        return _rated(reference)
     inputs, bases = reference.inputs, _bases(rows)
     known = list(fitted_categories(reference.estimator))
 
@@ -84,6 +86,15 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     if inputs.form == "dictionaries":
         return [replace(column, absent=column.nullable) for column in columns]
     return columns
+
+
+def _rated(reference: Reference) -> list[Column]:
+    """Items, each rated within the scale of the fit or not at all: nothing needs to be tried."""
+    low, high = reference.estimator.lowest_, reference.estimator.highest_
+    return [
+        Column(column.name, column.type, nullable=True, absent=True, minimum=low, maximum=high)
+        for column in reference.inputs.columns
+    ]
 
 
 def _unseen(kind: str) -> Sequence[Any]:

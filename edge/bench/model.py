@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from onnxlet.edge.device.slots import with_updates
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.model_files import AGAIN, way_out
 from onnxlet.function.models.aliases import of_model, serves
-from onnxlet.function.models.model import AGAIN, way_out
 from onnxlet.function.models.repository import NAME, versions_in
 
 BATCH = 100  # rows of a large request

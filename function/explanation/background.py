@@ -11,7 +11,8 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
 from onnxlet.function.inputs.validation import Table, validate_rows
-from onnxlet.function.models.model import AGAIN, Model, read_checked
+from onnxlet.function.model_files import AGAIN, read_checked
+from onnxlet.function.models.model import Model
 
 FILE = "background.json"
 
@@ -21,13 +22,18 @@ class Background(NamedTuple):
 
     Attributes:
         source: "statistics", or "training rows".
-        table: the rows.
+        table: the rows, with images decoded.
         outputs: the model's answers to them.
     """
 
     source: str
     table: Table
     outputs: Mapping[str, Array]
+
+
+def has_background(model: Model) -> bool:
+    """Whether the model was built with one."""
+    return model.directory is not None and FILE in model.manifest.get("files", {})
 
 
 _known: WeakKeyDictionary[Model, Background] = WeakKeyDictionary()
@@ -50,6 +56,16 @@ def background(model: Model) -> Background:
 def _read(model: Model) -> Background:
     label = f"model {model.name}/{model.version}"
     expected = model.manifest.get("files", {}).get(FILE)
+    if model.manifest["task"] == "summary":
+        raise NoBackground(
+            f"{label} answers sentences of the text itself, and has no explanations",
+            "Their `score` is beside them.",
+        )
+    if model.signature.id_feed is not None:
+        raise NoBackground(
+            f"{label} answers a text with a text: there is no number to explain",
+            "The score beside a prediction says how sure the model is of it.",
+        )
     if model.directory is None or expected is None:
         raise NoBackground(
             f"{label} has no background rows to explain its answers from",
@@ -60,6 +76,10 @@ def _read(model: Model) -> Background:
     try:
         about = json_text.loads(content)
         table = validate_rows(about["instances"], model.signature)
+        if feeds := model.signature.image_feeds:
+            from onnxlet.function.inputs.seen import seen  # models without images do without
+
+            table = Table(table.rows, seen(feeds, table.arrays))
         return Background(str(about["source"]), table, model.run(table))
     except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
         raise ModelError(f"{label}: {FILE} is not answered: {error}", AGAIN) from error

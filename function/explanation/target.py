@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.errors import MalformedRequest, NoBackground, quoted
+from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
+INFORMATIVE = ("probabilities", "score", "distances", "prediction")
 Outputs = Mapping[str, Array]
 
 
@@ -81,6 +83,34 @@ class Target:
         return [[next(rest) for _ in known] for known in self.classes or []]
 
 
+def explained(model: Model) -> list[Output]:
+    """The outputs that are explained: of nearest items how near they are, not which they are."""
+    every = model.signature.outputs
+    return [each for each in every if model.k is None or each.name != "prediction"]
+
+
+def check_explained(model: Model, output: str | None) -> None:
+    """Refuse to explain what is no number, or one of a list whose length varies.
+
+    Args:
+        model: that is explained.
+        output: of it; None is the most informative one.
+
+    Raises:
+        NoBackground: there is no such number.
+    """
+    label = f"model {model.name}/{model.version}"
+    known = {each.name: each for each in explained(model)}
+    chosen = known.get(output or _most_informative(known))
+    if chosen is not None and chosen.type == "boxes":
+        raise NoBackground(f"{label} answers boxes: there is no number to explain")
+    if chosen is not None and -1 in chosen.shape[1:]:
+        raise NoBackground(
+            f"{label} answers '{chosen.name}' in sizes that vary: there is no number to explain "
+            "that all rows have"
+        )
+
+
 def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     """Choose what is explained.
 
@@ -92,7 +122,12 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     Raises:
         MalformedRequest: the model has no such output.
     """
-    known = {each.name: each for each in model.signature.outputs}
+    known = {each.name: each for each in explained(model)}
+    if output == "prediction" and output not in known:
+        raise MalformedRequest(
+            "'output': items are not explained, they are no numbers",
+            f"Explain how near they are: {_most_informative(known)}.",
+        )
     if output is not None and output not in known:
         raise MalformedRequest(
             f"'output': expected one of {', '.join(known)}, got '{output[:100]}'"
@@ -113,7 +148,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
 
 
 def _most_informative(known: Mapping[str, Any]) -> str:
-    return next(name for name in ("probabilities", "score", "prediction") if name in known)
+    return next(name for name in INFORMATIVE if name in known)
 
 
 def _is_nested(classes: list[Any] | None) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
+OutputType = ColumnType | Literal["boxes"]
 
 # Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A
 # column whose text is costly to cut has a lower limit in the manifest.
@@ -66,7 +67,7 @@ class Output(NamedTuple):
     """One output: `prediction`, `probabilities`, `score`; `shape` starts with -1, the rows."""
 
     name: str
-    type: ColumnType
+    type: OutputType
     shape: tuple[int, ...]
 
 

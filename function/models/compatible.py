@@ -76,6 +76,9 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
     elif new.cell != old.cell:
         before, after = (" by ".join(map(str, c.cell)) or "one value" for c in (old, new))
         yield f"{label}: {before} becomes {after}"
+    elif new.image != old.image:
+        before, after = ("an image" if c.image else c.type for c in (old, new))
+        yield f"{label}: {before} becomes {after}"
     elif new.type not in WIDER.get(old.type, (old.type,)):
         yield f"{label}: {old.type} becomes {new.type}"
     else:

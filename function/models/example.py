@@ -18,7 +18,8 @@ IMAGE = (
 )
 FEW = 3  # entries of a list that may have any length
 SIZES = ("height", "width", "mode")
-PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
+# Of a number; its least and greatest are one person's. An example is nobody's.
+PUBLISHED = ("example", "median", "quantiles")
 
 
 def example_instance(model: Model) -> dict[str, Any]:
@@ -37,9 +38,19 @@ def typical_values(model: Model) -> dict[str, dict[str, Any]]:
     return {
         column.name: _typical(known.get(column.name, {}))
         | ({"example": _value(column, {})} if column.date or column.image else {})
+        | (_brightness(model, column.name) if column.image else {})
         for column in model.signature.columns
         if column.required
     }
+
+
+def _brightness(model: Model, name: str) -> dict[str, float]:
+    """Of an image that is usual in this column, 0 to 255: whether it is rather dark or light."""
+    for feature in (model.manifest.get("reference") or {}).get("features", ()):
+        if feature.get("column") == name and feature["measure"] == "brightness":
+            edges = feature["edges"]
+            return {"brightness": edges[(len(edges) - 1) // 2]} if edges else {}
+    return {}
 
 
 def described_signature(model: Model) -> dict[str, Any]:
@@ -77,7 +88,8 @@ def _value(column: Column, about: Mapping[str, Any]) -> Any:
         return _nested(column)
     if column.image:
         return IMAGE
-    candidates = [value for value, _ in about.get("frequent", ())]
+    candidates = [about["example"]] if "example" in about else []
+    candidates += [value for value, _ in about.get("frequent", ())]
     candidates += [about["median"]] if "median" in about else []
     if column.categories is not None:
         known = [value for value in candidates if value in column.categories]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, P
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
+from onnxlet.function.model_files import AGAIN, check_hash, read_checked, way_out
 from onnxlet.function.models import foreign_graph, nested_rows
 from onnxlet.function.models.declared import as_declared
 
@@ -30,7 +31,6 @@ REPORT = "report."  # how the names of a report's files begin: they lie beside t
 IMPORTED = "function"  # the task of what another framework exported
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
-AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
     "scikit-learn raises for these values: inside the model a text is no number, or a number "
@@ -48,6 +48,8 @@ class Model:
         signature: read from the manifest.
         classes: of a classifier, in the order of its probabilities; otherwise None.
         directory: that it was read from, or None.
+        contents: files that lie beside the graph, by name, of a model that has no directory yet.
+        k: of one that answers nearest, `default` and `most`: how many; else None.
 
     Args:
         onnx: the graph; or what opens a session when the first request needs one.
@@ -68,6 +70,9 @@ class Model:
         self.signature = Signature.from_manifest(manifest)
         self.classes: list[Any] | None = manifest.get("classes")
         self.directory: Path | None = None
+        self.contents: Mapping[str, bytes] = {}
+        self.k: Mapping[str, int] | None = manifest["graph"].get("k")
+        self._given: dict[str, Array] = {}
         self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
@@ -82,9 +87,34 @@ class Model:
         if isinstance(onnx, bytes):
             self.open()
 
-    def with_manifest(self, manifest: Mapping[str, Any]) -> Model:
+    def with_manifest(
+        self, manifest: Mapping[str, Any], contents: Mapping[str, bytes] | None = None
+    ) -> Model:
         """The same graph, in the same session, behind another manifest."""
-        return Model(self.name, self.version, manifest, lambda: self._session)
+        model = Model(self.name, self.version, manifest, lambda: self._session)
+        model.contents = contents or {}
+        return model
+
+    def at_k(self, k: int) -> Model:
+        """The same model as it answers another number of nearest."""
+        self.open()
+        model = copy(self)
+        model._given = {"k": np.array([k], np.int64)}
+        model.signature = self.signature.with_outputs(
+            [output._replace(shape=(-1, k)) for output in self.signature.outputs]
+        )
+        return model
+
+    def content(self, file: str) -> bytes:
+        """A file that lies beside the graph, by the SHA-256 that the manifest has of it.
+
+        Raises:
+            ModelError: it is missing, or was altered.
+        """
+        if self.directory is None:
+            return self.contents[file]
+        label = f"model {self.name}/{self.version}"
+        return read_checked(self.directory, file, self.manifest["files"].get(file), label)
 
     def open(self) -> None:
         """Open the session before a request needs it."""
@@ -144,7 +174,7 @@ class Model:
         if only is not None:
             index = [output.name for output in outputs].index(only)
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
-        if self.signature.nested:
+        if self.signature.nested or self.signature.id_feed:
             answer = partial(self._answers, names=names, counted={})
             arrays = nested_rows.run(answer, table, self.signature, noted)
             return self._declared(arrays, outputs, table)
@@ -197,11 +227,15 @@ class Model:
         first: int = 0,
         noted: Noted | None = None,
     ) -> list[Array]:
-        feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds} | self._given
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
+        if ids := self.signature.id_feed:
+            feeds[ids.name] = ids.gather(blocks)
         for tokens in self.signature.token_feeds:
-            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted, first)
+        for sentences in self.signature.sentence_feeds:
+            feeds |= sentences.gather(blocks)
         if self.signature.image_feeds:
             from onnxlet.function.inputs.images import gathered  # the feeds have imported it
 
@@ -220,38 +254,6 @@ def _part(
     """Some rows of a batch; a feed's other tensor says which columns all rows have."""
     some = {name: {**tensors, name: tensors[name][rows]} for name, tensors in counted.items()}
     return [array[rows] for array in blocks], names, some
-
-
-def check_hash(content: bytes, expected: str | None, label: str) -> None:
-    """Refuse a file that is not the one that the manifest has the SHA-256 of.
-
-    Raises:
-        ModelError: it was altered.
-    """
-    got = hashlib.sha256(content).hexdigest()
-    if got != expected:
-        raise ModelError(f"{label} was altered: expected sha256 {expected}, got {got}", AGAIN)
-
-
-def way_out(error: OSError) -> str:
-    """The hint where a file of a version can't be read."""
-    denied = isinstance(error, PermissionError)
-    return "Let the user that this runs as read it." if denied else AGAIN
-
-
-def read_checked(directory: Path, file: str, expected: str, label: str) -> bytes:
-    """A file of a model directory, by the SHA-256 that the manifest has of it.
-
-    Raises:
-        ModelError: it is missing, or was altered.
-    """
-    try:
-        content = (directory / file).read_bytes()
-    except OSError as error:  # its own words have the whole path
-        message = f"{label}: {file} can't be read: {error.strerror}"
-        raise ModelError(message, way_out(error)) from error
-    check_hash(content, expected, f"{label}: {file}")
-    return content
 
 
 def load_model(

@@ -26,7 +26,8 @@ REASONS = {
     403: "A page of another site, or a host that is not this server's.",
     404: "No such model or version.",
     406: "No answer in a media type that is accepted.",
-    409: "The model was built without what this needs: background rows, or rows for a coverage.",
+    409: "The model was built without what this needs: background rows, rows for a coverage, or "
+    "as many neighbours.",
     413: "The body has too many bytes or rows.",
     415: "A media type or content encoding that is not read here.",
     422: "Well-formed, but against the model's signature.",

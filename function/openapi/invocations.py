@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import coverage, v1
+from onnxlet.function.openapi import v1, wishes
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def _request(model: Model) -> Schema:
     outputs = {"enum": ["all", *(output.name for output in model.signature.outputs)]}
     known = {"outputs": or_null(outputs), "on_error": or_null(ON_ERROR["schema"])}
-    params = closed({}, known | coverage.member(model))
+    params = closed({}, known | wishes.member(model))
     beside: dict[str, Schema] = {"params": {**params, "type": ["object", "null"]}}
     columns = [column.name for column in model.signature.columns]
     split = closed(
@@ -69,11 +69,12 @@ def _invocations(endpoint: Endpoint) -> Operation:
         "name": ATTRIBUTES,
         "in": "header",
         "description": (
-            "given back as it is, where it is visible ASCII; coverage=0.9 in it is as in the query"
+            "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as "
+            "in the query"
         ),
         "schema": {"type": "string"},
     }
-    asked = [ON_ERROR, v1.outputs_parameter(models), *coverage.parameters(models)]
+    asked = [ON_ERROR, v1.outputs_parameter(models), *wishes.parameters(models)]
     return Operation(
         "Predict in MLflow's and SageMaker's forms",
         answered("The prediction of each row; text/csv where it is accepted instead.", answers),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import coverage, drift, explain
+from onnxlet.function.openapi import drift, explain, wishes
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -69,7 +69,7 @@ def _predict(endpoint: Endpoint) -> Operation:
         f"Predict by {models[0].name}" if len(models) == 1 else "Predict by any model",
         answered("One entry per row in every member.", answers),
         body(contents),
-        [ON_ERROR, *coverage.parameters(models)],
+        [ON_ERROR, *wishes.parameters(models)],
         (400, *(() if endpoint.model else (404,)), 409, 413, 415, 422),
     )
 
@@ -79,10 +79,10 @@ def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
     rows = {"instances": ref(f"{model.name}.rows")}
     if endpoint.model is not None:
         name: Schema = {"type": ["string", "null"], "description": "the path's goes before it"}
-        return closed(rows, {"model": name} | coverage.member(model))
+        return closed(rows, {"model": name} | wishes.member(model))
     if optional:
-        return closed(rows, {"model": {"enum": [model.name, None]}} | coverage.member(model))
-    return closed({**rows, "model": {"const": model.name}}, coverage.member(model))
+        return closed(rows, {"model": {"enum": [model.name, None]}} | wishes.member(model))
+    return closed({**rows, "model": {"const": model.name}}, wishes.member(model))
 
 
 def images(model: Model) -> Schema:
@@ -118,7 +118,9 @@ def _field(value: Any) -> str:
 
 
 def _models(endpoint: Endpoint) -> Operation:
-    members = {"models": listed(ref("model"))}
+    whole: Schema = {"type": "integer", "minimum": 1}
+    limits = record({"rows": whole, "body_bytes": whole})
+    members = {"models": listed(ref("model")), "limits": limits}
     return Operation("List the models", answered("All models.", record(members)))
 
 
@@ -166,7 +168,10 @@ MODEL: Schema = record(
                 "clustering",
                 "outlier",
                 "transformation",
+                "neighbours",
+                "recommendation",
                 "function",
+                "summary",
             ]
         },
         "signature": record(
@@ -186,6 +191,10 @@ MODEL: Schema = record(
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
+        "coverage": {
+            "type": "number",
+            "description": "the highest that a request may ask intervals or sets for",
+        },
         "report": {"type": "string", "description": "where its report is, from the root"},
         "typical": {
             "type": "object",

@@ -57,6 +57,15 @@ PROBLEM_PLACES: Schema = listed(
     )
 )
 
+SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+BOX: Schema = {
+    **closed(
+        {"label": {"type": "string"}, "score": SCORE}
+        | {side: {"type": "number", "minimum": 0} for side in ("x", "y", "width", "height")}
+    ),
+    "description": "an object in the picture that was sent, in its pixels",
+}
+
 
 def of_models(models: Iterable[Model], max_rows: int) -> dict[str, Schema]:
     """Each model's rows and answers, by the names that `ref` takes."""
@@ -163,8 +172,12 @@ def answer(model: Model) -> Schema:
 
 def output_schema(output: Output, model: Model) -> Schema:
     """One row's entry of an output, as the native protocol writes it."""
+    if output.type == "boxes":
+        return listed(BOX)
     several = model.classes is not None and isinstance(model.classes[0], list)
     sizes = output.shape[1:]
+    if model.k is not None:
+        return listed(_number(output.type), 0, model.k["most"])
     if output.name == "prediction" and model.classes is not None:
         return _label(model.classes, sizes, several)
     if output.name == "probabilities":

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import coverage
+from onnxlet.function.openapi import coverage, wishes
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -79,7 +79,7 @@ def in_rows(model: Model) -> Schema:
 
 def _predict(endpoint: Endpoint) -> Operation:
     model = endpoint.models[0] if endpoint.model is None else endpoint.model
-    beside = {**SIGNATURE, **coverage.member(model)}
+    beside = {**SIGNATURE, **wishes.member(model)}
     requests = one_of(
         closed({"instances": by_row(model)}, beside),
         closed({"inputs": one_of(by_row(model), by_column(model))}, beside),
@@ -93,7 +93,7 @@ def _predict(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         answered("The prediction of each row; for columns they are called outputs.", answers),
         body(content(requests, {"instances": [example_instance(model)]})),
-        [ON_ERROR, outputs_parameter([model]), *coverage.parameters([model])],
+        [ON_ERROR, outputs_parameter([model]), *wishes.parameters([model])],
         (400, 413, 415),
         'A text may be {"b64": ...}, base64 of its UTF-8.',
     )

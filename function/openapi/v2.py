@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import coverage
+from onnxlet.function.openapi import coverage, wishes
 from onnxlet.function.openapi.forms import (
     Endpoint,
     Operation,
@@ -107,7 +107,7 @@ def _request(model: Model) -> Schema:
         {
             "id": {"type": ["string", "null"]},
             "outputs": {**listed(output), "type": ["array", "null"]},
-            "parameters": {**PARAMETERS, "properties": coverage.member(model)},
+            "parameters": {**PARAMETERS, "properties": wishes.member(model)},
         },
     )
 
@@ -135,7 +135,7 @@ def _infer(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         answer,
         body(content(_request(model), _example(model)), binary),
-        [LENGTH, *coverage.parameters([model])],
+        [LENGTH, *wishes.parameters([model])],
         (400, 413, 415),
         "Every required input has to be there, with as many rows as the others, its data as "
         "long as its shape says.",

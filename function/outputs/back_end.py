@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 Step = Callable[[Array, "Table"], Array]
 
 # The steps of each module of this folder: only models that have one import its module.
-STEPS: Mapping[str, tuple[str, ...]] = {}
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "boxes": ("boxes",),
+    "items": ("items",),
+    "sentences": ("sentences", "without_gaps"),
+    "texts": ("text",),
+}
 MODULES = {step: f"onnxlet.function.outputs.{module}" for module in STEPS for step in STEPS[module]}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.columns import Encoded
@@ -240,6 +241,17 @@ def chosen(
         )
     whole = native.answer(prediction)
     return {name: whole[name] for name in (names if requested == ALL else requested)}
+
+
+def as_texts(prediction: Prediction) -> Mapping[str, Array]:
+    """The outputs for a form without lists of objects: boxes are the JSON text of their list."""
+    outputs = prediction.outputs
+    names = [each.name for each in prediction.model.signature.outputs if each.type == "boxes"]
+    if not names:
+        return outputs
+    from onnxlet.function.outputs import boxes  # few models answer boxes
+
+    return {**outputs, **{name: boxes.as_texts(outputs[name]) for name in names}}
 
 
 def in_rows(outputs: Mapping[str, Any], prediction: Prediction) -> Any:

@@ -36,7 +36,7 @@ LONG_LISTS = frozenset(
     }
 )  # where rows are, or columns
 LONG_OBJECTS = frozenset({("inputs",)})
-PARAMS = ("outputs", "on_error", "coverage")
+PARAMS = ("outputs", "on_error", *native.WISHES)
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
 WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
 CSV = "text/csv"
@@ -110,12 +110,12 @@ def _with_headers(decoded: PredictRequest, request: Request, media_type: str) ->
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
     options = decoded.options._replace(media_type=media_type, headers=headers)
     decoded = decoded._replace(model=request.header(TARGET) or decoded.model, options=options)
-    decoded = native.with_coverage(decoded, request.query.get("coverage"))
-    if "coverage=" not in attributes:
+    decoded = native.with_wishes(decoded, request.query)
+    if "=" not in attributes:
         return decoded
-    from onnxlet.function.protocols import coverage  # most requests ask for none
+    from onnxlet.function.protocols import wishes  # most requests have no attributes
 
-    return native.with_coverage(decoded, coverage.in_attributes(attributes))
+    return native.with_wishes(decoded, wishes.in_attributes(attributes))
 
 
 def _shown_type(request: Request) -> str:
@@ -172,7 +172,7 @@ def _from_json(request: Request) -> PredictRequest:
         decoded = frames.inputs(value, request.check_rows)
     else:
         decoded = frames.READ[kind](value)
-    return decoded._replace(nulls=nulls, coverage=native.coverage_in(params), options=options)
+    return decoded._replace(nulls=nulls, options=options, **native.wishes_in(params))
 
 
 def _from_csv(request: Request) -> PredictRequest:
@@ -215,9 +215,9 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     if options.media_type == CSV:
         from onnxlet.function.inputs import csv_text  # nobody else writes it
 
-        return Reply(
-            csv_text.written(outputs.values()), f"{CSV}; charset=utf-8", headers=options.headers
-        )
+        texts = forms.as_texts(prediction)
+        fields = [texts.get(name, values) for name, values in outputs.items()]
+        return Reply(csv_text.written(fields), f"{CSV}; charset=utf-8", headers=options.headers)
     form = {"predictions": forms.in_rows(outputs, prediction)}
     return answer_reply(prediction, form | forms.beside(outputs, prediction), options.headers)
 

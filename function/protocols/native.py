@@ -30,7 +30,8 @@ PREDICT: Sequence[str] = (
     "/models/<name>/versions/<version>/predict",
 )
 MODEL_HEADER = ""
-MEMBERS = ("instances", "model", "coverage")
+WISHES = ("coverage", "k")
+MEMBERS = ("instances", "model", *WISHES)
 IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
@@ -55,18 +56,18 @@ def decode(request: Request) -> PredictRequest:
         from onnxlet.function.protocols import image_bodies  # few models take images
 
         decoded = image_bodies.decode(request)._replace(nulls=wants_nulls(request.query))
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
         decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 
         names, rows, faults = csv_text.read(request.body, request.check_rows)
         decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",
@@ -103,31 +104,30 @@ def wants_nulls(query: Mapping[str, str]) -> bool:
     return wish == "null"
 
 
-def with_coverage(decoded: PredictRequest, text: str | None) -> PredictRequest:
-    """The request with the coverage that its query names, where it names one.
+def with_wishes(decoded: PredictRequest, given: Mapping[str, str]) -> PredictRequest:
+    """The request with the coverage and the k that its query or a header names, where it does.
 
     Raises:
-        MalformedRequest: it is no number between 0 and 1, or the body has another.
+        MalformedRequest: one is not what it should be, or the body has another.
     """
-    if text is None:
+    if not any(name in given for name in WISHES):
         return decoded
-    from onnxlet.function.protocols import coverage  # most requests ask for none
+    from onnxlet.function.protocols import wishes  # most requests have none
 
-    return coverage.agreed(decoded, text)
+    return wishes.agreed(decoded, given)
 
 
-def coverage_in(members: Mapping[str, Any]) -> float | None:
-    """The member `coverage`, where there is one.
+def wishes_in(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members `coverage` and `k`, where there are some.
 
     Raises:
-        MalformedRequest: it is no number between 0 and 1.
+        MalformedRequest: one is not what it should be.
     """
-    value = members.get("coverage")
-    if value is None:
-        return None
-    from onnxlet.function.protocols import coverage
+    if not any(name in members for name in WISHES):
+        return {}
+    from onnxlet.function.protocols import wishes
 
-    return coverage.read(value)
+    return wishes.in_members(members)
 
 
 def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> PredictRequest:
@@ -146,7 +146,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
     model = body.get("model") if isinstance(body, dict) else None
     try:
         rows = _instances(body, members)
-        return PredictRequest(rows, model=model, nulls=nulls, coverage=coverage_in(body))
+        return PredictRequest(rows, model=model, nulls=nulls, **wishes_in(body))
     except MalformedRequest as error:
         error.model = model if isinstance(model, str) else None
         raise
@@ -229,8 +229,9 @@ def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[l
 
 
 def _models(service: Service, request: Request) -> Reply:
-    models = service.repository.models
-    return json_reply({"models": [_described(service, model) for model in models]})
+    models, settings = service.repository.models, service.settings
+    limits = {"rows": settings.max_rows, "body_bytes": settings.max_body_bytes}
+    return json_reply({"models": [_described(service, each) for each in models], "limits": limits})
 
 
 def _model(service: Service, request: Request, name: str) -> Reply:
@@ -253,6 +254,10 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
         about["pin"] = repository.pins[model.name]
     if model.report is not None:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
+    if (table := model.manifest.get("conformal")) and table.get("ranks"):
+        from onnxlet.function.models.coverage import highest  # no prediction needs it
+
+        about["coverage"] = highest(table)
     about["typical"] = typical_values(model)
     about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
     return about | {"signature": described_signature(model)}

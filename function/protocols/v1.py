@@ -69,7 +69,7 @@ def decode(request: Request) -> PredictRequest:
     native.check_charset(request)
     query = request.query
     body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
-    kind = forms.only_one(body, KINDS, ("signature_name", "coverage"), HINT)
+    kind = forms.only_one(body, KINDS, ("signature_name", *native.WISHES), HINT)
     signature = body.get("signature_name")
     if signature not in SIGNATURE_NAMES:
         raise MalformedRequest(
@@ -88,9 +88,8 @@ def decode(request: Request) -> PredictRequest:
     outputs = forms.requested_outputs(query["outputs"]) if "outputs" in query else forms.PREDICTION
     nulls = native.wants_nulls(query)
     options = AnswerOptions(kind == "inputs", outputs, base64)
-    coverage = native.coverage_in(body)
-    decoded = decoded._replace(nulls=nulls, coverage=coverage, options=options)
-    return native.with_coverage(decoded, query.get("coverage"))
+    decoded = decoded._replace(nulls=nulls, options=options, **native.wishes_in(body))
+    return native.with_wishes(decoded, query)
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
@@ -146,6 +145,7 @@ DTYPES = {
     "string": "DT_STRING",
     "date": "DT_STRING",
     "image": "DT_STRING",
+    "boxes": "DT_STRING",
 }
 
 

@@ -22,7 +22,7 @@ from onnxlet.function.messages import (
     json_reply,
 )
 from onnxlet.function.protocols import v2_about
-from onnxlet.function.protocols.native import coverage_in, unicode, with_coverage
+from onnxlet.function.protocols.native import unicode, wishes_in, with_wishes
 from onnxlet.function.protocols.v2_binary import HEADER, Tail, header_length
 from onnxlet.function.protocols.v2_inputs import read_inputs
 from onnxlet.function.protocols.v2_outputs import AnswerOptions, read_answer_options, reply_of
@@ -62,13 +62,13 @@ def decode(request: Request) -> PredictRequest:
         content = np.frombuffer(request.body, np.uint8)
         options = AnswerOptions(binary=True)
         decoded = PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     whole = length == len(request.body)
     form = json_body.read(request.body if whole else request.body[:length], LONG_LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     decoded = _decoded(form, Tail(request.body, length), request.check_rows)
-    return with_coverage(decoded, request.query.get("coverage"))
+    return with_wishes(decoded, request.query)
 
 
 def _decoded(
@@ -81,8 +81,8 @@ def _decoded(
         more = len(faults) - SHOWN_FAULTS
         rest = [f"and {more} more faults"] if more > 0 else []
         raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
-    coverage = coverage_in(form.get("parameters") or {})
-    return PredictRequest(tensors=tensors, coverage=coverage, options=options)
+    asked = wishes_in(form.get("parameters") or {})
+    return PredictRequest(tensors=tensors, options=options, **asked)
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:

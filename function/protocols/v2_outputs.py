@@ -11,6 +11,7 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Prediction, Reply
+from onnxlet.function.protocols.forms import as_texts
 from onnxlet.function.protocols.native import unicode
 from onnxlet.function.protocols.v2_binary import HEADER, to_bytes
 from onnxlet.function.protocols.v2_inputs import check_content_type, parameters_of
@@ -112,7 +113,7 @@ def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
         form["id"] = options.id
     form["outputs"] = [
         _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
-        for name, array, (binary, classes) in _chosen(prediction.outputs, options)
+        for name, array, (binary, classes) in _chosen(as_texts(prediction), options)
     ]
     header = json_text.dumps(form)
     if not tail:

@@ -49,6 +49,7 @@ BY_TYPE = {
     "int64": "INT64",
     "bool": "BOOL",
     "string": "BYTES",
+    "boxes": "BYTES",  # the JSON text of each row's list
 }
 MOST_DIMENSIONS = 32  # NumPy's own limit before 2.0
 

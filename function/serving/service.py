@@ -168,7 +168,8 @@ class Service:
         """Validate a request's rows and run them, within the limits.
 
         Raises:
-            RequestTooLarge, InvalidRows, NotCalibrated, TookTooLong: the client's mistakes.
+            RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours, TookTooLong: the client's
+                mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
         noted = Noted() if self.watches.wants_notes(model) else None
@@ -202,8 +203,15 @@ def predict(
     Raises:
         InvalidRows: with every problem, located.
         NotCalibrated: the model's table has not the coverage that is asked for.
+        NoNeighbours: the model does not answer the number of nearest that is asked for.
     """
     timer = StageTimer() if timer is None else timer
+    if request.k is not None:
+        from onnxlet.function.serving import nearest  # most requests ask for no number
+
+        more = nearest.at_least(model, request.k)
+        plain = predict(more, request._replace(k=None), timer, request_id, noted)
+        return nearest.first(plain, model, request.k)
     if request.coverage is not None:
         from onnxlet.function.serving import coverage  # most requests ask for none
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import ModelError
+from onnxlet.function.model_files import check_hash
 from onnxlet.function.models.aliases import PIN_HINT, serves
-from onnxlet.function.models.model import Model, check_hash
+from onnxlet.function.models.model import Model
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
 

@@ -22,7 +22,9 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.convert.helpers import quiet
+from tests.convert.imported import photos
 from tests.convert.imported.onnx_files import save_arrays
+from tests.convert.imported.photos import picture
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -245,3 +247,37 @@ def test_a_keras_network_of_images(tmp_path: Path, keras: Any) -> None:
 
     answer = served(tmp_path, {inputs[0]: x}, {outputs[0]: expected})
     assert np.allclose(answer["prediction"], expected, atol=1e-6)
+
+
+def test_a_photo_is_answered_as_by_pytorch(torch: Any, tmp_path: Path) -> None:
+    """With torchvision's preprocessing written out: Pillow's resize, ToTensor and Normalize."""
+    folder = photos.folder_of(tmp_path / "photos", [picture(300, 200, n) for n in range(ROWS)])
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    seen = [
+        torch.from_numpy(photos.seen(picture(300, 200, n), 32, 32).astype(np.uint8))
+        .permute(2, 0, 1)
+        .float()
+        .div(255)
+        for n in range(ROWS)
+    ]
+    inputs = (torch.stack(seen) - mean[:, None, None]) / std[:, None, None]
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(8, 4), torch.nn.Softmax(dim=1),
+    ).eval()  # fmt: skip
+    torch.onnx.export(
+        net, (inputs[:2],), tmp_path / "net.onnx", input_names=["photo"], output_names=["shares"],
+        dynamo=False, dynamic_axes={"photo": {0: "batch"}},
+    )  # fmt: skip
+    with torch.no_grad():
+        shares = net(inputs).numpy()
+    option = "photo=32x32,scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225"
+
+    built = import_onnx(
+        tmp_path / "net.onnx", "net", tmp_path / "models", quiet, folder,
+        save_arrays(tmp_path / "out.npz", shares=shares), images=[option],
+    )  # fmt: skip
+
+    assert built.manifest["parity"]["state"] == "verified"
+    texts = [photos.text(picture(300, 200, n)) for n in range(ROWS)]
+    assert np.allclose(photos.predictions(tmp_path, texts), shares, atol=1e-5)

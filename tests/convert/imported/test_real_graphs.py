@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -28,7 +29,10 @@ from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
+from tests.convert.imported import photos
+from tests.convert.imported.blazeface import anchors, with_boxes
 from tests.convert.imported.onnx_files import save_arrays
+from tests.convert.imported.plain_boxes import best
 
 pytestmark = pytest.mark.frameworks
 
@@ -195,6 +199,43 @@ def test_a_published_graph_answers_as_its_session_does(
             atol=1e-5,
             rtol=1e-4,
         )
+
+
+@pytest.mark.parametrize(("side", "size"), [("front", 128), ("back", 256)])
+def test_blazefaces_boxes_are_those_of_plain_python(
+    tmp_path: Path, graphs: Path, side: str, size: int
+) -> None:
+    path = graphs / f"face_detection_{side}_{size}x{size}_barracuda.onnx"
+    (tmp_path / "net.onnx").write_bytes(with_boxes(onnx.load(path), size).SerializeToString())
+    some = [photos.picture(200, 150, seed) for seed in range(4)]
+    import_onnx(
+        tmp_path / "net.onnx", "net", tmp_path / "models", quiet,
+        photos.folder_of(tmp_path / "photos", some),
+        images=[f"input:0={size}x{size},scale=1/127.5,mean=1"],
+        boxes="boxes,logits,format=cxcywh,activation=sigmoid,score=0.001,overlap=0.3,labels=face",
+    )  # fmt: skip
+
+    answered = photos.predictions(tmp_path, list(map(photos.text, some)))
+
+    assert sum(map(len, answered)) > 4
+    for picture, row in zip(some, answered, strict=True):
+        pixels = photos.seen(picture, size, size)[np.newaxis].astype(np.float32) / 127.5 - 1
+        first, second, *four = session_of(path).run(None, {"input:0": pixels})
+        logits = np.concatenate([first, second], axis=1)[0]
+        with np.errstate(over="ignore"):
+            shares = 1 / (1 + np.exp(-logits))
+        middle, sides = np.split(np.concatenate(four, axis=1)[0, :, :4] / size, 2, axis=1)
+        middle = middle + anchors()
+        corners = np.concatenate([middle - sides / 2, middle + sides / 2], axis=1)
+        wanted = best(corners, shares, 0.001, 100, 0.3)
+        inside = [(np.clip(box, 0, 1) * [200, 150, 200, 150], score) for box, score, _ in wanted]
+        inside = [(box, score) for box, score in inside if (box[2:] > box[:2]).all()]
+        assert len(row) == len(inside)
+        for got, (box, score) in zip(row, inside, strict=True):
+            assert got["label"] == "face"
+            assert abs(got["score"] - score) < 1e-5
+            assert np.allclose([got["x"], got["y"]], box[:2], atol=1e-2)
+            assert np.allclose([got["width"], got["height"]], box[2:] - box[:2], atol=1e-2)
 
 
 def test_sentences_of_different_lengths_are_answered_together(tmp_path: Path, graphs: Path) -> None:

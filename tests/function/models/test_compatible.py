@@ -109,6 +109,11 @@ NOTICED: dict[str, tuple[Manifest, Manifest, list[str]]] = {
         manifest(column("age", "string"), CITY),
         ["column 'age': int64 becomes string"],
     ),
+    "an image for a text": (
+        SERVED,
+        manifest(AGE, column("city", "image")),
+        ["column 'city': string becomes an image"],
+    ),
     "no missing value": (
         SERVED,
         manifest({**AGE, "nullable": False}, CITY),

@@ -14,7 +14,8 @@ import pytest
 
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import ModelError, UnknownModel
-from onnxlet.function.models.model import AGAIN, load_model
+from onnxlet.function.model_files import AGAIN
+from onnxlet.function.models.model import load_model
 from onnxlet.function.models.repository import Repository
 
 

@@ -19,8 +19,8 @@ from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols import coverage as asked
 from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.protocols.wishes import in_attributes
 from onnxlet.function.serving.service import predict
 from onnxlet.function.settings import Settings
 from tests.conftest import Answer, Client, client_of
@@ -428,10 +428,11 @@ def test_explanations_have_no_coverage(at: Asked) -> None:
 
 
 def test_attributes_that_only_look_like_it() -> None:
-    assert asked.in_attributes("coverage=0.9") == "0.9"
-    assert asked.in_attributes("a=1, coverage=0.9;b=2") == "0.9"
-    assert asked.in_attributes("discoverage=0.9") is None
-    assert asked.in_attributes("coverage=") == ""
+    assert in_attributes("coverage=0.9") == {"coverage": "0.9"}
+    assert in_attributes("a=1, coverage=0.9;b=2") == {"coverage": "0.9"}
+    assert in_attributes("discoverage=0.9,ok=3") == {}
+    assert in_attributes("coverage=") == {"coverage": ""}
+    assert in_attributes("k=3 coverage=0.5;k=4") == {"k": "3", "coverage": "0.5"}
 
 
 def test_a_failed_record_goes_back_to_the_queue(at: Asked) -> None:

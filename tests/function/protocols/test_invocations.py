@@ -356,14 +356,14 @@ REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
         "json",
         {"inputs": IRIS, "params": {"temperature": 1}},
         400,
-        "'params': expected none but outputs, on_error, coverage, got ['temperature'] "
+        "'params': expected none but outputs, on_error, coverage, k, got ['temperature'] "
         "(A model takes no parameters here.)",
     ),
     (
         "json",
         {"inputs": IRIS, "params": [1]},
         400,
-        "'params': expected none but outputs, on_error, coverage, got a list "
+        "'params': expected none but outputs, on_error, coverage, k, got a list "
         "(A model takes no parameters here.)",
     ),
     (

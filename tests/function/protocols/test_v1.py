@@ -208,7 +208,7 @@ def test_bad_rows_as_null(client: Client) -> None:
 
 
 HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for each column.'
-MEMBERS = "The members of a request are instances, inputs, signature_name, coverage."
+MEMBERS = "The members of a request are instances, inputs, signature_name, coverage, k."
 REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
     ("iris", b"", 400, f"the body is empty ({HINT})"),
     ("iris", b"[[1]]", 400, f"expected an object, got a list ({HINT})"),

@@ -154,7 +154,8 @@ def test_no_more_is_taken_after_a_wrong_size() -> None:
 
 def reply_to(outputs: dict[str, Any], binary: bool) -> tuple[Any, bytes]:
     """An answer's JSON, and the bytes behind it."""
-    model: Any = SimpleNamespace(name="m", version=3, classes=None)
+    signature = SimpleNamespace(outputs=())
+    model: Any = SimpleNamespace(name="m", version=3, classes=None, signature=signature)
     prediction = Prediction("", model, Table(3, []), outputs, 3)
     reply = reply_of(prediction, AnswerOptions(None, binary))
     length = int(reply.headers.get(HEADER, len(reply.body)))

@@ -18,8 +18,9 @@ from onnxlet.convert.reference.answers import Task
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction, PredictRequest
+from onnxlet.function.models.coverage import highest
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.serving.coverage import highest, region, score_at
+from onnxlet.function.serving.coverage import region, score_at
 from onnxlet.function.serving.service import predict
 from tests.conftest import ROOT
 from tests.function import calibrated as made
@@ -352,9 +353,10 @@ client.post("/invocations", json={"inputs": rows[:1]},
     headers={"X-Amzn-SageMaker-Target-Model": "line", "X-Amzn-SageMaker-Custom-Attributes": "a"})
 tensor = {"name": "input", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}
 assert client.post("/v2/models/line/infer", json={"inputs": [tensor]}).status_code == 200
-before = [name for name in sys.modules if name.endswith(".coverage") or name == "fractions"]
+LATE = (".coverage", ".wishes", ".nearest", ".items")
+before = [name for name in sys.modules if name.endswith(LATE) or name == "fractions"]
 client.post("/models/line/predict?coverage=0.9", json=rows[:1])
-print(before, [name for name in sys.modules if name.endswith(".coverage")])
+print(before, [name for name in sys.modules if name.endswith(LATE)])
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(calibrated)],
@@ -363,5 +365,5 @@ print(before, [name for name in sys.modules if name.endswith(".coverage")])
         text=True,
         check=True,
     )
-    modules = ["onnxlet.function.protocols.coverage", "onnxlet.function.serving.coverage"]
-    assert done.stdout.splitlines()[-1] == f"[] {modules}"
+    late = ("protocols.wishes", "models.coverage", "serving.coverage")
+    assert done.stdout.splitlines()[-1] == f"[] {[f'onnxlet.function.{each}' for each in late]}"

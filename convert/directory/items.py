@@ -1,0 +1,86 @@
+"""What neighbours and recommendations are called: labels of the rows, or names of the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.reference.answers import Task, last_of
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.sources.source import Source
+from onnxlet.function import json_text
+from onnxlet.function.arrays import LARGEST_INTEGER
+
+Report = Callable[[str], object]
+POSITIONS = "note: neighbours are answered by their position in the rows of the fit"
+
+
+def items_of(
+    task: Task, source: Source, names: Sequence[str], report: Report
+) -> list[int] | list[str] | None:
+    """The labels of the items by position; None where the positions themselves are answered.
+
+    Args:
+        task: what the estimator is asked for.
+        source: the estimator and its data.
+        names: of the columns, in signature order, which the items of recommendations are.
+        report: called with a line where there are no labels.
+    """
+    if task.name == "recommendation":
+        return list(names)
+    if task.name != "neighbours":
+        return None
+    points = int(last_of(source.estimator).n_samples_fit_)
+    if source.X_train is None:
+        report(f"{POSITIONS}: X_train would bring the labels of its index")
+        return None
+    index = getattr(as_pandas(source.X_train), "index", None)
+    if not isinstance(index, pd.Index) or index.equals(pd.RangeIndex(len(index))):
+        return None
+    if len(index) != points:
+        report(f"{POSITIONS}: X_train has {len(index)} rows, and the fit had {points}")
+        return None
+    return labels_of(index.tolist())
+
+
+def labels_of(values: Sequence[Any]) -> list[int] | list[str]:
+    """Labels as clients get them: whole numbers and text as they are, others as text."""
+    if all(_is_whole(value) for value in values):
+        return [int(value) for value in values]
+    return [str(value) for value in values]
+
+
+def items_file(labels: Sequence[int] | Sequence[str]) -> bytes:
+    """The bytes of the file that the back end reads the labels from."""
+    return json_text.dumps({"items": labels})
+
+
+def with_items(
+    manifest: Mapping[str, Any], labels: Sequence[int] | Sequence[str]
+) -> dict[str, Any]:
+    """The serving part of a manifest whose predictions are labels, no longer positions."""
+    kind = "int64" if {*map(type, labels)} <= {int} else "string"
+    outputs = [
+        {**output, "type": kind} if output["name"] == "prediction" else output
+        for output in manifest["signature"]["outputs"]
+    ]
+    return {
+        **manifest,
+        "signature": {**manifest["signature"], "outputs": outputs},
+        "graph": {**manifest["graph"], "back_end": {"prediction": {"step": "items"}}},
+    }
+
+
+def named(
+    positions: Sequence[Sequence[int]], labels: Sequence[int] | Sequence[str]
+) -> list[list[Any]]:
+    """Lists of positions as lists of labels; -1 stands for no item."""
+    return [[None if at < 0 else labels[at] for at in row] for row in positions]
+
+
+def _is_whole(value: Any) -> bool:
+    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return is_number and abs(int(value)) <= LARGEST_INTEGER

@@ -1,0 +1,249 @@
+"""`--image`: an input of the graph takes encoded pictures, and what becomes of their pixels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
+from onnxlet.convert.imported.shapes import forget_sizes, inputs_of
+from onnxlet.function.inputs.images import RESIZES
+
+HEAD = re.compile(r"(.+)=([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+MODES = {"RGB": 3, "BGR": 3, "L": 1}  # and their channels
+LAYOUTS = ("NCHW", "NHWC")
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+PREFIX = "onnxlet.image."
+HINT = (
+    "--image INPUT=HEIGHTxWIDTH,mode=RGB,scale=1/255,mean=0.485:0.456:0.406,"
+    "std=0.229:0.224:0.225,layout=NCHW,resize=bilinear; all behind HEIGHTxWIDTH may be left out."
+)
+
+
+class Image(NamedTuple):
+    """What `--image` says of an input.
+
+    Attributes:
+        input: the graph's.
+        height: that pictures are resized to, in pixels.
+        width: the same.
+        mode: "RGB", "BGR" or "L".
+        change: `scale`, `mean` and `std`, as far as they are given: (pixel * scale - mean) / std.
+        layout: of the tensor, where it is given.
+        resize: one of Pillow's filters.
+    """
+
+    input: str
+    height: int
+    width: int
+    mode: str
+    change: Mapping[str, Any]
+    layout: str | None
+    resize: str
+
+    @property
+    def channels(self) -> int:
+        """Numbers of a pixel."""
+        return MODES[self.mode]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    def sizes(self, layout: str) -> tuple[int, ...]:
+        """Of one picture's tensor."""
+        if layout == "NCHW":
+            return (self.channels, self.height, self.width)
+        return (self.height, self.width, self.channels)
+
+
+def parse(texts: Sequence[str]) -> dict[str, Image]:
+    """Read `--image`, by input.
+
+    Raises:
+        WrongUse: with all that is wrong.
+    """
+    images: dict[str, Image] = {}
+    faults: list[str] = []
+    for text in texts:
+        head, _, rest = text.partition(",")
+        found = HEAD.fullmatch(head.strip())
+        if found is None:
+            faults.append(f"expected INPUT=HEIGHTxWIDTH, got '{head}'")
+            continue
+        name = found[1]
+        image, wrong = _image(name, int(found[2]), int(found[3]), rest)
+        faults += [f"'{name}': {fault}" for fault in wrong]
+        if name in images:
+            faults.append(f"'{name}' is there twice")
+        images[name] = image
+    refuse("--image", faults, HINT)
+    return images
+
+
+def _image(name: str, height: int, width: int, rest: str) -> tuple[Image, list[str]]:
+    readers = {
+        "mode": one_of(*MODES),
+        "scale": number(-1e6, 1e6),
+        "mean": numbers,
+        "std": numbers,
+        "layout": one_of(*LAYOUTS),
+        "resize": one_of(*RESIZES),
+    }
+    settings = Settings(rest, readers) if rest else Settings("mode=RGB", readers)
+    faults = [f"expected key=value, got '{part}'" for part in settings.bare] + settings.faults
+    mode = settings.get("mode", "RGB")
+    change = {key: settings.get(key) for key in ("scale", "mean", "std")}
+    change = {key: value for key, value in change.items() if value is not None}
+    for key in ("mean", "std"):
+        if len(change.get(key, [0])) not in (1, MODES[mode]):
+            faults.append(f"{key}: expected {MODES[mode]} numbers, or one, got {len(change[key])}")
+    if 0 in change.get("std", []):
+        faults.append("std: expected numbers other than 0")
+    layout, resize = settings.get("layout"), settings.get("resize", "bilinear")
+    return Image(name, height, width, mode, change, layout, resize), faults
+
+
+# beside the graph
+
+
+def fix_sizes(proto: onnx.ModelProto, images: Mapping[str, Image]) -> dict[str, str]:
+    """Check the images against a graph's inputs, and fix the sizes that these leave free.
+
+    Args:
+        proto: changed in place.
+        images: as `parse` returns them.
+
+    Returns:
+        The layout of each input's tensor.
+
+    Raises:
+        WrongUse: with all that does not fit.
+    """
+    inputs = {info.name: info for info in inputs_of(proto)}
+    layouts: dict[str, str] = {}
+    faults: list[str] = []
+    for name, image in images.items():
+        if name not in inputs:
+            faults.append(f"'{name}': expected the name of an input: {', '.join(inputs)}")
+            continue
+        faults += [f"'{name}': {fault}" for fault in _unfit(inputs[name], image)]
+        dims = inputs[name].type.tensor_type.shape.dim
+        fitting = _fitting([dim.dim_value or None for dim in dims], image)
+        if len(fitting) > 1 and image.channels > 1:
+            faults.append(f"'{name}': layout: expected NCHW or NHWC, since either fits, got none")
+        elif fitting:
+            layouts[name], (sizes, _) = next(iter(fitting.items()))
+            for dim, size in zip(dims[len(dims) - len(sizes) :], sizes, strict=True):
+                dim.dim_value = size
+    refuse("--image", faults, HINT)
+    if images:
+        forget_sizes(proto)
+    return layouts
+
+
+def _unfit(info: Any, image: Image) -> Iterator[str]:
+    tensor = info.type.tensor_type
+    if tensor.elem_type not in (*FLOATS, TensorProto.UINT8):
+        got = TensorProto.DataType.Name(tensor.elem_type).lower()
+        yield f"expected an input of floats or of uint8, got one of {got}"
+    if tensor.elem_type == TensorProto.UINT8 and image.change:
+        yield f"{', '.join(image.change)}: expected none, since the graph takes bytes (uint8)"
+    dims = [dim.dim_value or None for dim in tensor.shape.dim]
+    if not _fitting(dims, image):
+        shown = ", ".join("?" if size is None else str(size) for size in dims)
+        wanted = [image.layout] if image.layout else LAYOUTS
+        forms = " or ".join(f"(rows, {', '.join(map(str, image.sizes(w)))})" for w in wanted)
+        yield f"expected an input of the shape {forms}, got ({shown})"
+
+
+def _fitting(dims: Sequence[int | None], image: Image) -> dict[str, tuple[tuple[int, ...], bool]]:
+    """By layout that an input may have, the sizes that its last dimensions have to have.
+
+    With each is whether there is a dimension for the rows. A tensor may also be flat, or be
+    without channels where there is one; its own dimensions are then those that are given back.
+    """
+    found = {}
+    for layout in [image.layout] if image.layout else LAYOUTS:
+        whole = image.sizes(layout)
+        forms = [(whole, True), ((prod(whole),), True), (whole, False)]
+        if image.channels == 1:
+            forms.insert(1, ((image.height, image.width), True))
+        for sizes, rows in forms:
+            own = dims[1:] if rows else dims
+            known = rows or None not in dims  # a free first dimension is that of the rows
+            if known and len(own) == len(sizes) and _same(own, sizes):
+                found[layout] = (sizes, rows)
+                break
+    return found
+
+
+def _same(dims: Sequence[int | None], sizes: Sequence[int]) -> bool:
+    return all(dim in (None, size) for dim, size in zip(dims, sizes, strict=True))
+
+
+def is_by_row(proto: onnx.ModelProto, image: Image) -> bool:
+    """Whether the input has a dimension for the rows; else it takes one picture."""
+    [info] = [each for each in inputs_of(proto) if each.name == image.input]
+    dims = [dim.dim_value or None for dim in info.type.tensor_type.shape.dim]
+    return all(rows for _, rows in _fitting(dims, image).values())
+
+
+def attach(
+    proto: onnx.ModelProto, images: Mapping[str, Image], layouts: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Have a graph take pictures' tensors as the function makes them.
+
+    Args:
+        proto: changed in place, where its own inputs are of another form.
+        images: by input.
+        layouts: the same.
+
+    Returns:
+        A manifest's graph input for each, by the name that it has in the graph.
+    """
+    entries = {}
+    for name, image in images.items():
+        [info] = [each for each in inputs_of(proto) if each.name == name]
+        element = info.type.tensor_type.elem_type
+        bytes_in = element == TensorProto.UINT8
+        inside = _changed(proto, info, image.sizes(layouts[name]))
+        settings = {"height": image.height, "width": image.width, "mode": image.mode}
+        settings |= {"resize": image.resize, "layout": layouts[name], **image.change}
+        dtype = "uint8" if bytes_in else "float32"
+        entries[inside] = {"name": inside, "dtype": dtype, "columns": [name], "image": settings}
+    return entries
+
+
+def _changed(proto: onnx.ModelProto, info: Any, sizes: Sequence[int]) -> str:
+    """Give the graph an input of (rows, *sizes) and of float32 or uint8; returns its name."""
+    tensor, name = info.type.tensor_type, str(info.name)
+    own = [dim.dim_value for dim in tensor.shape.dim]
+    element = tensor.elem_type
+    served = element if element == TensorProto.UINT8 else TensorProto.FLOAT
+    if served == element and own[1:] == list(sizes):
+        return name
+    batch = tensor.shape.dim[0].dim_param or tensor.shape.dim[0].dim_value or "batch"
+    bare = own == list(sizes)
+    outer = PREFIX + name
+    replaced = helper.make_tensor_value_info(outer, served, [1 if bare else batch, *sizes])
+    shape = numpy_helper.from_array(
+        np.array(own if bare else [-1, *own[1:]], np.int64), f"{outer}.shape"
+    )
+    nodes = [
+        helper.make_node("Reshape", [outer, shape.name], [f"{outer}.shaped"], f"{outer}.shaped"),
+        helper.make_node("Cast", [f"{outer}.shaped"], [name], f"{outer}.cast", to=element),
+    ]
+    everything = [*nodes, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(everything)
+    proto.graph.initializer.append(shape)
+    info.CopyFrom(replaced)
+    return outer

@@ -1,0 +1,364 @@
+"""A number of nearest is asked for in every protocol, and answered by the same items in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.aws import native_events, queue_events
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.settings import Settings
+from tests import events
+from tests.conftest import Answer, Client, client_of, through_events
+from tests.edge.mqtt.test_readings import reading
+from tests.function import near as made
+
+ROWS = made.ROWS[:5].tolist()
+TARGET = "X-Amzn-SageMaker-Target-Model"
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+
+class At(NamedTuple):
+    """What requests go to."""
+
+    folder: Path
+    app: Any
+    client: Client
+
+
+@pytest.fixture(scope="module", params=["flask", "REST API", "HTTP API", "load balancer"])
+def at(request: pytest.FixtureRequest, near: Path) -> At:
+    app = create_app(near, settings=Settings(near), log=lambda entry: None)
+    makers: dict[str, Callable[..., dict[str, Any]]] = {
+        "REST API": events.make_v1_event,
+        "HTTP API": events.make_v2_event,
+        "load balancer": events.make_alb_event,
+    }
+    if request.param not in makers:
+        return At(near, app, client_of(app))
+    send = through_events(lambda event: respond(app, event, events.CONTEXT), makers[request.param])
+    return At(near, app, Client(send))
+
+
+def form(answer: Answer) -> Any:
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+def by_query(at: At, k: int) -> Any:
+    return form(at.client.post(f"/models/products/predict?k={k}", ROWS))["prediction"]
+
+
+def by_body(at: At, k: int) -> Any:
+    body = {"instances": ROWS, "model": "products", "k": k}
+    return form(at.client.post("/predict", body))["prediction"]
+
+
+def by_query_and_body(at: At, k: int) -> Any:
+    path = f"/models/products/versions/1/predict?k={k}"
+    return form(at.client.post(path, {"instances": ROWS, "k": float(k)}))["prediction"]
+
+
+def by_csv(at: At, k: int) -> Any:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([made.COLUMNS, *ROWS])
+    path = f"/models/products/predict?k={k}"
+    return form(at.client.post(path, text.getvalue().encode(), kind="csv"))["prediction"]
+
+
+def by_null(at: At, k: int) -> Any:
+    path = f"/models/products/predict?k={k}&on_error=null"
+    got = form(at.client.post(path, [ROWS[0], ["cheap", 1, 2], *ROWS[1:]]))
+    assert got["prediction"].pop(1) is None
+    assert got["distances"].pop(1) is None
+    assert [len(row) for row in got["distances"]] == [k] * len(ROWS)
+    return got["prediction"]
+
+
+def by_invocation(at: At, k: int) -> Any:
+    event = {"instances": ROWS, "model": "products", "k": k}
+    context = SimpleNamespace(aws_request_id="a")
+    service = at.app.extensions[SERVICE]
+    return native_events.invoke(service, event, context, lambda entry: None)["prediction"]
+
+
+def by_queue(at: At, k: int) -> Any:
+    sent: list[dict[str, Any]] = []
+
+    def send(entries: list[dict[str, Any]]) -> list[str]:
+        sent.extend(entries)
+        return []
+
+    records = events.make_sqs_event([json.dumps({"instances": ROWS, "model": "products", "k": k})])
+    service = at.app.extensions[SERVICE]
+    queue_events.answer_batch(records["Records"], service, send, False, lambda entry: None)
+    return json.loads(sent[0]["MessageBody"])["prediction"]
+
+
+def by_mqtt(at: At, k: int) -> Any:
+    responder = Responder(at.folder, Settings(at.folder, reload_seconds=0), None, "products")
+    status, _, content = responder.answer(reading(json.dumps({"instances": ROWS, "k": k}).encode()))
+    assert status == 200, content
+    return json.loads(content)["prediction"]
+
+
+def by_v1(at: At, k: int) -> Any:
+    body = {"instances": ROWS, "k": k}
+    return form(at.client.post("/v1/models/products:predict", body))["predictions"]
+
+
+def by_v1_columns(at: At, k: int) -> Any:
+    columns = dict(zip(made.COLUMNS, np.transpose(ROWS).tolist(), strict=True))
+    path = f"/v1/models/products:predict?k={k}&outputs=all"
+    outputs = form(at.client.post(path, {"inputs": columns}))["outputs"]
+    assert [len(row) for row in outputs["distances"]] == [k] * len(ROWS)
+    return outputs["prediction"]
+
+
+def by_mlflow(at: At, k: int) -> Any:
+    body = {"dataframe_split": {"data": ROWS}, "params": {"k": k}}
+    return form(at.client.post("/invocations", body, {TARGET: "products"}))["predictions"]
+
+
+def by_mlflow_query(at: At, k: int) -> Any:
+    path = f"/invocations?k={k}&outputs=prediction,distances"
+    got = form(at.client.post(path, {"instances": ROWS}, {TARGET: "products"}))["predictions"]
+    assert [len(row["distances"]) for row in got] == [k] * len(ROWS)
+    return [row["prediction"] for row in got]
+
+
+def by_sagemaker(at: At, k: int) -> Any:
+    headers = {TARGET: "products", ATTRIBUTES: f"trace=7;k={k}"}
+    answer = at.client.post("/invocations", {"instances": ROWS}, headers)
+    assert answer.headers[ATTRIBUTES.lower()] == headers[ATTRIBUTES]
+    return form(answer)["predictions"]
+
+
+def by_sagemaker_csv(at: At, k: int) -> Any:
+    headers = {TARGET: "products", ATTRIBUTES: f"k={k}", "Accept": "text/csv"}
+    answer = at.client.post("/invocations", {"instances": ROWS}, headers)
+    assert answer.status == 200, answer.body
+    return list(csv.reader(io.StringIO(answer.body.decode())))
+
+
+def tensors(**more: Any) -> dict[str, Any]:
+    columns = zip(made.COLUMNS, np.transpose(ROWS).tolist(), strict=True)
+    inputs = [
+        {"name": name, "shape": [len(ROWS)], "datatype": "FP64", "data": cells}
+        for name, cells in columns
+    ]
+    return {"inputs": inputs, **more}
+
+
+def from_tensors(outputs: Any, k: int) -> Any:
+    described = [(each["name"], each["datatype"], each["shape"]) for each in outputs]
+    shape = [len(ROWS), k]
+    assert described == [("prediction", "BYTES", shape), ("distances", "FP64", shape)]
+    return np.reshape(outputs[0]["data"], shape).tolist()
+
+
+def by_v2(at: At, k: int) -> Any:
+    body = tensors(parameters={"k": k})
+    return from_tensors(form(at.client.post("/v2/models/products/infer", body))["outputs"], k)
+
+
+def by_v2_query(at: At, k: int) -> Any:
+    path = f"/v2/models/products/infer?k={k}"
+    return from_tensors(form(at.client.post(path, tensors()))["outputs"], k)
+
+
+def by_v2_binary(at: At, k: int) -> Any:
+    wanted = [{"name": "prediction", "parameters": {"binary_data": True}}]
+    body = tensors(parameters={"k": k}, outputs=wanted)
+    answer = at.client.post("/v2/models/products/infer", body)
+    assert answer.status == 200, answer.body
+    content = answer.body[int(answer.headers[HEADER.lower()]) :]
+    texts = []
+    while content:
+        (length,) = struct.unpack("<I", content[:4])
+        texts.append(content[4 : 4 + length].decode())
+        content = content[4 + length :]
+    return np.reshape(texts, [len(ROWS), k]).tolist()
+
+
+WAYS = [
+    by_query, by_body, by_query_and_body, by_csv, by_null, by_invocation, by_queue, by_mqtt,
+    by_v1, by_v1_columns, by_mlflow, by_mlflow_query, by_sagemaker, by_sagemaker_csv, by_v2,
+    by_v2_query, by_v2_binary,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("k", [1, made.K, 7, 100])
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_every_protocol_answers_the_k_nearest(at: At, way: Any, k: int) -> None:
+    positions, _ = made.nearest(made.ROWS[:5], k)
+    assert way(at, k) == [[made.LABELS[at] for at in row] for row in positions.tolist()]
+
+
+def test_without_k_it_is_the_estimators_own_number(at: At) -> None:
+    positions, distances = made.nearest(made.ROWS[:5], made.K)
+    for name, labels in (
+        ("products", made.LABELS),
+        ("numbered", range(1000, 1150)),
+        ("plain", range(150)),
+    ):
+        got = form(at.client.post(f"/models/{name}/predict", ROWS))
+        found = np.array(got.pop("distances"))
+        np.testing.assert_allclose(found, distances, rtol=1e-12)
+        named = [[labels[at] for at in row] for row in positions.tolist()]
+        assert got == {"model": name, "version": 1, "prediction": named}
+
+
+def test_numbers_are_int64_tensors(at: At) -> None:
+    outputs = form(at.client.post("/v2/models/numbered/infer?k=2", tensors()))["outputs"]
+    described = [(each["name"], each["datatype"], each["shape"]) for each in outputs]
+    assert described == [("prediction", "INT64", [5, 2]), ("distances", "FP64", [5, 2])]
+
+
+def test_items_equally_near_come_in_the_order_of_the_fit(at: At) -> None:
+    got = form(at.client.post("/models/products/predict?k=2", made.POINTS[:10].tolist()))
+    wanted = [[f"product {n}", f"product {140 + n}"] for n in range(10)]
+    assert got["prediction"] == wanted
+    assert got["distances"] == [[0.0, 0.0]] * 10
+
+
+WRONG_IN_BODY = [0, -1, 2.5, "3", True, [3], {"k": 3}, 1e300, 10**30]
+WRONG_IN_QUERY = ["0", "-1", "2.5", "three", "", "true", "1e1", "٣", "+3", " 3", "9" * 400]
+
+
+@pytest.mark.parametrize("value", WRONG_IN_BODY, ids=str)
+def test_wrong_in_the_body(at: At, value: Any) -> None:
+    for path, body in (
+        ("/models/products/predict", {"instances": ROWS, "k": value}),
+        ("/v1/models/products:predict", {"instances": ROWS, "k": value}),
+        ("/v2/models/products/infer", tensors(parameters={"k": value})),
+    ):
+        answer = at.client.post(path, body)
+        many = value in (1e300, 10**30)
+        native = path.endswith("predict") and "v1" not in path
+        assert answer.status == (409 if many and native else 400), answer.body
+        assert "'k': " in answer.body.decode()
+
+
+@pytest.mark.parametrize("text", WRONG_IN_QUERY)
+def test_wrong_in_the_query(at: At, text: str) -> None:
+    from urllib.parse import quote
+
+    answer = at.client.post(f"/models/products/predict?k={quote(text)}", ROWS)
+    assert answer.status == 400, answer.body
+    assert answer.json()["detail"].startswith("'k': expected a whole number from 1, got ")
+
+
+def test_more_than_it_answers(at: At) -> None:
+    answer = at.client.post("/models/products/predict?k=101", ROWS)
+    assert (answer.status, answer.json()) == (
+        409,
+        {
+            "type": "about:blank",
+            "title": "Conflict",
+            "status": 409,
+            "detail": "'k': model 'products' answers at most 100, got 101",
+            "hint": "Ask for 1 to 100.",
+        },
+    )
+    answer = at.client.post("/models/films/predict?k=13", [{}])
+    assert answer.json()["detail"] == "'k': model 'films' answers at most 12, got 13"
+
+
+def test_a_model_without_neighbours(at: At) -> None:
+    answer = at.client.post("/models/line/predict", {"instances": ROWS, "k": 3})
+    assert (answer.status, answer.json()["detail"], answer.json()["hint"]) == (
+        409,
+        "'k': model 'line' answers no neighbours: its task is regression",
+        "Ask it without k.",
+    )
+
+
+def test_two_numbers_in_one_request(at: At) -> None:
+    answer = at.client.post("/models/products/predict?k=3", {"instances": ROWS, "k": 4})
+    assert (answer.status, answer.json()["detail"]) == (400, "'k': the request says 4 and 3")
+
+
+def test_films_that_are_not_rated(at: At) -> None:
+    films = [{"Film 1": 5, "Film 4": 4.5}, {}, dict.fromkeys(made.FILMS[:10], 3)]
+    got = form(at.client.post("/models/films/predict?k=3", films))
+    assert [len(row) for row in got["prediction"]] == [3, 3, 3]
+    assert not {"Film 1", "Film 4"} & set(got["prediction"][0])
+    assert {*got["prediction"][2][:2]} == {"Film 10", "Film 11"}
+    assert got["prediction"][2][2] is None
+    assert got["score"][2][2] is None
+    assert got["score"][0] == sorted(got["score"][0], reverse=True)
+
+
+def test_a_rating_off_the_scale(at: At) -> None:
+    answer = at.client.post("/models/films/predict", [{"Film 1": 50}])
+    assert answer.status == 422
+    [problem] = answer.json()["errors"]
+    assert (problem["row"], problem["column"]) == (0, "Film 1")
+
+
+def test_what_is_explained_is_how_near_they_are(at: At) -> None:
+    body = {"instances": ROWS[:1], "classes": [0], "seconds": 1}
+    got = form(at.client.post("/models/products/explain", body))
+    [entry] = got["explanations"]
+    assert got["output"] == "distances"
+    total = got["base_value"][0] + sum(each[0] for each in entry["contributions"].values())
+    nearest = made.nearest(made.ROWS[:1], 1)[1][0, 0]
+    np.testing.assert_allclose([total, entry["answer"][0]], nearest)
+    answer = at.client.post("/models/products/explain", {"instances": ROWS, "output": "prediction"})
+    assert (answer.status, answer.json()["hint"]) == (
+        400,
+        "Explain how near they are: distances.",
+    )
+    for path, more in (("?k=3", {}), ("", {"k": 3})):
+        answer = at.client.post(f"/models/products/explain{path}", {"instances": ROWS, **more})
+        assert answer.json()["detail"] == "'k': another number of nearest is not explained"
+
+
+def test_drift_is_counted_by_the_models_own_number(near: Path) -> None:
+    app = create_app(near, settings=Settings(near), log=lambda entry: None)
+    client = client_of(app)
+    rows = made.ROWS.tolist()
+    for query in ("", "?k=1", "?k=9"):
+        assert client.post(f"/models/products/predict{query}", rows * 4).status == 200
+    report = client.get("/models/products/drift").json()
+    assert report["rows"] == 3 * 4 * len(rows)
+    totals = [(each["output"], each["index"], each["total"]) for each in report["predictions"]]
+    assert [(output, index) for output, index, _ in totals] == [
+        ("distances", index) for index in range(made.K)
+    ]
+    assert all(total[-1] == 0.0 for _, _, total in totals), "none is missing"
+
+
+def test_the_document_says_how_many(near: Path) -> None:
+    client = client_of(create_app(near, settings=Settings(near), log=lambda entry: None))
+    document = client.get("/openapi.json").json()
+    for path in ("/models/products/predict", "/v2/models/products/infer"):
+        parameters = {each["name"]: each for each in document["paths"][path]["post"]["parameters"]}
+        schema = parameters["k"]["schema"]
+        assert schema == {"type": "integer", "minimum": 1, "maximum": 100, "default": made.K}
+    line = document["paths"]["/models/line/predict"]["post"]["parameters"]
+    assert "k" not in [each["name"] for each in line]
+
+
+def test_what_is_served_is_described(near: Path) -> None:
+    client = client_of(create_app(near, settings=Settings(near), log=lambda entry: None))
+    got = client.get("/models/films").json()
+    assert (got["task"], got["parity"]["k"]) == ("recommendation", [5, 1, 12])
+    assert got["signature"]["outputs"][0] == {
+        "name": "prediction",
+        "type": "string",
+        "shape": [-1, 5],
+    }
