@@ -56,6 +56,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     """The training: of photos in a folder, and a CSV file beside it that names them."""
     folder = tmp_path_factory.mktemp("digits")
     images, labels = digits()
+    order = np.random.default_rng(1).permutation(len(images))  # its writers come one by one
+    images, labels = images[order], labels[order]
     centred = np.stack([placed(image) for image in images[: ROWS + 300]])
     random = np.random.default_rng(0)
     shifts = random.integers(-SHIFT, SHIFT + 1, (300, 2))
@@ -117,8 +119,8 @@ def test_it_is_well_above_a_linear_model_of_the_pixels(photos: Digits) -> None:
 
     right = np.mean(np.array(answered(photos, photos.photos)["prediction"]) == photos.labels)
 
-    assert right > 0.95
-    assert right > linear + 0.02
+    assert right > 0.97
+    assert 1 - right < 0.7 * (1 - linear)
 
 
 def test_with_copies_it_is_better_on_photos_that_are_shifted(photos: Digits) -> None:
@@ -130,7 +132,7 @@ def test_with_copies_it_is_better_on_photos_that_are_shifted(photos: Digits) -> 
         chosen = [(_trial(photos.trained, name), 1.0)]
         pipeline = voting(chosen, X, y, "multiclass", prepared.metric, 0)
         right[name] = float(np.mean(pipeline.predict(frame) == photos.labels))
-    assert right["kernel, augmented"] > right["kernel"] + 0.05, right
+    assert right["kernel, augmented"] > right["kernel"] + 0.2, right
 
 
 def _trial(trained: Trained, name: str) -> Any:
