@@ -163,7 +163,7 @@ def build(
 
 
 def train(
-    data: str | Path,
+    data: Any,
     target: str,
     *,
     name: str,
@@ -176,7 +176,8 @@ def train(
     """Search for a model of a table, fit it, prove it, and write a version with its report.
 
     Args:
-        data: path or address of a table, CSV or Parquet.
+        data: path or address of a table, CSV or Parquet, or of a folder of images in a folder for
+            each label; or a frame, in which images may be bytes, paths, arrays or Pillow's.
         target: the column to predict.
         name: the model's, as clients will call it.
         models: the folder of model directories.
@@ -185,7 +186,7 @@ def train(
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
         options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, task, columns (kinds by name), seed, trials, small and test.
+            time, task, columns (kinds by name), seed, trials, small, test and augment.
 
     Raises:
         Refusal: there is nothing to learn from, or nothing that could be served.
@@ -196,9 +197,10 @@ def train(
     from onnxlet.convert.train.training import train as train_directory
 
     try:
+        given = os.fspath(data) if isinstance(data, str | Path) else data
         to = Written(name, Path(models), keep_background, breaking)
         with threadpool_limits(1, user_api="blas"):
-            trained = train_directory(os.fspath(data), target, Options(**options), to, report)
+            trained = train_directory(given, target, Options(**options), to, report)
     except OnnxletError as error:
         raise error.with_traceback(None) from None
     built = trained.built
