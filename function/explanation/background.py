@@ -54,7 +54,7 @@ def _read(model: Model) -> Background:
     if model.manifest["task"] == "summary":
         raise NoBackground(
             f"{label} answers sentences of the text itself, and has no explanations",
-            "Their `score` is beside them.",
+            "The score beside a sentence says how much of the text it holds.",
         )
     if model.signature.id_feed is not None:
         raise NoBackground(
