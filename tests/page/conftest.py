@@ -17,6 +17,7 @@ from onnxlet.convert.imported.import_onnx import import_onnx
 from tests.conftest import ROOT, quiet, start_server, stop_server
 from tests.convert.imported import onnx_files
 from tests.estimators import every_task
+from tests.page.answering import build_answering
 from tests.page.pictured import build_pictured
 from tests.page.sites import before_references, build_more, in_float32
 
@@ -72,6 +73,14 @@ def tasks_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def pictured_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("pictured")
     build_pictured(folder / "models")
+    with serving(folder / "models", folder / "stderr") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def answering_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("answering")
+    build_answering(folder / "models")
     with serving(folder / "models", folder / "stderr") as address:
         yield address
 

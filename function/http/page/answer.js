@@ -14,7 +14,7 @@ function showAnswer(model, answer) {
   const size = text.length > 60 || model.task === "summary" ? "big prose" : text.length > 16 ? "big long" : "big";
   byId("answer").classList.remove("stale");
   byId("reply").replaceChildren(el("div", { class: "body" },
-    el("h2", { class: "kicker" }, KICKERS[model.task] || "Prediction"),
+    el("h2", { class: "kicker" }, KICKERS[model.task] || (writes(model) ? "Text" : "Prediction")),
     el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
     exact ? el("p", { class: "exact" }, exact) : null, inFull(model, answer)),
     el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
@@ -51,7 +51,7 @@ function headline(model, answer) {
     const score = answer.score !== undefined ? `score ${JSON.stringify(answer.score[0])}` : "";
     return [String(value), typeof share === "number" ? percent(share) : "", score];
   }
-  if (typeof value === "string") return [value, "", ""];
+  if (typeof value === "string") return [value, "", answer.score ? `score ${short(answer.score[0], 4)}` : ""];
   const text = short(value);
   const spread = answer.std && typeof answer.std[0] === "number" ? `± ${short(answer.std[0], 4)}` : "";
   return [text, spread, signed(String(value)) === text ? "" : `exactly ${value}`];

@@ -45,8 +45,8 @@ function madeUp(columns, cellFor) {
   if (state.model.task !== "recommendation") return columns.map(cellFor);
   const varied = cellFor === variedCell, cells = columns.map(() => null);
   for (let number = 0; number < RATED; number += 1) {
-    const index = Math.floor(columns.length * (varied ? Math.random() : number / RATED)), { quantiles } = columns[index].about;
-    cells[index] = varied || !quantiles ? cellFor(columns[index]) : quantiles[number % 2 ? 0 : quantiles.length - 1];
+    const index = Math.floor(columns.length * (varied ? Math.random() : number / RATED)), column = columns[index];
+    cells[index] = (varied && column.about.quantiles ? null : number % 2 ? column.minimum : column.maximum) ?? cellFor(column);
   }
   return cells;
 }
