@@ -2,7 +2,7 @@
 
 function emptyAnswer() {
   return el("div", { class: "body" }, el("h2", { class: "sr" }, "Answer"),
-    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? "Give it a picture, and press Predict."
+    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? state.fields.length === 1 ? "Give it a picture: the answer follows." : "Give it a picture, and press Predict."
       : state.model.task === "recommendation" ? "A few items have made-up ratings. Rate what you like, leave the others empty, and press Predict."
       : "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
 }

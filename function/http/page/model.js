@@ -17,7 +17,7 @@ function showModel() {
   const keys = columns.every(varies) ? "Enter" : "Control+Enter";
   const fields = el("fieldset", { class: "fields" }, el("legend", { class: "sr" }, "Columns"), state.fields.map((field) => field.box));
   const form = el("form", { class: "card first-in-line", "aria-label": "A row to predict", novalidate: true, onsubmit: submitted },
-    el("h2", {}, model.task === "recommendation" ? `Ratings of ${columns.length} items` : wide ? `A row of ${columns.length} columns` : "A row"),
+    el("h2", {}, model.task === "recommendation" ? `Ratings of ${columns.length} items` : wide ? `A row of ${columns.length} columns` : pictured && columns.length === 1 ? "A picture" : "A row"),
     wide ? [finder(), el("div", { class: columns.some(({ name }) => name.length > 5) ? "wide named" : "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields)] : fields,
     el("div", { class: "actions" },
       el("button", { class: "main", type: "submit", "aria-keyshortcuts": keys }, "Predict", el("kbd", { "aria-hidden": "true" }, keys.replace("Control+", "Ctrl "))),

@@ -16,10 +16,10 @@ const pathOf = (model, verb) => model.version === model.newest
 function submitted(event) { event.preventDefault(); predict(true); }
 
 let waiting = 0;
-/** A choice was made: once there is an answer, it follows. */
-function live() {
+/** A choice was made: once there is an answer, it follows; where all is said, the first one does. */
+function live(first = false) {
   showCalls();
-  if (!state.answer) return;
+  if (!state.answer && !first) return;
   clearTimeout(waiting);
   waiting = setTimeout(predict, 120);
 }

@@ -13,9 +13,9 @@ function counted(boxes) {
 
 /** The picture that was sent, with each box and its number on it, and the boxes as a list. */
 function boxesOnPicture(boxes) {
-  const picture = pictureSent();
+  const picture = pictureSent(), shares = boxes.every(({ score }) => score >= 0 && score <= 1);
   const lines = boxes.map(({ label, score, x, y, width, height }, index) => el("li", { onpointerenter: () => draw(index), onpointerleave: () => draw(-1) },
-    el("b", {}, `${index + 1} `), String(label), typeof score === "number" ? ` ${score >= 0 && score <= 1 ? percent(score) : short(score, 3)}` : "",
+    el("b", {}, `${index + 1} `), String(label), typeof score === "number" ? ` ${shares ? percent(score) : short(score, 3)}` : "",
     el("small", {}, `at ${[x, y].map((each) => short(Math.round(each))).join(", ")}, ${[width, height].map((each) => short(Math.round(each))).join(" by ")} pixels`)));
   const canvas = picture ? el("canvas", { class: "seen", role: "img", "aria-label": `The picture with ${plural(boxes.length, boxes.length === 1 ? "box" : "boxe")}; the list has each`,
     width: picture.canvas.width, height: picture.canvas.height }) : null;
