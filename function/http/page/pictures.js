@@ -189,6 +189,6 @@ function drawing(name, wish, drawn) {
   const save = () => el("a", { href: canvas.toDataURL("image/png"), download: "picture.png" }).click();
   paint();
   drawn(canvas);
-  return [el("div", { class: "sheet" }, canvas, invitation), el("div", { class: "tools" }, el("label", { class: "check" }, "pen", size), el("label", { class: "check" }, dark, "black on white"),
+  return [el("div", { class: "sheet" }, canvas, invitation), el("div", { class: "tools" }, el("label", { class: "check" }, "pen", size), el("label", { class: "check" }, dark, "white paper"),
     tool("Undo", change(() => strokes.slice(0, -1))), tool("Clear", change(() => [])), tool("Save", save))];
 }
