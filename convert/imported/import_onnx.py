@@ -99,7 +99,7 @@ def import_onnx(
     given = [] if taken.made else taken.rows
     parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
     manifest = dict(taken.model.manifest)
-    no_mix = texts is not None or any(each.nested or each.image for each in taken.tensors)
+    no_mix = boxes is not None or texts is not None or any(each.nested for each in taken.tensors)
     explained = bool(given) and not no_mix
     made = background_file(taken.model, given, "sample") if explained else None
     if made is not None:

@@ -365,5 +365,5 @@ print(before, [name for name in sys.modules if name.endswith(LATE)])
         text=True,
         check=True,
     )
-    modules = ["onnxlet.function.protocols.wishes", "onnxlet.function.serving.coverage"]
-    assert done.stdout.splitlines()[-1] == f"[] {modules}"
+    late = ("protocols.wishes", "models.coverage", "serving.coverage")
+    assert done.stdout.splitlines()[-1] == f"[] {[f'onnxlet.function.{each}' for each in late]}"
