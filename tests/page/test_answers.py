@@ -13,7 +13,7 @@ from tests.page.answering import MARKED
 from tests.page.conftest import Open, keep_screenshot, predict
 from tests.page.test_accessibility import violations
 from tests.page.test_page import NARROW, ask, until
-from tests.page.test_pictures import answered, choose, colour, stroke
+from tests.page.test_pictures import answered, choose, colour
 
 pytestmark = pytest.mark.page
 
@@ -220,107 +220,18 @@ def test_of_many_classes_the_ten_likeliest(open_page: Open, answering_site: str)
     ]
 
 
-TILES = [[[0.5, -0.5], [0, 0]], [[-0.25, 0.25], [0.1, -0.1]], [[0, 0], [0, 0]]]
-
-
-def of_tiles(*, tiles: Any = None, **contributions: Any) -> dict[str, Any]:
-    shown = {"photo": {"rows": 3, "columns": 2, "contributions": tiles}}
-    return {
-        "model": "made",
-        "version": 1,
-        "output": "probabilities",
-        "classes": ["face", "other"],
-        "base_value": [0.5, 0.5],
-        "explanations": [
-            {
-                "prediction": "face",
-                "answer": [0.85, 0.15],
-                "contributions": contributions,
-                **({} if tiles is None else {"tiles": shown}),
-            }
-        ],
-    }
-
-
-def a_face(columns: int = 1) -> dict[str, Any]:
+def a_face() -> dict[str, Any]:
     image = {"name": "photo", "type": "image", "nullable": False, "shape": [-1, 1]}
     size = {"image": {"height": 120, "width": 160, "mode": "RGB"}}
-    number = {"name": "age", "type": "float64", "nullable": False, "shape": [-1, 1]}
     output = {"name": "prediction", "type": "string", "shape": [-1]}
     return {
         "task": "classification",
         "classes": ["face", "other"],
-        "signature": {"inputs": [image | size, number][:columns], "outputs": [output]},
+        "signature": {"inputs": [image | size], "outputs": [output]},
     }
 
 
 FACE = {"prediction": ["face"], "classes": ["face", "other"], "probabilities": [[0.85, 0.15]]}
-HEAT = ".heat canvas"  # of 120 by 90 pixels, which are two by three tiles
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contributions_of_a_picture_are_a_heat_map(open_page: Open, site: str, scheme: str) -> None:
-    why = of_tiles(photo=[0.35, -0.35], tiles=TILES)
-    page, _ = opened(open_page, site, a_face(), FACE, why, color_scheme=scheme)
-    choose(page, encoded(picture(120, 90)))
-    answered(page)
-    page.wait_for_selector(".heat canvas")
-    keep_screenshot(page, f"heat-{scheme}")
-
-    assert page.inner_text("#sum") == (
-        "On average 50.0\u202f%, here 85.0\u202f%. What each part of the picture adds:"
-    )
-    assert page.query_selector("#pushes li:visible") is None
-    raised, lowered, calm = (colour(page, HEAT, (24, y)) for y in (9, 45, 81))
-    assert raised[2] > raised[0] + 60  # blue
-    assert lowered[0] > lowered[2] + 20  # orange, half as strong
-    assert calm[0] == calm[1] == calm[2]
-    assert page.inner_text(".heat .key") == "\u221250.0\u202f% lowers\nraises +50.0\u202f%"
-    page.click(".heat summary")
-    rows = "t => [...t.rows].map(r => [...r.cells].map(c => c.textContent))"
-    assert page.eval_on_selector(".heat table", rows) == [
-        ["", "column 1", "column 2"],
-        ["row 1", "+50.0\u202f%", "0.0\u202f%"],
-        ["row 2", "\u221225.0\u202f%", "+10.0\u202f%"],
-        ["row 3", "0.0\u202f%", "0.0\u202f%"],
-    ]
-    assert violations(page) == []
-
-    page.select_option("#why select", "1")
-    other = colour(page, HEAT, (24, 9))
-    assert other[0] > other[2] + 60
-
-
-def test_a_heat_map_stands_below_the_bars_of_other_columns(open_page: Open, site: str) -> None:
-    why = of_tiles(photo=[0.35, -0.35], age=[0.1, -0.1], tiles=TILES)
-    page, _ = opened(open_page, site, a_face(2), FACE, why, **NARROW)
-    page.click("text=Draw")
-    stroke(page, (20, 20), (60, 60))
-    answered(page)
-    page.wait_for_selector(".heat canvas")
-
-    names = page.eval_on_selector_all("#pushes .name", "all => all.map(n => n.textContent)")
-    assert names == ["photo", "age"]
-    assert page.inner_text("#pushes .value >> nth=0") == "+35.0\u202f%"
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    keep_screenshot(page, "heat-320")
-
-
-@pytest.mark.parametrize("columns", [1, 2])
-def test_without_a_background_there_is_only_the_heat_map(
-    open_page: Open, site: str, columns: int
-) -> None:
-    why = of_tiles(tiles=TILES)
-    del why["base_value"], why["explanations"][0]["contributions"], why["classes"]
-    page, _ = opened(open_page, site, a_face(columns), FACE, why)
-    choose(page, encoded(picture(120, 90)))
-    answered(page)
-    page.wait_for_selector(HEAT)
-
-    assert page.inner_text("#sum") == "What each part of the picture adds:"
-    assert page.query_selector("#pushes li:visible") is None
-    options = page.eval_on_selector_all("#why option", "all => all.map(o => o.textContent)")
-    assert options == ["output 1", "output 2"]
 
 
 @pytest.mark.parametrize(("brightness", "ground"), [(200, 255), (127, 0), (None, 0)])
@@ -337,7 +248,13 @@ def test_the_paper_is_as_bright_as_usual_pictures(
 
 
 def test_a_column_of_pictures_without_tiles_is_a_bar(open_page: Open, site: str) -> None:
-    page, _ = opened(open_page, site, a_face(), FACE, of_tiles(photo=[0.35, -0.35]))
+    why = {
+        "output": "probabilities",
+        "classes": ["face", "other"],
+        "base_value": [0.5, 0.5],
+        "explanations": [{"prediction": "face", "contributions": {"photo": [0.35, -0.35]}}],
+    }
+    page, _ = opened(open_page, site, a_face(), FACE, why)
     choose(page, encoded(picture(40, 30)))
     answered(page)
     page.wait_for_selector("#pushes li")

@@ -121,26 +121,6 @@ def test_a_picture_that_is_the_whole_row_is_answered_at_once(
     assert page.query_selector("#prediction") is None
 
 
-def test_a_drawing_is_explained_tile_by_tile(open_page: Open, pictured_site: str) -> None:
-    page = open_page(pictured_site, "digits")
-    stroke(page, (140, 20), (140, 260))
-    answered(page)
-    page.wait_for_selector(".heat canvas")
-
-    rows = page.evaluate("JSON.parse(bodyText())")
-    told = ask(pictured_site, "models/digits/explain", rows)
-    known = told["explanations"][0]["tiles"]["digit"]
-    assert (known["rows"], known["columns"]) == (8, 8)
-    assert page.evaluate("document.querySelectorAll('.heat tr').length") == 1 + 8
-    assert page.inner_text("#sum").endswith("What each part of the picture adds:")
-    index = told["classes"].index(told["explanations"][0]["prediction"])
-    tiles = np.array(known["contributions"])[:, :, index]
-    strongest = np.unravel_index(np.abs(tiles).argmax(), tiles.shape)
-    red, _, blue = colour(page, ".heat canvas", tuple(35 * at + 17 for at in strongest[::-1]))
-    assert (blue > red) == (tiles[strongest] > 0)
-    keep_screenshot(page, "drawn-why")
-
-
 def test_how_bright_a_usual_picture_is(pictured_site: str) -> None:
     with urllib.request.urlopen(f"{pictured_site}models/digits") as answer:  # noqa: S310 - ours
         told = json.load(answer)["typical"]["digit"]["brightness"]
