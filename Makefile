@@ -164,7 +164,7 @@ test-clients: $(READY) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clie
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(@D) $<
 
 test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
-	$(BROWSER)/bin/python -m pytest -m page tests/page $(ARGS)
+	$(BROWSER)/bin/python -m pytest -m page -n 2 --dist loadfile tests/page $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt

@@ -90,7 +90,7 @@ def explained(model: Model) -> list[Output]:
 
 
 def check_explained(model: Model, output: str | None) -> None:
-    """Refuse to explain what is no number, or one of a list whose length varies.
+    """Refuse to explain texts, what is no number, or one of a list whose length varies.
 
     Args:
         model: that is explained.
@@ -100,6 +100,16 @@ def check_explained(model: Model, output: str | None) -> None:
         NoBackground: there is no such number.
     """
     label = f"model {model.name}/{model.version}"
+    if model.manifest["task"] == "summary":
+        raise NoBackground(
+            f"{label} answers sentences of the text itself, and has no explanations",
+            "The score beside a sentence says how much of the text it holds.",
+        )
+    if model.signature.id_feed is not None:
+        raise NoBackground(
+            f"{label} answers a text with a text: there is no number to explain",
+            "The score beside a prediction says how sure the model is of it.",
+        )
     known = {each.name: each for each in explained(model)}
     chosen = known.get(output or _most_informative(known))
     if chosen is not None and chosen.type == "boxes":

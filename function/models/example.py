@@ -17,19 +17,19 @@ IMAGE = (
     "DklEQVR42mNogAIGyhgAgIQgARDoahcAAAAASUVORK5CYII="
 )
 FEW = 3  # entries of a list that may have any length
+RATED = 3
 SIZES = ("height", "width", "mode")
 # Of a number; its least and greatest are one person's. An example is nobody's.
 PUBLISHED = ("example", "median", "quantiles")
 
 
 def example_instance(model: Model) -> dict[str, Any]:
-    """One instance by column name that the model answers."""
+    """One instance by column name that the model answers; of items to rate it has a few."""
     known = statistics_of(model)
-    return {
-        column.name: _value(column, known.get(column.name, {}))
-        for column in model.signature.columns
-        if column.required
-    }
+    columns = [column for column in model.signature.columns if column.required]
+    if model.manifest["task"] == "recommendation":
+        columns = columns[:RATED]  # who has rated everything is recommended nothing
+    return {column.name: _value(column, known.get(column.name, {})) for column in columns}
 
 
 def typical_values(model: Model) -> dict[str, dict[str, Any]]:

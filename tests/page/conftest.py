@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,25 +13,45 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from onnxlet.convert.build import build
-from onnxlet.convert.imported.import_onnx import import_onnx
-from tests.conftest import ROOT, quiet, start_server, stop_server
-from tests.convert.imported import onnx_files
-from tests.estimators import every_task
+from tests.conftest import ROOT, start_server, stop_server
+from tests.page.answering import build_answering
 from tests.page.pictured import build_pictured
-from tests.page.sites import before_references, build_more, in_float32
+from tests.page.sites import build_more, build_tasks
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 KEY = "open sesame"
 DIGEST = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb"
 
 
+BuildOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def more_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page") / "models"
-    shutil.copytree(models, folder)
-    build_more(folder)
-    return folder
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
+    """Gives a folder of models, which the first of pytest's workers fills while others wait."""
+    base = tmp_path_factory.getbasetemp()
+    folders = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder_of(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, unready = folders / name, folders / f"{name}-unready"
+        with (folders / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                shutil.rmtree(unready, ignore_errors=True)
+                fill(unready / "models")
+                unready.rename(folder)
+        return folder / "models"
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def more_models(request: pytest.FixtureRequest, build_once: BuildOnce) -> Path:
+    def fill(folder: Path) -> None:
+        shutil.copytree(request.getfixturevalue("models"), folder)
+        build_more(folder)
+
+    return build_once("more", fill)
 
 
 @contextmanager
@@ -57,22 +78,25 @@ def locked_site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def tasks_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("tasks")
-    for name, source in every_task().items():
-        build(source, name, folder / "models", quiet)
-    build(in_float32(), "in-float32", folder / "models", quiet)
-    before_references(folder / "models" / "in-float32" / "1", folder / "models" / "older" / "1")
-    import_onnx(onnx_files.save(folder, onnx_files.linear()), "net", folder / "models", quiet)
-    with serving(folder / "models", folder / "stderr") as address:
+def tasks_site(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("log") / "stderr"
+    with serving(build_once("tasks", build_tasks), log) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def pictured_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("pictured")
-    build_pictured(folder / "models")
-    with serving(folder / "models", folder / "stderr") as address:
+def pictured_site(build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("log") / "stderr"
+    with serving(build_once("pictured", build_pictured), log) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def answering_site(
+    build_once: BuildOnce, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("log") / "stderr"
+    with serving(build_once("answering", build_answering), log) as address:
         yield address
 
 

@@ -18,6 +18,7 @@ from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet
 from tests.convert import images
 from tests.convert.imported import onnx_files
+from tests.convert.imported.photos import classifier
 from tests.convert.imported.test_boxes import IMAGE, OPTION, detector
 
 
@@ -46,8 +47,10 @@ def rooms() -> Source:
 
 
 def build_pictured(folder: Path) -> None:
-    """`digits` and `rooms` as pipelines, `boxes` as an import."""
+    """`digits` and `rooms` as pipelines, `boxes` and `colours` as imports without a sample."""
     build(digits(), "digits", folder, quiet)
     build(rooms(), "rooms", folder, quiet)
     file = onnx_files.save(folder.parent, detector())
     import_onnx(file, "boxes", folder, quiet, images=[IMAGE], boxes=OPTION)
+    file = onnx_files.save(folder.parent, classifier(("batch", 3, 12, 16), (2, 3)))
+    import_onnx(file, "colours", folder, quiet, images=["x=12x16"])

@@ -23,11 +23,14 @@ from sklearn.preprocessing import OneHotEncoder
 
 from onnxlet import DateParts
 from onnxlet.convert.build import build
+from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.settings import Settings
 from tests.conftest import quiet
+from tests.convert.imported import onnx_files
+from tests.estimators import every_task
 from tests.events import CONTEXT, make_v2_event
 
 MARKUP = '<img src=x onerror="window.hacked=1">'
@@ -112,6 +115,15 @@ def build_more(folder: Path) -> None:
     again.estimator.alpha = 50.0
     again.estimator.fit(again.X_test, again.y_test)
     build(again, "wide", folder, quiet)
+
+
+def build_tasks(folder: Path) -> None:
+    """A model of every task, of old and new certificates, and an import without a sample."""
+    for name, source in every_task().items():
+        build(source, name, folder, quiet)
+    build(in_float32(), "in-float32", folder, quiet)
+    before_references(folder / "in-float32" / "1", folder / "older" / "1")
+    import_onnx(onnx_files.save(folder.parent, onnx_files.linear()), "net", folder, quiet)
 
 
 class Stage(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Answers that are neither a number nor a label, from a server that is made up."""
+"""Answers that are neither a number nor one of a few labels."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
+from tests.convert.imported import translators
 from tests.convert.imported.photos import encoded, picture
-from tests.page.conftest import Open, keep_screenshot
+from tests.function import near
+from tests.page.answering import MARKED
+from tests.page.conftest import Open, keep_screenshot, predict
 from tests.page.test_accessibility import violations
-from tests.page.test_page import NARROW, until
-from tests.page.test_pictures import answered, choose, colour, stroke
+from tests.page.test_page import NARROW, ask, until
+from tests.page.test_pictures import answered, choose, colour
 
 pytestmark = pytest.mark.page
 
 TEXT = {"name": "text", "type": "string", "nullable": False, "shape": [-1, 1]}
-LIST = {"name": "prediction", "type": "string", "shape": [-1, -1]}
 DOCUMENT = "It rained. The river rose by two metres. Nobody slept. It rained. The town was saved."
 
 
@@ -41,81 +43,159 @@ def opened(
     return page, asked
 
 
-def nearest(**more: Any) -> dict[str, Any]:
-    return {"task": "neighbours", "signature": {"inputs": [TEXT], "outputs": [LIST]}, **more}
+LINES = "all => all.map(li => [...li.children].map(c => c.textContent))"
 
 
-NEAREST = {"prediction": [["tea", "<b>coffee</b>", 7, None]], "distances": [[0, 0.25, 1.5, None]]}
+def rows_of(page: Any) -> Any:
+    return page.evaluate("JSON.parse(bodyText())")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_neighbours_are_listed_with_their_distances(
-    open_page: Open, site: str, scheme: str
+    open_page: Open, answering_site: str, scheme: str
 ) -> None:
-    page, asked = opened(open_page, site, nearest(), NEAREST, color_scheme=scheme)
-    assert answered(page) == "tea"
+    page = open_page(answering_site, "products", color_scheme=scheme)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("/predict")[2]))
+    for number, value in enumerate(near.POINTS[149]):
+        page.fill(f"#field-{number}", str(value))
+    shown = predict(page)
     keep_screenshot(page, f"neighbours-{scheme}")
 
-    lines = "all => all.map(li => [...li.children].map(c => c.textContent))"
-    assert page.eval_on_selector_all(".near li", lines) == [
-        ["tea", "", "0"],
-        ["<b>coffee</b>", "", "0.25"],
-        ["7", "", "1.5"],
-        ["–", "", "–"],
-    ]
+    order, distances = near.nearest(near.POINTS[149:], 6)
+    names = [[*near.LABELS[:-1], MARKED][at] for at in order[0]]
+    assert names[1] == MARKED  # it is the ninth again: the first of equals comes first
+    lines = [[name, "", f"{far:.4g}"] for name, far in zip(names, distances[0], strict=True)]
+    assert shown == names[0]
+    assert page.eval_on_selector_all(".near li", LINES) == lines[: near.K]
     assert page.inner_text(".exact") == "first of 4"
     assert page.input_value("#k") == "4"
+    options = page.eval_on_selector_all("#why option", "all => all.map(o => o.textContent)")
+    assert options == [f"{number + 1}. {name}" for number, name in enumerate(names[: near.K])]
     assert violations(page) == []
 
-    page.fill("#k", "2")
+    page.fill("#k", "6")
     page.keyboard.press("Tab")
-    until(page, "!document.querySelector('#answer[aria-busy]')")
-    for _ in range(40):
-        if len(asked) == 2:
-            break
-        page.wait_for_timeout(50)
-    assert [query for query, _ in asked] == ["", "?k=2"]
-    assert "/predict?k=2'" in page.inner_text("#snippet")
-    assert page.input_value("#k") == "2"
+    until(page, "document.querySelectorAll('.near li').length === 6")
+    assert page.eval_on_selector_all(".near li", LINES) == lines
+    assert [query for query in asked if query] == ["?k=6"]
+    assert "/predict?k=6'" in page.inner_text("#snippet")
+    assert page.input_value("#k") == "6"
 
 
-def test_recommended_items_have_scores(open_page: Open, site: str) -> None:
-    answer = {"prediction": [["Film 20", "Film 9"]], "score": [[4.5, 3]]}
-    page, _ = opened(open_page, site, nearest(task="recommendation"), answer)
+def test_more_neighbours_than_there_are_is_refused(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "products", refused=True)
+    predict(page)
+    page.fill("#k", "101")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".trouble")
 
-    assert answered(page) == "Film 20"
-    lines = "all => all.map(li => [...li.children].map(c => c.textContent))"
-    assert page.eval_on_selector_all(".near li", lines) == [
-        ["Film 20", "", "4.5"],
-        ["Film 9", "", "3"],
+    assert "100" in page.inner_text(".trouble")
+    page.fill("#k", "2")
+    page.click("button.main")
+    until(page, "document.querySelectorAll('.near li').length === 2")
+
+
+def test_recommended_items_have_scores(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "films")
+    row = rows_of(page)["instances"][0]
+    assert len(row) == 4  # of 30, the others are left out
+    assert set(row.values()) == {0.5, 5}
+    assert page.inner_text("form h2") == "Ratings of 30 items"
+    shown = predict(page)
+    keep_screenshot(page, "recommended")
+
+    told = ask(answering_site, "models/films/predict", {"instances": [row]})
+    [items], [scores] = told["prediction"], told["score"]
+    assert shown == items[0]
+    assert page.eval_on_selector_all(".near li", LINES) == [
+        [item, "", f"{score:.4g}"] for item, score in zip(items, scores, strict=True)
     ]
     widths = "all => all.map(i => parseFloat(i.style.width))"
-    assert page.eval_on_selector_all(".near i", widths) == pytest.approx([100, 200 / 3], abs=0.01)
+    shares = [100 * score / scores[0] for score in scores]
+    assert page.eval_on_selector_all(".near i", widths) == pytest.approx(shares, abs=0.01)
     assert "the best comes first" in page.inner_text("#reply .hint")
+    assert '": null' not in page.inner_text("#snippet")
+
+    page.click("#another")
+    until(page, "!document.querySelector('#answer[aria-busy]')")
+    assert 1 <= len(rows_of(page)["instances"][0]) <= 4
 
 
-def test_a_summary_is_marked_in_its_text(open_page: Open, site: str) -> None:
-    sentences = ["The river rose by two metres.", "It rained.", "The town was saved."]
-    model = {"task": "summary", "signature": {"inputs": [TEXT], "outputs": [LIST]}}
-    answer = {"prediction": [sentences], "positions": [[1, 3, 4]]}
-    page, asked = opened(open_page, site, model, answer)
+def test_who_has_rated_nearly_all_is_recommended_the_rest(
+    open_page: Open, answering_site: str
+) -> None:
+    page = open_page(answering_site, "films", refused=True)
+    for number in range(28):
+        page.fill(f"#field-{number}", "3")
+    page.fill("#field-28", "")
+    page.fill("#field-29", "")
+    assert answered(page) in ("Film 28", "Film 29")
+    assert page.inner_text(".exact") == "first of 2"
+    assert page.locator(".near li").count() == 2
+
+    page.fill("#field-28", "3")
+    page.fill("#field-29", "3")
+    page.click("button.main")
+    until(page, "document.getElementById('prediction').textContent === 'nothing'")
+    assert page.locator(".near li").count() == 0
+
+
+def test_a_column_of_many_is_found_by_its_name(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "films", refused=True, **NARROW)
+    page.fill("#field-11", "9")
+    page.fill("#find", " FILM 2")
+    names = "all => all.filter(a => a.offsetParent).map(a => a.firstChild.textContent)"
+    found = page.eval_on_selector_all("form .field label", names)
+    assert found == ["Film 2", *(f"Film {k}" for k in range(20, 30))]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+    page.keyboard.press("Enter")  # the wrong one is seen again
+    page.wait_for_selector("#field-11[aria-invalid=true]:visible")
+    assert violations(page) == []
+
+
+def test_a_summary_is_marked_in_its_text(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "summary", refused=True)
     page.fill("#field-0", DOCUMENT)
-
-    assert answered(page) == " ".join(sentences)
+    shown = answered(page)
+    page.wait_for_selector("#why .sum")
     keep_screenshot(page, "summary")
-    assert asked == [("", {"instances": [{"text": DOCUMENT}]})]
+
+    told = ask(answering_site, "models/summary/predict", {"instances": [[DOCUMENT]]})
+    sentences = told["prediction"][0]
+    assert len(sentences) == 2
+    assert shown == " ".join(sentences)
     assert page.inner_text("#answer .text") == DOCUMENT
     marks = page.eval_on_selector_all("#answer mark", "all => all.map(m => m.textContent)")
     assert marks == sentences
-    before = "m => m.previousSibling.textContent"
-    assert page.eval_on_selector("#answer mark >> nth=1", before) == " Nobody slept. "
+    places = "all => all.map(m => { const range = document.createRange(); range.setStart("
+    places += "m.parentNode, 0); range.setEndBefore(m); return range.toString().length; })"
+    assert told["positions"] == [[0, 3]]  # it rained, twice
+    second = DOCUMENT.rindex(sentences[1])
+    assert page.eval_on_selector_all("#answer mark", places) == [0, second]
+    assert "answers sentences of the text itself" in page.inner_text("#why .sum")
     assert violations(page) == []
 
 
-def test_a_translation_is_text(open_page: Open, site: str) -> None:
+def test_a_text_is_answered_with_a_text(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "shouted", refused=True, **NARROW)
+    assert page.input_value("#field-0") == "abc"  # the vocabulary's example
+    page.fill("#field-0", "gfe")
+
+    told = ask(answering_site, "models/shouted/predict", {"instances": [["gfe"]]})
+    assert answered(page) == told["prediction"][0] == translators.decoded("gfe")[0]
+    score = page.inner_text(".exact").replace("\u2212", "-").removeprefix("score ")
+    assert float(score) == pytest.approx(told["score"][0], rel=1e-3)
+    assert page.inner_text("#reply .kicker") == "Text"
+    page.wait_for_selector("#why .sum")
+    assert "there is no number to explain" in page.inner_text("#why .sum")
+
+
+def test_a_long_text_fits(open_page: Open, site: str) -> None:
     output = {"name": "prediction", "type": "string", "shape": [-1]}
     model = {"task": "function", "signature": {"inputs": [TEXT], "outputs": [output]}}
-    text = "星期三，2026年11月25日 <b>.</b>\n" + "words " * 20
+    text = "星期三，2026年11月25日 <b>.</b>\n" + "words " * 20 + "w" * 80
     page, _ = opened(open_page, site, model, {"prediction": [text]}, **NARROW)
 
     page.click("button.main")
@@ -124,127 +204,34 @@ def test_a_translation_is_text(open_page: Open, site: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_of_many_classes_the_ten_likeliest(open_page: Open, site: str) -> None:
-    classes = [f"class {k}" for k in range(30)]
-    shares = [(k + 1) / 465 for k in range(30)]
-    output = {"name": "prediction", "type": "string", "shape": [-1]}
-    model = {
-        "task": "classification",
-        "classes": classes,
-        "signature": {"inputs": [TEXT], "outputs": [output]},
-    }
-    answer = {"prediction": ["class 29"], "classes": classes, "probabilities": [shares]}
-    page, _ = opened(open_page, site, model, answer)
-    answered(page)
+def test_of_many_classes_the_ten_likeliest(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "kinds")
+    page.fill("#field-0", "103.5")
+    assert predict(page).startswith("kind 5 ")
 
-    lines = "all => all.map(li => [...li.children].map(c => c.textContent))"
-    assert page.eval_on_selector_all(".bars li", lines) == [
-        *[[f"class {k}", "", f"{100 * shares[k]:.1f}\u202f%"] for k in range(29, 19, -1)],
-        ["20 others", "", f"{100 * sum(shares[:20]):.1f}\u202f%"],
+    told = ask(answering_site, "models/kinds/predict", {"instances": [[103.5]]})
+    shares = dict(zip(told["classes"], told["probabilities"][0], strict=True))
+    order = sorted(shares, key=lambda name: -shares[name])
+    rest = sum(shares[name] for name in order[10:])
+    assert page.eval_on_selector_all(".bars li", LINES) == [
+        ["✓in the set: kind 5", "", f"{100 * shares['kind 5']:.1f}\u202f%"],
+        *[[name, "", f"{100 * shares[name]:.1f}\u202f%"] for name in order[1:10]],
+        ["20 others", "", f"{100 * rest:.1f}\u202f%"],
     ]
 
 
-TILES = [[[0.5, -0.5], [0, 0]], [[-0.25, 0.25], [0.1, -0.1]], [[0, 0], [0, 0]]]
-
-
-def of_tiles(*, tiles: Any = None, **contributions: Any) -> dict[str, Any]:
-    shown = {"photo": {"rows": 3, "columns": 2, "contributions": tiles}}
-    return {
-        "model": "made",
-        "version": 1,
-        "output": "probabilities",
-        "classes": ["face", "other"],
-        "base_value": [0.5, 0.5],
-        "explanations": [
-            {
-                "prediction": "face",
-                "answer": [0.85, 0.15],
-                "contributions": contributions,
-                **({} if tiles is None else {"tiles": shown}),
-            }
-        ],
-    }
-
-
-def a_face(columns: int = 1) -> dict[str, Any]:
+def a_face() -> dict[str, Any]:
     image = {"name": "photo", "type": "image", "nullable": False, "shape": [-1, 1]}
     size = {"image": {"height": 120, "width": 160, "mode": "RGB"}}
-    number = {"name": "age", "type": "float64", "nullable": False, "shape": [-1, 1]}
     output = {"name": "prediction", "type": "string", "shape": [-1]}
     return {
         "task": "classification",
         "classes": ["face", "other"],
-        "signature": {"inputs": [image | size, number][:columns], "outputs": [output]},
+        "signature": {"inputs": [image | size], "outputs": [output]},
     }
 
 
 FACE = {"prediction": ["face"], "classes": ["face", "other"], "probabilities": [[0.85, 0.15]]}
-HEAT = ".heat canvas"  # of 120 by 90 pixels, which are two by three tiles
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contributions_of_a_picture_are_a_heat_map(open_page: Open, site: str, scheme: str) -> None:
-    why = of_tiles(photo=[0.35, -0.35], tiles=TILES)
-    page, _ = opened(open_page, site, a_face(), FACE, why, color_scheme=scheme)
-    choose(page, encoded(picture(120, 90)))
-    answered(page)
-    page.wait_for_selector(".heat canvas")
-    keep_screenshot(page, f"heat-{scheme}")
-
-    assert page.inner_text("#sum") == (
-        "On average 50.0\u202f%, here 85.0\u202f%. What each part of the picture adds:"
-    )
-    assert page.query_selector("#pushes li:visible") is None
-    raised, lowered, calm = (colour(page, HEAT, (24, y)) for y in (9, 45, 81))
-    assert raised[2] > raised[0] + 60  # blue
-    assert lowered[0] > lowered[2] + 20  # orange, half as strong
-    assert calm[0] == calm[1] == calm[2]
-    assert page.inner_text(".heat .key") == "\u221250.0\u202f% lowers\nraises +50.0\u202f%"
-    page.click(".heat summary")
-    rows = "t => [...t.rows].map(r => [...r.cells].map(c => c.textContent))"
-    assert page.eval_on_selector(".heat table", rows) == [
-        ["", "column 1", "column 2"],
-        ["row 1", "+50.0\u202f%", "0.0\u202f%"],
-        ["row 2", "\u221225.0\u202f%", "+10.0\u202f%"],
-        ["row 3", "0.0\u202f%", "0.0\u202f%"],
-    ]
-    assert violations(page) == []
-
-    page.select_option("#why select", "1")
-    other = colour(page, HEAT, (24, 9))
-    assert other[0] > other[2] + 60
-
-
-def test_a_heat_map_stands_below_the_bars_of_other_columns(open_page: Open, site: str) -> None:
-    why = of_tiles(photo=[0.35, -0.35], age=[0.1, -0.1], tiles=TILES)
-    page, _ = opened(open_page, site, a_face(2), FACE, why, **NARROW)
-    page.click("text=Draw")
-    stroke(page, (20, 20), (60, 60))
-    answered(page)
-    page.wait_for_selector(".heat canvas")
-
-    names = page.eval_on_selector_all("#pushes .name", "all => all.map(n => n.textContent)")
-    assert names == ["photo", "age"]
-    assert page.inner_text("#pushes .value >> nth=0") == "+35.0\u202f%"
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    keep_screenshot(page, "heat-320")
-
-
-@pytest.mark.parametrize("columns", [1, 2])
-def test_without_a_background_there_is_only_the_heat_map(
-    open_page: Open, site: str, columns: int
-) -> None:
-    why = of_tiles(tiles=TILES)
-    del why["base_value"], why["explanations"][0]["contributions"], why["classes"]
-    page, _ = opened(open_page, site, a_face(columns), FACE, why)
-    choose(page, encoded(picture(120, 90)))
-    answered(page)
-    page.wait_for_selector(HEAT)
-
-    assert page.inner_text("#sum") == "What each part of the picture adds:"
-    assert page.query_selector("#pushes li:visible") is None
-    options = page.eval_on_selector_all("#why option", "all => all.map(o => o.textContent)")
-    assert options == ["output 1", "output 2"]
 
 
 @pytest.mark.parametrize(("brightness", "ground"), [(200, 255), (127, 0), (None, 0)])
@@ -261,7 +248,13 @@ def test_the_paper_is_as_bright_as_usual_pictures(
 
 
 def test_a_column_of_pictures_without_tiles_is_a_bar(open_page: Open, site: str) -> None:
-    page, _ = opened(open_page, site, a_face(), FACE, of_tiles(photo=[0.35, -0.35]))
+    why = {
+        "output": "probabilities",
+        "classes": ["face", "other"],
+        "base_value": [0.5, 0.5],
+        "explanations": [{"prediction": "face", "contributions": {"photo": [0.35, -0.35]}}],
+    }
+    page, _ = opened(open_page, site, a_face(), FACE, why)
     choose(page, encoded(picture(40, 30)))
     answered(page)
     page.wait_for_selector("#pushes li")

@@ -198,8 +198,9 @@ def test_refresh_by_keyboard_keeps_what_is_open(open_page: Open, drifted: str) -
     assert page.eval_on_selector("details[data-of=others]", "fold => fold.open")
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 320), ("dark", 390), ("light", 1280), ("dark", 1280)]
+)
 def test_every_screen(open_page: Open, drifted: str, scheme: str, width: int) -> None:
     size = {"width": width, "height": 800}
     page = open_page(drifted, "loan-default", color_scheme=scheme, viewport=size)

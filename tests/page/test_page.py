@@ -140,7 +140,7 @@ def test_what_nothing_proves_is_called_unproven(open_page: Open, tasks_site: str
         "#certificate"
     )
     why = page.inner_text("#why .sum")
-    assert why.startswith("This model has no explanations here. Build the version again")
+    assert why.startswith("Model net/1 has no background rows to explain its answers from. Build")
 
 
 def test_predicting_by_keyboard_only(open_page: Open, site: str) -> None:

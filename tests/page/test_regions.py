@@ -106,22 +106,20 @@ def test_the_labels_of_a_set_are_marked(open_page: Open, site: str) -> None:
     keep_screenshot(page, "set")
 
 
-def test_each_of_several_outputs_has_its_band(open_page: Open, tasks_site: str) -> None:
-    page = open_page(tasks_site)
-    page.evaluate("state.models.find((m) => m.name === 'two-numbers').coverage = 0.96")
-    page.click(".gallery a[data-name=two-numbers]")
-
-    def with_intervals(route: Any) -> None:
-        answer = ask(tasks_site, "models/two-numbers/predict", route.request.post_data_json)
-        values = answer["prediction"][0]
-        route.fulfill(json={**answer, "interval": [[[v - 1, v + 2] for v in values]]})
-
-    page.route("**/predict*", with_intervals)
+def test_each_of_several_outputs_has_its_band(open_page: Open, answering_site: str) -> None:
+    page = open_page(answering_site, "two-prices")
     predict(page)
     keep_screenshot(page, "intervals-of-two")
 
+    rows = page.evaluate("JSON.parse(bodyText())")
+    path = "models/two-prices/predict?coverage=0.9"
+    [intervals] = ask(answering_site, path, rows)["interval"]
     assert page.locator(".band .region").count() == 2
-    assert page.inner_text(".band p >> nth=1").startswith("90\u202f% interval, output 2: ")
+    for index, ends in enumerate(intervals):
+        words = page.inner_text(f".band p >> nth={index}")
+        assert words.startswith(f"90\u202f% interval, output {index + 1}: ")
+        shown = [number(each) for each in re.split(" to ", words.partition(": ")[2])]
+        assert shown == pytest.approx(ends, rel=1e-4)
 
 
 def test_a_model_without_the_table_offers_none(open_page: Open, tasks_site: str) -> None:

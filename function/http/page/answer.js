@@ -2,7 +2,8 @@
 
 function emptyAnswer() {
   return el("div", { class: "body" }, el("h2", { class: "sr" }, "Answer"),
-    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? "Give it a picture, and press Predict."
+    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? state.fields.length === 1 ? "Give it a picture: the answer follows." : "Give it a picture, and press Predict."
+      : state.model.task === "recommendation" ? "A few items have made-up ratings. Rate what you like, leave the others empty, and press Predict."
       : "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
 }
 
@@ -13,7 +14,7 @@ function showAnswer(model, answer) {
   const size = text.length > 60 || model.task === "summary" ? "big prose" : text.length > 16 ? "big long" : "big";
   byId("answer").classList.remove("stale");
   byId("reply").replaceChildren(el("div", { class: "body" },
-    el("h2", { class: "kicker" }, KICKERS[model.task] || "Prediction"),
+    el("h2", { class: "kicker" }, KICKERS[model.task] || (writes(model) ? "Text" : "Prediction")),
     el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
     exact ? el("p", { class: "exact" }, exact) : null, inFull(model, answer)),
     el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
@@ -37,7 +38,10 @@ function headline(model, answer) {
   if (value === null) return ["no number", "", "The answer is NaN or infinite, as in scikit-learn."];
   if (isBoxes(model, value)) return [counted(value), "", ""];
   if (model.task === "summary" && Array.isArray(value)) return [value.join(" "), "", ""];
-  if (besideItems(answer)) return [String(value[0] ?? "nothing"), "", value.length > 1 ? `first of ${value.length}` : ""];
+  if (besideItems(answer)) {
+    const count = value.filter((item) => item !== null).length;
+    return [String(value[0] ?? "nothing"), "", count > 1 ? `first of ${count}` : ""];
+  }
   if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
   if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each) => short(each)).join(", "), "", ""];
   if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];
@@ -47,7 +51,7 @@ function headline(model, answer) {
     const score = answer.score !== undefined ? `score ${JSON.stringify(answer.score[0])}` : "";
     return [String(value), typeof share === "number" ? percent(share) : "", score];
   }
-  if (typeof value === "string") return [value, "", ""];
+  if (typeof value === "string") return [value, "", answer.score ? `score ${short(answer.score[0], 4)}` : ""];
   const text = short(value);
   const spread = answer.std && typeof answer.std[0] === "number" ? `± ${short(answer.std[0], 4)}` : "";
   return [text, spread, signed(String(value)) === text ? "" : `exactly ${value}`];
@@ -69,15 +73,17 @@ function shareBars(shares, classes, chosen, label, inSet = []) {
   const order = shares.map((share, index) => [share || 0, classes[index]]).sort((a, b) => b[0] - a[0]);
   const shown = order.slice(0, order.length > MOST_BARS ? MOST_CLASSES : MOST_BARS);
   const rest = order.slice(shown.length).reduce((sum, [share]) => sum + share, 0);
-  const line = (share, name, kind, mark) => {
-    const bar = el("i", {});
-    bar.style.width = `${100 * share}%`;
-    return el("li", { class: kind }, el("span", { class: "name", title: name }, mark ? [el("span", { class: "mark-in", "aria-hidden": "true" }, "✓"), el("span", { class: "sr" }, "in the set: ")] : null, String(name)),
-      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, percent(share)));
-  };
   return el("ul", { class: "bars", "aria-label": label },
-    shown.map(([share, name]) => line(share, name, name === chosen ? "first" : null, inSet.includes(name))),
-    order.length > shown.length ? line(rest, plural(order.length - shown.length, "other"), "rest", false) : null);
+    shown.map(([share, name]) => shareLine(share, name, percent(share), name === chosen ? "first" : null, inSet.includes(name))),
+    order.length > shown.length ? shareLine(rest, plural(order.length - shown.length, "other"), percent(rest), "rest") : null);
+}
+
+/** A name, a bar, and what it says in words. */
+function shareLine(share, name, words, kind = null, inSet = false) {
+  const bar = el("i", {});
+  bar.style.width = `${100 * Math.abs(share)}%`;
+  return el("li", { class: kind }, el("span", { class: "name", title: name }, inSet ? [el("span", { class: "mark-in", "aria-hidden": "true" }, "✓"), el("span", { class: "sr" }, "in the set: ")] : null, String(name)),
+    el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, words));
 }
 
 function values(value) {

@@ -14,6 +14,7 @@ function makeField(column, index) {
     made.control.setAttribute("aria-invalid", text ? "true" : "false");
     note.className = text ? "hint wrong" : "hint";
     note.textContent = text || usual;
+    if (text) box.hidden = false;
   };
   box.addEventListener("input", () => { mark(""); stale(); });
   return { ...made, column, box, mark };
@@ -110,7 +111,7 @@ const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
 
 function numberField(column, shared) {
   const control = el("input", { ...shared, inputmode: column.type === "int64" ? "numeric" : "decimal",
-    placeholder: column.nullable ? "missing" : null });
+    placeholder: !column.nullable ? null : state.model.task === "recommendation" ? "not rated" : "missing" });
   const slide = slider(column, control);
   return {
     control, parts: slide ? [control, slide] : [control],

@@ -15,7 +15,7 @@ function showGallery() {
     sift(cards);
   } });
   byId("content").replaceChildren(
-    el("header", { class: "title" }, el("h1", {}, "Models"), el("p", { class: "meta", id: "found" })),
+    el("header", { class: "title" }, el("h1", {}, "Models"), el("p", { class: "meta" }, el("span", { id: "found" }), el("span", { class: "dot" }, "choose one to try it"))),
     state.models.length < SEARCHED_FROM ? "" : el("div", { class: "search" }, el("label", { for: "search" }, "Search"), box,
       el("p", { class: "hint" }, "by name, column, class or task")),
     el("ul", { class: "gallery" }, cards.map(({ card }) => card)));
@@ -54,11 +54,13 @@ const isNearest = ({ task }) => task === "neighbours" || task === "recommendatio
 const typeOf = (model) => model.signature.outputs.find(({ name }) => name === "prediction") || model.signature.outputs[0] || {};
 const sizeOf = (model) => (typeOf(model).shape || []).slice(1).reduce((product, size) => product * size, 1);
 
+const writes = (model) => model.task === "function" && typeOf(model).type === "string";
+
 /** The task, in words. */
 function purpose(model) {
   const { type } = typeOf(model), several = sizeOf(model) > 1;
   if (type === "boxes") return "Finds things in a picture";
-  if (model.task === "function" && type === "string") return "Writes a text";
+  if (writes(model)) return "Writes a text";
   return {
     regression: several ? "Predicts numbers" : "Predicts a number", classification: several ? "Chooses labels" : "Chooses a label",
     clustering: "Finds the group of a row", outlier: "Separates outliers from usual rows", transformation: "Transforms a row",
@@ -72,7 +74,7 @@ function takes(columns) {
   const parts = [], others = columns.filter(({ type }) => type !== "image");
   if (others.length < columns.length) parts.push(columns.length - others.length === 1 ? "a picture" : "pictures");
   const only = others.length === 1 ? others[0] : null;
-  if (only && only.type === "string" && !only.categories && !(only.about.frequent || []).length) parts.push(`a text, ${only.name}`);
+  if (only && only.type === "string" && !only.categories && !(only.about.frequent || []).length) parts.push(only.name === "text" ? "a text" : `a text, ${only.name}`);
   else if (only && only.cell) parts.push(usualText(only));
   else if (others.length) parts.push(`${plural(others.length, "column")}: ${some(others.map(({ name }) => name), 3)}`);
   return parts.join(" and ");

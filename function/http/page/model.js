@@ -14,14 +14,14 @@ function showModel() {
   state.fields = columns.map(makeField);
   state.span = null; state.k = null;
   const wide = columns.length > WIDE, pictured = columns.some(({ type }) => type === "image");
+  const keys = columns.every(varies) ? "Enter" : "Control+Enter";
   const fields = el("fieldset", { class: "fields" }, el("legend", { class: "sr" }, "Columns"), state.fields.map((field) => field.box));
   const form = el("form", { class: "card first-in-line", "aria-label": "A row to predict", novalidate: true, onsubmit: submitted },
-    el("h2", {}, wide ? `A row of ${columns.length} columns` : "A row"),
-    wide ? el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields) : fields,
+    el("h2", {}, model.task === "recommendation" ? `Ratings of ${columns.length} items` : wide ? `A row of ${columns.length} columns` : pictured && columns.length === 1 ? "A picture" : "A row"),
+    wide ? [finder(), el("div", { class: columns.some(({ name }) => name.length > 5) ? "wide named" : "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields)] : fields,
     el("div", { class: "actions" },
-      el("button", { class: "main", type: "submit" }, "Predict"),
-      columns.some(varies) ? el("button", { type: "button", id: "another", onclick: another }, "Another example") : null,
-      el("span", { class: "keys" }, ...(columns.every(varies) ? [] : [el("kbd", {}, "Ctrl"), " "]), el("kbd", {}, "Enter"), " predicts")),
+      el("button", { class: "main", type: "submit", "aria-keyshortcuts": keys }, "Predict", el("kbd", { "aria-hidden": "true" }, keys.replace("Control+", "Ctrl "))),
+      columns.some(varies) ? el("button", { type: "button", id: "another", onclick: another }, "Another example") : null),
     pictured ? null : pasteBox(columns, wide));
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
@@ -34,7 +34,15 @@ function showModel() {
         el("section", { class: "card answer", id: "answer", "aria-label": "Answer" }, wishes(model), el("div", { id: "reply" }, emptyAnswer())),
         calls())),
     driftPanel(model));
-  fill(columns.map((column) => typicalCell(column)));
+  fill(madeUp(columns, typicalCell));
+}
+
+/** Of many fields, show those whose names hold a text. */
+function finder() {
+  const box = el("input", { type: "search", id: "find", "aria-label": "Find a column", placeholder: "Find a column", autocomplete: "off", spellcheck: "false", oninput: () => {
+    for (const field of state.fields) field.box.hidden = !field.column.name.toLowerCase().includes(box.value.trim().toLowerCase());
+  } });
+  return box;
 }
 
 /** A link bears no key: where one is needed, the report is fetched with it and saved as a file. */

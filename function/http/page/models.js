@@ -26,7 +26,7 @@ function dress() {
   const keyed = Boolean(sessionStorage.getItem(KEY));
   byId("forget").hidden = !keyed;
   byId("document").hidden = keyed || !state.models.length;
-  byId("list").hidden = !state.model;
+  byId("list").hidden = !state.model || state.models.length === 1;
 }
 
 function showGate(error) {

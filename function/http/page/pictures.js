@@ -18,11 +18,11 @@ function imageField(column, shared) {
   const parts = [stage, note, el("div", { class: "tools" }, chooser, tool("Draw", () => draw()),
     camera() ? tool("Use the camera", film) : null)];
 
-  /** What is sent from now on; the page follows. */
-  function settle(next) {
+  /** What is sent from now on; the page follows, at once where a picture is the whole row. */
+  function settle(next, whole = false) {
     ({ data, file, picture } = next);
     stage.dispatchEvent(new Event("input", { bubbles: true }));
-    live();
+    live(whole && state.fields.length === 1);
   }
 
   /** What is under way is given up, the camera too. */
@@ -49,14 +49,14 @@ function imageField(column, shared) {
     if (mine !== turn) return;
     const shown = bitmap ? preview(sent.width ? sent : bitmap, name) : null;
     stage.replaceChildren(shown ? shown.canvas : el("p", { class: "quiet" }, `${name}: this browser does not show it; it is sent as it is.`));
-    settle({ data: text, file: { name: sent === blob ? name : name.replace(/\.\w+$/, "") + ".jpg", type: sent.type || "image/png" }, picture: shown });
+    settle({ data: text, file: { name: sent === blob ? name : name.replace(/\.\w+$/, "") + ".jpg", type: sent.type || "image/png" }, picture: shown }, true);
   }
 
   function draw() {
     begin();
-    stage.replaceChildren(...drawing(column.name, wish, (canvas) => settle({
+    stage.replaceChildren(...drawing(column.name, wish, (canvas, stroked) => settle({
       data: canvas.toDataURL("image/png"), file: { name: "picture.png", type: "image/png" }, picture: { canvas, width: canvas.width, height: canvas.height },
-    })));
+    }, stroked)));
   }
 
   /** The camera, until a picture is taken, or another model. */
@@ -144,6 +144,7 @@ function drawing(name, wish, drawn) {
   const pen = canvas.getContext("2d");
   const dark = el("input", { type: "checkbox", checked: wish.brightness > 127, onchange: () => { paint(); drawn(canvas); } });
   const size = el("input", { class: "slide", type: "range", min: 4, max: 60, value: Math.round(Math.min(Math.max(1.7 * unit, 10), 40)), "aria-label": "Size of the pen" });
+  const invitation = el("p", { class: "invitation", "aria-hidden": "true" }, "Draw here");
   let strokes = [], current = null;
 
   function paint() {
@@ -163,11 +164,12 @@ function drawing(name, wish, drawn) {
     const { left, top, width, height } = canvas.getBoundingClientRect();
     return [(event.clientX - left) * canvas.width / width, (event.clientY - top) * canvas.height / height];
   }
-  const finish = () => { if (current) { current = null; paint(); drawn(canvas); } }; // edges that overlap are drawn once
+  const finish = () => { if (current) { current = null; paint(); drawn(canvas, true); } }; // edges that overlap are drawn once
   const listeners = {
     pointerdown: (event) => {
       if (current || event.button) return;
       canvas.setPointerCapture(event.pointerId);
+      invitation.remove();
       current = { id: event.pointerId, size: Number(size.value), points: [at(event)] };
       strokes.push(current);
       line(current);
@@ -187,6 +189,6 @@ function drawing(name, wish, drawn) {
   const save = () => el("a", { href: canvas.toDataURL("image/png"), download: "picture.png" }).click();
   paint();
   drawn(canvas);
-  return [canvas, el("div", { class: "tools" }, el("label", { class: "check" }, "pen", size), el("label", { class: "check" }, dark, "black on white"),
+  return [el("div", { class: "sheet" }, canvas, invitation), el("div", { class: "tools" }, el("label", { class: "check" }, "pen", size), el("label", { class: "check" }, dark, "white paper"),
     tool("Undo", change(() => strokes.slice(0, -1))), tool("Clear", change(() => [])), tool("Save", save))];
 }

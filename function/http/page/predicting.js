@@ -1,6 +1,8 @@
 // ---------------------------------------------------------------- predicting
 
-const rowText = (indent) => "{" + state.fields.map(({ column, read }) =>
+/** What a row has to have: of an object's members, missing ones that it may leave out are. */
+const fieldsSent = () => state.fields.filter(({ column, read }) => !column.absent || read() !== "null");
+const rowText = (indent) => "{" + fieldsSent().map(({ column, read }) =>
   `${indent}${JSON.stringify(column.name)}: ${read()}`).join(",") + (indent.startsWith("\n") ? indent.replace(/ {2}$/, "") : "") + "}";
 const bodyText = () => `{"instances": [${rowText(" ").replace("{ ", "{")}]}`;
 /** What stands behind the path of a prediction: the coverage and the number of neighbours. */
@@ -14,10 +16,10 @@ const pathOf = (model, verb) => model.version === model.newest
 function submitted(event) { event.preventDefault(); predict(true); }
 
 let waiting = 0;
-/** A choice was made: once there is an answer, it follows. */
-function live() {
+/** A choice was made: once there is an answer, it follows; where all is said, the first one does. */
+function live(first = false) {
   showCalls();
-  if (!state.answer) return;
+  if (!state.answer && !first) return;
   clearTimeout(waiting);
   waiting = setTimeout(predict, 120);
 }

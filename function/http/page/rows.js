@@ -1,5 +1,7 @@
 // ---------------------------------------------------------------- examples and pasted rows
 
+const RATED = 4; // items, of a user who is made up
+
 /** What is most usual in a column: its median, or its most frequent value. */
 function typicalCell(column) {
   const { median, frequent } = column.about;
@@ -34,8 +36,19 @@ function variedCell(column) {
 const varies = ({ type, categories, about }) => (type !== "string" && type !== "image") || Boolean(categories || (about.frequent || []).length);
 
 function another() {
-  fill(state.fields.map(({ column }) => variedCell(column)));
+  fill(madeUp(state.fields.map(({ column }) => column), variedCell));
   predict();
+}
+
+/** A cell for each column; of items to rate there are a few, since only others can be recommended. */
+function madeUp(columns, cellFor) {
+  if (state.model.task !== "recommendation") return columns.map(cellFor);
+  const varied = cellFor === variedCell, cells = columns.map(() => null);
+  for (let number = 0; number < RATED; number += 1) {
+    const index = Math.floor(columns.length * (varied ? Math.random() : number / RATED)), column = columns[index];
+    cells[index] = (varied && column.about.quantiles ? null : number % 2 ? column.minimum : column.maximum) ?? cellFor(column);
+  }
+  return cells;
 }
 
 function fill(cells) {

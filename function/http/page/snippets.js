@@ -70,7 +70,7 @@ function python(url, keyed) {
     "print(urllib.request.urlopen(request).read().decode())"];
   const imports = (...more) => [...more, ...(keyed ? ["os"] : []), "urllib.request"].sort().map((name) => `import ${name}`);
   if (picture) return [...imports(), "", ...request(content(picture), picture.type)].join("\n");
-  const row = state.fields.map((field) => `    ${JSON.stringify(field.column.name)}: ${field.file
+  const row = fieldsSent().map((field) => `    ${JSON.stringify(field.column.name)}: ${field.file
     ? `base64.b64encode(${content(pictureFile(field))}).decode()` : pythonCell(field.read())},`);
   return [...imports("json", ...(pictures ? ["base64"] : [])), "", "row = {", ...row, "}", ...request('json.dumps({"instances": [row]}).encode()', "application/json")].join("\n");
 }

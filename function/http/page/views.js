@@ -13,9 +13,9 @@ function counted(boxes) {
 
 /** The picture that was sent, with each box and its number on it, and the boxes as a list. */
 function boxesOnPicture(boxes) {
-  const picture = pictureSent();
+  const picture = pictureSent(), shares = boxes.every(({ score }) => score >= 0 && score <= 1);
   const lines = boxes.map(({ label, score, x, y, width, height }, index) => el("li", { onpointerenter: () => draw(index), onpointerleave: () => draw(-1) },
-    el("b", {}, `${index + 1} `), String(label), typeof score === "number" ? ` ${score >= 0 && score <= 1 ? percent(score) : short(score, 3)}` : "",
+    el("b", {}, `${index + 1} `), String(label), typeof score === "number" ? ` ${shares ? percent(score) : short(score, 3)}` : "",
     el("small", {}, `at ${[x, y].map((each) => short(Math.round(each))).join(", ")}, ${[width, height].map((each) => short(Math.round(each))).join(" by ")} pixels`)));
   const canvas = picture ? el("canvas", { class: "seen", role: "img", "aria-label": `The picture with ${plural(boxes.length, boxes.length === 1 ? "box" : "boxe")}; the list has each`,
     width: picture.canvas.width, height: picture.canvas.height }) : null;
@@ -42,15 +42,10 @@ function boxesOnPicture(boxes) {
 
 /** Items, best first: bars of distances, where longer is farther, or of scores. */
 function itemList(items, numbers, name) {
-  const largest = Math.max(...numbers.map((each) => Math.abs(each) || 0), 1e-300), far = name === "distances";
+  const largest = Math.max(...numbers.map(Math.abs), 1e-300), far = name === "distances";
   if (byId("k")) byId("k").value = state.k || items.length;
-  const line = (item, number) => {
-    const text = item === null ? "–" : String(item), bar = el("i", {});
-    bar.style.width = `${100 * (Math.abs(number) || 0) / largest}%`;
-    return el("li", {}, el("span", { class: "name", title: text }, text),
-      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, typeof number === "number" ? short(number, 4) : "–"));
-  };
-  return [el("ol", { class: "bars near", "aria-label": far ? "Nearest, with their distances" : "Best, with their scores" }, items.map((item, index) => line(item, numbers[index]))),
+  const lines = items.map((item, index) => item === null ? null : shareLine(numbers[index] / largest, item, short(numbers[index], 4)));
+  return [el("ol", { class: "bars near", "aria-label": far ? "Nearest, with their distances" : "Best, with their scores" }, lines),
     el("p", { class: "hint" }, far ? "Each with its distance; the nearest comes first." : "Each with its score; the best comes first.")];
 }
 

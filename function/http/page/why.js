@@ -19,15 +19,14 @@ async function explain(model, body, answer, asked) {
 }
 
 function noExplanation(error) {
-  const gone = [404, 405, 409].includes(error.status);
-  const none = ["This model has no explanations here.", error.problem.hint].filter(Boolean).join(" ");
+  const { detail, hint } = error.problem, gone = [404, 405].includes(error.status);
   byId("why").replaceChildren(el("header", {}, el("h3", {}, "Why")),
-    el("p", { class: "sum" }, gone ? none : sentence(error.problem.detail || error.message)));
+    el("p", { class: "sum" }, gone ? "This model has no explanations here." : [detail || error.message, hint || ""].map(sentence).join(" ")));
 }
 
 function showExplanation(reply, answer) {
   const first = reply.explanations[0];
-  const names = explained(reply);
+  const names = explained(reply, isNearest(state.model) ? answer.prediction[0] : []);
   let index = Math.max(names.indexOf(reply.classes && Array.isArray(reply.classes[0]) ? `${answer.prediction[0][0]} (output 1)` : answer.prediction[0]), 0);
   const pick = names.length > 1 ? el("label", {}, "for", el("select", { onchange: (event) => { index = Number(event.target.value); draw(); } },
     names.map((name, number) => el("option", { value: number, selected: number === index }, String(name))))) : null;
@@ -37,9 +36,9 @@ function showExplanation(reply, answer) {
   draw();
 }
 
-/** What the numbers of a contribution are of: classes, those of several outputs, or positions. */
-function explained({ classes, explanations: [{ answer }], base_value: base = answer }) {
-  if (!classes) return Array.isArray(base) ? base.map((_, index) => `output ${index + 1}`) : [];
+/** What the numbers of a contribution are of: classes, those of several outputs, items, or positions. */
+function explained({ classes, explanations: [{ answer }], base_value: base = answer }, items) {
+  if (!classes) return Array.isArray(base) ? base.map((_, index) => index in items ? `${index + 1}. ${items[index]}` : `output ${index + 1}`) : [];
   return classes.flatMap((known, index) => Array.isArray(known) ? known.map((name) => `${name} (output ${index + 1})`) : [known]);
 }
 

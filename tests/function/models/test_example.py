@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import example_instance, typical_values
-from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.openapi.schemas import column_schema
 
 
@@ -98,3 +99,12 @@ def test_a_column_as_a_schema(
     column: Column, about: dict[str, Any], schema: dict[str, Any]
 ) -> None:
     assert column_schema(column, about) == schema
+
+
+def test_a_few_ratings_leave_something_to_recommend(near: Path) -> None:
+    model = load_model(near / "films" / "1")
+    row = example_instance(model)
+
+    assert len(row) == 3
+    [items] = model.run(validate_rows([row], model.signature))["prediction"]
+    assert all(isinstance(item, str) for item in items)
