@@ -17,7 +17,7 @@ from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves
 from onnxlet.function.models.repository import NAME, versions_in
 
-CODE = (".py", ".html")
+CODE = (".py", ".html", ".css", ".js")
 GRAPH = "model.onnx"
 TOP = ("__init__.py", "environment.py", "folders.py")  # beside the folder `function`
 LICENCES = ("LICENSE", "NOTICE")  # this project's own, and of what its code was written after

@@ -1,4 +1,7 @@
-"""`GET /`: the page on which people try the models."""
+"""`GET /`: the page on which people try the models.
+
+It is sent as one file. Its source lies in `page/`: index.html names the others as {{style.css}}.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """A file of HTML, ready to be sent.
+    """The page, ready to be sent.
 
     Attributes:
         body: in UTF-8.
@@ -34,15 +37,24 @@ def answer(service: Service, request: Request) -> Reply:
     return Reply(page.body, "text/html; charset=utf-8", 200, page.headers)
 
 
+def joined() -> bytes:
+    """index.html, with each other file in the place that names it."""
+    import re
+    from pathlib import Path
+
+    folder = Path(__file__).parent / "page"
+    shell = (folder / "index.html").read_bytes()
+    return re.sub(rb"\{\{([a-z.]+)\}\}\n", lambda m: (folder / m[1].decode()).read_bytes(), shell)
+
+
 @lru_cache(1)
 def read_page() -> Page:
     """The page, and the policy that lets its own style and script run and nothing else."""
     import base64
     import hashlib
     import re
-    from pathlib import Path
 
-    body = (Path(__file__).parent / "page" / "index.html").read_bytes()
+    body = joined()
 
     def hashes(tag: bytes) -> str:
         inside = re.findall(b"<%b>(.*?)</%b>" % (tag, tag), body, re.DOTALL)

@@ -37,9 +37,19 @@ def typical_values(model: Model) -> dict[str, dict[str, Any]]:
     return {
         column.name: _typical(known.get(column.name, {}))
         | ({"example": _value(column, {})} if column.date or column.image else {})
+        | (_brightness(model, column.name) if column.image else {})
         for column in model.signature.columns
         if column.required
     }
+
+
+def _brightness(model: Model, name: str) -> dict[str, float]:
+    """Of an image that is usual in this column, 0 to 255: whether it is rather dark or light."""
+    for feature in (model.manifest.get("reference") or {}).get("features", ()):
+        if feature.get("column") == name and feature["measure"] == "brightness":
+            edges = feature["edges"]
+            return {"brightness": edges[len(edges) // 2]} if edges else {}
+    return {}
 
 
 def described_signature(model: Model) -> dict[str, Any]:

@@ -118,7 +118,9 @@ def _field(value: Any) -> str:
 
 
 def _models(endpoint: Endpoint) -> Operation:
-    members = {"models": listed(ref("model"))}
+    whole: Schema = {"type": "integer", "minimum": 1}
+    limits = record({"rows": whole, "body_bytes": whole})
+    members = {"models": listed(ref("model")), "limits": limits}
     return Operation("List the models", answered("All models.", record(members)))
 
 
@@ -188,6 +190,10 @@ MODEL: Schema = record(
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
+        "coverage": {
+            "type": "number",
+            "description": "the highest that a request may ask intervals or sets for",
+        },
         "report": {"type": "string", "description": "where its report is, from the root"},
         "typical": {
             "type": "object",

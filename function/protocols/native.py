@@ -229,8 +229,9 @@ def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[l
 
 
 def _models(service: Service, request: Request) -> Reply:
-    models = service.repository.models
-    return json_reply({"models": [_described(service, model) for model in models]})
+    models, settings = service.repository.models, service.settings
+    limits = {"rows": settings.max_rows, "body_bytes": settings.max_body_bytes}
+    return json_reply({"models": [_described(service, each) for each in models], "limits": limits})
 
 
 def _model(service: Service, request: Request, name: str) -> Reply:
@@ -253,6 +254,10 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
         about["pin"] = repository.pins[model.name]
     if model.report is not None:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
+    if (table := model.manifest.get("conformal")) and table.get("ranks"):
+        from onnxlet.function.serving.coverage import highest  # no prediction needs it
+
+        about["coverage"] = highest(table)
     about["typical"] = typical_values(model)
     about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
     return about | {"signature": described_signature(model)}

@@ -17,6 +17,7 @@ from onnxlet.convert.imported.import_onnx import import_onnx
 from tests.conftest import ROOT, quiet, start_server, stop_server
 from tests.convert.imported import onnx_files
 from tests.estimators import every_task
+from tests.page.pictured import build_pictured
 from tests.page.sites import before_references, build_more, in_float32
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -68,6 +69,14 @@ def tasks_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def pictured_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("pictured")
+    build_pictured(folder / "models")
+    with serving(folder / "models", folder / "stderr") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -77,7 +86,9 @@ def browser() -> Iterator[Any]:
     with sync_playwright() as playwright:
         # For tests/page/test_sites.py: a name of another site's that is this machine's.
         names = "--host-resolver-rules=MAP evil.example 127.0.0.1"
-        launched = playwright.chromium.launch(executable_path=program, args=[names, *sandbox])
+        camera = "--use-fake-device-for-media-stream"
+        flags = [names, camera, *sandbox]
+        launched = playwright.chromium.launch(executable_path=program, args=flags)
         yield launched
         launched.close()
 

@@ -379,7 +379,7 @@ def test_where_counting_is_switched_off(open_page: Open, more_models: Path, tmp_
 
 
 def test_with_a_key(open_page: Open, locked_site: str) -> None:
-    page = open_page(locked_site, refused=True)
+    page = open_page(locked_site, "hostile", refused=True)
     page.fill("#key", KEY)
     page.keyboard.press("Enter")
     page.wait_for_selector(PANEL)

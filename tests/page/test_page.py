@@ -68,15 +68,6 @@ def test_dates_have_a_field_of_their_own(open_page: Open, site: str) -> None:
     assert float(re.findall(r"-?\d+\.\d+", got)[0]) == pytest.approx(expected, abs=1e-3)
 
 
-def test_it_lists_the_models_and_shows_the_first(open_page: Open, site: str) -> None:
-    page = open_page(site)
-
-    assert page.eval_on_selector_all("nav a", "all => all.map(a => a.dataset.name)") == MODELS
-    assert page.inner_text("h1") == "hostile"
-    assert page.title() == "hostile · onnxlet"
-    assert "version 2" in page.inner_text("nav a[data-name=wide]")
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_the_example_is_answered_as_the_server_answers_it(
     open_page: Open, site: str, model: str
@@ -237,7 +228,7 @@ def test_no_digit_of_a_long_number_is_lost(open_page: Open, site: str) -> None:
 
 
 def test_the_key_is_asked_for_and_kept_only_in_this_tab(open_page: Open, locked_site: str) -> None:
-    page = open_page(locked_site, refused=True)
+    page = open_page(locked_site, "iris", refused=True)
     assert page.query_selector("nav a") is None
     keep_screenshot(page, "key")
 
@@ -325,7 +316,9 @@ def test_a_pasted_snippet_gets_the_same_answer(
     if model == "reviews":
         page.fill("#field-0", "it's \"good\"\\n $HOME `id`\nand 🦙 'warm'\u2028 %s")
     predict(page)
-    expected = ask(site, f"models/{model}/predict", page.evaluate("JSON.parse(bodyText())"))
+    path = page.evaluate("pathOf(state.model, 'predict') + queryOf(state.model)")
+    assert path.endswith("?coverage=0.9")
+    expected = ask(site, path, page.evaluate("JSON.parse(bodyText())"))
     page.click(f"#tab-{language}")
     snippet = page.evaluate("document.getElementById('snippet').textContent")
     command = ["sh", "-c", snippet] if language == "curl" else [sys.executable, "-c", snippet]
@@ -337,7 +330,7 @@ def test_a_pasted_snippet_gets_the_same_answer(
 def test_a_snippet_takes_the_key_from_the_environment(
     open_page: Open, locked_site: str, language: str
 ) -> None:
-    page = open_page(locked_site, refused=True)
+    page = open_page(locked_site, "hostile", refused=True)
     page.fill("#key", KEY)
     page.keyboard.press("Enter")
     page.wait_for_selector("nav a")
@@ -438,7 +431,7 @@ def test_markup_in_names_and_categories_is_text(open_page: Open, site: str) -> N
 
 def test_the_policy_is_in_force(browser: Any, site: str) -> None:
     page = browser.new_page()
-    page.goto(site)
+    page.goto(f"{site}#iris")
     page.wait_for_selector("form")
     broken = page.evaluate(
         """async () => {
@@ -521,7 +514,7 @@ def test_below_a_stage_of_lambda(open_page: Open, more_models: Path) -> None:
     with stage(more_models) as address:
         for entry in (address, address.rstrip("/")):
             page = open_page(entry)
-            assert page.inner_text("h1") == "hostile"
+            page.click(".gallery a[data-name=hostile]")
             predict(page)
             assert f"{address}models/hostile/predict" in page.inner_text("#snippet")
             page.context.close()
@@ -539,7 +532,7 @@ def test_without_explanations_the_rest_works(open_page: Open, site: str) -> None
 
 def test_a_server_that_is_gone(open_page: Open, site: str) -> None:
     page = open_page(site, "iris", refused=True)
-    page.route("**/predict", lambda route: route.abort())
+    page.route("**/predict*", lambda route: route.abort())
 
     page.click("button.main")
     page.wait_for_selector(".trouble")
@@ -564,7 +557,7 @@ def test_a_server_that_sheds_says_when_to_come_again(open_page: Open, site: str)
     page = open_page(site, "iris", refused=True)
     busy = {"title": "Service Unavailable", "detail": "more requests than are taken"}
     page.route(
-        "**/predict",
+        "**/predict*",
         lambda route: route.fulfill(status=503, json=busy, headers={"Retry-After": "2"}),
     )
 

@@ -149,7 +149,7 @@ def test_the_page_links_to_it_where_it_is_there(
 
 def test_where_a_key_is_needed_it_is_saved(open_page: Open, reported: Path, tmp_path: Path) -> None:
     with serving(reported, tmp_path / "stderr", ONNXLET_API_KEYS=f"tester:{DIGEST}") as address:
-        page = open_page(address, refused=True)
+        page = open_page(address, "house-prices", refused=True)
         page.fill("#key", KEY)
         page.keyboard.press("Enter")
         page.wait_for_selector(".meta >> text=report")

@@ -86,7 +86,8 @@ def test_every_file_of_the_function_and_of_the_models_is_there(
     for_lambda: Made, models: Path
 ) -> None:
     there = names(for_lambda)
-    code = [*(ROOT / "function").rglob("*.py"), ROOT / "function" / "http" / "page" / "index.html"]
+    page = ROOT / "function" / "http" / "page"
+    code = [*(ROOT / "function").rglob("*.py"), *page.iterdir()]
     assert {f"onnxlet/{path.relative_to(ROOT).as_posix()}" for path in code} <= there
     assert {f"onnxlet/{name}.py" for name in ("__init__", "environment", "folders")} <= there
     for name in MODELS:

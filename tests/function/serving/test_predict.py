@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.settings import Settings
 from tests.conftest import Client
 
 HOUSE = {
@@ -192,6 +194,22 @@ def test_the_models_are_described(client: Client) -> None:
         },
     ]
     assert described["iris"]["signature"]["inputs"][0]["shape"] == [-1, 4]
+
+
+def test_what_a_client_may_ask_for_is_described(client: Client) -> None:
+    answer = client.get("/models").json()
+
+    settings = Settings(Path())
+    assert answer["limits"] == {
+        "rows": settings.max_rows,
+        "body_bytes": settings.max_body_bytes,
+    }
+    paths = client.get("/openapi.json").json()["paths"]
+    for model in answer["models"]:
+        path = f"/models/{model['name']}/predict"
+        body = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        for coverage, status in [(model["coverage"], 200), (model["coverage"] + 2e-6, 409)]:
+            assert client.post(f"{path}?coverage={coverage}", body).status == status
 
 
 def test_golden_rows_never_leave_by_http(client: Client) -> None:

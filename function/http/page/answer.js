@@ -1,0 +1,88 @@
+// ---------------------------------------------------------------- the answer
+
+function emptyAnswer() {
+  return el("div", { class: "body" }, el("h2", { class: "sr" }, "Answer"),
+    el("p", { class: "quiet" }, state.fields.some(({ take }) => take) ? "Give it a picture, and press Predict."
+      : "The fields hold a made-up row: medians and frequent values. Change what you like, and press Predict."));
+}
+
+const KICKERS = { clustering: "Cluster", transformation: "Transformed", neighbours: "Nearest", recommendation: "Recommended", summary: "Summary" };
+
+function showAnswer(model, answer) {
+  const [text, more, exact] = headline(model, answer);
+  const size = text.length > 60 || model.task === "summary" ? "big prose" : text.length > 16 ? "big long" : "big";
+  byId("answer").classList.remove("stale");
+  byId("reply").replaceChildren(el("div", { class: "body" },
+    el("h2", { class: "kicker" }, KICKERS[model.task] || "Prediction"),
+    el("p", { class: size, id: "prediction" }, text, more ? [" ", el("span", { class: "with" }, more)] : null),
+    exact ? el("p", { class: "exact" }, exact) : null, inFull(model, answer)),
+    el("div", { class: "why", id: "why" }, el("header", {}, el("h3", {}, "Why")), el("div", { class: "wait" })));
+  reserve(model);
+  say(`${model.name}: ${text} ${more}`);
+}
+
+/** All that an answer has beside its headline. */
+function inFull(model, answer) {
+  const value = answer.prediction[0];
+  if (isBoxes(model, value)) return boxesOnPicture(value);
+  if (model.task === "summary" && Array.isArray(value)) return sentencesInText(value);
+  const beside = besideItems(answer);
+  if (beside) return itemList(value, answer[beside][0], beside);
+  return [...regions(answer), ...probabilities(answer), values(value)];
+}
+
+/** The answer in a few words, what stands beside it, and all its digits. */
+function headline(model, answer) {
+  const value = answer.prediction[0];
+  if (value === null) return ["no number", "", "The answer is NaN or infinite, as in scikit-learn."];
+  if (isBoxes(model, value)) return [counted(value), "", ""];
+  if (model.task === "summary" && Array.isArray(value)) return [value.join(" "), "", ""];
+  if (besideItems(answer)) return [String(value[0] ?? "nothing"), "", value.length > 1 ? `first of ${value.length}` : ""];
+  if (Array.isArray(value) && Array.isArray(value[0])) return [`${sizesOf(value).join(" by ")} values`, "", ""];
+  if (Array.isArray(value)) return value.length > 3 ? [plural(value.length, "value"), "", ""] : [value.map((each) => short(each)).join(", "), "", ""];
+  if (model.task === "outlier") return [value === 1 ? "inlier" : "outlier", "", `score ${answer.score ? answer.score[0] : value}`];
+  if (model.task === "clustering" || model.classes) {
+    const index = (answer.classes || []).indexOf(value);
+    const share = answer.probabilities && index >= 0 ? answer.probabilities[0][index] : null;
+    const score = answer.score !== undefined ? `score ${JSON.stringify(answer.score[0])}` : "";
+    return [String(value), typeof share === "number" ? percent(share) : "", score];
+  }
+  if (typeof value === "string") return [value, "", ""];
+  const text = short(value);
+  const spread = answer.std && typeof answer.std[0] === "number" ? `± ${short(answer.std[0], 4)}` : "";
+  return [text, spread, signed(String(value)) === text ? "" : `exactly ${value}`];
+}
+
+/** Of nested lists, the outermost first. */
+const sizesOf = (value) => Array.isArray(value) ? [value.length, ...sizesOf(value[0])] : [];
+
+function probabilities(answer) {
+  const row = answer.probabilities && answer.probabilities[0];
+  if (!row) return [];
+  if (Array.isArray(row[0])) return row.map((part, index) => shareBars(part, answer.classes[index], answer.prediction[0][index], `Output ${index + 1}`));
+  return [shareBars(row, answer.classes && !Array.isArray(answer.prediction[0]) ? answer.classes : row.map((_, index) => index), answer.prediction[0], "Probabilities",
+    answer.set ? answer.set[0] : [])];
+}
+
+/** The likeliest classes, those of a set marked; of many the ten likeliest, and the rest in a line. */
+function shareBars(shares, classes, chosen, label, inSet = []) {
+  const order = shares.map((share, index) => [share || 0, classes[index]]).sort((a, b) => b[0] - a[0]);
+  const shown = order.slice(0, order.length > MOST_BARS ? MOST_CLASSES : MOST_BARS);
+  const rest = order.slice(shown.length).reduce((sum, [share]) => sum + share, 0);
+  const line = (share, name, kind, mark) => {
+    const bar = el("i", {});
+    bar.style.width = `${100 * share}%`;
+    return el("li", { class: kind }, el("span", { class: "name", title: name }, mark ? [el("span", { class: "mark-in", "aria-hidden": "true" }, "✓"), el("span", { class: "sr" }, "in the set: ")] : null, String(name)),
+      el("span", { class: "track", "aria-hidden": "true" }, bar), el("span", { class: "value" }, percent(share)));
+  };
+  return el("ul", { class: "bars", "aria-label": label },
+    shown.map(([share, name]) => line(share, name, name === chosen ? "first" : null, inSet.includes(name))),
+    order.length > shown.length ? line(rest, plural(order.length - shown.length, "other"), "rest", false) : null);
+}
+
+function values(value) {
+  const flat = Array.isArray(value) ? value.flat(Infinity) : [];
+  if (flat.length <= 3) return null;
+  return el("ol", { class: "values", tabindex: "0", "aria-label": "Values" }, flat.slice(0, MOST_VALUES).map((each, index) =>
+    el("li", {}, el("span", {}, String(index)), el("span", { title: each }, short(each, 5)))));
+}

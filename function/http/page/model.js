@@ -1,0 +1,67 @@
+// ---------------------------------------------------------------- one model
+
+/** The columns that a request needs, each with what is typical of it. */
+function columnsOf(model) {
+  const every = model.signature.inputs.flatMap((tensor) =>
+    (tensor.columns || [tensor]).map((column) => ({ type: tensor.type, ...column })));
+  return every.filter((column) => column.required !== false)
+    .map((column) => ({ ...column, about: (model.typical || {})[column.name] || {} }));
+}
+
+function showModel() {
+  const model = state.model;
+  const columns = columnsOf(model);
+  state.fields = columns.map(makeField);
+  state.span = null; state.k = null;
+  const wide = columns.length > WIDE, pictured = columns.some(({ type }) => type === "image");
+  const fields = el("fieldset", { class: "fields" }, el("legend", { class: "sr" }, "Columns"), state.fields.map((field) => field.box));
+  const form = el("form", { class: "card first-in-line", "aria-label": "A row to predict", novalidate: true, onsubmit: submitted },
+    el("h2", {}, wide ? `A row of ${columns.length} columns` : "A row"),
+    wide ? el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Columns" }, fields) : fields,
+    el("div", { class: "actions" },
+      el("button", { class: "main", type: "submit" }, "Predict"),
+      columns.some(varies) ? el("button", { type: "button", id: "another", onclick: another }, "Another example") : null,
+      el("span", { class: "keys" }, ...(columns.every(varies) ? [] : [el("kbd", {}, "Ctrl"), " "]), el("kbd", {}, "Enter"), " predicts")),
+    pictured ? null : pasteBox(columns, wide));
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
+  });
+  byId("content").replaceChildren(
+    titleOf(model, columns),
+    el("div", { class: "work" },
+      el("div", { class: "column" }, form, pictured ? null : tableBox(model), certificate(model)),
+      el("div", { class: "column beside" },
+        el("section", { class: "card answer", id: "answer", "aria-label": "Answer" }, wishes(model), el("div", { id: "reply" }, emptyAnswer())),
+        calls())),
+    driftPanel(model));
+  fill(columns.map((column) => typicalCell(column)));
+}
+
+/** A link bears no key: where one is needed, the report is fetched with it and saved as a file. */
+async function saveReport(event, model) {
+  const key = sessionStorage.getItem(KEY);
+  if (!key) return;
+  event.preventDefault();
+  const response = await fetch(BASE + model.report, { headers: { "X-API-Key": key }, cache: "no-store" });
+  if (!response.ok) { say(`No report: status ${response.status}.`); return; }
+  el("a", { href: URL.createObjectURL(await response.blob()), download: `${model.name}-report.html` }).click();
+}
+
+/** The aliases of a version. */
+const namesOf = (model, version) => Object.entries(model.aliases || {}).filter(([, to]) => to === version).map(([name]) => name);
+
+function titleOf(model, columns) {
+  const versions = [...(model.versions || [model.version])].reverse();
+  const pick = el("select", { "aria-label": "Version", onchange: (event) => { location.hash = `${model.name}/${event.target.value}`; } },
+    versions.map((version) => el("option", { value: version, selected: version === model.version }, [`version ${version}`, ...namesOf(model, version)].join(", "))));
+  const proven = model.parity && model.parity.state !== "unverified";
+  return el("header", { class: "title" }, el("h1", {}, model.name),
+    el("div", { class: "meta" },
+      el("span", {}, model.task), el("span", { class: "dot" }, plural(columns.length, "column")),
+      versions.length > 1 ? pick : el("span", { class: "dot" }, `version ${model.version}`),
+      model.report ? el("span", { class: "dot" }, el("a", { href: BASE + model.report, onclick: (event) => saveReport(event, model) }, "report")) : null,
+      el("a", { class: proven ? "proof" : "proof none", href: "#certificate", onclick: (event) => {
+        event.preventDefault();
+        byId("certificate").scrollIntoView({ block: "center" }); byId("certificate").focus({ preventScroll: true });
+      } }, proven ? "✓ proven" : "not proven")));
+}

@@ -1,0 +1,92 @@
+// ---------------------------------------------------------------- predicting
+
+const rowText = (indent) => "{" + state.fields.map(({ column, read }) =>
+  `${indent}${JSON.stringify(column.name)}: ${read()}`).join(",") + (indent.startsWith("\n") ? indent.replace(/ {2}$/, "") : "") + "}";
+const bodyText = () => `{"instances": [${rowText(" ").replace("{ ", "{")}]}`;
+/** What stands behind the path of a prediction: the coverage and the number of neighbours. */
+function queryOf(model) {
+  const coverage = coverageOf(model), parts = [coverage ? `coverage=${coverage}` : "", state.k ? `k=${state.k}` : ""].filter(Boolean);
+  return parts.length ? `?${parts.join("&")}` : "";
+}
+const pathOf = (model, verb) => model.version === model.newest
+  ? `models/${model.name}/${verb}` : `models/${model.name}/versions/${model.version}/${verb}`;
+
+function submitted(event) { event.preventDefault(); predict(true); }
+
+let waiting = 0;
+/** A choice was made: once there is an answer, it follows. */
+function live() {
+  showCalls();
+  if (!state.answer) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(predict, 120);
+}
+
+function stale() {
+  const answer = byId("answer");
+  if (answer && state.answer) answer.classList.add("stale");
+}
+
+async function predict(focusing = false) {
+  clearTimeout(waiting);
+  showCalls();
+  const asked = ++state.asked, model = state.model, body = bodyText();
+  state.fields.forEach((field) => field.mark(""));
+  byId("answer").setAttribute("aria-busy", "true");
+  try {
+    const answer = await ask(pathOf(model, "predict") + queryOf(model), body);
+    if (asked !== state.asked) return;
+    state.answer = answer;
+    showAnswer(model, answer);
+    if (focusing) bringIntoView(byId("answer"));
+    await explain(model, body, answer, asked);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    if (asked === state.asked) refused(error, focusing);
+  } finally {
+    if (asked === state.asked && byId("answer")) byId("answer").removeAttribute("aria-busy");
+  }
+}
+
+/** On a narrow screen the answer is below the form. */
+function bringIntoView(card) {
+  const { top, bottom } = byId("prediction").getBoundingClientRect();
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (top < 0 || bottom > innerHeight) card.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+}
+
+function refused(error, focusing) {
+  if (error.status === 401) { showGate(error); return; }
+  state.answer = null;
+  let first = null;
+  for (const each of error.problem.errors || []) {
+    const field = fieldOf(each.column);
+    if (field) field.mark(sentence(each.detail));
+    first = first || field;
+  }
+  byId("answer").classList.remove("stale");
+  byId("reply").replaceChildren(el("div", { class: "body" }, trouble(error, "h2")));
+  say(first ? `Not predicted: ${first.column.name}: ${error.problem.errors[0].detail}` : error.problem.detail || "");
+  if (first && focusing) first.control.focus();
+}
+
+const fieldOf = (name) => state.fields.find(({ column }) => column.name === name);
+const sentence = (text) => text ? text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".") : "";
+
+function trouble(error, heading) {
+  const { title, detail, hint, errors, error_count: count } = error.problem;
+  const listed = (errors || []).map((each) => el("li", {}, placeOf(each.column), sentence(each.detail)));
+  return el("div", { class: "trouble" },
+    el(heading, {}, errors ? `${count === 1 ? "One value is" : `${count} values are`} not what the model takes` : title || "It did not work"),
+    errors ? el("ul", {}, listed) : el("p", {}, sentence(detail || error.problem.error || "")),
+    hint ? el("p", {}, hint) : null,
+    error.retry ? el("p", {}, `Try again in ${plural(Number(error.retry), "second")}.`) : null);
+}
+
+/** The column's name, which leads to its field. */
+function placeOf(name) {
+  if (!name) return null;
+  const field = fieldOf(name);
+  if (!field) return el("b", {}, `${name}: `);
+  return [el("a", { href: `#${field.control.id}`, onclick: (event) => { event.preventDefault(); field.control.focus(); } }, name), ": "];
+}

@@ -1,0 +1,100 @@
+// ---------------------------------------------------------------- examples and pasted rows
+
+/** What is most usual in a column: its median, or its most frequent value. */
+function typicalCell(column) {
+  const { median, frequent } = column.about;
+  if (column.cell) return column.cell.reduceRight((inner, size) => Array(typeof size === "number" ? size : Math.min(3, column.longest)).fill(inner),
+    column.type === "bool" ? false : within(column, 0));
+  if (column.categories) return (frequent || []).find((value) => column.categories.includes(value)) ?? column.categories[0] ?? null;
+  if (frequent && frequent.length) return frequent[0];
+  if (median !== undefined) return tidied(column, within(column, median));
+  if (column.type === "date") return column.about.example;
+  return { string: "a few words of text", bool: false }[column.type] ?? within(column, 0);
+}
+
+const within = (column, value) => Math.min(Math.max(value, column.minimum ?? value), column.maximum ?? value);
+
+const tidied = (column, value) => {
+  const { quantiles } = column.about;
+  if (!quantiles) return column.type.startsWith("float") ? Number(value.toPrecision(6)) : value;
+  return tidy(value, column, quantiles[quantiles.length - 1] - quantiles[0] || 1);
+};
+
+/** Something usual, made up: between two quantiles, or one of the frequent values. */
+function variedCell(column) {
+  const { quantiles, frequent } = column.about;
+  const known = column.categories || (frequent && frequent.length ? frequent : column.type === "bool" ? [true, false] : null);
+  if (known) return known[Math.floor(known.length * Math.random() ** 1.6)];
+  if (!quantiles) return typicalCell(column);
+  const at = Math.random() * (quantiles.length - 1), low = Math.floor(at);
+  const value = quantiles[low] + (at - low) * (quantiles[Math.min(low + 1, quantiles.length - 1)] - quantiles[low]);
+  return tidied(column, within(column, value));
+}
+
+const varies = ({ type, categories, about }) => (type !== "string" && type !== "image") || Boolean(categories || (about.frequent || []).length);
+
+function another() {
+  fill(state.fields.map(({ column }) => variedCell(column)));
+  predict();
+}
+
+function fill(cells) {
+  state.fields.forEach((field, index) => { if (cells[index] !== undefined) { field.write(cells[index]); field.mark(""); } });
+  stale();
+  showCalls();
+}
+
+function pasteBox(columns, wide) {
+  const area = el("textarea", { id: "paste", rows: 3, spellcheck: "false", "aria-describedby": "paste-hint",
+    placeholder: columns.slice(0, 3).map((column) => String(typicalCell(column))).join(",") + (columns.length > 3 ? ",…" : "") });
+  const note = el("p", { class: "hint", id: "paste-hint" }, "CSV in the order of the columns, with or without a header, or JSON");
+  area.addEventListener("input", () => {
+    const said = pasted(area.value, columns);
+    note.className = typeof said === "string" && area.value.trim() ? "hint wrong" : "hint";
+    note.textContent = typeof said === "string" ? said : "The fields are filled.";
+    if (typeof said !== "string") fill(said);
+  });
+  return el("details", { class: "paste", open: wide }, el("summary", {}, "Paste a row"),
+    el("label", { class: "sr", for: "paste" }, "A row as CSV or JSON"), area, note);
+}
+
+/** Cells in the order of the columns, or a text that says why not. */
+function pasted(text, columns) {
+  if (!text.trim()) return "CSV in the order of the columns, with or without a header, or JSON";
+  if (/^\s*[[{]/.test(text)) return pastedJson(text, columns);
+  const lines = csv(text);
+  const names = columns.map((column) => column.name);
+  const header = lines[0].every((name) => names.includes(name.trim())) ? lines.shift().map((name) => name.trim()) : names;
+  const row = lines[0] || [];
+  if (row.length !== header.length) return `Expected ${plural(header.length, "value")}, got ${row.length}.`;
+  return columns.map((column) => {
+    const index = header.indexOf(column.name);
+    return index < 0 ? undefined : cellOf(row[index], column);
+  });
+}
+
+function pastedJson(text, columns) {
+  let row;
+  try { row = JSON.parse(text); } catch (error) { return `Not JSON yet: ${error.message}`; }
+  if (row && row.instances) row = row.instances;
+  if (Array.isArray(row) && row[0] !== null && typeof row[0] === "object") row = row[0];
+  if (!Array.isArray(row)) return columns.map((column) => row[column.name]);
+  return row.length === columns.length ? row : `Expected ${plural(columns.length, "value")}, got ${row.length}.`;
+}
+
+function cellOf(text, column) {
+  if (text === "") return null;
+  if (column.type === "bool") return { true: true, false: false }[text.trim().toLowerCase()] ?? text;
+  return column.type === "string" ? text : text.trim();
+}
+
+/** Lines of cells; a quoted cell may hold commas, quotes and line ends. */
+function csv(text) {
+  const lines = [[]];
+  for (const [, quoted, plain, end] of text.trim().matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
+    lines[lines.length - 1].push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === "") break;
+    if (end !== ",") lines.push([]);
+  }
+  return lines;
+}

@@ -1,0 +1,201 @@
+// ---------------------------------------------------------------- a whole file: CSV in, CSV with answers out
+
+const FIRST_PIECE = 200; // rows of the first request; the next ones are as long as they stay quick
+const QUICK = 400, SLOW = 2000; // milliseconds
+const TRIES = 6; // of one piece
+const LISTED = 100; // problems
+const MOST_COLUMNS = 20; // that one output becomes
+const SEPARATORS = [",", ";", "\t"];
+
+function tableBox(model) {
+  const box = el("div", { id: "whole" });
+  const chooser = el("input", { id: "file", type: "file", accept: ".csv,.tsv,.txt,text/csv", "aria-describedby": "file-hint",
+    onchange: () => { if (chooser.files[0]) answerFile(chooser.files[0], model); chooser.value = ""; } });
+  return el("section", { class: "card certificate whole", "aria-labelledby": "whole-title" }, el("h2", { id: "whole-title" }, "A whole file"),
+    el("p", { class: "quiet", id: "file-hint" }, "Drop a CSV file on this page, or choose one. It is sent in pieces, and comes back with the answers beside its rows."),
+    el("div", { class: "tools" }, el("label", { class: "sr", for: "file" }, "A CSV file"), chooser), box);
+}
+
+/** Answer every row of a file; one at a time, and the file of the model that is left is given up. */
+async function answerFile(file, model) {
+  const box = byId("whole"), control = new AbortController();
+  abandon();
+  state.ending.push(() => control.abort());
+  try {
+    const table = await readTable(file, columnsOf(model));
+    const bar = el("progress", { max: table.rows.length, value: 0, "aria-label": `Rows of ${file.name}` });
+    const count = el("p", { class: "hint" }, `0 of ${plural(table.rows.length, "row")}`);
+    box.replaceChildren(bar, count, el("div", { class: "actions" }, el("button", { type: "button", id: "cancel", onclick: () => control.abort() }, "Cancel")));
+    say(`${file.name}: ${plural(table.rows.length, "row")}`);
+    await answerPieces(table, model, control.signal, (done) => {
+      bar.value = done;
+      count.textContent = `${grouped(String(done))} of ${plural(table.rows.length, "row")}`;
+    });
+    if (box.isConnected) showTable(box, table, file.name);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    if (error.status === 401) { showGate(error); return; }
+    if (!box.isConnected) return;
+    box.replaceChildren(trouble(error, "h3"));
+    say(error.problem.detail || error.problem.title);
+  }
+}
+
+const unread = (title, detail) => new Trouble(0, { title, detail });
+
+/** The text of a file, its separator, the columns that the model takes, and its rows as they stand. */
+async function readTable(file, columns) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const wide = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : null;
+  let text;
+  try { text = new TextDecoder(wide || "utf-8", { fatal: true }).decode(bytes); } catch {
+    throw unread("The file is not in UTF-8", "Save it as CSV in UTF-8");
+  }
+  const known = new Set(columns.map(({ name }) => name));
+  const [separator, head] = SEPARATORS.map((each) => [each, records(text, each, 1)[0] || { cells: [] }])
+    .sort((a, b) => matching(b[1], known) - matching(a[1], known))[0];
+  if (!matching(head, known)) throw unread("The first line names no column of the model", `Expected a header such as ${some([...known], 5)}`);
+  const rows = records(text, separator).slice(1);
+  if (!rows.length) throw unread("The file has no rows", "Expected at least one below the header");
+  const taken = head.cells.flatMap((name, index) => known.has(name.trim()) ? [{ index, ...columns.find((column) => column.name === name.trim()) }] : []);
+  return { separator, head, rows, taken, marked: Boolean(wide) || (bytes[0] === 0xef && bytes[1] === 0xbb),
+    ignored: head.cells.filter((name) => !known.has(name.trim())), problems: [], count: 0, done: 0 };
+}
+
+const matching = ({ cells }, known) => cells.filter((name) => known.has(name.trim())).length;
+
+/** Records by RFC 4180: each as it stands, its cells, and its line end. Blank lines are none. */
+function records(text, separator, most = Infinity) {
+  const found = [];
+  let at = 0;
+  while (at < text.length && found.length < most) {
+    const start = at, cells = [];
+    for (let more = true; more;) {
+      let cell = "";
+      if (text[at] === '"') {
+        for (at += 1; at < text.length;) {
+          const quote = text.indexOf('"', at), end = quote < 0 ? text.length : quote;
+          cell += text.slice(at, end);
+          at = end + 1;
+          if (text[at] !== '"') break;
+          cell += '"';
+          at += 1;
+        }
+      }
+      const from = Math.min(at, text.length);
+      for (at = from; at < text.length && text[at] !== separator && text[at] !== "\n" && text[at] !== "\r";) at += 1;
+      cells.push(cell + text.slice(from, at));
+      more = text[at] === separator;
+      at += more;
+    }
+    const raw = text.slice(start, at), end = text.startsWith("\r\n", at) ? "\r\n" : text.slice(at, at + 1);
+    at += end.length;
+    if (raw.trim()) found.push({ raw, cells, end });
+  }
+  return found;
+}
+
+const quoted = (text, separator) => text.includes(separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+/** What is sent of a row: the model's columns, with commas between; a decimal comma becomes a point. */
+function sentRow({ cells }, { taken, separator }) {
+  const line = taken.map(({ index, type }) => {
+    const number = separator !== "," && type.startsWith("float") && /^\s*-?\d+,\d+\s*$/.test(cells[index]);
+    return quoted(number ? cells[index].replace(",", ".") : cells[index], ",");
+  }).join(",");
+  return line || '""'; // a blank line would be no row
+}
+
+/** Row after row gets its answer; problems are kept with the row's number as spreadsheets count. */
+async function answerPieces(table, model, signal, progress) {
+  const header = table.taken.map(({ name }) => quoted(name, ",")).join(",");
+  const query = queryOf(model), path = `${pathOf(model, "predict")}${query ? `${query}&` : "?"}on_error=null`;
+  const fits = table.rows.filter((row, index) => {
+    if (row.cells.length === table.head.cells.length) return true;
+    note(table, index, null, `expected ${plural(table.head.cells.length, "field")}, got ${row.cells.length}`);
+    return false;
+  });
+  const places = new Map(table.rows.map((row, index) => [row, index]));
+  let size = FIRST_PIECE, tries = 0;
+  for (let done = 0; done < fits.length && !signal.aborted;) {
+    const piece = fits.slice(done, done + Math.min(size, state.limits.rows));
+    const body = [header, ...piece.map((row) => sentRow(row, table)), ""].join("\n");
+    const start = performance.now();
+    if (new TextEncoder().encode(body).length > state.limits.body_bytes && piece.length > 1) { size = Math.ceil(piece.length / 2); continue; }
+    let answer;
+    try {
+      answer = await ask(path, body, { type: "text/csv", signal });
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!(error instanceof Trouble) || ![413, 503].includes(error.status) || ++tries >= TRIES) throw error;
+      size = Math.ceil(piece.length / 2);
+      await new Promise((ready) => setTimeout(ready, 1000 * Math.min(Number(error.retry) || 0, 10)));
+      continue;
+    }
+    const outputs = Object.entries(answer).filter(([name, all]) => Array.isArray(all) && name !== "errors" && name !== "classes");
+    piece.forEach((row, index) => { row.answer = Object.fromEntries(outputs.map(([name, all]) => [name, all[index]])); });
+    for (const { row, column, detail } of answer.errors || []) note(table, places.get(piece[row]), column, detail);
+    table.classes = answer.classes;
+    done += piece.length; tries = 0;
+    const took = performance.now() - start;
+    size = took < QUICK ? 2 * piece.length : took > SLOW ? Math.ceil(piece.length / 2) : piece.length;
+    table.done = done === fits.length ? table.rows.length : places.get(piece[piece.length - 1]) + 1;
+    progress(table.done);
+  }
+  if (!fits.length) table.done = table.rows.length;
+}
+
+function note(table, index, column, detail) {
+  table.count += 1;
+  const row = table.rows[index];
+  row.problem = [row.problem, column === null ? detail : `${column}: ${detail}`].filter(Boolean).join("; ");
+  if (table.problems.length < LISTED) table.problems.push([index, `Row ${index + 2}${column === null ? "" : `, ${column}`}: ${detail}`]);
+}
+
+/** What was answered, as a file that is saved at once, and what was not, by row. */
+function showTable(box, table, name) {
+  const whole = table.done === table.rows.length;
+  const answered = table.rows.filter((row) => row.answer && row.answer.prediction !== null && !row.problem).length;
+  const file = URL.createObjectURL(new Blob(written(table), { type: "text/csv" }));
+  state.ending.push(() => URL.revokeObjectURL(file));
+  const link = el("a", { id: "save", href: file, download: `${name.replace(/\.\w+$/, "")}-answers.csv` }, "Save the file");
+  const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(String(table.done))} of ${plural(table.rows.length, "row")} were sent`;
+  const left = table.rows.length - answered;
+  box.replaceChildren(el("p", {}, el("b", {}, `${said}.`), " ", table.done ? link : null),
+    table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
+    table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
+      el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.sort((a, b) => a[0] - b[0]).map(([, text]) => el("li", {}, text))),
+      el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row 1 is the header.`)) : "");
+  say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
+  if (whole) link.click();
+}
+
+/** The lines of the file: each row as it stood, and its answer. What is not ASCII begins with a mark, for Excel. */
+function written(table) {
+  const { separator, head, rows } = table, outputs = outputsOf(table), done = rows.slice(0, table.done);
+  if (table.count) outputs.push(["problem", (row) => row.problem]);
+  const names = outputs.map(([name]) => {
+    let free = name;
+    for (let number = 2; head.cells.includes(free); number += 1) free = `${name}_${number}`;
+    return free;
+  });
+  const cell = (value) => quoted(value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value), separator);
+  const line = ({ raw, cells }, more) => raw + separator.repeat(Math.max(head.cells.length - cells.length, 0)) + more.map((each) => separator + cell(each)).join("") + (head.end || "\n");
+  const lines = [line(head, names), ...done.map((row) => line(row, outputs.map(([, of]) => of(row))))];
+  return [table.marked || lines.some((each) => /[^\x00-\x7f]/.test(each)) ? "\ufeff" : "", ...lines];
+}
+
+/** The columns that are appended, by what the first answered row has. */
+function outputsOf({ rows, classes }) {
+  const sample = rows.find((row) => row.answer && row.answer.prediction !== null);
+  if (!sample) return [["prediction", () => null]];
+  return Object.entries(sample.answer).flatMap(([name, value]) => {
+    const of = (row) => row.answer ? row.answer[name] : null, at = (index) => (row) => (of(row) || [])[index];
+    const flat = Array.isArray(value) && value.length <= MOST_COLUMNS && value.every((each) => each === null || typeof each !== "object");
+    if (name === "interval" && flat) return [["low", at(0)], ["high", at(1)]];
+    if (name === "set" && flat) return [["set", (row) => of(row) && of(row).join("; ")]];
+    if (name === "probabilities" && flat && classes && classes.length === value.length) return classes.map((label, index) => [`probability ${label}`, at(index)]);
+    if (name === "probabilities" && classes && !Array.isArray(value[0])) return [["probability", (row) => of(row) && Math.max(...of(row))]];
+    return flat && name !== "positions" && typeof value[0] === "number" ? value.map((_, index) => [`${name}_${index + 1}`, at(index)]) : [[name, of]];
+  });
+}

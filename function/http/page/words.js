@@ -1,0 +1,22 @@
+// ---------------------------------------------------------------- numbers and words
+
+/** A number as people read it, in no country's way: 157 295.9, 0.000 012 as 1.2e-5. */
+function short(value, digits = 6) {
+  if (typeof value !== "number") return String(value);
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e15)) return signed(Number(value.toPrecision(4)).toExponential());
+  if (Number.isInteger(value)) return grouped(String(value));
+  const whole = size >= 10 ** digits ? String(Math.round(value)) : String(Number(value.toPrecision(digits)));
+  return grouped(whole);
+}
+
+function grouped(text) {
+  const [whole, part] = text.replace("-", "").split(".");
+  const spaced = whole.length > 4 ? whole.replace(/\B(?=(\d{3})+$)/g, "\u202f") : whole;
+  return (text.startsWith("-") ? "\u2212" : "") + spaced + (part ? "." + part : "");
+}
+
+const signed = (text) => text.replace("-", "\u2212").replace("e+", "e");
+const percent = (share) => `${grouped((100 * share).toFixed(Math.abs(share) > 0.9995 && share !== 1 ? 2 : 1))}\u202f%`;
+const plural = (count, word) => `${grouped(String(count))} ${word}${count === 1 ? "" : "s"}`;
