@@ -30,7 +30,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
 from tests.convert.imported import photos
-from tests.convert.imported.blazeface import anchors, with_boxes
+from onnxlet.convert.examples.parts.blazeface import anchors, with_boxes
 from tests.convert.imported.onnx_files import save_arrays
 from tests.convert.imported.plain_boxes import best
 
