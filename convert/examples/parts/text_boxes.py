@@ -93,7 +93,9 @@ def with_boxes(proto: onnx.ModelProto, height: int, width: int) -> onnx.ModelPro
     graph = parser.parse_graph(f"""lines (float[1, 1, {height}, {width}] map)
         => (float[1, {MOST}, 4] boxes, float[1, {MOST}, 1] scores) {{{text}}}""")
     for node in proto.graph.node:
-        node.output[:] = ["map" if name == proto.graph.output[0].name else name for name in node.output]
+        node.output[:] = [
+            "map" if name == proto.graph.output[0].name else name for name in node.output
+        ]
     proto.graph.node.extend(graph.node)
     for name, array in _constants(h, w).items():
         proto.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
