@@ -20,7 +20,7 @@ from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.near_zero import floors_of, looser
-from onnxlet.convert.parity.refusals import FailedRecipe, differences_in_words
+from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
@@ -139,24 +139,17 @@ class SearchState:
             if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
             if converted.k is not None and comparison.passed:
-                self._check_counts(model, converted.k)
+                self._compare_counts(model, converted.k, comparison)
             self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
 
-    def _check_counts(self, model: Model, k: K) -> None:
-        """Compare other numbers of nearest than the estimator's own.
-
-        Raises:
-            Unsupported: they differ.
-        """
+    def _compare_counts(self, model: Model, k: K, comparison: Comparison) -> None:
+        """Compare other numbers of nearest than the estimator's own; what is off is so in all."""
         for count in other_counts(k):
             reference = replace(self.reference, task=self.reference.task.at(count))
             evidence = replace(self.evidence, expected=reference.answers(self.evidence.rows))
             state = replace(self, reference=reference, evidence=evidence)
-            comparison, _ = state.compared(model.at_k(count), evidence)
-            if not comparison.passed:
-                words = differences_in_words(comparison, evidence, self.columns)
-                raise Unsupported(f"with {count} nearest, {words}", TIED_HINT)
+            comparison.include(state.compared(model.at_k(count), evidence)[0])
 
     @cached_property
     def _tried_graphs(self) -> dict[tuple[bytes, str], tuple[Model, Comparison, int]]:

@@ -62,6 +62,14 @@ class Difference:
             self.got | {count + row: answer for row, answer in other.got.items()},
         )
 
+    def include(self, other: Difference) -> None:
+        """Add what is off in other answers to the same rows."""
+        self.absolutes = np.maximum(self.absolutes, other.absolutes)
+        self.relatives = np.maximum(self.relatives, other.relatives)
+        new = [row for row in other.wrong if row not in self.wrong]
+        self.wrong = sorted([*self.wrong, *new])
+        self.got |= {row: other.got[row] for row in new if row in other.got}
+
     def forgive(self, rows: Collection[int]) -> None:
         """Take rows out of the wrong ones and out of the largest differences."""
         self.wrong = [row for row in self.wrong if row not in rows]
@@ -102,6 +110,15 @@ class Comparison:
             floors=_highest(self.floors, other.floors),
             off=self.off | other.off,
         )
+
+    def include(self, other: Comparison) -> None:
+        """Add what was measured of other answers to the same rows."""
+        for name, off in self.outputs.items():
+            off.include(other.outputs[name])
+        self.refused += other.refused
+        self.forgiven |= other.forgiven
+        self.unstable |= other.unstable
+        self.off |= other.off
 
     @property
     def ties(self) -> int:
@@ -250,13 +267,15 @@ def _is_other_order(labels: Difference, row: int, expected: Answers) -> bool:
     if row not in labels.got:  # of another shape
         return False
     wanted, got = expected["prediction"][row].tolist(), labels.got[row]
-    same = equally_near(expected[MARGIN][row : row + 1], TOLERANCE)[0].tolist()
+    margin = expected[MARGIN][row : row + 1]
+    same, near = equally_near(margin, TOLERANCE)[0].tolist(), (~np.isinf(margin[0])).tolist()
     start = 0
     for end in range(1, len(wanted) + 1):
         if end < len(wanted) and same[end - 1]:
             continue
         at_the_end = end == len(wanted) and end <= len(same) and same[end - 1]
-        if not at_the_end and sorted(got[start:end]) != sorted(wanted[start:end]):
+        open_choice = at_the_end or not near[start]
+        if not open_choice and sorted(got[start:end]) != sorted(wanted[start:end]):
             return False
         start = end
     return len(set(got)) >= len(set(wanted))

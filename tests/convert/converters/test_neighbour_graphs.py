@@ -191,15 +191,12 @@ def wrong_at_one(graph: Graph, fitted: Any, outputs: dict[str, Any]) -> Outputs:
     return outputs | {"kneighbors": outputs["kneighbors"] + one}
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [(others_named, "prediction differs"), (wrong_at_one, "with 1 nearest, prediction differs")],
-)
+@pytest.mark.parametrize("change", [others_named, wrong_at_one])
 def test_the_gate_refuses_other_neighbours(
-    change: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    change: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry._own, NearestNeighbors, wrong(change))
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(Refusal, match="prediction differs"):
         build(
             Source(NearestNeighbors(n_neighbors=3).fit(made.POINTS), made.ROWS),
             "n",
