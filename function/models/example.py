@@ -48,7 +48,7 @@ def _brightness(model: Model, name: str) -> dict[str, float]:
     for feature in (model.manifest.get("reference") or {}).get("features", ()):
         if feature.get("column") == name and feature["measure"] == "brightness":
             edges = feature["edges"]
-            return {"brightness": edges[len(edges) // 2]} if edges else {}
+            return {"brightness": edges[(len(edges) - 1) // 2]} if edges else {}
     return {}
 
 

@@ -56,7 +56,7 @@ def decode(request: Request) -> PredictRequest:
         from onnxlet.function.protocols import image_bodies  # few models take images
 
         decoded = image_bodies.decode(request)._replace(nulls=wants_nulls(request.query))
-        return with_coverage(decoded, request.query.get("coverage"))
+        return with_wishes(decoded, request.query)
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):

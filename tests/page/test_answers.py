@@ -222,6 +222,19 @@ def test_a_heat_map_stands_below_the_bars_of_other_columns(open_page: Open, site
     keep_screenshot(page, "heat-320")
 
 
+@pytest.mark.parametrize(("brightness", "ground"), [(200, 255), (127, 0), (None, 0)])
+def test_the_paper_is_as_bright_as_usual_pictures(
+    open_page: Open, site: str, brightness: int | None, ground: int
+) -> None:
+    small = a_face()
+    small["signature"]["inputs"][0]["image"] = {"height": 28, "width": 14, "mode": "RGB"}
+    typical = {} if brightness is None else {"photo": {"brightness": brightness}}
+    page, _ = opened(open_page, site, small | {"typical": typical}, FACE)
+
+    assert page.eval_on_selector(".paper", "c => [c.width, c.height]") == [140, 280]
+    assert colour(page, ".paper", (5, 5)) == (ground,) * 3
+
+
 def test_a_column_of_pictures_without_tiles_is_a_bar(open_page: Open, site: str) -> None:
     page, _ = opened(open_page, site, a_face(), FACE, of_tiles(photo=[0.35, -0.35]))
     choose(page, encoded(picture(40, 30)))

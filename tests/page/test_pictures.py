@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.convert import pictures
 from tests.convert.imported import test_boxes
 from tests.convert.imported.photos import encoded, picture
 from tests.page.conftest import Open, keep_screenshot
@@ -100,6 +102,14 @@ def test_a_drawing_is_answered(open_page: Open, pictured_site: str) -> None:
     stroke(page, (60, 20), (220, 20))  # an answer follows each further stroke
     until(page, "n => state.asked > n && !document.querySelector('#answer[aria-busy]')", before)
     assert page.evaluate("state.answer.probabilities[0]") != told["probabilities"][0]
+
+
+def test_how_bright_a_usual_picture_is(pictured_site: str) -> None:
+    with urllib.request.urlopen(f"{pictured_site}models/digits") as answer:  # noqa: S310 - ours
+        told = json.load(answer)["typical"]["digit"]["brightness"]
+
+    means = pictures.digits()[0][:500].mean(axis=(1, 2))
+    assert told == pytest.approx(np.median(means), abs=0.5)
 
 
 def test_undo_clear_pen_and_paper(open_page: Open, pictured_site: str) -> None:
@@ -242,7 +252,7 @@ def share(score: float) -> str:
 
 def test_boxes_are_drawn_where_they_are(open_page: Open, pictured_site: str) -> None:
     page = open_page(pictured_site, "boxes", refused=True)  # it has no explanations
-    photo = picture(640, 480)
+    photo = picture(1600, 1200)  # which is shown smaller
     choose(page, encoded(photo))
     shown = answered(page)
     keep_screenshot(page, "boxes")
@@ -258,7 +268,8 @@ def test_boxes_are_drawn_where_they_are(open_page: Open, pictured_site: str) -> 
         for k, box in enumerate(expected, 1)
     ]
     box = expected[-1]  # which no other covers
-    place = [box["x"] + box["width"] / 2, box["y"] + box["height"]]
+    shrunk = 1200 / 1600
+    place = [shrunk * (box["x"] + box["width"] / 2), shrunk * (box["y"] + box["height"])]
     assert colour(page, "#reply canvas", place) == (0x7F, 0xF0, 0xE4)
     page.hover(".found li:last-child")
     assert colour(page, "#reply canvas", place) == (0xFF, 0xD3, 0x4D)
