@@ -83,8 +83,9 @@ class ProvenModel:
 
     def _answered(self, rows: Any) -> tuple[Prediction, PredictRequest]:
         try:
-            width = len(self._loaded.signature.columns)
-            request = native.from_object({"instances": _instances(rows, width)})
+            columns = self._loaded.signature.columns
+            images = any(column.image for column in columns)
+            request = native.from_object({"instances": _instances(rows, len(columns), images)})
             return predict(self._loaded, request), request
         except OnnxletError as error:
             raise error.with_traceback(None) from None
@@ -162,7 +163,7 @@ def build(
 
 
 def train(
-    data: str | Path,
+    data: Any,
     target: str,
     *,
     name: str,
@@ -175,7 +176,8 @@ def train(
     """Search for a model of a table, fit it, prove it, and write a version with its report.
 
     Args:
-        data: path or address of a table, CSV or Parquet.
+        data: path or address of a table, CSV or Parquet, or of a folder of images in a folder for
+            each label; or a frame, in which images may be bytes, paths, arrays or Pillow's.
         target: the column to predict.
         name: the model's, as clients will call it.
         models: the folder of model directories.
@@ -184,7 +186,7 @@ def train(
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
         options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, task, columns (kinds by name), seed, trials, small and test.
+            time, task, columns (kinds by name), seed, trials, small, test and augment.
 
     Raises:
         Refusal: there is nothing to learn from, or nothing that could be served.
@@ -195,9 +197,10 @@ def train(
     from onnxlet.convert.train.training import train as train_directory
 
     try:
+        given = os.fspath(data) if isinstance(data, str | Path) else data
         to = Written(name, Path(models), keep_background, breaking)
         with threadpool_limits(1, user_api="blas"):
-            trained = train_directory(os.fspath(data), target, Options(**options), to, report)
+            trained = train_directory(given, target, Options(**options), to, report)
     except OnnxletError as error:
         raise error.with_traceback(None) from None
     built = trained.built
@@ -223,9 +226,10 @@ def verify(directory: str | Path) -> ProvenModel:
     return ProvenModel(Path(directory).absolute(), model.name, model.version, dict(model.manifest))
 
 
-def _instances(rows: Any, width: int) -> list[Any]:
+def _instances(rows: Any, width: int, images: bool) -> list[Any]:
     """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
-    if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
+    listed = isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows)
+    if listed and (not images or not rows or isinstance(rows[0], dict | list)):
         return [_plain(row) for row in rows]
     try:
         if (
@@ -235,7 +239,7 @@ def _instances(rows: Any, width: int) -> list[Any]:
             and rows.dtype.kind in "biuf"
         ):
             raise no_table(rows, "rows")
-        inputs, data = read_inputs(rows, "rows")
+        inputs, data = read_inputs(rows, "rows", images=images)
     except Refusal as refusal:  # a build's error: over HTTP such rows are against the signature
         raise InvalidRows([Problem(None, None, refusal.message)], hint=ROWS_HINT) from None
     cells = inputs.rows(data)

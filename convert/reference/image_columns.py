@@ -23,6 +23,7 @@ from onnxlet.convert.reference.images import (
     is_path,
     is_readable,
     is_stack,
+    shows_image,
     text_of,
 )
 from onnxlet.convert.sources.source import Source
@@ -71,7 +72,7 @@ def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
     """
     whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_image(X[0]))
     if not given:
-        if whole:
+        if is_stack(X) or (whole and shows_image(X[0])):
             raise Refusal(f"{what}: {UNREAD}", FIRST)
         return X, []
     if isinstance(X, pd.DataFrame):

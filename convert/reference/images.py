@@ -104,6 +104,11 @@ def is_image(cell: Any) -> bool:
     return isinstance(cell, (*ENCODED, PurePath)) or _is_pillow(cell)
 
 
+def shows_image(cell: Any) -> bool:
+    """Whether it is one, and no other bytes."""
+    return is_image(cell) and (not isinstance(cell, ENCODED) or _has_size(bytes(cell)))
+
+
 def is_stack(X: Any) -> bool:
     """Whether an array is images as a whole, of shape (rows, height, width[, channels])."""
     return (
@@ -116,7 +121,14 @@ def is_stack(X: Any) -> bool:
 def is_readable(text: str) -> bool:
     """Whether a text is an image, or names one's file: by its header."""
     try:
-        picture_size(content_of(text))
+        return _has_size(content_of(text))
+    except Unreadable:
+        return False
+
+
+def _has_size(content: bytes) -> bool:
+    try:
+        picture_size(content)
     except Unreadable:
         return False
     return True

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.images import FIRST, UNREAD, is_image
+from onnxlet.convert.reference.images import FIRST, UNREAD, shows_image
 from onnxlet.function.inputs.columns import ColumnType
 
 
@@ -48,7 +48,7 @@ def type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
         Refusal: they are of several types, or of one that no request can carry.
     """
     kinds = {_kind(value): value for value in series[series.notna()]}
-    if any(map(is_image, kinds.values())):
+    if any(map(shows_image, kinds.values())):
         raise Refusal(f"{what}: {UNREAD}; put onnxlet.Images first", FIRST)
     if set(kinds) <= {"string"}:
         return "string"

@@ -23,6 +23,7 @@ from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Answers, Task, task_of
+from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
@@ -66,7 +67,7 @@ def served(folder: Path) -> Any:
 
 def reference_of(source: Source) -> tuple[Reference, list[Cells]]:
     """scikit-learn as a build asks it, and X_test as clients would send it."""
-    inputs, X = read_inputs(source.X_test)
+    inputs, X = read_inputs(source.X_test, images=takes_images(source.estimator))
     return Reference(source.estimator, task_of(source.estimator), inputs), inputs.rows(X)
 
 

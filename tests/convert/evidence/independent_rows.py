@@ -7,6 +7,7 @@ seen, moved, missing, at every constant of the graph and beside it, known catego
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from onnxlet.convert.reference.dates import written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
+from tests.convert.images import encoded, noise
 
 Random = np.random.Generator
 Run = Callable[[Sequence[Cells]], Array]
@@ -107,6 +109,9 @@ def _cell_maker(
             return column.categories[int(random.integers(len(column.categories)))]
         if column.date:
             return written(column, FIRST_DAY + timedelta(hours=int(random.integers(HOURS))))
+        if column.image:
+            side = int(random.integers(1, 40))
+            return b64encode(encoded(noise(int(random.integers(2**31)), side, side))).decode()
         if column.type == "string":
             return _text(random, known)
         if column.type == "bool":

@@ -31,10 +31,11 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet import DateParts
+from onnxlet import DateParts, Images
 from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.sources.source import Source
+from tests.convert import images
 from tools.coverage import samples
 from tools.coverage.samples import Sample, with_gaps
 
@@ -57,6 +58,11 @@ def _texts() -> Sample:
 def _loans_with_gaps() -> Sample:
     X, y, others = samples.loans()
     return Sample(with_gaps(X, 1), y, with_gaps(others, 2))
+
+
+def _faces() -> Sample:
+    X, y = images.faces()
+    return Sample(X[::2], y[::2], X[1::2])
 
 
 def _days() -> Sample:
@@ -135,6 +141,10 @@ MODELS: dict[str, Callable[[], Source]] = {
             DecisionTreeClassifier(max_depth=6, random_state=0),
         ),
         _days(),
+    ),
+    "images": lambda: _fitted(
+        make_pipeline(Images(5, 5), StandardScaler(), linear_model.LogisticRegression()),
+        _faces(),
     ),
     "text changed first": lambda: _fitted(
         make_pipeline(FunctionTransformer(_measured), DecisionTreeClassifier(random_state=0)),

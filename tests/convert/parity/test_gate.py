@@ -25,6 +25,7 @@ from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.parity.search import find_equal_conversion
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.estimators import one_threaded
+from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
@@ -95,7 +96,7 @@ class Gate:
 def gate_of(source: Source) -> Gate:
     """Build up to the point where the conversion is accepted."""
     estimator = one_threaded(source.estimator)
-    inputs, X = read_inputs(source.X_test)
+    inputs, X = read_inputs(source.X_test, images=takes_images(source.estimator))
     rows = inputs.rows(X)
     reference = Reference(estimator, task_of(estimator), inputs)
     columns = probe_columns(reference, rows)
