@@ -10,7 +10,7 @@ OnnxletError                 message, and a hint: what to do about it
     ├── Forbidden            403  from a page of another site, or for another host
     ├── UnknownModel         404  no such model or version
     ├── NotServed            404  a route that is served elsewhere
-    ├── NoBackground         409  a model that was built without background rows
+    ├── NoBackground         409  a model without background rows, or without numbers to explain
     ├── NotCalibrated        409  a coverage that the model's held-out rows don't support
     ├── NoNeighbours         409  a number of nearest that the model does not answer
     ├── NotAcceptable        406  the answer is asked for in a media type that is not written
@@ -135,7 +135,7 @@ class NotServed(RequestError):
 
 
 class NoBackground(RequestError):
-    """The model has no background rows that its answers could be explained from."""
+    """The model has no background rows that its answers could be explained from, or no numbers."""
 
     status = 409
 

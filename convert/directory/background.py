@@ -35,6 +35,7 @@ from onnxlet.function.models.model import Model
 MADE_UP_ROWS = 50
 FEWEST_ROWS = 5
 MOST_CELLS = 50_000
+MOST_IMAGES = 2**21  # characters of all images, which stand in each row
 TRIES = 4  # of drawing a row that is answered, for each row
 FEW_VALUES = 50  # numbers that are drawn as they are, where most rows share them
 MOSTLY = 0.9
@@ -84,6 +85,9 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
     count = max(FEWEST_ROWS, min(MADE_UP_ROWS, MOST_CELLS // len(columns)))
     texts = text_columns(model)
     images = mean_images(model, rows)
+    shown = sum(map(len, images.values()))
+    if shown:
+        count = max(FEWEST_ROWS, min(count, MOST_IMAGES // shown))
     spread = [
         [images[column.name]] * count
         if column.name in images

@@ -14,7 +14,7 @@ from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.images import Unreadable, pixels
+from onnxlet.function.inputs.images import BGR, Unreadable, pixels
 from onnxlet.function.models.model import Model
 
 AVERAGED = 500  # images
@@ -50,7 +50,8 @@ def _area(image: dict[str, Any]) -> int:
 
 def _mean(cells: Sequence[Any], image: dict[str, Any]) -> Array:
     """uint8 of shape (height, width, channels)."""
-    form = [image[name] for name in ("height", "width", "mode", "resize")]
+    mode = "RGB" if image["mode"] == BGR else image["mode"]
+    form = (image["height"], image["width"], mode, image["resize"])
     texts = list(dict.fromkeys(cell for cell in cells if isinstance(cell, str)))
     total, count = np.zeros(1), 0
     for text in evenly_spaced(texts, AVERAGED):

@@ -108,7 +108,8 @@ def import_onnx(
     given = [] if taken.made else taken.rows
     parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
     manifest = dict(taken.model.manifest)
-    explained = bool(given) and not any(each.nested or each.image for each in taken.tensors)
+    explained = bool(given) and not any(each.nested for each in taken.tensors)
+    explained = explained and vision.boxes is None
     made = background_file(taken.model, given, "sample") if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made

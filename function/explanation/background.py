@@ -22,13 +22,18 @@ class Background(NamedTuple):
 
     Attributes:
         source: "statistics", or "training rows".
-        table: the rows.
+        table: the rows, with images decoded.
         outputs: the model's answers to them.
     """
 
     source: str
     table: Table
     outputs: Mapping[str, Array]
+
+
+def has_background(model: Model) -> bool:
+    """Whether the model was built with one."""
+    return model.directory is not None and FILE in model.manifest.get("files", {})
 
 
 _known: WeakKeyDictionary[Model, Background] = WeakKeyDictionary()
@@ -61,6 +66,10 @@ def _read(model: Model) -> Background:
     try:
         about = json_text.loads(content)
         table = validate_rows(about["instances"], model.signature)
+        if feeds := model.signature.image_feeds:
+            from onnxlet.function.inputs.seen import seen  # models without images do without
+
+            table = Table(table.rows, seen(feeds, table.arrays))
         return Background(str(about["source"]), table, model.run(table))
     except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
         raise ModelError(f"{label}: {FILE} is not answered: {error}", AGAIN) from error

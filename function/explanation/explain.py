@@ -21,6 +21,7 @@ from onnxlet.function.models.model import Model
 if TYPE_CHECKING:
     from onnxlet.function.explanation.counting import Counted
     from onnxlet.function.explanation.texts import Pieces
+    from onnxlet.function.explanation.tiles import Tiles
 
 FEWEST_SLOTS = 50  # background rows, taken again where there are fewer: each has its own orders
 MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
@@ -54,9 +55,10 @@ class Explained(NamedTuple):
     Attributes:
         target: what was explained.
         outputs: the model's answers.
-        base: the background's mean, of shape (numbers,).
+        base: the background's mean, of shape (numbers,); None where there is no background.
         end: what the batch is answered, of shape (rows, numbers).
-        functions: the rows that were explained together.
+        tiles: of the images, by column.
+        functions: the rows that were explained together; empty where there is no background.
         values: for each function, its players' and columns' contributions, of shape (rows, players,
             numbers).
         errors: likewise; empty where the values are exact.
@@ -65,8 +67,9 @@ class Explained(NamedTuple):
 
     target: Target
     outputs: Mapping[str, Array]
-    base: Array
+    base: Array | None
     end: Array
+    tiles: Mapping[str, Tiles]
     functions: Sequence[TableValueFunction]
     values: Sequence[Array]
     errors: Sequence[Array]
@@ -74,29 +77,51 @@ class Explained(NamedTuple):
 
 
 def explain(
-    model: Model, rows: Background, table: Table, options: ExplainOptions, budget: Budget
+    model: Model, rows: Background | None, table: Table, options: ExplainOptions, budget: Budget
 ) -> Explained:
-    """Shapley values of every column of every row.
+    """Shapley values of every column of every row, and what the tiles of its images add.
+
+    Args:
+        model: that answers.
+        rows: its background; None leaves only the tiles.
+        table: what is explained.
+        options: of the request.
+        budget: of time.
 
     Raises:
         MalformedRequest: the model has no such output or class.
-        InvalidRows: a row's answer is not finite, or a mix of it with the background's.
+        InvalidRows: a row's answer is not finite, or a mix of it with the background's; or a cell
+            is no image.
         RequestTooLarge: the answer would have too many numbers.
         TookTooLong: the request's deadline came first.
     """
+    images = bool(model.signature.image_feeds)
+    if images:
+        from onnxlet.function.explanation import tiles  # models without images do without
+
+        table = tiles.decoded(model, table)
     outputs = model.run(table)
-    about = target(model, options.output, (rows.outputs, outputs))
+    about = target(model, options.output, (*([rows.outputs] if rows else []), outputs))
     if options.classes is not None:
-        about.restrict(options.classes, about.matrix(rows.outputs).shape[1])
-    start, end = about.matrix(rows.outputs), about.matrix(outputs)
+        about.restrict(options.classes, about.matrix(outputs).shape[1])
+    end = about.matrix(outputs)
     _check_size(model, end)
     odd = np.flatnonzero(~np.isfinite(end).all(axis=1)).tolist()
     if odd:
         raise InvalidRows([Problem(row, None, NOT_FINITE) for row in odd])
+    covered = {}
+    if images:
+        cover = None if rows is None else rows.table
+        covered = tiles.occluded(
+            model, table, end, cover, lambda part: about.matrix(model.run(part, about.output))
+        )
+    if rows is None:
+        return Explained(about, outputs, None, end, covered, [], [], [], 0)
+    start = about.matrix(rows.outputs)
     functions = list(_functions(model, rows.table, start, table, end, about))
     base = start.mean(axis=0)
     values, errors, permutations = _values(functions, options, budget)
-    return Explained(about, outputs, base, end, functions, values, errors, permutations)
+    return Explained(about, outputs, base, end, covered, functions, values, errors, permutations)
 
 
 def _values(
@@ -124,10 +149,15 @@ def _check_size(model: Model, end: Array) -> None:
             f"{numbers} numbers for each row: at most {MOST_OUTPUTS} are explained at once",
             "Name some of them in 'classes'.",
         )
-    contributions = rows * numbers * len(model.signature.columns)
-    if contributions > MOST_CONTRIBUTIONS:
+    columns = parts = len(model.signature.columns)
+    if model.signature.image_feeds:
+        from onnxlet.function.explanation.tiles import grids
+
+        parts += sum(down * across for down, across in grids(model).values())
+    if rows * numbers * parts > MOST_CONTRIBUTIONS:
+        tiled = f", {parts - columns} tiles" if parts > columns else ""
         raise RequestTooLarge(
-            f"{rows} rows of {len(model.signature.columns)} columns and {numbers} numbers: at most "
+            f"{rows} rows of {columns} columns{tiled} and {numbers} numbers: at most "
             f"{MOST_CONTRIBUTIONS} contributions are answered at once",
             "Send fewer rows, or name some 'classes'.",
         )
@@ -148,6 +178,11 @@ def _functions(
 
     answered = next(o for o in model.signature.outputs if o.name == about.output)
     wide = int(np.prod(answered.shape[1:]))
+    pixels = 0
+    if model.signature.image_feeds:
+        from onnxlet.function.explanation.tiles import pixels_of
+
+        pixels = pixels_of(model)
     texts = text_positions(model)
     times = -(-FEWEST_SLOTS // background.rows)
     arrays = [np.concatenate([array] * times) for array in background.arrays]
@@ -159,7 +194,7 @@ def _functions(
         pieces, counts = _cut(model, part, texts) if texts else ({}, {})
         whole = end[numbers]
         yield TableValueFunction(
-            slots, starts, part, whole, numbers, pieces, counts, evaluate, wide
+            slots, starts, part, whole, numbers, pieces, counts, evaluate, wide, pixels
         )
 
 

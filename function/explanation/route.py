@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from onnxlet.function.explanation import additive
-from onnxlet.function.explanation.background import Background, background
+from onnxlet.function.explanation.background import Background, background, has_background
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import Explained, ExplainOptions, explain
-from onnxlet.function.explanation.target import Target
+from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
@@ -22,8 +22,10 @@ from onnxlet.function.protocols import native
 from onnxlet.function.serving import service
 
 if TYPE_CHECKING:
+    from onnxlet.function.explanation.tiles import Tiles
     from onnxlet.function.models.model import Model
 
+OCCLUSION = "occlusion"  # the method where there are only the tiles of images
 MOST_ROWS = 100  # each is run against every background row, many times
 MOST_SECONDS = 20.0  # below the 29 and 30 seconds of API Gateway and of the default deadline
 MOST_PERMUTATIONS = 100_000
@@ -45,7 +47,7 @@ def answer(
     """Explain the answers to a request's rows.
 
     Raises:
-        RequestError: the client's mistakes, or a model without a background.
+        RequestError: the client's mistakes, or a model without a background or without numbers.
         ModelError: the model's background is gone or altered.
     """
     if not ROOM.acquire(blocking=False):
@@ -77,11 +79,22 @@ def _answer(
         table = service.read(model, decoded)
         formed = additive.form(model, table, options)
     else:
-        rows = background(model)
+        check_explained(model, options.output)
+        rows = _background(model)
         table = service.read(model, decoded)
         formed = form(model, rows, explain(model, rows, table, options, budget))
     notes["rows"] = table.rows
     return json_reply(formed)._replace(notes=notes)
+
+
+def _background(model: Model) -> Background | None:
+    """Where images are, there are tiles to explain without one.
+
+    Raises:
+        NoBackground: there is neither.
+    """
+    tiled = bool(model.signature.image_feeds) and not has_background(model)
+    return None if tiled else background(model)
 
 
 def decode(request: Request) -> PredictRequest:
@@ -159,41 +172,53 @@ READ: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
-def form(model: Model, rows: Background, explained: Explained) -> dict[str, Any]:
-    """The answer: contributions of each column, and of the tokens of texts, for each row."""
+def form(model: Model, rows: Background | None, explained: Explained) -> dict[str, Any]:
+    """The answer: contributions of columns, and of the tokens of texts and tiles of images."""
     about = explained.target
     answer: dict[str, Any] = {"model": model.name, "version": model.version}
     answer["method"] = "permutation" if explained.permutations else "exact"
-    answer["background"] = {"source": rows.source, "rows": rows.table.rows}
+    if rows is None:
+        answer["method"] = OCCLUSION
+    else:
+        answer["background"] = {"source": rows.source, "rows": rows.table.rows}
     answer["output"] = about.output
     if about.classes is not None:
         answer["classes"] = about.classes
-    answer["base_value"] = about.form(explained.base.tolist())
+    if explained.base is not None:
+        answer["base_value"] = about.form(explained.base.tolist())
     answer["evaluations"] = len(explained.end) + sum(
         function.evaluations for function in explained.functions
     )
+    answer["evaluations"] += sum(
+        len(each.gains) * each.gains.shape[1] for each in explained.tiles.values()
+    )
     if explained.permutations:
         answer["permutations"] = explained.permutations
-    answer["explanations"] = list(_explanations(model, explained))
+    answer["explanations"] = _explanations(model, explained)
     return answer
 
 
-def _explanations(model: Model, explained: Explained) -> Iterator[dict[str, Any]]:
+def _explanations(model: Model, explained: Explained) -> list[dict[str, Any]]:
     about = explained.target
     predictions = explained.outputs["prediction"].tolist()
+    entries: list[dict[str, Any]] = [
+        {"prediction": prediction, "answer": about.form(numbers)}
+        for prediction, numbers in zip(predictions, explained.end.tolist(), strict=True)
+    ]
     errors: Sequence[Array | None] = explained.errors or [None] * len(explained.functions)
     for function, values, spread in zip(explained.functions, explained.values, errors, strict=True):
         for position, row in enumerate(function.numbers):
-            entry = {
-                "prediction": predictions[row],
-                "answer": about.form(explained.end[row].tolist()),
-                "contributions": _by_column(model, function, about, values[position]),
-            }
+            entry = entries[row]
+            entry["contributions"] = _by_column(model, function, about, values[position])
             if spread is not None:
                 entry["errors"] = _by_column(model, function, about, spread[position])
             if function.texts:
                 entry["tokens"] = _by_token(model, function, about, values[position])
-            yield entry
+    for row, entry in enumerate(entries if explained.tiles else ()):
+        entry["tiles"] = {
+            column: _by_tile(about, tiles, row) for column, tiles in explained.tiles.items()
+        }
+    return entries
 
 
 def _by_column(
@@ -232,3 +257,11 @@ def _by_token(
             for number, (start, end) in enumerate(pieces.spans)
         ]
     return tokens
+
+
+def _by_tile(about: Target, tiles: Tiles, row: int) -> dict[str, Any]:
+    numbers = [about.form(each) for each in tiles.gains[row].tolist()]
+    grid = [
+        numbers[first : first + tiles.columns] for first in range(0, len(numbers), tiles.columns)
+    ]
+    return {"rows": tiles.rows, "columns": tiles.columns, "contributions": grid}

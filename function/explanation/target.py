@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.errors import MalformedRequest, NoBackground, quoted
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.models.model import Model
 
@@ -87,6 +87,28 @@ def explained(model: Model) -> list[Output]:
     """The outputs that are explained: of nearest items how near they are, not which they are."""
     every = model.signature.outputs
     return [each for each in every if model.k is None or each.name != "prediction"]
+
+
+def check_explained(model: Model, output: str | None) -> None:
+    """Refuse to explain what is no number, or one of a list whose length varies.
+
+    Args:
+        model: that is explained.
+        output: of it; None is the most informative one.
+
+    Raises:
+        NoBackground: there is no such number.
+    """
+    label = f"model {model.name}/{model.version}"
+    known = {each.name: each for each in model.signature.outputs}
+    chosen = known.get(output or _most_informative(known))
+    if chosen is not None and chosen.type == "boxes":
+        raise NoBackground(f"{label} answers boxes: there is no number to explain")
+    if chosen is not None and -1 in chosen.shape[1:]:
+        raise NoBackground(
+            f"{label} answers '{chosen.name}' in sizes that vary: there is no number to explain "
+            "that all rows have"
+        )
 
 
 def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:

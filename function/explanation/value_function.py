@@ -68,6 +68,7 @@ class TableValueFunction:
         counts: of these, where texts need not be put together.
         evaluate: the model.
         wide: numbers that the model answers for each row, also those that are not explained.
+        pixels: numbers that it is fed with for each row's images.
 
     Attributes:
         numbers: which rows of the request the instances are.
@@ -87,6 +88,7 @@ class TableValueFunction:
         counts: Mapping[Position, Sequence[Counted]],
         evaluate: Evaluate,
         wide: int,
+        pixels: int = 0,
     ) -> None:
         self.start, self.end = start, end
         self.numbers, self.texts = numbers, texts
@@ -94,7 +96,7 @@ class TableValueFunction:
         self._evaluate = evaluate
         self.evaluations = 0
         self.columns: dict[Position, int] = {}
-        width = sum(array.shape[1] for array in background.arrays)
+        width = sum(array.shape[1] for array in background.arrays) + pixels
         width += sum(feed.width for feeds in counts.values() for feed in feeds)
         rows = min(
             ROWS_MASKED_AT_ONCE,

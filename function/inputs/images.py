@@ -27,6 +27,7 @@ from onnxlet.function.inputs.image_files import (
     opened,
     plugin_of,
 )
+from onnxlet.function.inputs.seen import Seen
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -175,9 +176,11 @@ class ImageFeed:
 
     Attributes:
         name: of the tensor.
+        column: that has the images.
         at: the block that has the images' texts, and the column there.
         noted: brightness and contrast may be asked for; of several feeds of one column only of
             the first.
+        size: height and width of what images become, in pixels.
         width: bytes that a row takes as float64, as which most graphs compute.
         most: pixels that an image may have.
     """
@@ -207,9 +210,9 @@ class ImageFeed:
             ) from error
         image = entry["image"]
         self.name, self.at, self.noted, self.most = str(entry["name"]), at, True, MAX_PIXELS
-        self._column = str(entry["columns"][0])
+        self.column = str(entry["columns"][0])
         self._dtype = np.dtype(str(entry["dtype"]))
-        self._size = (int(image["height"]), int(image["width"]))
+        self.size = (int(image["height"]), int(image["width"]))
         self._resize = str(image["resize"])
         self._backwards = image["mode"] == BGR
         self._mode = "RGB" if self._backwards else str(image["mode"])
@@ -223,7 +226,7 @@ class ImageFeed:
             None if image.get(name) is None else np.asarray(image[name], np.float32)
             for name in ("scale", "mean", "std")
         ]
-        self._shape = (*self._size, MODES[self._mode])
+        self._shape = (*self.size, MODES[self._mode])
         self.width = 8 * int(np.prod(self._shape))
 
     def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> Array:
@@ -243,9 +246,9 @@ class ImageFeed:
         for row, cell in enumerate(blocks[block][:, position].tolist()):
             deadline.check()
             try:
-                found.append(self._pixels(cell))
+                found.append(self.pixels(cell))
             except Unreadable as error:
-                problems.append(Problem(row, self._column, str(error)))
+                problems.append(Problem(row, self.column, str(error)))
         if problems:
             raise InvalidRows(problems)
         if noted is not None and self.noted:
@@ -254,10 +257,17 @@ class ImageFeed:
                 shares += [float(each.mean()), float(each.std())]
         return self._tensor(np.stack(found))
 
-    def _pixels(self, cell: str) -> Array:
+    def pixels(self, cell: str) -> Array:
+        """What the graph is fed with of a cell, before scaling: uint8 (height, width, channels).
+
+        Raises:
+            Unreadable: it is no image that is answered.
+        """
+        if isinstance(cell, Seen):
+            return cell.pixels[self.name]
         if cell == MISSING_TEXT:
             raise Unreadable("the image is missing")
-        seen = pixels(decoded_bytes(cell), *self._size, self._mode, self._resize, self.most)
+        seen = pixels(decoded_bytes(cell), *self.size, self._mode, self._resize, self.most)
         return seen[:, :, ::-1] if self._backwards else seen
 
     def _tensor(self, every: Array) -> Array:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.explanation import additive
-from onnxlet.function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
+from onnxlet.function.explanation.background import has_background
+from onnxlet.function.explanation.route import (
+    MOST_PERMUTATIONS,
+    MOST_ROWS,
+    MOST_SECONDS,
+    MOST_SEED,
+    OCCLUSION,
+)
 from onnxlet.function.explanation.target import explained, target
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
@@ -53,8 +60,8 @@ def operation(endpoint: Endpoint) -> Operation:
         answered("How much each column pushed each answer.", one_of(*map(_answer, models))),
         body(content(one_of(*choices, *bare), example)),
         refusals=(400, *(() if endpoint.model else (404,)), 409, 413, 415, 422),
-        description="Shapley values against background rows that stand beside the model; "
-        "409 where it has none.",
+        description="Shapley values against background rows that stand beside the model, and "
+        "what each tile of an image adds; 409 where there is neither.",
     )
 
 
@@ -97,8 +104,11 @@ def _classes(model: Model, output: str | None) -> dict[str, Schema]:
 
 def _answer(model: Model) -> Schema:
     columns = {column.name: NUMBERS for column in model.signature.columns}
+    tiles = _tiles(model)
+    if tiles and not has_background(model):
+        return _occluded(model, tiles)
     each = record(
-        {"prediction": {}, "answer": NUMBERS, "contributions": closed(columns)},
+        {"prediction": {}, "answer": NUMBERS, "contributions": closed(columns), **tiles},
         {
             "errors": {**closed(columns), "description": "standard errors of the contributions"},
             "tokens": {
@@ -129,6 +139,41 @@ def _answer(model: Model) -> Schema:
         {"classes": {"type": "array"}, "permutations": {"type": "integer"}},
     )
     return sampled if additive.terms(model) is None else one_of(sampled, _additive(model, columns))
+
+
+def _tiles(model: Model) -> dict[str, Schema]:
+    """The member of the tiles of images; none where there are no images."""
+    if not model.signature.image_feeds:
+        return {}
+    from onnxlet.function.explanation.tiles import grids  # models without images do without
+
+    known = {
+        column: record(
+            {
+                "rows": {"const": rows},
+                "columns": {"const": across},
+                "contributions": listed(listed(NUMBERS, across, across), rows, rows),
+            }
+        )
+        for column, (rows, across) in grids(model).items()
+    }
+    about = "the answer to the image, less that with the tile covered; rows of the grid downwards"
+    return {"tiles": {**closed(known), "description": about}}
+
+
+def _occluded(model: Model, tiles: dict[str, Schema]) -> Schema:
+    """The answer of a model that has images, and no background."""
+    common = _common(model)
+    del common["base_value"]
+    return record(
+        {
+            **common,
+            "method": {"const": OCCLUSION},
+            "output": {"enum": [output.name for output in model.signature.outputs]},
+            "explanations": listed(record({"prediction": {}, "answer": NUMBERS, **tiles}), 1),
+        },
+        {"classes": {"type": "array"}},
+    )
 
 
 def _common(model: Model) -> dict[str, Schema]:

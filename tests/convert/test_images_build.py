@@ -222,6 +222,19 @@ def test_training_rows_that_are_kept_have_it_instead_of_theirs(
     assert [row[2] for row in rows] == frame["town"].iloc[[0, 49, 99, 149, 199]].tolist()
 
 
+def test_of_large_images_there_are_few_rows(
+    frame: pd.DataFrame, of_mixed: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(of_mixed.directory)
+    inputs, X = read_inputs(frame, images=True)
+    characters = len(background(of_mixed.directory)[0][0])
+    for most, rows in ((9 * characters, 9), (characters, 5)):
+        monkeypatch.setattr("onnxlet.convert.directory.background.MOST_IMAGES", most)
+        made = background_file(model, inputs.rows(X), "X_train")
+        assert made is not None
+        assert made[0]["rows"] == rows
+
+
 def test_of_few_images_they_start_from_grey(tmp_path: Path) -> None:
     images = list(faces()[0][:4])
     made = built(Source(Images(3, 5, "RGB").fit(images), images), tmp_path)

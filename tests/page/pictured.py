@@ -16,7 +16,7 @@ from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet
-from tests.convert import pictures
+from tests.convert import images as pictures
 from tests.convert.imported import onnx_files
 from tests.convert.imported.test_boxes import IMAGE, OPTION, detector
 

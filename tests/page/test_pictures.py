@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.convert import pictures
+from tests.convert import images as pictures
 from tests.convert.imported import test_boxes
 from tests.convert.imported.photos import encoded, picture
 from tests.page.conftest import Open, keep_screenshot

@@ -269,6 +269,12 @@ def test_the_graph_is_compared_before_boxes_are_chosen(tmp_path: Path, tensors: 
             image = Image.open(io.BytesIO(base64.b64decode(cell)))
             check(row, expected(image))
         assert built.manifest["reference"]["left_out"] == ["prediction"]
+        assert "background.json" not in built.manifest["files"]
+        body = {"instances": golden["instances"][:1]}
+        refused = photos.client(tmp_path).post("/models/net/explain", json=body)
+        assert refused.status_code == 409
+        detail = refused.get_json(force=True)["detail"]
+        assert detail == "model net/1 answers boxes: there is no number to explain"
     wrong = save_arrays(tmp_path / "wrong.npz", **right | {"scores": right["scores"] + 0.01})
     with pytest.raises(Refusal, match="scores"):
         imported(tmp_path, detector(), **options, expected=wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
@@ -257,3 +260,40 @@ def test_the_command_takes_pictures(tmp_path: Path) -> None:
             "scale": 1 / 255, "mean": MEAN.tolist(), "std": STD.tolist(),
         },
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["RGB", "BGR"])
+def test_explanations_start_from_the_mean_of_the_samples_pictures(
+    tmp_path: Path, mode: str
+) -> None:
+    sent = [picture(16, 12, seed) for seed in range(5)]
+    sample = photos.folder_of(tmp_path / "photos", sent)
+    form = [f"x=12x16,mode={mode},{NORMAL}"]
+    built = imported(tmp_path, classifier(*NCHW), images=form, sample=sample)
+    [[mean]] = json.loads((built.directory / "background.json").read_bytes())["instances"]
+    with Image.open(io.BytesIO(base64.b64decode(mean))) as file:
+        start = np.asarray(file, np.float64)
+    every = np.array([seen(each, 12, 16) for each in sent])
+    np.testing.assert_array_equal(start, every.mean(axis=0).round())
+
+    answer = photos.client(tmp_path).post(
+        "/models/net/explain", json={"instances": [[text(sent[1])]]}
+    )
+
+    backwards = slice(None, None, 1 if mode == "RGB" else -1)
+    apart = (every[1] - start)[..., backwards] / 255 / STD / (12 * 16)
+    [explanation] = answer.get_json()["explanations"]
+    assert explanation["contributions"]["x"] == pytest.approx(apart.sum(axis=(0, 1)), abs=1e-5)
+    tiles = explanation["tiles"]["x"]
+    assert (tiles["rows"], tiles["columns"]) == (7, 9)
+    first = apart[: 12 // 7, : 16 // 9].sum(axis=(0, 1))
+    assert tiles["contributions"][0][0] == pytest.approx(first, abs=1e-6)
+
+
+def test_of_few_pictures_none_is_kept(tmp_path: Path) -> None:
+    sample = photos.folder_of(tmp_path / "photos", PHOTOS)
+    built = imported(tmp_path, classifier(*NCHW), images=["x=12x16"], sample=sample)
+
+    [[grey]] = json.loads((built.directory / "background.json").read_bytes())["instances"]
+    with Image.open(io.BytesIO(base64.b64decode(grey))) as file:
+        assert file.getextrema() == ((128, 128),) * 3
