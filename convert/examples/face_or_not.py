@@ -1,4 +1,4 @@
-"""Does a picture show a face? Principal components of small pictures, and a support vector machine."""
+"""Does a picture show a face? Principal components, and a support vector machine."""
 
 import numpy as np
 import pandas as pd

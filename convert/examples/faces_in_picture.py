@@ -40,7 +40,7 @@ def learned() -> tuple[np.ndarray, float]:
     X, y = map(np.concatenate, zip(*(few(session, scene) for scene in rounds[0]), strict=True))
     judge = LogisticRegression(C=3, class_weight="balanced", max_iter=500).fit(X, y)
     hard = [few(session, scene, judge) for scene in rounds[1]]
-    X, y = (np.concatenate([own, *more]) for own, more in zip((X, y), zip(*hard, strict=True)))
+    X, y = map(np.concatenate, zip((X, y), *hard, strict=True))
     judge = LogisticRegression(C=3, class_weight="balanced", max_iter=500).fit(X, y)
     return judge.coef_[0], float(judge.intercept_[0])
 

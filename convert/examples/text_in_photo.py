@@ -46,7 +46,7 @@ def signs(count: int, seed: int) -> list[pictures.Scene]:
         draw, boxes = ImageDraw.Draw(image), []
         for line in range(5):
             font = ImageFont.load_default(float(random.integers(14, 44)))
-            x, y = random.integers(10, 300), 15 + 92 * line + random.integers(0, 30)
+            x, y = random.integers((10, 15 + 92 * line), (300, 45 + 92 * line)).tolist()
             sign = str(random.choice(SIGNS))
             left, top, right, bottom = draw.textbbox((x, y), sign, font)
             back = image.crop((left, top, right, bottom)).convert("L")

@@ -1,4 +1,4 @@
-"""Who is in a picture? Known pictures within a radius, by their principal components ("eigenfaces").
+"""Who is in a picture? Known ones within a radius, by principal components ("eigenfaces").
 
 A picture that is like none is "unknown". FOLDER names a folder of your own: in it a folder for each
 person, called as they are, with pictures that are cut to the face, and perhaps one called `unknown`

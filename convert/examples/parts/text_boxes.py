@@ -8,6 +8,8 @@ the greatest among its neighbours' until nothing changes. Then the pixels of a l
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import numpy_helper, parser, version_converter
@@ -104,7 +106,7 @@ def with_boxes(proto: onnx.ModelProto, height: int, width: int) -> onnx.ModelPro
     return proto
 
 
-def _constants(h: int, w: int) -> dict[str, np.ndarray]:
+def _constants(h: int, w: int) -> dict[str, Any]:
     """By name, for a map of the size; entry 0 of a table of parts is what is no text."""
     count = h * w
     numbers = np.arange(1, count + 1, dtype=np.float32)

@@ -104,7 +104,9 @@ def boxes() -> list[Box]:
     found: list[Box] = []
     for side in SIDES:
         steps = [(pixels - CELL) // STEP + 1 - (REACH - 1) for pixels in _resized(side)]
-        height, width = (size / pixels for size, pixels in zip((HEIGHT, WIDTH), _resized(side)))
+        height, width = (
+            size / pixels for size, pixels in zip((HEIGHT, WIDTH), _resized(side), strict=True)
+        )
         found += [
             (STEP * x * width, STEP * y * height, WINDOW * width, WINDOW * height)
             for y in range(steps[0])
@@ -121,5 +123,6 @@ def described(session: Any, image: Image.Image) -> Array:
         each = np.lib.stride_tricks.sliding_window_view(cells, (REACH, REACH), axis=(1, 2))
         each = each[..., :: APART // STEP, :: APART // STEP].transpose(1, 2, 0, 3, 4)
         found.append(each.reshape(-1, FEATURES))
-    rows = np.concatenate(found)
-    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + EVEN)
+    rows: Array = np.concatenate(found)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True) + EVEN
+    return rows
