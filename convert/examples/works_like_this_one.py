@@ -35,7 +35,7 @@ def build() -> tuple[Pipeline, pd.DataFrame, None, pd.DataFrame]:
     table = works()
     X_test, X_train = table[:600], table[600:]
     columns = make_column_transformer(
-        (TfidfVectorizer(min_df=2), "title"),
+        (TfidfVectorizer(min_df=2, stop_words="english"), "title"),
         (TfidfVectorizer(), "medium"),
         (MinMaxScaler(), ["year"]),
     )
