@@ -72,7 +72,7 @@ def test_the_request_is_answered_as_shown_and_as_scikit_learn_does(
     assert answer == close_to(json.loads(request.shown))
     source = gallery[name].source
     if source is not None:
-        column = gallery[name].model.manifest["signature"]["columns"][0]["name"]
+        column = gallery[name].model.manifest["signature"]["inputs"][0]["name"]
         assert_as_scikit_learn(source, request.instances(column), answer)
 
 
@@ -140,6 +140,8 @@ def test_the_page_answers_the_same_and_is_a_picture(
         page.evaluate("document.querySelector('.paste').open = true")
         page.fill("#paste", request.body.decode())
         page.evaluate("document.querySelector('.paste').open = false")
+    if found := re.search(r"\bk=(\d+)", request.path):
+        page.fill("#k", found[1])
 
     shown = answered(page) if unexplained else predict(page)
     picture = SCREENSHOTS / "gallery" / f"{name}.png"

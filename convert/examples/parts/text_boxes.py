@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper, parser, version_converter
+from onnx import compose, numpy_helper, parser, version_converter
 
 OPSET = 18  # whose ScatterElements takes the least and the greatest
 MOST = 200  # lines
@@ -90,6 +90,7 @@ def with_boxes(proto: onnx.ModelProto, height: int, width: int) -> onnx.ModelPro
         dim.Clear()
         dim.dim_value = size
     proto = version_converter.convert_version(proto, OPSET)
+    proto = compose.add_prefix(proto, "net.", rename_inputs=False)
     h, w = height // 2, width // 2
     text = NODES.format(h=h, w=w)
     graph = parser.parse_graph(f"""lines (float[1, 1, {height}, {width}] map)
