@@ -1,8 +1,11 @@
 // ---------------------------------------------------------------- examples and pasted rows
 
+const SHARE = 0.15; // of the columns that a row may leave out, in an example
+
 /** What is most usual in a column: its median, or its most frequent value. */
 function typicalCell(column) {
   const { median, frequent } = column.about;
+  if (column.absent) return null; // such as a rating: few have most of them
   if (column.cell) return column.cell.reduceRight((inner, size) => Array(typeof size === "number" ? size : Math.min(3, column.longest)).fill(inner),
     column.type === "bool" ? false : within(column, 0));
   if (column.categories) return (frequent || []).find((value) => column.categories.includes(value)) ?? column.categories[0] ?? null;
@@ -23,6 +26,7 @@ const tidied = (column, value) => {
 /** Something usual, made up: between two quantiles, or one of the frequent values. */
 function variedCell(column) {
   const { quantiles, frequent } = column.about;
+  if (column.absent && Math.random() > SHARE) return null;
   const known = column.categories || (frequent && frequent.length ? frequent : column.type === "bool" ? [true, false] : null);
   if (known) return known[Math.floor(known.length * Math.random() ** 1.6)];
   if (!quantiles) return typicalCell(column);
@@ -46,7 +50,7 @@ function fill(cells) {
 
 function pasteBox(columns, wide) {
   const area = el("textarea", { id: "paste", rows: 3, spellcheck: "false", "aria-describedby": "paste-hint",
-    placeholder: columns.slice(0, 3).map((column) => String(typicalCell(column))).join(",") + (columns.length > 3 ? ",…" : "") });
+    placeholder: columns.slice(0, 3).map((column) => String(typicalCell(column) ?? "")).join(",") + (columns.length > 3 ? ",…" : "") });
   const note = el("p", { class: "hint", id: "paste-hint" }, "CSV in the order of the columns, with or without a header, or JSON");
   area.addEventListener("input", () => {
     const said = pasted(area.value, columns);
@@ -78,7 +82,7 @@ function pastedJson(text, columns) {
   try { row = JSON.parse(text); } catch (error) { return `Not JSON yet: ${error.message}`; }
   if (row && row.instances) row = row.instances;
   if (Array.isArray(row) && row[0] !== null && typeof row[0] === "object") row = row[0];
-  if (!Array.isArray(row)) return columns.map((column) => row[column.name]);
+  if (!Array.isArray(row)) return columns.map((column) => row[column.name] ?? (column.absent ? null : undefined));
   return row.length === columns.length ? row : `Expected ${plural(columns.length, "value")}, got ${row.length}.`;
 }
 
