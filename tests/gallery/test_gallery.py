@@ -95,12 +95,13 @@ def assert_as_scikit_learn(source: Source, instances: list[Any], answer: dict[st
 
 def assert_the_nearest(source: Source, rows: Any, answer: dict[str, Any]) -> None:
     """Items, and how near they are or how well they may be liked, as Python finds them."""
+    k = len(answer["prediction"][0])
     if isinstance(source.estimator, Ratings):
-        places, expected = source.estimator.recommend(rows)
+        places, expected = source.estimator.recommend(rows, k)
         names, got = source.X_test.columns, answer["score"]
     else:
         *steps, (_, nearest) = source.estimator.steps
-        expected, places = nearest.kneighbors(Pipeline(steps).transform(rows))
+        expected, places = nearest.kneighbors(Pipeline(steps).transform(rows), k)
         names, got = source.X_train.index, answer["distances"]
     assert answer["prediction"] == [[names[place] for place in row] for row in places]
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
