@@ -6,6 +6,7 @@ with strangers. Without FOLDER faces are drawn: none by name that may be shipped
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from onnxlet import Images
 from onnxlet.convert.examples.parts.drawn_faces import drawn
 from onnxlet.convert.examples.parts.pictures import as_text
+from onnxlet.function.errors import WrongUse
 
 UNKNOWN = "unknown"
+FEW = "Put four or more of each person into a folder called as they are; of two people at least."
 NAMES = "Ada Ben Cleo Dan Eva Finn Gus Hana Ivo Jade Kai Lea Max Nia Olaf Pia Quin Rosa Sam Tess"
 NOBODY = as_text(np.full((48, 48), 128, np.uint8))  # so that there is somebody unknown
 
@@ -31,6 +34,9 @@ def people() -> pd.DataFrame:
     if folder := os.environ.get("FOLDER"):
         files = sorted(path for path in Path(folder).resolve().glob("*/*") if path.is_file())
         named = [(str(path), path.parent.name) for path in files]
+        counts = Counter(name for _, name in named if name != UNKNOWN)
+        if len(counts) < 2 or min(counts.values()) < 4:
+            raise WrongUse(f"FOLDER '{folder}' has {dict(counts)} pictures", FEW)
     else:
         faces = [*drawn(NAMES.split(), 32, seed=0), *drawn([UNKNOWN] * 80, 1, seed=1)]
         named = [(as_text(face), name) for name, face in faces]
@@ -43,7 +49,8 @@ def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:
     turn = everybody.groupby("name").cumcount() % 4
     learned, tried, test = (everybody[turn.isin(those)] for those in ([0, 1], [2], [3]))
     learned = pd.concat([learned, pd.DataFrame({"picture": [NOBODY], "name": [UNKNOWN]})])
-    eigenfaces = make_pipeline(Images(48, 48, "L"), PCA(60, whiten=True, random_state=0))
+    parts = min(60, len(learned) // 2)
+    eigenfaces = make_pipeline(Images(48, 48, "L"), PCA(parts, whiten=True, random_state=0))
     vectors = eigenfaces.fit_transform(learned[["picture"]])
     tried = tried[tried["name"] != UNKNOWN]
     apart = pairwise_distances(eigenfaces.transform(tried[["picture"]]), vectors)
