@@ -23,8 +23,10 @@ from onnxlet.convert.directory.model_directory import (
     write_version,
 )
 from onnxlet.convert.directory.reference_statistics import reference_statistics
+from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentences, with_sentences
 from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
@@ -149,12 +151,18 @@ def build(
         **_monitored(accepted, described, rows, task, answers, source.y_test, metrics),
     }
 
+    summary = source.estimator if isinstance(source.estimator, Summary) else None
+
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
+        if summary is not None:
+            return None
         return background_file(model, described.rows, described.of, reference, keep_background)
 
     labels = items_of(task, source, [column.name for column in inputs.columns], report)
-    files = _files(accepted, found.state.evidence, about, background, labels)
-    if BACKGROUND not in files:
+    files = _files(accepted, found.state.evidence, about, background, labels, summary)
+    if summary is not None:
+        report(f"note: {NO_EXPLANATIONS}")
+    elif BACKGROUND not in files:
         report(
             "no made-up row is answered: explanations need some of yours, --keep-background 50"
             if keep_background is None
@@ -258,12 +266,17 @@ def _files(
     described: dict[str, Any],
     background: Callable[[Model], tuple[dict[str, Any], bytes] | None],
     labels: Sequence[int] | Sequence[str] | None,
+    summary: Summary | None,
 ) -> dict[str, bytes]:
     """The bytes of a model directory, once the golden rows have gone through JSON."""
     count = evidence.held_out
     golden = choose_golden(
         evidence.rows[:count],
-        {name: evidence.expected[name][:count] for name in accepted.comparison.outputs},
+        {
+            name: evidence.expected[name][:count]
+            for name in accepted.comparison.outputs
+            if summary is None or name != "score"  # which short documents have none of
+        },
         accepted.comparison.doubtful[:count],
         accepted.comparison.floors,
     )
@@ -271,6 +284,8 @@ def _files(
     if labels is not None:
         served, contents = with_items(served, labels), {ITEMS: items_file(labels)}
         golden["answers"]["prediction"] = named(golden["answers"]["prediction"], labels)
+    if summary is not None:
+        served, golden = with_sentences(served), golden_sentences(golden, summary)
     parts = {
         GRAPH: accepted.converted.onnx,
         "golden.json": json_text.dumps(golden),

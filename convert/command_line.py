@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 
@@ -128,13 +128,14 @@ def build(
     "--sample",
     type=click.Path(path_type=Path),
     metavar="IN.npz",
-    help="Rows to try it with: an array for each input, by name; or a folder of pictures.",
+    help="Rows to try it with: an array for each input, by name; a folder of pictures; or a file"
+    " of texts.",
 )
 @click.option(
     "--expected",
     type=click.Path(path_type=Path),
     metavar="OUT.npz",
-    help="The framework's own answers to them: an array for each output, by name.",
+    help="The framework's own answers to them: an array for each output, by name; or texts.",
 )
 @click.option(
     "--shape",
@@ -159,6 +160,25 @@ def build(
     " units=relative|pixels, score=0.5, overlap=0.3, most=100, labels=FILE; or one output with"
     " columns=cx:cy:width:height:classes.",
 )
+@click.option(
+    "--decoder", type=click.Path(path_type=Path), metavar="FILE.onnx",
+    help="Answer texts with texts: FILE.onnx is the encoder, and this writes what it read.",
+)  # fmt: skip
+@click.option(
+    "--vocabulary", type=click.Path(path_type=Path), metavar="FILE.json",
+    help="With --decoder: which id stands for which character or word.",
+)  # fmt: skip
+@click.option(
+    "--longest", type=int, metavar="N",
+    help="With --decoder: units that a text and its answer may have; else as the vocabulary says.",
+)  # fmt: skip
+@click.option(
+    "--column", metavar="NAME", help="With --decoder: what clients call the text; 'text' if not."
+)
+@click.option(
+    "--link", "links", multiple=True, metavar="INPUT=TENSOR",
+    help="With --decoder: what feeds an input of it whose name says nothing; can be given again.",
+)  # fmt: skip
 @breaking_option
 def import_(
     file: Path,
@@ -168,22 +188,27 @@ def import_(
     images: tuple[str, ...],
     boxes: str | None,
     breaking: bool,
-    **rows: Path | None,
+    sample: Path | None,
+    expected: Path | None,
+    **texts: Any,
 ) -> None:
     """Take a model that another framework exported as ONNX.
 
     Without --expected nothing says that it answers as the framework did: the manifest then calls
     it unverified.
+
+    With --decoder and --vocabulary it answers texts with texts. --sample and --expected then are
+    files of texts: .txt with a text in each line, .csv, or .npz.
     """
     from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
-    from onnxlet.function.errors import WrongUse
+    from onnxlet.convert.imported.text_options import text_options
 
-    if rows["expected"] is not None and rows["sample"] is None:
-        raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
+    others = {"shape": shapes, "image": images, "boxes": boxes}
+    options = text_options(others, sample, expected, **texts)
     with progress() as shown:
         built = import_onnx(
-            file, name, models, shown, **rows, shapes=shapes, images=images, boxes=boxes,
-            breaking=breaking,
+            file, name, models, shown, sample, expected,
+            shapes=shapes, images=images, boxes=boxes, breaking=breaking, texts=options,
         )  # fmt: skip
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)

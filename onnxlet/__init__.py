@@ -2,15 +2,16 @@
 
 In scripts and notebooks `build`, `train` and `verify` do what the commands of these names do,
 `converts` registers the converter of an estimator of your own, `DateParts` and `Images` make
-numbers of dates and of images in a pipeline, and `Ratings` recommends items by what users rated.
-Importing this loads none of what they need.
+numbers of dates and of images in a pipeline, `Ratings` recommends items by what users rated, and
+`Summary` picks the sentences of a text that say most of it. Importing this loads none of what they
+need.
 """
 
 import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["DateParts", "Images", "Ratings", "build", "converts", "train", "verify"]
+__all__ = ["DateParts", "Images", "Ratings", "Summary", "build", "converts", "train", "verify"]
 
 # ONNX Runtime would keep an id of this machine in the home, and report to Microsoft what it does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from onnxlet.convert.estimators.date_parts import DateParts
     from onnxlet.convert.estimators.images import Images
     from onnxlet.convert.estimators.ratings import Ratings
+    from onnxlet.convert.estimators.summary import Summary
     from onnxlet.convert.interface import build, train, verify
 else:
     _MODULES = {
         "DateParts": "onnxlet.convert.estimators.date_parts",
         "Images": "onnxlet.convert.estimators.images",
         "Ratings": "onnxlet.convert.estimators.ratings",
+        "Summary": "onnxlet.convert.estimators.summary",
         "build": "onnxlet.convert.interface",
         "converts": "onnxlet.convert.converters.registry",
         "train": "onnxlet.convert.interface",

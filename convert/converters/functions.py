@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
+from onnxlet.convert.converters.following.rows import followed_rows
 from onnxlet.convert.converters.tracing.trace import Form, name_of, trace
 from onnxlet.convert.graph.converter import (
     DROPPED,
@@ -32,8 +33,23 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     given = _named(graph, fitted, table) if form == "frame" else table
     if fitted.func is None:
         return {"transform": labelled(table, ())}
-    made = trace(graph, fitted.func, fitted.kw_args or {}, given, form)
+    made = _made(graph, fitted.func, fitted.kw_args or {}, given, form)
     return {"transform": _with_names_out(fitted, made)}
+
+
+def _made(graph: Graph, function: Any, options: Any, given: Table, form: Form) -> Table:
+    """What a function makes of the columns: by tracing, or text by text.
+
+    Raises:
+        Unsupported: neither.
+    """
+    try:
+        return trace(graph, function, options, given, form)
+    except Unsupported:
+        made = followed_rows(graph, function, options, given, form)
+        if made is None:
+            raise
+        return made
 
 
 def _form(fitted: Any, table: Table) -> Form:

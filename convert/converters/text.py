@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
+from onnxlet.convert.converters.following.follow import followed
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -30,6 +31,7 @@ from onnxlet.convert.graph.converter import (
 from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.reference.regex_safety import hopeless, runaway
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.inputs.text import FUNCTION
 
 NO_SPACE = r"\S+"  # what str.split splits into
 LONGEST_HASHED = 20  # tokens or characters of an n-gram: no vocabulary bounds their number
@@ -156,31 +158,44 @@ def _analysis(fitted: Any, changed: bool) -> dict[str, Any]:
     """
     if fitted.input != "content":
         raise Unsupported(f"it reads text from input='{fitted.input}'", "Give it the text itself.")
-    for name in ("analyzer", "preprocessor", "strip_accents"):
-        _refuse_code(fitted, name)
-    words = fitted.analyzer == "word"
-    return {
-        "analyzer": fitted.analyzer,
+    functions = _functions(fitted)
+    words, plain = fitted.analyzer == "word", not {"analyzer", "preprocessor"} & functions.keys()
+    own = words and "tokenizer" not in functions
+    analysis = {
+        "analyzer": fitted.analyzer if "analyzer" not in functions else FUNCTION,
         "ngram_range": _ngram_range(fitted),
-        "token_pattern": _pattern(fitted, changed) if words else None,
-        "lowercase": bool(fitted.lowercase),
-        "strip_accents": fitted.strip_accents or None,
+        "token_pattern": _pattern(fitted, changed) if own else None,
+        "lowercase": bool(fitted.lowercase) and plain,
+        "strip_accents": (fitted.strip_accents or None) if plain else None,
         "stop_words": _stop_words(fitted) if words else None,
     }
+    return analysis | {"functions": functions} if functions else analysis
 
 
-def _refuse_code(fitted: Any, name: str) -> None:
-    if callable(getattr(fitted, name)):
+def _functions(fitted: Any) -> dict[str, Any]:
+    """The functions that cut and change text, by the parameter's name; those that are used.
+
+    Raises:
+        Unsupported: one of them is not followed.
+    """
+    if callable(fitted.analyzer):
+        return {"analyzer": followed(fitted.analyzer, "analyzer")}
+    found = {}
+    if callable(fitted.preprocessor):
+        found["preprocessor"] = followed(fitted.preprocessor, "preprocessor")
+    elif callable(fitted.strip_accents):
         raise Unsupported(
-            f"its {name} is a Python function",
-            "Say the same with token_pattern, stop_words, lowercase or strip_accents.",
+            "its strip_accents is a Python function", "Give it as preprocessor=, with lowercase."
         )
+    cuts = fitted.analyzer == "word" and callable(fitted.tokenizer)
+    if cuts and fitted.tokenizer is not str.split:
+        found["tokenizer"] = followed(fitted.tokenizer, "tokenizer")
+    return found
 
 
 def _pattern(fitted: Any, changed: bool) -> str:
     if fitted.tokenizer is str.split:
         return NO_SPACE
-    _refuse_code(fitted, "tokenizer")
     reason = (runaway if changed else hopeless)(fitted.token_pattern)
     if reason:
         raise Unsupported(
@@ -195,6 +210,8 @@ def _ngram_range(fitted: Any) -> list[int]:
         low = 1
     if low < 1:
         raise Unsupported(f"ngram_range {fitted.ngram_range} begins below 1", "Begin it at 1.")
+    if callable(fitted.analyzer):
+        return [1, 1]
     if isinstance(fitted, HashingVectorizer) and high > LONGEST_HASHED:
         raise Unsupported(
             f"ngram_range {fitted.ngram_range}: a long text would have too many tokens",

@@ -98,6 +98,7 @@ def _of_columns(
     model: Model, table: Table, texts: Table, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     free = {feed.at for feed in model.signature.token_feeds}
+    free |= {model.signature.id_feed.at} if model.signature.id_feed else set()
     feeds = {feed.at: feed for feed in model.signature.token_feeds if feed.noted}
     for number, block in enumerate(model.signature.blocks):
         for position, column in enumerate(block.columns):
@@ -246,6 +247,8 @@ def _of_output(
             largest = answers.max(axis=1)
             yield from _number(about | {"measure": "confidence"}, largest, shares)
         return
+    if manifest["task"] == "summary":
+        return  # positions in documents of any length, and scores within each
     if "k" in manifest["graph"] and output.name == "prediction":
         return  # positions of items, or their labels: no numbers, and seldom twice the same
     flat = answers.reshape(len(answers), -1)

@@ -16,6 +16,7 @@ from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
 from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
+from onnxlet.convert.evidence.documents import odd_documents
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
@@ -104,6 +105,7 @@ def edge_cases(
     made += between_labels(columns, rows, reference)
     made += beside_decisions(rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)
+    made += odd_documents(rows, reference)
     made = allowed + [row for row in made if _is_allowed(columns, row)]
     others = evenly_spaced(made, OTHERS)
     at_thresholds = at_pipeline_thresholds(columns, rows, others, reference, tried)

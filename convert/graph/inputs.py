@@ -12,6 +12,7 @@ from onnx import helper
 
 from onnxlet.convert.graph.tensor import ELEMENTS, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.inputs.sentences import Counted
 
 
 class GraphInputs(ABC):
@@ -179,6 +180,36 @@ class GraphInputs(ABC):
             helper.make_tensor_value_info(indices, ELEMENTS["int64"], [None]),
         ]
         return self._counted(indices, counts, dtype)
+
+    def sentences(self, column: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
+        """What the sentences of a column of documents count.
+
+        Args:
+            column: of the signature.
+            settings: which tokens, and how many sentences there are at least, for the manifest.
+
+        Returns:
+            The members of `onnxlet.function.inputs.sentences.Counted`, by name.
+        """
+        for entry in self.inputs:
+            known = entry.get("sentences", {})
+            if entry["columns"] == [column] and {**known, **settings} == known:
+                return {
+                    member: self._of_sentences(member, n) for member, n in known["tensors"].items()
+                }
+        tensors = {member: self.unique("input") for member in Counted._fields}
+        entry = {"name": tensors["counts"], "dtype": "float64", "columns": [column]}
+        self.inputs.append({**entry, "sentences": {**settings, "tensors": tensors}})
+        made = {member: self._of_sentences(member, name) for member, name in tensors.items()}
+        for tensor in made.values():
+            shape = [None] * (tensor.dimensions or 1)
+            info = helper.make_tensor_value_info(tensor.name, ELEMENTS[tensor.dtype], shape)
+            self._value_infos.append(info)
+        return made
+
+    def _of_sentences(self, member: str, name: str) -> Tensor:
+        dtype = "float64" if member == "counts" else "int64"
+        return self.tensor(name, dtype, dimensions=2 if member == "layout" else 1)
 
     def _counted(self, indices: str, counts: str, dtype: str) -> tuple[Tensor, Tensor]:
         values = self.tensor(counts, dtype, dimensions=2)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import onnx
 
 from onnxlet.convert.build import Built
 from onnxlet.convert.directory.background import background_file
-from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
@@ -22,36 +19,32 @@ from onnxlet.convert.directory.model_directory import (
 from onnxlet.convert.directory.reference_statistics import FEWEST_ROWS, reference_statistics
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.imported.onnx_file import check_versions, opsets, read_onnx
-from onnxlet.convert.imported.outputs import KINDS, Served
-from onnxlet.convert.imported.sample import check_names, read_arrays
+from onnxlet.convert.imported.proving import (
+    UNVERIFIED,
+    Proof,
+    by_graph,
+    found_boxes,
+    golden_rows,
+    prove,
+)
 from onnxlet.convert.imported.shapes import apply, parse
-from onnxlet.convert.imported.taking import Taken, answers, compared
+from onnxlet.convert.imported.taking import Taken, answers
+from onnxlet.convert.imported.text_options import TextOptions
+from onnxlet.convert.imported.translator import (
+    both,
+    example,
+    take_texts,
+)
 from onnxlet.convert.imported.trial import check_loops
-from onnxlet.convert.imported.vision import read, take_both
+from onnxlet.convert.imported.vision import Vision, read, take_both
 from onnxlet.convert.manifest import versions
-from onnxlet.convert.parity.comparison import TOLERANCE, Comparison
-from onnxlet.convert.parity.refusals import differences_in_words
-from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells, InputColumn
-from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.inputs.images import decoded_bytes, picture_size
 from onnxlet.function.models.model import Model
-from onnxlet.function.outputs.boxes import BOXES
 from onnxlet.function.serving.golden import replay
-
-VERIFIED = "verified"  # against the answers that came with the file
-UNVERIFIED = "unverified"
-GOLDEN_VALUES = 2**16  # in all golden rows and their answers: each is text in golden.json
-TEXT_OF_VALUE = 16  # characters that a number takes there
-DIFFERS_HINT = (
-    "Nothing was written. Were the expected answers computed for inference (model.eval(), "
-    "training=False), on the CPU, from these very inputs?"
-)
 
 
 def import_onnx(
@@ -66,6 +59,7 @@ def import_onnx(
     images: Sequence[str] = (),
     boxes: str | None = None,
     breaking: bool = False,
+    texts: TextOptions | None = None,
 ) -> Built:
     """Take an ONNX file, try it, and write the next version of a model.
 
@@ -74,12 +68,15 @@ def import_onnx(
         name: the model's.
         folder: the folder of model directories.
         report: called with a line for each step.
-        sample: an .npz file of inputs by name, rows first; or a folder of pictures, or a list.
-        expected: an .npz file of the framework's own answers to them, by output name.
+        sample: an .npz file of inputs by name, rows first; a folder of pictures, or a list; or a
+            file of texts.
+        expected: an .npz file of the framework's own answers to them, by output name; or a file
+            of texts.
         images: inputs that take pictures, such as "x=224x224,scale=1/255".
         boxes: outputs that are boxes, such as "boxes,scores,units=pixels".
         shapes: sizes for free dimensions, such as "x=1,3,320,320" or "sequence=..128".
         breaking: clients of the version that is served need not go on with this one.
+        texts: the file is an encoder of texts, and its decoder is there; None for any other.
 
     Raises:
         WrongUse: a file is not there, or not of the form that the model needs.
@@ -92,31 +89,28 @@ def import_onnx(
     report(f"{_origin(proto)}; {', '.join(f'{d} {v}' for d, v in opsets(proto).items())}")
     if embedded:
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
-    check_versions(proto)
-    check_loops(proto)
-    vision = read(proto, images, boxes)
-    longest = apply(proto, parse(shapes))
-    judged, taken = take_both(proto, vision, longest, sample, expected is not None, report)
-    proof = _prove(judged, [] if judged.made else judged.rows, expected)
-    if taken is not judged or vision.boxes is not None or (vision.images and taken.made):
-        own = answers(taken.model, taken.rows)
-        proof = proof._replace(golden=_golden(taken, taken.rows, own))
-        if vision.boxes is not None and not taken.made:
-            report(_found(own["prediction"].tolist()))
-    if vision.boxes is not None and "outputs" in proof.parity:
-        proof.parity["outputs"] = _by_graph(proof.parity["outputs"], judged.served)
+    if texts is None:
+        vision = read(proto, images, boxes)
+        taken, proof = _numbers(proto, vision, parse(shapes), sample, expected, report)
+    else:
+        together = both(proto, read_onnx(texts.decoder)[0], texts)
+        taken = take_texts(together, texts.column, sample, report)
+        proof = prove(taken, [] if taken.made else taken.rows, expected, texts=True)
     given = [] if taken.made else taken.rows
     parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
     manifest = dict(taken.model.manifest)
-    explained = bool(given) and not any(each.nested for each in taken.tensors)
-    explained = explained and vision.boxes is None
+    no_mix = boxes is not None or texts is not None or any(each.nested for each in taken.tensors)
+    explained = bool(given) and not no_mix
     made = background_file(taken.model, given, "sample") if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made
+    statistics = _statistics(taken.tensors, given)
+    if texts is not None:
+        statistics["columns"][texts.column]["example"] = example(together.vocabulary)
     manifest |= {
         "parity": proof.parity,
         "metrics": None,
-        "statistics": _statistics(taken.tensors, given),
+        "statistics": statistics,
         **_reference(taken.model, given),
         "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
         "versions": versions(),
@@ -132,113 +126,32 @@ def import_onnx(
     )
 
 
+def _numbers(
+    proto: onnx.ModelProto,
+    vision: Vision,
+    shapes: Any,
+    sample: Path | None,
+    expected: Path | None,
+    report: Callable[[str], object],
+) -> tuple[Taken, Proof]:
+    """Take a graph of numbers, perhaps of pictures and boxes, and prove it."""
+    check_versions(proto)
+    check_loops(proto)
+    longest = apply(proto, shapes)
+    judged, taken = take_both(proto, vision, longest, sample, expected is not None, report)
+    proof = prove(judged, [] if judged.made else judged.rows, expected)
+    if taken is not judged or vision.boxes is not None or (vision.images and taken.made):
+        own = answers(taken.model, taken.rows)
+        proof = proof._replace(golden=golden_rows(taken, taken.rows, own))
+        if vision.boxes is not None and not taken.made:
+            report(found_boxes(own["prediction"].tolist()))
+    if vision.boxes is not None and "outputs" in proof.parity:
+        proof.parity["outputs"] = by_graph(proof.parity["outputs"], judged.served)
+    return taken, proof
+
+
 def _origin(proto: onnx.ModelProto) -> str:
     return f"{proto.producer_name or 'unknown producer'} {proto.producer_version}".strip()
-
-
-# what it answers
-
-
-class Proof(NamedTuple):
-    """The golden rows, and what was compared."""
-
-    golden: dict[str, Any]
-    parity: dict[str, Any]
-
-
-def _prove(taken: Taken, rows: list[Cells], expected: Path | None) -> Proof:
-    if not rows:
-        golden = choose_golden([], {}, np.zeros(0, dtype=bool))
-        return Proof(golden, {"state": UNVERIFIED, "reason": "no sample was given"})
-    own = answers(taken.model, rows)
-    wanted = own if expected is None else _expected(expected, taken.served, own)
-    comparison = compared(taken, rows, wanted)
-    evidence = Evidence(rows, wanted, len(rows))
-    if not comparison.passed:
-        raise Refusal(
-            differences_in_words(comparison, evidence, taken.model.signature.columns),
-            DIFFERS_HINT,
-        )
-    golden = _golden(taken, rows, wanted)
-    if expected is None:
-        about = {"state": UNVERIFIED, "reason": "the sample's answers are ONNX Runtime's own"}
-        return Proof(golden, about | {"held_out_rows": len(rows)})
-    return Proof(golden, _certificate(comparison, len(rows), golden["floors"]))
-
-
-def _golden(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> dict[str, Any]:
-    """Some rows with their answers, few of them where they have many values."""
-    values = sum(_values(each, rows[0]) for each in taken.tensors)
-    values += sum(np.size(array[0]) for array in wanted.values())
-    few = evenly_spaced(range(len(rows)), max(1, GOLDEN_VALUES // values))
-    some = {name: array[few] for name, array in wanted.items()}
-    golden = choose_golden([rows[row] for row in few], some, np.zeros(len(few), dtype=bool))
-    golden["floors"] = taken.floors(wanted)
-    if taken.served[0].type == BOXES:
-        [at] = [number for number, each in enumerate(taken.tensors) if each.image is not None]
-        sides = [max(picture_size(decoded_bytes(row[at]))) for row in golden["instances"]]
-        golden["floors"] |= {"prediction": sides}
-    return golden
-
-
-def _values(tensor: InputTensor, row: Cells) -> int:
-    """How many values a row has of a tensor; a picture's text counts as so many, too."""
-    if tensor.image is None:
-        return prod(map(abs, tensor.sizes(tensor.longest)))
-    return max(len(cell) for cell in row if isinstance(cell, str)) // TEXT_OF_VALUE
-
-
-def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float]) -> dict[str, Any]:
-    """What was measured, in the members that a build's certificate has too.
-
-    `allowed` is the difference that an output's numbers may have, however small they are.
-    """
-    return {
-        "state": VERIFIED,
-        "held_out_rows": rows,
-        "hard_rows": 0,
-        "differing_rows": 0,
-        "tolerance": TOLERANCE,
-        "outputs": {
-            name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
-            | ({"allowed": TOLERANCE * floors[name]} if name in floors else {})
-            for name, d in comparison.outputs.items()
-        },
-    }
-
-
-def _found(rows: Sequence[Sequence[Any]]) -> str:
-    """How many boxes a sample's pictures have: with wrong settings there are none, or too many."""
-    none = sum(not boxes for boxes in rows)
-    return f"{sum(map(len, rows))} boxes in {len(rows)} pictures, of which {none} have none"
-
-
-def _by_graph(outputs: Mapping[str, Any], served: Sequence[Served]) -> dict[str, Any]:
-    """What was measured by the graph's names: what clients see is chosen from these."""
-    names = {each.name: each.output for each in served}
-    return {names[name]: about for name, about in outputs.items()}
-
-
-def _expected(path: Path, served: Sequence[Served], own: Answers) -> Answers:
-    """The framework's answers, in the form that the function answers in."""
-    arrays = read_arrays(path, "--expected")
-    check_names(arrays, [output.output for output in served], f"--expected: '{path}'")
-    wanted: Answers = {}
-    for output in served:
-        array, got = arrays[output.output], own[output.name]
-        if array.shape[:1] != got.shape[:1] or array.size != got.size:
-            raise Refusal(
-                f"--expected: '{output.output}': expected the shape {got.shape}, got {array.shape}",
-                "One entry for each row of the sample.",
-            )
-        array = array.reshape(got.shape)
-        if KINDS.get(array.dtype.kind) != KINDS[got.dtype.kind]:
-            raise Refusal(
-                f"--expected: '{output.output}': expected {got.dtype}, got {array.dtype}",
-                "Give it as the model answers.",
-            )
-        wanted[output.name] = array.astype(np.float64 if array.dtype.kind == "f" else got.dtype)
-    return wanted
 
 
 def _statistics(tensors: Sequence[InputTensor], rows: list[Cells]) -> dict[str, Any]:
@@ -272,6 +185,10 @@ def import_lines(name: str, version: int, manifest: Mapping[str, Any]) -> Iterat
         yield f"  unverified  {parity['reason']}"
         return
     yield f"  rows        {parity['held_out_rows']} with expected answers: none differs"
+    texts = {o["name"] for o in manifest["signature"]["outputs"] if o["type"] == "string"}
     for output, off in parity["outputs"].items():
+        if output in texts:
+            yield f"  {output:<11} equal, character by character"
+            continue
         yield f"  {output:<11} off by at most {off['largest_relative']:.1e} (relative)"
     yield f"  tolerance   {parity['tolerance']:.0e}"

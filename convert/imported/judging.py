@@ -49,8 +49,8 @@ def floors(
     """
     found: dict[str, float] = {}
     for output in served:
-        array = answers[output.name]
-        if array.dtype.kind != "f":
+        array = answers.get(output.name)
+        if array is None or array.dtype.kind != "f":
             continue
         size = 1.0 if output.output in absolute or _are_shares(array) else usual_size(array)
         found[output.name] = size * (HALF / TOLERANCE if output.half else 1.0)

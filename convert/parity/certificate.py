@@ -13,7 +13,7 @@ from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.coverage import highest
+from onnxlet.function.models.coverage import highest
 
 
 def certificate(

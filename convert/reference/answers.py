@@ -106,6 +106,12 @@ OTHER_METHODS = {
 }
 
 
+# What predict answers, sentences, is made of the positions behind the graph.
+SUMMARY = Task(
+    "summary", {"prediction": "positions", "positions": "positions", "score": "sentence_scores"}
+)
+
+
 def task_of(estimator: Any) -> Task:
     """The task of a fitted estimator, and whether its rows have to be asked one by one.
 
@@ -134,6 +140,8 @@ def _task_of(estimator: Any) -> Task:
             "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
             "Pipeline of several.",
         )
+    if hasattr(estimator, "sentence_scores"):
+        return SUMMARY
     if _is(is_classifier, estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:

@@ -10,12 +10,14 @@ it would do: so a build is the same again, though no two measurements are.
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -26,6 +28,8 @@ from onnxlet.convert.reference.regex_safety import SURE
 from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_steps
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
+from onnxlet.function.inputs.front_end import composed
+from onnxlet.function.inputs.sentences import SentenceFeed, split_sentences
 from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)
@@ -33,8 +37,12 @@ AT_MOST = 0.1  # seconds for which the interpreter may be held
 WANTED = 0.05  # seconds here: a limit is meant for slower processors too
 TICK = 0.0005  # seconds between two checks of the clock
 KEPT_TEXTS = 5  # texts that held it longest at one length are tried at the next
+KEPT_OF_SHORT = 30  # likewise of functions of the user's own, which may be slow on all
 FEWEST = 1_000  # characters from which the longest differ by more than chance
 PATIENCE = 60.0  # seconds for all lengths
+FOLLOWED = "followed"  # how the names of steps begin that are the user's own functions
+LONGEST_WORK = 1.0  # seconds that one text may take a function of the user's own
+MOST_MEMORY = 256 * 2**20  # bytes that it may need
 FEW_WORDS = 3  # in an n-gram: with a pattern that is sure, a text of any length is quick
 
 # What grows when it is taken apart, or is many different tokens.
@@ -46,6 +54,7 @@ SPECIAL = (
     Hostile("", "가", ""),
     Hostile("", "aa ", ""),
 )
+SENTENCES = ("a. ", "A. ", "好。", "1.", "Mr. ", "a.\n", ". ", "…", "。”")
 CHILD = (
     "import sys; sys.path[:0] = [sys.argv[1]]; "
     "from onnxlet.convert.reference.text_limits import main; main()"
@@ -95,6 +104,10 @@ def _measured(feed: Mapping[str, Any]) -> Iterator[Any]:
     tokens = feed.get("tokens")
     if tokens is not None:
         yield tokens
+    if "sentences" in feed:
+        yield {"sentences": feed}
+    if any(step["step"].startswith(FOLLOWED) for step in feed.get("steps", ())):
+        yield {FOLLOWED: feed["steps"]}
     if slow := slow_steps((tokens or feed).get("steps", ())):
         yield {"slow": slow}
 
@@ -176,6 +189,7 @@ def _is_sure(tokens: Mapping[str, Any]) -> bool:
     return (
         tokens.get("analyzer") == "word"
         and "steps" not in tokens
+        and "functions" not in tokens
         and tokens["token_pattern"] in SURE
         and not tokens["strip_accents"]
         and tokens["ngram_range"][1] <= FEW_WORDS
@@ -188,30 +202,93 @@ def _is_sure(tokens: Mapping[str, Any]) -> bool:
 def main() -> None:
     """Print the longest pause at each length of text, up to the first where it is too long."""
     asked = json.load(sys.stdin)
-    works = list(costly_searches(asked["slow"]) if "slow" in asked else _costly_cuts(asked))
+    works = list(_works(asked))
+    own = FOLLOWED in asked or "functions" in asked
     for length in LENGTHS:
-        held = []
+        held, costs = [], []
         for work in works:
+            took = _taken(work(length)) if own else 0.0
+            if took > LONGEST_WORK:
+                return
             pause = longest_pause(work(length))
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
                 pause = min(pause, longest_pause(work(length)))
             if pause > AT_MOST:
                 return
             held.append(pause)
+            costs.append(pause + took)
         print(json.dumps([length, max(held)]), flush=True)
-        if length >= FEWEST:
-            order = sorted(range(len(works)), key=held.__getitem__, reverse=True)
-            works = [works[position] for position in order[:KEPT_TEXTS]]
+        if length >= FEWEST or own:
+            kept = KEPT_TEXTS if length >= FEWEST else KEPT_OF_SHORT
+            order = sorted(range(len(works)), key=costs.__getitem__, reverse=True)
+            works = [works[position] for position in order[:kept]]
+
+
+def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    if "sentences" in asked:
+        return _costly_documents(asked["sentences"])
+    if "slow" in asked:
+        return costly_searches(asked["slow"])
+    return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
+
+
+def _taken(work: Work) -> float:
+    """The seconds that work takes as a whole; infinite where it takes too much memory."""
+    before = _most_memory()
+    start = time.process_time()
+    work()
+    took = time.process_time() - start
+    return took if _most_memory() - before <= MOST_MEMORY else math.inf
+
+
+def _most_memory() -> int:
+    """Bytes that the process has had so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _costly_functions(steps: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[int], Work]]:
+    """Texts that may be costly for functions of the user's own, by their length."""
+    change = composed(steps)
+    patterns = [pattern for step in steps for pattern in _patterns_of(step)]
+    for text in _texts(patterns):
+        yield lambda length, text=text: partial(change, text(length))  # type: ignore[misc]
+
+
+def _costly_documents(feed: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    """Documents that may be costly to cut into sentences and count, by their length."""
+    cut = SentenceFeed(feed, (0, 0))
+    for text in (*_texts([r"\S+"]), *(Hostile("", unit, "").of for unit in SENTENCES)):
+        yield partial(_cut_into_sentences, cut, text)
+
+
+def _cut_into_sentences(feed: SentenceFeed, text: Callable[[int], str], length: int) -> Work:
+    document = text(length)
+    return lambda: feed.tensors([split_sentences(document)])
+
+
+def _patterns_of(program: Mapping[str, Any]) -> list[str]:
+    return [pattern for pattern, _ in program.get("patterns", {}).values()]
+
+
+def _texts(patterns: Sequence[str]) -> list[Callable[[int], str]]:
+    found = dict.fromkeys(text for p in patterns or [r"\S+"] for text in hostile(p))
+    return [various, words, *(text.of for text in (*SPECIAL, *found))]
 
 
 def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
     """Texts that are costly to cut and count, by their length."""
     cut = analyser(tokens)
-    entry = {"name": "counts", "places": "places", "dtype": "float32", "tokens": tokens}
-    count = TokenFeed(entry, (0, 0)).count
-    texts: list[Callable[[int], str]] = [various, words]
-    texts += [text.of for text in (*SPECIAL, *hostile(tokens["token_pattern"] or r"\S+"))]
-    for text in texts:
+    entry = {"name": "counts", "places": "places", "dtype": "float32"}
+    count = TokenFeed({**entry, "columns": ["text"], "tokens": tokens}, (0, 0)).count
+    functions = tokens.get("functions", {}).values()
+    patterns = [tokens["token_pattern"]] if tokens["token_pattern"] else []
+    patterns += [pattern for program in functions for pattern in _patterns_of(program)]
+    for text in _texts(patterns):
         yield partial(_cutting, cut, count, text)
 
 
@@ -220,7 +297,8 @@ def _cutting(cut: Cut, count: Count, text: Callable[[int], str], length: int) ->
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
-    count(cut(text))
+    with suppress(Exception):  # a function of the user's own may raise for a text
+        count(cut(text))
 
 
 def various(length: int) -> str:

@@ -56,6 +56,16 @@ def background(model: Model) -> Background:
 def _read(model: Model) -> Background:
     label = f"model {model.name}/{model.version}"
     expected = model.manifest.get("files", {}).get(FILE)
+    if model.manifest["task"] == "summary":
+        raise NoBackground(
+            f"{label} answers sentences of the text itself, and has no explanations",
+            "Their `score` is beside them.",
+        )
+    if model.signature.id_feed is not None:
+        raise NoBackground(
+            f"{label} answers a text with a text: there is no number to explain",
+            "The score beside a prediction says how sure the model is of it.",
+        )
     if model.directory is None or expected is None:
         raise NoBackground(
             f"{label} has no background rows to explain its answers from",

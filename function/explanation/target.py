@@ -100,7 +100,7 @@ def check_explained(model: Model, output: str | None) -> None:
         NoBackground: there is no such number.
     """
     label = f"model {model.name}/{model.version}"
-    known = {each.name: each for each in model.signature.outputs}
+    known = {each.name: each for each in explained(model)}
     chosen = known.get(output or _most_informative(known))
     if chosen is not None and chosen.type == "boxes":
         raise NoBackground(f"{label} answers boxes: there is no number to explain")

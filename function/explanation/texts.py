@@ -8,12 +8,22 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.text import STRIP
+from onnxlet.function.inputs.text import STRIP, analyser
 
 MOST_TOKENS = 50  # of one text; neighbours are taken together beyond
-WORD = re.compile(r"\S+")
+# A word; a character of a script that puts no spaces between words.
+ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+WORD = re.compile(rf"[{ALONE}]|[^\s{ALONE}]+")
 Settings = Mapping[str, Any]  # of a vectoriser, as the manifest has them
-SHARED = ("analyzer", "token_pattern", "lowercase", "strip_accents", "ngram_range", "stop_words")
+SHARED = (
+    "analyzer",
+    "token_pattern",
+    "lowercase",
+    "strip_accents",
+    "ngram_range",
+    "stop_words",
+    "functions",
+)
 
 
 class Pieces(NamedTuple):
@@ -33,6 +43,9 @@ class Pieces(NamedTuple):
 
 def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
     """Cut a text as its vectoriser does, or into words where that counts characters.
+
+    Where there are no spaces, as in Chinese, each character is a word. Tokens that a function of
+    the user's own makes are looked for in the text, one after another.
 
     Args:
         text: as the client sent it, or MISSING_TEXT.
@@ -55,9 +68,11 @@ def _tokens(
 ) -> tuple[list[tuple[int, int]], list[str] | None]:
     """The spans of the tokens that can make a difference, and their words."""
     first = vectorisers[0]
-    alike = all(all(v[key] == first[key] for key in SHARED) for v in vectorisers)
+    alike = all(all(v.get(key) == first.get(key) for key in SHARED) for v in vectorisers)
     if first["analyzer"] != "word" or not alike or any("steps" in each for each in vectorisers):
         return [found.span() for found in WORD.finditer(text)], None
+    if "functions" in first:
+        return _found(text, vectorisers) or [each.span() for each in WORD.finditer(text)], None
     prepared, owners = _prepared(text, first)
     pattern = re.compile(first["token_pattern"])
     group = min(pattern.groups, 1)  # scikit-learn takes the group, where there is one
@@ -69,6 +84,27 @@ def _tokens(
     ]
     spans = [(owners[each.start(group)], owners[each.end(group) - 1] + 1) for each in found]
     return spans, [each[group] for each in found]
+
+
+def _found(text: str, vectorisers: Sequence[Settings]) -> list[tuple[int, int]]:
+    """Where the tokens of a function stand in the text; empty where one is not to be found."""
+    single = {**vectorisers[0], "ngram_range": [1, 1]}
+    counts, at, spans = _counts(vectorisers), 0, []
+    lower = text.lower()
+    whole = lower if len(lower) == len(text) else text
+    try:
+        tokens = list(analyser(single)(text))
+    except Exception:  # the function raises: so does the prediction, which says so
+        return []
+    for token in tokens:
+        start = text.find(token, at)
+        start = whole.find(token, at) if start < 0 else start
+        if start < 0:
+            return []
+        at = start + len(token)
+        if token and counts(token):
+            spans.append((start, at))
+    return spans
 
 
 def _counts(vectorisers: Sequence[Settings]) -> Callable[[str], bool]:

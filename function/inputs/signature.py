@@ -20,14 +20,17 @@ from onnxlet.function.json_text import as_keys
 if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
     from onnxlet.function.inputs.images import ImageFeed
+    from onnxlet.function.inputs.sentences import SentenceFeed
+    from onnxlet.function.inputs.sequences import IdFeed
     from onnxlet.function.inputs.text import TokenFeed
 
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
+DOCUMENTS_AT_ONCE = 8  # likewise, where each may have as many tokens as characters
 PIXELS_AT_ONCE = 32 * 2**20  # bytes of images that are answered together, as float64
 # The members of a graph input that say what becomes of a column first.
-FRONT_ENDS = ("tokens", "steps", "image")
+FRONT_ENDS = ("tokens", "steps", "image", "sentences", "ids")
 
 
 # A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
@@ -106,7 +109,9 @@ class Signature:
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
+        id_feed: the one that holds the ids of a text's units; None where there is none.
         image_feeds: those that hold the pixels of images.
+        sentence_feeds: those that hold what the sentences of documents count.
         rows_at_once: rows that are run together; None where a batch need not be split.
         counted_at_once: the same for a batch whose tokens are counted already.
         whole: the name of the one tensor that has all columns; None where each is its own.
@@ -169,10 +174,18 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
+        self.id_feed = next(
+            (_id_feed(t, at[t["columns"][0]]) for t in graph_inputs if "ids" in t), None
+        )
         self.image_feeds = [
             _image_feed(tensor, at[tensor["columns"][0]])
             for tensor in graph_inputs
             if "image" in tensor
+        ]
+        self.sentence_feeds = [
+            _sentence_feed(tensor, at[tensor["columns"][0]])
+            for tensor in graph_inputs
+            if "sentences" in tensor
         ]
         noted = set[tuple[int, int]]()
         noting: list[TokenFeed | ImageFeed] = [*self.token_feeds, *self.image_feeds]
@@ -186,6 +199,8 @@ class Signature:
             fitting = max(1, COUNTS_AT_ONCE // wide)
             self.counted_at_once = min(fitting, rows_at_once or fitting)
             self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
+        if self.sentence_feeds:
+            self.rows_at_once = min(DOCUMENTS_AT_ONCE, self.rows_at_once or DOCUMENTS_AT_ONCE)
         if shown:
             fitting = max(1, PIXELS_AT_ONCE // shown)
             self.counted_at_once = min(fitting, self.counted_at_once or fitting)
@@ -265,7 +280,7 @@ HELD_AS = {"int64": "int64", "string": "string"}
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
-    if "tokens" in tensor or "image" in tensor:
+    if not tensor.keys().isdisjoint(("tokens", "image", "sentences", "ids")):
         return "string"
     dtype = str(tensor.get("from", tensor["dtype"]))
     if dtype.startswith("float"):
@@ -292,7 +307,19 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
     return TokenFeed(tensor, at)
 
 
+def _id_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> IdFeed:
+    from onnxlet.function.inputs.sequences import IdFeed  # few models read sequences
+
+    return IdFeed(tensor, at)
+
+
 def _image_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> ImageFeed:
     from onnxlet.function.inputs.images import ImageFeed  # and Pillow with it
 
     return ImageFeed(tensor, at)
+
+
+def _sentence_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> SentenceFeed:
+    from onnxlet.function.inputs.sentences import SentenceFeed  # only summaries need it
+
+    return SentenceFeed(tensor, at)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
+from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.murmur import murmurhash3
 
 Cut = Callable[[str], Iterable[str]]
@@ -25,8 +26,10 @@ Counts = dict[int, int]  # by column; the columns that are not there are zero
 Count = Callable[[Iterable[str]], Counts]
 
 DOUBLE_SPACE = re.compile(r"\s\s+")
+FUNCTION = "function"  # the analyzer of a vectoriser whose own is a Python function
 UNKNOWN = -1  # the position of a token that is no term
 TOKENS_AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
+RAISING = "scikit-learn raises for this text: the model's own function can't cut it into tokens"
 DECOMPOSED_AT_ONCE = 64  # characters that are decomposed together
 CACHED_CHARACTERS = 4_000_000  # of hashed tokens; each token counts TOKEN_COST more
 TOKEN_COST = 50
@@ -64,6 +67,7 @@ class TokenFeed:
             (MISSING_TEXT if text is None else text, instead)
             for text, instead in tokens["replaced"]
         ]
+        self._column = str(entry["columns"][0]) if "functions" in tokens else None
         self._count: Count
         self.noted = "vocabulary" in tokens
         if self.noted:
@@ -82,22 +86,48 @@ class TokenFeed:
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """The share of each text's tokens that no term is; NaN where it has no token."""
-        return list(map(_without_unknown, self._counts(texts)))
+        return [share for text in texts for share in self._share(text)]
 
-    def _counts(self, texts: Sequence[str]) -> list[Counts]:
+    def _share(self, text: str) -> Iterable[float]:
+        try:
+            return map(_without_unknown, self._counts([text]))
+        except InvalidRows:  # a text that a function of the user's own can't cut
+            return [nan]
+
+    def _counts(self, texts: Sequence[str], first: int = 0) -> list[Counts]:
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
+        if self._column is not None:
+            return self._of_functions(texts, self._column, first)
         return [self._count(self._cut(text)) for text in texts]
 
-    def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> dict[str, Array]:
+    def _of_functions(self, texts: Sequence[str], column: str, first: int) -> list[Counts]:
+        """The same where functions of the user's own, which may raise, cut the texts."""
+        rows, problems = [], []
+        for row, text in enumerate(texts):
+            try:
+                rows.append(self._count(self._cut(text)))
+            except Exception:  # whatever scikit-learn would raise, too
+                problems.append(Problem(first + row, column, RAISING))
+        if problems:
+            raise InvalidRows(problems)
+        return rows
+
+    def gather(
+        self, blocks: Sequence[Array], noted: Noted | None = None, first: int = 0
+    ) -> dict[str, Array]:
         """Both tensors, by name; the positions are in order.
 
         Args:
             blocks: the table's arrays.
             noted: takes the rows' `unknown_shares`, by `at`.
+            first: the index of the first row in its batch, to name the others by.
+
+        Raises:
+            InvalidRows: a function of the user's own raises for some texts.
         """
         block, position = self.at
-        rows = self._counts(blocks[block][:, position].tolist())
+        rows = self._counts(blocks[block][:, position].tolist(), first)
         if noted is not None and self.noted:
             noted.setdefault(self.at, []).extend(map(_without_unknown, rows))
         else:
@@ -192,10 +222,13 @@ def analyser(tokens: Mapping[str, Any]) -> Cut:
     """A function that cuts a text into tokens; their order is its own, since they are counted."""
     cut = CUT[tokens["analyzer"]](tokens)
     steps: list[Callable[[str], str]] = []
+    functions = tokens.get("functions", {})
     if "steps" in tokens:
         from onnxlet.function.inputs.front_end import composed  # for the few models that need it
 
         steps.append(composed(tokens["steps"]))
+    if "preprocessor" in functions:
+        steps.append(_function(functions["preprocessor"]))
     if tokens["lowercase"]:
         steps.append(str.lower)
     if tokens["strip_accents"]:
@@ -235,8 +268,25 @@ def _decomposed(text: str) -> str:
 STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
 
 
+def _function(program: Mapping[str, Any]) -> Callable[[str], Any]:
+    from onnxlet.function.inputs.followed import function_of  # for the few models that need it
+
+    return function_of(**program)
+
+
+def _by_function(tokens: Mapping[str, Any]) -> Cut:
+    from onnxlet.function.inputs.followed import tokeniser
+
+    return tokeniser(tokens["functions"]["analyzer"])
+
+
 def _words(tokens: Mapping[str, Any]) -> Cut:
-    find = re.compile(tokens["token_pattern"]).findall
+    if tokenizer := tokens.get("functions", {}).get("tokenizer"):
+        from onnxlet.function.inputs.followed import tokeniser
+
+        find: Callable[[str], list[str]] = tokeniser(tokenizer)
+    else:
+        find = re.compile(tokens["token_pattern"]).findall
     low, high = tokens["ngram_range"]
     stopped = frozenset(tokens["stop_words"] or ())
 
@@ -289,4 +339,5 @@ CUT: Mapping[str, Callable[[Mapping[str, Any]], Cut]] = {
     "word": _words,
     "char": _characters,
     "char_wb": _characters_in_words,
+    FUNCTION: _by_function,
 }

@@ -18,7 +18,8 @@ IMAGE = (
 )
 FEW = 3  # entries of a list that may have any length
 SIZES = ("height", "width", "mode")
-PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
+# Of a number; its least and greatest are one person's. An example is nobody's.
+PUBLISHED = ("example", "median", "quantiles")
 
 
 def example_instance(model: Model) -> dict[str, Any]:
@@ -87,7 +88,8 @@ def _value(column: Column, about: Mapping[str, Any]) -> Any:
         return _nested(column)
     if column.image:
         return IMAGE
-    candidates = [value for value, _ in about.get("frequent", ())]
+    candidates = [about["example"]] if "example" in about else []
+    candidates += [value for value, _ in about.get("frequent", ())]
     candidates += [about["median"]] if "median" in about else []
     if column.categories is not None:
         known = [value for value in candidates if value in column.categories]

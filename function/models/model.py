@@ -174,7 +174,7 @@ class Model:
         if only is not None:
             index = [output.name for output in outputs].index(only)
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
-        if self.signature.nested:
+        if self.signature.nested or self.signature.id_feed:
             answer = partial(self._answers, names=names, counted={})
             arrays = nested_rows.run(answer, table, self.signature, noted)
             return self._declared(arrays, outputs, table)
@@ -230,8 +230,12 @@ class Model:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds} | self._given
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
+        if ids := self.signature.id_feed:
+            feeds[ids.name] = ids.gather(blocks)
         for tokens in self.signature.token_feeds:
-            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted)
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks, noted, first)
+        for sentences in self.signature.sentence_feeds:
+            feeds |= sentences.gather(blocks)
         if self.signature.image_feeds:
             from onnxlet.function.inputs.images import gathered  # the feeds have imported it
 

@@ -1,4 +1,4 @@
-"""Rows whose cells are nested lists: run together where they have one size, never padded."""
+"""Rows of nested lists, or of texts read as ids: run together where of one size, never padded."""
 
 from __future__ import annotations
 
@@ -29,16 +29,20 @@ def run(
     Args:
         answers: runs blocks of rows, and returns each output's array; `noted` is an argument.
         table: the batch.
-        signature: says which blocks are nested.
+        signature: says which blocks are nested, or become so.
         noted: takes what was noted, in the rows' order.
 
     Returns:
         Each output's answers: one array where all rows' are of one size, else an object array of
         the rows' arrays.
     """
+    blocks: Sequence[Array] = table.arrays
+    nested = signature.nested
+    if signature.id_feed is not None:
+        blocks, nested = signature.id_feed.cut(blocks), [signature.id_feed.at[0]]
     groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for row in range(table.rows):
-        sizes = tuple(table.arrays[block][row, 0].shape for block in signature.nested)
+        sizes = tuple(blocks[block][row, 0].shape for block in nested)
         groups.setdefault(sizes, []).append(row)
     order: list[int] = []
     parts: list[list[Array]] = []
@@ -48,7 +52,7 @@ def run(
         for start in range(0, len(rows), step):
             some = rows[start : start + step]
             try:
-                parts.append(answers([array[some] for array in table.arrays], noted=noted))
+                parts.append(answers([array[some] for array in blocks], noted=noted))
             except InvalidRows as error:
                 problems += [p._replace(row=some[p.row or 0]) for p in error.every]
             order += some
@@ -63,6 +67,8 @@ def run(
 
 def _cost(sizes: Sequence[Sequence[int]], signature: Signature) -> int:
     """Values in a row; the square of a length that varies, since attention compares all pairs."""
+    if signature.id_feed is not None:
+        return signature.id_feed.cost(sizes[0][0])
     costs = []
     for block, own in zip(signature.nested, sizes, strict=True):
         cell = signature.blocks[block].columns[0].cell

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function.models.coverage import highest
 from onnxlet.function.openapi.forms import Schema, listed, or_null
-from onnxlet.function.serving.coverage import highest
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model

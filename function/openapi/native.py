@@ -171,6 +171,7 @@ MODEL: Schema = record(
                 "neighbours",
                 "recommendation",
                 "function",
+                "summary",
             ]
         },
         "signature": record(

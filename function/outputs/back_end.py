@@ -24,6 +24,8 @@ Step = Callable[[Array, "Table"], Array]
 STEPS: Mapping[str, tuple[str, ...]] = {
     "boxes": ("boxes",),
     "items": ("items",),
+    "sentences": ("sentences", "without_gaps"),
+    "texts": ("text",),
 }
 MODULES = {step: f"onnxlet.function.outputs.{module}" for module in STEPS for step in STEPS[module]}
 

@@ -255,7 +255,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     if model.report is not None:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
     if (table := model.manifest.get("conformal")) and table.get("ranks"):
-        from onnxlet.function.serving.coverage import highest  # no prediction needs it
+        from onnxlet.function.models.coverage import highest  # no prediction needs it
 
         about["coverage"] = highest(table)
     about["typical"] = typical_values(model)

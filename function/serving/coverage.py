@@ -19,6 +19,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction
+from onnxlet.function.models.coverage import highest
 from onnxlet.function.models.model import IMPORTED, Model
 
 # The graph's probabilities lie so near to those that the table was made of, which is what parity
@@ -57,11 +58,6 @@ def score_at(model: Model, coverage: float) -> Array:
             f"Ask for at most {highest(table)}, or build it again with more rows and their y_test.",
         )
     return np.asarray(table["scores"][bisect_left(ranks, rank)], np.float64)
-
-
-def highest(table: Mapping[str, Any]) -> float:
-    """The highest coverage that a table supports, to six digits and rounded down."""
-    return int(table["ranks"][-1] * 10**6 // (table["rows"] + 1)) / 10**6
 
 
 def _lacking(model: Model) -> str:

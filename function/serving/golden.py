@@ -186,6 +186,17 @@ def _wrong_rows(
         from onnxlet.function.serving.golden_boxes import differing  # few models answer objects
 
         return differing(got, expected, tolerance, floor)
+    if expected and isinstance(expected[0], list) and len({*map(len, expected)}) > 1:
+        return [
+            row
+            for row, (one, other) in enumerate(zip(got, expected, strict=True))
+            if one != other
+            and (
+                not isinstance(one, list)
+                or len(one) != len(other)
+                or _wrong_rows(name, one, other, tolerance, floor)
+            )
+        ]
     wanted = np.array(expected)
     if wanted.dtype.kind != "f":
         pairs = enumerate(zip(got, expected, strict=True))

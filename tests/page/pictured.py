@@ -16,15 +16,15 @@ from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet
-from tests.convert import images as pictures
+from tests.convert import images
 from tests.convert.imported import onnx_files
 from tests.convert.imported.test_boxes import IMAGE, OPTION, detector
 
 
 def digits() -> Source:
     """White on black, 8 by 8 pixels, ten classes."""
-    found, labels = pictures.digits()
-    X = pd.DataFrame({"digit": [pictures.encoded(Image.fromarray(each)) for each in found[:700]]})
+    found, labels = images.digits()
+    X = pd.DataFrame({"digit": [images.encoded(Image.fromarray(each)) for each in found[:700]]})
     y = labels[:700]
     model = make_pipeline(Images(8, 8), LogisticRegression(C=0.01, max_iter=2000))
     return Source(model.fit(X[:500], y[:500]), X[500:], y[500:], X[:500])
@@ -35,7 +35,7 @@ def rooms() -> Source:
     random = np.random.default_rng(0)
     red, heat = random.uniform(0, 1, 160), random.normal(size=160)
     tints = [np.full((6, 9, 3), (255 * r, 80, 255 * (1 - r))).astype(np.uint8) for r in red]
-    photos = [pictures.encoded(Image.fromarray(each)) for each in tints]
+    photos = [images.encoded(Image.fromarray(each)) for each in tints]
     X = pd.DataFrame({"photo": photos, "heat": heat})
     columns = make_column_transformer(
         (Images(120, 160, "RGB"), ["photo"]), ("passthrough", ["heat"])

@@ -147,14 +147,22 @@ def test_of_many_classes_the_ten_likeliest(open_page: Open, site: str) -> None:
 TILES = [[[0.5, -0.5], [0, 0]], [[-0.25, 0.25], [0.1, -0.1]], [[0, 0], [0, 0]]]
 
 
-def of_tiles(**contributions: Any) -> dict[str, Any]:
+def of_tiles(*, tiles: Any = None, **contributions: Any) -> dict[str, Any]:
+    shown = {"photo": {"rows": 3, "columns": 2, "contributions": tiles}}
     return {
         "model": "made",
         "version": 1,
         "output": "probabilities",
         "classes": ["face", "other"],
         "base_value": [0.5, 0.5],
-        "explanations": [{"prediction": "face", "contributions": contributions}],
+        "explanations": [
+            {
+                "prediction": "face",
+                "answer": [0.85, 0.15],
+                "contributions": contributions,
+                **({} if tiles is None else {"tiles": shown}),
+            }
+        ],
     }
 
 
@@ -176,7 +184,7 @@ HEAT = ".heat canvas"  # of 120 by 90 pixels, which are two by three tiles
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contributions_of_a_picture_are_a_heat_map(open_page: Open, site: str, scheme: str) -> None:
-    why = of_tiles(photo={"tiles": TILES})
+    why = of_tiles(photo=[0.35, -0.35], tiles=TILES)
     page, _ = opened(open_page, site, a_face(), FACE, why, color_scheme=scheme)
     choose(page, encoded(picture(120, 90)))
     answered(page)
@@ -208,7 +216,7 @@ def test_contributions_of_a_picture_are_a_heat_map(open_page: Open, site: str, s
 
 
 def test_a_heat_map_stands_below_the_bars_of_other_columns(open_page: Open, site: str) -> None:
-    why = of_tiles(photo={"tiles": TILES}, age=[0.1, -0.1])
+    why = of_tiles(photo=[0.35, -0.35], age=[0.1, -0.1], tiles=TILES)
     page, _ = opened(open_page, site, a_face(2), FACE, why, **NARROW)
     page.click("text=Draw")
     stroke(page, (20, 20), (60, 60))
@@ -220,6 +228,23 @@ def test_a_heat_map_stands_below_the_bars_of_other_columns(open_page: Open, site
     assert page.inner_text("#pushes .value >> nth=0") == "+35.0\u202f%"
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     keep_screenshot(page, "heat-320")
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_without_a_background_there_is_only_the_heat_map(
+    open_page: Open, site: str, columns: int
+) -> None:
+    why = of_tiles(tiles=TILES)
+    del why["base_value"], why["explanations"][0]["contributions"], why["classes"]
+    page, _ = opened(open_page, site, a_face(columns), FACE, why)
+    choose(page, encoded(picture(120, 90)))
+    answered(page)
+    page.wait_for_selector(HEAT)
+
+    assert page.inner_text("#sum") == "What each part of the picture adds:"
+    assert page.query_selector("#pushes li:visible") is None
+    options = page.eval_on_selector_all("#why option", "all => all.map(o => o.textContent)")
+    assert options == ["output 1", "output 2"]
 
 
 @pytest.mark.parametrize(("brightness", "ground"), [(200, 255), (127, 0), (None, 0)])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.convert import images as pictures
+from tests.convert import images
 from tests.convert.imported import test_boxes
 from tests.convert.imported.photos import encoded, picture
 from tests.page.conftest import Open, keep_screenshot
@@ -104,11 +104,31 @@ def test_a_drawing_is_answered(open_page: Open, pictured_site: str) -> None:
     assert page.evaluate("state.answer.probabilities[0]") != told["probabilities"][0]
 
 
+def test_a_drawing_is_explained_tile_by_tile(open_page: Open, pictured_site: str) -> None:
+    page = open_page(pictured_site, "digits")
+    stroke(page, (140, 20), (140, 260))
+    answered(page)
+    page.wait_for_selector(".heat canvas")
+
+    rows = page.evaluate("JSON.parse(bodyText())")
+    told = ask(pictured_site, "models/digits/explain", rows)
+    known = told["explanations"][0]["tiles"]["digit"]
+    assert (known["rows"], known["columns"]) == (8, 8)
+    assert page.evaluate("document.querySelectorAll('.heat tr').length") == 1 + 8
+    assert page.inner_text("#sum").endswith("What each part of the picture adds:")
+    index = told["classes"].index(told["explanations"][0]["prediction"])
+    tiles = np.array(known["contributions"])[:, :, index]
+    strongest = np.unravel_index(np.abs(tiles).argmax(), tiles.shape)
+    red, _, blue = colour(page, ".heat canvas", tuple(35 * at + 17 for at in strongest[::-1]))
+    assert (blue > red) == (tiles[strongest] > 0)
+    keep_screenshot(page, "drawn-why")
+
+
 def test_how_bright_a_usual_picture_is(pictured_site: str) -> None:
     with urllib.request.urlopen(f"{pictured_site}models/digits") as answer:  # noqa: S310 - ours
         told = json.load(answer)["typical"]["digit"]["brightness"]
 
-    means = pictures.digits()[0][:500].mean(axis=(1, 2))
+    means = images.digits()[0][:500].mean(axis=(1, 2))
     assert told == pytest.approx(np.median(means), abs=0.5)
 
 

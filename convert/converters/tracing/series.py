@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
+from onnxlet.convert.converters.following.rows import element
 from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas, is_elementwise
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable, refuse
 from onnxlet.convert.converters.tracing.str_accessor import StrAccessor
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, labelled
 
 
 class TracedSeries(PandasBase):
@@ -138,6 +139,8 @@ class TracedSeries(PandasBase):
         if self._tensor.dtype == "string" and (func is len or func in vars(str).values()):
             return getattr(StrAccessor(self), func.__name__)(*args, **options)
         function = _with_arguments(func, args, options) if args or options else func
+        if self._tensor.dtype == "string" and not is_elementwise(func):
+            return self._like(Table((_of_texts(self._graph, func, function, self._tensor),)))
         if is_elementwise(func):
             return function(self)
         return self._like(Table((map_elements(self._graph, function, self._tensor),)))
@@ -184,6 +187,25 @@ class TracedSeries(PandasBase):
     def combine_first(self, other: Any) -> TracedSeries:
         """The column, with another one's values where it is missing."""
         return self.fillna(other)
+
+
+def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:
+    """What a function makes of each text: traced, or else followed as plain Python."""
+    token = REFUSALS.set([])
+    try:
+        return map_elements(graph, function, column)
+    except (NotTraceable, Exception) as error:
+        refused = error
+    finally:
+        REFUSALS.reset(token)
+    try:
+        if given is function:
+            return element(graph, function, column)
+    except Unsupported as error:
+        refuse(str(error), error.hint)
+    if isinstance(refused, NotTraceable):
+        refuse(refused.reason, refused.hint)
+    raise refused
 
 
 def _with_arguments(function: Any, given: Any, options: Any) -> Any:

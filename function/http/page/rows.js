@@ -11,7 +11,7 @@ function typicalCell(column) {
   if (column.categories) return (frequent || []).find((value) => column.categories.includes(value)) ?? column.categories[0] ?? null;
   if (frequent && frequent.length) return frequent[0];
   if (median !== undefined) return tidied(column, within(column, median));
-  if (column.type === "date") return column.about.example;
+  if (column.about.example !== undefined) return column.about.example;
   return { string: "a few words of text", bool: false }[column.type] ?? within(column, 0);
 }
 

@@ -73,8 +73,8 @@ function sentencesInText(sentences) {
 
 /** The contributions of a picture's tiles, rows of them; null where there are none. */
 function tilesOf(first, name) {
-  const known = (first.contributions || {})[name], tiles = known && known.tiles ? known.tiles : (first.tiles || {})[name];
-  return Array.isArray(tiles) && tiles.length && Array.isArray(tiles[0]) ? tiles : null;
+  const known = (first.tiles || {})[name];
+  return known && known.contributions.length ? known.contributions : null;
 }
 
 /** Blue raises the answer, orange lowers it: two colours that all can tell apart. */

@@ -38,26 +38,25 @@ function showExplanation(reply, answer) {
 }
 
 /** What the numbers of a contribution are of: classes, those of several outputs, or positions. */
-function explained({ classes, base_value: base }) {
+function explained({ classes, explanations: [{ answer }], base_value: base = answer }) {
   if (!classes) return Array.isArray(base) ? base.map((_, index) => `output ${index + 1}`) : [];
   return classes.flatMap((known, index) => Array.isArray(known) ? known.map((name) => `${name} (output ${index + 1})`) : [known]);
 }
 
 function drawPushes(reply, first, at) {
+  const based = reply.base_value !== undefined; // else there are tiles alone
   const base = at(reply.base_value);
-  const heats = Object.keys({ ...first.contributions, ...first.tiles }).map((name) => [name, tilesOf(first, name)]).filter(([name, tiles]) => tiles && fieldOf(name));
-  const summed = (tiles) => tiles.flat().reduce((sum, tile) => sum + at(tile), 0);
-  const pushes = Object.entries({ ...first.contributions, ...Object.fromEntries(heats.map(([name, tiles]) => [name, { tiles }])) })
-    .filter(([name]) => fieldOf(name)).map(([name, value]) => [name, value && value.tiles ? summed(value.tiles) : at(value)]);
+  const heats = Object.keys(first.tiles || {}).map((name) => [name, tilesOf(first, name)]).filter(([name, tiles]) => tiles && fieldOf(name));
+  const pushes = Object.entries(first.contributions || {}).filter(([name]) => fieldOf(name)).map(([name, value]) => [name, at(value)]);
   const end = base + pushes.reduce((sum, [, value]) => sum + value, 0);
   const tokens = Object.entries(first.tokens || {});
-  const heatAlone = pushes.length === 1 && heats.length === 1;
+  const heatAlone = !based || (pushes.length === 1 && heats.length === 1);
   const textAlone = pushes.length === 1 && tokens.length === 1 && tokens[0][1].length > 0;
   const bars = textAlone ? byToken(tokens[0][1], at) : pushes;
   const words = wording(reply.output === "probabilities", [base, end, ...bars.map(([, value]) => value)]);
   const tiled = wording(reply.output === "probabilities", heats.flatMap(([, tiles]) => tiles.flat().map(at)));
-  byId("sum").replaceChildren("On average ", el("b", {}, words.plain(base)), ", here ", el("b", {}, words.plain(end)),
-    heatAlone ? ". What each part of the picture adds:" : textAlone ? ". What the words add:" : ". What each column adds:");
+  byId("sum").replaceChildren(...(based ? ["On average ", el("b", {}, words.plain(base)), ", here ", el("b", {}, words.plain(end)), ". "] : []),
+    heatAlone ? "What each part of the picture adds:" : textAlone ? "What the words add:" : "What each column adds:");
   byId("pushes").hidden = heatAlone;
   byId("pushes").replaceChildren(...pushBars(bars, words.plus, textAlone ? 8 : MOST_BARS));
   byId("tokens").replaceChildren(...heats.map(([name, tiles]) => heatMap(name, tiles, at, tiled.plus)), ...tokens.map(([name, each]) => tokenText(name, each, at, words.plus)));

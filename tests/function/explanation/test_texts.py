@@ -25,6 +25,18 @@ WORDS: dict[str, Any] = {
 }
 KNOWN = {**WORDS, "ngram_range": [1, 1], "vocabulary": ["cafe", "good", "very"]}
 CHARACTERS = {**WORDS, "analyzer": "char_wb", "token_pattern": None}
+ONE_KNOWN = {"ngram_range": [1, 1], "vocabulary": ["good"]}
+
+
+def by(code: str) -> dict[str, Any]:
+    program = {"code": f"def main(text):\n    return {code}"}
+    return {**WORDS, "token_pattern": None, "functions": {"tokenizer": program}}
+
+
+LISTED = by("[c for c in text if c != ' ']")
+SPLIT = by("[w for w in text.split() if len(w) > 1]")
+REPLACED = by("text.replace('o', '0').split()")
+RAISING = by("[text[99]]")
 
 
 def tokens(text: str, *vectorisers: dict[str, Any]) -> list[str]:
@@ -38,6 +50,13 @@ def tokens(text: str, *vectorisers: dict[str, Any]) -> list[str]:
         ("a Good film", [{**WORDS, "stop_words": ["good"]}], ["film"]),
         ("A Good-film", [CHARACTERS], ["A", "Good-film"]),
         ("A Good-film", [WORDS, CHARACTERS], ["A", "Good-film"]),
+        ("这部Film很好，真", [CHARACTERS], ["这", "部", "Film", "很", "好", "，", "真"]),
+        ("今天, Very good", [LISTED], ["今", "天", ",", "V", "e", "r", "y", "g", "o", "o", "d"]),
+        ("A Good, good film", [SPLIT], ["Good,", "good", "film"]),
+        ("A Good, good film", [{**SPLIT, **ONE_KNOWN}], ["good"]),
+        ("A Good, good film", [SPLIT, CHARACTERS], ["A", "Good,", "good", "film"]),
+        ("A Good", [REPLACED], ["A", "Good"]),
+        ("a good", [RAISING], ["a", "good"]),
         ("A Good-film", [WORDS, {**WORDS, "n_features": 8}], ["Good", "film"]),
         ("a very GOOD film", [KNOWN], ["very", "GOOD"]),
         ("a very GOOD film", [{**KNOWN, "lowercase": False}], ["very"]),

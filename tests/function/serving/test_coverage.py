@@ -18,8 +18,9 @@ from onnxlet.convert.reference.answers import Task
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction, PredictRequest
+from onnxlet.function.models.coverage import highest
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.serving.coverage import highest, region, score_at
+from onnxlet.function.serving.coverage import region, score_at
 from onnxlet.function.serving.service import predict
 from tests.conftest import ROOT
 from tests.function import calibrated as made
@@ -364,5 +365,5 @@ print(before, [name for name in sys.modules if name.endswith(LATE)])
         text=True,
         check=True,
     )
-    modules = ["onnxlet.function.protocols.wishes", "onnxlet.function.serving.coverage"]
-    assert done.stdout.splitlines()[-1] == f"[] {modules}"
+    late = ("protocols.wishes", "models.coverage", "serving.coverage")
+    assert done.stdout.splitlines()[-1] == f"[] {[f'onnxlet.function.{each}' for each in late]}"

@@ -1,0 +1,11 @@
+"""The coverages of intervals and sets that a model supports, by its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def highest(table: Mapping[str, Any]) -> float:
+    """The highest coverage that a table supports, to six digits and rounded down."""
+    return int(table["ranks"][-1] * 10**6 // (table["rows"] + 1)) / 10**6
