@@ -18,6 +18,7 @@ from onnxlet.convert.build import build as build_directory
 from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported.import_onnx import import_lines
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.no_table import no_table
@@ -95,7 +96,8 @@ class ProvenModel:
         return load_model(self.directory)
 
     def __repr__(self) -> str:
-        lines = certificate_lines(self.name, self.version, self.manifest)
+        as_lines = import_lines if "origin" in self.manifest else certificate_lines
+        lines = as_lines(self.name, self.version, self.manifest)
         return "\n".join([*lines, f"  directory   {self.directory}"])
 
     def _repr_html_(self) -> str:
