@@ -108,7 +108,7 @@ def found(expected: Iterable[Sequence[Box]], got: Iterable[Sequence[Box]]) -> tu
     for boxes, own in zip(expected, got, strict=True):
         shares = in_common(boxes, own)
         while shares.size and shares.max() >= ALIKE:
-            row, column = np.unravel_index(shares.argmax(), shares.shape)
+            row, column = np.unravel_index(np.argmax(shares), shares.shape)
             shares[row], shares[:, column] = 0, 0
             hits += 1
         there, answered = there + len(boxes), answered + len(own)
