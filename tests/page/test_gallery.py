@@ -151,6 +151,7 @@ def test_the_only_model_is_opened(open_page: Open, single_site: str) -> None:
     assert page.eval_on_selector_all("nav a", "all => all.map(a => a.textContent)") == [
         "irisclassification, version 1"
     ]
+    assert page.query_selector("nav:visible") is None  # there is nothing to choose
     assert predict(page)
 
 
