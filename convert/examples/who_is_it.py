@@ -20,11 +20,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from onnxlet import Images
 from onnxlet.convert.examples.parts.drawn_faces import drawn
-from onnxlet.convert.examples.parts.pictures import as_text
+from onnxlet.convert.examples.parts.pictures import as_text, labelled
 from onnxlet.function.errors import WrongUse
 
 UNKNOWN = "unknown"
-FEW = "Put four or more of each person into a folder called as they are; of two people at least."
+FEW = "Put four or more pictures of each person into a folder with the person's name."
 NAMES = "Ada Ben Cleo Dan Eva Finn Gus Hana Ivo Jade Kai Lea Max Nia Olaf Pia Quin Rosa Sam Tess"
 NOBODY = as_text(np.full((48, 48), 128, np.uint8))  # so that there is somebody unknown
 
@@ -32,11 +32,11 @@ NOBODY = as_text(np.full((48, 48), 128, np.uint8))  # so that there is somebody 
 def people() -> pd.DataFrame:
     """Pictures, as paths or text, and whose they are."""
     if folder := os.environ.get("FOLDER"):
-        files = sorted(path for path in Path(folder).resolve().glob("*/*") if path.is_file())
-        named = [(str(path), path.parent.name) for path in files]
+        named = labelled(Path(folder))
         counts = Counter(name for _, name in named if name != UNKNOWN)
         if len(counts) < 2 or min(counts.values()) < 4:
-            raise WrongUse(f"FOLDER '{folder}' has {dict(counts)} pictures", FEW)
+            got = ", ".join(f"{count} of {name}" for name, count in counts.items()) or "none"
+            raise WrongUse(f"FOLDER '{folder}': expected pictures of two people, got {got}", FEW)
     else:
         faces = [*drawn(NAMES.split(), 32, seed=0), *drawn([UNKNOWN] * 80, 1, seed=1)]
         named = [(as_text(face), name) for name, face in faces]

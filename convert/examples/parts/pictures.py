@@ -11,13 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from onnxlet.convert.imported.pictures import ENDINGS
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
+from onnxlet.function.inputs.images import Unreadable, pixels
 
 FACES = Path(__file__).parents[1] / "data" / "faces.npz"
 WIDTH, HEIGHT = 320, 240  # of a scene, in pixels
 SIDES = (40, 110)  # of a face, likewise
 PATCHES = 60  # of something else, behind the faces
 ALIKE = 0.4  # boxes that have so much in common (intersection over union) show the same
+
+SHOWN = 5  # pictures that a message names
 
 Box = tuple[float, float, float, float]  # x, y, width, height, in pixels
 
@@ -38,6 +43,27 @@ def as_text(image: Image.Image | Array) -> str:
     file = io.BytesIO()
     (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
+
+
+def labelled(folder: Path) -> list[tuple[str, str]]:
+    """The pictures in a folder's folders, by path, each with the name of the folder it is in.
+
+    Raises:
+        WrongUse: there is no such folder, or pictures in it can't be read; which ones, and why.
+    """
+    if not folder.is_dir():
+        raise WrongUse(f"FOLDER: there is no folder '{folder}'", f"Looked for in {Path.cwd()}.")
+    files = sorted(each for each in folder.resolve().glob("*/*") if each.suffix.lower() in ENDINGS)
+    wrong = []
+    for file in files:
+        try:
+            pixels(file.read_bytes(), 1, 1, "L", "nearest")
+        except (Unreadable, OSError) as error:
+            wrong.append(f"'{file.parent.name}/{file.name}': {error}")
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise WrongUse(f"FOLDER '{folder}': {'; '.join(wrong[:SHOWN])}{more}", "Leave them out.")
+    return [(str(file), file.parent.name) for file in files]
 
 
 def faces() -> tuple[Array, Array]:

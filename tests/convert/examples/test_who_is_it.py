@@ -9,6 +9,7 @@ from PIL import Image
 
 from onnxlet.convert.examples import who_is_it
 from onnxlet.convert.examples.parts.drawn_faces import drawn
+from onnxlet.convert.examples.parts.pictures import labelled
 from onnxlet.function.errors import WrongUse
 
 
@@ -31,10 +32,37 @@ def test_people_in_folders_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
     assert (model.predict(strangers) == "unknown").mean() > 0.5
 
 
-def test_too_few_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path, "Xaver Yuki", 3)
+@pytest.mark.parametrize(
+    ("people", "got"), [("Xaver Yuki", "3 of Xaver, 3 of Yuki"), ("", "none"), ("Zoe", "3 of Zoe")]
+)
+def test_too_few_pictures(
+    people: str, got: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, people, 3)
     monkeypatch.setenv("FOLDER", str(tmp_path))
     with pytest.raises(WrongUse) as wrong:
         who_is_it.build()
-    assert wrong.value.message == f"FOLDER '{tmp_path}' has {{'Xaver': 3, 'Yuki': 3}} pictures"
+    assert wrong.value.message == f"FOLDER '{tmp_path}': expected pictures of two people, got {got}"
     assert wrong.value.hint == who_is_it.FEW
+
+
+def test_files_that_are_no_pictures(tmp_path: Path) -> None:
+    put(tmp_path, "Xaver", 1)
+    (tmp_path / "Xaver" / ".DS_Store").write_bytes(b"hidden")
+    (tmp_path / "Xaver" / "notes.txt").write_text("no picture")
+    assert labelled(tmp_path) == [(str(tmp_path / "Xaver" / "000.jpg"), "Xaver")]
+
+    whole = (tmp_path / "Xaver" / "000.jpg").read_bytes()
+    (tmp_path / "Xaver" / "cut.jpg").write_bytes(whole[:200])
+    (tmp_path / "Xaver" / "empty.png").write_bytes(b"")
+    with pytest.raises(WrongUse) as wrong:
+        labelled(tmp_path)
+    assert wrong.value.message == (
+        f"FOLDER '{tmp_path}': 'Xaver/cut.jpg': the JPEG can't be decoded: it is damaged or cut "
+        "off, or of a rare kind; 'Xaver/empty.png': expected an image, got no bytes"
+    )
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="there is no folder"):
+        labelled(tmp_path / "people")
