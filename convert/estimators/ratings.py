@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from onnxlet.function.arrays import Array
 
+TRIPLES = 'of triples, pivot(index="user", columns="item", values="rating") makes such'
 START = 0.1  # standard deviation of the factors that the rounds begin with
 
 
@@ -120,11 +122,23 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return made
 
     def _checked(self, X: Any, reset: bool = False) -> Array:
+        if isinstance(X, pd.DataFrame) and (text := _of_text(X)):
+            raise ValueError(
+                f"X: expected a row of ratings for each user, got text in {text}; {TRIPLES}"
+            )
         checked: Array = validate_data(
             self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-        if not reset and ((checked < self.lowest_) | (checked > self.highest_)).any():
-            raise ValueError(f"X: expected ratings from {self.lowest_:g} to {self.highest_:g}")
+        if not reset:
+            off = np.argwhere((checked < self.lowest_) | (checked > self.highest_))
+            if len(off):
+                row, column = off[0]
+                name = getattr(self, "feature_names_in_", range(checked.shape[1]))[column]
+                raise ValueError(
+                    f"X: expected ratings from {self.lowest_:g} to {self.highest_:g}, as in the "
+                    f"fit, got {checked[row, column]:g} in row {row}, column {name!r}, and "
+                    f"{len(off) - 1} more"
+                )
         return checked
 
     def _start(self, random: np.random.Generator, count: int) -> Array:
@@ -165,3 +179,14 @@ def _ridge(others: Array, residual: Array, rated: Array, regularisation: float) 
         target = some.T @ (residual[row, there] - others[there, 0])
         made[row] = np.linalg.solve(some.T @ some + ridge, target)
     return made
+
+
+def _of_text(X: pd.DataFrame) -> str:
+    """The columns of a table that hold text, as a message names them."""
+    names = [
+        f"'{name}'"
+        for name in X.columns
+        if not pd.api.types.is_numeric_dtype(X[name])
+        and any(isinstance(value, str) for value in X[name])
+    ]
+    return ", ".join(names[:5])

@@ -122,8 +122,20 @@ def test_what_can_not_be_fitted(parameters: dict[str, Any], X: Any, message: str
 @pytest.mark.parametrize("rating", [0.0, 5.5, -1e9])
 def test_a_rating_off_the_scale(rating: float) -> None:
     model = Ratings(n_factors=2).fit(TRAINED)
-    with pytest.raises(ValueError, match=r"X: expected ratings from 0\.5 to 5"):
-        model.recommend(GIVEN.iloc[:1].fillna(rating))
+    rows = GIVEN.iloc[:2].fillna(3.0)
+    rows.iloc[1, 2] = rating
+    with pytest.raises(ValueError, match="X: expected") as error:
+        model.recommend(rows)
+    assert str(error.value) == (
+        f"X: expected ratings from 0.5 to 5, as in the fit, got {rating:g} in row 1, column "
+        f"{GIVEN.columns[2]!r}, and 0 more"
+    )
+
+
+def test_triples_are_no_table_of_users() -> None:
+    triples = pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="got text in 'user', 'item'; of triples, pivot"):
+        Ratings().fit(triples)
 
 
 @pytest.mark.parametrize("factors", [1, 16, 64])
