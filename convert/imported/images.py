@@ -107,6 +107,8 @@ def _image(name: str, height: int, width: int, rest: str) -> tuple[Image, list[s
             faults.append(f"{key}: expected {MODES[mode]} numbers, or one, got {len(change[key])}")
     if 0 in change.get("std", []):
         faults.append("std: expected numbers other than 0")
+    if change.get("scale") == 0:
+        faults.append("scale: expected a number other than 0, which makes all pictures alike")
     layout, resize = settings.get("layout"), settings.get("resize", "bilinear")
     return Image(name, height, width, mode, change, layout, resize), faults
 
