@@ -46,6 +46,7 @@ PLUGINS = {
 }
 # What else is sent as an image, by a part of its first bytes in lower case.
 OTHERS = {
+    b"\x89png\x1a": "a PNG without its line breaks: curl's --data removes them, --data-binary not",
     b"<svg": "SVG, which is drawn and has no pixels",
     b"<!doctype html": "an HTML page",
     b"<html": "an HTML page",

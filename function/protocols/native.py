@@ -70,7 +70,8 @@ def decode(request: Request) -> PredictRequest:
         return with_wishes(decoded, request.query)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
-        "Send Content-Type: application/json, or text/csv with a header.",
+        "Send Content-Type: application/json, or text/csv with a header; to a model of one image "
+        "also image/png, image/jpeg and the like.",
     )
 
 

@@ -231,6 +231,7 @@ def test_other_text(cell: str, detail: str) -> None:
     ("content", "detail"),
     [
         (b"", "expected an image, got no bytes"),
+        (b"\x89PNG\x1a\0\0\0\rIHDR", "got a PNG without its line breaks: curl's --data removes"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "got SVG, which is drawn"),
         (b'<?xml version="1.0"?>\n<svg/>', "got SVG"),
         (b"<!DOCTYPE html><p>secret", "got an HTML page"),
