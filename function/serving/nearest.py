@@ -28,8 +28,8 @@ def at_least(model: Model, k: int) -> Model:
     if known is None:
         task = model.manifest["task"]
         raise NoNeighbours(
-            f"'k': model '{model.name}' answers no neighbours: its task is {task}",
-            "Ask it without k.",
+            f"'k': model '{model.name}' answers no list of items: its task is {task}",
+            "Leave out k.",
         )
     if k > known["most"]:
         raise NoNeighbours(

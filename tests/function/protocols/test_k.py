@@ -281,8 +281,8 @@ def test_a_model_without_neighbours(at: At) -> None:
     answer = at.client.post("/models/line/predict", {"instances": ROWS, "k": 3})
     assert (answer.status, answer.json()["detail"], answer.json()["hint"]) == (
         409,
-        "'k': model 'line' answers no neighbours: its task is regression",
-        "Ask it without k.",
+        "'k': model 'line' answers no list of items: its task is regression",
+        "Leave out k.",
     )
 
 
