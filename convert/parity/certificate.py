@@ -141,11 +141,11 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         others = " and ".join(map(str, parity["k"][1:])) or "no others"
         yield f"  nearest     {parity['k'][0]} compared, and {others} as a request may ask for"
     if parity["tied_rows"]:
-        right = (
-            "equally near ones may come in another order"
-            if "k" in parity
-            else ("either label is right")
-        )
+        right = "either label is right"
+        if "k" in parity:
+            right = "equally near ones may come in another order"
+        elif manifest["task"] == "summary":
+            right = "another sentence has the same score"
         yield f"  ties        {parity['tied_rows']} rows where {right}"
     if parity["undecided_rows"]:
         yield (
@@ -199,8 +199,10 @@ def _float32_lines(off: Mapping[str, Any], manifest: Mapping[str, Any]) -> Itera
 def _measured(outputs: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The largest difference of each output of numbers, by the measure that counts."""
     for output, off in outputs.items():
-        if output == "prediction" and ("classes" in manifest or "k" in manifest["graph"]):
-            continue  # labels and items are equal or not
+        sentences = manifest["task"] == "summary"
+        exact = sentences or "classes" in manifest or "k" in manifest["graph"]
+        if (output == "prediction" and exact) or (output == "positions" and sentences):
+            continue  # labels, items and sentences are equal or not
         measure = "absolute" if output == "probabilities" else "relative"
         yield output, f"{off[f'largest_{measure}']:.1e} ({measure})"
 
