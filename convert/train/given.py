@@ -25,6 +25,9 @@ from onnxlet.convert.train.sampling import most_rows, sampled
 from onnxlet.convert.train.table import WHAT, read_table
 from onnxlet.function.errors import WrongUse
 
+LABELLED = (
+    "Put images into a folder for each label, FOLDER/LABEL/photo.jpg; or name a file of rows."
+)
 FILES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 IMAGE = "image"  # the column that a folder of images has beside its labels
 
@@ -79,7 +82,7 @@ def rows_of(
     if not isinstance(data, str):
         return Rows(_of_frame(data, seed, what), [], None, "the frame")
     report(f"reading {data}")
-    if (labelled := _labelled(Path(data), target)) is not None:
+    if (labelled := _labelled(Path(data), target, what)) is not None:
         return Rows(labelled, [], Path(data), data)
     table = read_table(data, seed, report, what)
     return Rows(
@@ -101,13 +104,15 @@ def _of_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
     return kept.reset_index(drop=True).set_axis(names, axis=1)
 
 
-def _labelled(folder: Path, target: str) -> pd.DataFrame | None:
+def _labelled(folder: Path, target: str, what: str) -> pd.DataFrame | None:
     """The images in a folder's folders, whose names are the labels; None where there are none."""
     if ELSEWHERE.match(str(folder)) or not folder.is_dir():
         return None
     files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in FILES and p.is_file())
     names = ["images" if target == IMAGE else IMAGE, target]
     rows = [(str(p.relative_to(folder)), p.parent.name) for p in files]
+    if not rows and not any(folder.glob("*.csv*")) and not any(folder.glob("*.parquet")):
+        raise WrongUse(f"{what}: '{folder}' is a folder without rows or labelled images", LABELLED)
     return pd.DataFrame(rows, columns=names, dtype=object) if rows else None
 
 
