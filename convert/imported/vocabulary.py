@@ -20,6 +20,7 @@ MOST_UNITS = 10_000  # that --longest may name
 WORD_CHARACTERS = 32  # that a word may have, on average, in a text of the most words
 COMPOSED = 3  # characters that NFC makes one of, at most
 SYMBOLS = ("start", "end", "unknown", "pad")
+KINDS = {bool: "true or false", str: "a text"}
 HINT = (
     "It holds {'unit': 'character', 'input': [units by id], 'output': [units by id], "
     "'start': '<s>', 'end': '</s>'}; docs/how-to/import.md lists what else."
@@ -27,7 +28,7 @@ HINT = (
 
 
 class Vocabulary(NamedTuple):
-    """What stands in the file, checked.
+    """What the file holds, checked.
 
     Attributes:
         unit: "character", or the regular expression of a unit.
@@ -200,7 +201,8 @@ class Members:
         longer = [unit for unit in read if len(unit) != 1 and unit not in symbols]
         if longer:
             self.faults.append(
-                f"'input': {', '.join(map(quoted, longer[:5]))} is no character: no text has it"
+                f"'input': expected single characters, or start, end, unknown and pad, got "
+                f"{', '.join(map(quoted, longer[:5]))}"
             )
 
     def _id(self, name: str, units: list[str], side: str, needed: bool = True) -> int | None:
@@ -230,6 +232,6 @@ class Members:
     def _of_type(self, name: str, kind: type, otherwise: Any) -> Any:
         value = self._found.get(name, otherwise)
         if value is not otherwise and not isinstance(value, kind):
-            self.faults.append(f"'{name}': expected a {kind.__name__}, got {quoted(value)}")
+            self.faults.append(f"'{name}': expected {KINDS[kind]}, got {quoted(value)}")
             return otherwise
         return value

@@ -346,7 +346,7 @@ def test_every_mistake_of_a_vocabulary_and_of_names_is_named(tmp_path: Path) -> 
         "'output': expected a list of texts",
         "'unit': expected 'character', 'word' or a regular expression, got '('",
         "'longest': expected a whole number from 1 to 10000, got 0",
-        "'nfc': expected a bool, got 'yes'",
+        "'nfc': expected true or false, got 'yes'",
         "--link: expected INPUT=TENSOR with an input of the decoder (last, position, memory), "
         "got 'at=at'",
         "--link: 'last': expected one of at, ids, memory, logits, new_at, got 'b'",
