@@ -53,7 +53,10 @@ def cells_of(X: Any) -> Sequence[Any]:
     if X.ndim == 1 or X.shape[1:] == (1,):
         return X.ravel().tolist()
     if X.ndim not in (3, 4):
-        raise ValueError(f"expected one column of images, or {SHAPES}, got shape {X.shape}")
+        raise ValueError(
+            f"expected one column of images, or {SHAPES}, got shape {X.shape}: Images is the first "
+            "step, before all that makes numbers"
+        )
     return list(X)
 
 

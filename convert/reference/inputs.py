@@ -265,7 +265,9 @@ def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
         )
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise Refusal(f"{what}: columns {twice} stand there twice", "Give each its own name.")
+        raise Refusal(
+            f"{what}: columns {twice} are there more than once", "Give each its own name."
+        )
     columns = tuple(
         _column(X.iloc[:, position], label, name, what)
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))

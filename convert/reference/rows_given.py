@@ -15,6 +15,7 @@ from onnxlet.convert.reference.reference import Reference
 LOOKED_AT = 1000  # rows
 # What scikit-learn says, and what to do about it.
 HINTS = (
+    (re.compile("images can't be read"), "Mend these images"),
     (re.compile(r"contains NaN|missing value", re.I), "Fill gaps in the pipeline (SimpleImputer)"),
     (re.compile(r"unknown categor", re.I), "Have the encoder take them (handle_unknown='ignore')"),
     (re.compile(r"infinity", re.I), "Bound such numbers in the pipeline (np.clip)"),

@@ -125,7 +125,7 @@ def test_duplicated_names_are_refused(labels: list[Any]) -> None:
     with pytest.raises(Refusal) as refused:
         read_inputs(pd.DataFrame([[1, 2, 3]], columns=labels))
 
-    assert refused.value.message == f"X_test: columns ['{labels[2]}'] stand there twice"
+    assert refused.value.message == f"X_test: columns ['{labels[2]}'] are there more than once"
     assert refused.value.hint
 
 
