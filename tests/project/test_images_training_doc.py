@@ -13,7 +13,9 @@ HOW_TO = (ROOT / "docs" / "how-to" / "images.md").read_text()
 
 
 def test_the_model_of_digits_is_built(tmp_path: Path) -> None:
-    [program] = re.findall(r"^```python\n(# digits\.py\n.*?)^```", HOW_TO, re.MULTILINE | re.DOTALL)
+    [program] = re.findall(
+        r"^```python\n(# small_digits\.py\n.*?)^```", HOW_TO, re.MULTILINE | re.DOTALL
+    )
     (tmp_path / "digits.py").write_text(program)
 
     source = load_source(f"{tmp_path / 'digits.py'}:build")
