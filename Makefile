@@ -28,7 +28,7 @@ DOCS := .venv-docs
 EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
 # Whole trainings, which one environment is enough for.
-TRAININGS := tests/convert/train/test_portfolio.py tests/convert/train/test_training.py tests/convert/train/test_interrupting.py
+TRAININGS := tests/convert/train/test_portfolio.py tests/convert/train/test_training.py tests/convert/train/test_interrupting.py tests/convert/train/test_image_portfolio.py tests/convert/train/test_image_training.py
 REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 # No rule: a link that is made again is no reason to set up again.

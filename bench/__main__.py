@@ -14,6 +14,7 @@ from bench import (
     edge,
     explanations,
     graphs,
+    images,
     lambda_runtime,
     protocols,
     report,
@@ -39,6 +40,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "silence": ("Silence", silence.section),
     "edge": ("Device", edge.section),
     "watch": ("Drift", watch.section),
+    "images": ("Images", images.section),
 }
 
 

@@ -26,11 +26,11 @@ class Size(NamedTuple):
     unpacked: int
 
 
-def package(models: Path, machine: Machine, folder: Path) -> Path:
-    """The zip of the small model for a machine, by the command that users have."""
-    archive = folder / f"{MODEL}-{machine.arch}-python{machine.python}.zip"
+def package(models: Path, machine: Machine, folder: Path, model: str = MODEL) -> Path:
+    """The zip of one model for a machine, by the command that users have."""
+    archive = folder / f"{model}-{machine.arch}-python{machine.python}.zip"
     command = [sys.executable, "-m", "convert", "package", "--models", os.fspath(models)]
-    command += ["--model", MODEL, "--python", machine.python, "--arch", machine.arch]
+    command += ["--model", model, "--python", machine.python, "--arch", machine.arch]
     subprocess.run(
         [*command, "--require-pyc", "--out", os.fspath(archive)], cwd=ROOT, check=True,
         stdout=subprocess.DEVNULL,

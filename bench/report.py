@@ -14,9 +14,9 @@ HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
 measures one of them again (serving, servers, protocols, explanations, graphs, build, train, lambda,
-silence, edge, watch).
+silence, edge, watch, images).
 """
-TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")
+TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn", "pillow")
 
 
 @dataclass(frozen=True)

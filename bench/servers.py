@@ -160,16 +160,24 @@ def _children(pid: int) -> list[int]:
 
 
 def process_times(
-    commands: Mapping[str, tuple[Sequence[str], Mapping[str, str], bytes]], rounds: int
+    commands: Mapping[str, tuple[Sequence[str], Mapping[str, str], bytes]],
+    rounds: int,
+    folders: Mapping[str, Path] = {},
 ) -> dict[str, float]:
-    """Median milliseconds from start to end of each process, taking turns."""
+    """Median milliseconds from start to end of each process, taking turns.
+
+    Args:
+        commands: of Python, further variables, and standard input, by name.
+        rounds: of turns.
+        folders: that a process starts in, by name; the others do in this one.
+    """
     times: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, (command, environ, text) in commands.items():
             start = time.perf_counter()
             subprocess.run(
                 [sys.executable, *command],
-                cwd=ROOT,
+                cwd=folders.get(name, ROOT),
                 env={**os.environ, **environ},
                 input=text,
                 stderr=subprocess.DEVNULL,

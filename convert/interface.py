@@ -18,6 +18,7 @@ from onnxlet.convert.build import build as build_directory
 from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported.import_onnx import import_lines
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.no_table import no_table
@@ -95,7 +96,8 @@ class ProvenModel:
         return load_model(self.directory)
 
     def __repr__(self) -> str:
-        lines = certificate_lines(self.name, self.version, self.manifest)
+        as_lines = import_lines if "origin" in self.manifest else certificate_lines
+        lines = as_lines(self.name, self.version, self.manifest)
         return "\n".join([*lines, f"  directory   {self.directory}"])
 
     def _repr_html_(self) -> str:
@@ -163,7 +165,7 @@ def build(
 
 
 def train(
-    data: str | Path,
+    data: Any,
     target: str,
     *,
     name: str,
@@ -176,7 +178,8 @@ def train(
     """Search for a model of a table, fit it, prove it, and write a version with its report.
 
     Args:
-        data: path or address of a table, CSV or Parquet.
+        data: path or address of a table, CSV or Parquet, or of a folder of images in a folder for
+            each label; or a frame, in which images may be bytes, paths, arrays or Pillow's.
         target: the column to predict.
         name: the model's, as clients will call it.
         models: the folder of model directories.
@@ -185,7 +188,7 @@ def train(
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
         options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, task, columns (kinds by name), seed, trials, small and test.
+            time, task, columns (kinds by name), seed, trials, small, test and augment.
 
     Raises:
         Refusal: there is nothing to learn from, or nothing that could be served.
@@ -196,9 +199,10 @@ def train(
     from onnxlet.convert.train.training import train as train_directory
 
     try:
+        given = os.fspath(data) if isinstance(data, str | Path) else data
         to = Written(name, Path(models), keep_background, breaking)
         with threadpool_limits(1, user_api="blas"):
-            trained = train_directory(os.fspath(data), target, Options(**options), to, report)
+            trained = train_directory(given, target, Options(**options), to, report)
     except OnnxletError as error:
         raise error.with_traceback(None) from None
     built = trained.built

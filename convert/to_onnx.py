@@ -123,7 +123,8 @@ def root_table(
 ) -> Table:
     """The graph's inputs as the estimator's columns.
 
-    An input for each type of values; columns that the model does without come last, and empty.
+    An input for each type of values, and for each column of images, which the function reads and
+    no graph has as text; columns that the model does without come last, and empty.
 
     Args:
         graph: gets the inputs.
@@ -132,23 +133,23 @@ def root_table(
         categoricals: names of the columns that come as pandas' categoricals.
     """
     used = [column for column in columns if column.required]
-    dtypes = [_dtype(graph, column, layout) for column in used]
+    keys = [(_dtype(graph, c, layout), c.name if c.image else "") for c in used]
     inputs = {
-        dtype: graph.input([c.name for c, d in zip(used, dtypes, strict=True) if d == dtype], dtype)
-        for dtype in dict.fromkeys(dtypes)
+        key: graph.input([c.name for c, k in zip(used, keys, strict=True) if k == key], key[0])
+        for key in dict.fromkeys(keys)
     }
-    if "float32" in inputs:
-        inputs["float32"] = inputs["float32"].cast(graph.precision)
+    if (narrow := ("float32", "")) in inputs:
+        inputs[narrow] = inputs[narrow].cast(graph.precision)
     taken = dict.fromkeys(inputs, 0)
     tensors: list[Tensor] = []
-    for dtype, members in groupby(zip(used, dtypes, strict=True), key=itemgetter(1)):
-        if dtype == "string":  # one by one: text is cut into tokens by the column
+    for key, members in groupby(zip(used, keys, strict=True), key=itemgetter(1)):
+        if key[0] == "string":  # one by one: text is cut into tokens by the column
             runs = [[column] for column, _ in members]
         else:
             runs = [[column for column, _ in members]]
         for run in runs:
-            tensors.append(_run(inputs[dtype], taken[dtype], run, categoricals))
-            taken[dtype] += len(run)
+            tensors.append(_run(inputs[key], taken[key], run, categoricals))
+            taken[key] += len(run)
             if run[0].date:
                 tensors[-1] = _dates(tensors[-1], run[0])
     dropped = [column.name for column in columns if not column.required]

@@ -45,7 +45,7 @@ def is_finite_number(value: Any) -> bool:
     return not isinstance(value, str | bool) and bool(np.isfinite(value))
 
 
-def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
+def parts_of(fitted: Any, depth: int = 20) -> Iterator[Any]:
     """A fitted estimator and all the estimators inside it, except samplers."""
     if depth == 0 or isinstance(fitted, str | bytes | int | float | np.generic):
         return

@@ -54,6 +54,9 @@ SPECIAL = (
     Hostile("", "가", ""),
     Hostile("", "aa ", ""),
 )
+# Numbers that a function of the user's own may count to, or fill so many bytes; larger ones could
+# take all memory of this machine, before they are known to.
+NUMBERS = (Hostile("9" * 8, " ", ""), Hostile("9" * 9, " ", ""))
 SENTENCES = ("a. ", "A. ", "好。", "1.", "Mr. ", "a.\n", ". ", "…", "。”")
 CHILD = (
     "import sys; sys.path[:0] = [sys.argv[1]]; "
@@ -255,7 +258,7 @@ def _costly_functions(steps: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[
     """Texts that may be costly for functions of the user's own, by their length."""
     change = composed(steps)
     patterns = [pattern for step in steps for pattern in _patterns_of(step)]
-    for text in _texts(patterns):
+    for text in (*(number.of for number in NUMBERS), *_texts(patterns)):
         yield lambda length, text=text: partial(change, text(length))  # type: ignore[misc]
 
 
@@ -288,7 +291,7 @@ def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
     functions = tokens.get("functions", {}).values()
     patterns = [tokens["token_pattern"]] if tokens["token_pattern"] else []
     patterns += [pattern for program in functions for pattern in _patterns_of(program)]
-    for text in _texts(patterns):
+    for text in (*(number.of for number in NUMBERS if functions), *_texts(patterns)):
         yield partial(_cutting, cut, count, text)
 
 

@@ -20,7 +20,8 @@ WHERE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 EXAMPLE = 'Expected lines such as: age = "number", below a line [columns]. --dry-run writes one.'
 HEAD = f"""\
 # What each column is taken for: change a kind, and give this file to --columns.
-# Used: {", ".join(USED)}; a date may have its form: "date %d.%m.%Y".
+# Used: {", ".join(USED)}; a date may have its form: "date %d.%m.%Y",
+# images their size and mode, L or RGB: "image 32x32 RGB".
 # Left out: "{OUT}", or why ({", ".join(kind for kind in KINDS if kind not in USED)}).
 # A column that is not named here is guessed again.
 
@@ -61,8 +62,8 @@ def choices_text(taken: Sequence[Taken]) -> str:
 
 
 def _kind(one: Taken) -> str:
-    if one.kind == "date" and one.used:
-        return f"date {one.format}"
+    if one.kind in ("date", "image") and one.used:
+        return f"{one.kind} {one.format}"
     return OUT if one.kind in USED and not one.used else one.kind
 
 

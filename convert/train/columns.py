@@ -11,12 +11,14 @@ import pandas as pd
 from onnxlet.convert.train.conversions import MADE
 from onnxlet.convert.train.copies import copies
 from onnxlet.convert.train.date_forms import date_form, form_of_moments
+from onnxlet.convert.train.images import KIND as IMAGE
+from onnxlet.convert.train.images import Seen
 from onnxlet.convert.train.kinds import Guess, Profile, guessed, profile
 from onnxlet.convert.train.leaks import goes_with, leaks
 from onnxlet.convert.train.problems import Problem, close_to, refuse
 from onnxlet.function.arrays import Array
 
-USED = tuple(MADE)
+USED = (*MADE, IMAGE)
 UNUSED = ("identifier", "constant", "copy", "leak", "empty")
 KINDS = (*USED, *UNUSED)
 OUT = "out"  # what the user says of a column that is left out, whatever it is
@@ -30,12 +32,14 @@ class Taken(NamedTuple):
 
     Attributes:
         name: of the column.
-        kind: number, category, text, date, boolean, identifier, constant, copy, leak or empty.
+        kind: number, category, text, date, boolean, image, identifier, constant, copy, leak or
+            empty.
         why: in a short sentence, with numbers.
         used: whether the model is given it.
         missing: rows without a value.
         distinct: different values.
-        format: of dates, for `strptime`; None for other kinds.
+        format: of dates, for `strptime`; of images, the size and mode that pipelines see, such as
+            "28x28 L"; None for other kinds.
         of: the column that a copy repeats; None for other kinds.
     """
 
@@ -50,7 +54,11 @@ class Taken(NamedTuple):
 
 
 def take_columns(
-    frame: pd.DataFrame, y: Array, task: str, wanted: Mapping[str, str] | None = None
+    frame: pd.DataFrame,
+    y: Array,
+    task: str,
+    wanted: Mapping[str, str] | None = None,
+    images: Mapping[str, Seen] | None = None,
 ) -> list[Taken]:
     """What each column is taken for.
 
@@ -60,6 +68,7 @@ def take_columns(
         task: binary, multiclass or regression.
         wanted: kinds by column, over what would be guessed; "date %d.%m.%Y" gives a form, too,
             and "out" leaves a column out.
+        images: columns that hold images, of each of which the table has a hash.
 
     Raises:
         WrongUse: what is wanted is not to be had; or no column is left.
@@ -67,6 +76,9 @@ def take_columns(
     wanted = dict(wanted or {})
     seen = {str(name): profile(frame[name], str(name)) for name in frame.columns}
     guesses = {name: guessed(frame[name], one) for name, one in seen.items()}
+    for name, held in (images or {}).items():
+        if guesses[name].kind != "constant" or name in wanted:
+            guesses[name] = Guess(IMAGE, held.why, format=str(held.form))
     refuse(_wrong_wishes(wanted, seen, guesses), "--columns")
     taken = {name: _as_wished(one, guesses[name], wanted.get(name)) for name, one in seen.items()}
     kept = {name for name, wish in wanted.items() if wish.partition(" ")[0] in USED}
@@ -128,22 +140,28 @@ def _left_out(one: Taken, wish: str) -> Taken:
     return one._replace(kind=kind, why=f"left out, {SAID}", used=False, format=None)
 
 
-def as_taken(frame: pd.DataFrame, taken: Sequence[Taken]) -> tuple[pd.DataFrame, list[str]]:
+def as_taken(
+    frame: pd.DataFrame, taken: Sequence[Taken], images: Mapping[str, Seen] | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """The columns that are used, in the types that the pipeline is fitted on.
 
     Numbers are float64, or int64 where none is missing; categories text in objects with NaN for
-    gaps, or numbers; text and dates text in objects; booleans bool, or objects with NaN.
+    gaps, or numbers; text and dates text in objects; booleans bool, or objects with NaN; images
+    uint8 of one size in objects.
 
     Args:
         frame: rows with these columns.
         taken: what they are taken for.
+        images: what columns of images hold.
 
     Returns:
         The columns, and what became of values that are of another type.
     """
     columns, notes = {}, list[str]()
     for one in taken:
-        if one.used:
+        if one.used and one.kind == IMAGE:
+            columns[one.name] = (images or {})[one.name].of(frame[one.name])
+        elif one.used:
             made = MADE[one.kind](frame[one.name], one.format)
             columns[one.name] = made.column
             notes += made.notes
@@ -216,7 +234,7 @@ def _wrong_wishes(
         if name not in seen:
             hint = close_to(name, list(seen))
             problems.append(Problem(f"--columns: there is no column '{name}'", hint))
-        elif kind not in (*KINDS, OUT) or (form and kind != "date"):
+        elif kind not in (*KINDS, OUT) or (form and kind not in ("date", IMAGE)):
             problems.append(
                 Problem(
                     f"--columns: '{name}': expected one of {', '.join((*KINDS, OUT))}, "
@@ -235,7 +253,7 @@ def _cannot_be(seen: Profile, guess: Guess, kind: str, form: str) -> tuple[str, 
         return "no row has a value", "Leave it out: 'out'."
     if guess.kind in USED and not guess.used:
         return guess.why.removesuffix(": left out"), "Turn them into numbers or text before."
-    if kind in ("category", "text"):
+    if kind in ("category", "text", IMAGE):
         return None
     if kind == "date" and not form and not _form_of(seen):
         return "its values have no one form of dates", "Say which: 'date %d.%m.%Y'."

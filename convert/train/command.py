@@ -56,6 +56,10 @@ from onnxlet.function.errors import WrongUse
     "--trials", type=click.IntRange(min=2), metavar="N",
     help="Try so many candidates, whatever they take: repeatable to the byte.",
 )  # fmt: skip
+@click.option(
+    "--augment", is_flag=True,
+    help="With images: also fit on copies of training rows, shifted and with noise.",
+)  # fmt: skip
 @click.option("--small", is_flag=True, help="Of all that are as good, the smallest and fastest.")
 @click.option(
     "--keep-background", type=click.IntRange(1, 1000), metavar="N",
@@ -79,7 +83,7 @@ def train(
     """Train a model on a table, prove that it is served as it was trained, and report on it.
 
     DATA is CSV, whatever separates and encodes it, or Parquet; a path, or an address such as
-    s3://bucket/table.csv.
+    s3://bucket/table.csv. Or it is a folder of images, which are in a folder for each label.
     """
     from onnxlet.convert.train.choices import choices_text, read_choices
     from onnxlet.convert.train.ending import lines

@@ -29,6 +29,23 @@ def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]
     return groups, [f"{said}, and not apart in training and test rows"]
 
 
+def same_images(hashes: pd.DataFrame) -> tuple[Array | None, list[str]]:
+    """Groups of rows with the same images, whatever else they hold, and a note of how many.
+
+    Args:
+        hashes: of the images, a column for each column of images.
+    """
+    groups = np.asarray(pd.factorize(_hashed(hashes))[0], dtype=np.int64)
+    more = len(groups) - len(np.unique(groups))
+    if not more:
+        return None, []
+    have = "has" if more == 1 else "have"
+    said = f"{counted(more, 'row')} of {len(groups):,} {have} the same images as an earlier one"
+    if more > OWN_SPLIT * len(groups):
+        return None, [f"{said}; with so many, they may be in training and in test rows"]
+    return groups, [f"{said}: kept, and not apart in training and test rows"]
+
+
 def _hashed(rows: pd.DataFrame) -> Array:
     """A number of 64 bits for each row, column by column so that little memory is held."""
     total: Array = np.zeros(len(rows), dtype=np.uint64)

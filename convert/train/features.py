@@ -28,8 +28,12 @@ from sklearn.preprocessing import (
 from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.estimators.date_parts import DateParts
+from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.train.images import KIND as IMAGE
+from onnxlet.convert.train.images import RESIZE, form_named
+from onnxlet.function.arrays import Array
 
 FEW = 12  # categories: so many become a column each for trees, more are encoded by their target
 MOST = 100  # categories of a column that linear models tell apart
@@ -40,7 +44,9 @@ WORDS, CHARACTERS = 20_000, 30_000  # terms of a text for linear models
 CONDENSED = 2_000  # terms of a text that are condensed for trees
 PLAIN, FEWEST_PLAIN = 300, 50  # terms of a text that trees have as they are
 PLAIN_CELLS = 20_000_000  # of all rows and terms: 160 MB
-COMPONENTS = 30  # to which they are condensed
+COMPONENTS = 30  # to which they are condensed, and images for trees
+MOST_COMPONENTS = 60  # of images, for the others
+WEIGHTS = 90_000  # numbers that make components of an image: 8 bytes each of the model
 DECIMALS = 6  # of these: sums of products differ in the last digits
 CLOCK = ("%H", "%I", "%T", "%X", "%c")  # in a form of dates that have a time of day
 DAY_PARTS = ("year", "month", "day", "weekday", "dayofyear", "days")
@@ -71,7 +77,12 @@ def of_kind(
 
 
 def linear_columns(
-    taken: Sequence[Column], rows: int, *, curves: bool = True, texts: Sequence[str] = ("words",)
+    taken: Sequence[Column],
+    rows: int,
+    *,
+    curves: bool = True,
+    texts: Sequence[str] = ("words",),
+    seed: int = 0,
 ) -> ColumnTransformer:
     """For linear models, perceptrons and neighbours: scaled numbers, and a column a category.
 
@@ -80,6 +91,7 @@ def linear_columns(
         rows: of training.
         curves: splines of the numbers as well.
         texts: how text is cut: "words", "characters" or both.
+        seed: of what is drawn to find the components of images.
     """
     curved = of_kind(taken, "number", where=lambda one: one.distinct >= CURVED) if curves else []
     parts: list[Part] = [
@@ -87,6 +99,7 @@ def linear_columns(
         ("curves", _curves(rows), curved),
         ("categories", _one_hot(rows), of_kind(taken, "category", "boolean")),
         *_dates(taken, cyclic=True, last=_scaled),
+        *_images(taken, seed, MOST_COMPONENTS),
     ]
     for name in of_kind(taken, "text"):
         parts += [(f"{cut} of {name}", _terms(cut), [name]) for cut in texts]
@@ -135,6 +148,7 @@ def tree_columns(
         ("counts", CategoryCounts(), many if counts else []),
         *_dates(taken, cyclic=False, last=_filler if filled else None),
         *(_plain(taken, rows) if terms else _condensed(taken, seed)),
+        *_images(taken, seed, COMPONENTS, _rounded),
     ]
     return _columns(parts, sparse_threshold=0.0)
 
@@ -245,13 +259,53 @@ def _condensed(taken: Sequence[Column], seed: int) -> list[Part]:
             make_pipeline(
                 _of_text(TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=CONDENSED)),
                 BoundedSVD(COMPONENTS, random_state=seed),
-                # A tree's threshold may be a training row's own value, to the last digit.
-                FunctionTransformer(np.round, kw_args={"decimals": DECIMALS}),
+                _rounded(),
             ),
             [name],
         )
         for name in of_kind(taken, "text")
     ]
+
+
+def _rounded() -> FunctionTransformer:
+    """A tree's threshold may be a training row's own value, to the last digit."""
+    return FunctionTransformer(np.round, kw_args={"decimals": DECIMALS})
+
+
+def width_of(taken: Sequence[Column]) -> int:
+    """About so many columns a linear model has, without those of texts and images."""
+    categories = [one for one in taken if one.used and one.kind in ("category", "boolean")]
+    others = len(of_kind(taken, "number")) * 2 + len(of_kind(taken, "date")) * 10
+    return others + sum(min(one.distinct, MOST) for one in categories)
+
+
+def components_of(column: Column, most: int) -> int:
+    """How many components the pixels of a column become."""
+    numbers = form_named(column.format).numbers
+    return max(1, min(most, WEIGHTS // numbers, numbers - 1))
+
+
+def _images(
+    taken: Sequence[Column], seed: int, most: int, last: Callable[[], Any] | None = None
+) -> list[Part]:
+    """Principal components of pixels from 0 to 1: a decomposition of what is centred."""
+    parts: list[Part] = []
+    for column in taken:
+        if column.used and column.kind == IMAGE:
+            steps = [
+                Images(*form_named(column.format), RESIZE),
+                FunctionTransformer(from_0_to_1),
+                StandardScaler(with_std=False),
+                BoundedSVD(components_of(column, most), random_state=seed),
+                *([last()] if last else []),
+            ]
+            parts.append((f"image {column.name}", make_pipeline(*steps), [column.name]))
+    return parts
+
+
+def from_0_to_1(pixels: Array) -> Array:
+    """Pixels that were from 0 to 255."""
+    return pixels / 255.0
 
 
 def plain_terms(taken: Sequence[Column], rows: int) -> int:

@@ -12,6 +12,7 @@ from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
+from onnxlet.convert.train.augmenting import augmented
 from onnxlet.convert.train.candidate import Candidate, Fitted
 from onnxlet.function.arrays import Array
 
@@ -41,6 +42,8 @@ def fit(
 ) -> Fitted:
     """Fit a candidate: with the same seed and threads, the same to the last bit.
 
+    One with `augment` is fitted on copies of the rows as well, and never on copies of `valid`.
+
     Args:
         candidate: what to fit.
         X: the columns, a DataFrame.
@@ -56,6 +59,8 @@ def fit(
     """
     if rounds is not None and candidate.rounds is not None:
         candidate = candidate.with_parameters({candidate.rounds: rounds})
+    if candidate.parameters.get("augment"):
+        X, y, weights = augmented(X, y, weights, seed)
     pipeline = candidate.make(candidate.parameters, seed)
     if candidate.family in THREADS:
         _learner(pipeline[-1]).set_params(**{THREADS[candidate.family]: threads})

@@ -36,10 +36,10 @@ class Guess(NamedTuple):
     """What a column is taken for.
 
     Attributes:
-        kind: number, category, text, date, boolean, identifier, constant or empty.
+        kind: number, category, text, date, boolean, image, identifier, constant or empty.
         why: in a short sentence, with numbers.
         used: whether the model is given it.
-        format: of dates, for `strptime`.
+        format: of dates, for `strptime`; of images, the size and mode.
     """
 
     kind: str

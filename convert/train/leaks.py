@@ -56,7 +56,7 @@ def leaks(
     answers = _Answers(y[rows], task)
     found: dict[str, Leak] = {}
     for seen, guess in columns:
-        if guess.kind == "text":
+        if guess.kind in ("text", "image"):
             continue
         if why := _only_beside_one_class(seen, y, task):
             found[seen.name] = Leak(True, why)

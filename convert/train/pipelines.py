@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     VotingClassifier,
 )
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -23,6 +24,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
+from onnxlet.convert.estimators.images import Images
+from onnxlet.convert.train.augmenting import COPIES
 from onnxlet.convert.train.candidate import Parameters
 from onnxlet.convert.train.features import (
     Column,
@@ -30,8 +33,13 @@ from onnxlet.convert.train.features import (
     native_columns,
     of_kind,
     tree_columns,
+    width_of,
 )
+from onnxlet.convert.train.images import KIND as IMAGE
+from onnxlet.convert.train.images import form_named
 
+SIMILAR = 200  # training rows that a kernel's similarities are with
+SPREAD = 0.25  # about the standard deviation of pixels from 0 to 1
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
 OF_FEATURES = (
     "counts",
@@ -39,6 +47,7 @@ OF_FEATURES = (
     "codes",
     "terms",
     "log",
+    "augment",
 )  # parameters of the features and the target
 
 # Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
@@ -72,22 +81,47 @@ class Given:
 
 
 def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
-    """The classes' shares, or the mean or median of the target."""
+    """The classes' shares, or the mean or median of the target.
+
+    Requests have images all the same: one step reads them.
+    """
+    model = DummyClassifier(strategy="prior")
     if given.regression:
-        return Pipeline(
-            [("model", DummyRegressor(strategy="median" if given.absolute else "mean"))]
-        )
-    return Pipeline([("model", DummyClassifier(strategy="prior"))])
+        model = DummyRegressor(strategy="median" if given.absolute else "mean")
+    read = [(name, Images(1, 1), [name]) for name in of_kind(given.taken, IMAGE)]
+    columns = [("columns", ColumnTransformer(read))] if read else []
+    return Pipeline([*columns, ("model", model)])
 
 
 def linear(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """Ridge or logistic regression, of numbers, splines, categories and terms."""
     texts = ("words", "characters") if parameters.get("characters") else ("words",)
-    columns = linear_columns(given.taken, given.rows, curves=parameters["curves"], texts=texts)
+    columns = linear_columns(
+        given.taken, given.rows, curves=parameters["curves"], texts=texts, seed=seed
+    )
     if given.regression:
         return _whole(columns, Ridge(parameters["alpha"], random_state=seed), parameters)
     model = LogisticRegression(C=parameters["C"], max_iter=500, random_state=seed)
     return _whole(columns, model, parameters)
+
+
+def kernel(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """A linear model of similarities to some training rows: nearly a kernel machine."""
+    similar = Nystroem(
+        gamma=parameters["gamma"] / _variance(given), n_components=SIMILAR, random_state=seed
+    )
+    model: Any = Ridge(parameters["alpha"]) if given.regression else None
+    if model is None:
+        model = LogisticRegression(C=parameters["C"], max_iter=500, random_state=seed)
+    columns = linear_columns(given.taken, given.rows, curves=False, seed=seed)
+    whole = _whole(columns, model, parameters)
+    return Pipeline([whole.steps[0], ("similar", similar), whole.steps[1]])
+
+
+def _variance(given: Given) -> float:
+    """About that of all columns that a kernel has, together."""
+    forms = [form_named(one.format) for one in given.taken if one.used and one.kind == IMAGE]
+    return SPREAD**2 * sum(form.numbers for form in forms) + width_of(given.taken)
 
 
 def lightgbm(given: Given, parameters: Parameters, seed: int) -> Pipeline:
@@ -112,7 +146,7 @@ def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
         **_without(parameters), "random_seed": seed, "verbose": 0, "allow_writing_files": False,
     }  # fmt: skip
     columns: ColumnTransformer
-    if of_kind(given.taken, "text"):
+    if of_kind(given.taken, "text", IMAGE):
         columns = _tree_columns(given, parameters, seed)
     else:
         columns, names = native_columns(given.taken, pairs=bool(parameters.get("pairs")))
@@ -165,14 +199,15 @@ def extra_trees(given: Given, parameters: Parameters, seed: int) -> Pipeline:
 def perceptron(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """One hidden layer, stopped early on a tenth of the rows."""
     kind = MLPRegressor if given.regression else MLPClassifier
+    copies = bool(parameters.get("augment"))  # early stopping would look at copies of its rows
     model = kind(
         hidden_layer_sizes=(parameters["width"],), alpha=parameters["alpha"],
         learning_rate_init=0.003,
-        batch_size=min(128, max(8, given.rows // 10)), max_iter=100,
-        early_stopping=STOPS_ON_TEXT or given.regression,
+        batch_size=min(128, max(8, given.rows // 10)), max_iter=100 // COPIES if copies else 100,
+        early_stopping=(STOPS_ON_TEXT or given.regression) and not copies,
         random_state=seed,
     )  # fmt: skip
-    columns = linear_columns(given.taken, given.rows, curves=False)
+    columns = linear_columns(given.taken, given.rows, curves=False, seed=seed)
     whole: Any = model
     if given.regression:  # a layer learns targets of the size of 1
         whole = TransformedTargetRegressor(model, transformer=StandardScaler())
@@ -183,9 +218,8 @@ def neighbours(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """Nearest neighbours, weighted by distance."""
     kind = KNeighborsRegressor if given.regression else KNeighborsClassifier
     model = kind(parameters["neighbours"], weights="distance")
-    return Pipeline(
-        [("columns", linear_columns(given.taken, given.rows, curves=False)), ("model", model)]
-    )
+    columns = linear_columns(given.taken, given.rows, curves=False, seed=seed)
+    return Pipeline([("columns", columns), ("model", model)])
 
 
 def _tree_columns(
@@ -214,6 +248,7 @@ Maker = Callable[[Given, Parameters, int], Pipeline]
 MAKERS: Mapping[str, Maker] = {
     "constant": constant,
     "linear": linear,
+    "kernel": kernel,
     "LightGBM": lightgbm,
     "CatBoost": catboost,
     "XGBoost": xgboost,

@@ -7,6 +7,7 @@ ensemble of five stays below 5 MB, and one row takes well below 1 ms.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -15,13 +16,23 @@ import numpy as np
 
 from onnxlet.convert.train import spaces
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import MOST, Column, of_kind
+from onnxlet.convert.train.features import (
+    FEW,
+    MOST_COMPONENTS,
+    Column,
+    components_of,
+    of_kind,
+    width_of,
+)
+from onnxlet.convert.train.images import KIND as IMAGE
 from onnxlet.convert.train.pipelines import MAKERS, Given
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
 SKEWED = 1.0  # skewness of a target beyond which its logarithm is tried
 LARGER = 31  # leaves of a variant where trees have fewer
+AUGMENTED = ("linear", "kernel", "perceptron", "LightGBM")
+WITH_COPIES = ", augmented"
 KEPT = 120_000  # numbers that nearest neighbours may keep: 8 bytes each of the model
 ABSENT = {
     "catboost": "CatBoost is not installed: it is often the best on tables with categories",
@@ -38,6 +49,7 @@ def portfolio(
     rows: int,
     y: Array | None = None,
     metric: str | None = None,
+    augment: bool = False,
 ) -> tuple[list[Candidate], list[str]]:
     """All candidates for a table, and notes on what is missing.
 
@@ -48,6 +60,7 @@ def portfolio(
         y: the target of these, for sizes by the number of classes and for skewed targets; without
             it ten classes are expected, and no logarithm is tried.
         metric: the name of what the search optimises.
+        augment: the best with images are there twice, the second fitted on copies of rows, too.
 
     Returns:
         In order of worth; the first two are the constant and the linear model. The notes say what
@@ -55,12 +68,24 @@ def portfolio(
     """
     given = _given(task, taken, rows, y, metric)
     listed = [*_baselines(given), *_by_worth(given)]
+    if augment:
+        listed = [each for one in listed for each in _with_and_without(given, one)]
     absent = [name for name in ABSENT if not find_spec(name)]
     kept = [one for one in listed if LIBRARIES.get(one.family) not in absent]
     return kept, [f"{ABSENT[name]} ({HOW[name]})" for name in absent]
 
 
 LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm", "XGBoost": "xgboost"}
+
+
+def _with_and_without(given: Given, candidate: Candidate) -> Iterator[Candidate]:
+    yield candidate
+    # A category that is encoded by its target must not see the copies of a row in other folds.
+    encoded = of_kind(given.taken, "category", where=lambda one: one.distinct > FEW)
+    if candidate.name in AUGMENTED and not (encoded and candidate.family == "LightGBM"):
+        yield replace(
+            candidate.with_parameters({"augment": True}), name=f"{candidate.name}{WITH_COPIES}"
+        )
 
 
 def _given(
@@ -119,11 +144,11 @@ def _baselines(given: Given) -> Iterator[Candidate]:
 
 
 def _linear(given: Given) -> dict[str, Any]:
-    """Weak penalties for numbers, and for terms of text, which say little each, weaker ones."""
-    texts = bool(of_kind(given.taken, "text"))
+    """Weak penalties for numbers; for terms and pixels, which say little each, weaker ones."""
+    little = bool(of_kind(given.taken, "text", IMAGE))
     if given.task == "regression":
-        return {"curves": True, "alpha": 1.0 if texts else 10.0}
-    return {"curves": True, "C": 4.0 if texts else 0.5}
+        return {"curves": True, "alpha": 1.0 if little else 10.0}
+    return {"curves": True, "C": 4.0 if little else 0.5}
 
 
 def _by_worth(given: Given) -> Iterator[Candidate]:
@@ -133,6 +158,10 @@ def _by_worth(given: Given) -> Iterator[Candidate]:
         yield _candidate(given, "linear, words and characters", "linear", both_cuts)
     if given.logged:
         yield from _each(given, "linear", "linear", _linear(given))
+    images = bool(of_kind(given.taken, IMAGE))
+    if images:
+        penalty = {"alpha": 0.1} if given.task == "regression" else {"C": 100.0}
+        yield from _each(given, "kernel", "kernel", {"gamma": 1.0, **penalty})
     # LightGBM is nearly as good as CatBoost, in a tenth of the time.
     usual = _lightgbm(given)
     extra = {**usual, "extra_trees": True, "colsample_bytree": 0.4}
@@ -168,10 +197,9 @@ def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[s
 
 
 def _width(given: Given) -> int:
-    """About so many columns a linear model has."""
-    categories = [one for one in given.taken if one.used and one.kind in ("category", "boolean")]
-    others = len(of_kind(given.taken, "number")) * 2 + len(of_kind(given.taken, "date")) * 10
-    return others + sum(min(one.distinct, MOST) for one in categories)
+    """About so many columns nearest neighbours have."""
+    images = [one for one in given.taken if one.used and one.kind == IMAGE]
+    return width_of(given.taken) + sum(components_of(one, MOST_COMPONENTS) for one in images)
 
 
 def _boosted(given: Given, leaves: int, slowest: float) -> dict[str, Any]:

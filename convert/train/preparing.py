@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
+from onnxlet.convert.train.duplicates import same_images
+from onnxlet.convert.train.given import Rows, rows_of, with_hashes
+from onnxlet.convert.train.images import KIND as IMAGE
+from onnxlet.convert.train.images import Seen
 from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
 from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.train.splits import Splits, split
-from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS
 from onnxlet.convert.train.times import times_of
@@ -38,7 +41,10 @@ class Options:
         seed: of everything that is drawn.
         trials: how many candidates are tried, instead of as many as the seconds allow.
         small: of all that are as good, the smallest.
-        test: path or address of a table of held-out rows; None sets a part of the rows apart.
+        test: path or address of a table of held-out rows, or a frame of them; None sets a part of
+            the rows apart.
+        augment: candidates are also fitted on copies of training rows, whose images are shifted
+            and have noise.
     """
 
     seconds: float = 60.0
@@ -51,7 +57,8 @@ class Options:
     seed: int = 0
     trials: int | None = None
     small: bool = False
-    test: str | None = None
+    test: str | pd.DataFrame | None = None
+    augment: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class Columned:
         taken: what each column is taken for.
         notes: what was counted and guessed, for the report.
         held_out: so many last rows are those of `Options.test`.
+        images: what columns of images hold, of which the frame has hashes.
     """
 
     frame: pd.DataFrame
@@ -73,6 +81,7 @@ class Columned:
     taken: list[Taken]
     notes: list[str]
     held_out: int = 0
+    images: Mapping[str, Seen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,11 +116,13 @@ class Prepared:
         return self.X.iloc[positions].reset_index(drop=True), self.y[positions]
 
 
-def look_at_columns(data: str, target: str, options: Options, report: Report) -> Columned:
+def look_at_columns(
+    data: str | pd.DataFrame, target: str, options: Options, report: Report
+) -> Columned:
     """Read a table and say what each column is taken for.
 
     Args:
-        data: path or address of the table.
+        data: path or address of the table, a folder of images, or a frame.
         target: the column to predict.
         options: whose columns, group and time must be in the table.
         report: called with a line of progress at a time.
@@ -120,19 +131,22 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
         WrongUse: the table can't be read, or has no such columns.
         Refusal: there is nothing to learn from.
     """
-    report(f"reading {data}")
-    table = read_table(data, options.seed, report)
+    table = rows_of(data, target, options.seed, report)
     _check_named([str(name) for name in table.frame.columns], target, options)
-    frame = table.frame
+    wanted = dict(options.columns)
+    tested = None
     if options.test is not None:
         tested = _held_out(options.test, table.frame, target, options.seed, report)
-        frame = pd.concat([frame, tested], ignore_index=True)
+    without = [name for name in (target, options.group, options.time) if name is not None]
+    known = with_hashes(table, tested, wanted, without, options.augment, report)
+    frame, before = known.frame, known.before
     found = read_target(frame, target, options.task)
-    held_out = _count_held_out(found, len(table.frame), len(frame), options.test)
-    wanted = dict(options.columns)
+    if known.images:
+        found = _with_same_images(found, list(known.images))
+    held_out = _count_held_out(found, before, len(frame), options.test)
     if options.group is not None:  # its values are not those of rows to come
         wanted.setdefault(options.group, "identifier")
-    taken = take_columns(found.frame, found.y, found.task, wanted)
+    taken = take_columns(found.frame, found.y, found.task, wanted, known.images)
     if options.group is not None and options.group not in options.columns:
         why = "left out: rows of one stay on one side, as --group says"
         taken = [one._replace(why=why) if one.name == options.group else one for one in taken]
@@ -140,36 +154,55 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
         report(note)
     for line in columns_lines(taken):
         report(line)
-    notes = [*table.notes, *found.notes]
-    return Columned(found.frame, found, target, taken, notes, held_out)
+    _check_augmented(taken, options)
+    notes = [*table.notes, *known.notes, *found.notes]
+    return Columned(found.frame, found, target, taken, notes, held_out, known.images)
+
+
+def _with_same_images(found: Target, names: list[str]) -> Target:
+    """A target whose rows are alike where their images are."""
+    groups, said = same_images(found.frame[names])
+    return (
+        found if groups is None else found._replace(duplicates=groups, notes=[*found.notes, *said])
+    )
+
+
+def _check_augmented(taken: Sequence[Taken], options: Options) -> None:
+    if options.augment and not any(one.used and one.kind == IMAGE for one in taken):
+        raise WrongUse(
+            "--augment: expected a column of images, got none that the model is given",
+            "Only images have copies that are shifted: leave --augment out, or say which column "
+            "has them, as --column photo=image does.",
+        )
 
 
 def _held_out(
-    data: str, frame: pd.DataFrame, target: str, seed: int, report: Report
-) -> pd.DataFrame:
+    data: str | pd.DataFrame, frame: pd.DataFrame, target: str, seed: int, report: Report
+) -> Rows:
     """The rows of another table, with the same columns."""
-    report(f"reading {data}")
-    tested = read_table(data, seed, report, "--test").frame
+    table = rows_of(data, target, seed, report, "--test")
+    tested, named = table.frame, table.name
     missing = [str(name) for name in frame.columns if name not in tested.columns]
     if missing:
         raise WrongUse(
-            f"--test: '{data}' has no column {listed(missing)}",
+            f"--test: '{named}' has no column {listed(missing)}",
             "Expected the columns of DATA, the target among them.",
         )
-    return tested[list(frame.columns)]
+    return table._replace(frame=tested[list(frame.columns)])
 
 
-def _count_held_out(found: Target, before: int, rows: int, data: str | None) -> int:
-    """How many last rows are those of `data`, without those that have no target.
+def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFrame | None) -> int:
+    """How many last rows are those of `test`, without those that have no target.
 
     Raises:
         WrongUse: none are, or nothing but them is left.
     """
     kept = np.arange(rows) if found.kept is None else found.kept
     count = int((kept >= before).sum())
-    if data is not None and not count:
+    if test is not None and not count:
+        named = f"'{test}'" if isinstance(test, str) else "it"
         raise WrongUse(
-            f"--test: no row of '{data}' has a value of the target",
+            f"--test: no row of {named} has a value of the target",
             "Expected the answers, to compare the model's with.",
         )
     if len(kept) - count < LEAST_ROWS:
@@ -199,7 +232,7 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         else metric_named(options.metric, columned.target.task)
     )
     _check_scored(metric, columned)
-    X, notes = as_taken(columned.frame, columned.taken)
+    X, notes = as_taken(columned.frame, columned.taken, columned.images)
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
     times = None if options.time is None else _times(columned, options.time)

@@ -13,6 +13,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
 from onnxlet.convert.report.measured import Baseline, Measured
+from onnxlet.convert.train.augmenting import NOISE, copies_of, farthest
 from onnxlet.convert.train.combining import (
     Combined,
     Weighted,
@@ -22,6 +23,8 @@ from onnxlet.convert.train.combining import (
     threshold_of,
     voting,
 )
+from onnxlet.convert.train.images import form_named
+from onnxlet.convert.train.portfolio import WITH_COPIES
 from onnxlet.convert.train.preparing import Options, Prepared, Report
 from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched, Trial
@@ -167,7 +170,32 @@ def _search(
         "how_ended": searched.how_ended,
         "trials": [_trial(trial) for trial in searched.trials],
         "ensemble": [{"name": t.candidate.name, "weight": weight} for t, weight in chosen],
+        "augmentation": _augmentation(searched, chosen, prepared) if options.augment else None,
     }
+
+
+def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> dict[str, Any]:
+    """What copies are, and what the best candidate that was fitted with them gained by them."""
+    images = [one for one in prepared.columned.taken if one.used and one.kind == "image"]
+    forms = [form_named(one.format) for one in images]
+    done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
+    pairs = [
+        (trial, done[plain])
+        for name, trial in done.items()
+        if name.endswith(WITH_COPIES) and (plain := name.removesuffix(WITH_COPIES)) in done
+    ]
+    sign = 1 if prepared.metric.greater_is_better else -1
+    best = max(pairs, key=lambda pair: sign * (pair[0].score or 0.0), default=None)
+    weight = sum(weight for trial, weight in chosen if trial.candidate.parameters.get("augment"))
+    return {
+        "copies": copies_of(len(prepared.splits.train), sum(form.numbers for form in forms)),
+        "shift": max(max(farthest(form)) for form in forms),
+        "noise": NOISE,
+        "compared": None if best is None else {
+            "name": best[1].candidate.name, "with": best[0].score, "without": best[1].score,
+        },
+        "weight": weight,
+    }  # fmt: skip
 
 
 def _trial(trial: Trial) -> dict[str, Any]:

@@ -22,6 +22,16 @@ def linear(given: Given, trial: Any) -> dict[str, Any]:
     return made | _of_target(given, trial)
 
 
+def kernel(given: Given, trial: Any) -> dict[str, Any]:
+    """How far similarity reaches, and the penalty."""
+    made: dict[str, Any] = {"gamma": trial.suggest_float("gamma", 0.1, 10.0, log=True)}
+    if given.regression:
+        made["alpha"] = trial.suggest_float("alpha", 1e-4, 1e1, log=True)
+    else:
+        made["C"] = trial.suggest_float("C", 1.0, 1e4, log=True)
+    return made | _of_target(given, trial)
+
+
 def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, how rows and columns are sampled, penalties, features."""
     leaves = trial.suggest_int("num_leaves", 4, 64, log=True)
@@ -151,6 +161,7 @@ def _of_target(given: Given, trial: Any) -> dict[str, Any]:
 
 OF_FAMILY: Mapping[str, Callable[[Given, Any], dict[str, Any]]] = {
     "linear": linear,
+    "kernel": kernel,
     "LightGBM": lightgbm,
     "CatBoost": catboost,
     "XGBoost": xgboost,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
@@ -64,11 +65,13 @@ class Trained:
     unreported: str | None = None
 
 
-def train(data: str, target: str, options: Options, to: Written, report: Report) -> Trained:
+def train(
+    data: str | pd.DataFrame, target: str, options: Options, to: Written, report: Report
+) -> Trained:
     """Search, fit, prove and write the next version of a model.
 
     Args:
-        data: path or address of a table.
+        data: path or address of a table, a folder of images, or a frame.
         target: the column to predict.
         options: how the search goes.
         to: where the model goes.
@@ -103,7 +106,9 @@ def train(data: str, target: str, options: Options, to: Written, report: Report)
 def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
     task, rows = prepared.columned.target.task, prepared.splits.train
     taken, metric = prepared.columned.taken, prepared.metric
-    candidates, notes = portfolio(task, taken, len(rows), prepared.y[rows], metric.name)
+    candidates, notes = portfolio(
+        task, taken, len(rows), prepared.y[rows], metric.name, options.augment
+    )
     for note in notes:
         report(f"note: {note}")
     left = max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS)

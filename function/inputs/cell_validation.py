@@ -152,6 +152,9 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype
     try:
         if isinstance(cell, Encoded):
             cell = str(cell) if column.image else _utf8(cell)
+        if column.image and type(cell) is bytes:  # of a body or a form
+            _check_image(cell)
+            return cell
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         held = float(value) if type(value) is int and dtype == "float64" else value
         _check_value(column, value, held)
@@ -264,12 +267,12 @@ def _check_value(column: Column, value: Any, held: Any) -> None:
         raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
 
 
-def _check_image(text: str) -> None:
+def _check_image(cell: Any) -> None:
     """Refuse what is surely no image, so that it is reported with what else is wrong."""
     from onnxlet.function.inputs.images import Unreadable, check_cell  # most models have none
 
     try:
-        check_cell(text)
+        check_cell(cell)
     except Unreadable as error:
         raise Refused(str(error)) from None
 

@@ -35,7 +35,8 @@ class Column:
         format: of such a date, for `strptime`; None for ISO 8601.
         zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
             else it has none.
-        image: the text is an encoded image in base64. A manifest's type is then `image`.
+        image: the text is an encoded image in base64; a body or a form brings its bytes instead. A
+            manifest's type is then `image`.
         cell: the sizes of a nested list, where a cell is one; a name for each that varies. Sizes
             of one name are equal in a row. () where a cell is one value.
     """

@@ -1,8 +1,9 @@
 """Python functions that a build has followed: of one text, in a closed part of Python.
 
 A manifest has their code as text. Nothing runs that is not listed here: no imports, no attributes
-but methods of texts and lists, no loops without an end. What a function computes is what Python
-computes, since Python runs it.
+but methods of texts and lists, and nothing that a call could leave for the next one. What a
+function computes is what Python computes, since Python runs it; so it may take any time and memory,
+as a graph may. What clients' texts can cost is measured at build (convert's `text_limits`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ast
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import chain, pairwise
 from typing import Any
@@ -58,26 +59,44 @@ NODES = frozenset(
 )  # fmt: skip
 CONSTANTS = (str, int, float, bool, type(None))
 KINDS: Mapping[str, Callable[[Any], Any]] = {"set": frozenset, "tuple": tuple, "dict": dict}
+FLAGS = re.I | re.M | re.S | re.X | re.A
+# What a default may not be made of: all calls share it, and one could leave something in it.
+MADE_ONCE = (
+    ast.Call, ast.GeneratorExp, ast.JoinedStr, ast.List, ast.ListComp, ast.Set, ast.SetComp,
+)  # fmt: skip
 
 
 def why_not(node: ast.AST) -> str:
     """Why a node is not in the closed part of Python; empty where it is."""
     if type(node) not in NODES:
         return f"{type(node).__name__} is not followed"
-    if isinstance(node, ast.Attribute) and node.attr not in ATTRIBUTES:
-        return f".{node.attr} is not followed"
+    if isinstance(node, ast.Attribute):
+        if type(node.ctx) is not ast.Load:
+            return f"writing to .{node.attr} is not followed"
+        return "" if node.attr in ATTRIBUTES else f".{node.attr} is not followed"
     if isinstance(node, ast.Subscript) and type(node.ctx) is not ast.Load:
         return "writing into a list is not followed"
     if isinstance(node, ast.Constant) and type(node.value) not in CONSTANTS:
         return f"a constant of type {type(node.value).__name__} is not followed"
-    if isinstance(node, ast.Name | ast.arg):
-        name = node.id if isinstance(node, ast.Name) else node.arg
-        return f"the name {name} is not followed" if name.startswith("__") else ""
     if isinstance(node, ast.FormattedValue) and node.format_spec is not None:
         return "a format within a text is not followed"
+    if isinstance(node, ast.Lambda) and any((node.args.defaults, *node.args.kw_defaults)):
+        return "a default of a lambda is not followed"
     if isinstance(node, ast.FunctionDef) and node.decorator_list:
         return "a decorator is not followed"
-    return ""
+    return _why_not_named(node)
+
+
+def _why_not_named(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        name = node.id
+    elif isinstance(node, ast.arg):
+        name = node.arg
+    elif isinstance(node, ast.FunctionDef):
+        name = node.name
+    else:
+        return ""
+    return f"the name {name} is not followed" if name.startswith("__") else ""
 
 
 def function_of(
@@ -95,22 +114,70 @@ def function_of(
     Raises:
         ValueError: it is not in the closed part of Python.
     """
-    tree = ast.parse(code)
-    known = set(FUNCTIONS) | set(values or ()) | set(patterns or ())
-    for definition in tree.body:
-        reasons = [reason for node in ast.walk(definition) if (reason := why_not(node))]
-        if not isinstance(definition, ast.FunctionDef) or reasons:
-            raise ValueError(f"a function of text: {'; '.join(reasons) or 'no definition'}")
-        if unknown := _loaded(definition) - known:
-            raise ValueError(f"a function of text: no {sorted(unknown)[0]} is known in it")
-        known.add(definition.name)
-    names: dict[str, Any] = {"__builtins__": {}, **FUNCTIONS}
-    names |= {name: KINDS[kind](members) for name, (kind, members) in (values or {}).items()}
-    names |= {name: re.compile(*pattern) for name, pattern in (patterns or {}).items()}
-    # Every node was checked; the names that it can reach are those above.
-    exec(compile(tree, "<followed>", "exec"), names)  # noqa: S102
-    made: Callable[[Any], Any] = names[MAIN]
-    return made
+    values, patterns = values or {}, patterns or {}
+    made: dict[str, Any] = {name: _collection(*entry) for name, entry in values.items()}
+    made |= {name: _pattern(*entry) for name, entry in patterns.items()}
+    known = {*FUNCTIONS, *made}
+    if len(known) < len(FUNCTIONS) + len(values) + len(patterns):
+        raise ValueError("a function of text: a name stands for two things")
+    try:
+        tree = ast.parse(code)
+        for definition in tree.body:
+            known.add(_checked(definition, known))
+        if MAIN not in known.difference(made):
+            raise ValueError(f"a function of text: no {MAIN} is defined")
+        # Every node was checked; the names that it can reach are those above.
+        names = {**FUNCTIONS, **made, "__builtins__": {}}
+        exec(compile(tree, "<followed>", "exec"), names)  # noqa: S102
+    except (SyntaxError, RecursionError, MemoryError) as error:  # as deep nesting does
+        raise ValueError(f"a function of text: Python can't read it: {error}") from error
+    main: Callable[[Any], Any] = names[MAIN]
+    return main
+
+
+def _checked(definition: ast.stmt, known: Collection[str]) -> str:
+    """The name of a definition.
+
+    Raises:
+        ValueError: it is not in the closed part of Python.
+    """
+    reasons = [reason for node in ast.walk(definition) if (reason := why_not(node))]
+    if not isinstance(definition, ast.FunctionDef) or reasons:
+        raise ValueError(f"a function of text: {'; '.join(reasons) or 'no definition'}")
+    arguments = definition.args
+    around = [each for each in (*arguments.defaults, *arguments.kw_defaults) if each is not None]
+    if any(isinstance(node, MADE_ONCE) for each in around for node in _of_no_lambda(each)):
+        raise ValueError("a function of text: a default that calls could share is not followed")
+    inside = [*ast.walk(definition)][1:]
+    annotated = [node for node in inside if isinstance(node, ast.arg) and node.annotation]
+    if annotated or definition.returns or any(isinstance(n, ast.FunctionDef) for n in inside):
+        raise ValueError("a function of text: annotations, and functions inside, are not followed")
+    if definition.name in known:
+        raise ValueError(f"a function of text: {definition.name} is defined twice")
+    if unknown := _loaded(definition) - {*known}:
+        raise ValueError(f"a function of text: no {sorted(unknown)[0]} is known in it")
+    return definition.name
+
+
+def _of_no_lambda(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run where an expression stands, not when a lambda in it is called."""
+    yield node
+    if not isinstance(node, ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _of_no_lambda(child)
+
+
+def _collection(kind: str, members: Sequence[Any]) -> Any:
+    flat = [each for pair in members for each in pair] if kind == "dict" else members
+    if kind not in KINDS or not all(type(each) in CONSTANTS for each in flat):
+        raise ValueError("a function of text: expected a set, a tuple or a dict of constants")
+    return KINDS[kind](members)
+
+
+def _pattern(pattern: str, flags: int) -> re.Pattern[str]:
+    if type(pattern) is not str or flags & ~FLAGS:
+        raise ValueError(f"a function of text: expected a pattern of text, got flags={flags}")
+    return re.compile(pattern, flags)
 
 
 def _loaded(definition: ast.FunctionDef) -> set[str]:
@@ -118,7 +185,6 @@ def _loaded(definition: ast.FunctionDef) -> set[str]:
     nodes = list(ast.walk(definition))
     own = {node.id for node in nodes if isinstance(node, ast.Name) and type(node.ctx) is ast.Store}
     own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    own |= {node.name for node in nodes if isinstance(node, ast.FunctionDef) and node != definition}
     return {node.id for node in nodes if isinstance(node, ast.Name)} - own
 
 

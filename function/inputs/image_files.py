@@ -5,12 +5,14 @@ What an image would cost is known from its header, and is refused there: nothing
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function.errors import TookTooLong
 from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 LONGEST_SIDE = 20_000  # pixels
 # Of a progressive JPEG: each scan goes over all pixels again, and cameras and encoders write 10.
 MOST_SCANS = 64
+# How a scan begins, with its length and the channels that this comes from.
+SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+MOST_EXIF = 100  # segments of a JPEG: Pillow copies all of those before for each one
+MOST_PROFILES = 4  # of a PNG: each may unpack to a megabyte
+# Pillow reads a file's parts one by one, in Python: large ones may be many.
+MOST_READS, BYTES_A_READ = 50_000, 64
+PADDED = 4  # pixels of a TIFF's tiles for each of the image's own, if these are no tiny image's
+TINY = 1_000_000  # pixels
 ORIENTATION = 0x0112  # EXIF's tag
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF's tags
 
@@ -54,6 +64,25 @@ class Unreadable(ValueError):
     """Why something is no image that is answered, in words for a client; without its contents."""
 
 
+class _File(BytesIO):
+    """A file that is read in so many parts, at most."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._left = MOST_READS + len(content) // BYTES_A_READ
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Some bytes.
+
+        Raises:
+            Unreadable: there were too many parts before.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise Unreadable("the image is in too many small parts")
+        return super().read(size)
+
+
 def load_plugins() -> None:
     """Import what decodes, so that no request has to wait for it.
 
@@ -79,18 +108,18 @@ def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
 
     Raises:
         Unreadable: it is none, is too large, or what is done with it meanwhile fails.
+        TookTooLong: raised meanwhile.
     """
     kind, module, name = plugin_of(content)
     try:
-        if kind == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
-            raise Unreadable(f"the JPEG has more than {MOST_SCANS} scans")
+        _check_parts(content, kind)
         made: Any = getattr(import_module(f"PIL.{module}"), name)
-        with made(BytesIO(content)) as image:
+        with made(_File(content)) as image:
             width, height = image.size
             check_size(width, height, most)
             _check_pieces(image, most)
             yield image
-    except Unreadable:
+    except (Unreadable, TookTooLong):
         raise
     except MemoryError:
         raise Unreadable(f"there is not enough memory for the pixels of the {kind}") from None
@@ -137,16 +166,34 @@ def plugin_of(content: bytes) -> tuple[str, str, str]:
     raise Unreadable(f"expected {FORMATS}, got {found}")
 
 
+def _check_parts(content: bytes, kind: str) -> None:
+    """Refuse what takes Pillow long, though its image is small.
+
+    Raises:
+        Unreadable: a JPEG of many scans or EXIF segments, or a PNG of several color profiles.
+    """
+    if kind == "JPEG":
+        # Also what only looks like a scan counts: a camera may add a film to its photo.
+        if sum(1 for _ in SCAN.finditer(content)) > MOST_SCANS:
+            raise Unreadable(f"the JPEG has more than {MOST_SCANS} scans")
+        if content.count(b"Exif\0\0") > MOST_EXIF:
+            raise Unreadable(f"the JPEG has more than {MOST_EXIF} segments of EXIF")
+    if kind == "PNG" and content.count(b"iCCP") > MOST_PROFILES:
+        raise Unreadable(f"the PNG has more than {MOST_PROFILES} color profiles")
+
+
 def _check_pieces(image: Any, most: int) -> None:
     """Refuse what takes memory or time beyond the image's own size.
 
     Raises:
-        Unreadable: a TIFF whose tiles are larger than any image, or a BMP in runs of one color,
+        Unreadable: a TIFF whose tiles are far larger than the image, or a BMP in runs of one color,
             which Pillow decodes in Python.
     """
     if image.format == "TIFF":
-        tags = image.tag_v2
-        if int(tags.get(TILE_WIDTH, 1)) * int(tags.get(TILE_LENGTH, 1)) > most:
+        wide, long = (max(int(image.tag_v2.get(tag, 1)), 1) for tag in (TILE_WIDTH, TILE_LENGTH))
+        width, height = image.size
+        padded = -(-width // wide) * wide * -(-height // long) * long
+        if wide * long > most or padded > max(PADDED * width * height, TINY):
             raise Unreadable("the TIFF has tiles of more pixels than an image may have")
     if image.format == "BMP" and any(tile[0] == "bmp_rle" for tile in image.tile):
         raise Unreadable("the BMP is compressed (RLE); save it without, or as PNG")

@@ -24,9 +24,9 @@ class Seen(str):
     pixels: Mapping[str, Array]
 
     @classmethod
-    def of(cls, text: str, pixels: Mapping[str, Array]) -> Seen:
-        """Such a cell; nothing compares its pixels with its text."""
-        cell = cls(text)
+    def of(cls, image: str | bytes, pixels: Mapping[str, Array]) -> Seen:
+        """Such a cell; nothing compares its pixels with its text, and bytes need none."""
+        cell = cls("" if isinstance(image, bytes) else image)
         cell.pixels = pixels
         return cell
 
@@ -45,7 +45,7 @@ def seen(feeds: Sequence[ImageFeed], blocks: Sequence[Array]) -> list[Array]:
     arrays, problems = list(blocks), dict[Problem, None]()  # in which each is once
     for at in dict.fromkeys(feed.at for feed in feeds):
         block, position = at
-        own, known = [feed for feed in feeds if feed.at == at], dict[str, Seen]()
+        own, known = [feed for feed in feeds if feed.at == at], dict[str | bytes, Seen]()
         arrays[block] = arrays[block].copy()
         for row, cell in enumerate(arrays[block][:, position].tolist()):
             deadline.check()

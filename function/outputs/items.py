@@ -26,7 +26,8 @@ FILE = "items.json"
 def items(model: Model) -> Callable[[Array, Table], Array]:
     """A function from positions to labels, which reads these when they are first needed.
 
-    Positions are int64 of any shape; -1, which stands for no item, becomes None.
+    Positions are int64 of any shape; -1, which stands for no item, becomes None. The function
+    raises ModelError where the file is not of this graph.
     """
 
     @cache  # keeps the labels; two threads may read them twice, and find the same
@@ -35,6 +36,9 @@ def items(model: Model) -> Callable[[Array, Table], Array]:
 
     def named(positions: Array, table: Table) -> Array:
         labels = known()
+        if positions.size and positions.max() >= len(labels):
+            there = f"{len(labels)} items, and the graph answers position {positions.max()}"
+            raise ModelError(f"model {model.name}/{model.version}: {FILE} has {there}", AGAIN)
         found: Array = labels[positions]
         if (nothing := positions < 0).any():
             found = found.astype(object)
@@ -52,6 +56,8 @@ def _labels(model: Model) -> Array:
     """
     try:
         labels = json_text.loads(model.content(FILE))["items"]
+        if not isinstance(labels, list) or not labels:
+            raise TypeError("expected a list of labels")
         if {*map(type, labels)} <= {int}:
             return np.array(labels, np.int64)
         if {*map(type, labels)} <= {str}:

@@ -206,7 +206,8 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
 
     Raises:
         MalformedRequest: an output is asked for that the model has not, or the first line of
-            the CSV names one of its columns and is all numbers.
+            the CSV names one of its columns and is all numbers, or an output that others follow
+            in CSV has more numbers in some rows than in others.
     """
     options: AnswerOptions = decoded.options
     if options.first and not prediction.model.signature.names.isdisjoint(options.first):
@@ -216,10 +217,24 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
         from onnxlet.function.inputs import csv_text  # nobody else writes it
 
         texts = forms.as_texts(prediction)
-        fields = [texts.get(name, values) for name, values in outputs.items()]
-        return Reply(csv_text.written(fields), f"{CSV}; charset=utf-8", headers=options.headers)
+        fields = {name: texts.get(name, values) for name, values in outputs.items()}
+        _check_sizes(fields)
+        return Reply(
+            csv_text.written(fields.values()), f"{CSV}; charset=utf-8", headers=options.headers
+        )
     form = {"predictions": forms.in_rows(outputs, prediction)}
     return answer_reply(prediction, form | forms.beside(outputs, prediction), options.headers)
+
+
+def _check_sizes(fields: Mapping[str, Any]) -> None:
+    """Refuse lines in which nobody could say where the next output begins."""
+    for name in list(fields)[:-1]:
+        lists = [v for v in fields[name] if hasattr(v, "__len__") and not isinstance(v, str)]
+        if len(set(map(len, lists))) > 1:
+            raise MalformedRequest(
+                f"'{name}' differs in size from row to row, and other outputs follow it in CSV",
+                f"Accept {JSON}, or ask for one output only.",
+            )
 
 
 ERROR_CODES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import struct
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from openapi_spec_validator import validate
+from PIL import Image
 
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import lambda_events, native_events, queue_events
@@ -148,16 +150,34 @@ def form(*files: bytes, **fields: str) -> tuple[bytes, str]:
     return b"".join([*parts, b"--b--\r\n"]), "multipart/form-data; boundary=b"
 
 
+def noisy(side: int) -> bytes:
+    colors = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(colors).save(file, "PNG")
+    return file.getvalue()
+
+
 def test_files_of_a_form(post: Any) -> None:
     expected = [mean(PHOTO), mean(OTHER)]
     assert numbers(post("/models/photos/predict", *form(PHOTO, OTHER)), "native") == expected
     assert numbers(post("/predict", *form(PHOTO, OTHER, model="photos")), "native") == expected
     answer = post("/invocations", *form(PHOTO, OTHER, model="photos"))
     assert numbers(answer, "mlflow") == expected
+    large = [noisy(side) for side in (60, 200, 500)]  # of 11 to 750 kB: photos are as large
+    answer = post("/models/photos/predict", *form(*large, PHOTO))
+    assert numbers(answer, "native") == [*map(mean, large), mean(PHOTO)]
     answer = post("/models/photos/predict", *form(PHOTO, SVG))
     assert [each["row"] for each in answer.json["errors"]] == [1]
     answer = post("/models/photos/predict?on_error=null", *form(SVG, PHOTO))
     assert answer.json["prediction"] == [None, mean(PHOTO)]
+
+
+@pytest.mark.parametrize("size", [9_000, 70_000, 1_000_000])
+def test_large_files_of_a_form(post: Any, size: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, size, np.uint8).tobytes()
+    large = OTHER + noise  # bytes behind an image's end change nothing
+    answer = post("/models/photos/predict", *form(large, PHOTO, large))
+    assert numbers(answer, "native") == [mean(OTHER), mean(PHOTO), mean(OTHER)]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +192,7 @@ def test_files_of_a_form(post: Any) -> None:
         ("photos", (PHOTO, "multipart/form-data"), 400, "of its boundary", ""),
         ("photos", (PHOTO, "multipart/form-data; boundary=b"), 400, "of its boundary", ""),
         ("photos", (SVG, "image/png"), 422, "row 0, column 'photo': expected PNG", ""),
-        ("photos", form(PHOTO, model="x" * 20_000), 413, "of other fields", "several requests"),
+        ("photos", form(PHOTO, model="x" * 400_000), 413, "of other fields", "several requests"),
     ],
 )  # fmt: skip
 def test_refused_bodies(
@@ -362,4 +382,8 @@ def test_layouts(models: Path) -> None:
     exact = (plain / 255 - mean) / std
     assert found.dtype == np.float32
     assert np.abs(found - np.moveaxis(exact, 3, 1)).max() < 1e-5
+    last = fed("float32", scale=1 / 255, mean=mean, std=std, layout="NHWC")
+    assert np.array_equal(last, np.moveaxis(found, 1, 3))
+    assert last.flags.c_contiguous
+    assert np.array_equal(fed("float32", scale=1 / 255, mean=mean, std=std), last.reshape(2, -1))
     assert np.array_equal(fed("float32", std=2.0), plain.reshape(2, -1).astype("f4") / 2)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shlex
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -28,6 +31,7 @@ class Request(NamedTuple):
         kind: the media type.
         body: that is sent.
         shown: the answer, as it was written.
+        file: of the picture that is the body, if it is one.
     """
 
     words: list[str]
@@ -35,6 +39,14 @@ class Request(NamedTuple):
     kind: str
     body: bytes
     shown: str
+    file: Path | None
+
+    def instances(self, column: str) -> list[dict[str, Any]]:
+        """The rows that are sent; of a picture, which has no names, by this one."""
+        if self.file is None:
+            found: list[dict[str, Any]] = json.loads(self.body)["instances"]
+            return found
+        return [{column: base64.b64encode(self.body).decode()}]
 
 
 class Section(NamedTuple):
@@ -79,9 +91,10 @@ def _request(text: str) -> Request:
     given = dict(pairwise(words))
     [address] = [word for word in words if word.startswith(ADDRESS)]
     data = given.get("-d") or given["--data-binary"]
-    body = (ROOT / data[1:]).read_bytes() if data.startswith("@") else data.encode()
+    file = ROOT / data[1:] if data.startswith("@") else None
+    body = data.encode() if file is None else file.read_bytes()
     kind = given["-H"].removeprefix("Content-Type: ")
-    return Request(words, address.removeprefix(ADDRESS), kind, body, shown)
+    return Request(words, address.removeprefix(ADDRESS), kind, body, shown, file)
 
 
 def close_to(shown: Any) -> Any:

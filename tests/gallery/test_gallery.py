@@ -17,23 +17,26 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.pipeline import Pipeline
 
+from onnxlet import Ratings
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.__main__ import Made, names
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.explanation.background import FILE as BACKGROUND
 from tests.conftest import ROOT
 from tests.edge.mqtt.broker import program
 from tests.edge.service.test_serve import CLEAN
 from tests.gallery.document import ADDRESS, close_to, readings, sections
 from tests.page.conftest import SCREENSHOTS, Open, predict
+from tests.page.test_page import until
+from tests.page.test_pictures import stroke
 from tests.project.commands import free_port
 from tests.project.test_device_docs import environ_in, running
 
 pytestmark = pytest.mark.gallery
 
 SECTIONS = sections()
-MOST_BYTES = 60_000  # of a picture
+MOST_BYTES = 100_000  # of a picture; heat maps of photos take most
 VIEWPORT = {"width": 1000, "height": 2000}  # so high that nothing is scrolled
 SHOWN = ("h1", "form", "#answer")
 HIDE = """for (const card of document.querySelectorAll("main .card"))
@@ -46,6 +49,7 @@ METHODS = {
     "score": "decision_function",
 }  # by output, what answers it in scikit-learn
 ANYWAY = {"model", "version", "classes", "interval"}  # of an answer, what is not compared
+SEVEN = ((80, 110), (190, 105), (130, 240))  # through these places of the canvas, in pixels
 
 each_example = pytest.mark.parametrize("name", names())
 
@@ -69,7 +73,8 @@ def test_the_request_is_answered_as_shown_and_as_scikit_learn_does(
     assert answer == close_to(json.loads(request.shown))
     source = gallery[name].source
     if source is not None:
-        assert_as_scikit_learn(source, json.loads(request.body)["instances"], answer)
+        column = gallery[name].model.manifest["signature"]["inputs"][0]["name"]
+        assert_as_scikit_learn(source, request.instances(column), answer)
 
 
 def assert_as_scikit_learn(source: Source, instances: list[Any], answer: dict[str, Any]) -> None:
@@ -77,6 +82,9 @@ def assert_as_scikit_learn(source: Source, instances: list[Any], answer: dict[st
     rows = rows_like(source.X_test, instances)
     if isinstance(source.estimator, Summary):
         assert answer["prediction"] == source.estimator.predict(rows)
+        return
+    if "prediction" in answer and isinstance(answer["prediction"][0], list):
+        assert_the_nearest(source, rows, answer)
         return
     outputs = [name for name in answer if name not in ANYWAY]
     assert outputs[0] == "prediction"
@@ -89,11 +97,25 @@ def assert_as_scikit_learn(source: Source, instances: list[Any], answer: dict[st
             assert got.tolist() == expected.tolist()
 
 
+def assert_the_nearest(source: Source, rows: Any, answer: dict[str, Any]) -> None:
+    """Items, and how near they are or how well they may be liked, as Python finds them."""
+    k = len(answer["prediction"][0])
+    if isinstance(source.estimator, Ratings):
+        places, expected = source.estimator.recommend(rows, k)
+        names, got = source.X_test.columns, answer["score"]
+    else:
+        *steps, (_, nearest) = source.estimator.steps
+        expected, places = nearest.kneighbors(Pipeline(steps).transform(rows), k)
+        names, got = source.X_train.index, answer["distances"]
+    assert answer["prediction"] == [[names[place] for place in row] for row in places]
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
+
+
 def rows_like(X_test: Any, instances: list[Any]) -> Any:
     """Objects by column name as what the estimator was fitted on."""
     if isinstance(X_test, pd.Series):
         return pd.Series([row[X_test.name] for row in instances])
-    return pd.DataFrame(instances)[list(X_test.columns)]
+    return pd.DataFrame(instances).reindex(columns=list(X_test.columns))
 
 
 @each_example
@@ -112,11 +134,19 @@ def test_the_page_answers_the_same_and_is_a_picture(
     open_page: Open, gallery: Mapping[str, Made], address: str, name: str
 ) -> None:
     request = SECTIONS[name].request
-    unexplained = BACKGROUND not in gallery[name].model.manifest["files"]
+    unexplained = "background" not in gallery[name].model.manifest
     page = open_page(f"{address}/", name.replace("_", "-"), viewport=VIEWPORT, refused=unexplained)
-    page.evaluate("document.querySelector('.paste').open = true")
-    page.fill("#paste", request.body.decode())
-    page.evaluate("document.querySelector('.paste').open = false")
+    if name == "digits":
+        draw(page)
+    elif request.file is not None:
+        page.set_input_files("#field-0", request.file)
+        until(page, "JSON.parse(state.fields[0].read()) !== ''")
+    else:
+        page.evaluate("document.querySelector('.paste').open = true")
+        page.fill("#paste", request.body.decode())
+        page.evaluate("document.querySelector('.paste').open = false")
+    if found := re.search(r"\bk=(\d+)", request.path):
+        page.fill("#k", found[1])
 
     shown = predict(page)
     picture = SCREENSHOTS / "gallery" / f"{name}.png"
@@ -124,13 +154,20 @@ def test_the_page_answers_the_same_and_is_a_picture(
 
     expected = json.loads(request.shown)["prediction"][0]
     if isinstance(expected, list):
-        assert all(sentence in shown for sentence in expected)
+        assert page.evaluate("state.answer.prediction[0]") == close_to(expected)
+        labels = [each["label"] if isinstance(each, dict) else each for each in expected]
+        assert all(label in page.inner_text("#answer") for label in labels)
     elif isinstance(expected, float):
         digits = shown.replace("\u202f", "").replace(" ", "").replace("\u2212", "-")
         assert float(digits) == pytest.approx(expected, rel=0.01)
     else:
         assert shown.startswith({1: "inlier", -1: "outlier"}.get(expected, str(expected)))
     assert picture.stat().st_size <= MOST_BYTES
+
+
+def draw(page: Any) -> None:
+    """A seven, by mouse, below the middle of the canvas and smaller than it."""
+    stroke(page, *SEVEN)
 
 
 def take(page: Any, path: Path) -> None:

@@ -163,6 +163,6 @@ def predict(page: Any) -> str:
     """Press the button; the prediction, once its reasons are there too, or why there are none."""
     page.click("button.main")
     page.wait_for_selector("#answer:not([aria-busy]) #prediction")
-    page.wait_for_selector("#pushes li, #why > .sum:not([id])")
+    page.wait_for_selector("#pushes:not([hidden]) li, #why .heat, #why > .sum:not([id])")
     text: str = page.inner_text("#prediction")
     return text

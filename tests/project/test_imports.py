@@ -30,6 +30,14 @@ FORBIDDEN = {
 ALLOWED = {"edge/server": {"onnxlet.function", "onnxlet.function.errors"}}
 # Of what Flask and our own command line load.
 LEFT_OUT = {"PIL", "click", "jinja2", "httptools", "itsdangerous", "pprint", "tempfile"}
+# Of our own, what only models with images need.
+OF_IMAGES = {
+    "onnxlet.function.inputs.image_files",
+    "onnxlet.function.inputs.image_tensors",
+    "onnxlet.function.inputs.images",
+    "onnxlet.function.outputs.boxes",
+    "onnxlet.function.protocols.image_bodies",
+}
 
 
 def forbidden(name: str, folder: str) -> bool:
@@ -128,7 +136,8 @@ def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
 
     loaded = set(done.stdout.split())
     assert {"onnxruntime", "onnxlet.function.app"} <= loaded
-    assert loaded & (FORBIDDEN["function"] | LEFT_OUT) == set()
+    assert loaded & (FORBIDDEN["function"] | LEFT_OUT | OF_IMAGES) == set()
+    assert set(modules(ROOT)) >= OF_IMAGES
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from onnxlet.convert.report.looks.wording import (
     number,
     plural,
     seconds,
+    share,
 )
 from onnxlet.convert.report.sentences.common import clear_of, metric_of
 
@@ -86,6 +87,24 @@ def learning(found: Findings) -> str:
     return f"{said}, {end}."
 
 
+def _augmentation(about: Findings) -> str:
+    """What copies of rows were fitted on, and what they gained."""
+    copies, pixels = plural(about["copies"], "copy", "copies"), plural(about["shift"], "pixel")
+    said = (
+        f" Augmentation: candidates so named were also fitted on {copies} of each training row, "
+        f"with images shifted by up to {pixels} and with noise (a standard deviation of "
+        f"{number(about['noise'])} of 255); rows to validate or test on had none."
+    )
+    if compared := about["compared"]:
+        said += (
+            f" On the same folds the {name(compared['name'])} candidate scored "
+            f"{number(compared['with'])} with it and {number(compared['without'])} without."
+        )
+    served = {0.0: "without it", 1.0: "with it"}.get(round(about["weight"], 6))
+    part = f"with it for {share(about['weight'])} of its weight"
+    return f"{said} What is served was fitted {served or part}."
+
+
 def search(found: Findings) -> str:
     """How much was tried, and what it gained."""
     about = found.get("search")
@@ -99,4 +118,5 @@ def search(found: Findings) -> str:
     ends = [f"{count(n)} {words[state]}" for state, n in states.items() if n]
     more = f", {listed(ends)}" if ends else ""
     how = f"; how it ended: {name(about['how_ended'])}" if about.get("how_ended") else ""
-    return f"{said}{more}{how}."
+    copies = _augmentation(about["augmentation"]) if about.get("augmentation") else ""
+    return f"{said}{more}{how}.{copies}"

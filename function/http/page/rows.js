@@ -59,7 +59,7 @@ function fill(cells) {
 
 function pasteBox(columns, wide) {
   const area = el("textarea", { id: "paste", rows: 3, spellcheck: "false", "aria-describedby": "paste-hint",
-    placeholder: columns.slice(0, 3).map((column) => String(typicalCell(column))).join(",") + (columns.length > 3 ? ",…" : "") });
+    placeholder: columns.slice(0, 3).map((column) => String(typicalCell(column) ?? "")).join(",") + (columns.length > 3 ? ",…" : "") });
   const note = el("p", { class: "hint", id: "paste-hint" }, "CSV in the order of the columns, with or without a header, or JSON");
   area.addEventListener("input", () => {
     const said = pasted(area.value, columns);
@@ -91,7 +91,7 @@ function pastedJson(text, columns) {
   try { row = JSON.parse(text); } catch (error) { return `Not JSON yet: ${error.message}`; }
   if (row && row.instances) row = row.instances;
   if (Array.isArray(row) && row[0] !== null && typeof row[0] === "object") row = row[0];
-  if (!Array.isArray(row)) return columns.map((column) => row[column.name]);
+  if (!Array.isArray(row)) return columns.map((column) => row[column.name] ?? (column.absent ? null : undefined));
   return row.length === columns.length ? row : `Expected ${plural(columns.length, "value")}, got ${row.length}.`;
 }
 

@@ -190,6 +190,26 @@ def test_every_protocol_answers_the_sentences(client: Any) -> None:
     assert "differs in size from row to row" in refused.json["error"]
 
 
+def test_csv_has_one_output_of_lists_or_lists_of_one_size(client: Any) -> None:
+    rows = [{"article": text} for text in (TEXTS[1], "One only.")]
+    lines = [
+        ",".join(map(str, row)) for row in client.post("/predict", json=rows).json["positions"]
+    ]
+
+    def asked(outputs: Any, rows: Any) -> Any:
+        body = {"dataframe_records": rows, "params": {"outputs": outputs}}
+        return client.post("/invocations", json=body, headers={"Accept": "text/csv"})
+
+    assert asked(["positions"], rows).text.splitlines() == lines
+    assert asked("all", rows[1:]).text.startswith("One only.,0,")
+    refused = asked("all", rows)
+    assert refused.status_code == 400
+    assert refused.json["message"] == (
+        "'prediction' differs in size from row to row, and other outputs follow it in CSV "
+        "(Accept application/json, or ask for one output only.)"
+    )
+
+
 def test_a_text_that_is_missing_or_too_long_is_refused_by_its_row(client: Any) -> None:
     rows = [{"article": "A text."}, {"article": None}, {"article": "a" * 100_001}]
 

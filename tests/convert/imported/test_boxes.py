@@ -174,6 +174,21 @@ def test_a_row_that_is_no_picture_is_null_and_the_others_are_answered(
     assert [error["row"] for error in got["errors"]] == [1]
 
 
+def test_bad_pictures_in_several_parts_shift_no_boxes(
+    served: Any, native: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are refused by their first bytes, some only when they are decoded."""
+    signature = served.application.extensions[SERVICE].repository.choose("net").signature
+    monkeypatch.setattr(signature, "rows_at_once", 2)
+    cut_off = base64.b64encode(encoded(PHOTOS[0])[:-30]).decode()
+    cells = [cell for row in ROWS for cell in (cut_off, row, "bm8=", row)]
+
+    got = served.post("/predict?on_error=null", json={"instances": [[c] for c in cells]}).get_json()
+
+    assert got["prediction"] == [boxes for each in native for boxes in (None, each, None, each)]
+    assert [error["row"] for error in got["errors"]] == list(range(0, len(cells), 2))
+
+
 def test_v2_has_the_json_text_of_each_row(served: Any, native: Any) -> None:
     tensor = {"name": "x", "datatype": "BYTES", "shape": [len(ROWS)], "data": ROWS}
 

@@ -24,13 +24,13 @@ import pytest
 
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.examples.parts.blazeface import anchors, with_boxes
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
 from tests.convert.imported import photos
-from tests.convert.imported.blazeface import anchors, with_boxes
 from tests.convert.imported.onnx_files import save_arrays
 from tests.convert.imported.plain_boxes import best
 

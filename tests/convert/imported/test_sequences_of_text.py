@@ -481,3 +481,17 @@ def test_options_that_do_not_go_together_are_named_at_once(tmp_path: Path) -> No
         "--longest: expected a whole number from 1 to 10000, got 0",
     ):
         assert part in result.stderr, part
+
+
+def test_bad_rows_among_texts_of_all_lengths_shift_no_answer(client: Any) -> None:
+    """Rows are grouped by length, some are refused before and some within the model."""
+    bad: list[Any] = ["", "a" * 13, 3, None]
+    cells = [cell for text, wrong in zip(TEXTS, bad * 4, strict=False) for cell in (wrong, text)]
+
+    got = client.post("/predict?on_error=null", json={"instances": [[cell] for cell in cells]}).json
+
+    assert got["prediction"] == [word for text, _ in EXPECTED for word in (None, text)]
+    assert [score is None for score in got["score"]] == [True, False] * len(TEXTS)
+    assert [each["row"] for each in got["errors"]] == list(range(0, 2 * len(TEXTS), 2))
+    refused = client.post("/predict", json={"instances": [[cell] for cell in cells]}).json
+    assert {each["row"] for each in refused["errors"]} <= set(range(0, 2 * len(TEXTS), 2))

@@ -166,6 +166,13 @@ def limit_of(models: Path) -> int:
     return int(text["longest"])
 
 
+@pytest.mark.parametrize("made", ["len('0' * int(text))", "sum([1 for a in range(int(text))])"])
+def test_a_function_that_counts_to_a_number_in_a_text_takes_none(made: str) -> None:
+    """Ten digits would take 10 GB, or minutes."""
+    step = {"step": "followed_numbers", "width": 1, "code": f"def main(text):\n    return {made}"}
+    assert pauses(json.dumps({"followed": [step]})) == {}
+
+
 def test_longer_text_is_refused_with_row_column_length_and_limit(costly: Path) -> None:
     client, limit = served(costly), limit_of(costly)
     cell = "good@ " * (limit // 6 + 1)

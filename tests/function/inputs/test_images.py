@@ -5,6 +5,7 @@ import io
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from random import Random
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import TookTooLong
 from onnxlet.function.inputs.images import Unreadable, decoded_bytes, picture_size, pixels
 
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -338,7 +341,11 @@ def test_a_jpeg_of_many_scans() -> None:
     content = photo("JPEG", progressive=True)
     assert content.count(b"\xff\xda") > 1
     with pytest.raises(Unreadable, match="more than 64 scans"):
-        pixels(content + b"\xff\xda" * 64, 8, 8, "L", "box")
+        pixels(content + b"\xff\xda\0\x08\1" * 64, 8, 8, "L", "box")
+    film = b"\xff\xda\1\2" * 1000  # behind a photo: what looks like a scan's first bytes
+    assert np.array_equal(
+        pixels(content + film, 8, 8, "L", "box"), pixels(content, 8, 8, "L", "box")
+    )
 
 
 def test_other_hostile_files() -> None:
@@ -347,6 +354,65 @@ def test_other_hostile_files() -> None:
     for content in (png(4, 4, bytes(20), swollen), png(4, 4, bytes(20), profile), png(0, 5), b"BM"):
         with pytest.raises(Unreadable):
             pixels(content, 8, 8, "L", "box")
+
+
+def behind_the_start(content: bytes, more: bytes) -> bytes:
+    """An image with parts behind its signature and, of a PNG, its header."""
+    at = 2 if content.startswith(b"\xff\xd8") else 8 + 25
+    return content[:at] + more + content[at:]
+
+
+SLOW: Mapping[str, Callable[[], bytes]] = {  # each took 2 to 50 s
+    "comments": lambda: behind_the_start(photo("JPEG"), b"\xff\xfe\0\2" * 1_000_000),
+    "filling": lambda: behind_the_start(photo("JPEG"), b"\xff" * 6_000_000),
+    "exif": lambda: behind_the_start(photo("JPEG"), b"\xff\xe1\0\x09Exif\0\0a" * 500_000),
+    "chunks": lambda: behind_the_start(photo("PNG"), chunk(b"abCd", b"") * 500_000),
+    "profiles": lambda: behind_the_start(
+        photo("PNG"), chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(10**6))) * 5000
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_images_in_many_parts(kind: str) -> None:
+    content = SLOW[kind]()
+    start = time.process_time()
+    with pytest.raises(Unreadable, match=r"too many small parts|has more than (4|100) "):
+        pixels(content, 8, 8, "L", "box")
+    assert time.process_time() - start < 1.5
+
+
+def tiles(width: int, wide: int, long: int) -> bytes:
+    """A TIFF of white tiles over an image of one line, all at the same bytes."""
+    data = zlib.compress(b"\xff" * wide * long, 9)
+    count = -(-width // wide)
+    known = {256: width, 257: 1, 258: 8, 259: 8, 262: 1, 277: 1, 322: wide, 323: long}
+    at = 8 + 2 + 12 * (len(known) + 2) + 4
+    entries = [(tag, 1, value) for tag, value in known.items()]
+    entries += [(324, count, at), (325, count, at + 4 * count)]
+    directory = b"".join(struct.pack("<HHII", tag, 4, n, value) for tag, n, value in entries)
+    places = struct.pack("<I", at + 8 * count) * count + struct.pack("<I", len(data)) * count
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4) + places + data
+
+
+def test_tiles_of_many_more_pixels_than_the_image() -> None:
+    """Ten seconds' work for each 300 tiles of it."""
+    assert (pixels(tiles(300, 16, 16), 1, 1, "L", "box") == 255).all()
+    assert (pixels(tiles(20_000, 16, 16), 1, 1, "L", "box") == 255).all()
+    for hostile in (tiles(300, 1, 4_000_000), tiles(20_000, 16, 10_000)):
+        with pytest.raises(Unreadable, match="tiles of more pixels"):
+            pixels(hostile, 1, 1, "L", "box")
+
+
+def test_who_waits_too_long_is_not_decoded() -> None:
+    content = photo("PNG")
+    deadline.begin(time.perf_counter() - 2, 1)
+    try:
+        with pytest.raises(TookTooLong):
+            pixels(content, 8, 8, "L", "box")
+    finally:
+        deadline.end()
+    assert pixels(content, 8, 8, "L", "box").shape == (8, 8, 1)
 
 
 LIMITED = r"""

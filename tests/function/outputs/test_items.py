@@ -51,11 +51,21 @@ def test_an_altered_file_is_refused(version: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"{}", b"[]", b'{"items": [1, "a"]}', b'{"items": [1.5]}', b"no", b'{"items": 3}']
-)
+    "content",
+    [
+        b"{}", b"[]", b'{"items": [1, "a"]}', b'{"items": [1.5]}', b"no", b'{"items": 3}',
+        b'{"items": []}', b'{"items": "abc"}', b'{"items": {"a": 1}}', b'{"items": [true]}',
+    ],
+)  # fmt: skip
 def test_a_file_without_items(version: Path, content: bytes) -> None:
     rewritten(version, content)
     with pytest.raises(ModelError, match=r"products/1: items\.json has no items in it"):
+        answered(load_model(version))
+
+
+def test_a_file_of_another_graph(version: Path) -> None:
+    rewritten(version, b'{"items": ["a", "b"]}')
+    with pytest.raises(ModelError, match=r"has 2 items, and the graph answers position \d+"):
         answered(load_model(version))
 
 

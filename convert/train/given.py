@@ -1,0 +1,157 @@
+"""What is trained on: a table, a frame or a folder of images; as one frame, its images read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.sources.opened import ELSEWHERE
+from onnxlet.convert.train.augmenting import COPIES
+from onnxlet.convert.train.images import (
+    Seen,
+    image_columns,
+    located,
+    read_images,
+    rows_with_images,
+    wrong_forms,
+)
+from onnxlet.convert.train.problems import Problem, listed, refuse
+from onnxlet.convert.train.sampling import most_rows, sampled
+from onnxlet.convert.train.table import WHAT, read_table
+from onnxlet.function.errors import WrongUse
+
+FILES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+IMAGE = "image"  # the column that a folder of images has beside its labels
+
+
+class Rows(NamedTuple):
+    """Rows as they were given.
+
+    Attributes:
+        frame: with text for names, and an index from 0.
+        notes: what the reader guessed, sampled or found odd.
+        folder: from which paths of images are relative; None for the working directory.
+        name: of where they come from, for messages.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+    folder: Path | None
+    name: str
+
+
+class Read(NamedTuple):
+    """All rows, with a hash for each image.
+
+    Attributes:
+        frame: the rows to learn from, then those of the test set.
+        before: so many are the first.
+        images: what columns of images hold.
+        notes: of rows that were left out.
+    """
+
+    frame: pd.DataFrame
+    before: int
+    images: dict[str, Seen]
+    notes: list[str]
+
+
+def rows_of(
+    data: Any, target: str, seed: int, report: Callable[[str], object], what: str = WHAT
+) -> Rows:
+    """Rows of a table, of a frame, or of a folder of images in a folder for each label.
+
+    Args:
+        data: a path, an address, or a frame of pandas or another library.
+        target: the column that the names of a folder's folders become.
+        seed: of the sample that is taken of more than a million rows.
+        report: called with a line of progress at a time.
+        what: the argument or option that names it, for messages.
+
+    Raises:
+        WrongUse: there is no such file, or it is no table; with all that is wrong with it.
+    """
+    if not isinstance(data, str):
+        return Rows(_of_frame(data, seed, what), [], None, "the frame")
+    report(f"reading {data}")
+    if (labelled := _labelled(Path(data), target)) is not None:
+        return Rows(labelled, [], Path(data), data)
+    table = read_table(data, seed, report, what)
+    return Rows(
+        table.frame, table.notes, None if ELSEWHERE.match(data) else Path(data).parent, data
+    )
+
+
+def _of_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
+    frame = as_pandas(data, what)
+    if not isinstance(frame, pd.DataFrame):
+        raise WrongUse(f"{what}: expected a path, an address or a frame, got {type(data).__name__}")
+    if not len(frame):
+        raise WrongUse(f"{what}: the frame has no rows", "Expected a row for each example.")
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    message = f"{what}: the frame has columns {listed(twice)} more than once"
+    refuse([Problem(message, "Give each its own name.")] if twice else [], what)
+    [kept], _ = sampled(iter([frame.reset_index(drop=True)]), most_rows(len(names)), seed)
+    return kept.reset_index(drop=True).set_axis(names, axis=1)
+
+
+def _labelled(folder: Path, target: str) -> pd.DataFrame | None:
+    """The images in a folder's folders, whose names are the labels; None where there are none."""
+    if ELSEWHERE.match(str(folder)) or not folder.is_dir():
+        return None
+    files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in FILES and p.is_file())
+    names = ["images" if target == IMAGE else IMAGE, target]
+    rows = [(str(p.relative_to(folder)), p.parent.name) for p in files]
+    return pd.DataFrame(rows, columns=names, dtype=object) if rows else None
+
+
+def with_hashes(
+    rows: Rows,
+    tested: Rows | None,
+    wanted: Mapping[str, str],
+    without: Sequence[str],
+    augment: bool,
+    report: Callable[[str], object],
+) -> Read:
+    """Read the images, and put a hash of its pixels where each was.
+
+    Rows without an image are left out: pipelines refuse such.
+
+    Args:
+        rows: to learn from.
+        tested: the test set, with the same columns; None where it is drawn from these rows.
+        wanted: kinds by column.
+        without: columns that hold no images, such as the target.
+        augment: fits have copies of rows.
+        report: called with a line of progress at a time.
+
+    Raises:
+        WrongUse: images can't be read; all of them, by row and column. Or a wish is none.
+    """
+    refuse(list(wrong_forms(wanted)), "--columns")
+    parts = [rows] if tested is None else [rows, tested]
+    names = image_columns(rows.frame, rows.folder, wanted, without)
+    if not names:
+        frames = [part.frame for part in parts]
+        whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        return Read(whole, len(rows.frame), {}, [])
+    frames, notes, places = [], list[str](), list[str]()
+    for part, start in zip(parts, ("DATA: ", "--test: "), strict=False):
+        known, said = rows_with_images(part.frame, names)
+        found = {name: located(part.frame[name][known], part.folder) for name in names}
+        frames.append(part.frame[known].assign(**found))
+        places += [f"{start}row {row + 1}" for row in np.flatnonzero(known)]
+        notes += said
+    for note in notes:
+        report(note)
+    before, whole = len(frames[0]), pd.concat(frames, ignore_index=True)
+    hashes, images = read_images(
+        whole[names], places, wanted, before * (1 + COPIES * augment), report
+    )
+    return Read(whole.assign(**{n: hashes[n] for n in names}), before, images, notes)
