@@ -42,7 +42,7 @@ SIDES = {
             "install": "Install this bundle as a service that starts at boot; may be repeated.",
             "uninstall": "Remove the service and its program.",
             "doctor": "Check this machine; the exit code is 1 if something is wrong.",
-            "status": "Show what is live, idle, accepted and refused.",
+            "status": "Show what is live, idle, accepted and refused, and how it drifts.",
             "check": "Compare this slot with its lists, and replay every golden row.",
             "update": "Take a signed release, check it here, and roll back if it fails.",
             "rollback": "Roll back to the previous release; the current one is not taken again.",

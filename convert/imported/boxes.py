@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onnxlet.convert.imported.settings import Settings, number, one_of, refuse, split, whole
+from onnxlet.folders import documented
 from onnxlet.function.errors import WrongUse
 
 # The four columns of each form, whichever order an output has them in.
@@ -21,8 +22,8 @@ BESIDE = ("score", "objectness", "label", CLASSES, "_")
 SCORE, OVERLAP, MOST = 0.5, 0.3, 100
 HINT = (
     "--boxes BOXES,SCORES,format=xyxy,units=relative,score=0.5,overlap=0.3,most=100,labels=FILE; "
-    "or --boxes OUTPUT,columns=cx:cy:width:height:classes,units=pixels; docs/how-to/import.md has "
-    "all of it."
+    "or --boxes OUTPUT,columns=cx:cy:width:height:classes,units=pixels."
+    + documented(" docs/how-to/import.md has all of it.")
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import onnx
 from onnx import TensorProto
 
+from onnxlet.folders import documented
 from onnxlet.function.errors import WrongUse
 
 INTEGERS = (TensorProto.INT64, TensorProto.INT32)
@@ -15,7 +16,8 @@ NEXT = ("new_{}", "next_{}", "{}_out")  # what an output is called that becomes 
 HINT = (
     "An encoder takes ids (rows, length), and a mask of that shape if it needs one. A decoder "
     "takes ids that were written, states, and the encoder's tensors by their names; --link "
-    "INPUT=TENSOR names what else feeds one of its inputs. docs/how-to/import.md has both forms."
+    "INPUT=TENSOR names what else feeds one of its inputs."
+    + documented(" docs/how-to/import.md has both forms.")
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.folders import documented
 from onnxlet.function.errors import WrongUse, quoted
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.sequences import CHARACTER
@@ -23,7 +24,7 @@ SYMBOLS = ("start", "end", "unknown", "pad")
 KINDS = {bool: "true or false", str: "a text"}
 HINT = (
     "It holds {'unit': 'character', 'input': [units by id], 'output': [units by id], "
-    "'start': '<s>', 'end': '</s>'}; docs/how-to/import.md lists what else."
+    "'start': '<s>', 'end': '</s>'}." + documented(" docs/how-to/import.md lists what else.")
 )
 
 

@@ -72,7 +72,7 @@ def rollback(model: str | None, root: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @root_option
 def status(as_json: bool, root: Path) -> None:
-    """Show what is live, idle, accepted and refused, and the drift of what is served."""
+    """Show what is live, idle, accepted and refused, and how it drifts."""
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.drift import drift_of
     from onnxlet.edge.update.status import lines

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -251,9 +252,16 @@ class SentenceFeed:
         self._terms = {term: at for at, term in enumerate(settings["vocabulary"], UNKNOWN + 1)}
 
     def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
-        """All tensors."""
+        """All tensors.
+
+        Raises:
+            TookTooLong: the time for the request is over.
+        """
         block, position = self._at
-        documents = [split_sentences(text) for text in blocks[block][:, position].tolist()]
+        documents = []
+        for text in blocks[block][:, position].tolist():
+            deadline.check()  # a long one takes long
+            documents.append(split_sentences(text))
         return self.tensors(documents)
 
     def tensors(self, documents: Sequence[Sequence[str]]) -> dict[str, Array]:

@@ -27,9 +27,10 @@ def example_instance(model: Model) -> dict[str, Any]:
     """One instance by column name that the model answers; of items to rate it has a few."""
     known = statistics_of(model)
     columns = [column for column in model.signature.columns if column.required]
-    if model.manifest["task"] == "recommendation":
-        columns = columns[:RATED]  # who has rated everything is recommended nothing
-    return {column.name: _value(column, known.get(column.name, {})) for column in columns}
+    row = {column.name: _value(column, known.get(column.name, {})) for column in columns}
+    if model.manifest["task"] == "recommendation":  # who has rated everything gets nothing
+        return {name: row[name] if at < RATED else None for at, name in enumerate(row)}
+    return row
 
 
 def typical_values(model: Model) -> dict[str, dict[str, Any]]:

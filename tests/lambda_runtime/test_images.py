@@ -21,7 +21,8 @@ from tests.lambda_runtime.conftest import package
 from tests.lambda_runtime.harness import Runtime
 from tests.lambda_runtime.machines import Machine
 
-pytestmark = pytest.mark.lambda_runtime
+# Two packages, one of them asked on an emulated processor.
+pytestmark = [pytest.mark.lambda_runtime, pytest.mark.timeout(600)]
 
 MOST = {"pixels": 31 * MEGABYTE, "iris": 26.8 * MEGABYTE}  # bytes of the zip, with Pillow, without
 

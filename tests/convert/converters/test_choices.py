@@ -102,7 +102,7 @@ def swallowed(X: Any) -> Any:
 OTHER: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X["title"].str.normalize("NFC"), "text changed by .str.normalize"),
     (lambda X: X["title"].map(str.partition), "text changed by .str.partition"),
-    (lambda X: [text.lower() for text in X["title"]], "goes through the rows"),
+    (lambda X: [text.lower() for text in X["title"] if text], "goes through the rows"),
     (lambda X: X["title"] if len(X) > 1 else X["text"], "number of rows"),
     (lambda X: X["title"] if X["size"].iloc[0] == 1 else X["text"], "iloc has no conversion"),
     (lambda X: X["title"].astype(str), "a missing text becomes"),

@@ -28,7 +28,8 @@ from tests.convert.helpers import quiet, served
 from tests.convert.images import digits, written
 from tests.convert.train.tables import made
 
-pytestmark = pytest.mark.pipelines  # whole trainings
+# Whole trainings: half a minute each on an idle core.
+pytestmark = [pytest.mark.pipelines, pytest.mark.timeout(600)]
 
 ROWS, SIDE, SHIFT = 640, 20, 2
 
