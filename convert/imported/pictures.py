@@ -74,9 +74,7 @@ def read(sample: Path, image: Mapping[str, Any]) -> tuple[list[str], Array]:
     """
     files = files_of(sample)
     if empty := [f"'{each.name}'" for each in files if not each.stat().st_size]:
-        raise WrongUse(
-            f"--sample: expected pictures, got files of no bytes: {', '.join(empty)}", HINT
-        )
+        raise WrongUse(f"--sample: expected pictures, got empty files: {', '.join(empty)}", HINT)
     texts = [base64.b64encode(each.read_bytes()).decode() for each in files]
     try:
         return texts, tensor_of(image, texts)

@@ -175,12 +175,25 @@ def _from_several(
         wanted = f"(rows, {shape[1]}) or (rows, {shape[1]}, classes), as '{name}' has it"
         raise _misshapen(of_scores, wanted, shapes[of_scores])
     if not of_labels:
+        classes = 1 if len(sizes) == 2 else sizes[1] if shape[1] != sizes[1] else sizes[2]
+        _check_labels(boxes, of_scores, classes)
         return four, _shares(nodes, boxes, scores, sizes), None
     if len(sizes) != 2 or list(shapes[of_labels[0]]) != list(shapes[of_scores]):
         raise _misshapen(of_labels[0], "of the scores", shapes[of_labels[0]])
     labels = nodes.floats(of_labels[0])
     labels = nodes.reshaped(labels, 1, -1) if bare else labels
     return four, _shares(nodes, boxes, scores, [1, 1, 1]), labels
+
+
+def _check_labels(boxes: Boxes, output: str, scores: int) -> None:
+    """Refuse labels that are more or fewer than an output has classes, background apart."""
+    classes = scores - (1 if boxes.background else 0)
+    if boxes.labels and classes > 0 and len(boxes.labels) != classes:
+        raise Refusal(
+            f"--boxes: labels: expected {classes}, one for each class of '{output}', "
+            f"got {len(boxes.labels)}",
+            HINT,
+        )
 
 
 def _from_one(

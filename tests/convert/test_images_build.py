@@ -268,6 +268,7 @@ def test_an_unreadable_image_among_the_held_out_ones_is_named(
         built(Source(mixed, broken), tmp_path)
 
     assert "X_test" in refusal.value.message
+    assert refusal.value.hint == "Mend these images, or leave such rows out of X_test."
 
 
 def test_pixels_as_columns_are_refused_before_an_image_is_read(tmp_path: Path) -> None:

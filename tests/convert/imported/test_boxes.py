@@ -391,9 +391,24 @@ def test_boxes_need_a_picture_and_outputs_of_the_graph(tmp_path: Path) -> None:
         imported(tmp_path, detector(), images=[IMAGE], boxes="box,scores")
 
 
+@pytest.mark.parametrize(
+    ("option", "expected", "got"),
+    [("labels=a:b", 3, 2), ("labels=a:b:c:d", 3, 4), ("background=last,labels=a:b:c", 2, 3)],
+)
+def test_labels_are_as_many_as_the_classes(
+    tmp_path: Path, option: str, expected: int, got: int
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        imported(tmp_path, detector(), images=[IMAGE], boxes=f"boxes,scores,{option}")
+
+    assert caught.value.message == (
+        f"--boxes: labels: expected {expected}, one for each class of 'scores', got {got}"
+    )
+
+
 def test_labels_are_the_lines_of_a_file_and_the_command_takes_them(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
-    labels.write_text("cat, small\ndog\n", encoding="utf-8")
+    labels.write_text("cat, small\ndog\nbird\n", encoding="utf-8")
     path = save(tmp_path, detector())
     command = ["import", str(path), "--name", "net", "--models", str(tmp_path / "models")]
 
@@ -405,4 +420,4 @@ def test_labels_are_the_lines_of_a_file_and_the_command_takes_them(tmp_path: Pat
     assert "output 'redness' is left out: boxes are the answer" in ran.output
     assert "output      prediction: boxes [-1]" in ran.output
     found = {each["label"] for each in predictions(tmp_path, ROWS[:1])[0]}
-    assert found == {"cat, small", "dog", "2"}
+    assert found == {"cat, small", "dog", "bird"}

@@ -197,6 +197,14 @@ def test_all_mistakes_are_said_at_once() -> None:
     )
 
 
+def test_a_scale_of_0_is_refused() -> None:
+    with pytest.raises(WrongUse) as caught:
+        parse(["x=12x16,scale=0"])
+    assert caught.value.message == (
+        "--image: 'x': scale: expected a number other than 0, which makes all pictures alike"
+    )
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
@@ -234,6 +242,9 @@ def test_samples_that_are_no_pictures_are_named(tmp_path: Path) -> None:
     (folder / "a.jpg").write_bytes(b"no picture")
     (folder / "b.png").write_bytes(b"nor this")
     with pytest.raises(WrongUse, match=r"'a.jpg': .*; 'b.png': "):
+        imported(tmp_path, classifier(*NCHW), images=["x=12x16"], sample=folder)
+    (folder / "b.png").write_bytes(b"")
+    with pytest.raises(WrongUse, match=r"--sample: expected pictures, got empty files: 'b.png'"):
         imported(tmp_path, classifier(*NCHW), images=["x=12x16"], sample=folder)
     (tmp_path / "none").mkdir()
     with pytest.raises(WrongUse, match="expected 1 to 10000 pictures, got 0"):

@@ -98,8 +98,10 @@ def test_a_folder_has_a_folder_for_each_label(tmp_path: Path) -> None:
 
     assert kinds(found) == {"image": "image"}
     assert found.target.y.tolist() == ["cat"] * 20 + ["dog"] * 20
-    with pytest.raises(WrongUse, match="is a folder"):
+    with pytest.raises(WrongUse, match="is a folder without rows or labelled images") as wrong:
         looked_at(str(tmp_path / "cat"))
+    assert wrong.value.hint is not None
+    assert wrong.value.hint.startswith("Put images into a folder for each label")
 
 
 def test_words_are_no_images_unless_that_is_said(gray: list[Image.Image]) -> None:
