@@ -86,9 +86,12 @@ def _fetched(command: list[str], package: str, version: str, folder: Path, suffi
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)  # noqa: S603 - npm or pip, as it is written above
     files = sorted(folder.glob(f"*{suffix}"))
     if done.returncode or len(files) != 1:
-        said = done.stderr.strip().splitlines()[-1:] or ["nothing was said"]
+        lines = done.stderr.strip().splitlines()
+        # npm's last lines are its own stack and where its log lies; pip's last one is the reason.
+        said = [line for line in lines if line.startswith("npm ") and " code " in line][:1]
+        reason = (said or lines[-1:] or ["nothing was said"])[0]
         tool = "npm" if suffix == ".tgz" else "pip"
-        raise WrongUse(f"{tool} did not bring {package} {version}: {said[0]:.300}", OFFLINE)
+        raise WrongUse(f"{tool} did not bring {package} {version}: {reason:.300}", OFFLINE)
     return files[0]
 
 

@@ -14,6 +14,7 @@ import pytest
 from onnxlet import Summary
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.examples.summary import articles, build
+from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.sentences import ANALYZERS, split_sentences
 from onnxlet.function.inputs.validation import validate_rows
@@ -163,6 +164,12 @@ def test_the_golden_rows_are_sentences(models: Path) -> None:
         ("positions", "int64", [-1, -1]),
         ("score", "float64", [-1, -1]),
     ]
+    compared = [
+        line.split()[0]
+        for line in certificate_lines("news", 1, dict(model.manifest))
+        if "off by at most" in line
+    ]
+    assert compared == ["score"]  # sentences and their positions are equal or not
 
 
 def test_every_protocol_answers_the_sentences(client: Any) -> None:

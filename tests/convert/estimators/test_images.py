@@ -200,7 +200,10 @@ def test_every_row_that_is_no_image_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("X", "said"),
     [
-        (DIGITS.reshape(12, 64), r"expected one column of images, .* got shape \(12, 64\)"),
+        (
+            DIGITS.reshape(12, 64),
+            r"expected one column of images, .* got shape \(12, 64\): Images is the first",
+        ),
         (pd.DataFrame({"a": ["x"], "b": ["y"]}), "expected one column of images, got 2: a, b"),
         (b"one", "expected a column of images, got one bytes"),
         (Path("one.png"), "got one PosixPath"),

