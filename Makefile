@@ -51,6 +51,7 @@ run: $(READY) ## train and convert the house prices, prove them, serve on PORT (
 	exec $(PY) -m edge serve --models "$(MODELS)" --port $(PORT)
 
 model: $(READY) ## build convert/examples/EXAMPLE.py into MODELS (models)
+	$(if $(EXAMPLE),,$(error make model needs EXAMPLE=name, one of docs/gallery.md))
 	$(PY) -m onnxlet.convert.examples $(EXAMPLE) --models "$(MODELS)"
 
 gallery: $(READY) ## build all of convert/examples into MODELS (models): docs/gallery.md
