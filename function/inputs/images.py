@@ -111,7 +111,8 @@ def pixels(
         content: PNG, JPEG, WebP, GIF (its first frame), BMP or TIFF.
         height: in pixels.
         width: in pixels.
-        mode: "L" is grey (ITU-R 601-2's luma, as Pillow has it), "RGB" is color.
+        mode: "L" is grey (ITU-R 601-2's luma, as Pillow has it; of a JPEG what is in its file),
+            "RGB" is color.
         resize: the filter, one of `RESIZES`; sides are not kept in proportion.
         most: pixels that the image may have. Memory is at most about 20 bytes for each.
 
@@ -126,6 +127,8 @@ def pixels(
 
     with opened(content, most) as image:
         large = image.size[0] * image.size[1] > LARGE
+        if mode == "L" and image.format == "JPEG":
+            image.draft("L", None)  # its own luma, a quarter of the time less than by its colors
         with _one_large if large else nullcontext():
             deadline.check()  # others may have taken all the time
             image.load()
