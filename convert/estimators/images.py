@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from onnxlet.convert.reference.images import SHOWN, cells_of, content_of, is_file
+from onnxlet.convert.reference.images import cells_of, content_of, is_file, not_read
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import MODES, RESIZES, Unreadable, pixels
 
@@ -97,11 +97,7 @@ class Images(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
             except Unreadable as error:
                 wrong.append(f"row {row}: {error}")
         if wrong:
-            more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-            raise ValueError(
-                f"{len(wrong)} of {len(cells)} images can't be read: "
-                f"{'; '.join(wrong[:SHOWN])}{more}"
-            )
+            raise ValueError(not_read(wrong, len(cells)))
         return made
 
     @property

@@ -79,7 +79,7 @@ def take(
     sample: Path | None,
     report: Callable[[str], object],
     images: Images | None = None,
-    alone: bool = False,
+    one_by_one: bool = False,
 ) -> Taken:
     """Try a graph with several rows at once, and one by one where it can't do that.
 
@@ -89,12 +89,12 @@ def take(
         sample: an .npz file of rows, or pictures; None has some made up.
         report: called with a line for each finding.
         images: the manifest's graph inputs of those that take pictures, by name.
-        alone: run rows one by one, whether or not it runs with several.
+        one_by_one: run rows one by one, whether or not it runs with several.
 
     Raises:
         Refusal: it can't be served.
     """
-    if alone:
+    if one_by_one:
         report("rows are run one by one: the graph answers one picture")
         return _take(proto, longest, sample, report, images)
     fixed = onnx.ModelProto()

@@ -56,7 +56,8 @@ def text_options(
         WrongUse: some don't go together; all of them are named.
     """
     faults = []
-    if expected is not None and sample is None:
+    unasked = expected is not None and sample is None
+    if unasked:
         faults.append("--expected: answers without their rows")
     own = {"vocabulary": vocabulary, "longest": longest, "column": column, "link": links or None}
     if decoder is None:
@@ -70,8 +71,7 @@ def text_options(
     if column is not None and not column.strip():
         faults.append("--column: expected a name, got none")
     if faults:
-        alone = expected is not None and sample is None
-        raise WrongUse("; ".join(faults), "Add --sample IN.npz." if alone else "")
+        raise WrongUse("; ".join(faults), "Add --sample IN.npz." if unasked else "")
     if decoder is None or vocabulary is None:
         return None
     return TextOptions(decoder, vocabulary, longest, column or COLUMN, links)

@@ -128,7 +128,7 @@ def take_both(
             taken = _of_one_picture(proto, vision, vision.boxes, shapes, longest, sample, report)
             return Both(taken, taken)
     if tensors:
-        judged = take(proto, longest, sample, report, alone=bare)
+        judged = take(proto, longest, sample, report, one_by_one=bare)
     else:
         entries = pictures_of.attach(proto, vision.images, vision.layouts)
         judged = take(proto, longest, sample, report, entries, bare)
@@ -191,7 +191,7 @@ def _of_one_picture(
     """A graph whose outputs have no dimension for rows, and as many boxes as it finds."""
     entries = pictures_of.attach(proto, vision.images, vision.layouts)
     suppress(proto, boxes, shapes, *vision.image.size)
-    taken = take(proto, longest, sample, report, entries, alone=True)
+    taken = take(proto, longest, sample, report, entries, one_by_one=True)
     return _with_boxes(taken, boxes, vision.image)
 
 

@@ -14,7 +14,6 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.images import (
     FIRST,
-    SHOWN,
     TRIED,
     UNREAD,
     are_images,
@@ -23,6 +22,7 @@ from onnxlet.convert.reference.images import (
     is_path,
     is_readable,
     is_stack,
+    not_read,
     shows_image,
     text_of,
 )
@@ -141,10 +141,8 @@ def _texts(cells: Sequence[Any], what: str) -> list[Any]:
         except Unreadable as error:
             wrong.append(f"row {row}: {error}")
     if wrong:
-        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise Refusal(
-            f"{what}: {len(wrong)} of {len(cells)} images can't be read: "
-            f"{'; '.join(wrong[:SHOWN])}{more}",
+            f"{what}: {not_read(wrong, len(cells))}",
             "Leave such rows out, or mend their files; a relative path is one from the folder "
             "that the command runs in.",
         )

@@ -210,3 +210,9 @@ def _png(image: Any) -> bytes:
     else:
         image.save(buffer, "TIFF", exif=exif)
     return buffer.getvalue()
+
+
+def not_read(wrong: Sequence[str], images: int) -> str:
+    """What is said of images that can't be read, the first of them by their rows."""
+    more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    return f"{len(wrong)} of {images} images can't be read: {'; '.join(wrong[:SHOWN])}{more}"

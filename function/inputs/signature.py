@@ -8,7 +8,7 @@ from copy import copy
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from onnxlet.function.inputs.sentences import SentenceFeed
     from onnxlet.function.inputs.sequences import IdFeed
     from onnxlet.function.inputs.text import TokenFeed
+
+Fed = TypeVar("Fed")
 
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
@@ -155,6 +157,13 @@ class Signature:
             for number, block in enumerate(self.blocks)
             for position, column in enumerate(block.columns)
         }
+
+        def fed(
+            member: str, make: Callable[[Mapping[str, Any], tuple[int, int]], Fed]
+        ) -> list[Fed]:
+            """The feeds of one column each, whose graph inputs have a member."""
+            return [make(each, at[each["columns"][0]]) for each in graph_inputs if member in each]
+
         self.feeds = [
             feed_of(
                 tensor,
@@ -169,24 +178,10 @@ class Signature:
             for tensor in graph_inputs
             if "steps" in tensor
         ]
-        self.token_feeds = [
-            _token_feed(tensor, at[tensor["columns"][0]])
-            for tensor in graph_inputs
-            if "tokens" in tensor
-        ]
-        self.id_feed = next(
-            (_id_feed(t, at[t["columns"][0]]) for t in graph_inputs if "ids" in t), None
-        )
-        self.image_feeds = [
-            _image_feed(tensor, at[tensor["columns"][0]])
-            for tensor in graph_inputs
-            if "image" in tensor
-        ]
-        self.sentence_feeds = [
-            _sentence_feed(tensor, at[tensor["columns"][0]])
-            for tensor in graph_inputs
-            if "sentences" in tensor
-        ]
+        self.token_feeds = fed("tokens", _token_feed)
+        self.id_feed = next(iter(fed("ids", _id_feed)), None)
+        self.image_feeds = fed("image", _image_feed)
+        self.sentence_feeds = fed("sentences", _sentence_feed)
         noted = set[tuple[int, int]]()
         noting: list[TokenFeed | ImageFeed] = [*self.token_feeds, *self.image_feeds]
         for feed in noting:
