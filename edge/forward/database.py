@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -78,12 +79,27 @@ def connect(
     connection = _opened(str(path))
     try:
         for pragma in PRAGMAS if pragmas is None else pragmas:
-            connection.execute(pragma)
+            _execute_patiently(connection, pragma)
         connection.executescript(schema)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _execute_patiently(connection: sqlite3.Connection, pragma: str) -> None:
+    """Retry while locked: SQLite's own timeout does not cover the change of a new file to WAL."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(pragma)
+        except sqlite3.OperationalError as error:
+            locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not locked or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def connect_as_it_is(path: Path, *, write: bool = False) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.forward import queue as module
+from onnxlet.edge.forward.database import connect, secret_of
 from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Clock, Record, this_boot
 from tests.edge.forward.keeping import MB, emptied, ids
@@ -291,3 +293,13 @@ def test_others_may_not_read_it(tmp_path: Path, time: Time) -> None:
 def test_this_start_has_an_id() -> None:
     assert this_boot() == this_boot()
     assert len(this_boot()) == 36
+
+
+def test_a_new_database_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    """SQLite answers "database is locked" at once where two change a new file to WAL."""
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(60):
+            paths = [tmp_path / f"{number}.db"] * 4
+            for connection in list(threads.map(connect, paths)):
+                connection.close()
+            assert len(secret_of(paths[0])) == 32
