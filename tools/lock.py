@@ -14,6 +14,7 @@ FILES = (
     "images",
     "convert",
     "edge",
+    "engines",
     "dev",
     "libraries",
     "train",
