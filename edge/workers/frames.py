@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 LENGTH_BYTES = 4
@@ -40,7 +40,7 @@ def unpacked(content: bytes) -> Message:
     at = content.index(b"\n") + 1
     kind, members, sizes = json.loads(content[:at])
     ends = list(accumulate(sizes, initial=at))
-    parts = [content[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    parts = [content[start:end] for start, end in pairwise(ends)]
     return Message(kind, members, parts)
 
 

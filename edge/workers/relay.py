@@ -1,8 +1,8 @@
 """What a supervisor remembers and relays of what its workers say to each other; no IO.
 
-Each worker has the supervisor's messages in order. That is what keeps sums right where a worker dies:
-a worker that is asked for its state after it has taken over a dead one's includes it, and before,
-the dead one's last state is among the answers.
+Each worker has the supervisor's messages in order. That keeps sums right where a worker dies: one
+that is asked for its state after it was given a dead one's includes it, and before, the dead one's
+last state is among the answers.
 """
 
 from __future__ import annotations
@@ -121,6 +121,11 @@ class Relay:
         """Seconds that a worker has owed an answer."""
         return max((now - sent for sent in self._seats[number].asked.values()), default=0.0)
 
+    def forgive(self, now: float) -> None:
+        """Take nobody for late until now."""
+        for seat in self._seats.values():
+            seat.asked = dict.fromkeys(seat.asked, now)
+
     def hear(self, number: int, message: Message, now: float) -> bool:
         """Take a worker's message; False where it is none for the relay."""
         seat, members, parts = self._seats[number], message.members, message.parts
@@ -169,7 +174,8 @@ class Relay:
         seat.given = [each for each in seat.given if each.ask > ask or each.topic not in topics]
         if ask in self._collects and number in self._collects[ask].waiting:
             topic = self._collects[ask].topic
-            self._answered(ask, number, [seat.states[topic]] if topic in topics else [])
+            states = [seat.states[topic]] if topic in topics else _known(seat, topic, ask)
+            self._answered(ask, number, states)
 
     def _collect(self, asker: int, answer: int, topic: str, now: float) -> None:
         """Ask all, the one who collects, too: its own state is of the same moment."""
