@@ -18,7 +18,8 @@ from contextlib import suppress
 
 from onnxlet.edge.server.peers import Peers
 
-PATIENCE_SECONDS = 0.005  # as long as a process may take to let another thread lead
+# A process lets another thread lead after 5 ms; on a busy machine it is some more until it runs.
+PATIENCE_SECONDS = 0.03
 
 
 class Entrance:
