@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import selectors
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from onnxlet.edge.server.entrance import PATIENCE_SECONDS, Entrance
 from onnxlet.edge.server.server import Server
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.self_check import connector
@@ -83,6 +85,68 @@ def room() -> Iterator[Room]:
 def answered(connection: http.client.HTTPConnection) -> str:
     answer = connection.getresponse()
     return answer.read().decode()
+
+
+class Noted:
+    """Peers of which another has fewer connections."""
+
+    def __init__(self, bell: int) -> None:
+        self.bell = bell
+        self.calls = 0
+
+    def hold(self, connections: int) -> None:
+        pass
+
+    def is_turn(self, connections: int) -> bool:
+        return False
+
+    def call(self) -> None:
+        self.calls += 1
+
+    def carry(self, requests: int) -> None:
+        pass
+
+    def admit(self, requests: int, limit: int) -> bool:
+        return True
+
+
+def test_another_is_called_once_and_what_it_leaves_is_accepted_later() -> None:
+    (bell, ring), accepted = os.pipe(), []
+    with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as all_:
+        peers = Noted(bell)
+        entrance: Entrance
+
+        def accept() -> None:
+            if entrance.may_accept(1, True):
+                accepted.append(listener.accept()[0])
+
+        entrance = Entrance(listener, all_, accept, peers)
+        assert entrance.wait(None) is None
+        with socket.create_connection(listener.getsockname()):
+            [(key, _)] = all_.select(5)
+            key.data()
+            assert (peers.calls, accepted) == (1, [])
+            entrance.go_on()
+            left = entrance.wait(None)
+            assert left is not None
+            assert 0 < left <= PATIENCE_SECONDS
+            assert all_.select(0) == [], "it waits, and does not spin"
+            time.sleep(left)
+            entrance.go_on()
+            assert (peers.calls, len(accepted)) == (1, 1)
+            assert entrance.wait(7.0) == 7.0
+        with socket.create_connection(listener.getsockname()):
+            all_.select(5)[0][0].data()
+            os.write(ring, b"x")  # it is called itself before that time is over
+            [(key, _)] = all_.select(5)
+            key.data()
+            assert peers.calls == 3
+            entrance.close()
+        assert len(accepted) == 2
+    for each in accepted:
+        each.close()
+    os.close(bell)
+    os.close(ring)
 
 
 def test_connections_that_stay_are_spread(room: Room) -> None:
