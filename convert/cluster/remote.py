@@ -1,0 +1,52 @@
+"""What a scheduler and workers are sent as code, since they may not have this package.
+
+Only the standard library is imported, here and inside functions, but for what `called` names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def described(packages: list[str]) -> dict[str, str | None]:
+    """The versions that a worker has, by name; None of what is not installed.
+
+    Args:
+        packages: names of distributions.
+    """
+    import os
+    import platform
+    from importlib import import_module, metadata
+
+    found: dict[str, str | None] = {
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "processor": {"AMD64": "x86_64", "arm64": "aarch64"}.get(
+            platform.machine(), platform.machine()
+        ),
+    }
+    for name in packages:
+        if name in found or name == "onnxlet":
+            continue
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    try:  # a checkout is no distribution
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        found["onnxlet"] = import_module("onnxlet").__version__
+    except ImportError:
+        found["onnxlet"] = None
+    return found
+
+
+def called(function: str, *arguments: Any) -> Any:
+    """Call a function of this package on a worker.
+
+    Args:
+        function: as in an entry point, `module:name`.
+        arguments: for it.
+    """
+    from importlib import import_module
+
+    module, _, name = function.partition(":")
+    return getattr(import_module(module), name)(*arguments)
