@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
 from onnxlet.convert.cluster import remote
 from onnxlet.convert.cluster.sent import different
 from onnxlet.convert.errors import Refusal, shortened
@@ -50,7 +48,6 @@ def _client(address: str) -> Client:
             f"--scheduler: expected Dask, got no '{error.name}'",
             "Install the extra [engines], as in: pip install 'onnxlet[convert,engines]'.",
         ) from error
-    cloudpickle.register_pickle_by_value(remote)
     try:
         return Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
@@ -75,7 +72,7 @@ def check(client: Client, packages: Sequence[str]) -> dict[str, str | None]:
             "Start one with `dask worker tcp://HOST:8786`.",
         ) from error
     here = remote.described(list(packages))
-    found = client.run(remote.described, list(packages), on_error="return")
+    found = client.run(remote.by_value(remote.described), list(packages), on_error="return")
     faults = {worker: text for worker, has in found.items() if (text := _fault(here, has))}
     if faults:
         shown = "; ".join(f"worker {worker}: {text}" for worker, text in [*faults.items()][:SHOWN])

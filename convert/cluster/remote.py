@@ -5,6 +5,9 @@ Only the standard library is imported, here and inside functions, but for what `
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 
@@ -50,3 +53,14 @@ def called(function: str, *arguments: Any) -> Any:
 
     module, _, name = function.partition(":")
     return getattr(import_module(module), name)(*arguments)
+
+
+def by_value(function: Any) -> Callable[..., Any]:
+    """A function of this module, that is pickled as its code: nobody has to import it.
+
+    Dask tries pickle first, which sends names. Of `__main__`, whose names are nobody else's,
+    cloudpickle sends the code.
+    """
+    copied = FunctionType(function.__code__, {"__builtins__": builtins}, function.__name__)
+    copied.__module__ = "__main__"
+    return copied

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 A = TypeVar("A")
+CALLED = remote.by_value(remote.called)
 POLL = 0.1  # seconds between two looks at the clock
 COUNT = 1.0  # seconds between two looks at which workers there are
 
@@ -73,7 +74,7 @@ class Tasks:
         # Not a scattered one, which nobody could make again once its workers have died.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
             sent = self._client.submit(
-                remote.called, "onnxlet.convert.cluster.sent:Sent", content, self._needs, key=key
+                CALLED, "onnxlet.convert.cluster.sent:Sent", content, self._needs, key=key
             )
         try:
             sent.result()
@@ -149,7 +150,7 @@ class Tasks:
         if self._client.status != "running":
             raise gone(self._client)
         return self._client.submit(
-            remote.called, self._function, self._sent, self._common, argument, pure=False
+            CALLED, self._function, self._sent, self._common, argument, pure=False
         )
 
     def _ended(

@@ -30,8 +30,7 @@ class Processes:
         # Not where this project is found: a scheduler needs only Dask.
         self.scheduler = self._start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-            "--scheduler-file", str(file), "--local-directory", str(folder),
-            env={"PYTHONPATH": ""}, cwd=folder,
+            "--scheduler-file", str(file), env={"PYTHONPATH": ""}, cwd=folder,
         )  # fmt: skip
         until = time.monotonic() + SECONDS
         while not file.exists() or not file.read_text():
@@ -46,7 +45,7 @@ class Processes:
         """Start a worker, which registers by itself."""
         started = self._start(
             "worker", self.address, "--nthreads", str(threads), "--no-nanny", "--no-dashboard",
-            "--host", "127.0.0.1", "--local-directory", str(self.folder), env=env, cwd=cwd,
+            "--host", "127.0.0.1", env=env, cwd=cwd,
         )  # fmt: skip
         self.workers.append(started)
         return started
@@ -57,7 +56,8 @@ class Processes:
         with (self.folder / "said.txt").open("ab") as said:
             return subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "dask", *arguments],
-                cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+                cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {}),
+                     "DASK_TEMPORARY_DIRECTORY": str(self.folder)},
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,
             )  # fmt: skip
 
