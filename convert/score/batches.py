@@ -1,0 +1,148 @@
+"""Record batches checked against a signature as rows of JSON are, a column at a time.
+
+What is surely right is taken as it is; every row with anything odd in it is checked by
+`cell_validation`, so that what is refused, and why, is the same. A property test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.score import numbers
+from onnxlet.convert.score.plain import simple, values
+from onnxlet.convert.score.texts import texts
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.cell_validation import validate_cells
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Block, Signature
+from onnxlet.function.inputs.validation import LeftOut, Table
+
+Faults = Mapping[int, str]
+
+
+def table(batch: Any, signature: Signature, left_out: LeftOut, faults: Faults) -> Table:
+    """The good rows of a record batch.
+
+    Args:
+        batch: with the signature's columns by name; one that may be absent may be missing.
+        signature: the model's.
+        left_out: takes the rows that are wrong, and why.
+        faults: rows that are broken already, and why.
+    """
+    rows = batch.num_rows
+    columns = {
+        column.name: simple(batch.column(column.name))
+        for column in signature.columns
+        if column.required and column.name in batch.schema.names
+    }
+    odd = np.zeros(rows, bool)
+    odd[list(faults)] = True
+    arrays = []
+    for block in signature.blocks:
+        array, strange = _block(block, columns, rows)
+        arrays.append(array)
+        if strange is not None:
+            odd |= strange
+    if not odd.any():
+        left_out.kept = list(range(rows))
+        return Table(rows, arrays)
+    return _checked(columns, signature, arrays, np.flatnonzero(odd), left_out, faults)
+
+
+def _block(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
+    """A block's array of shape (rows, columns), and which rows have something odd in it."""
+    if block.nested or block.columns[0].image or (block.dtype == "string") != _textual(block):
+        return np.empty((rows, len(block.columns)), object), np.ones(rows, bool)
+    whole = np.empty((len(block.columns), rows), object if _textual(block) else block.dtype)
+    odd = None
+    for position, column in enumerate(block.columns):
+        found, strange = _column(block, position, column, columns.get(column.name), rows)
+        whole[position] = found
+        if strange is not None:
+            odd = strange if odd is None else odd | strange
+    return whole.T, odd
+
+
+def _textual(block: Block) -> bool:
+    return block.type == "string"
+
+
+def _column(
+    block: Block, position: int, column: Column, array: Any, rows: int
+) -> tuple[Array, Array | None]:
+    if array is None:  # it may be absent
+        return _absent(block, rows)
+    if _textual(block):
+        return texts(array, column)
+    if block.type == "bool":
+        found, odd = numbers.booleans(array)
+        return found, odd
+    if array.type.__class__.__name__ == "DictionaryType":
+        array = simple(array.dictionary_decode())
+    if block.dtype == "int64":
+        found, odd = numbers.integers(array)
+    else:
+        found, odd = numbers.floats(array, whole=block.type == "int64")
+    return found, _out_of_bounds(found, odd, block, position)
+
+
+def _absent(block: Block, rows: int) -> tuple[Array, Array | None]:
+    if _textual(block):
+        return np.full(rows, MISSING_TEXT, object), None
+    if block.dtype == "float64":
+        return np.full(rows, np.nan), None
+    return np.zeros(rows, block.dtype), np.ones(rows, bool)
+
+
+def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int) -> Array | None:
+    """Which numbers are not surely answered, besides those that are odd already."""
+    low, high = block.lows[position], block.highs[position]
+    column = block.columns[position]
+    if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
+        outside = ~((found >= low) & (found <= high))
+        if column.nullable and block.dtype == "float64":
+            outside &= found == found
+        odd = outside if odd is None else odd | outside
+    if column.categories is not None:
+        unknown = ~np.isin(found, list(column.categories))
+        odd = unknown if odd is None else odd | unknown
+    return odd if odd is not None and odd.any() else None
+
+
+def _checked(
+    columns: Mapping[str, Any],
+    signature: Signature,
+    arrays: Sequence[Array],
+    odd: Array,
+    left_out: LeftOut,
+    faults: Faults,
+) -> Table:
+    """The table of all rows that are right, those among them that looked odd."""
+    rows = _as_rows(columns, signature, odd)
+    broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
+    left_out.kept = odd.tolist()
+    good, read = np.arange(len(odd)), list[Array]()
+    try:
+        read = validate_cells(rows, signature, broken)
+    except InvalidRows as error:
+        good = np.array(left_out.leave(error.every), np.int64)
+        if len(good):
+            read = validate_cells([rows[row] for row in good], signature, {})
+    keep = np.ones(len(arrays[0]) if arrays else 0, bool)
+    keep[odd] = False
+    keep[odd[good]] = True
+    for whole, some in zip(arrays, read, strict=bool(read)):
+        whole[odd[good]] = some
+    left_out.kept = np.flatnonzero(keep).tolist()
+    return Table(len(left_out.kept), [array[keep] for array in arrays])
+
+
+def _as_rows(columns: Mapping[str, Any], signature: Signature, rows: Array) -> list[dict[str, Any]]:
+    """Rows as objects by column name, as JSON has them."""
+    known = {column.name: column for column in signature.columns}
+    taken = [values(array.take(rows), known[name]) for name, array in columns.items()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*taken, strict=True)]
