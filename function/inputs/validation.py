@@ -63,6 +63,22 @@ class LeftOut:
         self.kept: list[int] = []
         self.problems = Problems()
 
+    def leave(self, found: Sequence[Problem]) -> list[int]:
+        """Leave out further rows.
+
+        Args:
+            found: what is wrong with some of the kept rows, by their positions among these.
+
+        Returns:
+            The positions of all others.
+        """
+        bad = {each.row for each in found}
+        good = [position for position in range(len(self.kept)) if position not in bad]
+        self.problems.first += [each._replace(row=self.kept[each.row or 0]) for each in found]
+        self.problems.count += len(found)
+        self.kept = [self.kept[position] for position in good]
+        return good
+
 
 def validate_rows(
     rows: Sequence[Any],

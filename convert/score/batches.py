@@ -1,0 +1,179 @@
+"""Record batches checked against a signature as rows of JSON are, a column at a time.
+
+What is surely right is taken as it is; every row with anything odd in it is checked by
+`cell_validation`, so that what is refused, and why, is the same. A property test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from onnxlet.convert.score import csv_fields, numbers
+from onnxlet.convert.score.plain import simple, values
+from onnxlet.convert.score.texts import texts
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.cell_validation import validate_cells
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Block, Signature
+from onnxlet.function.inputs.validation import LeftOut, Table
+
+Faults = Mapping[int, str]
+
+
+class Given(NamedTuple):
+    """A column as it came.
+
+    Attributes:
+        array: one of Arrow's.
+        column: of the signature.
+        fields: it holds fields of CSV.
+    """
+
+    array: Any
+    column: Column
+    fields: bool
+
+    def typed(self) -> tuple[Any, Array | None]:
+        """The array of a type that fits the column, and which cells have none."""
+        return csv_fields.typed(self.array, self.column) if self.fields else (self.array, None)
+
+    def cells(self, rows: Array) -> list[Any]:
+        """Some rows' cells as JSON has them."""
+        some = self.array.take(rows)
+        return (csv_fields.cells if self.fields else values)(some, self.column)
+
+
+def table(
+    batch: Any, signature: Signature, left_out: LeftOut, faults: Faults, fields: bool = False
+) -> Table:
+    """The good rows of a record batch.
+
+    Args:
+        batch: with the signature's columns by name; one that may be absent may be missing.
+        signature: the model's.
+        left_out: takes the rows that are wrong, and why.
+        faults: rows that are broken already, and why.
+        fields: the columns hold fields of CSV.
+    """
+    rows = batch.num_rows
+    odd = np.zeros(rows, bool)
+    odd[list(faults)] = True
+    given, columns = dict[str, Given](), dict[str, Any]()
+    for column in signature.columns:
+        if column.required and column.name in batch.schema.names:
+            given[column.name] = each = Given(simple(batch.column(column.name)), column, fields)
+            columns[column.name], strange = each.typed()
+            if strange is not None:
+                odd |= strange
+    arrays = []
+    for block in signature.blocks:
+        array, strange = _block(block, columns, rows)
+        arrays.append(array)
+        if strange is not None:
+            odd |= strange
+    if not odd.any():
+        left_out.kept = list(range(rows))
+        return Table(rows, arrays)
+    return _checked(given, signature, arrays, np.flatnonzero(odd), left_out, faults)
+
+
+def _block(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
+    """A block's array of shape (rows, columns), and which rows have something odd in it."""
+    if block.nested or block.columns[0].image or (block.dtype == "string") != _textual(block):
+        return np.empty((rows, len(block.columns)), object), np.ones(rows, bool)
+    whole = np.empty((len(block.columns), rows), object if _textual(block) else block.dtype)
+    odd = None
+    for position, column in enumerate(block.columns):
+        found, strange = _column(block, position, column, columns.get(column.name), rows)
+        whole[position] = found
+        if strange is not None:
+            odd = strange if odd is None else odd | strange
+    return whole.T, odd
+
+
+def _textual(block: Block) -> bool:
+    return block.type == "string"
+
+
+def _column(
+    block: Block, position: int, column: Column, array: Any, rows: int
+) -> tuple[Array, Array | None]:
+    if array is None:  # it may be absent
+        return _absent(block, rows)
+    if _textual(block):
+        return texts(array, column)
+    if block.type == "bool":
+        found, odd = numbers.booleans(array)
+        return found, odd
+    if pa.types.is_dictionary(array.type):
+        array = simple(array.dictionary_decode())
+    if block.dtype == "int64":
+        found, odd = numbers.integers(array)
+    else:
+        found, odd = numbers.floats(array, whole=block.type == "int64")
+    return found, _out_of_bounds(found, odd, block, position)
+
+
+def _absent(block: Block, rows: int) -> tuple[Array, Array | None]:
+    if _textual(block):
+        return np.full(rows, MISSING_TEXT, object), None
+    if block.dtype == "float64":
+        return np.full(rows, np.nan), None
+    return np.zeros(rows, block.dtype), np.ones(rows, bool)
+
+
+def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int) -> Array | None:
+    """Which numbers are not surely answered, besides those that are odd already."""
+    low, high = block.lows[position], block.highs[position]
+    column = block.columns[position]
+    if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
+        outside = ~((found >= low) & (found <= high))
+        if column.nullable and block.dtype == "float64":
+            outside &= found == found
+        odd = outside if odd is None else odd | outside
+    if column.categories is not None:
+        unknown = ~np.isin(found, list(column.categories))
+        odd = unknown if odd is None else odd | unknown
+    return odd if odd is not None and odd.any() else None
+
+
+def _checked(
+    given: Mapping[str, Given],
+    signature: Signature,
+    arrays: Sequence[Array],
+    odd: Array,
+    left_out: LeftOut,
+    faults: Faults,
+) -> Table:
+    """The table of all rows that are right, those among them that looked odd."""
+    rows = _as_rows(given, odd)
+    broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
+    left_out.kept = odd.tolist()
+    good, read = np.arange(len(odd)), list[Array]()
+    try:
+        read = validate_cells(rows, signature, broken)
+    except InvalidRows as error:
+        good = np.array(left_out.leave(error.every), np.int64)
+        if len(good):
+            read = validate_cells([rows[row] for row in good], signature, {})
+    keep = np.ones(len(arrays[0]) if arrays else 0, bool)
+    keep[odd] = False
+    keep[odd[good]] = True
+    for whole, some in zip(arrays, read, strict=bool(read)):
+        whole[odd[good]] = some
+    left_out.kept = np.flatnonzero(keep).tolist()
+    return Table(len(left_out.kept), [array[keep] for array in arrays])
+
+
+def _as_rows(given: Mapping[str, Given], rows: Array) -> list[dict[str, Any]]:
+    """Rows as objects by column name, as JSON has them."""
+    objects: list[dict[str, Any]] = [{} for _ in rows]
+    for name, each in given.items():
+        for row, cell in zip(objects, each.cells(rows), strict=True):
+            row[name] = cell
+    return objects

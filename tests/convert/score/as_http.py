@@ -1,0 +1,98 @@
+"""Record batches answered by HTTP, as the columns of a Scorer have them: the other way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from onnxlet.convert.score.scorer import Answered, Scorer
+from onnxlet.convert.score.wanted import Wanted
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import Problem
+from onnxlet.function.models.model import Model
+from tests.conftest import Client, client_of
+
+
+def as_json(cell: Any) -> Any:
+    """One of Arrow's values as a JSON body has it."""
+    if isinstance(cell, list):
+        return [as_json(each) for each in cell]
+    if isinstance(cell, Decimal):
+        return int(cell) if str(cell).lstrip("-").isdecimal() else float(cell)
+    return float(cell) if isinstance(cell, np.floating) else cell
+
+
+def bodies(batch: Any, names: list[str]) -> list[dict[str, Any]]:
+    return [
+        {name: as_json(row[name]) for name in names if name in row} for row in batch.to_pylist()
+    ]
+
+
+def answered_by_http(
+    client: Client, model: Model, rows: list[dict[str, Any]], wanted: Wanted, schema: Any
+) -> tuple[Any, list[Problem], int]:
+    """Rows sent to the app, and its answer as columns of a schema; NaN is null in JSON."""
+    query = "?on_error=null"
+    query += f"&coverage={wanted.coverage!r}" if wanted.coverage else ""
+    query += f"&k={wanted.k}" if wanted.k else ""
+    path = f"/models/{model.name}/versions/{model.version}/predict{query}"
+    answer = client.post(path, json.dumps(rows).encode())
+    got = answer.json()
+    assert answer.status == 200, got
+    columns = [pa.array(_entries(got, field), field.type) for field in schema]
+    problems = [Problem(e["row"], e["column"], e["detail"]) for e in got.get("errors", [])]
+    batch = pa.record_batch(columns, schema=schema)
+    return batch, problems, got.get("error_count", 0)
+
+
+def _entries(got: Mapping[str, Any], field: Any) -> list[Any]:
+    entries = got[field.name]
+    if field.name == "probabilities" and pa.types.is_struct(field.type):
+        return [row and _named(row, got["classes"]) for row in entries]
+    if field.name == "interval":
+        several = not pa.types.is_struct(field.type)
+        return [
+            row and ([_ends(each) for each in row] if several else _ends(row)) for row in entries
+        ]
+    return list(entries)
+
+
+def _named(row: list[Any], classes: list[Any]) -> dict[str, Any]:
+    if isinstance(classes[0], list):
+        return {str(n): _named(*pair) for n, pair in enumerate(zip(row, classes, strict=True))}
+    names = [json.dumps(label) if not isinstance(label, str) else label for label in classes]
+    return dict(zip(names, row, strict=True))
+
+
+def _ends(interval: list[Any]) -> dict[str, Any]:
+    return {"low": interval[0], "high": interval[1]}
+
+
+def without_nan(value: Any) -> Any:
+    """Python's values of a column, as JSON has them: None for what is no finite number."""
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def check(model: Model, batch: Any, wanted: Wanted = Wanted()) -> Answered:  # noqa: B008 - frozen
+    """Both ways answer a batch alike, by every value and by every word."""
+    scorer = Scorer(model, batch.schema, wanted)
+    found = scorer.answer(batch)
+    assert model.directory is not None
+    client = client_of(create_app(model.directory.parent.parent))
+    expected, problems, count = answered_by_http(
+        client, model, bodies(batch, scorer.needed), wanted, scorer.schema
+    )
+    assert found.columns.schema.equals(scorer.schema, check_metadata=True)
+    assert without_nan(found.columns.to_pylist()) == without_nan(expected.to_pylist())
+    assert (found.problem_count, list(found.problems[: len(problems)])) == (count, problems)
+    assert found.bad == sorted({problem.row or 0 for problem in found.problems})
+    return found

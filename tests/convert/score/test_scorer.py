@@ -1,0 +1,95 @@
+"""Record batches and HTTP, held together on every kind of column and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from onnxlet.convert.build import build
+from onnxlet.convert.score.scorer import Scorer
+from onnxlet.convert.score.wanted import Wanted
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import Problem, WrongUse
+from onnxlet.function.models.model import Model, load_model
+from tests import estimators
+from tests.conftest import quiet
+from tests.convert.score.as_http import check
+from tests.function import calibrated
+
+EXAMPLES = ("house-prices", "loan-default", "iris", "shop")
+
+
+def given(source: Source) -> Any:
+    """A test set as a record batch."""
+    rows = source.X_test
+    if not isinstance(rows, np.ndarray):
+        return pa.RecordBatch.from_pandas(rows, preserve_index=False)
+    return pa.record_batch({f"x{n}": rows[:, n] for n in range(rows.shape[1])})
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_table_is_answered_as_http_answers_its_rows(
+    models: Path, sources: Mapping[str, Source], name: str
+) -> None:
+    model = load_model(models / name / "1")
+
+    assert not check(model, given(sources[name])).problems
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Model, Source]]:
+    folder = tmp_path_factory.mktemp("others")
+    every = {**estimators.every_task(), **calibrated.sources()}
+    return {
+        name: (load_model(build(source, name, folder, quiet).directory), source)
+        for name, source in every.items()
+    }
+
+
+@pytest.mark.parametrize("name", [*estimators.every_task(), *calibrated.sources()])
+def test_every_task(others: dict[str, tuple[Model, Source]], name: str) -> None:
+    model, source = others[name]
+    wanted = Wanted(coverage=0.8 if "conformal" in model.manifest else None)
+
+    assert not check(model, given(source), wanted).problems
+
+
+def test_bad_rows_are_null_and_have_the_words_of_http(models: Path) -> None:
+    model = load_model(models / "shop" / "1")
+    batch = pa.record_batch(
+        {
+            "note": pa.array([None, 1, 2, 3, 4]),
+            "色": pa.array(["红", "黄", "绿", None, "蓝"]).dictionary_encode(),
+            "count": pa.array([1.0, 2.0, 3.5, 4.0, np.nan]),
+            "Preis (€)": pa.array([10, None, 10, 11, 12], pa.int16()),
+            "new": pa.array([True, False, True, None, True]),
+        }
+    )
+
+    found = check(model, batch)
+
+    assert found.bad == [1, 2, 3, 4]
+    assert found.problems[1] == Problem(
+        1, "色", "'黄' is not one of the known categories: '红', '绿', '蓝'"
+    )
+    assert found.columns["prediction"].null_count == 4
+
+
+def test_columns_that_do_not_fit_are_named_at_once(models: Path) -> None:
+    model = load_model(models / "shop" / "1")
+    schema = pa.schema(
+        [("Preis (€)", pa.string()), ("Count", pa.int64()), ("new", pa.int8()), ("色", pa.string())]
+    )
+
+    with pytest.raises(WrongUse) as caught:
+        Scorer(model, schema)
+
+    assert caught.value.message == (
+        "the table does not fit model 'shop': column 'Preis (€)': expected numbers, got string; "
+        "column 'count': missing; did you mean 'Count'?; column 'new': expected booleans, got int8"
+    )
