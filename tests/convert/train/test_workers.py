@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from onnxlet.convert.train.fork_server import serve
-from onnxlet.convert.train.job import Job, Outcome, Table, answers_of, evaluate, part_of
+from onnxlet.convert.train.job import Fits, Job, Outcome, Table, answers_of, evaluate, part_of
 from onnxlet.convert.train.workers import Workers
 from tests.convert.train import candidates as made
 
@@ -33,7 +33,7 @@ def table(rows: int = 300) -> Table:
     return Table(data.X, data.y, "binary", classes, folds, None, made.fit, 0, 1)
 
 
-def outcomes(workers: Workers, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
+def outcomes(workers: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
     return {job.number: outcome for job, outcome in workers.outcomes(jobs, **given)}
 
 
