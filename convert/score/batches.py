@@ -7,11 +7,12 @@ What is surely right is taken as it is; every row with anything odd in it is che
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from onnxlet.convert.score import numbers
+from onnxlet.convert.score import csv_fields, numbers
 from onnxlet.convert.score.plain import simple, values
 from onnxlet.convert.score.texts import texts
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -24,7 +25,32 @@ from onnxlet.function.inputs.validation import LeftOut, Table
 Faults = Mapping[int, str]
 
 
-def table(batch: Any, signature: Signature, left_out: LeftOut, faults: Faults) -> Table:
+class Given(NamedTuple):
+    """A column as it came.
+
+    Attributes:
+        array: one of Arrow's.
+        column: of the signature.
+        fields: it holds fields of CSV.
+    """
+
+    array: Any
+    column: Column
+    fields: bool
+
+    def typed(self) -> tuple[Any, Array | None]:
+        """The array of a type that fits the column, and which cells have none."""
+        return csv_fields.typed(self.array, self.column) if self.fields else (self.array, None)
+
+    def cells(self, rows: Array) -> list[Any]:
+        """Some rows' cells as JSON has them."""
+        some = self.array.take(rows)
+        return (csv_fields.cells if self.fields else values)(some, self.column)
+
+
+def table(
+    batch: Any, signature: Signature, left_out: LeftOut, faults: Faults, fields: bool = False
+) -> Table:
     """The good rows of a record batch.
 
     Args:
@@ -32,15 +58,18 @@ def table(batch: Any, signature: Signature, left_out: LeftOut, faults: Faults) -
         signature: the model's.
         left_out: takes the rows that are wrong, and why.
         faults: rows that are broken already, and why.
+        fields: the columns hold fields of CSV.
     """
     rows = batch.num_rows
-    columns = {
-        column.name: simple(batch.column(column.name))
-        for column in signature.columns
-        if column.required and column.name in batch.schema.names
-    }
     odd = np.zeros(rows, bool)
     odd[list(faults)] = True
+    given, columns = dict[str, Given](), dict[str, Any]()
+    for column in signature.columns:
+        if column.required and column.name in batch.schema.names:
+            given[column.name] = each = Given(simple(batch.column(column.name)), column, fields)
+            columns[column.name], strange = each.typed()
+            if strange is not None:
+                odd |= strange
     arrays = []
     for block in signature.blocks:
         array, strange = _block(block, columns, rows)
@@ -50,7 +79,7 @@ def table(batch: Any, signature: Signature, left_out: LeftOut, faults: Faults) -
     if not odd.any():
         left_out.kept = list(range(rows))
         return Table(rows, arrays)
-    return _checked(columns, signature, arrays, np.flatnonzero(odd), left_out, faults)
+    return _checked(given, signature, arrays, np.flatnonzero(odd), left_out, faults)
 
 
 def _block(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
@@ -81,7 +110,7 @@ def _column(
     if block.type == "bool":
         found, odd = numbers.booleans(array)
         return found, odd
-    if array.type.__class__.__name__ == "DictionaryType":
+    if pa.types.is_dictionary(array.type):
         array = simple(array.dictionary_decode())
     if block.dtype == "int64":
         found, odd = numbers.integers(array)
@@ -114,7 +143,7 @@ def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int)
 
 
 def _checked(
-    columns: Mapping[str, Any],
+    given: Mapping[str, Given],
     signature: Signature,
     arrays: Sequence[Array],
     odd: Array,
@@ -122,7 +151,7 @@ def _checked(
     faults: Faults,
 ) -> Table:
     """The table of all rows that are right, those among them that looked odd."""
-    rows = _as_rows(columns, signature, odd)
+    rows = _as_rows(given, odd)
     broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
     left_out.kept = odd.tolist()
     good, read = np.arange(len(odd)), list[Array]()
@@ -141,8 +170,10 @@ def _checked(
     return Table(len(left_out.kept), [array[keep] for array in arrays])
 
 
-def _as_rows(columns: Mapping[str, Any], signature: Signature, rows: Array) -> list[dict[str, Any]]:
+def _as_rows(given: Mapping[str, Given], rows: Array) -> list[dict[str, Any]]:
     """Rows as objects by column name, as JSON has them."""
-    known = {column.name: column for column in signature.columns}
-    taken = [values(array.take(rows), known[name]) for name, array in columns.items()]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*taken, strict=True)]
+    objects: list[dict[str, Any]] = [{} for _ in rows]
+    for name, each in given.items():
+        for row, cell in zip(objects, each.cells(rows), strict=True):
+            row[name] = cell
+    return objects

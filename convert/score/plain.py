@@ -14,8 +14,12 @@ from onnxlet.convert.score.kinds import BYTES, kind_of
 from onnxlet.function.inputs.columns import Column
 
 
+# Types that fewer of Arrow's functions take, and those of the same values that all do.
+VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+
+
 def simple(array: Any) -> Any:
-    """An Arrow array without run ends or an extension around it; dictionaries stay."""
+    """An Arrow array without run ends, views or an extension around it; dictionaries stay."""
     while True:
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
@@ -23,6 +27,8 @@ def simple(array: Any) -> Any:
             array = array.storage
         elif types.is_run_end_encoded(array.type):
             array = compute.run_end_decode(array)
+        elif array.type in VIEWS:
+            return array.cast(VIEWS[array.type])
         else:
             return array
 

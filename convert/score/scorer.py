@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.score import answers, batches
+from onnxlet.convert.score.csv_fields import csv_schema, is_csv
 from onnxlet.convert.score.kinds import misfit
 from onnxlet.convert.score.wanted import Wanted
 from onnxlet.function.arrays import Array
@@ -18,6 +19,7 @@ from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving import coverage, good_rows, nearest
 
+__all__ = ["Answered", "Scorer", "csv_schema"]
 PLAIN = Wanted()
 METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
 
@@ -47,7 +49,7 @@ class Scorer:
 
     Args:
         model: that answers.
-        given: the schema of the batches to come.
+        given: the schema of the batches to come; `csv_schema` makes that of fields of CSV.
         wanted: of each answer.
 
     Raises:
@@ -56,7 +58,7 @@ class Scorer:
     """
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
-        self._wanted = wanted
+        self._wanted, self._fields = wanted, is_csv(given)
         self.needed = _needed(model, given)
         try:
             self._model = model if wanted.k is None else nearest.at_least(model, wanted.k)
@@ -80,7 +82,7 @@ class Scorer:
         left_out.problems = Every()
         if not rows:
             return Answered(self.schema.empty_table().to_batches()[0], [], 0, [])
-        table = batches.table(batch, self._model.signature, left_out, faults or {})
+        table = batches.table(batch, self._model.signature, left_out, faults or {}, self._fields)
         table, outputs = good_rows.run(self._model, table, left_out)
         columns = self._columns(outputs, left_out.kept, rows)
         kept = set(left_out.kept)
@@ -118,7 +120,7 @@ def _needed(model: Model, given: Any) -> list[str]:
         if not column.required or column.name in twice:
             continue
         if column.name in names:
-            why = misfit(column, given.field(column.name).type)
+            why = None if is_csv(given) else misfit(column, given.field(column.name).type)
             wrong += [f"column '{column.name}': {why}"] if why else []
         elif not column.absent:
             wrong.append(f"column '{column.name}': missing{guesses[column.name]}")

@@ -1,0 +1,218 @@
+"""Record batches and rows of JSON, held together on columns that nobody thought of."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from onnxlet.convert.score import batches
+from onnxlet.convert.score.csv_fields import csv_schema
+from onnxlet.convert.score.kinds import misfit
+from onnxlet.convert.score.scorer import Every
+from onnxlet.function import json_text
+from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT
+from onnxlet.function.errors import Problem
+from onnxlet.function.inputs import csv_text
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+
+COLUMNS = [
+    Column("price", "float64", nullable=True),
+    Column("size", "float64", minimum=-LARGEST_FLOAT32, maximum=LARGEST_FLOAT32),
+    Column("ratio", "float64", infinite=True),
+    Column("share", "float32", nullable=True, absent=True),
+    Column("rooms", "int64", nullable=True),
+    Column("id", "int64"),
+    Column("grade", "int64", categories=(1, 2)),
+    Column("floor", "int64", minimum=-3, maximum=100),
+    Column("new", "bool"),
+    Column("place", "string", nullable=True, longest=5),
+    Column("kind", "string", categories=("a", "b")),
+    Column("day", "string", date=True, nullable=True),
+    Column("at", "string", date=True, zone="UTC"),
+    Column("month", "string", date=True, format="%d.%m.%Y %H:%M"),
+    Column("series", "float64", cell=("length",), longest=4, nullable=True),
+    Column("flags", "bool", cell=("length",), longest=4),
+    Column("tile", "int64", cell=(2, 2), minimum=0),
+    Column("dropped", "string", required=False),
+]
+TENSORS = [
+    {"name": "a", "dtype": "float64", "columns": ["rooms", "price", "ratio", "grade", "share"]},
+    {"name": "b", "dtype": "float32", "columns": ["size"]},
+    {"name": "c", "dtype": "int64", "columns": ["id"]},
+    {"name": "d", "dtype": "bool", "columns": ["new"]},
+    {"name": "e", "dtype": "string", "columns": ["kind", "place", "day", "at", "month"]},
+    {"name": "f", "dtype": "int32", "columns": ["floor"]},
+    {"name": "g", "dtype": "float64", "columns": ["series"]},
+    {"name": "h", "dtype": "bool", "columns": ["flags"]},
+    {"name": "i", "dtype": "int64", "columns": ["tile"]},
+]
+SIGNATURE = Signature(COLUMNS, [], TENSORS)
+BY_NAME = {column.name: column for column in COLUMNS}
+
+FLOATS = st.sampled_from([0.0, -0.0, 1.0, 2.0, 3.0, 3.5, np.nan, np.inf, -np.inf, 1e39, 2.0**62])
+FLOATS |= st.sampled_from([2.0**53, 2.0**63, -(2.0**63), 100.0, 101.0]) | st.floats()
+
+
+def narrow(bits: int) -> st.SearchStrategy[float]:
+    usual = st.sampled_from([0.0, -0.0, 1.0, 2.0, 3.5, np.nan, np.inf, 2.0**15])
+    return usual | st.floats(width=bits)  # type: ignore[arg-type] # 16 or 32
+
+
+def whole(kind: Any) -> st.SearchStrategy[int]:
+    info = np.iinfo(kind.to_pandas_dtype())
+    least, most = int(info.min), int(info.max)
+    edges = [n for n in (-3, 0, 1, 2, 3, 100, 101, 2**53 + 1, 2**62, 2**63) if least <= n <= most]
+    return st.sampled_from([*edges, least, most]) | st.integers(least, most)
+
+
+def decimals(kind: Any) -> st.SearchStrategy[Decimal]:
+    most = 10**kind.precision - 1
+    units = st.integers(-most, most) | st.integers(-(10**4), 10**4)
+    return units.map(lambda n: Decimal(f"{n}E-{kind.scale}"))
+
+
+WORDS = st.sampled_from(["a", "b", "c", "", "é", "abcde", "abcdef", MISSING_TEXT, "2026-01-31"])
+WORDS |= st.sampled_from(["2026-01-31T10:00:00", "2026-01-31T10:00:00Z", "31.01.2026 10:00"])
+DAYS = st.dates(date(1650, 1, 1), date(2300, 1, 1))
+TIMES = st.datetimes(datetime(1690, 1, 1), datetime(2260, 1, 1))
+INTEGERS = [getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)]
+DECIMALS = [pa.decimal128(9, 2), pa.decimal128(38, 0), pa.decimal128(38, 10), pa.decimal128(5, 5)]
+DECIMALS += [pa.decimal256(50, 3), pa.decimal32(7, 1), pa.decimal64(18, 0), pa.decimal128(12, 0)]
+NUMBERS: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (pa.float64(), FLOATS),
+    (pa.float32(), narrow(32)),
+    (pa.float16(), narrow(16).map(np.float16)),
+    *((kind, whole(kind)) for kind in INTEGERS),
+    *((kind, decimals(kind)) for kind in DECIMALS),
+    (pa.null(), st.none()),
+]
+TEXTS: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    *((kind, WORDS) for kind in (pa.string(), pa.large_string(), pa.string_view())),
+    (pa.binary(), WORDS.map(str.encode) | st.just(b"\xff")),
+    (pa.null(), st.none()),
+]
+DATES: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    *TEXTS[:3],
+    (pa.date32(), DAYS),
+    (pa.date64(), DAYS),
+    *((pa.timestamp(unit, tz), TIMES) for unit in ("s", "ms", "us", "ns") for tz in (None, "UTC")),
+    (pa.timestamp("ms", "+02:00"), TIMES),
+]
+
+
+def lists_of(kind: Any, values: st.SearchStrategy[Any]) -> list[tuple[Any, Any]]:
+    one = st.lists(values | st.none(), max_size=5)
+    two = st.lists(st.lists(values, min_size=2, max_size=2), min_size=2, max_size=2)
+    return [
+        (pa.list_(kind), one),
+        (pa.large_list(kind), st.lists(values, min_size=4, max_size=4)),
+        (pa.list_(kind, 4), st.lists(values, min_size=4, max_size=4)),
+        (pa.list_(pa.list_(kind)), two | st.lists(one, max_size=3)),
+        (pa.list_(pa.list_(kind, 2), 2), two),
+    ]
+
+
+LISTS = [pair for kind, values in NUMBERS[:-1] for pair in lists_of(kind, values)]
+BOOLEANS: list[tuple[Any, Any]] = [(pa.bool_(), st.booleans()), (pa.null(), st.none())]
+EVERY = [*NUMBERS, *DATES, *LISTS, *BOOLEANS, *lists_of(pa.bool_(), st.booleans())]
+TAKEN = {
+    column.name: [(kind, cells) for kind, cells in EVERY if misfit(column, kind) is None]
+    for column in COLUMNS
+    if column.required
+}
+GOOD = {
+    "price": 1.5, "size": 2.0, "ratio": 0.5, "share": 0.25, "rooms": 3, "id": 2**62 + 1, "grade": 1,
+    "floor": 7, "new": True, "place": "x", "kind": "a", "day": "2026-01-31",
+    "at": "2026-01-31T10:00:00Z", "month": "31.01.2026 10:00", "series": [1.0, 2.0],
+    "flags": [True, False], "tile": [[1, 2], [3, 4]],
+}  # fmt: skip
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Any:
+    rows = draw(st.integers(1, 5))
+    arrays = {name: pa.array([cell] * rows) for name, cell in GOOD.items()}
+    for name in draw(st.lists(st.sampled_from(list(GOOD)), min_size=1, max_size=4, unique=True)):
+        arrays[name] = draw(columns(TAKEN[name], rows))
+    names = draw(st.permutations(list(arrays)))
+    if draw(st.booleans()):
+        names.remove("share")
+    start = draw(st.integers(0, rows - 1))
+    whole = pa.record_batch({name: arrays[name] for name in names})
+    return whole.slice(start) if draw(st.booleans()) else whole
+
+
+@st.composite
+def columns(draw: st.DrawFn, taken: list[tuple[Any, st.SearchStrategy[Any]]], rows: int) -> Any:
+    kind, cells = draw(st.sampled_from(taken))
+    gaps = draw(st.sampled_from([0, 0, 1, 5]))
+    listed = draw(st.lists(cells, min_size=rows, max_size=rows))
+    for _ in range(gaps):
+        listed[draw(st.integers(0, rows - 1))] = None
+    array = pa.array(listed, kind)
+    if draw(st.booleans()) and not pa.types.is_nested(kind) and kind not in UNENCODED:
+        return array.dictionary_encode()
+    return array
+
+
+UNENCODED = (pa.string_view(), pa.float16(), pa.null())
+
+
+def as_json(cell: Any, column: Column) -> Any:
+    """As `json.dumps` takes it; written apart from what is tested."""
+    if isinstance(cell, list):
+        return [as_json(each, column) for each in cell]
+    if isinstance(cell, Decimal):
+        return float(cell) if "." in f"{cell:f}" else int(cell)
+    if isinstance(cell, np.floating):
+        return float(cell)
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "surrogateescape")
+    if isinstance(cell, datetime) and column.format is None:
+        return str(cell).replace(" ", "T")
+    if isinstance(cell, date):
+        return format(cell, column.format or "%Y-%m-%d").rjust(10, "0")
+    return cell
+
+
+def by_json(batch: Any) -> list[dict[str, Any]]:
+    rows = [
+        {name: as_json(cell, BY_NAME[name]) for name, cell in row.items()}
+        for row in batch.to_pylist()
+    ]
+    return list(json_text.loads(json.dumps(rows).encode()))
+
+
+def outcome(table: Table, left_out: LeftOut) -> Any:
+    arrays = [array.tolist() for array in table.arrays] if table.rows else []
+    kinds = [array.dtype for array in table.arrays] if table.rows else []
+    problems = left_out.problems
+    return table.rows, repr(arrays), kinds, left_out.kept, problems.first, problems.count
+
+
+def hold_together(batch: Any) -> None:
+    slow, quick = LeftOut(), LeftOut()
+    quick.problems = Every()
+    expected = validate_rows(by_json(batch), SIGNATURE, left_out=slow)
+
+    found = batches.table(batch, SIGNATURE, quick, {})
+
+    assert outcome(found, quick) == outcome(expected, slow)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(batch=tables())
+def test_a_table_is_read_as_its_rows_in_json(batch: Any) -> None:
+    hold_together(batch)
