@@ -13,7 +13,6 @@ from pyarrow import compute, types
 from onnxlet.convert.score.kinds import BYTES, kind_of
 from onnxlet.function.inputs.columns import Column
 
-
 # Types that fewer of Arrow's functions take, and those of the same values that all do.
 VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 

@@ -16,7 +16,8 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
 from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.reading import unpacked
-from onnxlet.convert.score.tables import csv_given, faults_of, kept_schema
+from onnxlet.convert.score.scorer import csv_schema
+from onnxlet.convert.score.tables import faults_of, kept_schema
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.csv_text import check_header
@@ -158,7 +159,7 @@ def _looked_at(place: Place, entry: Entry, model: Model) -> File:
     if not names:
         raise WrongUse("it has no header: its first line names the columns")
     check_header(names, model.signature)
-    return File(entry, kind, _ends(place, entry), csv_given(model, names), below)
+    return File(entry, kind, _ends(place, entry), csv_schema(names), below)
 
 
 def _ends(place: Place, entry: Entry) -> str:

@@ -23,9 +23,12 @@ Tick = Callable[[int], object]
 POLL = 0.2  # seconds between two looks at what has ended
 TRIES = 2  # of a part whose process is ended, such as for its memory
 # Of a notebook's folder, which is in its path as '', a json.py must not be taken for Python's.
-START = (
-    "import sys; sys.path[:] = {path!r}; from onnxlet.convert.score.worker import serve; serve()"
-)
+START = """
+import sys
+sys.path[:] = {path!r}
+from onnxlet.convert.score.worker import serve
+serve({descriptor})
+"""
 
 
 class Engine(Protocol):
@@ -67,8 +70,7 @@ class _Worker:
     def send(self) -> None:
         """Have it do its part; one that has ended is heard of next."""
         with suppress(OSError):
-            self.connection.sendall(json.dumps(plain(self.task)).encode() + b"
-")
+            self.connection.sendall(json.dumps(plain(self.task)).encode() + b"\n")
 
     def close(self) -> int:
         """Wait for its end, which the end of the connection asks it for; its exit code."""

@@ -22,15 +22,6 @@ def wanted_of(options: Options) -> Wanted:
     return Wanted(options.coverage, options.explain, options.k)
 
 
-def csv_given(model: Model, names: Sequence[str]) -> Any:
-    """The schema of a file of CSV: text, typed as a request's is."""
-    known = csv_schema(model)
-    fields = [
-        known.field(name) if name in known.names else pa.field(name, pa.string()) for name in names
-    ]
-    return pa.schema(fields, known.metadata)
-
-
 def scorer_of(task: Task, model: Model, place: Place) -> tuple[Scorer, Any]:
     """What answers a part, and the schema of its file."""
     if task.kind == "parquet":
@@ -39,7 +30,7 @@ def scorer_of(task: Task, model: Model, place: Place) -> tuple[Scorer, Any]:
         with place.open(task.file) as opened, parquet.ParquetFile(opened) as file:
             schema = file.schema_arrow
     else:
-        schema = csv_given(model, task.names)
+        schema = csv_schema(task.names)
     return Scorer(model, schema, wanted_of(task.options)), schema
 
 
