@@ -166,6 +166,13 @@ def _flat(array: Any) -> Iterator[Any]:
         yield array
 
 
+def flat_structs(table: Any) -> Any:
+    """A table with a column for each member of a struct."""
+    while any(types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
+
+
 def _json(value: Any) -> str:
     return json_text.dumps(value).decode()
 
