@@ -104,6 +104,8 @@ def _fast_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
         inside ^= bool(len(quotes) % 2)
         at += len(block)
         before, block = block[-1:], further
+    if inside:
+        raise Uneven  # the last field is never closed
     if at > begun:
         yield Cut(begun, at, line)
 

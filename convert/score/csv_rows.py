@@ -86,9 +86,10 @@ def _fast(data: bytes, names: Sequence[str]) -> Any:
 
 
 def _exact(data: bytes, names: Sequence[str]) -> Rows:
-    reader, rows, faults, width = _reader(data), list[list[Any]](), dict[int, str](), len(names)
+    rows, faults, width = list[list[Any]](), dict[int, str](), len(names)
     before = 0
     try:
+        reader = _reader(data)
         for row in reader:
             if not row and width == 1:
                 row = [""]
