@@ -1,0 +1,44 @@
+"""S3, and what speaks its protocol, by PyArrow: keys from the environment, as everywhere."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from onnxlet.convert.errors import shortened
+from onnxlet.function.errors import WrongUse
+
+SECONDS = 10.0  # that a connection may take to begin
+
+
+def file_system(path: str) -> Any:
+    """The file system in which a bucket is.
+
+    `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` names another server than Amazon's; keys and the
+    region are where the AWS SDK looks for them.
+
+    Args:
+        path: bucket and key, for messages.
+
+    Raises:
+        WrongUse: the settings can't be used.
+    """
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    options: dict[str, Any] = {"region": region} if region else {}
+    if endpoint:
+        scheme, _, host = endpoint.rstrip("/").rpartition("://")
+        options |= {"scheme": scheme or "https", "endpoint_override": host}
+        options.setdefault("region", "us-east-1")
+    try:
+        return S3FileSystem(
+            connect_timeout=SECONDS, retry_strategy=AwsStandardS3RetryStrategy(max_attempts=5),
+            **options,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise WrongUse(
+            f"s3://{path}: S3 can't be reached: {shortened(error)}",
+            "Are AWS_ENDPOINT_URL and AWS_REGION what they should be?",
+        ) from error
