@@ -16,9 +16,10 @@ import pytest
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.train.cluster_fits import cluster_fits
-from onnxlet.convert.train.job import Job, evaluate
+from onnxlet.convert.train.job import Job
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.training import Written, train
+from onnxlet.convert.train.workers import Workers
 from tests.convert.cluster.processes import Processes, cluster
 from tests.convert.cluster.test_tasks import appears
 from tests.convert.helpers import quiet
@@ -64,11 +65,14 @@ def test_what_overruns_dies_or_cannot_be_sent_costs_nobody_else_anything(pair: P
     assert "its process ended" in str(found[1].why)
     assert found[2].why == "ValueError: it fails on purpose"
     assert "it can't be sent: " in str(found[4].why)
-    for number, fold in ((3, 0), (5, 1)):
-        here, there = evaluate(table(), Job(number, made.linear(), fold)), found[number]
-        assert there.why is None
-        assert np.array_equal(there.answers, here.answers)  # type: ignore[arg-type]
-        assert there.size == here.size
+    with Workers(table(), 2) as workers:
+        here = outcomes(workers, iter([everyone[3], everyone[5]]))
+    for number in (3, 5):
+        assert found[number].why is None
+        assert np.array_equal(found[number].answers, here[number].answers)  # type: ignore[arg-type]
+        assert found[number]._replace(answers=None, seconds=0) == here[number]._replace(
+            answers=None, seconds=0
+        )
 
 
 def test_when_the_time_is_up_or_nobody_waits_fits_end(pair: Processes, tmp_path: Path) -> None:
