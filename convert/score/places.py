@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -120,9 +121,10 @@ class LocalFolder:
         gone = self.root / path
         gone.unlink(missing_ok=True)
         for folder in gone.parents:
-            if folder == self.root or any(folder.iterdir()):
+            if folder == self.root:
                 return
-            folder.rmdir()
+            with suppress(OSError):  # it is not empty, or not there
+                folder.rmdir()
 
 
 class S3Folder:

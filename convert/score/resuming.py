@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from onnxlet.convert.score.journal import AFRESH, JOURNAL, LINES, Journal, sums
+from onnxlet.convert.score.journal import AFRESH, Journal, sums
 from onnxlet.convert.score.places import PART, LocalFolder, Place, place_of
-from onnxlet.convert.score.planning import File
+from onnxlet.convert.score.planning import File, part_names
 from onnxlet.convert.score.target import Target
 from onnxlet.convert.score.tasks import BAD, Options, Task
 from onnxlet.function.errors import WrongUse
@@ -22,8 +23,11 @@ BLOCK = 1 << 20
 DIGITS = ("numpy", "onnxruntime")  # packages whose versions may change last digits
 
 
-def head_of(source: str, out: str, files: Sequence[File], model: Model, options: Options) -> Line:
-    """What is scored, and how, as the journal keeps it."""
+def head_of(
+    source: str, files: Sequence[File], tasks: Sequence[Task], model: Model, options: Options
+) -> Line:
+    """What is scored, and how, as the journal keeps it; of each file how many parts it has."""
+    parts = Counter(task.file for task in tasks)
     return {
         "format": 1,
         "source": source,
@@ -31,7 +35,7 @@ def head_of(source: str, out: str, files: Sequence[File], model: Model, options:
         "options": {**asdict(options), "keep": list(options.keep)},
         "packages": {name: version(name) for name in DIGITS},
         "files": {
-            file.entry.path: [file.entry.size, file.entry.changed, file.ends] for file in files
+            file.entry.path: [*file.entry[1:], file.ends, parts[file.entry.path]] for file in files
         },
     }
 
@@ -51,9 +55,11 @@ def check(journal: Journal, head: Line, target: Target, overwrite: bool) -> None
                 f"OUT: '{target.out}' was begun with something else:{listed}",
                 f"{AFRESH} Or write elsewhere.",
             )
-        _remove_all(journal, target)
+        _remove(journal.head["files"], journal.head["files"], target)
     else:
         if journal.head != head:  # in what may differ
+            was = journal.head["files"]
+            _remove(was, [path for path in was if was[path] != head["files"][path]], target)
             journal.begin(head, journal.lines)
         return
     journal.begin(head)
@@ -120,13 +126,19 @@ def _check_empty(target: Target, overwrite: bool) -> None:
         )
 
 
-def _remove_all(journal: Journal, target: Target) -> None:
-    """Remove what was scored: only what the journal knows."""
-    work = place_of(target.work)
-    for line in journal.lines:
-        if "part" in line:
-            work.remove(line["part"])
-            work.remove(f"{BAD}/{line['part']}")
+def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Target) -> None:
+    """Remove the parts of some files, those among them that a kill left without their line.
+
+    Args:
+        files: of the journal's head: all that were scored.
+        some: of them.
+        target: where the parts are.
+    """
+    work, name = place_of(target.work), part_names(list(files), target.form)
+    for path in some:
+        for number in range(files[path][-1]):
+            work.remove(name(path, number))
+            work.remove(f"{BAD}/{name(path, number)}")
     if target.file is not None:
         place_of(target.folder).remove(target.side_name)
 
@@ -180,8 +192,3 @@ def is_whole(journal: Journal, target: Target) -> bool:
     if target.file is None or not ends:
         return False
     return same_file(place_of(target.folder), target.file, ends[-1]["size"], ends[-1]["sha256"])
-
-
-def own(path: str) -> bool:
-    """Whether a file in OUT is not an answer, but about them."""
-    return path == JOURNAL or path.startswith((f"{LINES}/", f"{BAD}/"))

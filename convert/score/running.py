@@ -98,9 +98,9 @@ def score(
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
     with journal_of(place_of(target.work)) as journal:
         files = looked_at(place, entries, chosen, options)
-        head = resuming.head_of(source, out, files, chosen, options)
-        resuming.check(journal, head, target, overwrite)
         tasks = _tasks(files, place, chosen, options, target)
+        head = resuming.head_of(source, files, tasks, chosen, options)
+        resuming.check(journal, head, target, overwrite)
         return _done(tasks, journal, target, engine, workers, report)
 
 

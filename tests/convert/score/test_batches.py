@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlet.convert.score import batches
-from onnxlet.convert.score.csv_fields import csv_schema
 from onnxlet.convert.score.kinds import misfit
 from onnxlet.convert.score.scorer import Every
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT
-from onnxlet.function.errors import Problem
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
