@@ -16,11 +16,9 @@ from onnxlet.convert.score import csv_fields, numbers
 from onnxlet.convert.score.plain import simple, values
 from onnxlet.convert.score.texts import texts
 from onnxlet.function.arrays import MISSING_TEXT, Array
-from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import LeftOut, Table
+from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
 
 Faults = Mapping[int, str]
 
@@ -153,19 +151,15 @@ def _checked(
     """The table of all rows that are right, those among them that looked odd."""
     rows = _as_rows(given, odd)
     broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
-    left_out.kept = odd.tolist()
-    good, read = np.arange(len(odd)), list[Array]()
-    try:
-        read = validate_cells(rows, signature, broken)
-    except InvalidRows as error:
-        good = np.array(left_out.leave(error.every), np.int64)
-        if len(good):
-            read = validate_cells([rows[row] for row in good], signature, {})
+    read, kept, problems = good_rows(rows, signature, broken)
+    found = odd.tolist()
+    left_out.problems.add([each._replace(row=found[each.row or 0]) for each in problems])
     keep = np.ones(len(arrays[0]) if arrays else 0, bool)
     keep[odd] = False
-    keep[odd[good]] = True
+    good = odd[kept]
+    keep[good] = True
     for whole, some in zip(arrays, read, strict=bool(read)):
-        whole[odd[good]] = some
+        whole[good] = some
     left_out.kept = np.flatnonzero(keep).tolist()
     return Table(len(left_out.kept), [array[keep] for array in arrays])
 
