@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from onnxlet.convert.score import csv_fields, numbers
+from onnxlet.convert.score.lists import lists
 from onnxlet.convert.score.plain import simple, values
 from onnxlet.convert.score.texts import texts
 from onnxlet.function.arrays import MISSING_TEXT, Array
-from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.cell_validation import validate_cells
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import LeftOut, Table
+from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
 
 Faults = Mapping[int, str]
 
@@ -60,31 +60,45 @@ def table(
         faults: rows that are broken already, and why.
         fields: the columns hold fields of CSV.
     """
-    rows = batch.num_rows
-    odd = np.zeros(rows, bool)
+    given = {
+        column.name: Given(simple(batch.column(column.name)), column, fields)
+        for column in signature.columns
+        if column.required and column.name in batch.schema.names
+    }
+    arrays, odd = read(given, signature, batch.num_rows)
     odd[list(faults)] = True
-    given, columns = dict[str, Given](), dict[str, Any]()
-    for column in signature.columns:
-        if column.required and column.name in batch.schema.names:
-            given[column.name] = each = Given(simple(batch.column(column.name)), column, fields)
-            columns[column.name], strange = each.typed()
-            if strange is not None:
-                odd |= strange
+    if not odd.any():
+        left_out.kept = list(range(batch.num_rows))
+        return Table(batch.num_rows, arrays)
+    return _checked(given, signature, arrays, np.flatnonzero(odd), left_out, faults)
+
+
+def read(given: Mapping[str, Given], signature: Signature, rows: int) -> tuple[list[Array], Array]:
+    """The blocks' arrays, and which rows have something odd in them: these are not right yet."""
+    odd = np.zeros(rows, bool)
+    columns = dict[str, Any]()
+    for name, each in given.items():
+        columns[name], strange = each.typed()
+        if strange is not None:
+            odd |= strange
     arrays = []
     for block in signature.blocks:
         array, strange = _block(block, columns, rows)
         arrays.append(array)
         if strange is not None:
             odd |= strange
-    if not odd.any():
-        left_out.kept = list(range(rows))
-        return Table(rows, arrays)
-    return _checked(given, signature, arrays, np.flatnonzero(odd), left_out, faults)
+    if len(signature.nested) > 1 and not odd.all():
+        looked = np.flatnonzero(~odd)
+        some = [array[looked] for array in arrays]
+        odd[[looked[row] for row, _, _ in nested.disagreements(some, signature)]] = True
+    return arrays, odd
 
 
 def _block(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
     """A block's array of shape (rows, columns), and which rows have something odd in it."""
-    if block.nested or block.columns[0].image or (block.dtype == "string") != _textual(block):
+    if block.nested:
+        return _lists(block, columns, rows)
+    if block.columns[0].image or (block.dtype == "string") != _textual(block):
         return np.empty((rows, len(block.columns)), object), np.ones(rows, bool)
     whole = np.empty((len(block.columns), rows), object if _textual(block) else block.dtype)
     odd = None
@@ -94,6 +108,14 @@ def _block(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, 
         if strange is not None:
             odd = strange if odd is None else odd | strange
     return whole.T, odd
+
+
+def _lists(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
+    column = block.columns[0]
+    if column.name not in columns or pa.types.is_string(columns[column.name].type):
+        return np.empty((rows, 1), object), np.ones(rows, bool)
+    cells, odd = lists(columns[column.name], column)
+    return cells.reshape(-1, 1), odd
 
 
 def _textual(block: Block) -> bool:
@@ -153,19 +175,15 @@ def _checked(
     """The table of all rows that are right, those among them that looked odd."""
     rows = _as_rows(given, odd)
     broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
-    left_out.kept = odd.tolist()
-    good, read = np.arange(len(odd)), list[Array]()
-    try:
-        read = validate_cells(rows, signature, broken)
-    except InvalidRows as error:
-        good = np.array(left_out.leave(error.every), np.int64)
-        if len(good):
-            read = validate_cells([rows[row] for row in good], signature, {})
+    read, kept, problems = good_rows(rows, signature, broken)
+    found = odd.tolist()
+    left_out.problems.add([each._replace(row=found[each.row or 0]) for each in problems])
     keep = np.ones(len(arrays[0]) if arrays else 0, bool)
     keep[odd] = False
-    keep[odd[good]] = True
+    good = odd[kept]
+    keep[good] = True
     for whole, some in zip(arrays, read, strict=bool(read)):
-        whole[odd[good]] = some
+        whole[good] = some
     left_out.kept = np.flatnonzero(keep).tolist()
     return Table(len(left_out.kept), [array[keep] for array in arrays])
 

@@ -16,10 +16,10 @@ from onnxlet.function.inputs.columns import Column
 METADATA = {b"onnxlet": b"csv"}  # of a schema whose columns are such fields
 # Whatever is made of these bytes only, Arrow and Python read alike, or one of them not at all.
 INTEGER, FLOAT = (
-    np.isin(np.arange(256), list(some)) for some in (b"0123456789-", b"0123456789-.eE")
+    np.isin(np.arange(256), list(some)) for some in (b"0123456789-", b"0123456789-+.eE")
 )
 WHOLE = r"^-?[0-9]{1,18}$"
-PLAIN = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,2})?$"
+PLAIN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
 EXACT = 2**53  # integers below it are float64's own
 
 

@@ -26,10 +26,22 @@ def simple(array: Any) -> Any:
             array = array.storage
         elif types.is_run_end_encoded(array.type):
             array = compute.run_end_decode(array)
-        elif array.type in VIEWS:
-            return array.cast(VIEWS[array.type])
+        elif (plain := usual(array.type)) != array.type:
+            array = array.cast(plain)
         else:
             return array
+
+
+def usual(given: Any) -> Any:
+    """A type of the same values that all of Arrow's functions take.
+
+    Of a slice of fixed lists in fixed lists, `take` of Arrow 26 reads other memory.
+    """
+    if types.is_list(given) or types.is_fixed_size_list(given) or types.is_list_view(given):
+        return pa.list_(usual(given.value_type))
+    if types.is_large_list(given) or types.is_large_list_view(given):
+        return pa.large_list(usual(given.value_type))
+    return VIEWS.get(given, given)
 
 
 def values(array: Any, column: Column) -> list[Any]:
@@ -72,7 +84,7 @@ def _plain(cell: Any, column: Column) -> Any:
     if isinstance(cell, list):
         return [_plain(each, column) for each in cell]
     if isinstance(cell, Decimal):
-        return int(cell) if _is_whole(cell) else float(cell)
+        return int(cell) if _is_integer(cell) else float(cell)
     if isinstance(cell, np.floating):
         return float(cell)
     if isinstance(cell, date):
@@ -80,10 +92,10 @@ def _plain(cell: Any, column: Column) -> Any:
     return cell
 
 
-def _is_whole(number: Decimal) -> bool:
-    """Whether a JSON body would have it without a point."""
+def _is_integer(number: Decimal) -> bool:
+    """Whether JSON's reader makes an integer of it: it has no point, and fits 64 bits."""
     exponent = number.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= 0
+    return isinstance(exponent, int) and exponent >= 0 and -(2**63) <= number < 2**64
 
 
 def written(moment: date, column: Column) -> str:
