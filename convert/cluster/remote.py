@@ -42,17 +42,19 @@ def described(packages: list[str]) -> dict[str, str | None]:
     return found
 
 
-def called(function: str, *arguments: Any) -> Any:
+def called(function: str, first: Any, others: bytes) -> Any:
     """Call a function of this package on a worker.
 
     Args:
         function: as in an entry point, `module:name`.
-        arguments: for it.
+        first: argument for it.
+        others: the other arguments, pickled: the scheduler reads what it hands on.
     """
+    import pickle
     from importlib import import_module
 
     module, _, name = function.partition(":")
-    return getattr(import_module(module), name)(*arguments)
+    return getattr(import_module(module), name)(first, *pickle.loads(others))  # noqa: S301 - from the client, as all that Dask does
 
 
 def by_value(function: Any) -> Callable[..., Any]:

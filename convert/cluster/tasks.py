@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+import cloudpickle
+
 from onnxlet.convert.cluster import remote
 from onnxlet.convert.cluster.connecting import way_out
 from onnxlet.convert.cluster.sent import OtherVersions
@@ -70,11 +72,12 @@ class Tasks:
     def _send(self, content: bytes) -> Future:
         import dask
 
+        needs = cloudpickle.dumps((self._needs,))
         key = f"onnxlet-{hashlib.sha256(content).hexdigest()}"
         # Not a scattered one, which nobody could make again once its workers have died.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
             sent = self._client.submit(
-                CALLED, "onnxlet.convert.cluster.sent:Sent", content, self._needs, key=key
+                CALLED, "onnxlet.convert.cluster.sent:Sent", content, needs, key=key
             )
         try:
             sent.result()
@@ -149,9 +152,8 @@ class Tasks:
     def _submit(self, argument: Any) -> Future:
         if self._client.status != "running":
             raise gone(self._client)
-        return self._client.submit(
-            CALLED, self._function, self._sent, self._common, argument, pure=False
-        )
+        others = cloudpickle.dumps((self._common, argument))
+        return self._client.submit(CALLED, self._function, self._sent, others, pure=False)
 
     def _ended(
         self, running: dict[Future, A], done: queue.SimpleQueue[Future]
@@ -174,6 +176,8 @@ class Tasks:
                 raise gone(self._client) from error
         if future.status == "error":
             raised = future.exception()
+            if isinstance(raised, Refusal):
+                raise raised
             if isinstance(raised, OtherVersions):
                 raise Refusal(f"--scheduler: {raised}", way_out(self._needs)) from raised
             return Came(label, None, raised)

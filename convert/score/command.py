@@ -39,6 +39,10 @@ from onnxlet.function.command_line import Command
     help="Processes; 0 is one for each core.",
 )  # fmt: skip
 @click.option(
+    "--scheduler", metavar="ADDRESS",
+    help="Do parts on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
+)  # fmt: skip
+@click.option(
     "--batch-rows", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True,
     metavar="N", help="Rows that are run together.",
 )  # fmt: skip
@@ -51,6 +55,7 @@ def score(
     out: str,
     models: Path,
     workers: int,
+    scheduler: str | None,
     overwrite: bool,
     keep: tuple[str, ...],
     **options: Any,
@@ -70,6 +75,7 @@ def score(
         scored = score_table(
             model, source, out, chosen,
             models=models, workers=workers, overwrite=overwrite, report=shown,
+            scheduler=scheduler,
         )  # fmt: skip
     for line in scored.lines():
         click.echo(line)

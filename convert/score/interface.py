@@ -38,6 +38,7 @@ def score(
     explain: bool = False,
     k: int | None = None,
     workers: int = 0,
+    scheduler: str | None = None,
     batch_rows: int = 10_000,
     overwrite: bool = False,
     models: str | Path = "models",
@@ -57,6 +58,7 @@ def score(
         explain: add what each column adds to each answer.
         k: how many nearest are answered.
         workers: processes; 0 is one for each core. A frame needs none.
+        scheduler: address of a Dask scheduler, whose workers do parts of files instead.
         batch_rows: that are run together.
         overwrite: start afresh where something else was scored into `out`.
         models: the folder of model directories.
@@ -86,6 +88,7 @@ def score(
         scored = score_table(
             given, os.fspath(data), os.fspath(out), options,
             models=Path(models), workers=workers, overwrite=overwrite, report=report,
+            scheduler=scheduler,
         )  # fmt: skip
     except OnnxletError as error:
         raise error.with_traceback(None) from None

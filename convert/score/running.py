@@ -70,6 +70,7 @@ def score(
     overwrite: bool = False,
     report: Report = lambda line: None,
     engine: Engine | None = None,
+    scheduler: str | None = None,
 ) -> Scored:
     """Score a table, or go on with one.
 
@@ -83,6 +84,7 @@ def score(
         overwrite: start afresh where something else was scored into `out`.
         report: called with a line of progress at a time.
         engine: does parts elsewhere than on this machine.
+        scheduler: address of a Dask scheduler, whose workers do parts instead.
 
     Raises:
         WrongUse: there is no such model or table, the table does not fit it, or `out` holds
@@ -101,6 +103,10 @@ def score(
         tasks = _tasks(files, place, chosen, options, target)
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)
+        if scheduler is not None:
+            from onnxlet.convert.score.on_cluster import OnCluster  # few have one
+
+            engine = OnCluster(scheduler)
         return _done(tasks, journal, target, engine, workers, report)
 
 
