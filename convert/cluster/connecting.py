@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT = 10.0  # seconds for a scheduler to answer, and to have a worker
+CLOSE = 2.0  # seconds to take leave
 SHOWN = 3  # workers in a message
 EXAMPLE = "Start one with `dask scheduler`, and `dask worker tcp://HOST:8786` on each machine."
 
@@ -33,14 +35,30 @@ def connected(
         WrongUse: nothing answers there as a scheduler does, or Dask is not installed.
         Refusal: it has no worker, or one that would answer otherwise.
     """
-    client = _client(address)
+    made = _imported()  # which sets how much is logged
+    with _quiet():
+        client = _client(made, address)
+        try:
+            yield client, check(client, packages)
+        finally:
+            client.close(timeout=CLOSE)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Dask logs of a scheduler that is not there: we say so."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        yield client, check(client, packages)
+        yield
     finally:
-        client.close(timeout=CONNECT)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
-def _client(address: str) -> Client:
+def _imported() -> type[Client]:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
@@ -48,8 +66,12 @@ def _client(address: str) -> Client:
             f"--scheduler: expected Dask, got no '{error.name}'",
             "Install the extra [engines], as in: pip install 'onnxlet[convert,engines]'.",
         ) from error
+    return Client
+
+
+def _client(made: type[Client], address: str) -> Client:
     try:
-        return Client(address, timeout=CONNECT, set_as_default=False)
+        return made(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         raise WrongUse(
             f"--scheduler: expected a Dask scheduler at '{address}', got: {shortened(error)}",

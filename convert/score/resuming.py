@@ -143,6 +143,13 @@ def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Tar
         place_of(target.folder).remove(target.side_name)
 
 
+def remove_scratch(work: Place) -> None:
+    """Remove what processes that were killed have left half-written."""
+    if isinstance(work, LocalFolder):
+        for path in work.root.glob(f".*{PART}"):
+            path.unlink(missing_ok=True)
+
+
 def left_of(
     tasks: Sequence[Task], journal: Journal, work: Place, report: Callable[[str], object]
 ) -> list[Task]:
@@ -150,9 +157,7 @@ def left_of(
 
     A part that is not as it was written is done again.
     """
-    if isinstance(work, LocalFolder):
-        for path in work.root.glob(f".*{PART}"):
-            path.unlink(missing_ok=True)
+    remove_scratch(work)
     lines = {line["part"]: line for line in journal.lines if "part" in line}
     left = [task for task in tasks if not _is_there(task, lines.get(task.name), work)]
     lost = [task.name for task in left if task.name in lines]
