@@ -121,10 +121,10 @@ def _struct(array: Array, kind: Any) -> Any:
 def _array(array: Array, kind: Any) -> Any:
     if pa.types.is_struct(kind) and array.dtype != object:  # an interval
         return _struct(array, kind)
-    if array.ndim == 1 and array.dtype == object:  # texts, boxes, or rows of different sizes
+    if array.ndim == 1 and pa.types.is_list(kind):  # boxes, or rows of different sizes
         return pa.array([e.tolist() if isinstance(e, np.ndarray) else e for e in array], kind)
     if array.ndim == 1:
-        return pa.array(array, kind)
+        return pa.array(array, kind, from_pandas=False)
     width = array.shape[1]
     offsets = pa.array(
         np.arange(0, (len(array) + 1) * width, width or 1, dtype=np.int32)[: len(array) + 1]

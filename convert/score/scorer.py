@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from onnxlet.convert.score import answers, batches
+from onnxlet.convert.score import answers
+from onnxlet.convert.score.batches import Reader
 from onnxlet.convert.score.csv_fields import csv_schema, is_csv
 from onnxlet.convert.score.kinds import misfit
 from onnxlet.convert.score.wanted import Wanted
@@ -62,7 +63,7 @@ class Scorer:
     """
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
-        self._wanted, self._fields = wanted, is_csv(given)
+        self._wanted = wanted
         self.needed = _needed(model, given)
         try:
             self._model = model if wanted.k is None else nearest.at_least(model, wanted.k)
@@ -71,6 +72,7 @@ class Scorer:
             )
         except RequestError as error:
             raise WrongUse(error.message, error.hint) from None
+        self._reader = Reader(model.signature, is_csv(given), wide=wanted.explain)
         about: dict[str, Any] = {"model": model.name, "version": model.version}
         made = answers.fields(self._model, wanted.coverage is not None)
         self._outputs = len(made)
@@ -94,15 +96,17 @@ class Scorer:
         left_out.problems = Every()
         if not rows:
             return Answered(self.schema.empty_table().to_batches()[0], [], 0, [])
-        table = batches.table(batch, self._model.signature, left_out, faults or {}, self._fields)
+        table = self._reader.table(batch, left_out, faults or {})
         table, outputs = good_rows.run(self._model, table, left_out)
         explained = None
         if self._contributions is not None and table.rows:
             explained, found = self._contributions.of(table)
             left_out.problems.add([p._replace(row=left_out.kept[p.row or 0]) for p in found])
         columns = self._columns(outputs, explained, left_out.kept, rows)
-        kept = set(left_out.kept)
-        bad = [row for row in range(rows) if row not in kept] if len(kept) < rows else []
+        bad = []
+        if len(left_out.kept) < rows:
+            kept = set(left_out.kept)
+            bad = [row for row in range(rows) if row not in kept]
         problems = sorted(left_out.problems.first, key=lambda problem: problem.row or 0)
         return Answered(columns, problems, left_out.problems.count, bad)
 
