@@ -14,6 +14,7 @@ from onnxlet.convert.score.scorer import Answered, Scorer
 from onnxlet.convert.score.wanted import Wanted
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
+from onnxlet.function.explanation.shapley import EXACT_PLAYERS
 from onnxlet.function.models.model import Model
 from tests.conftest import Client, client_of
 
@@ -48,6 +49,26 @@ def answered_by_http(
     problems = [Problem(e["row"], e["column"], e["detail"]) for e in got.get("errors", [])]
     batch = pa.record_batch(columns, schema=schema)
     return batch, problems, got.get("error_count", 0)
+
+
+def explained_by_http(
+    client: Client, model: Model, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What HTTP answers where it walks the least: each row's contributions by column."""
+    body: dict[str, Any] = {"instances": rows}
+    if "terms" not in model.manifest["graph"] and len(model.signature.columns) > EXACT_PLAYERS:
+        body["permutations"] = 2
+    path = f"/models/{model.name}/versions/{model.version}/explain"
+    answer = client.post(path, json.dumps(body).encode())
+    assert answer.status == 200, answer.body
+    got = answer.json()
+    return [
+        {
+            name: value if "classes" not in got else _named(value, got["classes"])
+            for name, value in row["contributions"].items()
+        }
+        for row in got["explanations"]
+    ]
 
 
 def _entries(got: Mapping[str, Any], field: Any) -> list[Any]:
