@@ -83,7 +83,8 @@ class _Part:
         self, task: Task, scorer: Scorer, schema: Any, columns: Sequence[str], target: Place
     ) -> None:
         self._task, self._scorer, self._columns = task, scorer, columns
-        mark = f".{os.getpid()}-{hashlib.sha256(task.name.encode()).hexdigest()[:16]}"
+        whose = hashlib.sha256(f"{task.target}/{task.name}".encode()).hexdigest()
+        mark = f".{os.getpid()}-{whose[:16]}"
         self.path = target.scratch / f"{mark}{PART}"
         self.side_path = target.scratch / f"{mark}-bad{PART}"
         self._kept = kept_schema(schema, task.options.keep)
@@ -149,8 +150,9 @@ def _by_row(answered: Answered) -> Mapping[int, Sequence[Problem]]:
 def located(task: Task, number: int, problem: Problem) -> str:
     """A problem in words, with its file."""
     unit = "row" if task.kind == "parquet" else "line"
-    return f"'{task.file}', {unit} {number}{', ' * (problem.column is not None)}{_detail(problem)}"
+    mark = ": " if problem.column is None else ", "
+    return f"'{task.file}', {unit} {number}{mark}{_detail(problem)}"
 
 
 def _detail(problem: Problem) -> str:
-    return str(problem._replace(row=None)) if problem.column else f": {problem.detail}"
+    return str(problem._replace(row=None))

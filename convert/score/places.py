@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -137,12 +139,7 @@ class S3Folder:
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/")
         self.root = S3.sub("", self.uri)
-
-    @cached_property
-    def scratch(self) -> Path:
-        """A folder of this process's."""
-        self._scratch = tempfile.TemporaryDirectory(prefix="onnxlet-")
-        return Path(self._scratch.name)
+        self.scratch = _of_this_process()
 
     @cached_property
     def _files(self) -> Any:
@@ -179,8 +176,6 @@ class S3Folder:
         Raises:
             NoRoom: it can't be sent.
         """
-        import shutil
-
         to = f"{self.root}/{path}"
         try:
             with written.open("rb") as file, self._files.open_output_stream(to) as sent:
@@ -193,6 +188,14 @@ class S3Folder:
         """Remove an object, which need not be there."""
         if self.entry(path) is not None:
             self._files.delete_file(f"{self.root}/{path}")
+
+
+@cache
+def _of_this_process() -> Path:
+    """A folder that is removed when this process ends."""
+    folder = tempfile.mkdtemp(prefix="onnxlet-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def place_of(uri: str) -> Place:

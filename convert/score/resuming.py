@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from onnxlet.convert.score.journal import AFRESH, Journal, sums
+from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, sums
 from onnxlet.convert.score.places import PART, LocalFolder, Place, place_of
 from onnxlet.convert.score.planning import File, part_names
 from onnxlet.convert.score.target import Target
@@ -118,7 +118,8 @@ def _check_empty(target: Target, overwrite: bool) -> None:
                 "--overwrite replaces it; or write elsewhere.",
             )
         return
-    there = [e.path for e in place_of(target.work).entries() if not e.path.endswith(PART)]
+    every = [entry.path for entry in place_of(target.work).entries()]
+    there = [path for path in every if not path.endswith(PART) and path != LOCK]
     if there:
         raise WrongUse(
             f"OUT: '{target.out}' is a folder with something else in it, such as '{min(there)}'",
