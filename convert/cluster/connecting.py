@@ -58,7 +58,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _imported() -> type[Client]:
+def _imported() -> Any:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
@@ -69,7 +69,7 @@ def _imported() -> type[Client]:
     return Client
 
 
-def _client(made: type[Client], address: str) -> Client:
+def _client(made: Any, address: str) -> Client:
     try:
         return made(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:

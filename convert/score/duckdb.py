@@ -134,17 +134,15 @@ class Models:
         # DuckDB takes this for two parameters and more. It drops names (a := 3) of what is more,
         # and refuses them for the two.
         def answered(model: Any, *given: Any) -> Any:
+            names, vectors = _array(model), [_array(each) for each in given]
+            if names[0].is_valid and compute.all(compute.equal(names, names[0])).as_py():
+                return self._answer(names[0].as_py(), vectors, whole)
             parts = []
-            names = model.combine_chunks().dictionary_encode()
-            for name in names.dictionary.to_pylist():
-                one = compute.equal(model, name).combine_chunks()
-                whole_vector = len(names.dictionary) == 1 and not names.null_count
-                some = given if whole_vector else [each.filter(one) for each in given]
-                made = self._answer(name, [_array(each) for each in some], whole)
-                if whole_vector:
-                    return made
-                parts.append((np.flatnonzero(one.fill_null(False)), made))
-            return _together(parts, len(model), kind)
+            for name in compute.unique(names.drop_null()).to_pylist():
+                theirs = compute.equal(names, name)
+                made = self._answer(name, [each.filter(theirs) for each in vectors], whole)
+                parts.append((np.flatnonzero(theirs.fill_null(False)), made))
+            return _together(parts, len(names), kind)
 
         return answered
 
@@ -170,7 +168,8 @@ class Models:
 
 
 def _array(vector: Any) -> Any:
-    return vector.combine_chunks() if isinstance(vector, pa.ChunkedArray) else vector
+    # One chunk, as it always is, is not copied so.
+    return vector.chunk(0) if vector.num_chunks == 1 else vector.combine_chunks()
 
 
 def _batch(model: Model, given: Sequence[Any]) -> Any:
