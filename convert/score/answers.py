@@ -41,12 +41,11 @@ def fields(model: Model, coverage: bool) -> list[Any]:
     return [*made, pa.field("interval", pa.list_(INTERVAL) if several else INTERVAL)]
 
 
-def class_names(model: Model) -> Any:
-    """The fields of `probabilities`: names of classes, or lists of them for several outputs.
+def names_of(classes: Sequence[Any] | None) -> Any:
+    """The fields of numbers of classes: their names, or lists of them for several outputs.
 
-    None where the probabilities bear no names, or not each its own.
+    None where there are no classes, or two of one name.
     """
-    classes = model.classes
     if not classes:
         return None
     if isinstance(classes[0], list):
@@ -55,10 +54,29 @@ def class_names(model: Model) -> Any:
     return _names(classes)
 
 
+def by_class(names: Any, leaf: Any) -> Any:
+    """The struct of a number for each name; of several outputs one such for each, by its index."""
+    if isinstance(names[0], str):
+        return pa.struct([(name, leaf) for name in names])
+    return pa.struct([(str(number), by_class(own, leaf)) for number, own in enumerate(names)])
+
+
+def of_classes(array: Array, kind: Any) -> Any:
+    """Numbers of shape (rows, numbers) as an Arrow array of such a struct."""
+    if not pa.types.is_struct(kind.field(0).type):
+        return _struct(array, kind)
+    ends = list(accumulate(own.type.num_fields for own in kind))
+    members = [
+        _struct(array[:, end - own.type.num_fields : end], own.type)
+        for end, own in zip(ends, kind, strict=True)
+    ]
+    return pa.StructArray.from_arrays(members, fields=list(kind))
+
+
 def column(array: Array, field: Any, model: Model) -> Any:
     """An output's array, rows first, as an Arrow array of its field's type."""
     if field.name == "probabilities" and pa.types.is_struct(field.type):
-        return _probabilities(array, field.type, class_names(model))
+        return of_classes(array, field.type)
     return _array(array, field.type)
 
 
@@ -74,17 +92,13 @@ def with_nulls(array: Any, kept: Sequence[int], rows: int) -> Any:
 
 
 def _type(model: Model, output: Output) -> Any:
-    names = class_names(model) if output.name == "probabilities" else None
+    names = names_of(model.classes) if output.name == "probabilities" else None
     if output.type == "boxes":
         return pa.list_(BOX)
     leaf = TYPES[model.output_types[output.name]]
     width = output.shape[1] if len(output.shape) == 2 else None
-    if names and isinstance(names[0], str) and len(names) == width:
-        return pa.struct([(name, leaf) for name in names])
-    if names and isinstance(names[0], list) and sum(map(len, names)) == width:
-        return pa.struct(
-            [(str(n), pa.struct([(name, leaf) for name in own])) for n, own in enumerate(names)]
-        )
+    if names is not None and width == sum(len(n) if isinstance(n, list) else 1 for n in names):
+        return by_class(names, leaf)
     for _ in output.shape[1:]:
         leaf = pa.list_(leaf)
     return leaf
@@ -99,17 +113,6 @@ def _label_type(classes: Sequence[Any]) -> Any:
     return pa.array(classes).type
 
 
-def _probabilities(array: Array, kind: Any, names: Any) -> Any:
-    if isinstance(names[0], str):
-        return _struct(array, kind)
-    ends = list(accumulate(map(len, names)))
-    members = [
-        _struct(array[:, end - len(own) : end], kind.field(number).type)
-        for number, (end, own) in enumerate(zip(ends, names, strict=True))
-    ]
-    return pa.StructArray.from_arrays(members, fields=list(kind))
-
-
 def _struct(array: Array, kind: Any) -> Any:
     members = [pa.array(each) for each in np.ascontiguousarray(array.T)]
     return pa.StructArray.from_arrays(members, fields=list(kind))
@@ -118,8 +121,10 @@ def _struct(array: Array, kind: Any) -> Any:
 def _array(array: Array, kind: Any) -> Any:
     if pa.types.is_struct(kind) and array.dtype != object:  # an interval
         return _struct(array, kind)
+    if array.ndim == 1 and pa.types.is_list(kind):  # boxes, or rows of different sizes
+        return pa.array([e.tolist() if isinstance(e, np.ndarray) else e for e in array], kind)
     if array.ndim == 1:
-        return pa.array(array.tolist() if array.dtype == object else array, kind)
+        return pa.array(array, kind, from_pandas=False)
     width = array.shape[1]
     offsets = pa.array(
         np.arange(0, (len(array) + 1) * width, width or 1, dtype=np.int32)[: len(array) + 1]

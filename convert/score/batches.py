@@ -48,66 +48,119 @@ class Given(NamedTuple):
         return (csv_fields.cells if self.fields else values)(some, self.column)
 
 
-def table(
-    batch: Any, signature: Signature, left_out: LeftOut, faults: Faults, fields: bool = False
-) -> Table:
-    """The good rows of a record batch.
+class Layout(NamedTuple):
+    """How a block is held, so that its graph input is made with the fewest copies.
+
+    Attributes:
+        dtype: of its array; float32 where the graph gets nothing else of it.
+        by_row: a row's cells lie side by side, as in the one tensor that has them; else a
+            column's do, so that a tensor of one column is no copy.
+    """
+
+    dtype: Any
+    by_row: bool
+
+    def empty(self, rows: int, columns: int) -> Array:
+        """An array of shape (rows, columns)."""
+        if self.by_row:
+            return np.empty((rows, columns), self.dtype)
+        return np.empty((columns, rows), self.dtype).T
+
+
+class Reader:
+    """Reads record batches by a signature; safe from several threads at once.
 
     Args:
-        batch: with the signature's columns by name; one that may be absent may be missing.
         signature: the model's.
-        left_out: takes the rows that are wrong, and why.
-        faults: rows that are broken already, and why.
         fields: the columns hold fields of CSV.
+        wide: numbers are held in 64 bits whatever the graph gets.
     """
-    given = {
-        column.name: Given(simple(batch.column(column.name)), column, fields)
-        for column in signature.columns
-        if column.required and column.name in batch.schema.names
-    }
-    arrays, odd = read(given, signature, batch.num_rows)
-    odd[list(faults)] = True
-    if not odd.any():
-        left_out.kept = list(range(batch.num_rows))
-        return Table(batch.num_rows, arrays)
-    return _checked(given, signature, arrays, np.flatnonzero(odd), left_out, faults)
+
+    def __init__(self, signature: Signature, fields: bool = False, wide: bool = False) -> None:
+        self._signature, self._fields = signature, fields
+        self._columns = [column for column in signature.columns if column.required]
+        self._layouts = [
+            _layout(signature, number, block, wide) for number, block in enumerate(signature.blocks)
+        ]
+
+    def table(self, batch: Any, left_out: LeftOut, faults: Faults) -> Table:
+        """The good rows of a record batch.
+
+        Args:
+            batch: with the columns by name; one that may be absent may be missing.
+            left_out: takes the rows that are wrong, and why.
+            faults: rows that are broken already, and why.
+        """
+        given = self.given(batch)
+        arrays, odd = self.read(given, batch.num_rows)
+        odd[list(faults)] = True
+        if not odd.any():
+            left_out.kept = list(range(batch.num_rows))
+            return Table(batch.num_rows, arrays)
+        return _checked(given, self._signature, arrays, np.flatnonzero(odd), left_out, faults)
+
+    def given(self, batch: Any) -> dict[str, Given]:
+        """The columns that the model takes, by name."""
+        index = {name: number for number, name in enumerate(batch.schema.names)}
+        return {
+            column.name: Given(simple(batch.column(index[column.name])), column, self._fields)
+            for column in self._columns
+            if column.name in index
+        }
+
+    def read(self, given: Mapping[str, Given], rows: int) -> tuple[list[Array], Array]:
+        """The blocks' arrays, and which rows have something odd in them: these are not right yet.
+
+        Args:
+            given: the columns by name.
+            rows: how many there are.
+        """
+        odd, columns = np.zeros(rows, bool), dict[str, Any]()
+        for name, each in given.items():
+            columns[name], strange = each.typed()
+            if strange is not None:
+                odd |= strange
+        arrays = []
+        for block, layout in zip(self._signature.blocks, self._layouts, strict=True):
+            array, strange = _block(block, layout, columns, rows)
+            arrays.append(array)
+            if strange is not None:
+                odd |= strange
+        if len(self._signature.nested) > 1 and not odd.all():
+            looked = np.flatnonzero(~odd)
+            some = [array[looked] for array in arrays]
+            unlike = nested.disagreements(some, self._signature)
+            odd[[looked[row] for row, _, _ in unlike]] = True
+        return arrays, odd
 
 
-def read(given: Mapping[str, Given], signature: Signature, rows: int) -> tuple[list[Array], Array]:
-    """The blocks' arrays, and which rows have something odd in them: these are not right yet."""
-    odd = np.zeros(rows, bool)
-    columns = dict[str, Any]()
-    for name, each in given.items():
-        columns[name], strange = each.typed()
-        if strange is not None:
-            odd |= strange
-    arrays = []
-    for block in signature.blocks:
-        array, strange = _block(block, columns, rows)
-        arrays.append(array)
-        if strange is not None:
-            odd |= strange
-    if len(signature.nested) > 1 and not odd.all():
-        looked = np.flatnonzero(~odd)
-        some = [array[looked] for array in arrays]
-        odd[[looked[row] for row, _, _ in nested.disagreements(some, signature)]] = True
-    return arrays, odd
+def _layout(signature: Signature, number: int, block: Block, wide: bool) -> Layout:
+    dtype = object if block.dtype == "string" else block.dtype
+    whole = ((number, slice(0, len(block.columns))),)
+    feeds = [each for each in signature.feeds if any(at == number for at, _ in each.positions)]
+    if len(feeds) != 1 or feeds[0].positions != whole or feeds[0].order is not None:
+        return Layout(dtype, by_row=False)
+    narrow = (dtype, feeds[0].dtype) == ("float64", "float32") and not signature.step_feeds
+    return Layout("float32" if narrow and not wide else dtype, by_row=True)
 
 
-def _block(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
+def _block(
+    block: Block, layout: Layout, columns: Mapping[str, Any], rows: int
+) -> tuple[Array, Array | None]:
     """A block's array of shape (rows, columns), and which rows have something odd in it."""
     if block.nested:
         return _lists(block, columns, rows)
+    whole = layout.empty(rows, len(block.columns))
     if block.columns[0].image or (block.dtype == "string") != _textual(block):
-        return np.empty((rows, len(block.columns)), object), np.ones(rows, bool)
-    whole = np.empty((len(block.columns), rows), object if _textual(block) else block.dtype)
+        return whole, np.ones(rows, bool)
     odd = None
-    for position, column in enumerate(block.columns):
-        found, strange = _column(block, position, column, columns.get(column.name), rows)
-        whole[position] = found
-        if strange is not None:
-            odd = strange if odd is None else odd | strange
-    return whole.T, odd
+    with np.errstate(over="ignore"):  # what a float32 does not hold is odd
+        for position, column in enumerate(block.columns):
+            found, strange = _column(block, position, column, columns.get(column.name), rows)
+            whole[:, position] = found
+            if strange is not None:
+                odd = strange if odd is None else odd | strange
+    return whole, odd
 
 
 def _lists(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from onnxlet.convert.score import answers, batches
+from onnxlet.convert.score import answers
+from onnxlet.convert.score.batches import Reader
 from onnxlet.convert.score.csv_fields import csv_schema, is_csv
 from onnxlet.convert.score.kinds import misfit
 from onnxlet.convert.score.wanted import Wanted
@@ -18,6 +19,9 @@ from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving import coverage, good_rows, nearest
+
+if TYPE_CHECKING:
+    from onnxlet.convert.score.contributions import Contributions
 
 __all__ = ["Answered", "Scorer", "csv_schema"]
 PLAIN = Wanted()
@@ -29,7 +33,8 @@ class Answered(NamedTuple):
 
     Attributes:
         columns: one row for each that was given, null where it can't be answered.
-        problems: what is wrong with rows, by their indices in the batch, in order.
+        problems: what is wrong with rows, by their indices in the batch, in order; of the column
+            `explanation` where a row is answered, and its answer can't be explained.
         problem_count: how many there are.
         bad: the indices of the rows that were not answered, in order.
     """
@@ -58,7 +63,7 @@ class Scorer:
     """
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
-        self._wanted, self._fields = wanted, is_csv(given)
+        self._wanted = wanted
         self.needed = _needed(model, given)
         try:
             self._model = model if wanted.k is None else nearest.at_least(model, wanted.k)
@@ -67,8 +72,17 @@ class Scorer:
             )
         except RequestError as error:
             raise WrongUse(error.message, error.hint) from None
-        about = {"model": model.name, "version": model.version}
+        self._reader = Reader(model.signature, is_csv(given), wide=wanted.explain)
+        about: dict[str, Any] = {"model": model.name, "version": model.version}
         made = answers.fields(self._model, wanted.coverage is not None)
+        self._outputs = len(made)
+        self._contributions: Contributions | None = None
+        if wanted.explain:
+            from onnxlet.convert.score.contributions import Contributions  # few want them
+
+            self._contributions = Contributions(model)
+            made.append(self._contributions.field)
+            about["explanation"] = self._contributions.about
         self.schema = pa.schema(made, metadata={METADATA: json.dumps(about)})
 
     def answer(self, batch: Any, faults: Mapping[int, str] | None = None) -> Answered:
@@ -82,15 +96,23 @@ class Scorer:
         left_out.problems = Every()
         if not rows:
             return Answered(self.schema.empty_table().to_batches()[0], [], 0, [])
-        table = batches.table(batch, self._model.signature, left_out, faults or {}, self._fields)
+        table = self._reader.table(batch, left_out, faults or {})
         table, outputs = good_rows.run(self._model, table, left_out)
-        columns = self._columns(outputs, left_out.kept, rows)
-        kept = set(left_out.kept)
-        bad = [row for row in range(rows) if row not in kept] if len(kept) < rows else []
+        explained = None
+        if self._contributions is not None and table.rows:
+            explained, found = self._contributions.of(table)
+            left_out.problems.add([p._replace(row=left_out.kept[p.row or 0]) for p in found])
+        columns = self._columns(outputs, explained, left_out.kept, rows)
+        bad = []
+        if len(left_out.kept) < rows:
+            kept = set(left_out.kept)
+            bad = [row for row in range(rows) if row not in kept]
         problems = sorted(left_out.problems.first, key=lambda problem: problem.row or 0)
         return Answered(columns, problems, left_out.problems.count, bad)
 
-    def _columns(self, outputs: Mapping[str, Array], kept: Sequence[int], rows: int) -> Any:
+    def _columns(
+        self, outputs: Mapping[str, Array], explained: Any, kept: Sequence[int], rows: int
+    ) -> Any:
         if not outputs:
             empty = [pa.nulls(rows, field.type) for field in self.schema]
             return pa.record_batch(empty, self.schema)
@@ -98,7 +120,11 @@ class Scorer:
             outputs = {name: array[:, : self._wanted.k] for name, array in outputs.items()}
         if self._score is not None:
             outputs = {**outputs, **dict([coverage.region(self._model, self._score, outputs)])}
-        made = [answers.column(outputs[field.name], field, self._model) for field in self.schema]
+        made = [
+            answers.column(outputs[self.schema.field(n).name], self.schema.field(n), self._model)
+            for n in range(self._outputs)
+        ]
+        made += [] if explained is None else [explained]
         return pa.record_batch([answers.with_nulls(a, kept, rows) for a in made], self.schema)
 
 

@@ -35,7 +35,9 @@ def texts(array: Any, column: Column) -> tuple[Array, Array | None]:
     if len(known) * REPEATED > len(array) or known.null_count:
         return _filled(values(array, column), column)
     cells, odd = _filled([*values(known, column), None], column)
-    at = compute.fill_null(codes.cast("int64"), len(known)).to_numpy(zero_copy_only=False)
+    if codes.null_count:
+        codes = compute.fill_null(codes.cast("int64"), len(known))
+    at = codes.to_numpy(zero_copy_only=False)
     return cells[at], None if odd is None or not (found := odd[at]).any() else found
 
 

@@ -123,17 +123,18 @@ def good_rows(
     rows: Sequence[Any], signature: Signature, faults: Faults
 ) -> tuple[list[Array], list[int], list[Problem]]:
     """The arrays of the rows that are right, which these are, and what is wrong with the others."""
-    kept, problems = list(range(len(rows))), list[Problem]()
+    kept, problems, arrays = list(range(len(rows))), list[Problem](), list[Array]()
     while kept:
         try:
-            return _read(rows, signature, faults), kept, sorted(problems, key=lambda p: p.row or 0)
+            arrays = _read(rows, signature, faults)
+            break
         except InvalidRows as error:
             problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
             bad = {each.row for each in error.every}
             good = [position for position in range(len(kept)) if position not in bad]
         # Again: lists whose sizes disagree are looked for where nothing else is wrong.
         rows, kept, faults = [rows[n] for n in good], [kept[n] for n in good], {}
-    return [], [], problems
+    return arrays, kept, sorted(problems, key=lambda problem: problem.row or 0)
 
 
 def parts_of(

@@ -14,11 +14,12 @@ from onnxlet.convert.build import build
 from onnxlet.convert.score.scorer import Scorer
 from onnxlet.convert.score.wanted import Wanted
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem, WrongUse
 from onnxlet.function.models.model import Model, load_model
 from tests import estimators
-from tests.conftest import quiet
-from tests.convert.score.as_http import check
+from tests.conftest import client_of, quiet
+from tests.convert.score.as_http import bodies, check, explained_by_http
 from tests.function import calibrated
 
 EXAMPLES = ("house-prices", "loan-default", "iris", "shop")
@@ -93,3 +94,34 @@ def test_columns_that_do_not_fit_are_named_at_once(models: Path) -> None:
         "the table does not fit model 'shop': column 'Preis (€)': expected numbers, got string; "
         "column 'count': missing; did you mean 'Count'?; column 'new': expected booleans, got int8"
     )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_explanations_are_those_of_http(
+    models: Path, sources: Mapping[str, Source], name: str
+) -> None:
+    model = load_model(models / name / "1")
+    batch = given(sources[name]).slice(3, 3)
+
+    scorer = Scorer(model, batch.schema, Wanted(explain=True))
+    found = scorer.answer(batch)
+
+    client = client_of(create_app(models))
+    expected = explained_by_http(client, model, bodies(batch, scorer.needed))
+    assert found.columns["explanation"].to_pylist() == expected
+    assert found.columns.drop_columns(["explanation"]).equals(
+        Scorer(model, batch.schema).answer(batch).columns
+    )
+
+
+@pytest.mark.parametrize("name", ["deviation", "scores", "several-outputs", "transformed"])
+def test_explanations_of_every_form(others: dict[str, tuple[Model, Source]], name: str) -> None:
+    model, source = others[name]
+    batch = given(source).slice(0, 3)
+
+    scorer = Scorer(model, batch.schema, Wanted(explain=True))
+    found = scorer.answer(batch).columns["explanation"].to_pylist()
+
+    assert model.directory is not None
+    client = client_of(create_app(model.directory.parent.parent))
+    assert found == explained_by_http(client, model, bodies(batch, scorer.needed))
