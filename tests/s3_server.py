@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -34,6 +35,7 @@ class S3:
         self.url = f"http://127.0.0.1:{port}"
         self.objects: dict[str, Stored] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
+        self.numbers = count()  # of uploads
         self.requests: list[str] = []
         self.refused = 0
 
@@ -53,7 +55,15 @@ class S3:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16  # an answer in one piece: half of one would wait for its acknowledgement
     s3: S3
+
+    def handle_expect_100(self) -> bool:
+        """Say so now."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its own name
         """Requests are counted, not printed."""
@@ -95,6 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        self.wfile.flush()
 
     def _missing(self) -> None:
         self._reply(404, b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>")
@@ -167,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._body()
         bucket, _, key = path.partition("/")
         if "uploads" in query:
-            number = f"upload-{len(self.s3.uploads)}"
+            number = f"upload-{next(self.s3.numbers)}"
             self.s3.uploads[number] = {}
             root = "InitiateMultipartUploadResult"
         else:
