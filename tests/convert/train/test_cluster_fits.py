@@ -118,7 +118,7 @@ def test_a_trained_model_is_the_same_to_the_byte(pair: Processes, tmp_path: Path
     frame = data.X.assign(target=data.y)
     read = {}
     for name, scheduler in (("here", None), ("there", pair.address)):
-        options = Options(trials=3, scheduler=scheduler)
+        options = Options(trials=2, scheduler=scheduler)
         to = Written("m", tmp_path / name)
         built = train(frame, "target", options, to, quiet).built
         read[name] = {
