@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -130,6 +130,9 @@ test-workers: $(READY) ## servers of two processes, in every test that starts on
 
 test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
 	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge $(ARGS)
+
+test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
+	$(PY) -m pytest -n 2 --dist loadfile -m engines tests/convert $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)

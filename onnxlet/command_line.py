@@ -25,6 +25,9 @@ SIDES = {
             ),
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",
+            "score": (
+                "Predict a table of any size: CSV or Parquet, a file, a folder or s3://bucket/prefix."
+            ),
             "report": "Write a model's report again, as page and model card, from its findings.",
             "package": "Build one zip for one Python and one architecture, on any machine.",
             "publish": "Put a signed archive into the channel that devices update from.",

@@ -1,0 +1,82 @@
+"""What a worker gets once, and keeps, with what it made of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from onnxlet.convert.cluster import remote
+
+
+class Sent:
+    """Bytes that a worker gets once, and what it makes of them: a session, a process.
+
+    It is the result of a task that all others depend on. So Dask copies it from worker to worker,
+    makes it again from what the scheduler has when the last worker that had it has died, and
+    drops it once the client has gone. What was made of it goes with it.
+
+    Args:
+        content: any bytes.
+        needs: the versions that the client has, as `remote.described` gives them.
+    """
+
+    def __init__(self, content: bytes, needs: Mapping[str, str | None]) -> None:
+        self.content, self.needs = content, needs
+        self._made: Any = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Sent, (self.content, self.needs)
+
+    def made(self, make: Callable[[bytes], Any]) -> Any:
+        """What a worker makes of the content, the same for all of its tasks.
+
+        Args:
+            make: makes it when it is first asked for; what it raises is raised each time.
+
+        Raises:
+            OtherVersions: this worker, which came later than others, has not what the client has.
+        """
+        with self._lock:
+            if self._made is None:
+                check_versions(self.needs)
+                self._made = make(self.content)
+            return self._made
+
+
+class OtherVersions(Exception):
+    """A worker has other versions than the client, and so might answer otherwise."""
+
+
+def check_versions(needs: Mapping[str, str | None]) -> None:
+    """See that this worker has what the client has.
+
+    Raises:
+        OtherVersions: it has not, and what it has.
+    """
+    from distributed import get_worker
+
+    if text := different(needs, remote.described(list(needs))):
+        raise OtherVersions(f"worker {get_worker().address}: {text}")
+
+
+def different(needs: Mapping[str, str | None], has: Mapping[str, str | None]) -> str:
+    """What is otherwise, in words; empty where nothing is."""
+    return ", ".join(
+        f"{name}: expected {version or 'none'}, got {has.get(name) or 'none'}"
+        for name, version in needs.items()
+        if has.get(name) != version
+    )
+
+
+def still_wanted() -> bool:
+    """Whether anybody still waits for the task that this thread of a worker runs.
+
+    Dask ends no task that has begun: it only marks it, when a client cancels it or goes away.
+    """
+    from distributed import get_worker
+    from distributed.worker import thread_state
+
+    task = get_worker().state.tasks.get(thread_state.key)
+    return task is not None and task.state not in ("cancelled", "released", "forgotten")

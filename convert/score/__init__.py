@@ -1,0 +1,1 @@
+"""Predict tables of any size: record batches in, the answers of HTTP out, as columns."""
