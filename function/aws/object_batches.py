@@ -209,18 +209,17 @@ class RowLines(Parts):
         keep: names of members that go along with the answers.
 
     Attributes:
-        kept: their values, once all rows were read.
+        kept: their values of each row, once it was read.
     """
 
     def __init__(self, lines: Sequence[bytes], signature: Signature, keep: Sequence[str]) -> None:
         super().__init__(len(lines))
         self._lines, self._names, self._keep = lines, signature.names, keep
         self._step = max(1, FIELDS_AT_ONCE // len(signature.columns))
-        self.kept: list[list[Any]] = []
+        self.kept: list[list[Any]] = [[None] * len(keep)] * len(lines)
 
     def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
         """Some rows at a time, and the faults of those that are no JSON."""
-        self.kept = []
         for start in range(0, len(self._lines), self._step):
             rows, faults = list[Any](), dict[int, str]()
             for number, line in enumerate(self._lines[start : start + self._step]):
@@ -229,15 +228,13 @@ class RowLines(Parts):
                     row = json_text.loads(line)
                 except (MalformedRequest, RequestTooLarge) as error:
                     faults[number] = error.message.replace("the body", "the line")
-                rows.append(self._known(row))
+                rows.append(self._known(row, start + number))
             yield rows, faults
 
-    def _known(self, row: Any) -> Any:
-        if not isinstance(row, Mapping):
-            self.kept += [[None] * len(self._keep)] if self._keep else []
+    def _known(self, row: Any, number: int) -> Any:
+        if not isinstance(row, dict):
             return row
-        if self._keep:
-            self.kept.append([row.get(name) for name in self._keep])
+        self.kept[number] = [row.get(name) for name in self._keep]
         if row.keys() <= self._names:
             return row
         return {name: value for name, value in row.items() if name in self._names}

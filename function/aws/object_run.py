@@ -21,7 +21,7 @@ from onnxlet.function.aws.object_batches import (
     Limits,
     unpacked,
 )
-from onnxlet.function.aws.s3_objects import RANGE, About, Changed, Objects, Place, Ranges, Upload
+from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Ranges, Upload
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
@@ -161,7 +161,7 @@ class Run:
         target.write(head(columns))
         limits = Limits(settings.max_rows, settings.max_unpacked_bytes)
         ranges = Ranges(self.scoring.objects, self.source, self.about)
-        with unpacked(io.BufferedReader(ranges, RANGE)) as stream:
+        with unpacked(io.BufferedReader(ranges)) as stream:
             for batch in READ[media_type](stream, self.model.signature, keep, limits):
                 prediction = self._predict(batch)
                 target.write(write(prediction, columns, batch.kept()))

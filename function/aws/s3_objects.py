@@ -115,7 +115,7 @@ def code_of(error: Exception) -> str:
 
 
 class Ranges(io.RawIOBase):
-    """An object's bytes, read some megabytes at a time.
+    """An object's bytes, `RANGE` of them at a time however few are asked for.
 
     Args:
         objects: S3.
@@ -123,32 +123,35 @@ class Ranges(io.RawIOBase):
         about: the version that is read, and no other.
 
     Attributes:
-        position: of the next byte.
+        position: behind the bytes that S3 has sent.
     """
 
     def __init__(self, objects: Objects, place: Place, about: About) -> None:
         self.position = 0
         self._objects, self._place, self._about = objects, place, about
+        self._held = memoryview(b"")
 
     def readable(self) -> bool:
         """As any file that is open for reading."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, as far as the object goes.
+        """Fill a buffer, as far as what is held goes.
 
         Raises:
             Changed: there is another version now.
             TookTooLong: there is no time left.
         """
         deadline.check()
-        size = min(len(buffer), self._about.size - self.position)
-        if size <= 0:
-            return 0
-        content = self._objects.read(self._place, self._about.etag, self.position, size)
-        buffer[: len(content)] = content
-        self.position += len(content)
-        return len(content)
+        size = min(RANGE, self._about.size - self.position)
+        if not self._held and size > 0:
+            content = self._objects.read(self._place, self._about.etag, self.position, size)
+            self.position += len(content)
+            self._held = memoryview(content)
+        given = min(len(buffer), len(self._held))
+        buffer[:given] = self._held[:given]
+        self._held = self._held[given:]
+        return given
 
 
 class Upload:
