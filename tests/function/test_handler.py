@@ -377,8 +377,7 @@ def s3(handler: Any, monkeypatch: pytest.MonkeyPatch) -> S3:
     from onnxlet.function import handler as module
     from onnxlet.function.aws import s3_objects
 
-    there = {"score_from": "s3://in/come/", "score_to": "s3://out/go/"}
-    settings = replace(module.SETTINGS, **there)
+    settings = replace(module.SETTINGS, score_from="s3://in/come/", score_to="s3://out/go/")
     monkeypatch.setattr(module, "SETTINGS", settings)
     monkeypatch.setattr(module, "SERVED", replace(module.SERVED, settings=settings))
     made = S3()
@@ -434,7 +433,8 @@ def test_a_queue_brings_requests_and_objects(
 
 
 def test_a_start_imports_nothing_of_what_few_events_need(models: Path) -> None:
-    late = "s3_events object_scoring object_run object_batches s3_objects queue_events".split()
+    late = ["s3_events", "object_scoring", "object_run", "object_batches", "s3_objects"]
+    late += ["object_answers", "queue_events", "answers_queue"]
     ask = "import sys, onnxlet.function.handler; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", ask],
