@@ -19,18 +19,42 @@ from onnxlet.function.protocols import native
 NULL = b"null"
 
 
+class Part(NamedTuple):
+    """An output whose numbers have names: probabilities of classes, ends of intervals.
+
+    Attributes:
+        groups: the names, of each of the model's outputs.
+        several: the model has several of these.
+        spread: each number is a column of CSV.
+    """
+
+    groups: Sequence[Sequence[str]]
+    several: bool
+    spread: bool = True
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns of CSV, of an output of this name."""
+        every = [(str(at), label) for at, group in enumerate(self.groups) for label in group]
+        return [".".join((name, *(each if self.several else each[1:]))) for each in every]
+
+    def form(self) -> bytes:
+        """The JSON text of a row's value, with `%b` for each number."""
+        objects = [_form(group) for group in self.groups]
+        return b"[%b]" % b",".join(objects) if self.several else objects[0]
+
+
 class Columns(NamedTuple):
     """What a row is answered with.
 
     Attributes:
         keep: names of the row's own columns that go along.
         outputs: names of the answers, as HTTP has them.
-        parts: of some outputs, the names of the columns that they become in CSV.
+        parts: of those outputs whose numbers have names.
     """
 
     keep: Sequence[str]
     outputs: Sequence[str]
-    parts: Mapping[str, Sequence[str]]
+    parts: Mapping[str, Part]
 
 
 def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Columns:
@@ -43,19 +67,30 @@ def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Column
     """
     outputs = ["prediction"]
     outputs += [each.name for each in model.signature.outputs if each.name not in outputs]
-    parts: dict[str, Sequence[str]] = {}
-    classes = model.classes
-    if "probabilities" in outputs and classes and not isinstance(classes[0], list):
-        parts["probabilities"] = [f"probabilities.{_name(each)}" for each in classes]
+    parts: dict[str, Part] = {}
+    if "probabilities" in outputs and model.classes:
+        several = isinstance(model.classes[0], list)
+        groups = [_names(each) for each in (model.classes if several else [model.classes])]
+        if all(len(set(group)) == len(group) for group in groups):
+            parts["probabilities"] = Part(groups, several)
     if with_coverage:
-        outputs.append("interval" if classes is None else "set")
-        if classes is None and len(model.signature.outputs[0].shape) == 1:
-            parts["interval"] = ["interval.low", "interval.high"]
+        outputs.append("interval" if model.classes is None else "set")
+    if "interval" in outputs:
+        shape = model.signature.outputs[0].shape
+        several = len(shape) > 1
+        ends = [["low", "high"]] * (shape[1] if several else 1)
+        parts["interval"] = Part(ends, several, spread=not several)
     return Columns(keep, outputs, parts)
 
 
-def _name(label: Any) -> str:
-    return label if isinstance(label, str) else json_text.dumps(label).decode()
+def _names(classes: Sequence[Any]) -> list[str]:
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in classes]
+
+
+def _form(names: Sequence[str]) -> bytes:
+    """An object of these members, each with `%b` for its value."""
+    members = (json_text.dumps(name).replace(b"%", b"%%") + b":%b" for name in names)
+    return b"{%b}" % b",".join(members)
 
 
 def texts(values: Any) -> list[bytes]:
@@ -92,11 +127,19 @@ def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence
         columns: of its model.
         kept: values of each row that go along; nothing where there are none.
     """
-    names = [json_text.dumps(name) for name in (*columns.keep, *columns.outputs)]
-    form = b"{" + b",".join(name.replace(b"%", b"%%") + b":%b" for name in names) + b"}\n"
-    going = [list(map(_kept, values)) for values in zip(*kept, strict=True)]
-    rows = zip(*going, *_of_rows(prediction, columns), strict=True)
-    return b"".join(map(form.__mod__, rows))
+    cells = [list(map(_kept, values)) for values in zip(*kept, strict=True)]
+    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
+        if name in columns.parts:
+            form = columns.parts[name].form()
+            column = [row if row == NULL else form % tuple(_numbers(row)) for row in column]
+        cells.append(column)
+    line = _form((*columns.keep, *columns.outputs)) + b"\n"
+    return b"".join(map(line.__mod__, zip(*cells, strict=True)))
+
+
+def _numbers(row: bytes) -> list[bytes]:
+    """The texts of a list's numbers, however it is nested."""
+    return row.translate(None, b"[]").split(b",")
 
 
 def _kept(value: Any) -> bytes:
@@ -108,8 +151,11 @@ def _kept(value: Any) -> bytes:
 
 def csv_head(columns: Columns) -> bytes:
     """The header."""
-    names = [part for name in columns.outputs for part in columns.parts.get(name, [name])]
-    return _written([[*columns.keep, *names]])
+    names = list(columns.keep)
+    for name in columns.outputs:
+        part = columns.parts.get(name)
+        names += part.columns(name) if part and part.spread else [name]
+    return _written([names])
 
 
 def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
@@ -120,14 +166,19 @@ def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[
         columns: of its model.
         kept: fields of each row that go along; nothing where there are none.
     """
-    fields: list[list[str]] = [list(each) for each in zip(*kept, strict=True)]
+    fields: list[Sequence[str]] = list(zip(*kept, strict=True))
     for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
-        if name not in columns.parts:
+        part = columns.parts.get(name)
+        if part is None:
             fields.append(list(map(_field, column)))
-            continue
-        width = len(columns.parts[name])
-        cells = [[""] * width if row == NULL else _fields(row) for row in column]
-        fields += map(list, zip(*cells, strict=True))
+        elif part.spread:
+            nothing = [NULL] * sum(map(len, part.groups))
+            cells = [nothing if row == NULL else _numbers(row) for row in column]
+            fields += [list(map(_field, each)) for each in zip(*cells, strict=True)]
+        else:
+            form = part.form()
+            whole = [row if row == NULL else form % tuple(_numbers(row)) for row in column]
+            fields.append(list(map(_field, whole)))
     return _written(zip(*fields, strict=True))
 
 
@@ -136,11 +187,6 @@ def _field(text: bytes) -> str:
     if text == NULL:
         return ""
     return str(json_text.loads(text)) if text.startswith(b'"') else text.decode()
-
-
-def _fields(numbers: bytes) -> list[str]:
-    """The fields of a flat list of numbers."""
-    return ["" if number == "null" else number for number in numbers[1:-1].decode().split(",")]
 
 
 def _written(rows: Any) -> bytes:

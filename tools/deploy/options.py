@@ -52,11 +52,8 @@ def _one_of(*values: object) -> Kind:
 
 
 # No character that means something in a policy's or a rule's pattern.
-PREFIX = Kind(
-    "s3://BUCKET/PREFIX/, or none",
-    lambda text: (
-        re.fullmatch(rf"{NONE}|s3://[a-z0-9.-]{{3,63}}(/[\w.=+@,-]+)+/?", text) is not None
-    ),
+PREFIX = _matching(
+    rf"{NONE}|s3://[a-z0-9.-]{{3,63}}(/[\w.=+@,-]+)+/?", f"s3://BUCKET/PREFIX/, or {NONE}"
 )
 YES_OR_NO = _one_of(0, 1)
 

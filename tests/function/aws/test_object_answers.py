@@ -84,7 +84,7 @@ def test_json_lines(models_of: Path, name: str, wishes: dict[str, str]) -> None:
     for number, some in enumerate(batches(instances)):
         body = json.dumps({"instances": some}, ensure_ascii=False).encode()
         got = site.over_http(name, body, "application/json", query)
-        expected += in_rows(got)
+        expected += [named(row, got.get("classes")) for row in in_rows(got)]
         errors = got.get("errors", ())
         problems += [{**each, "row": int(each["row"]) + number * ROWS} for each in errors]
     bad = len({each["row"] for each in problems})
@@ -113,29 +113,59 @@ def test_csv(models_of: Path, name: str, wishes: dict[str, str]) -> None:
     ]
     [classes] = {json.dumps(answer.get("classes")) for answer in answers}
     header, *lines = read_csv(site.s3.content(f"go/{name}/some.csv"))
-    given = [row for each in answers for row in in_rows(each)]
-    pairs = any(row.get("interval") and type(row["interval"][0]) is list for row in given)
-    expected = [in_fields(row, json.loads(classes), pairs) for row in given]
+    given = [named(row, json.loads(classes)) for each in answers for row in in_rows(each)]
+    expected = [in_fields(row, names_in(header)) for row in given]
     assert (outcome["state"], outcome["rows"]) == ("answered", len(rows))
     assert 0 < outcome["unanswered"] < len(rows)
     assert lines == [list(row.values()) for row in expected]
     assert {tuple(row) for row in expected} == {tuple(header)}
+    assert header[0] == "prediction"
+    assert len(header) == len(set(header))
 
 
-def in_fields(row: Mapping[str, Any], classes: Any, pairs: bool) -> dict[str, str]:
-    """A row of an HTTP answer by column, as CSV has it; with `pairs` it has several intervals."""
+def named(row: Mapping[str, Any], classes: Any) -> dict[str, Any]:
+    """A row of an HTTP answer, its probabilities by class and its intervals by their ends."""
+    found = dict(row)
+    for name, labels in (("probabilities", classes), ("interval", ["low", "high"])):
+        if found.get(name) is None:
+            continue
+        if type(found[name][0]) is not list:
+            found[name] = by_name(labels, found[name])
+        elif name == "interval":
+            found[name] = [by_name(labels, each) for each in found[name]]
+        else:
+            pairs = zip(labels, found[name], strict=True)
+            found[name] = [by_name(own, each) for own, each in pairs]
+    return found
+
+
+def by_name(labels: list[Any], numbers: list[Number]) -> dict[str, Number]:
+    names = [each if isinstance(each, str) else json.dumps(each) for each in labels]
+    return dict(zip(names, numbers, strict=True))
+
+
+def names_in(header: list[str]) -> dict[str, list[str]]:
+    """Of each output the columns of CSV that it is spread over."""
+    found: dict[str, list[str]] = {}
+    for name in header:
+        if "." in name:
+            found.setdefault(name.partition(".")[0], []).append(name)
+    return found
+
+
+def in_fields(row: Mapping[str, Any], spread: Mapping[str, list[str]]) -> dict[str, str]:
+    """A row by column, as CSV has it."""
     found: dict[str, str] = {}
     for name, value in row.items():
-        parts = []
-        if name == "probabilities" and not isinstance(classes[0], list):
-            parts = [each if isinstance(each, str) else json.dumps(each) for each in classes]
-        elif name == "interval" and not pairs:
-            parts = ["low", "high"]
-        if not parts:
+        if name not in spread:
             found[name] = field(value)
-            continue
-        for part, number in zip(parts, value or [None] * len(parts), strict=True):
-            found[f"{name}.{part}"] = field(number)
+        elif value is None:
+            found |= dict.fromkeys(spread[name], "")
+        elif isinstance(value, list):
+            for at, each in enumerate(value):
+                found |= {f"{name}.{at}.{key}": field(number) for key, number in each.items()}
+        else:
+            found |= {f"{name}.{key}": field(number) for key, number in value.items()}
     return found
 
 
@@ -149,4 +179,6 @@ def written(value: Any) -> str:
     """Compact JSON, with numbers as they came."""
     if isinstance(value, list):
         return f"[{','.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{json.dumps(k)}:{written(v)}' for k, v in value.items())}}}"
     return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)

@@ -195,7 +195,7 @@ def test_columns_beside_the_models_are_left_out_and_some_go_along(models: Path) 
     none = {"prediction": None, "probabilities": None}
     assert read_lines(site.s3.content("go/shop/some.jsonl")) == [
         {"id": exact(b'{"a":[1,1e+30]}'), "Kunde": 'Müller, "K."', "prediction": True}
-        | {"probabilities": shares},
+        | {"probabilities": dict(zip(("false", "true"), shares, strict=True))},
         {"id": "008", "Kunde": "", **none},
         {"id": None, "Kunde": None, **none},
     ]
