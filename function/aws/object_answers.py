@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +15,9 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
 
 NULL = b"null"
+NUMERIC = frozenset(b"0123456789-tf")  # how numbers and booleans begin
+QUOTE = ord('"')
+MARKS = (b",", b'"', b"\n", b"\r")  # for which a field of CSV stands in quotes
 
 
 class Part(NamedTuple):
@@ -155,7 +156,7 @@ def csv_head(columns: Columns) -> bytes:
     for name in columns.outputs:
         part = columns.parts.get(name)
         names += part.columns(name) if part and part.spread else [name]
-    return _written([names])
+    return b",".join(map(_quoted, names)) + b"\n"
 
 
 def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
@@ -166,33 +167,44 @@ def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[
         columns: of its model.
         kept: fields of each row that go along; nothing where there are none.
     """
-    fields: list[Sequence[str]] = list(zip(*kept, strict=True))
+    cells = [list(map(_quoted, values)) for values in zip(*kept, strict=True)]
     for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
         part = columns.parts.get(name)
         if part is None:
-            fields.append(list(map(_field, column)))
+            fields = list(map(_field, column))
         elif part.spread:
-            nothing = [NULL] * sum(map(len, part.groups))
-            cells = [nothing if row == NULL else _numbers(row) for row in column]
-            fields += [list(map(_field, each)) for each in zip(*cells, strict=True)]
+            nothing = b"," * (sum(map(len, part.groups)) - 1)
+            fields = [nothing if row == NULL else _fields(row) for row in column]
         else:
             form = part.form()
-            whole = [row if row == NULL else form % tuple(_numbers(row)) for row in column]
-            fields.append(list(map(_field, whole)))
-    return _written(zip(*fields, strict=True))
+            fields = [_field(row if row == NULL else form % tuple(_numbers(row))) for row in column]
+        cells.append(fields)
+    if len(cells) == 1:  # a blank line would be no row
+        cells[0] = [field or b'""' for field in cells[0]]
+    return b"".join(b",".join(row) + b"\n" for row in zip(*cells, strict=True))
 
 
-def _field(text: bytes) -> str:
+def _field(text: bytes) -> bytes:
     """A value's field: text as it is, else its JSON."""
-    if text == NULL:
-        return ""
-    return str(json_text.loads(text)) if text.startswith(b'"') else text.decode()
+    if text[0] in NUMERIC:
+        return text
+    return b"" if text == NULL else _quoted(json_text.loads(text) if text[0] == QUOTE else text)
 
 
-def _written(rows: Any) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+def _fields(row: bytes) -> bytes:
+    """The fields of a list's numbers, however it is nested."""
+    numbers = row.translate(None, b"[]")
+    if NULL not in numbers:
+        return numbers
+    return b",".join(b"" if each == NULL else each for each in numbers.split(b","))
+
+
+def _quoted(text: str | bytes) -> bytes:
+    """A field of CSV (RFC 4180), in quotes where it needs them."""
+    field = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    if any(mark in field for mark in MARKS):
+        return b'"%b"' % field.replace(b'"', b'""')
+    return field
 
 
 Write = Callable[[Prediction, Columns, Sequence[Sequence[Any]]], bytes]

@@ -35,16 +35,18 @@ class Site:
         s3: in memory.
         settings: beside the models' folder.
         seconds: that Lambda gives.
+        rows: in a batch.
     """
 
     models: Path
     s3: S3
     settings: Settings = field(default_factory=Settings)
     seconds: float = 60
+    rows: int = ROWS
 
     def __post_init__(self) -> None:
         given = replace(self.settings, models=self.models, score_from=FROM, score_to=TO)
-        given = replace(given, max_rows=min(given.max_rows, ROWS))
+        given = replace(given, max_rows=self.rows)
         self.app = create_app(self.models, settings=given, watches=Watches(logged=True))
         self.lines: list[dict[str, Any]] = []
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -288,6 +290,54 @@ def test_an_upload_of_just_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
             upload.write(content[byte : byte + 1])
         upload.close()
         assert s3.content("a") == content
+
+
+class Endless(S3):
+    """One object of so many rows, made as it is read; what is uploaded is only counted."""
+
+    HEAD, ROW = b"x0,x1,x2,x3\n", b"5.12,3.54,1.43,0.21\n"
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.sent = 0
+        self._size = len(self.HEAD) + rows * len(self.ROW)
+
+    def head_object(self, *, Bucket: str, Key: str) -> Any:
+        if Bucket != "in":
+            return super().head_object(Bucket=Bucket, Key=Key)
+        return {"ETag": '"e"', "ContentLength": self._size}
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str, IfMatch: str) -> Any:
+        start, end = map(int, Range.removeprefix("bytes=").split("-"))
+        skip = max(0, start - len(self.HEAD)) % len(self.ROW)
+        rows = self.ROW * ((end - start) // len(self.ROW) + 2)
+        some = rows[skip:] if start else self.HEAD + rows
+        return {"Body": io.BytesIO(some[: end + 1 - start])}
+
+    def upload_part(self, *, Body: bytes, **more: Any) -> Any:
+        self.sent += len(Body)
+        return {"ETag": "x"}
+
+    def complete_multipart_upload(self, **more: Any) -> Any:
+        return {}
+
+
+def test_memory_does_not_depend_on_the_size(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_objects, "RANGE", 2**14)
+    monkeypatch.setattr(s3_objects, "PART", 2**14)
+    peaks = []
+    for rows in (500, 4_000, 16_000):  # the first one imports what is to be imported
+        s3 = Endless(rows)
+        site = Site(models, s3, rows=500)
+        scoring = replace(site.scoring, log=lambda entry: None)
+        objects = created(make_s3_event("come/iris/some.csv", "e"))
+        assert objects is not None
+        tracemalloc.start()
+        assert answer(objects, scoring, None)["objects"][0]["rows"] == rows
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert s3.sent > rows * 50 // 2
+    assert peaks[2] < 1.1 * peaks[1]
 
 
 def test_a_batch_ends_where_a_request_would_be_too_large(models: Path) -> None:
