@@ -33,6 +33,10 @@ UNUSED = (
         ("_pyrepl/*", "curses/*", "lib-dynload/_curses*", "lib-dynload/readline*"),
         "terminals, which nothing here speaks to",
     ),
+    Rule(
+        ("lib-dynload/_codecs_*", "lib-dynload/_multibytecodec*"),
+        "East Asian charsets other than UTF-8, which is the only one that is read",
+    ),
     Rule(("dbm/*", "lib-dynload/_dbm*"), "databases in a form that nothing here has"),
     Rule(
         ("pydoc_data/*", "pydoc.py", "turtle.py", "turtledemo/*", "idlelib/*", "tkinter/*"),
