@@ -1,4 +1,4 @@
-"""Containers of the image: they answer, as a user of no rights, from a disk that can't be written."""
+"""Containers of the image: they answer as a user of no rights, from a disk that is read-only."""
 
 from __future__ import annotations
 

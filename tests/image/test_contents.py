@@ -149,7 +149,7 @@ def test_links_lead_somewhere(root: Path) -> None:
     links = [path for path in root.rglob("*") if path.is_symlink()]
     assert len(links) > 20
     for path in links:
-        target = os.readlink(path)
+        target = str(path.readlink())
         start = root if target.startswith("/") else path.parent
         assert (start / target.lstrip("/")).exists(), path
 
@@ -179,10 +179,9 @@ def test_every_rule_leaves_something_out(tmp_path: Path) -> None:
 def configured(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     """Have apt read one source, and no other of this machine's."""
     (folder / "sources.list").write_text(source)
-    settings = (
+    (folder / "apt.conf").write_text(
         f'Dir::Etc::sourcelist "{folder}/sources.list";\nDir::Etc::sourceparts "/dev/null";\n'
     )
-    (folder / "apt.conf").write_text(settings)
     monkeypatch.setenv("APT_CONFIG", str(folder / "apt.conf"))
 
 
