@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -10,8 +10,8 @@ MODELS ?= $(or $(ONNXLET_MODELS),models)
 STAGE ?= dev
 TARGET ?= lambda
 PYTHON_VERSION ?= 3.13
-ARCH ?= aarch64
-BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH).zip
+ARCH ?= $(if $(filter image,$(TARGET)),$(shell uname -m),aarch64)
+BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip)
 PY := .venv/bin/python
 READY := .venv/ready
 OLDEST := .venv-oldest
@@ -66,7 +66,7 @@ train: .venv/train ## a model of the column TARGET of the table DATA, searched f
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/train.txt
 	touch $@
 
-package: $(READY) ## one zip of MODELS (models) for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
+package: $(READY) ## one zip of MODELS (models) for TARGET (lambda, device, image), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
 
 # With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with
@@ -198,6 +198,9 @@ $(SHAP)/ready: requirements/shap.txt tools/setup.sh
 
 test-deploy: $(READY) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
 	$(PY) -m pytest -m deploy tests/deploy $(ARGS)
+
+test-image: $(READY) ## container images of both architectures, and containers of them (Debian, root; slow)
+	$(PY) -m pytest -m image --timeout 900 -rs tests/image $(ARGS)
 
 test-dist: $(READY) $(DIST)/ready ## the wheel in an environment of a user's: shell, script, notebook
 	$(PY) -m pytest -m dist tests/dist $(ARGS)

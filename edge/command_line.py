@@ -76,5 +76,17 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     serve_models(models_folder(models, os.environ, settings), device, settings)
 
 
+@main.command(cls=Command, example="{command}")
+def health() -> None:
+    """Ask whether this machine's server is ready: exit code 0, else 1.
+
+    Address and TLS are those of the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT.
+    """
+    from onnxlet.edge.service.health import check
+
+    check()
+    click.echo("ready")
+
+
 for command in (*INSTALL, *UPDATE, *MQTT, *FORWARD, *BENCH):
     main.add_command(command)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.edge.device.cores import cores
 from onnxlet.edge.forward.start import start_forwarding
 from onnxlet.edge.keep.start import start_keeping
+from onnxlet.edge.service.container import end_on
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
@@ -192,7 +193,7 @@ def serve_on(
         watchdog.stop()
     server.stop()
     for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)
+        end_on(number)
     running.join()
 
 
@@ -231,7 +232,8 @@ def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) 
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
             "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
-            "cut -c 1-64); or say --open if everybody who can connect may ask.",
+            "cut -c 1-64); or say --open (ONNXLET_DEVICE_OPEN=yes) if everybody who can connect "
+            "may ask.",
         )
 
 
