@@ -22,7 +22,7 @@ from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving import coverage, good_rows, nearest
+from onnxlet.function.serving import coverage, nearest, nulls
 
 if TYPE_CHECKING:
     from onnxlet.convert.score.contributions import Contributions
@@ -55,6 +55,8 @@ class Scorer:
     Attributes:
         schema: of the answers.
         needed: the columns to read, in the signature's order.
+        rows_at_once: how many rows are run together, where a batch is split inside, such as one of
+            images; a batch of more only takes more memory. None where it need not be split.
 
     Args:
         model: that answers.
@@ -69,6 +71,7 @@ class Scorer:
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
         self._wanted = wanted
+        self.rows_at_once = model.signature.rows_at_once
         whole = column_of(given, model.signature)
         self.needed = _needed(model, given) if whole is None else [whole]
         try:
@@ -103,7 +106,7 @@ class Scorer:
         if not rows:
             return Answered(self._columns({}, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
-        table, outputs = good_rows.run(self._model, table, left_out)
+        table, outputs = nulls.run_the_good(self._model, table, left_out)
         explained = None
         if self._contributions is not None and table.rows:
             explained, found = self._contributions.of(table)
