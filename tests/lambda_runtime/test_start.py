@@ -25,7 +25,7 @@ from tests.lambda_runtime.machines import Machine
 pytestmark = pytest.mark.lambda_runtime
 
 Start = Callable[..., Runtime]
-PREFIXES = {"ONNXLET_SCORE_FROM": "s3://in/come/", "ONNXLET_SCORE_TO": "s3://out/go/"}
+PREFIXES = {"ONNXLET_SCORE_FROM": "s3://rows/come/", "ONNXLET_SCORE_TO": "s3://rows/go/"}
 ROW = {"instances": [SHOP], "model": "shop"}
 # ONNX Runtime says so on arm64 Lambda, too, where there is no list of processors.
 OF_PROCESSORS = ("Error in cpuinfo: ", "onnxruntime cpuid_info warning: ", "onnxruntime warning: ")
@@ -66,7 +66,7 @@ def test_the_log_is_json_line_by_line_and_the_first_is_cold(
     [
         ({}, "model shop/1: model.onnx"),
         ({"ONNXLET_MODELS": "/var/task/function"}, "no models in /var/task/function"),
-        ({**PREFIXES, "ONNXLET_SCORE_TO": "s3://in/come/out/"}, "neither within the other"),
+        ({**PREFIXES, "ONNXLET_SCORE_TO": "s3://rows/come/out/"}, "neither within the other"),
         ({"ONNXLET_MAX_ROWS": "none"}, "ONNXLET_MAX_ROWS: expected a whole number"),
     ],
 )
@@ -136,7 +136,7 @@ def test_objects_are_raised_for_where_they_can_go_nowhere(runtime: Runtime) -> N
 def test_the_bundle_leaves_boto3_to_the_runtime(start: Start) -> None:
     """AWS's has one; its client in these tests has none, so that what is asked for shows."""
     with start(environ=PREFIXES) as runtime:
-        error = runtime.invoke(make_s3_event("come/some.csv", "e")).json()
+        error = runtime.invoke(make_s3_event("come/some.csv", "e", bucket="rows")).json()
         answer = runtime.invoke(ROW).json()
 
     assert "there is no boto3 here" in error["errorMessage"]
