@@ -96,7 +96,7 @@ def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]
         failed |= _answer_requests(requests, context)
     if messages:
         scoring = s3_events.scoring_of(SERVED, LOG.write)
-        failed |= {*s3_events.answer_messages([*messages.items()], scoring, context)}
+        failed |= {*s3_events.answer_messages([*messages.items()], scoring, context, not requests)}
     return {"batchItemFailures": [{"itemIdentifier": each} for each in ids if each in failed]}
 
 

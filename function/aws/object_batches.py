@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import zlib
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -253,8 +252,6 @@ def of_json_lines(
     while line := stream.readline(limits.size + 1):
         if len(line) > limits.size:
             raise _too_long(limits.size)
-        if not first and not lines:
-            line = line.removeprefix(BOM_UTF8)
         if not line.strip():
             continue
         lines.append(line)

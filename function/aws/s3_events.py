@@ -136,7 +136,10 @@ def answer(objects: Sequence[Created], scoring: Scoring, context: Any) -> dict[s
 
 
 def answer_messages(
-    messages: Sequence[tuple[str, Sequence[Created]]], scoring: Scoring, context: Any
+    messages: Sequence[tuple[str, Sequence[Created]]],
+    scoring: Scoring,
+    context: Any,
+    first: bool = True,
 ) -> list[str]:
     """Answer the objects of messages of a queue.
 
@@ -144,11 +147,12 @@ def answer_messages(
         messages: the id of each, and its objects.
         scoring: where to, and by what.
         context: Lambda's.
+        first: nothing else of the same batch has taken time.
 
     Returns:
         The ids of the messages that are to come again.
     """
-    clock, failed = Clock(context), list[str]()
+    clock, failed = Clock(context, first), list[str]()
     with deadline.watched(clock.seconds):
         for identity, objects in messages:
             outcomes = [one(each, scoring, context, clock) for each in objects]
@@ -162,13 +166,20 @@ class Clock:
 
     Args:
         context: Lambda's.
+        first: nothing has taken some of it yet.
     """
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, first: bool = True) -> None:
         left = getattr(context, "get_remaining_time_in_millis", None)
         whole = left() / 1000 if left else UNKNOWN_SECONDS
         self.seconds = whole - min(RESERVE_SECONDS, whole * RESERVE_SHARE)
         self._ends = time.perf_counter() + self.seconds
+        self._first = first
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is left is as good as all of it."""
+        return self._first and self.left > WHOLE_SHARE * self.seconds
 
     @property
     def left(self) -> float:
@@ -179,9 +190,9 @@ class Clock:
 def one(each: Created, scoring: Scoring, context: Any, clock: Clock) -> Outcome | NotNow:
     """Answer one object, and write what came of it in the log, beside the lines of its batches."""
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
-    whole = clock.left > WHOLE_SHARE * clock.seconds
+    whole, left = clock.is_whole, clock.left
     try:
-        outcome = score(scoring, each.place, each.etag, request_id, clock.left, whole)
+        outcome = score(scoring, each.place, each.etag, request_id, left, whole)
     except NotNow as error:
         return error
     about = outcome._asdict()

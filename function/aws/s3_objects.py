@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from onnxlet.function import deadline
+from onnxlet.function.errors import SettingsError
 
 RANGE = 4 * 1024 * 1024  # bytes that are read in one call
 PART = 5 * 1024 * 1024  # bytes that are written in one: the least that S3 takes of most parts
@@ -223,8 +224,18 @@ class Upload:
 
 @cache
 def of_lambda() -> Objects:
-    """S3 by boto3, which is Lambda's own and not in the bundle."""
-    import boto3
+    """S3 by boto3, which is Lambda's own and not in the bundle.
+
+    Raises:
+        SettingsError: it is not there.
+    """
+    try:
+        import boto3
+    except ImportError as error:
+        raise SettingsError(
+            "objects in S3 can't be answered: there is no boto3 here",
+            "Lambda's runtime has it; elsewhere: onnxlet score MODEL s3://BUCKET/PREFIX OUT.",
+        ) from error
     from botocore.config import Config
 
     tries = {"total_max_attempts": 3, "mode": "standard"}

@@ -11,14 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.aws import object_run, s3_events, s3_objects
 from onnxlet.function.aws.s3_events import NotAnswered, answer, answer_messages, created, in_message
 from onnxlet.function.aws.s3_objects import Objects, Place, Upload
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
+from tests.conftest import quiet
 from tests.events import (
     make_bridge_event,
     make_s3_event,
@@ -109,6 +115,9 @@ def test_a_csv_object(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     assert problems_of(site, "go/new/_some.csv.problems.jsonl") == [
         {"row": 9, "column": "count", "detail": "expected a whole number, got 'canary'"}
     ]
+    # Whoever sees the answers finds the reasons beside them.
+    written = [key for operation, key in site.s3.calls if operation == "put_object"]
+    assert written == ["go/new/_some.csv.problems.jsonl", "go/new/some.csv"]
     about = site.s3.objects["out", "go/new/some.csv"]
     manifest = json.loads((site.models / "shop" / "1" / "manifest.json").read_text())
     assert about.media_type == "text/csv; charset=utf-8"
@@ -212,7 +221,8 @@ def test_a_line_that_is_no_json_is_only_a_bad_row(site: Site) -> None:
         json.dumps([*GOOD, "a"]),
         "\ufeff" + json.dumps(SHOP),
     ]
-    site.come("shop/some.jsonl", "\n".join(lines).encode() + b"\n\xff\n")
+    content = "\n".join(lines).encode() + b"\n\xff\n"
+    site.come("shop/some.jsonl", b"\xef\xbb\xbf" + content)  # with a byte order mark
 
     answers = read_lines(site.s3.content("go/shop/some.jsonl"))
     assert [each["prediction"] for each in answers] == [True, None, None, None, True, True, None]
@@ -239,6 +249,19 @@ def test_no_rows_are_answered_by_none(site: Site, key: str, content: bytes) -> N
     assert (outcome["state"], outcome["rows"]) == ("answered", 0)
     assert site.s3.content(f"go/{key}") == (head if key.endswith("csv") else b"")
     assert site.s3.keys() == [f"go/{key}"]
+
+
+def test_a_blank_line_is_a_row_of_one_column(tmp_path: Path) -> None:
+    X = pd.DataFrame({"price": np.arange(40.0)})
+    build(Source(LinearRegression().fit(X, X["price"]), X), "line", tmp_path, quiet)
+    site = Site(tmp_path, S3())
+    content = b"price\n1\n\n3\n"
+
+    outcome = site.come("some.csv", content)
+    assert (outcome["rows"], outcome["unanswered"]) == (3, 1)
+    prediction = site.over_http("line", content, "text/csv")["prediction"]
+    assert prediction[1] is None
+    assert read_csv(site.s3.content("go/some.csv"))[1:] == [[each or ""] for each in prediction]
 
 
 # ---- gzip, ranges and parts
@@ -436,6 +459,19 @@ def test_an_object_that_changes_while_it_is_read_is_left(
     assert site.s3.uploads == {}
 
 
+def test_an_object_that_changes_once_it_was_read_is_left(site: Site) -> None:
+    asked: list[str] = []
+
+    def change(called: str, key: str) -> None:
+        asked.append(f"{called} {key}")
+        if asked.count("head_object come/shop/some.csv") == 2:
+            site.s3.store("come/shop/some.csv", as_csv(NAMES, [GOOD]))
+
+    site.s3.before = change
+    assert site.come("shop/some.csv", as_csv(NAMES, [BAD]))["state"] == "gone"
+    assert site.s3.keys() == []
+
+
 # ---- refused
 
 
@@ -567,6 +603,9 @@ def test_a_message_behind_one_that_takes_all_the_time_comes_again(slow: Site) ->
 
     assert answer_messages(messages, slow.scoring, slow.context()) == ["message-2"]
     assert slow.s3.keys() == ["go/shop/a.csv", "go/slow/_b.csv.problems.jsonl"]
+    # Behind requests of the same batch nobody knows what it would have had.
+    again = answer_messages(messages[2:], slow.scoring, slow.context(), first=False)
+    assert again == ["message-2"]
 
 
 @pytest.mark.parametrize(
