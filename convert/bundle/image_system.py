@@ -22,6 +22,7 @@ CERTIFICATES = "usr/share/ca-certificates/mozilla/*.crt"
 BUNDLED_CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 STATUS = "var/lib/dpkg/status.d"  # where scanners of images without dpkg look
 LICENCES = "usr/share/common-licenses/"
+REFERRED = re.compile(rb"/usr/share/common-licenses/([A-Za-z0-9.+-]*[A-Za-z0-9])")
 TOLD = ("usr/lib/os-release", "etc/os-release", "etc/debian_version")
 # Of Python's own library; `*` stands for slashes, too.
 UNUSED = (
@@ -126,7 +127,7 @@ def _libraries(kept: set[str], every: Entries, others: Mapping[str, bytes]) -> s
                 continue
             new = set(_followed([where[name]], every)) - found
             found |= new
-            waiting += [(path, every[path].read()) for path in new if every[path].link is None]
+            waiting += [(p, every[p].read()) for p in sorted(new) if every[p].link is None]
     if lost:
         told = ", ".join(f"{name} (for {asking})" for name, asking in sorted(lost.items()))
         raise PackagingFailed(f"libraries are in none of Debian's packages here: {told}")
@@ -155,9 +156,9 @@ def _followed(paths: Iterable[str], every: Entries) -> Iterator[str]:
 
 def _licences(texts: Iterable[str], every: Entries) -> set[str]:
     """The licences of Debian's common ones that copyright files refer to."""
-    told = b"".join(every[path].read() for path in texts if every[path].link is None)
-    names = set(re.findall(rb"/usr/share/common-licenses/([A-Za-z0-9.+-]*[A-Za-z0-9])", told))
-    return set(_followed((f"{LICENCES}{name.decode()}" for name in names), every))
+    told = [every[path].read() for path in texts if every[path].link is None]
+    names = {name.decode() for text in told for name in REFERRED.findall(text)}
+    return set(_followed((f"{LICENCES}{name}" for name in names), every))
 
 
 def skeleton(lib64: bool) -> Entries:

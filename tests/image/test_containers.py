@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Client, through_socket
+from tests.conftest import Client, started, stop_server, through_socket
 from tests.function.serving.test_predict import HOUSE
 from tests.image.conftest import Image, Podman
 
@@ -110,7 +109,7 @@ def test_the_health_check_is_in_dockers_form_only(
 ) -> None:
     [told] = json.loads(podman("image", "inspect", loaded).stdout)
     assert told["Config"]["Entrypoint"] == COMMAND
-    assert told["HealthCheck"]["Test"] == ["CMD", *COMMAND, "health"]
+    assert told["Healthcheck"]["Test"] == ["CMD", *COMMAND, "health"]
     with podman.running(*OPEN, loaded) as (name, _):
         podman("healthcheck", "run", name)
         assert podman("ps", "--format", "{{.Status}}").stdout.strip().endswith("(healthy)")
@@ -120,7 +119,7 @@ def test_the_health_check_is_in_dockers_form_only(
     [told] = json.loads(podman("image", "inspect", loaded).stdout)
     podman("rmi", "-f", loaded)
     podman("pull", "-q", f"docker-archive:{native.file}")
-    assert "HealthCheck" not in told
+    assert "Healthcheck" not in told
     assert told["Config"]["Entrypoint"] == COMMAND
 
 
@@ -186,7 +185,8 @@ def test_what_is_kept_goes_to_a_volume(podman: Podman, loaded: str) -> None:
     keep = ("-e", "ONNXLET_KEEP=/var/lib/onnxlet/kept.db", "-v", "kept:/var/lib/onnxlet")
     with podman.running(*CONFINED, *OPEN, *keep, loaded) as (_, port):
         assert client(port).post("/predict", [HOUSE], {"X-Request-Id": "one"}).status == 200
-        got = client(port).post("/truth", {"id": "one", "truth": [150_000]})
+        told = {"truth": [{"id": "one", "row": 0, "value": 150_000}]}
+        got = client(port).post("/truth", told)
         assert got.status == 200, got.body
 
 
@@ -199,26 +199,15 @@ def test_both_architectures_in_one_list(podman: Podman, native: Image, other: Im
     podman("manifest", "rm", "both")
 
 
-PREDICT = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-import onnxlet.environment
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
-client = create_app(settings=Settings.from_environ({})).test_client()
-print(client.post("/predict", json=json.load(sys.stdin)).text)
-"""
-
-
 def test_the_other_architecture_answers_emulated(
     other: Image, house_prices: Path, tmp_path: Path
 ) -> None:
-    root = other.unpacked(tmp_path)
+    root = other.unpacked(tmp_path / "root")
     rows, answers = golden(house_prices)
-    emulated = [f"qemu-{other.arch}", "-L", str(root), f"{root}/usr/bin/python3.13"]
-    done = subprocess.run(
-        [*emulated, "-IS", "-c", PREDICT, f"{root}/opt/onnxlet"],
-        input=json.dumps(rows), capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["prediction"] == pytest.approx(answers, rel=1e-9)
+    emulated = [f"qemu-{other.arch}", "-L", str(root), f"{root}{COMMAND[0]}", "-IS"]
+    server = started([*emulated, f"{root}{COMMAND[2]}", "serve"], {"PORT": "0"}, tmp_path / "log")
+    try:
+        got = client(server.port).post("/models/house-prices/predict", {"instances": rows})
+        assert got.json()["prediction"] == pytest.approx(answers, rel=1e-9)
+    finally:
+        assert stop_server(server) == 0

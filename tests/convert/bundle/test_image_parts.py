@@ -165,6 +165,7 @@ def test_a_package_is_read(tmp_path: Path) -> None:
         "Description: short\n longer: with a colon\n"
     )
     (root / "lib" / "x86_64-linux-gnu" / "some.so.1").write_bytes(b"content")
+    (root / "lib" / "x86_64-linux-gnu" / "some.so.1").chmod(0o600)  # all may read what is there
     (root / "lib" / "x86_64-linux-gnu" / "some.so").symlink_to("some.so.1")
     (root / "usr" / "bin" / "some").write_bytes(b"#!")
     (root / "usr" / "bin" / "some").chmod(0o4711)  # no such right is passed on
