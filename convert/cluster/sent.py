@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxlet.convert.cluster import remote
+
+Needs = Mapping[str, str | None]
+_received: weakref.WeakValueDictionary[str, Sent] = weakref.WeakValueDictionary()
+_receiving = threading.Lock()
 
 
 class Sent:
@@ -18,16 +23,17 @@ class Sent:
 
     Args:
         content: any bytes.
+        digest: SHA-256 of them.
         needs: the versions that the client has, as `remote.described` gives them.
     """
 
-    def __init__(self, content: bytes, needs: Mapping[str, str | None]) -> None:
-        self.content, self.needs = content, needs
+    def __init__(self, content: bytes, digest: str, needs: Needs) -> None:
+        self.content, self.digest, self.needs = content, digest, needs
         self._made: Any = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sent, (self.content, self.needs)
+        return received, (self.content, self.digest, self.needs)
 
     def made(self, make: Callable[[bytes], Any]) -> Any:
         """What a worker makes of the content, the same for all of its tasks.
@@ -45,11 +51,20 @@ class Sent:
             return self._made
 
 
+def received(content: bytes, digest: str, needs: Needs) -> Sent:
+    """What a worker gets, which may come twice: the same then, with what was made of it."""
+    with _receiving:
+        sent = _received.get(digest)
+        if sent is None or sent.needs != needs:
+            sent = _received[digest] = Sent(content, digest, needs)
+        return sent
+
+
 class OtherVersions(Exception):
     """A worker has other versions than the client, and so might answer otherwise."""
 
 
-def check_versions(needs: Mapping[str, str | None]) -> None:
+def check_versions(needs: Needs) -> None:
     """See that this worker has what the client has.
 
     Raises:
@@ -61,7 +76,7 @@ def check_versions(needs: Mapping[str, str | None]) -> None:
         raise OtherVersions(f"worker {get_worker().address}: {text}")
 
 
-def different(needs: Mapping[str, str | None], has: Mapping[str, str | None]) -> str:
+def different(needs: Needs, has: Mapping[str, str | None]) -> str:
     """What is otherwise, in words; empty where nothing is."""
     return ", ".join(
         f"{name}: expected {version or 'none'}, got {has.get(name) or 'none'}"

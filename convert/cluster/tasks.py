@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 A = TypeVar("A")
+RECEIVED = "onnxlet.convert.cluster.sent:received"
 CALLED = remote.by_value(remote.called)
 POLL = 0.1  # seconds between two looks at the clock
 COUNT = 1.0  # seconds between two looks at which workers there are
@@ -72,13 +73,11 @@ class Tasks:
     def _send(self, content: bytes) -> Future:
         import dask
 
-        needs = cloudpickle.dumps((self._needs,))
-        key = f"onnxlet-{hashlib.sha256(content).hexdigest()}"
+        digest = hashlib.sha256(content).hexdigest()
+        others = cloudpickle.dumps((digest, self._needs))
         # Not a scattered one, which nobody could make again once its workers have died.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
-            sent = self._client.submit(
-                CALLED, "onnxlet.convert.cluster.sent:Sent", content, needs, key=key
-            )
+            sent = self._client.submit(CALLED, RECEIVED, content, others, key=f"onnxlet-{digest}")
         try:
             sent.result()
             self._client.replicate([sent])
