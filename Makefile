@@ -128,7 +128,7 @@ test-faults: $(READY) ## kills at random points, and clocks, networks, disks and
 	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge $(ARGS)
 
 test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
-	$(PY) -m pytest -n 2 --dist loadfile -m engines tests/convert $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m engines tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
@@ -140,7 +140,7 @@ test-machine: $(READY) ## an arm64 Debian that boots: the README followed, the p
 	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" --ignore tests/convert/bundle $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (engines or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
