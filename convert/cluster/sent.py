@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from onnxlet.convert.cluster import remote
@@ -17,9 +18,10 @@ _receiving = threading.Lock()
 class Sent:
     """Bytes that a worker gets once, and what it makes of them: a session, a process.
 
-    It is the result of a task that all others depend on. So Dask copies it from worker to worker,
-    makes it again from what the scheduler has when the last worker that had it has died, and
-    drops it once the client has gone. What was made of it goes with it.
+    It is the result of a task of each worker's own, which only waits there. All of these depend on
+    one that the scheduler can do again when the last worker that had it has died. So a worker has
+    it until the client has gone, and what was made of it goes with it. Other tasks don't depend on
+    it but look it up: Dask drops what several workers have, and would send it again and again.
 
     Args:
         content: any bytes.
@@ -58,6 +60,44 @@ def received(content: bytes, digest: str, needs: Needs) -> Sent:
         if sent is None or sent.needs != needs:
             sent = _received[digest] = Sent(content, digest, needs)
         return sent
+
+
+def kept(sent: Sent) -> Sent:
+    """The task that keeps it on a worker."""
+    return sent
+
+
+class NotHere(Exception):
+    """This worker, which has just come, has not yet what it needs.
+
+    Args:
+        worker: its address.
+    """
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(worker)
+        self.worker = worker
+
+
+def looked_up(digest: str, function: str, common: Any, argument: Any) -> Any:
+    """A task: call a function with what this worker was sent.
+
+    Args:
+        digest: of that.
+        function: of this package, `module:name`.
+        common: argument of all tasks.
+        argument: of this one.
+
+    Raises:
+        NotHere: it was not sent here yet.
+    """
+    sent = _received.get(digest)
+    if sent is None:
+        from distributed import get_worker
+
+        raise NotHere(get_worker().address)
+    module, _, name = function.partition(":")
+    return getattr(import_module(module), name)(sent, common, argument)
 
 
 class OtherVersions(Exception):
