@@ -30,7 +30,7 @@ class Scored:
     """What was written.
 
     Attributes:
-        out: a file, or a folder of parts; a path or an address.
+        out: a file, or a folder of parts; a path or an address, as it was given.
         rows: in it.
         bad: rows that could not be answered.
         problems: why, the first of them in words.
@@ -89,7 +89,7 @@ def score(
             something else.
         Unfinished: some parts could not be done; the same call goes on.
     """
-    source, out = absolute(source), absolute(out)
+    given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
     place, entries, others = found_in(source)
     target = target_of(out, source, entries[0].path)
@@ -101,7 +101,8 @@ def score(
         tasks = _tasks(files, place, chosen, options, target)
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)
-        return _done(tasks, journal, target, engine, workers, report)
+        already = _done(tasks, journal, target, engine, workers, report)
+        return _scored(given, journal, target, len(tasks), already)
 
 
 def _tasks(
@@ -124,21 +125,25 @@ def _done(
     engine: Engine | None,
     workers: int,
     report: Report,
-) -> Scored:
+) -> int:
+    """Do what is left, and put it together; how many parts were done already."""
     work = place_of(target.work)
     if resuming.is_whole(journal, target):
-        return _scored(journal, target, tasks, len(tasks))
+        return len(tasks)
     left = resuming.left_of(tasks, journal, work, report)
     already = len(tasks) - len(left)
     if left:
         report(_begun(tasks, already))
-        _do(left, tasks, journal, engine or engine_of(workers, len(left)))
+        try:
+            _do(left, tasks, journal, engine or engine_of(workers, len(left)))
+        finally:
+            resuming.tidy(work)
     if target.file is not None:
         report("putting the parts together")
         _put_together(tasks, journal, target, target.file)
     elif left or not journal.lines:
         journal.add({"done": True})
-    return _scored(journal, target, tasks, already)
+    return already
 
 
 def _begun(tasks: Sequence[Task], already: int) -> str:
@@ -202,8 +207,8 @@ def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file:
         work.remove(name)
 
 
-def _scored(journal: Journal, target: Target, tasks: Sequence[Task], already: int) -> Scored:
+def _scored(given: str, journal: Journal, target: Target, parts: int, already: int) -> Scored:
     rows, bad = sums(journal.lines)
     problems = [each for line in journal.lines for each in line.get("problems", ())]
-    side = target.side if bad else None
-    return Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)
+    side = target.side(given) if bad else None
+    return Scored(given, rows, bad, tuple(problems[:SHOWN]), side, parts, already)

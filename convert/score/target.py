@@ -18,7 +18,7 @@ class Target(NamedTuple):
     """Where answers go.
 
     Attributes:
-        out: as the user named it, absolute.
+        out: absolute.
         work: the folder of the parts and of the journal.
         form: of what is written.
         folder: that a file is in; of a folder itself.
@@ -36,10 +36,11 @@ class Target(NamedTuple):
         """Of the file of bad rows, where OUT is one file."""
         return f"{BAD}_{self.file}"
 
-    @property
-    def side(self) -> str:
-        """Where bad rows are."""
-        return f"{self.folder}/{BAD if self.file is None else self.side_name}"
+    def side(self, given: str) -> str:
+        """Where bad rows are, beside OUT as it was given."""
+        if self.file is None:
+            return f"{given}/{BAD}"
+        return f"{given.removesuffix(self.file)}{self.side_name}"
 
 
 def target_of(out: str, source: str, first: str) -> Target:
