@@ -16,6 +16,7 @@ from onnxlet.convert.score import csv_fields, numbers
 from onnxlet.convert.score.lists import lists
 from onnxlet.convert.score.plain import simple, values
 from onnxlet.convert.score.texts import texts
+from onnxlet.convert.score.whole import spread
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column
@@ -74,10 +75,17 @@ class Reader:
         signature: the model's.
         fields: the columns hold fields of CSV.
         wide: numbers are held in 64 bits whatever the graph gets.
+        whole: the column of lists that has all values of a row; None where each has its own.
     """
 
-    def __init__(self, signature: Signature, fields: bool = False, wide: bool = False) -> None:
-        self._signature, self._fields = signature, fields
+    def __init__(
+        self,
+        signature: Signature,
+        fields: bool = False,
+        wide: bool = False,
+        whole: str | None = None,
+    ) -> None:
+        self._signature, self._fields, self._whole = signature, fields, whole
         self._columns = [column for column in signature.columns if column.required]
         self._layouts = [
             _layout(signature, number, block, wide) for number, block in enumerate(signature.blocks)
@@ -91,6 +99,9 @@ class Reader:
             left_out: takes the rows that are wrong, and why.
             faults: rows that are broken already, and why.
         """
+        if self._whole is not None:
+            columns, unlike = spread(batch.column(self._whole), self._signature)
+            batch, faults = pa.record_batch(columns), {**unlike, **faults}
         given = self.given(batch)
         arrays, odd = self.read(given, batch.num_rows)
         odd[list(faults)] = True

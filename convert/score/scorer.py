@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +14,12 @@ from onnxlet.convert.score.batches import Reader
 from onnxlet.convert.score.csv_fields import csv_schema, is_csv
 from onnxlet.convert.score.kinds import misfit
 from onnxlet.convert.score.wanted import Wanted
+from onnxlet.convert.score.whole import column_of
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import Problem, Problems, RequestError, WrongUse
+from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
+from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.cell_validation import Guesses
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving import coverage, good_rows, nearest
@@ -54,7 +58,8 @@ class Scorer:
 
     Args:
         model: that answers.
-        given: the schema of the batches to come; `csv_schema` makes that of fields of CSV.
+        given: the schema of the batches to come; `csv_schema` makes that of fields of CSV. To a
+            model fitted on a bare array one column of lists, such as `input`, is its rows.
         wanted: of each answer.
 
     Raises:
@@ -64,7 +69,8 @@ class Scorer:
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
         self._wanted = wanted
-        self.needed = _needed(model, given)
+        whole = column_of(given, model.signature)
+        self.needed = _needed(model, given) if whole is None else [whole]
         try:
             self._model = model if wanted.k is None else nearest.at_least(model, wanted.k)
             self._score = (
@@ -72,7 +78,7 @@ class Scorer:
             )
         except RequestError as error:
             raise WrongUse(error.message, error.hint) from None
-        self._reader = Reader(model.signature, is_csv(given), wide=wanted.explain)
+        self._reader = Reader(model.signature, is_csv(given), wanted.explain, whole)
         about: dict[str, Any] = {"model": model.name, "version": model.version}
         made = answers.fields(self._model, wanted.coverage is not None)
         self._outputs = len(made)
@@ -95,7 +101,7 @@ class Scorer:
         rows, left_out = batch.num_rows, LeftOut()
         left_out.problems = Every()
         if not rows:
-            return Answered(self.schema.empty_table().to_batches()[0], [], 0, [])
+            return Answered(self._columns({}, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
         table, outputs = good_rows.run(self._model, table, left_out)
         explained = None
@@ -138,10 +144,12 @@ class Every(Problems):
 
 
 def _needed(model: Model, given: Any) -> list[str]:
-    names, signature = list(given.names), model.signature
-    twice = sorted({name for name in names if names.count(name) > 1} & signature.names)
+    names, signature = Counter(given.names), model.signature
+    if is_csv(given):
+        _check_header(given, signature)
+    twice = sorted(name for name, count in names.items() if count > 1 and name in signature.names)
     wrong = [f"column '{name}': stands twice" for name in twice]
-    guesses = Guesses(set(names) - signature.names)
+    guesses = Guesses(names.keys() - signature.names)
     for column in signature.columns:
         if not column.required or column.name in twice:
             continue
@@ -153,6 +161,13 @@ def _needed(model: Model, given: Any) -> list[str]:
     if wrong:
         raise WrongUse(
             f"the table does not fit model '{model.name}': {'; '.join(wrong)}",
-            "Columns are found by their names, in any order; `onnxlet score` reads no others.",
+            "Rename them or cast them: columns are found by their names, in any order.",
         )
     return [c.name for c in signature.columns if c.required and c.name in names]
+
+
+def _check_header(given: Any, signature: Signature) -> None:
+    try:
+        csv_text.check_header(given.names, signature)
+    except InvalidRows as error:
+        raise WrongUse(error.message, error.hint) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -37,7 +37,7 @@ def bodies(batch: Any, names: list[str]) -> list[dict[str, Any]]:
 
 
 def answered_by_http(
-    client: Client, model: Model, rows: list[dict[str, Any]], wanted: Wanted, schema: Any
+    client: Client, model: Model, rows: Sequence[Any], wanted: Wanted, schema: Any
 ) -> tuple[Any, list[Problem], int]:
     """Rows sent to the app, and its answer as columns of a schema; NaN is null in JSON."""
     query = "?on_error=null"

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
+from pyarrow import compute
 
 from onnxlet.convert.score.batches import Reader
 from onnxlet.convert.score.csv_fields import csv_schema
@@ -233,7 +234,11 @@ def test_usual_columns_are_not_looked_at_cell_by_cell() -> None:
         assert is_odd(changed) == [False] * 3, (name, array.type)
 
 
+TILES = np.arange(12).reshape(3, 2, 2)
 USUAL = [
+    ("id", compute.run_end_encode(pa.array([1, 1, 3]))),
+    ("place", compute.run_end_encode(pa.array(["a", "a", None]))),
+    ("tile", pa.FixedShapeTensorArray.from_numpy_ndarray(TILES)),
     ("price", pa.array([1.5, None, np.nan])),
     ("price", pa.array([1, 2, 3], pa.uint8()).dictionary_encode()),
     ("price", pa.array([Decimal("1.25"), None, Decimal("-3.00")])),

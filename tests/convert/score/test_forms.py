@@ -24,7 +24,7 @@ from tests.conftest import quiet
 from tests.convert.imported import photos, test_boxes, test_sequences_of_text
 from tests.convert.imported.onnx_files import save
 from tests.convert.imported.sequences import encoder
-from tests.convert.score.as_http import check
+from tests.convert.score.as_http import answered_by_http, check, served
 from tests.function import image_models, near
 
 
@@ -135,3 +135,24 @@ def test_images(tmp_path: Path, kind: str) -> None:
     assert found.columns.equals(expected.columns)
     assert (found.problems, found.bad) == (expected.problems, [2, 3, 4])
     assert found.columns["prediction"][1].as_py() == image_models.mean(pictures[1] or b"") + 2
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float32(), 4)])
+@pytest.mark.parametrize("start", [0, 2])
+def test_one_column_of_lists(models: Path, kind: Any, start: int) -> None:
+    model = load_model(models / "iris" / "1")
+    rows = [[5.0, 3.5, 1.5, 0.25], None, [6, 3, None, 2], [5.5, 2.5, 4.0, 1.25], [7, 3, 5, 2]]
+    if kind == pa.list_(pa.float64()):
+        rows += [[], [1, 2, 3], [1, 2, 3, 4, 5]]
+    batch = pa.record_batch({"other": range(len(rows)), "input": pa.array(rows, kind)}).slice(start)
+    client = served(models)
+
+    scorer = Scorer(model, batch.schema)
+    found = scorer.answer(batch)
+
+    expected, problems, count = answered_by_http(
+        client, model, rows[start:], Wanted(), scorer.schema
+    )
+    assert scorer.needed == ["input"]
+    assert found.columns.equals(expected)
+    assert (found.problems, found.problem_count) == (problems, count)

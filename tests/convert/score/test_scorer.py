@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 
 from onnxlet.convert.build import build
-from onnxlet.convert.score.scorer import Scorer
+from onnxlet.convert.score.scorer import METADATA, Scorer, csv_schema
 from onnxlet.convert.score.wanted import Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
@@ -125,3 +130,73 @@ def test_explanations_of_every_form(others: dict[str, tuple[Model, Source]], nam
     assert model.directory is not None
     client = client_of(create_app(model.directory.parent.parent))
     assert found == explained_by_http(client, model, bodies(batch, scorer.needed))
+
+
+def test_a_header_that_names_no_column(models: Path) -> None:
+    model = load_model(models / "shop" / "1")
+
+    with pytest.raises(WrongUse) as caught:
+        Scorer(model, csv_schema(["Preis (€);count;new;色"]))
+
+    assert caught.value.message.startswith("the header names no column of the model")
+    assert caught.value.hint == (
+        "The header is parted by ';': df.to_csv(index=False) writes commas."
+    )
+
+
+def test_contributions_and_the_base_value_add_up_to_the_answer(
+    models: Path, sources: Mapping[str, Source]
+) -> None:
+    model = load_model(models / "house-prices" / "1")
+    batch = given(sources["house-prices"]).slice(0, 4)
+
+    scorer = Scorer(model, batch.schema, Wanted(explain=True))
+    found = scorer.answer(batch).columns
+
+    about = json.loads(scorer.schema.metadata[METADATA])
+    assert about["model"] == "house-prices"
+    assert about["explanation"]["output"] == "prediction"
+    for row in found.to_pylist():
+        total = about["explanation"]["base_value"] + sum(row["explanation"].values())
+        assert total == pytest.approx(row["prediction"], rel=1e-6)
+
+
+def test_rows_that_raise_or_can_not_be_explained_leave_the_others(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    products = make_pipeline(PolynomialFeatures(interaction_only=True), LogisticRegression())
+    products.fit(X, X[:, 0] * X[:, 1] > 0)
+    model = load_model(build(Source(products, X[:40]), "products", tmp_path, quiet).directory)
+    cells = [[1.0, 1e200, 1.7e308, 2.0], [1.0, 1e200, 1e-30, 3.0], [1.0, 1.0, 1e-30, 1.0]]
+    batch = pa.record_batch({f"x{n}": column for n, column in enumerate(cells)})
+
+    found = check(model, batch)
+    explained = Scorer(model, batch.schema, Wanted(explain=True)).answer(batch)
+
+    assert found.bad == explained.bad == [1]
+    assert explained.problems[0] == found.problems[0]
+    assert [(each.row, each.column) for each in explained.problems[1:]] == [(2, "explanation")]
+    assert explained.columns["prediction"].equals(found.columns["prediction"])
+    assert explained.columns["explanation"].is_null().to_pylist() == [False, True, True, False]
+
+
+def test_several_threads_at_once(models: Path, sources: Mapping[str, Source]) -> None:
+    model = load_model(models / "loan-default" / "1")
+    batch = given(sources["loan-default"])
+    scorer = Scorer(model, batch.schema)
+    parts = [batch.slice(start, 7) for start in range(0, 70, 7)]
+    expected = [scorer.answer(part).columns for part in parts]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [each.columns for each in pool.map(scorer.answer, parts * 3)]
+
+    assert all(map(pa.RecordBatch.equals, found, expected * 3))
+
+
+def test_no_rows(models: Path) -> None:
+    schema = pa.schema([(f"x{n}", pa.float64()) for n in range(4)])
+    scorer = Scorer(load_model(models / "iris" / "1"), schema)
+
+    found = scorer.answer(pa.RecordBatch.from_pylist([], schema))
+
+    assert (found.columns.num_rows, found.columns.schema, found.bad) == (0, scorer.schema, [])
