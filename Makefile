@@ -116,7 +116,7 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
 
 test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)

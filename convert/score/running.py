@@ -92,7 +92,7 @@ def score(
     given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
     place, entries, others = found_in(source)
-    target = target_of(out, source, entries[0].path)
+    target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
@@ -102,7 +102,7 @@ def score(
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)
         already = _done(tasks, journal, target, engine, workers, report)
-        return _scored(given, journal, target, len(tasks), already)
+        return _scored(journal, target, tasks, already)
 
 
 def _tasks(
@@ -207,8 +207,9 @@ def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file:
         work.remove(name)
 
 
-def _scored(given: str, journal: Journal, target: Target, parts: int, already: int) -> Scored:
+def _scored(journal: Journal, target: Target, tasks: Sequence[Task], already: int) -> Scored:
     rows, bad = sums(journal.lines)
-    problems = [each for line in journal.lines for each in line.get("problems", ())]
-    side = target.side(given) if bad else None
-    return Scored(given, rows, bad, tuple(problems[:SHOWN]), side, parts, already)
+    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    problems = [each for task in tasks for each in lines[task.name]["problems"]]
+    side = target.side if bad else None
+    return Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)

@@ -18,7 +18,7 @@ class Target(NamedTuple):
     """Where answers go.
 
     Attributes:
-        out: absolute.
+        out: as messages have it.
         work: the folder of the parts and of the journal.
         form: of what is written.
         folder: that a file is in; of a folder itself.
@@ -36,11 +36,12 @@ class Target(NamedTuple):
         """Of the file of bad rows, where OUT is one file."""
         return f"{BAD}_{self.file}"
 
-    def side(self, given: str) -> str:
-        """Where bad rows are, beside OUT as it was given."""
+    @property
+    def side(self) -> str:
+        """Where bad rows are."""
         if self.file is None:
-            return f"{given}/{BAD}"
-        return f"{given.removesuffix(self.file)}{self.side_name}"
+            return f"{self.out}/{BAD}"
+        return f"{self.out.removesuffix(self.file)}{self.side_name}"
 
 
 def target_of(out: str, source: str, first: str) -> Target:

@@ -42,9 +42,10 @@ def started(words: Sequence[str], **more: Any) -> subprocess.Popen[str]:
     def heard() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background ignores
 
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        words, preexec_fn=heard, start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
+        words, preexec_fn=heard, start_new_session=True, env=environ, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
     )  # fmt: skip
 
 
