@@ -116,7 +116,7 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
 
 test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
@@ -125,7 +125,7 @@ test-load: $(READY) ## ten times what a server takes, and clients that stall or 
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
 test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
-	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
 
 test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
 	$(PY) -m pytest -n 2 --dist loadfile -m engines tests/convert tests/project/test_engines_doc.py $(ARGS)
