@@ -217,15 +217,18 @@ def predict(
         outputs = coverage.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)
     if request.nulls:
-        return _answer_the_good(model, request, timer, request_id, noted)
+        from onnxlet.function.serving import nulls  # most requests have every row answered
+
+        return nulls.predict(model, request, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
-    outputs = _run(model, table, noted)
+    outputs = run(model, table, noted)
     timer.end("run")
     return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
 
 
-def _run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+def run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+    """The outputs of checked rows; `noted` as `Model.run` takes it."""
     return model.run(table) if noted is None else model.run(table, noted=noted)
 
 
@@ -293,18 +296,3 @@ def _in_order(
         row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
     ]
     return found, {**unlike, **faults}
-
-
-def _answer_the_good(
-    model: Model,
-    request: PredictRequest,
-    timer: StageTimer,
-    request_id: str,
-    noted: Noted | None,
-) -> Prediction:
-    """Leave out the rows that can't be answered, and say why."""
-    from onnxlet.function.serving import good_rows  # most requests are refused as a whole
-
-    left_out = LeftOut()
-    table = read(model, request, left_out)
-    return good_rows.predict(model, table, left_out, len(request.rows), timer, request_id, noted)

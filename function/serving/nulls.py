@@ -1,4 +1,4 @@
-"""A batch of which some rows can't be answered: the others are, and these have their reasons."""
+"""Answers where rows that can't be answered are null, and do not lose the others."""
 
 from __future__ import annotations
 
@@ -9,46 +9,44 @@ import numpy as np
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.validation import LeftOut, Table
-from onnxlet.function.messages import Prediction
+from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.service import read, run
 from onnxlet.function.serving.stages import StageTimer
 
 
 def predict(
     model: Model,
-    table: Table,
-    left_out: LeftOut,
-    rows: int,
+    request: PredictRequest,
     timer: StageTimer,
     request_id: str,
     noted: Noted | None,
 ) -> Prediction:
-    """Answer the rows of a table, with None and the reasons for those that were left out.
+    """Leave out the rows that can't be answered, and say why.
 
     Args:
         model: that answers.
-        table: the good rows of a request.
-        left_out: its other rows.
-        rows: how many there are in all.
-        timer: of the stages.
+        request: decoded.
+        timer: of its stages.
         request_id: of the answer.
         noted: takes what is counted of texts and images.
     """
-    table, outputs = run(model, table, left_out, noted)
+    rows, left_out = len(request.rows), LeftOut()
+    table, outputs = run_the_good(model, read(model, request, left_out), left_out, noted)
+    kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     timer.end("run")
-    problems, shares = left_out.problems.first, noted or {}
     if not problems:
-        return Prediction(request_id, model, table, outputs, rows, noted=shares)
+        return Prediction(request_id, model, table, outputs, rows, noted=noted or {})
     spread = {
-        output.name: _spread(outputs.get(output.name), left_out.kept, rows)
+        output.name: _spread(outputs.get(output.name), kept, rows)
         for output in model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
-    count = left_out.problems.count
+    shares = noted or {}
     return Prediction(request_id, model, table, spread, rows, problems, count, outputs, shares)
 
 
-def run(
+def run_the_good(
     model: Model, table: Table, left_out: LeftOut, noted: Noted | None = None
 ) -> tuple[Table, dict[str, Array]]:
     """Run a checked batch, without the rows that the model itself raises for.
@@ -64,7 +62,7 @@ def run(
     """
     while table.rows:
         try:
-            return table, model.run(table) if noted is None else model.run(table, noted=noted)
+            return table, run(model, table, noted)
         except InvalidRows as error:
             good = left_out.leave(error.every)
             if noted is not None:
