@@ -128,7 +128,7 @@ test-faults: $(READY) ## kills at random points, and clocks, networks, disks and
 	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
 
 test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
-	$(PY) -m pytest -n 2 --dist loadfile -m engines tests/convert tests/project/test_engines_doc.py $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
