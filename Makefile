@@ -116,7 +116,7 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
 
 test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
@@ -129,10 +129,10 @@ test-workers: $(READY) ## servers of two processes, in every test that starts on
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
-	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
 
 test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
-	$(PY) -m pytest -n 2 --dist loadfile -m engines tests/convert $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
@@ -144,7 +144,7 @@ test-machine: $(READY) ## an arm64 Debian that boots: the README followed, the p
 	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" --ignore tests/convert/bundle $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (engines or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt

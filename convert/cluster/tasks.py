@@ -6,21 +6,26 @@ import hashlib
 import math
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import cloudpickle
 
 from onnxlet.convert.cluster import remote
 from onnxlet.convert.cluster.connecting import way_out
-from onnxlet.convert.cluster.sent import OtherVersions
+from onnxlet.convert.cluster.sent import NotHere, OtherVersions
 from onnxlet.convert.errors import Refusal
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 A = TypeVar("A")
+SENT = "onnxlet.convert.cluster.sent"
+SENDING = 60.0  # seconds until tasks begin though some workers have not yet what is sent
 CALLED = remote.by_value(remote.called)
+NOTHING = cloudpickle.dumps(())
 POLL = 0.1  # seconds between two looks at the clock
 COUNT = 1.0  # seconds between two looks at which workers there are
 
@@ -67,24 +72,46 @@ class Tasks:
         self._function, self._common = function, common
         self._threads = threads
         self._counted, self._slots = -math.inf, 1
-        self._sent = self._send(content)
+        self._kept: dict[str, Future] = {}
+        self._digest = hashlib.sha256(content).hexdigest()
+        self._base = self._send(content)
 
     def _send(self, content: bytes) -> Future:
         import dask
 
-        needs = cloudpickle.dumps((self._needs,))
-        key = f"onnxlet-{hashlib.sha256(content).hexdigest()}"
+        others = cloudpickle.dumps((self._digest, self._needs))
         # Not a scattered one, which nobody could make again once its workers have died.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
-            sent = self._client.submit(
-                CALLED, "onnxlet.convert.cluster.sent:Sent", content, needs, key=key
+            self._base = base = self._client.submit(
+                CALLED, f"{SENT}:received", content, others, key=f"onnxlet-{self._digest}"
             )
         try:
-            sent.result()
-            self._client.replicate([sent])
-        except Exception as error:
+            self._wait([base], None)
+            self._keep(self._client.nthreads())
+            self._wait(self._kept.values(), SENDING)
+        except TimeoutError:  # some are slow: others begin
+            pass
+        except (OSError, CancelledError) as error:
             raise self._failed(error) from error
-        return sent
+        if base.status == "error":
+            raise self._failed(base.exception())
+        return base
+
+    def _keep(self, workers: Iterable[str]) -> None:
+        """Have each worker keep what is sent; forget those that have gone."""
+        for gone_one in set(self._kept) - set(workers):
+            del self._kept[gone_one]
+        for worker in set(workers) - set(self._kept):
+            key = f"onnxlet-{self._digest}-{worker}"
+            self._kept[worker] = self._client.submit(
+                CALLED, f"{SENT}:kept", self._base, NOTHING, key=key, workers=[worker]
+            )
+
+    def _wait(self, futures: Iterable[Future], seconds: float | None) -> None:
+        from distributed import wait
+
+        with self._client.as_current():
+            wait(list(futures), timeout=seconds)
 
     def _failed(self, error: BaseException) -> Refusal:
         if self._client.status != "running":
@@ -102,6 +129,8 @@ class Tasks:
                 found: dict[str, int] = self._client.nthreads()
             except OSError:  # the futures will say so
                 found = {}
+            if found:
+                self._keep(found)
             self._slots = sum(max(1, n // self._threads) for n in found.values()) or self._slots
             self._counted = time.monotonic()
         return self._slots
@@ -126,7 +155,7 @@ class Tasks:
             SchedulerGone: it can't be reached any more.
             Refusal: a worker that came later has other versions.
         """
-        running: dict[Future, A] = {}
+        running: dict[Future, tuple[A, bytes]] = {}
         done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         more = True
         try:
@@ -137,9 +166,8 @@ class Tasks:
                     except StopIteration:
                         more = False
                         break
-                    future = self._submit(argument)
-                    running[future] = label
-                    future.add_done_callback(done.put)
+                    others = cloudpickle.dumps((self._function, self._common, argument))
+                    self._submit(label, others, running, done)
                 if running:
                     yield from self._ended(running, done)
                 tick()
@@ -149,14 +177,21 @@ class Tasks:
             if running and self._client.status == "running":
                 self._client.cancel(list(running), force=True)
 
-    def _submit(self, argument: Any) -> Future:
+    def _submit(
+        self,
+        label: A,
+        others: bytes,
+        running: dict[Future, tuple[A, bytes]],
+        done: queue.SimpleQueue[Future],
+    ) -> None:
         if self._client.status != "running":
             raise gone(self._client)
-        others = cloudpickle.dumps((self._common, argument))
-        return self._client.submit(CALLED, self._function, self._sent, others, pure=False)
+        future = self._client.submit(CALLED, f"{SENT}:looked_up", self._digest, others, pure=False)
+        running[future] = label, others
+        future.add_done_callback(done.put)
 
     def _ended(
-        self, running: dict[Future, A], done: queue.SimpleQueue[Future]
+        self, running: dict[Future, tuple[A, bytes]], done: queue.SimpleQueue[Future]
     ) -> Iterator[Came[A]]:
         """Those that have ended by now, or within a tenth of a second."""
         wait = POLL
@@ -166,7 +201,21 @@ class Tasks:
             except queue.Empty:
                 return
             wait = 0.0
-            yield self._came(future, running.pop(future))
+            label, others = running.pop(future)
+            came = self._came(future, label)
+            if isinstance(came.error, NotHere):
+                self._send_to(came.error.worker)
+                self._submit(label, others, running, done)
+            else:
+                yield came
+
+    def _send_to(self, worker: str) -> None:
+        """Wait until a worker that has just come has what it needs, or has gone again."""
+        self._counted = -math.inf
+        self.slots  # noqa: B018 - looks at which workers there are
+        if worker in self._kept:
+            with suppress(TimeoutError, CancelledError):
+                self._wait([self._kept[worker]], COUNT)
 
     def _came(self, future: Future, label: A) -> Came[A]:
         if future.status == "finished":

@@ -110,9 +110,9 @@ class _Part:
         rows = batch.rows.select(self._kept.names)
         columns = [*rows.columns, *answered.columns.columns]
         whole = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        if why and self._task.options.on_error == "side":
+        if answered.bad and self._task.options.on_error == "side":
             good = np.ones(whole.num_rows, bool)
-            good[list(why)] = False
+            good[answered.bad] = False
             whole = whole.filter(pa.array(good))
         self._writer.add(whole)
 
@@ -140,11 +140,11 @@ class _Part:
 
 
 def _by_row(answered: Answered) -> Mapping[int, Sequence[Problem]]:
-    """The problems of each row that is not answered."""
+    """The problems of each row that is not answered, or not explained."""
     found: dict[int, list[Problem]] = {row: [] for row in answered.bad}
     for problem in answered.problems:
         found.setdefault(problem.row or 0, []).append(problem)
-    return found
+    return dict(sorted(found.items()))
 
 
 def located(task: Task, number: int, problem: Problem) -> str:

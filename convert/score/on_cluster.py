@@ -19,7 +19,6 @@ from onnxlet.convert.score.errors import KINDS, PartFailed
 from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.places import place_of, read
 from onnxlet.convert.score.processes import Line, Tick
-from onnxlet.convert.score.resuming import remove_scratch
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.worker import FEWER, plain, task_of
 from onnxlet.function import json_text
@@ -71,7 +70,6 @@ class OnCluster:
                 if not isinstance(outcome, PartFailed):
                     tick(outcome["rows"])
                 yield outcome
-        remove_scratch(place_of(first.target))
 
 
 def _outcome(task: Task, said: Any, error: BaseException | None) -> Line | PartFailed:

@@ -144,21 +144,11 @@ def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Tar
         place_of(target.folder).remove(target.side_name)
 
 
-def remove_scratch(work: Place) -> None:
-    """Remove what processes that were killed have left half-written."""
-    if isinstance(work, LocalFolder):
-        for path in work.root.glob(f".*{PART}"):
-            path.unlink(missing_ok=True)
-
-
 def left_of(
     tasks: Sequence[Task], journal: Journal, work: Place, report: Callable[[str], object]
 ) -> list[Task]:
-    """The parts that are still to do; what a kill left half-written is removed.
-
-    A part that is not as it was written is done again.
-    """
-    remove_scratch(work)
+    """The parts that are still to do; one that is not as it was written is done again."""
+    tidy(work)
     lines = {line["part"]: line for line in journal.lines if "part" in line}
     left = [task for task in tasks if not _is_there(task, lines.get(task.name), work)]
     lost = [task.name for task in left if task.name in lines]
@@ -167,6 +157,13 @@ def left_of(
         kept = [line for line in journal.lines if line.get("part") not in lost]
         journal.begin(journal.head or {}, [line for line in kept if "part" in line])
     return left
+
+
+def tidy(work: Place) -> None:
+    """Remove what a kill left half-written."""
+    if isinstance(work, LocalFolder):
+        for path in work.root.glob(f".*{PART}"):
+            path.unlink(missing_ok=True)
 
 
 def _is_there(task: Task, line: Line | None, work: Place) -> bool:

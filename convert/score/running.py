@@ -30,7 +30,7 @@ class Scored:
     """What was written.
 
     Attributes:
-        out: a file, or a folder of parts; a path or an address.
+        out: a file, or a folder of parts; a path or an address, as it was given.
         rows: in it.
         bad: rows that could not be answered.
         problems: why, the first of them in words.
@@ -91,10 +91,10 @@ def score(
             something else.
         Unfinished: some parts could not be done; the same call goes on.
     """
-    source, out = absolute(source), absolute(out)
+    given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
     place, entries, others = found_in(source)
-    target = target_of(out, source, entries[0].path)
+    target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
@@ -107,7 +107,8 @@ def score(
             from onnxlet.convert.score.on_cluster import OnCluster  # few have one
 
             engine = OnCluster(scheduler)
-        return _done(tasks, journal, target, engine, workers, report)
+        already = _done(tasks, journal, target, engine, workers, report)
+        return _scored(journal, target, tasks, already)
 
 
 def _tasks(
@@ -130,21 +131,25 @@ def _done(
     engine: Engine | None,
     workers: int,
     report: Report,
-) -> Scored:
+) -> int:
+    """Do what is left, and put it together; how many parts were done already."""
     work = place_of(target.work)
     if resuming.is_whole(journal, target):
-        return _scored(journal, target, tasks, len(tasks))
+        return len(tasks)
     left = resuming.left_of(tasks, journal, work, report)
     already = len(tasks) - len(left)
     if left:
         report(_begun(tasks, already))
-        _do(left, tasks, journal, engine or engine_of(workers, len(left)))
+        try:
+            _do(left, tasks, journal, engine or engine_of(workers, len(left)))
+        finally:
+            resuming.tidy(work)
     if target.file is not None:
         report("putting the parts together")
         _put_together(tasks, journal, target, target.file)
     elif left or not journal.lines:
         journal.add({"done": True})
-    return _scored(journal, target, tasks, already)
+    return already
 
 
 def _begun(tasks: Sequence[Task], already: int) -> str:
@@ -210,6 +215,7 @@ def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file:
 
 def _scored(journal: Journal, target: Target, tasks: Sequence[Task], already: int) -> Scored:
     rows, bad = sums(journal.lines)
-    problems = [each for line in journal.lines for each in line.get("problems", ())]
+    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    problems = [each for task in tasks for each in lines[task.name]["problems"]]
     side = target.side if bad else None
     return Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)

@@ -18,7 +18,7 @@ class Target(NamedTuple):
     """Where answers go.
 
     Attributes:
-        out: as the user named it, absolute.
+        out: as messages have it.
         work: the folder of the parts and of the journal.
         form: of what is written.
         folder: that a file is in; of a folder itself.
@@ -39,7 +39,9 @@ class Target(NamedTuple):
     @property
     def side(self) -> str:
         """Where bad rows are."""
-        return f"{self.folder}/{BAD if self.file is None else self.side_name}"
+        if self.file is None:
+            return f"{self.out}/{BAD}"
+        return f"{self.out.removesuffix(self.file)}{self.side_name}"
 
 
 def target_of(out: str, source: str, first: str) -> Target:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ from onnxlet.convert.cluster.sent import Sent, still_wanted
 from onnxlet.convert.cluster.tasks import Tasks
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.forking import Forking
-from onnxlet.convert.train.job import Job, Outcome, Table
+from onnxlet.convert.train.job import Job, Outcome, Packed, Table
 from onnxlet.convert.train.workers import Workers
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _asked(
     until: float | None,
     running: list[Job],
     unsent: list[tuple[Job, Outcome]],
-) -> Iterator[tuple[Job, tuple[bytes, float | None]]]:
+) -> Iterator[tuple[Job, tuple[Packed, float | None]]]:
     """Jobs as they are sent: as bytes, with the seconds that are left; others go to `unsent`."""
     for job in jobs:
         try:
@@ -102,27 +101,23 @@ def _asked(
             unsent.append((job, Outcome(None, 0.0, why=why)))
             continue
         running.append(job)
-        yield job, (written, None if until is None else until - time.monotonic())
+        yield job, (Packed(written, job.limit), None if until is None else until - time.monotonic())
 
 
-def fit(sent: Sent, threads: int, asked: tuple[bytes, float | None]) -> Outcome:
+def fit(sent: Sent, threads: int, asked: tuple[Packed, float | None]) -> Outcome:
     """Fit a candidate, on a worker, in a process of its own.
 
     Args:
         sent: the table.
         threads: that a fit uses.
-        asked: the job as bytes, and the seconds that are left.
+        asked: the job, and the seconds that are left.
 
     Raises:
         Unwanted: the search has been ended; so has the fit.
     """
-    written, left = asked
+    job, left = asked
     until = None if left is None else time.monotonic() + left
     begun: Begun = sent.made(lambda table: _begun(table, threads))
-    try:
-        job = pickle.loads(written)  # noqa: S301 - from the client, as all that Dask does
-    except Exception as error:  # noqa: BLE001, RUF100 - any that reading it may raise
-        return Outcome(None, 0.0, why=f"it could not be begun: {shortened(error)}")
     with begun.room, Workers(begun.forking, 1) as workers:
         for _, outcome in workers.outcomes(iter([job]), until, _check_wanted):
             return outcome

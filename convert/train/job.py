@@ -61,6 +61,18 @@ class Job(NamedTuple):
     limit: float | None = None
 
 
+class Packed(NamedTuple):
+    """A job that is written already, by another process.
+
+    Attributes:
+        written: it, pickled.
+        limit: as a job's.
+    """
+
+    written: bytes
+    limit: float | None
+
+
 class Outcome(NamedTuple):
     """What a fit came to.
 

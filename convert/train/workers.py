@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import cloudpickle
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.forking import Forking
-from onnxlet.convert.train.job import Job, Outcome, Table
+from onnxlet.convert.train.job import Job, Outcome, Packed, Table
 
+J = TypeVar("J", Job, Packed)
 POLL = 0.1  # seconds between two looks at the clock
 ENDED = "its process ended"
 
@@ -38,7 +39,7 @@ class Running:
         outcome: what it came to; None while it runs.
     """
 
-    job: Job
+    job: Job | Packed
     since: float
     theirs: Connection
     parent: subprocess.Popen[Any] | None = None
@@ -83,10 +84,10 @@ class Workers:
 
     def outcomes(
         self,
-        jobs: Iterator[Job],
+        jobs: Iterator[J],
         until: float | None = None,
         tick: Callable[[], object] = lambda: None,
-    ) -> Iterator[tuple[Job, Outcome]]:
+    ) -> Iterator[tuple[J, Outcome]]:
         """Do jobs, and give what each came to as soon as it has ended.
 
         Args:
@@ -108,11 +109,11 @@ class Workers:
             if until is not None and time.monotonic() > until:
                 return
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job | Packed) -> None:
         ours, theirs = Pipe()
         running = self._running[ours] = Running(job, time.monotonic(), theirs)
         try:
-            written = cloudpickle.dumps(job)
+            written = job.written if isinstance(job, Packed) else cloudpickle.dumps(job)
         except Exception as error:  # noqa: BLE001, RUF100 - a candidate may hold anything
             running.outcome = Outcome(None, 0.0, why=f"it can't be sent: {shortened(error)}")
             return
@@ -136,8 +137,8 @@ class Workers:
             running.pid, running.since = said, time.monotonic()
             running.theirs.close()
 
-    def _ended(self, until: float | None) -> list[tuple[Job, Outcome]]:
-        ended = []
+    def _ended(self, until: float | None) -> list[tuple[Any, Outcome]]:
+        ended: list[tuple[Any, Outcome]] = []
         for connection, running in list(self._running.items()):
             self._catch_up(connection)
             limit = running.job.limit

@@ -61,7 +61,7 @@ def test_the_commands_run_on_a_cluster(folder: Path) -> None:
     )
     with cluster(folder / "cluster") as started:
         here = {"s3://bucket/houses": "houses.parquet", "s3://bucket/prices": "prices",
-                "tcp://10.0.0.1:8786": started.address, "600": "20"}  # fmt: skip
+                "tcp://10.0.0.1:8786": started.address, "600": "60"}  # fmt: skip
         for command, models in ((score, "models"), (train, "new")):
             words = [here.get(word, word) for word in command[1:]]
             done = CliRunner().invoke(main, [*words, "--models", models])

@@ -67,6 +67,8 @@ def test_each_task_is_done_once_and_the_content_is_made_once_a_worker(
     with connected(pair.address, ["numpy"]) as client:
         client[0].wait_for_workers(2)
         tasks = Tasks(client, f"{HERE}:counting", b"abc", str(tmp_path))
+        # Longer than Dask looks on before it drops what several workers have.
+        time.sleep(5)
         taken: list[int] = []
         most = 0
 

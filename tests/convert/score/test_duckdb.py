@@ -15,6 +15,7 @@ import pytest
 from onnxlet import register_duckdb
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.score.scorer import Scorer
+from onnxlet.convert.score.wanted import Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model
@@ -177,7 +178,6 @@ def test_intervals_come_with_the_answer(connection: Any, tmp_path: Path) -> None
     register_duckdb(connection, directory, coverage=0.8)
     table = rows_of(source, 20)
     connection.register("t", table)
-    from onnxlet.convert.score.wanted import Wanted
 
     scorer = Scorer(load_model(directory), table.schema, Wanted(coverage=0.8))
     expected = scorer.answer(table.to_batches()[0]).columns.column("interval").to_pylist()
@@ -205,3 +205,21 @@ def test_what_is_asked_for_wrongly_is_said(connection: Any, models: Path) -> Non
         register_duckdb(connection)
     with pytest.raises(WrongUse, match="there is no model 'roses'"):
         register_duckdb(connection, "roses", folder=models)
+
+
+def test_explanations_come_with_the_answer(
+    connection: Any, models: Path, sources: Mapping[str, Source]
+) -> None:
+    register_duckdb(connection, models / "iris", explain=True)
+    table = rows_of(sources["iris"], 20)
+    connection.register("t", table)
+    scorer = Scorer(load_model(models / "iris" / "1"), table.schema, Wanted(explain=True))
+    expected = scorer.answer(table.to_batches()[0]).columns.column("explanation").to_pylist()
+    found = connection.execute("SELECT answer('iris', t).explanation FROM t").fetchall()
+    assert [row[0] for row in found] == expected
+    assert expected[0] is not None
+
+
+def test_without_a_model_there_is_no_answer(iris: Any) -> None:
+    query = "SELECT predict(NULL, t) FROM (SELECT 1.0 AS x0) t"
+    assert iris.execute(query).fetchall() == [(None,)]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,6 @@ from onnxlet.convert.score.processes import Here
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import WrongUse
-from tests.conftest import ROOT
 from tests.convert.score.tables import (
     client_of_all,
     content,
@@ -389,70 +385,3 @@ def test_a_version_s_number_is_no_suffix(models: Path, tmp_path: Path, run: Run)
     write(golden_table(models, PRICES, 10), tmp_path / "in.csv")
     run("in.csv", "scores-1.2")
     assert sorted(content(tmp_path / "scores-1.2")) == ["in-00000.csv"]
-
-
-# A worker's end
-
-
-def test_a_worker_that_is_killed_loses_nothing(
-    models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(golden_table(models, PRICES, 3000), tmp_path / "in.parquet", group=500)
-    run("in.parquet", "whole")
-    killed: list[int] = []
-    from onnxlet.convert.score import processes
-
-    send = processes._Worker.send
-
-    def send_and_kill(worker: Any) -> None:
-        send(worker)
-        if len(killed) < 2:
-            killed.append(worker.process.pid)
-            worker.process.kill()
-
-    monkeypatch.setattr(processes._Worker, "send", send_and_kill)
-    assert run("in.parquet", "out", workers=2).rows == 3000
-    assert len(killed) == 2
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
-
-
-def test_a_part_that_kills_its_process_twice_is_named(
-    models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(golden_table(models, PRICES, 900), tmp_path / "in.parquet", group=300)
-    from onnxlet.convert.score import processes
-
-    send = processes._Worker.send
-
-    def send_and_kill(worker: Any) -> None:
-        send(worker)
-        if worker.task.name == "in-00001.parquet":
-            worker.process.kill()
-
-    monkeypatch.setattr(processes._Worker, "send", send_and_kill)
-    with pytest.raises(Unfinished) as unfinished:
-        run("in.parquet", "out", workers=2)
-    assert "1 of 3 parts could not be done" in unfinished.value.message
-    assert "part 'in-00001.parquet': its process ended twice (SIGKILL)" in unfinished.value.message
-    assert "Use fewer --workers" in unfinished.value.hint
-    assert sorted(content(tmp_path / "out")) == ["in-00000.parquet", "in-00002.parquet"]
-
-
-def test_workers_end_with_whoever_asked(models: Path, tmp_path: Path) -> None:
-    write(golden_table(models, PRICES, 200_000), tmp_path / "in.parquet", group=50_000)
-    command = [sys.executable, "-m", "onnxlet", "score", PRICES, "in.parquet", "out"]
-    more = ["--models", str(models), "--workers", "2", "--batch-rows", "200"]
-    process = subprocess.Popen(
-        [*command, *more], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    marks: list[int] = []
-    while not marks:
-        time.sleep(0.05)
-        assert process.poll() is None
-        marks = [int(path.name[1:].split("-")[0]) for path in tmp_path.glob("out/.*.part")]
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{mark}").exists() for mark in marks):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -77,8 +77,9 @@ def test_what_overruns_dies_or_cannot_be_sent_costs_nobody_else_anything(pair: P
 
 def test_when_the_time_is_up_or_nobody_waits_fits_end(pair: Processes, tmp_path: Path) -> None:
     with cluster_fits(pair.address, table()) as fits:
+        outcomes(fits, iter([Job(n, made.constant(), 0) for n in range(8)]))  # both have begun
         jobs = iter([Job(0, waiting(tmp_path, "first"), 0)])
-        found = outcomes(fits, jobs, until=time.monotonic() + 15)
+        found = outcomes(fits, jobs, until=time.monotonic() + 10)
         assert found[0].overran
         assert found[0].why == "the time was up"
         assert ends(int((tmp_path / "first").read_text()))
