@@ -217,7 +217,11 @@ def predict(
         outputs = coverage.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)
     if request.nulls:
-        return _answer_the_good(model, request, timer, request_id, noted)
+        from onnxlet.function.serving import nulls  # most requests have every row answered
+
+        left_out, rows = LeftOut(), len(request.rows)
+        table = read(model, request, left_out)
+        return nulls.predict(model, table, left_out, rows, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
     outputs = _run(model, table, noted)
@@ -293,18 +297,3 @@ def _in_order(
         row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
     ]
     return found, {**unlike, **faults}
-
-
-def _answer_the_good(
-    model: Model,
-    request: PredictRequest,
-    timer: StageTimer,
-    request_id: str,
-    noted: Noted | None,
-) -> Prediction:
-    """Leave out the rows that can't be answered, and say why."""
-    from onnxlet.function.serving import good_rows  # most requests are refused as a whole
-
-    left_out = LeftOut()
-    table = read(model, request, left_out)
-    return good_rows.predict(model, table, left_out, len(request.rows), timer, request_id, noted)

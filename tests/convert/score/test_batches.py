@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 from pyarrow import compute
@@ -270,7 +271,6 @@ def hold_together(batch: Any, wide: bool) -> None:
 
     found = Reader(SIGNATURE, wide=wide).table(batch, quick, {})
 
-    note(repr(batch.to_pylist()))
     assert outcome(found, quick) == outcome(expected, slow)
     if expected.rows:
         check_same(found, expected, SIGNATURE)
@@ -279,7 +279,50 @@ def hold_together(batch: Any, wide: bool) -> None:
 @settings(max_examples=600, deadline=None)
 @given(batch=tables(), wide=st.booleans())
 def test_a_table_is_read_as_its_rows_in_json(batch: Any, wide: bool) -> None:
+    note(repr(batch.to_pylist()))
     hold_together(batch, wide)
+
+
+ODD = [
+    ("price", pa.array([2**53 + 1, 2**53 + 3, 1], pa.uint64())),
+    ("price", pa.array([Decimal(n) / 10**10 for n in (2**53 + 1, 2**60 + 7, -(2**62) - 3)])),
+    ("price", pa.array([Decimal(2**63), Decimal(2**64), Decimal(-(2**63) - 1)])),
+    ("size", pa.array([1e39, -1e39, LARGEST_FLOAT32])),
+    ("share", pa.array([np.inf, 1, np.nan], pa.float16())),
+    ("rooms", pa.array([-0.0, 2.0**62, 3.5])),
+    ("rooms", pa.array([2**53 + 1, -(2**63), None])),
+    ("id", pa.array([2**63, 2**64 - 1, 1], pa.uint64())),
+    ("id", pa.array([-(2.0**63), 2.0**63, np.nan])),
+    ("id", pa.array([Decimal("3.0"), Decimal("3.5"), None])),
+    ("grade", pa.array([1, 3, None], pa.int8()).dictionary_encode()),
+    ("floor", pa.array([-4, 100, 101])),
+    ("new", pa.array([True, None, False])),
+    ("place", pa.array([b"a", b"\xff", "é".encode()])),
+    ("place", pa.array([MISSING_TEXT, "abcdef", "abcde"]).dictionary_encode()),
+    ("kind", pa.array(["a", "c", None], pa.string_view())),
+    ("day", pa.array([date(1650, 1, 1), date(2251, 1, 1), date(2250, 12, 31)])),
+    ("at", pa.array([1, 10**9, None], pa.timestamp("ns", "+02:00"))),
+    ("month", pa.array(["31.01.2026 10:00", "2026-01-31", ""])),
+    ("series", pa.array([[np.inf, 1.0], [np.nan, 1.0], [1.0, None]])),
+    ("series", pa.array([[], [1.0] * 5, None])),
+    ("series", pa.array([1.0, np.inf, None])),
+    ("flags", pa.array([[True, None], [True], [False, True]])),
+    ("tile", pa.array([[1, 2, 3, -1], [1, 2, 3], [1, 2, 3, None]])),
+    ("tile", pa.array([[[1.0, 2.0], [3.5, 4.0]], [[1.0], [2.0, 3.0]], [[1.0, 2.0]] * 3])),
+    (
+        "tile",
+        pa.array([[[1, 2], [3, 2**63]], [[1, 2], None], None], pa.list_(pa.list_(pa.uint64()))),
+    ),
+]
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in ODD}))
+@pytest.mark.parametrize("start", [0, 1])
+def test_odd_cells_are_judged_as_in_json(name: str, start: int) -> None:
+    usual = pa.record_batch({name: pa.array([cell] * 3) for name, cell in GOOD.items()})
+    at = usual.schema.get_field_index(name)
+    for array in [array for each, array in ODD if each == name]:
+        hold_together(usual.set_column(at, name, array).slice(start), wide=False)
 
 
 FIELDS = st.sampled_from(

@@ -1,4 +1,4 @@
-"""A batch of which some rows can't be answered: the others are, and these have their reasons."""
+"""Answers where rows that can't be answered are null, and do not lose the others."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ def predict(
     request_id: str,
     noted: Noted | None,
 ) -> Prediction:
-    """Answer the rows of a table, with None and the reasons for those that were left out.
+    """Answer the good rows of a request, with None and the reasons for the others.
 
     Args:
         model: that answers.
-        table: the good rows of a request.
-        left_out: its other rows.
+        table: the rows that are right so far.
+        left_out: the others.
         rows: how many there are in all.
         timer: of the stages.
         request_id: of the answer.
         noted: takes what is counted of texts and images.
     """
-    table, outputs = run(model, table, left_out, noted)
+    table, outputs = run_the_good(model, table, left_out, noted)
+    kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     timer.end("run")
-    problems, shares = left_out.problems.first, noted or {}
     if not problems:
-        return Prediction(request_id, model, table, outputs, rows, noted=shares)
+        return Prediction(request_id, model, table, outputs, rows, noted=noted or {})
     spread = {
-        output.name: _spread(outputs.get(output.name), left_out.kept, rows)
+        output.name: _spread(outputs.get(output.name), kept, rows)
         for output in model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
-    count = left_out.problems.count
+    shares = noted or {}
     return Prediction(request_id, model, table, spread, rows, problems, count, outputs, shares)
 
 
-def run(
+def run_the_good(
     model: Model, table: Table, left_out: LeftOut, noted: Noted | None = None
 ) -> tuple[Table, dict[str, Array]]:
     """Run a checked batch, without the rows that the model itself raises for.
