@@ -43,10 +43,12 @@ class Sink:
     def __init__(self, file: Any) -> None:
         self._file = file
         self._sha256, self._size = hashlib.sha256(), 0
-        self.closed = False
+        self.closed = self.dropped = False
 
     def write(self, data: Any) -> int:
-        """Write bytes."""
+        """Write bytes; nothing once it was dropped, when PyArrow's writers end what they began."""
+        if self.dropped:
+            return len(data)
         self._file.write(data)
         self._sha256.update(data)
         self._size += len(data)
@@ -121,7 +123,12 @@ def sink_to(path: Path) -> Iterator[Sink]:
     """
     try:
         with writable(path) as file:
-            yield Sink(file)
+            sink = Sink(file)
+            try:
+                yield sink
+            except BaseException:
+                sink.dropped = True
+                raise
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -121,8 +121,8 @@ def test_the_tutorial_from_its_table_to_its_answers(tmp_path: Path) -> None:
     (tmp_path / "look.py").write_text(SCRIPTS[1])
     assert typed(".venv/bin/python look.py", tmp_path) == OUTPUTS[3]
     assert typed(OTHER, tmp_path) == OUTPUTS[4]
-    (tmp_path / "csv.py").write_text(SCRIPTS[2])
-    assert typed(".venv/bin/python csv.py", tmp_path) == ""
+    (tmp_path / "few.py").write_text(SCRIPTS[2])
+    assert typed(".venv/bin/python few.py", tmp_path) == ""
     assert typed(OF_CSV, tmp_path) == OUTPUTS[5]
 
     prices = parquet.read_table(tmp_path / "prices" / "houses-00003.parquet")

@@ -158,6 +158,7 @@ def test_a_full_disk(models: Path, source: Path, small_disk: Path) -> None:
     assert "No space left on device" in errors
     assert "hint: The disk is full: free some of it. The same command goes on" in errors
     assert "Traceback" not in errors
+    assert "Exception ignored" not in errors
     assert not list(out.glob(".*"))
     done = noted(out)
     assert 0 < done < 20
