@@ -1,1 +1,1 @@
-"""One answer from several workers: counts, drift, what came of predictions, and switching models."""
+"""One answer from several workers: counts, drift, truth, and switching models."""

@@ -1,16 +1,17 @@
 """What one or several workers have counted of a model's rows, as a value that adds up.
 
-Each worker has a window of its own. The window of all has the rows of one time: those of the most
-recent pieces that are a window's least, and whatever the others have counted since these began. A
-worker that was asked little does not bring last week's rows into it.
+Each worker has a window of its own. The window of all has rows of one time: the window of the
+worker that has counted last, and what the others have counted since that began. A worker that was
+asked little does not bring last week's rows into it.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import chain
 from operator import add, attrgetter
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ def together(parts: Sequence[Counted]) -> Counted:
     for each in figures:
         refused.update(each.refused)
     history = sorted((half for each in figures for half in each.history), key=attrgetter("until"))
-    window = _window(pieces, Seen(0, np.zeros(len(total.counts), np.uint32)))
+    window = _window([part.pieces for part in parts], np.zeros(len(total.counts), np.uint32))
     since = min(each.since for each in figures)
     blocks = [part.block for part in parts]
     block = Piece(
@@ -72,13 +73,15 @@ def together(parts: Sequence[Counted]) -> Counted:
     return Counted(found, pieces, block)
 
 
-def _window(pieces: Iterable[Piece], nothing: Seen) -> Seen:
-    recent = sorted(pieces, key=attrgetter("until"), reverse=True)
+def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
+    """Of the pieces of each worker's window those that are of one time, HALF_ROWS at least."""
+    last, *others = sorted(windows, key=lambda pieces: -max((p.until for p in pieces), default=0))
+    pieces = [*last, *sorted(chain(*others), key=lambda piece: -piece.until)]
     rows, since = 0, float("inf")
-    for piece in recent:
-        if rows < HALF_ROWS:
+    for number, piece in enumerate(pieces):
+        if number < len(last) or rows < HALF_ROWS:
             rows, since = rows + piece.seen.rows, min(since, piece.since)
-    return reduce(add, (piece.seen for piece in recent if piece.until >= since), nothing)
+    return reduce(add, (each.seen for each in pieces if each.until >= since), Seen(0, nothing))
 
 
 def ended(parts: Sequence[Counted]) -> Counted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from onnxlet.edge.together.counts import States
@@ -39,7 +40,7 @@ class Processes:
         texts: dict[str, str] = {}
         pids = [self._supervisor, *(each["pid"] for each in self._workers)]
         for pid in pids:
-            collector = ProcessCollector(pid=lambda pid=pid: pid, registry=CollectorRegistry())
+            collector = ProcessCollector(pid=partial(int, pid), registry=CollectorRegistry())
             for family in collector.collect():
                 texts[family.name] = family.documentation
                 if family.name != SECONDS or pid == self._supervisor:

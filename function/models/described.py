@@ -1,7 +1,7 @@
 """A catalogue in words: what several processes compare before all of them switch to it.
 
-It names each model's versions, the one that is served and its aliases, and of each version a hash of
-its manifest, which has the hashes of all its other files.
+It names each model's versions, the one that is served and its aliases, and of each version a hash
+of its manifest, which has the hashes of all its other files.
 """
 
 from __future__ import annotations
