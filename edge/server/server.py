@@ -21,6 +21,7 @@ from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
+from onnxlet.edge.server.peers import Peers
 from onnxlet.function.errors import CAME, SHED
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
@@ -40,6 +41,7 @@ class Server:
         prompt: paths that the leader answers immediately, however many requests wait.
         wrap: puts TLS around an accepted socket, or None.
         fail: called with what the app raises, and with errors of the server itself.
+        peers: other processes on the same listener, which share `in_flight`; or None.
     """
 
     def __init__(
@@ -53,13 +55,15 @@ class Server:
         prompt: Set[str] = frozenset(),
         wrap: Wrap | None = None,
         fail: Fail = traceback.print_exception,
+        peers: Peers | None = None,
     ) -> None:
         self._app = app
+        self._peers = peers
         self._threads = threads
         self._in_flight = in_flight
         self._prompt = prompt
         self._fail = fail
-        self._connections = Connections(listener, body_limit, self._ready, wrap, fail)
+        self._connections = Connections(listener, body_limit, self._ready, wrap, fail, peers)
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # from threads that don't lead
         self._answering = 0  # threads that lost the lead while they answered
@@ -87,6 +91,10 @@ class Server:
         for thread in threads:
             thread.join()
         self._alarm.close()
+
+    def adopt(self, sock: socket) -> None:
+        """Serve a connection that this process made to itself: no other one answers it."""
+        self._connections.adopt(sock)
 
     def stop(self) -> None:
         """Accept no more connections, and end once all requests that have begun are answered."""
@@ -138,6 +146,8 @@ class Server:
         polled = 0.0
         while not self._has_ended():
             has_free = self._answering < self._threads
+            if self._peers is not None:  # its waiting ones include the one that it answers next
+                self._peers.carry(len(self._waiting) + self._answering)
             now = time.perf_counter()
             if not (has_free and self._waiting):
                 if self._set:
@@ -211,7 +221,7 @@ class Server:
         there = True
         while connection.requests and there and not connection.outgoing:
             environ = connection.requests[0].environ
-            if len(self._waiting) + self._answering >= self._in_flight or self._connections.crowded:
+            if self._connections.crowded or self._is_full():
                 environ[SHED] = True
             elif environ["PATH_INFO"] not in self._prompt:
                 environ[CAME] = time.perf_counter()
@@ -219,6 +229,12 @@ class Server:
                 return
             there = connection.send(self._respond(connection))
         self._connections.settle(connection, there)
+
+    def _is_full(self) -> bool:
+        count = len(self._waiting) + self._answering
+        if self._peers is None:
+            return count >= self._in_flight
+        return not self._peers.admit(count, self._in_flight)
 
     def _has_ended(self) -> bool:
         if self._stopping is not None:

@@ -1,7 +1,8 @@
 """What a worker may ask of the others, by way of its supervisor.
 
 States, messages and proposals are opaque bytes: JSON, or arrays behind a JSON head. The supervisor
-only relays and remembers them. Whoever uses a link has `Link | None`: None where one process serves.
+only relays and remembers them. Whoever uses a link has `Link | None`: None where one process
+serves.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ class Link(Protocol):
 
     None of them raises where the supervisor is gone: the worker ends soon after.
 
-    `state` and `absorb`'s `take` are called one at a time, in the order of the supervisor's requests,
-    by the thread that reads them: they have to be quick, and may not call `collect` or `collect_all`.
+    `state` and `absorb`'s `take` are called one at a time, in the order of the supervisor's
+    requests, by the thread that reads them: they have to be quick, and may not call `collect` or
+    `collect_all`.
     `hear`'s and `agreed`'s `take` are called one at a time by another thread: they may take their
     time, and may call every method. What a callback raises is logged, and nothing more.
 
