@@ -85,6 +85,10 @@ def make_app(
     )
     repository = app.extensions[SERVICE].repository
     if keep:
+        if link is not None:
+            from onnxlet.edge.together.truth import SharedTruth
+
+            SharedTruth(link, keep)
         keep.start(repository)
     deadline.watch(settings.max_seconds)
     reloader = shared.start(repository) if shared else Reloader(repository)

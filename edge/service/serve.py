@@ -173,7 +173,16 @@ def serve_on(
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)
     keep = start_keeping(settings, device.forward)
-    app = make_app(models, secret=secret, log=log, forward=forward, settings=settings, keep=keep)
+    link = post.link if post else None
+    app = make_app(
+        models,
+        secret=secret,
+        log=log,
+        forward=forward,
+        settings=settings,
+        keep=keep,
+        link=link,
+    )
     gc.freeze()
     gc.enable()
     server = _server(app, listener, wrap, post and post.board)

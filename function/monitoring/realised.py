@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from itertools import repeat
 from typing import Any
 
@@ -112,6 +113,26 @@ class Realised:
                 sums.add_calibration(calibration)
                 sums.add_estimates(estimates)
 
+    def memory(self) -> tuple[int, list[list[dict[str, Any]]]]:
+        """All rows so far, and what is known of them, for another process of the same manifest.
+
+        Arrays, and Python's plain values; what is returned must not be changed.
+        """
+        with self._lock:
+            waiting = [self._rows, self._regions, self._calibration, self._estimates]
+            groups = [waiting, self._total, *self._halves]
+            found = [[deepcopy(_own(part)) for part in group] for group in groups]
+            return self._total[0].rows, found
+
+    def remember(self, memory: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+        """Go on with what another process has counted, as `memory` has it."""
+        with self._lock:
+            waiting = [self._rows, self._regions, self._calibration, self._estimates]
+            self._halves = [self._half() for _ in memory[2:]]
+            for group, parts in zip([waiting, self._total, *self._halves], memory, strict=True):
+                for part, values in zip(group, parts, strict=True):
+                    vars(part).update(deepcopy(values))
+
     def report(self) -> dict[str, Any] | None:
         """The window's figures, and the total's as `total`; None until a block of truths has come.
 
@@ -134,6 +155,11 @@ class Realised:
         return {k: v for k, v in found.items() if k != "estimated"} | {
             "coverage": covered, "estimated": found["estimated"],
         }  # fmt: skip
+
+
+def _own(part: Any) -> dict[str, Any]:
+    """The attributes of a part but for the reader, which comes from the manifest."""
+    return {name: value for name, value in vars(part).items() if not isinstance(value, Labels)}
 
 
 def _outputs(manifest: Mapping[str, Any]) -> int:

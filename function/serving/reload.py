@@ -23,8 +23,8 @@ from onnxlet.function import json_text, request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.described import describe, fits, hash_in
+from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
@@ -85,7 +85,7 @@ class Reloader:
         self._proven_models: dict[Key, Model] = {}  # which are not served yet
         # Of the last scans: what was proposed may be agreed on while the next one is made.
         self._proposed: deque[tuple[bytes, Catalogue]] = deque(maxlen=REMEMBERED)
-        self._hashes: dict[Key, tuple[Stamp, str]] = {}  # of manifests
+        self._hashes: dict[Key, tuple[Stamp | None, str]] = {}  # of manifests
         self._scan = FolderScan(repository.folders)
         listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
@@ -95,6 +95,8 @@ class Reloader:
         self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
         self._bad: dict[Key, Stamp] = {}
         self._alias_faults: dict[str, str] = {}  # by model, as logged
+        # What this process serves, in words; None where it has no peers.
+        self._described = peers and describe(repository.catalogue, self._hash)
         self._away = False
         self._stop = threading.Event()
 
@@ -145,13 +147,13 @@ class Reloader:
         self, peers: Peers, there: dict[str, list[int]], old: Catalogue, new: Catalogue
     ) -> None:
         described = describe(new, self._hash)
-        if described != (now := describe(old, self._hash)) and self._adopt(peers.refused()):
+        if described != self._described and self._adopt(peers.refused()):
             new = self._catalogue(there, old)
             described = describe(new, self._hash)
         with self._switching:
             if self._repository.catalogue is not old:  # all have switched meanwhile
                 return
-            self._proposed.append((described, old if described == now else new))
+            self._proposed.append((described, old if described == self._described else new))
         if described == peers.described:  # agreed on before this process could serve it
             self.agree(described)
         peers.propose(described)
@@ -170,6 +172,7 @@ class Reloader:
                 if fits(models, model) and (key in new.loaded or key[1] != old.served.get(key[0]))
             }
             self._proposed.clear()
+            self._described = described
             self._switch(new._replace(loaded=kept))
 
     def refusals(self) -> list[Refusal]:
@@ -177,18 +180,20 @@ class Reloader:
         return [Refusal(key, self._bad[key], self.refused[key]) for key in list(self.refused)]
 
     def _adopt(self, refusals: Iterable[Refusal]) -> bool:
-        """Refuse what another process has; whether this one would have served some of it."""
-        new = [each for each in refusals if self._bad.get(each.key) != each.stamp]
-        for each in new:
-            if self._scan.now.get(each.key) == each.stamp:
+        """Refuse what another process has; whether that was new here."""
+        adopted = False
+        for each in refusals:
+            is_here = self._scan.now.get(each.key) == each.stamp
+            if is_here and self._bad.get(each.key) != each.stamp:
                 self._refuse(each)
-        return bool(new)
+                adopted = True
+        return adopted
 
     def _hash(self, name: str, number: int) -> str:
         """Of the manifest of a version, read again when its files have changed."""
         key = name, number
-        stamp = self._scan.now.get(key, ())
-        if self._hashes.get(key, ((), ""))[0] != stamp:
+        stamp, (known, _) = self._scan.now.get(key, ()), self._hashes.get(key, (None, ""))
+        if known is None or (known != stamp and self._scan.is_steady(key)):
             self._hashes[key] = stamp, hash_in(self._repository.directory(name, number))
         return self._hashes[key][1]
 

@@ -39,8 +39,7 @@ class Links:
         topics = {topic for each in self.living for topic in each.proposals}
         for topic in topics:
             found = {each.proposals[topic] for each in self.living if topic in each.proposals}
-            complete = all(topic in each.proposals for each in self.living)
-            if complete and len(found) == 1 and found != {self.agreed.get(topic)}:
+            if len(found) == 1 and found != {self.agreed.get(topic)}:
                 [self.agreed[topic]] = found
                 for each in list(self.living):
                     for take in each.agreeing.get(topic, ()):

@@ -18,7 +18,7 @@ from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.edge.service.drifting import calm, drifted
 from tests.edge.service.test_metrics import at, samples
-from tests.edge.together.links import LocalLink, Links
+from tests.edge.together.links import Links, LocalLink
 
 IRIS = "/models/iris/predict"
 FLOWER = [5.1, 3.5, 1.4, 0.2]
