@@ -83,7 +83,8 @@ def make_app(
         stats,
         shared.described if shared else None,
     )
-    repository = app.extensions[SERVICE].repository
+    service = app.extensions[SERVICE]
+    repository = service.repository
     if keep:
         if link is not None:
             from onnxlet.edge.together.truth import SharedTruth
@@ -93,7 +94,7 @@ def make_app(
     deadline.watch(settings.max_seconds)
     reloader = shared.start(repository) if shared else Reloader(repository)
     if meter.counts:
-        meter.counts.start(repository, meter.tally, forward)
+        meter.counts.start(service, meter.tally, forward)
     if settings.reload_seconds:
         meter.reloader = reloader
         meter.reloader.start(settings.reload_seconds)

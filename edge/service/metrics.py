@@ -106,8 +106,11 @@ class Figures:
 
         yield from self._tally.metrics()
         in_flight = self._service.in_flight
+        count = in_flight.count
+        if self._states is not None:
+            count = sum(state["in_flight"] for state in self._states)
         yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight", "Requests being answered, this one too.", in_flight.count
+            "onnxlet_requests_in_flight", "Requests being answered, this one too.", count
         )
         yield GaugeMetricFamily(
             "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxlet.edge.forward.forwarder import Figures, Forwarder
     from onnxlet.edge.service.tally import Tally
     from onnxlet.edge.workers.link import Link
-    from onnxlet.function.models.repository import Repository
+    from onnxlet.function.serving.service import Service
 
 TOPIC = "counts"
 States = list[dict[str, Any]]  # of all workers, by the names of their parts
@@ -76,6 +76,20 @@ class Process:
         self.ended += state["ended"] + 1
 
 
+class InHand:
+    """Requests that this process is answering; those of an ended one are nobody's."""
+
+    def __init__(self, service: Service) -> None:
+        self._in_flight = service.in_flight
+
+    def state(self) -> int:
+        """Their number."""
+        return self._in_flight.count
+
+    def add(self, state: int) -> None:
+        """Nothing."""
+
+
 class Forwarded:
     """What this process could not keep of predictions that are forwarded, and ended ones."""
 
@@ -124,16 +138,18 @@ class Counts:
             "process": Process(),
         }
 
-    def start(self, repository: Repository, requests: Tally, forward: Forwarder | None) -> None:
+    def start(self, service: Service, requests: Tally, forward: Forwarder | None) -> None:
         """Have this worker's counts collected from now on.
 
         Args:
-            repository: what is counted of versions that it has no more is forgotten.
+            service: what is counted of versions that it has no more is forgotten.
             requests: counts them.
             forward: keeps predictions, or None.
         """
+        repository = service.repository
         self.watches.is_served = lambda name, version: version in repository.versions(name)
         self._parts["requests"] = requests
+        self._parts["in_flight"] = InHand(service)
         if forward is not None:
             self._parts["forward"] = Forwarded(forward)
         self._link.absorb(TOPIC, self._absorb)
