@@ -8,7 +8,7 @@ from copy import deepcopy
 from itertools import repeat
 from typing import Any
 
-from onnxlet.function.monitoring import coverage_sums, label_sums, number_sums
+from onnxlet.function.monitoring import blocks, coverage_sums, label_sums, number_sums
 from onnxlet.function.monitoring.blocks import Blocks
 from onnxlet.function.monitoring.coverage_sums import CoverageSums
 from onnxlet.function.monitoring.label_sums import Labels, LabelSums
@@ -83,8 +83,11 @@ class Realised:
         """
         with self._lock:
             whole = self._rows.add(zip(repeat(None), zip(answers, truths, strict=True)))
-            if whole:
-                self._add_blocks([each[0] for each in whole], [each[1] for each in whole])
+            # One by one: sums of floats depend on what is added together, and processes that have
+            # been handed the same rows in other parts say the same.
+            for start in range(0, len(whole), blocks.BLOCK):
+                block = whole[start : start + blocks.BLOCK]
+                self._add_blocks([each[0] for each in block], [each[1] for each in block])
 
     def _add_blocks(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> None:
         """Count whole blocks, in parts that don't go beyond a half."""

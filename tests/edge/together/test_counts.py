@@ -133,8 +133,9 @@ def test_statistics_of_v2_are_of_all(workers: Workers) -> None:
 
 
 def test_drift_of_three_workers_is_that_of_one_with_all_rows(
-    models: Path, workers: Workers
+    models: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("onnxlet.edge.service.metrics.DRIFT_SECONDS", 60.0)
     one = Worker(models, None)
     rows = calm()[:300] + drifted()[:300]
     random = np.random.default_rng(0)
