@@ -159,7 +159,10 @@ def serve_on(
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)
     keep = start_keeping(settings, device.forward)
-    app = make_app(models, secret=secret, log=log, forward=forward, settings=settings, keep=keep)
+    app = make_app(
+        models, secret=secret, log=log, forward=forward, settings=settings, keep=keep,
+        link=post.link if post else None,
+    )  # fmt: skip
     gc.freeze()
     gc.enable()
     server = _server(app, listener, wrap, post.board if post else None)
@@ -263,8 +266,10 @@ def _server(
     service = app.extensions[SERVICE]
     settings = service.settings
     prompt = {route.rule for route in service.routes if route.urgent and route.rule != PATH}
-    # The first scrape reads modules from the disk: it queues, so that no request waits for it.
-    service.meter.imported = lambda: prompt.add(PATH)
+    # The first scrape reads modules from the disk: it queues, so that no request waits for it. So
+    # do all of them where other workers are asked, one of which may not answer.
+    if peers is None:
+        service.meter.imported = lambda: prompt.add(PATH)
     return Server(
         app,
         listener,
