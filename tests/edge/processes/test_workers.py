@@ -46,7 +46,8 @@ class Started:
 
     def lines(self, **wanted: Any) -> list[dict[str, Any]]:
         """Lines of the log with these members."""
-        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line[0] == "{"]
+        whole = self._log.read_text().rpartition("\n")[0]  # the last one may be half written
+        lines = [json.loads(line) for line in whole.splitlines() if line[0] == "{"]
         return [line for line in lines if wanted.items() <= line.items()]
 
     def connect(self) -> http.client.HTTPConnection:
@@ -61,6 +62,7 @@ def started(models: Path, tmp_path: Path) -> Iterator[Started]:
     yield started
     if server.process.poll() is None:
         assert stop_server(server) == 0
+    server.process.communicate(timeout=20)
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -274,7 +276,7 @@ def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
 def test_a_supervisor_imports_nothing_heavy(started: Started) -> None:
     heavy = "numpy", "onnxruntime", "flask", "ssl", "http.client"
     there = f"print([m for m in {heavy} if m in sys.modules])"
-    code = f"import sys, onnxlet.edge.workers.supervisor; {there}"
+    code = f"import sys, onnxlet.edge.processes.supervisor; {there}"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"
     if (maps := Path(f"/proc/{started.server.process.pid}/maps")).exists():
         assert "numpy" not in maps.read_text()
@@ -316,7 +318,7 @@ def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     stopped = watched.workers()[0]
     os.kill(stopped, signal.SIGSTOP)
     until = heard(listener, "restarting")
-    number = watched.lines(state="restarts")[0]["worker"]
+    number = wait_lines(watched, state="restarts")[0]["worker"]
     assert until[-1] == f"STATUS=restarting worker {number} of 2"
     after = heard(listener, "are answered")
     assert after[-1] == "STATUS=golden rows are answered"
