@@ -62,8 +62,8 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     import os
     from dataclasses import replace
 
+    from onnxlet.edge.processes.serve import serve as serve_models
     from onnxlet.edge.service.serve import listen
-    from onnxlet.edge.service.serve import serve as serve_models
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
     from onnxlet.function.settings import Settings
 

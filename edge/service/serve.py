@@ -1,6 +1,6 @@
 """The function as a server, which finishes requests before it ends.
 
-One process, or several with a supervisor: `onnxlet.edge.workers`.
+The only process, or one of several: `onnxlet.edge.processes`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.device.cores import cores
 from onnxlet.edge.forward.start import start_forwarding
 from onnxlet.edge.keep.start import start_keeping
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
@@ -36,9 +35,9 @@ if TYPE_CHECKING:
     from onnxlet.edge.server.connections import Wrap
     from onnxlet.edge.server.peers import Peers
     from onnxlet.edge.server.server import Server
+    from onnxlet.edge.service.post import Post
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
-    from onnxlet.edge.workers.worker import Post
     from onnxlet.function.models.model import Model
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -48,17 +47,6 @@ THREADS = 4  # answers that are computed at the same time
 
 class ServeError(OnnxletError):
     """The server can't start."""
-
-
-def main() -> None:
-    """`edge serve` without options, as the service's unit runs it; starts faster without click."""
-    try:
-        settings = Settings.from_environ(os.environ)
-        serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
-    except OnnxletError as error:
-        from onnxlet.function.command_line import exit_with  # its imports take 10 ms of a start
-
-        exit_with(error)
 
 
 def introduction(app: Any, url: str) -> list[str]:
@@ -114,17 +102,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are finished unless a second one comes.
+    """Serve by this process until SIGTERM or SIGINT.
+
+    Requests in flight are finished, unless a second signal comes.
 
     Raises:
         ServeError: the address is taken, or others could ask without a key.
         TlsError: the certificate or its key can't be used.
         OnnxletError: the settings or the models can't be used.
     """
-    if (workers := device.workers or cores()) > 1:
-        from onnxlet.edge.workers.supervisor import supervise
-
-        return supervise(models, device, settings, workers)
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
     refuse_to_be_open(address, device, settings)
@@ -184,12 +170,13 @@ def serve_on(
     )  # fmt: skip
     gc.freeze()
     gc.enable()
-    server = _server(app, listener, wrap, post and post.board)
+    server = _server(app, listener, wrap, post.board if post else None)
     ending, end = signals()
     running = threading.Thread(target=server.run, daemon=True)  # an error below ends the process
     running.start()
     if watchdog:
-        watchdog.start(_self_check(app, listener, wrap is not None, secret, post and server.adopt))
+        adopt = server.adopt if post else None
+        watchdog.start(_self_check(app, listener, wrap is not None, secret, adopt))
     said = _introduction(app, listener, wrap is not None)
     if post:
         post.serves(said, end)

@@ -13,6 +13,6 @@ handed = json.loads(sys.argv[1])
 sys.path[:] = handed["path"]
 
 import onnxlet.environment  # noqa: E402, F401 - before NumPy
-from onnxlet.edge.workers.worker import work  # noqa: E402
+from onnxlet.edge.processes.worker import work  # noqa: E402
 
 sys.exit(work(**handed["files"]))

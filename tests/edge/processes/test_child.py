@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from onnxlet.edge.workers import child
-from onnxlet.edge.workers.child import Child, Pauses
+from onnxlet.edge.processes import child
+from onnxlet.edge.processes.child import Child, Pauses
 from tests.conftest import ROOT
 
 FLAGS = """
 import sys
-from onnxlet.edge.workers.child import _flags
+from onnxlet.edge.processes.child import _flags
 print(_flags())
 """
 
@@ -35,7 +35,7 @@ def test_one_that_takes_nothing_is_killed_before_its_messages_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(child, "MOST_UNSENT_BYTES", 1_000_000)
-    monkeypatch.setattr(child, "START", ROOT / "tests" / "edge" / "workers" / "sleeper.py")
+    monkeypatch.setattr(child, "START", ROOT / "tests" / "edge" / "processes" / "sleeper.py")
     sleeper = Child({}, {"number": 0}, {})
     try:
         while not sleeper.killed:

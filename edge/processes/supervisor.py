@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from onnxlet.edge.processes.child import Child, Pauses
+from onnxlet.edge.processes.notices import Notices
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import (
@@ -33,9 +35,7 @@ from onnxlet.edge.service.serve import (
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.workers.board import clear_slot, make_board
-from onnxlet.edge.workers.child import Child, Pauses
 from onnxlet.edge.workers.frames import Message, packed
-from onnxlet.edge.workers.notices import Notices
 from onnxlet.edge.workers.relay import Relay
 from onnxlet.function import request_log
 from onnxlet.function.settings import Settings

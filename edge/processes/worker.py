@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from onnxlet.edge.service.arena import use_one_arena
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import serve_on
 from onnxlet.edge.service.watchdog import Watchdog
@@ -77,6 +78,7 @@ def work(listener: int, link: int, board: int, bells: Sequence[int], bell: int) 
         bells: writing ends of all workers' pipes.
         bell: the reading end of this one's.
     """
+    use_one_arena()
     ending = Ending()
     channel = SocketLink(socket.socket(fileno=link), ending)
     orders = channel.orders

@@ -61,6 +61,7 @@ def started(models: Path, tmp_path: Path) -> Iterator[Started]:
     yield started
     if server.process.poll() is None:
         assert stop_server(server) == 0
+    server.process.communicate(timeout=20)
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -274,7 +275,7 @@ def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
 def test_a_supervisor_imports_nothing_heavy(started: Started) -> None:
     heavy = "numpy", "onnxruntime", "flask", "ssl", "http.client"
     there = f"print([m for m in {heavy} if m in sys.modules])"
-    code = f"import sys, onnxlet.edge.workers.supervisor; {there}"
+    code = f"import sys, onnxlet.edge.processes.supervisor; {there}"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"
     if (maps := Path(f"/proc/{started.server.process.pid}/maps")).exists():
         assert "numpy" not in maps.read_text()

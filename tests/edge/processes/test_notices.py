@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from onnxlet.edge.processes.notices import RESTART_SECONDS, Notices
 from onnxlet.edge.service.watchdog import WELL
-from onnxlet.edge.workers.notices import RESTART_SECONDS, Notices
 
 READY = f"READY=1\n{WELL}"
 BAD = "STATUS=golden rows are not answered: iris/1: no"
