@@ -20,10 +20,10 @@ from sklearn.datasets import load_iris
 from onnxlet.convert.build import build
 from tests.conftest import quiet, start_server, stop_server
 from tests.edge.forward.endpoint import listening
+from tests.edge.processes.test_workers import WORKERS, Started, wait_for
 from tests.edge.service.test_metrics import at, samples
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.service.test_serve import CLEAN
-from tests.edge.workers.test_workers import WORKERS, Started, wait_for
 
 FLOWERS = load_iris(return_X_y=True)[0].tolist()
 COLLECTED_SECONDS = 1.5  # after which the supervisor knows what a worker has counted
