@@ -91,18 +91,16 @@ class Watch:
         self._lock = threading.Lock()
         self._since = time.time()
         self._total = Seen(0, np.zeros(layout.size, np.int64))
-        self._block = self._newer = self._older = self._nothing()
+        self._empty = Seen(0, np.zeros(layout.size, np.uint32))
+        self._block = self._newer = self._older = self._empty
         self._logged = logged
         self._to_log = self._block  # an array of its own only where rows are logged
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
-        self._gathered = [bytearray() for _ in layout.dtypes]
+        self._gathered: list[Array] = []  # with room for `_most` rows
         self._rows = self._most = 0  # that are gathered, and that are counted together
         self._bytes = max(LEAST_BYTES, MOST_BYTES - layout.size * BIN_BYTES)
-
-    def _nothing(self) -> Seen:
-        return Seen(0, np.zeros(self.layout.size, np.uint32))
 
     def count(self, prediction: Prediction) -> None:
         """Count the rows that were answered."""
@@ -113,21 +111,36 @@ class Watch:
             return
         packed = layout.packed(prediction)
         if rows >= AT_ONCE:
-            seen = Seen(rows, layout.count(packed, rows).astype(np.uint32))
+            seen = Seen(rows, layout.count(packed).astype(np.uint32))
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
                 self._add(seen)
             return
         with self._lock:
+            self._gather(packed, rows)
+
+    def _gather(self, packed: Sequence[Array], rows: int) -> None:
+        """Keep rows, and count them whenever there are enough."""
+        self._most = self._most or self._room()
+        done, counted = 0, False
+        while done < rows:
+            start = self._rows
+            self._rows = end = min(self._most, start + rows - done)
             for gathered, part in zip(self._gathered, packed, strict=True):
-                gathered += part
-            self._rows += rows
-            if self._rows == rows:
-                fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
-                self._most = min(fitting, BLOCK_ROWS if self._logged else AT_ONCE)
-            if self._rows >= self._most:
+                gathered[start:end] = part[done : done + end - start]
+            done += end - start
+            if end == self._most:
                 self._count_gathered()
+                counted = True
+        if counted and self._logged and self._rows:  # what is logged has the whole request
+            self._count_gathered()
+
+    def _room(self) -> int:
+        """Make room for what is gathered; return for how many rows."""
+        most = self.layout.fitting(self._bytes, BLOCK_ROWS if self._logged else AT_ONCE)
+        self._gathered = self.layout.room(most)
+        return most
 
     @property
     def waiting(self) -> int:
@@ -135,11 +148,8 @@ class Watch:
         return self._rows + self._block.rows
 
     def _count_gathered(self) -> None:
-        packed = list(map(bytes, self._gathered))
-        counts = self.layout.count(packed, self._rows).astype(np.uint32)
-        seen = Seen(self._rows, counts)
-        for gathered in self._gathered:
-            gathered.clear()
+        packed = [gathered[: self._rows] for gathered in self._gathered]
+        seen = Seen(self._rows, self.layout.count(packed).astype(np.uint32))
         self._rows = 0
         self._add(seen)
 
@@ -154,19 +164,20 @@ class Watch:
             self._add(seen, at)
 
     def _add(self, seen: Seen, at: float | None = None) -> None:
-        self._block += seen
-        if self._block.rows < BLOCK_ROWS:
+        block = self._block + seen if self._block.rows else seen
+        if block.rows < BLOCK_ROWS:
+            self._block = block
             return
+        self._block = self._empty
         if self._newer.rows >= HALF_ROWS:
             expected = self.layout.expected_performance(self._newer.counts)
             until = time.time() if at is None else at
             self._history.append(Half(until, self._newer.rows, expected))
-            self._older, self._newer = self._newer, self._nothing()
-        self._newer += self._block
-        self._total += self._block
+            self._older, self._newer = self._newer, self._empty
+        self._newer += block
+        self._total += block
         if self._logged:
-            self._to_log += self._block
-        self._block = self._nothing()
+            self._to_log += block
 
     def refuse(self, reasons: Sequence[str]) -> None:
         """Count rows, or a request, that got no answer."""
@@ -192,7 +203,7 @@ class Watch:
         if not self._to_log.rows:
             return None
         with self._lock:
-            seen, self._to_log = self._to_log, self._nothing()
+            seen, self._to_log = self._to_log, self._empty
             refused = self._refused - self._logged_refused
             self._logged_refused = self._refused.copy()
         return (seen, refused) if seen.rows else None
