@@ -46,20 +46,17 @@ class Numbers:
         members: the columns, in the matrix's order.
         others: columns of the matrix behind these.
         size: of the flat array.
-
-    Attributes:
-        together: rows that are compared at once; for a multiple of so many nothing is copied.
     """
 
     def __init__(self, members: Sequence[Member], others: int, size: int) -> None:
         self._width = width = len(members) + others
-        self.together = max(1, NUMBERS_TOGETHER // max(1, width))
+        self._together = max(1, NUMBERS_TOGETHER // max(1, width))
         self._most = most = max((len(member.edges) for member in members), default=0)
         # Nothing lies above an infinite edge.
         padded = [[*edges, *repeat(inf, most - len(edges))] for edges, _ in members]
         padded += [[inf] * most] * others
         edges = np.array(padded, np.float64).reshape(width, most)
-        self._edges = np.tile(edges.T, self.together)
+        self._edges = np.tile(edges.T, self._together)
         # A bin has what lies above its lower edge, less what lies above its upper one: two cells of
         # a matrix of such sums. Above its lowest row is what is there, in its last what is missing.
         nothing, missing = (most + 1) * width, (most + 2) * width  # cells
@@ -90,7 +87,7 @@ class Numbers:
 
     def _above(self, values: Array) -> Array:
         """How many numbers of each column lie above each edge, uint8, of shape (edges, columns)."""
-        rows, together = len(values), self.together
+        rows, together = len(values), self._together
         if rows % together:
             whole = np.full((-(-rows // together) * together, self._width), np.nan)
             whole[:rows] = values

@@ -70,12 +70,12 @@ class Taken(NamedTuple):
     """Columns of a matrix of numbers, taken from one array.
 
     Attributes:
-        key: of that array.
+        array: its index.
         columns: there; None is the largest number of each row.
         at: where they are in the matrix.
     """
 
-    key: Key
+    array: int
     columns: slice | list[int] | None
     at: int | slice
 
@@ -121,6 +121,7 @@ class Layout:
         self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)
         self.expected: list[tuple[slice, ...]] = []
         self._nested = frozenset(signature.nested)
+        self._widths: dict[Key, int] = {}  # of arrays of numbers, in columns
         self._columns: list[tuple[Key, int]] = []  # of the matrix of numbers: array, position there
         self._texts: dict[Key, Texts] = {}
         self._steps: list[Steps] = []
@@ -129,10 +130,10 @@ class Layout:
         if "classes" in estimate:
             self._lay_out_steps(estimate, manifest["classes"], signature)
         elif "absolute_error" in estimate:
-            self._columns.append(("prediction", 0))
+            self._column(Place("prediction", 1, 0))
             members.append(Member(estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
-        self._taken = _taken(self._columns)
+        self._taken = _taken(self._columns, list(self._widths))
         self._numbers = Numbers(members, len(self._columns) - len(members), self.size)
         self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
         self._labels = [*self._texts, "prediction"].index("prediction")
@@ -156,10 +157,9 @@ class Layout:
             if place.text:
                 classes = manifest["classes"] if calibrated and "output" in entry else None
                 self._add_text(place, entry, bins, classes)
-            else:
-                largest = entry["measure"] == "confidence"
-                self._columns.append((place.key, LARGEST if largest else place.position))
-                members.append(Member(entry["edges"], bins.start))
+                continue
+            self._column(place, entry["measure"] == "confidence")
+            members.append(Member(entry["edges"], bins.start))
         return members
 
     def _lay_out_steps(
@@ -178,8 +178,13 @@ class Layout:
             offsets = np.full(len(classes) + 2, others.start)
             offsets[number] = own.start
             self._steps.append(Steps(len(self._columns), offsets, edges))
-            self._columns.append((estimate["of"], number if width > 1 else 0))
+            self._column(Place(estimate["of"], width, number if width > 1 else 0))
             self.expected.append((others, own))
+
+    def _column(self, place: Place, of_largest: bool = False) -> None:
+        """The next column of the matrix."""
+        self._widths[place.key] = place.width
+        self._columns.append((place.key, LARGEST if of_largest else place.position))
 
     def _run(self, bins: int) -> slice:
         """The next bins, and one behind them of missing numbers."""
@@ -214,42 +219,33 @@ class Layout:
         found = [np.stack([counts[bins] for bins in spans]) for spans in self.expected]
         return estimate.of(self._estimate, found)
 
-    def fitting(self, size: int, most: int) -> int:
-        """Rows that are packed in so many bytes, such as are counted fast, at least one.
+    @property
+    def dtypes(self) -> list[type[np.generic]]:
+        """Of what is packed."""
+        return [np.float64] * len(self._widths) + [np.uint8] * len(self._texts)
 
-        Args:
-            size: in bytes.
-            most: rows.
-        """
-        fitting = max(1, size // max(1, sum(part.nbytes for part in self.room(1))))
-        together = self._numbers.together
-        return min(most, fitting - fitting % together if fitting > together else fitting)
-
-    def room(self, rows: int) -> list[Array]:
-        """Arrays that can take what is `packed` of so many rows."""
-        numbers = np.empty((rows, len(self._columns)))
-        texts = (np.empty((rows, len(each.codings)), np.uint8) for each in self._texts.values())
-        return [numbers, *texts]
+    def unpacked(self, packed: Sequence[bytearray], rows: int) -> list[Array]:
+        """The bytes of what is packed as arrays again; of some requests, one behind the other."""
+        parts = zip(packed, self.dtypes, strict=True)
+        return [np.frombuffer(part, dtype).reshape(rows, -1) for part, dtype in parts]
 
     def packed(self, prediction: Prediction) -> list[Array]:
-        """What is counted of a request: a matrix of numbers (float64), and of codes (uint8)."""
-        table = prediction.table
+        """What is counted of a request: numbers (float64) and codes (uint8), row by row."""
+        table, rows = prediction.table, prediction.table.rows
         outputs = prediction.outputs if prediction.answered is None else prediction.answered
-        numbers = np.empty((table.rows, len(self._columns)))
-        for key, columns, at in self._taken:
-            if type(key) is str:
-                array = outputs[key]
-            elif type(key) is tuple:
-                array = np.array(prediction.noted[key])
+        found = []
+        for key in self._widths:
+            kind = type(key)
+            if kind is str:
+                array = outputs[key]  # type: ignore[index] # it is a name
+            elif kind is tuple:
+                array = np.array(prediction.noted[key])  # type: ignore[index, arg-type] # a position
             else:
-                array = table.arrays[key]  # type: ignore[index] # it is a number
+                array = table.arrays[key]  # type: ignore[index] # a number
                 array = pictures(array) if key in self._nested else array
-            array = array.reshape(table.rows, -1)
-            if columns is None:
-                largest(array, numbers[:, at])
-            else:
-                numbers[:, at] = array[:, columns]
-        found = [numbers]
+            # Of one type, whichever a request's tensors had: some requests are counted together.
+            array = array if array.dtype.char == "d" else array.astype(np.float64)
+            found.append(array if array.ndim == 2 else array.reshape(rows, -1))
         for key, texts in self._texts.items():
             cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
             found.append(texts.codes(cells))
@@ -271,8 +267,14 @@ class Layout:
         return counts
 
     def _counted(self, packed: Sequence[Array]) -> Array:
-        numbers, *of_texts = packed
+        numbers = np.empty((len(packed[0]), len(self._columns)))
+        for index, columns, at in self._taken:
+            if columns is None:
+                largest(packed[index], numbers[:, at])
+            else:
+                numbers[:, at] = packed[index][:, columns]
         counts = self._numbers.count(numbers)
+        of_texts = packed[len(self._widths) :]
         found = [
             texts.of(codes, self.size)
             for texts, codes in zip(self._texts.values(), of_texts, strict=True)
@@ -286,14 +288,15 @@ class Layout:
         return counts
 
 
-def _taken(columns: Sequence[tuple[Key, int]]) -> list[Taken]:
+def _taken(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[Taken]:
     """The columns of a matrix, neighbours that are taken from one array together."""
     found, start = [], 0
     for (key, one_by_one), some in groupby(columns, key=lambda c: (c[0], c[1] == LARGEST)):
         positions = [position for _, position in some]
         end = start + len(positions)
         taken = None if one_by_one else run_of(positions)
-        found.append(Taken(key, taken, start if one_by_one else slice(start, end)))
+        at = start if one_by_one else slice(start, end)
+        found.append(Taken(widths.index(key), taken, at))
         start = end
     return found
 

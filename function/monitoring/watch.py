@@ -98,9 +98,12 @@ class Watch:
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
-        self._gathered: list[Array] = []  # with room for `_most` rows
+        self._gathered = self._none_gathered()
         self._rows = self._most = 0  # that are gathered, and that are counted together
         self._bytes = max(LEAST_BYTES, MOST_BYTES - layout.size * BIN_BYTES)
+
+    def _none_gathered(self) -> list[bytearray]:
+        return [bytearray() for _ in self.layout.dtypes]
 
     def count(self, prediction: Prediction) -> None:
         """Count the rows that were answered."""
@@ -118,29 +121,14 @@ class Watch:
                 self._add(seen)
             return
         with self._lock:
-            self._gather(packed, rows)
-
-    def _gather(self, packed: Sequence[Array], rows: int) -> None:
-        """Keep rows, and count them whenever there are enough."""
-        self._most = self._most or self._room()
-        done, counted = 0, False
-        while done < rows:
-            start = self._rows
-            self._rows = end = min(self._most, start + rows - done)
             for gathered, part in zip(self._gathered, packed, strict=True):
-                gathered[start:end] = part[done : done + end - start]
-            done += end - start
-            if end == self._most:
+                gathered += part.tobytes()
+            self._rows += rows
+            if self._rows == rows:
+                fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
+                self._most = min(fitting, BLOCK_ROWS if self._logged else AT_ONCE)
+            if self._rows >= self._most:
                 self._count_gathered()
-                counted = True
-        if counted and self._logged and self._rows:  # what is logged has the whole request
-            self._count_gathered()
-
-    def _room(self) -> int:
-        """Make room for what is gathered; return for how many rows."""
-        most = self.layout.fitting(self._bytes, BLOCK_ROWS if self._logged else AT_ONCE)
-        self._gathered = self.layout.room(most)
-        return most
 
     @property
     def waiting(self) -> int:
@@ -148,8 +136,9 @@ class Watch:
         return self._rows + self._block.rows
 
     def _count_gathered(self) -> None:
-        packed = [gathered[: self._rows] for gathered in self._gathered]
+        packed = self.layout.unpacked(self._gathered, self._rows)
         seen = Seen(self._rows, self.layout.count(packed).astype(np.uint32))
+        self._gathered = self._none_gathered()
         self._rows = 0
         self._add(seen)
 

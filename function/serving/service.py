@@ -10,12 +10,9 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-
 from onnxlet.function import request_log
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import (
-    InvalidRows,
     MalformedRequest,
     OnnxletError,
     RequestTooLarge,
@@ -35,6 +32,7 @@ from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
 Answer = TypeVar("Answer")
+Later = list[Callable[[], object]]
 
 
 class Reports(Protocol):
@@ -78,6 +76,7 @@ class Service:
         entry: dict[str, Any],
         name: str | None = None,
         version: str | None = None,
+        later: Later | None = None,
     ) -> Answer:
         """Answer a request for predictions, whichever way it came, and count it; never raises.
 
@@ -91,6 +90,8 @@ class Service:
                 `version`, `rows`, `watched` and `error` as far as it comes.
             name: of the model, from the path; it goes before the body's.
             version: the same.
+            later: takes what counts the rows, to be called once the answer is sent; None has them
+                counted before.
         """
         start = time.perf_counter_ns()
         timer = StageTimer()
@@ -111,13 +112,22 @@ class Service:
                 self._count_refused(entry, error)
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
-        self.stats.answered(model.name, model.version, prediction.rows, timer.stages)
+        if later is None:
+            self._count_answered(prediction, timer.stages, entry)
+        else:
+            later.append(partial(self._count_answered, prediction, timer.stages, entry))
+        return answer
+
+    def _count_answered(
+        self, prediction: Prediction, stages: Mapping[str, float], entry: dict[str, Any]
+    ) -> None:
+        model = prediction.model
+        self.stats.answered(model.name, model.version, prediction.rows, stages)
         counted = self.watches.count(prediction)
         if counted is not None:  # this request has completed a block of rows
             from onnxlet.function.monitoring import deltas  # not by a start, nor a server
 
             deltas.note(entry, model, *counted)
-        return answer
 
     def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
         if not self.watches.on:
@@ -220,15 +230,18 @@ def predict(
         outputs = coverage.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)
     if request.nulls:
-        return _answer_the_good(model, request, timer, request_id, noted)
+        from onnxlet.function.serving import nulls  # most requests have every row answered
+
+        return nulls.predict(model, request, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
-    outputs = _run(model, table, noted)
+    outputs = run(model, table, noted)
     timer.end("run")
     return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
 
 
-def _run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+def run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+    """The outputs of checked rows; `noted` as `Model.run` takes it."""
     return model.run(table) if noted is None else model.run(table, noted=noted)
 
 
@@ -296,51 +309,3 @@ def _in_order(
         row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
     ]
     return found, {**unlike, **faults}
-
-
-def _answer_the_good(
-    model: Model,
-    request: PredictRequest,
-    timer: StageTimer,
-    request_id: str,
-    noted: Noted | None,
-) -> Prediction:
-    """Leave out the rows that can't be answered, and say why."""
-    rows, left_out = len(request.rows), LeftOut()
-    table, outputs = read(model, request, left_out), dict[str, Array]()
-    kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
-    while table.rows:
-        try:
-            outputs = _run(model, table, noted)
-            break
-        except InvalidRows as error:  # raised for by the model itself
-            bad = {each.row for each in error.every}
-            problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
-            count += len(error.every)
-            if noted is not None:
-                noted.clear()
-            good = [row for row in range(table.rows) if row not in bad]
-            kept = [kept[row] for row in good]
-            table = Table(len(good), [array[good] for array in table.arrays])
-    timer.end("run")
-    if not problems:
-        return Prediction(request_id, model, table, outputs, rows, noted=noted or {})
-    spread = {
-        output.name: _spread(outputs.get(output.name), kept, rows)
-        for output in model.signature.outputs
-    }
-    problems.sort(key=lambda problem: problem.row or 0)
-    shares = noted or {}
-    return Prediction(request_id, model, table, spread, rows, problems, count, outputs, shares)
-
-
-def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
-    """Answers at their rows' indices, None elsewhere.
-
-    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
-    """
-    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
-    if answered is not None:
-        for row, entry in zip(kept, answered, strict=True):
-            whole[row] = entry
-    return whole
