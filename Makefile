@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -123,6 +123,10 @@ test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice
 
 test-load: $(READY) ## ten times what a server takes, and clients that stall or send nonsense (slow)
 	$(PY) -m pytest -m load tests/load $(ARGS)
+
+test-workers: $(READY) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
+	$(PY) -m pytest --workers 2 -n 2 --dist loadfile tests/edge $(ARGS)
+	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
 	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge $(ARGS)

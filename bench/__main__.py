@@ -18,6 +18,7 @@ from bench import (
     lambda_runtime,
     protocols,
     report,
+    scale,
     serving,
     side_by_side,
     silence,
@@ -41,6 +42,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "edge": ("Device", edge.section),
     "watch": ("Drift", watch.section),
     "images": ("Images", images.section),
+    "scale": ("Scale", scale.section),
 }
 
 

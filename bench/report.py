@@ -14,7 +14,7 @@ HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
 measures one of them again (serving, servers, protocols, explanations, graphs, build, train, lambda,
-silence, edge, watch, images).
+silence, edge, watch, images, scale).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn", "pillow")
 

@@ -45,6 +45,10 @@ def main() -> None:
     "--port", type=click.IntRange(0, 65535), metavar="P",
     help="Listen on this port; 0 takes a free one.  [default: 8080]",
 )  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(0, 999), metavar="W",
+    help="Processes that share the port; 0 is one for each core.  [default: 1]",
+)  # fmt: skip
 @click.option("--tls-cert", type=FILE, metavar="FILE", help="Speak TLS, with this certificate.")
 @click.option("--tls-key", type=FILE, metavar="FILE", help="The certificate's key.")
 @click.option("--open", is_flag=True, help="Serve everybody who can connect, without an API key.")
@@ -52,8 +56,8 @@ def main() -> None:
 def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     """Serve every model below a folder, until Ctrl-C.
 
-    Defaults come from the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT,
-    _TLS_KEY, _OPEN.
+    Defaults come from the environment: ONNXLET_DEVICE_HOST, _PORT, _WORKERS,
+    _TLS_CERT, _TLS_KEY, _OPEN.
     """
     import os
     from dataclasses import replace

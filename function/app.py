@@ -17,6 +17,7 @@ from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, req
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
+from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.protocols.registry import protocol_of
 from onnxlet.function.serving.in_flight import InFlight
@@ -38,6 +39,8 @@ def create_app(
     routes: Sequence[Route] = (),
     watches: Watches | None = None,
     realised: Reports | None = None,
+    stats: ModelStats | None = None,
+    described: bytes | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -51,6 +54,8 @@ def create_app(
         routes: further ones, of the program that serves the app.
         watches: count what comes in and goes out; where it is None the settings say whether.
         realised: knows what came of predictions.
+        stats: count each model's requests.
+        described: what other processes serve from these folders, which is served here, too.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -67,6 +72,7 @@ def create_app(
         updates,
         settings.pins,
         settings.max_pixels,
+        described,
     )
     in_flight = InFlight(settings.max_in_flight)
     service = Service(
@@ -75,7 +81,8 @@ def create_app(
         observe,
         in_flight,
         meter,
-        watches=watches or Watches(settings.watch),
+        stats or ModelStats(),
+        watches or Watches(settings.watch),
         routes=table(routes),
         realised=realised,
     )

@@ -111,7 +111,7 @@ def as_keys(names: Sequence[str]) -> list[str]:
 
 def dumps(answer: Any) -> bytes:
     """Write JSON text; NumPy arrays as lists, NaN and infinities as null."""
-    return orjson.dumps(answer, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(answer, default=listed, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def dumps_large(answer: Any) -> bytes:
@@ -157,7 +157,7 @@ def _sliced(values: Any, rows: int) -> Iterator[bytes]:
     yield b"]"
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """Lists of the arrays that orjson does not write: of strings, or not contiguous in memory."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

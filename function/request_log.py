@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
 
-from onnxlet.function import json_text
+import orjson
+
 from onnxlet.function.errors import OnnxletError, RequestError
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -77,6 +78,7 @@ class Choice:
 
 FORM = form_of(os.environ)
 CHOICE = Choice()
+ORIGIN = ""  # a member of every line, with its comma: which of several processes wrote it
 
 
 def choose(which: str, successes: int) -> None:
@@ -151,11 +153,17 @@ def write(entry: Mapping[str, Any], always: bool = False) -> None:
         form = FORM
         # Most lines are of requests that were answered.
         level = form.levels[0 if entry.get("status", 500) < 400 else gravity(entry)]
-        head = f'{{"{form.time}":"{CLOCK.at(time.time())}","level":"{level}",'
+        head = f'{{"{form.time}":"{CLOCK.at(time.time())}","level":"{level}",{ORIGIN}'
         # Put before the rest as text: a new dictionary would take as long as all else here.
-        line = head.encode() + json_text.dumps(entry)[1:] + b"\n"
+        line = head.encode() + orjson.dumps(entry, _listed, orjson.OPT_SERIALIZE_NUMPY)[1:] + b"\n"
         with suppress(OSError):
             put(line)
+
+
+def _listed(value: Any) -> Any:
+    from onnxlet.function import json_text  # it imports NumPy, which a supervisor does without
+
+    return json_text.listed(value)
 
 
 def _to_standard_error(line: bytes) -> None:

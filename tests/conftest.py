@@ -29,6 +29,24 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "convert" / "examples"
 
 
+WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--workers N`: servers that tests start have so many worker processes."""
+    parser.addoption("--workers", default="1", help="worker processes of each started server")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--workers") != "1":
+        WORKERS["ONNXLET_DEVICE_WORKERS"] = config.getoption("--workers")
+
+
+def clean_environ() -> dict[str, str]:
+    """This process's environment without what sets a server, but for its number of workers."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")} | WORKERS
+
+
 def quiet(line: str) -> None:
     """A build's progress, not shown."""
 
@@ -215,7 +233,7 @@ def stop_server(server: Server) -> int:
 @pytest.fixture(scope="session")
 def socket_port(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a device server that serves `models` for the whole session."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+    clean = clean_environ()
     clean["ONNXLET_HOSTS"] = "elsewhere.example"
     server = start_server(models, clean, tmp_path_factory.mktemp("log") / "stderr")
     yield server.port

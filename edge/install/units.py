@@ -64,7 +64,8 @@ RestartSec=1
 
 MemoryHigh=60%
 MemoryMax=75%
-TasksMax=64
+# Sixteen for each worker, and some more.
+TasksMax=512
 LimitNOFILE=4096
 
 LogNamespace=onnxlet
@@ -91,6 +92,8 @@ StartLimitIntervalSec=0
 ExecStart={python} -I -S -B {live} serve
 # Ready and alive mean that golden rows are answered.
 WatchdogSec=8
+# A worker that is killed for its memory is started again by the supervisor.
+OOMPolicy=continue
 {answers}"""
 
 # Restarted with onnxlet.service: updates change the code and models of both.
@@ -198,6 +201,7 @@ ENVIRONMENT = """\
 #ONNXLET_DEVICE_FORWARD_URL=
 #ONNXLET_DEVICE_MQTT_URL=
 #ONNXLET_DEVICE_PORT=8080
+#ONNXLET_DEVICE_WORKERS=1
 #ONNXLET_DEVICE_TLS_CERT=/etc/onnxlet/tls/cert.pem
 #ONNXLET_DEVICE_TLS_KEY=/etc/onnxlet/tls/key.pem
 """

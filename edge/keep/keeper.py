@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import atexit
-import sqlite3
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.forward.database import Identity, is_broken
 from onnxlet.edge.forward.writer import MEMORY_BYTES, Writer
 from onnxlet.edge.keep import place
 from onnxlet.edge.keep.answers import answers_of
-from onnxlet.edge.keep.store import SCHEMA, Joined, Look, Outcome, Store, Truths
+from onnxlet.edge.keep.store import NEWEST, SCHEMA, Joined, Look, Outcome, Store, Truths
 from onnxlet.edge.keep.truth import no_disk
 from onnxlet.edge.keep.truth_values import Fault
 from onnxlet.function import request_log
@@ -25,9 +25,26 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.realised import Realised, kind_of
 
+if TYPE_CHECKING:
+    from onnxlet.edge.together.truth import SharedTruth
+
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400
 GATHER_SECONDS = 1.0  # between commits, unless a truth comes: no answer waits for them
+
+
+class Known(NamedTuple):
+    """What came of a version's answers, as far as it was read.
+
+    Attributes:
+        model: that was served then.
+        realised: its figures; None where they can't be counted.
+        last: the number of the last row that is in them; None before any was looked for.
+    """
+
+    model: Model
+    realised: Realised | None
+    last: int | None
 
 
 class Keeper:
@@ -42,6 +59,10 @@ class Keeper:
         max_days: that an answer or a truth is kept.
         log: gets a line when writing fails, and when it works again.
         named: somebody has named this path, so that what is there may be theirs.
+
+    Attributes:
+        shared: what other workers know of the same database; None where one process serves.
+        reading: held while figures change: what is known of a version is whole without it.
     """
 
     def __init__(
@@ -59,9 +80,11 @@ class Keeper:
         self._open = partial(
             Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
         )
-        # None of a model whose truths can't be compared.
-        self._realised: dict[tuple[str, int], tuple[Model, Realised | None]] = {}
+        self._realised: dict[tuple[str, int], Known] = {}
+        self._looks = False  # for what another worker has joined
+        self.reading = threading.Lock()
         self._models: Repository | None = None
+        self.shared: SharedTruth | None = None
         self._writer = Writer(
             path,
             self._opened,
@@ -80,7 +103,8 @@ class Keeper:
         """
         self._models = models
         self._writer.start()
-        self._writer.keep(Look(lambda store: None), wait=False)  # has it open the database
+        # Has it open the database. Workers begin with the same rows: before any of them serves.
+        self._writer.keep(Look(lambda store: None), wait=self.shared is not None)
 
     def stop(self) -> None:
         """Write what is in memory, and end; nothing where it never started, as without a model."""
@@ -112,30 +136,53 @@ class Keeper:
             raise RequestTooLarge(
                 f"expected at most {MEMORY_BYTES} bytes, got {len(body)}", "Send fewer at once."
             )
-        truths = Truths(entries, body)
+        outcome = self._joined(Truths(entries, body, all_known=self.shared is not None))
+        if self.shared and outcome.unknown and not outcome.joined:
+            self.shared.have_written()
+            outcome = self._joined(Truths(entries, body))
+        if faults := outcome.faults:
+            raise InvalidRows([Fault.of(number, entries[number], why) for number, why in faults])
+        return outcome
+
+    def _joined(self, truths: Truths) -> Outcome:
         if not self._writer.keep(truths, wait=True, strict=True) or truths.outcome is None:
             raise no_disk()
-        if faults := truths.outcome.faults:
-            raise InvalidRows([Fault.of(number, entries[number], why) for number, why in faults])
         return truths.outcome
+
+    def write(self) -> None:
+        """Write what is in memory; returns once it is on the disk, or the disk is too slow."""
+        self._writer.keep(Look(lambda store: None, proves=False), wait=True, strict=True)
+
+    def look(self) -> None:
+        """Count soon what another process has joined to answers of the versions that are known."""
+        if not self._looks:
+            self._looks = True
+            self._writer.keep(Look(self._look_at_all, proves=False), wait=False)
+
+    def _look_at_all(self, store: Store) -> None:
+        self._looks = False
+        for known in list(self._realised.values()):
+            self._look(store, known.model)
+
+    def known(self) -> dict[tuple[str, int], Known]:
+        """What came of each version's answers, as far as it was read."""
+        return dict(self._realised)
 
     def report(self, model: Model) -> dict[str, Any] | None:
         """What came of a version's answers; None where no truth has come, or the disk is away.
 
-        The first time that a version is asked for this reads what the disk has of it.
+        This reads what the disk has of it that is new: other processes may join truths, too.
         """
-        key = model.name, model.version
-        known = self._realised.get(key)
-        if known is None and self._models is not None and kind_of(model.manifest):
-            self._writer.keep(Look(partial(self._look, model=model)), wait=True, strict=True)
-            known = self._realised.get(key)
-        return known[1].report() if known and known[1] else None
+        if self._models is not None and kind_of(model.manifest):
+            look = Look(partial(self._look, model=model), proves=False)
+            self._writer.keep(look, wait=True, strict=True)
+        known = self._realised.get((model.name, model.version))
+        return known.realised.report() if known and known.realised else None
 
     def _look(self, store: Store, model: Model) -> None:
         """Count what the disk has of a version. Never raises, as `_count`."""
         try:
-            if (model.name, model.version) not in self._realised:
-                self._restore(store, model)
+            self._read(store, model)
         except Exception as error:
             request_log.fail(error)
 
@@ -145,7 +192,7 @@ class Keeper:
         self._own = store.file
         for model in self._models.models if self._models else ():
             if (model.name, model.version) not in self._realised and kind_of(model.manifest):
-                self._restore(store, model)
+                self._read(store, model)
         return store
 
     def _is_broken(self, error: Exception, file: Identity | None) -> bool:
@@ -162,6 +209,8 @@ class Keeper:
         by_version: dict[tuple[str, int], list[Joined]] = {}
         for each in joined:
             by_version.setdefault((each.model, each.version), []).append(each)
+        if self.shared:
+            self.shared.tell()
         for key, rows in by_version.items():
             try:
                 self._count_of(store, key, rows)
@@ -174,32 +223,41 @@ class Keeper:
         for gone in [each for each in self._realised if each not in loaded]:
             del self._realised[gone]
         model = loaded.get(key)
-        if model is None or kind_of(model.manifest) != rows[0].kind:
-            return
-        known = self._realised.get(key)
-        if known is None or known[0] is not model:
-            self._restore(store, model)  # these rows are among them
-        elif known[1]:
-            known[1].add([each.answer for each in rows], [each.truth for each in rows])
+        if model is not None and kind_of(model.manifest) == rows[0].kind:
+            self._read(store, model)  # these rows are among them
 
-    def _restore(self, store: Store, model: Model) -> None:
-        """Count what the disk has of a version.
+    def _read(self, store: Store, model: Model) -> None:
+        """Count what the disk has of a version that was not counted before.
 
         Raises:
             sqlite3.Error, OSError: it can't be read. No fault of a model's is one of the disk.
         """
-        realised = None
+        key = model.name, model.version
+        known = self._realised.get(key)
+        if known is None or known.model is not model:
+            known = self._begun(model)
+        while True:
+            rows = store.rows(*key, known.last)
+            with self.reading:
+                try:
+                    if rows.truths and known.realised:
+                        known.realised.add(rows.answers, rows.truths)
+                except Exception as error:  # they are of another model of this name
+                    request_log.fail(error, event="keep", model=model.name)
+                    known = known._replace(realised=Realised(model.manifest))
+                known = self._realised[key] = known._replace(last=rows.last)
+            if len(rows.truths) < NEWEST:
+                return
+
+    def _begun(self, model: Model) -> Known:
+        """Figures without a row; or those of another worker, so that all have the same."""
         try:
             realised = Realised(model.manifest)
-            answers, truths = store.newest(model.name, model.version)
-            if truths:
-                realised.add(answers, truths)
-        except (sqlite3.Error, OSError):
-            raise
-        except Exception as error:  # the manifest is odd, or they are of another model of this name
+            last = self.shared.read(model, realised) if self.shared else None
+            return Known(model, realised, last)
+        except Exception as error:  # the manifest is odd
             request_log.fail(error, event="keep", model=model.name)
-            realised = realised and Realised(model.manifest)
-        self._realised[model.name, model.version] = model, realised
+            return Known(model, None, None)
 
 
 def start(path: Path, max_mb: int, max_days: int, *, named: bool) -> Keeper:

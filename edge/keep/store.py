@@ -55,8 +55,12 @@ FIND = "SELECT sequence, model, version, kind, body FROM answer WHERE id = ? AND
 JOIN = """
 INSERT OR IGNORE INTO joined (time_s, answer, row, model, version, body) VALUES (?, ?, ?, ?, ?, ?)
 """
-OF_VERSION = """
-SELECT body FROM joined WHERE model = ? AND version = ? ORDER BY sequence DESC LIMIT ?
+LAST = """
+SELECT sequence, body FROM joined WHERE model = ? AND version = ? ORDER BY sequence DESC LIMIT ?
+"""
+NEXT = """
+SELECT sequence, body FROM joined WHERE model = ? AND version = ? AND sequence > ?
+ORDER BY sequence LIMIT ?
 """
 OLD = f"""
 DELETE FROM answer WHERE sequence < coalesce(
@@ -96,6 +100,20 @@ class Joined(NamedTuple):
     truth: Any
 
 
+class Rows(NamedTuple):
+    """Rows of a version whose truth has come, in the order in which it came.
+
+    Attributes:
+        answers: as `Realised.add` takes them.
+        truths: what was right.
+        last: the number of the last one.
+    """
+
+    answers: list[dict[str, Any]]
+    truths: list[Any]
+    last: int
+
+
 class Outcome(NamedTuple):
     """What became of some truths.
 
@@ -118,12 +136,16 @@ class Truths:
     Attributes:
         entries: `id`, `row` and `value` of each.
         body: the request's.
+        all_known: join none where an answer is not here: another process may have it in memory.
         outcome: None until they were looked up.
     """
 
-    def __init__(self, entries: Sequence[dict[str, Any]], body: bytes) -> None:
+    def __init__(
+        self, entries: Sequence[dict[str, Any]], body: bytes, all_known: bool = False
+    ) -> None:
         self.entries = entries
         self.body = body
+        self.all_known = all_known
         self.outcome: Outcome | None = None
 
 
@@ -135,12 +157,14 @@ class Look:
 
     Args:
         read: called with the store; never raises.
+        proves: that the disk can be written to, by a commit.
     """
 
     body = b""
 
-    def __init__(self, read: Callable[[Store], None]) -> None:
+    def __init__(self, read: Callable[[Store], None], proves: bool = True) -> None:
         self.read = read
+        self.proves = proves
 
 
 class Store:
@@ -194,11 +218,12 @@ class Store:
         with transaction(self._database):
             for each in records:
                 if isinstance(each, Truths):
-                    each.outcome = self._join(each.entries)
+                    each.outcome = self._join(each.entries, each.all_known)
                     joined += each.outcome.joined
                 elif isinstance(each, Answer):
                     self._database.execute(ADD, each)
-            if all(isinstance(each, Look) for each in records):
+            looks = [each for each in records if isinstance(each, Look)]
+            if len(looks) == len(records) and (not looks or any(look.proves for look in looks)):
                 # Also of none: once this has returned, the disk is taken to be writable.
                 self._database.execute(f"PRAGMA user_version = {int(self._now()) % 2**31}")
             self._trim()
@@ -206,18 +231,32 @@ class Store:
             raise QueueMoved(f"{self._path} was replaced meanwhile")
         if joined:
             self._joined(self, joined)
-        for each in records:
-            if isinstance(each, Look):
-                each.read(self)
+        for look in looks:
+            look.read(self)
 
-    def newest(self, model: str, version: int) -> tuple[list[dict[str, Any]], list[Any]]:
-        """The answers and truths of a version that were joined last, the oldest first."""
-        rows = self._database.execute(OF_VERSION, (model, version, NEWEST)).fetchall()
-        forms = [json_text.loads(row[0]) for row in reversed(rows)]
-        return [each["answer"] for each in forms], [each["truth"] for each in forms]
+    def rows(self, model: str, version: int, after: int | None = None) -> Rows:
+        """What was joined of a version.
 
-    def _join(self, entries: Sequence[dict[str, Any]]) -> Outcome:
+        Args:
+            model: its name.
+            version: its number.
+            after: the number of the row that was read last; None for the newest rows.
+
+        Returns:
+            NEWEST of them at most.
+        """
+        if after is None:
+            found = self._database.execute(LAST, (model, version, NEWEST)).fetchall()[::-1]
+        else:
+            found = self._database.execute(NEXT, (model, version, after, NEWEST)).fetchall()
+        forms = [json_text.loads(body) for _, body in found]
+        last = found[-1][0] if found else after or 0
+        return Rows([each["answer"] for each in forms], [each["truth"] for each in forms], last)
+
+    def _join(self, entries: Sequence[dict[str, Any]], all_known: bool) -> Outcome:
         found = self._found(entries)
+        if all_known and len(found) < len(entries):
+            return Outcome(unknown=len(entries) - len(found))
         faults = [
             (number, why)
             for number, (_, each) in sorted(found.items())

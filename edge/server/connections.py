@@ -7,12 +7,15 @@ import socket
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from onnxlet.edge.server.connection import Connection
+from onnxlet.edge.server.entrance import Entrance
 from onnxlet.edge.server.http_response import plain_response
+from onnxlet.edge.server.peers import Peers
 from onnxlet.edge.server.sockets import Socket
 
 Wrap = Callable[[socket.socket], Socket]
@@ -27,6 +30,7 @@ MOST_CONNECTIONS = 512  # the longest idle one makes room for a new one
 MOST_HELD_BYTES = 64 * 2**20  # in requests of all connections; as many in unsent responses
 UNTAKEN_SECONDS = 1.0  # without a byte taken, once unsent responses exceed that
 MOST_ACCEPTED = 64  # new connections before the others are served again
+ADOPTED = ("127.0.0.1", 0)  # where connections come from that this process made itself
 UNSENT_BYTES = 1 << 17  # of a response that the kernel buffers, beyond those in transit
 STALLED = plain_response("408 Request Timeout")
 FULL = plain_response("503 Service Unavailable")
@@ -41,6 +45,7 @@ class Connections:
         ready: called with a connection whose first request is complete.
         wrap: puts TLS around an accepted socket, or None.
         fail: called with an error in this server's own code.
+        peers: other processes that accept from the listener, or None.
     """
 
     def __init__(
@@ -50,8 +55,11 @@ class Connections:
         ready: Callable[[Connection], None],
         wrap: Wrap | None = None,
         fail: Callable[[BaseException], None] = traceback.print_exception,
+        peers: Peers | None = None,
     ) -> None:
         self._listener = listener
+        self._peers = peers
+        self._adopted: deque[socket.socket] = deque()
         self._wrap = wrap
         self._fail = fail
         self._limit = limit
@@ -67,7 +75,7 @@ class Connections:
         # third is gone: a slow client would look stalled. Connections inherit it.
         with suppress(OSError):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        self._selector.register(listener, READ, self._accept)
+        self._entrance = Entrance(listener, self._selector, self._accept, peers)
         self._selector.register(self._woken, READ, self._wake)
 
     def __len__(self) -> int:
@@ -79,13 +87,20 @@ class Connections:
         return self._held > MOST_HELD_BYTES
 
     def interrupt(self) -> None:
-        """Make `poll` return now; the only method that any thread may call."""
+        """Make `poll` return now; this and `adopt` are what any thread may call."""
         with suppress(OSError):  # full, so it wakes anyway; or closed
             self._wake_up.send(b"x")
+
+    def adopt(self, sock: socket.socket) -> None:
+        """Serve a connection that this process made to itself, as one that was accepted."""
+        self._adopted.append(sock)
+        self.interrupt()
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):
             self._woken.recv(4096)
+        while self._adopted:
+            self._begin(self._adopted.popleft(), ADOPTED)
 
     def poll(self, wait: bool) -> None:
         """Read and write whatever is ready.
@@ -94,7 +109,7 @@ class Connections:
             wait: block until something is, or until the next sweep.
         """
         timeout = (SWEEP_SECONDS if self._every else None) if wait else 0
-        for key, events in self._selector.select(timeout):
+        for key, events in self._selector.select(self._entrance.wait(timeout)):
             connection = key.data
             if not isinstance(connection, Connection):
                 connection()
@@ -102,11 +117,14 @@ class Connections:
                 self._watch(connection, 0)  # until its response is sent
             elif connection in self._every:  # else it was closed in this round, to make room
                 self._go_on(connection, events)
+        self._entrance.go_on()
         if time.monotonic() - self._swept > SWEEP_SECONDS:
             self._sweep()
 
     def _accept(self) -> None:
-        for _ in range(MOST_ACCEPTED):
+        for count in range(MOST_ACCEPTED):
+            if not self._entrance.may_accept(len(self._every), count == 0):
+                return
             try:
                 sock, address = self._listener.accept()
             except BlockingIOError:
@@ -114,19 +132,27 @@ class Connections:
             except OSError:  # the client is gone already, or no file descriptor is left
                 self._make_room()
                 return
-            if len(self._every) >= MOST_CONNECTIONS:
-                self._make_room()
-            sock.setblocking(False)
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                wrapped = self._wrap(sock) if self._wrap else sock
-            except OSError:  # the client is gone already
-                sock.close()
-                continue
-            connection = Connection(wrapped, self._base(address), self._limit)
-            self._every.add(connection)
-            self._watch(connection, READ)
+            self._begin(sock, address)
+
+    def _begin(self, sock: socket.socket, address: Any) -> None:
+        if len(self._every) >= MOST_CONNECTIONS:
+            self._make_room()
+        sock.setblocking(False)
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            wrapped = self._wrap(sock) if self._wrap else sock
+        except OSError:  # the client is gone already
+            sock.close()
+            return
+        connection = Connection(wrapped, self._base(address), self._limit)
+        self._every.add(connection)
+        self._hold()
+        self._watch(connection, READ)
+
+    def _hold(self) -> None:
+        if self._peers is not None:
+            self._peers.hold(len(self._every))
 
     def _base(self, address: Any) -> Mapping[str, Any]:
         host, port = self._listener.getsockname()[:2]
@@ -142,7 +168,7 @@ class Connections:
             "wsgi.errors": sys.stderr,
             "wsgi.input_terminated": True,
             "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
+            "wsgi.multiprocess": self._peers is not None,
             "wsgi.run_once": False,
         }
 
@@ -252,6 +278,7 @@ class Connections:
     def _close(self, connection: Connection) -> None:
         self._watch(connection, 0)
         self._every.discard(connection)
+        self._hold()
         self._held -= connection.held
         connection.held = 0
         connection.close()
@@ -272,9 +299,7 @@ class Connections:
 
     def close_listener(self) -> None:
         """Accept the clients that wait in the backlog, and no more."""
-        self._accept()
-        self._selector.unregister(self._listener)
-        self._listener.close()
+        self._entrance.close()
         self.poll(wait=False)
 
     def close_idle(self) -> None:
@@ -288,6 +313,8 @@ class Connections:
         """Close every connection that is not busy, and release the selector."""
         for connection in [each for each in self._every if not each.busy]:
             self._close(connection)
+        while self._adopted:
+            self._adopted.popleft().close()
         self._selector.close()
         self._wake_up.close()
         self._woken.close()

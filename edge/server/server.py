@@ -22,6 +22,7 @@ from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
+from onnxlet.edge.server.peers import Peers
 from onnxlet.function.errors import CAME, LATER, SHED
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
@@ -41,6 +42,7 @@ class Server:
         prompt: paths that the leader answers immediately, however many requests wait.
         wrap: puts TLS around an accepted socket, or None.
         fail: called with what the app raises, and with errors of the server itself.
+        peers: other processes on the same listener, which share `in_flight`; or None.
     """
 
     def __init__(
@@ -54,13 +56,15 @@ class Server:
         prompt: Set[str] = frozenset(),
         wrap: Wrap | None = None,
         fail: Fail = traceback.print_exception,
+        peers: Peers | None = None,
     ) -> None:
         self._app = app
+        self._peers = peers
         self._threads = threads
         self._in_flight = in_flight
         self._prompt = prompt
         self._fail = fail
-        self._connections = Connections(listener, body_limit, self._ready, wrap, fail)
+        self._connections = Connections(listener, body_limit, self._ready, wrap, fail, peers)
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # from threads that don't lead
         self._answering = 0  # threads that lost the lead while they answered
@@ -88,6 +92,10 @@ class Server:
         for thread in threads:
             thread.join()
         self._alarm.close()
+
+    def adopt(self, sock: socket) -> None:
+        """Serve a connection that this process made to itself: no other one answers it."""
+        self._connections.adopt(sock)
 
     def stop(self) -> None:
         """Accept no more connections, and end once all requests that have begun are answered."""
@@ -141,6 +149,8 @@ class Server:
         polled = waited = 0.0
         while not self._has_ended():
             has_free = self._answering < self._threads
+            if self._peers is not None:  # its waiting ones include the one that it answers next
+                self._peers.carry(len(self._waiting) + self._answering)
             now = time.perf_counter()
             if not (has_free and self._waiting):
                 if self._set and waited > HANDOVER_SECONDS:
@@ -221,7 +231,8 @@ class Server:
         """The response, and what is left to do once it is sent."""
         request = connection.requests.popleft()
         later: list[Callable[[], object]] = []
-        request.environ[LATER] = later
+        if self._peers is None:  # else figures may be asked of another process meanwhile
+            request.environ[LATER] = later
         data, keep = answer(self._app, request, self._stays, self._fail)
         if not keep:
             connection.closing = True
@@ -237,7 +248,7 @@ class Server:
         there = True
         while connection.requests and there and not connection.outgoing:
             environ = connection.requests[0].environ
-            if len(self._waiting) + self._answering >= self._in_flight or self._connections.crowded:
+            if self._connections.crowded or self._is_full():
                 environ[SHED] = True
             elif environ["PATH_INFO"] not in self._prompt:
                 environ[CAME] = time.perf_counter()
@@ -247,6 +258,12 @@ class Server:
             there = connection.send(data)
             self._finish(later)
         self._connections.settle(connection, there)
+
+    def _is_full(self) -> bool:
+        count = len(self._waiting) + self._answering
+        if self._peers is None:
+            return count >= self._in_flight
+        return not self._peers.admit(count, self._in_flight)
 
     def _has_ended(self) -> bool:
         if self._stopping is not None:

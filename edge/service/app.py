@@ -15,6 +15,7 @@ from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.slim_flask import Flask
 from onnxlet.function.messages import Prediction, Route
+from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.serving.service import Observe
@@ -23,6 +24,7 @@ from onnxlet.function.settings import Settings
 if TYPE_CHECKING:
     from onnxlet.edge.forward.forwarder import Forwarder
     from onnxlet.edge.keep.keeper import Keeper
+    from onnxlet.edge.workers.link import Link
 
 M_ARENA_MAX = -8  # from glibc's malloc.h
 
@@ -35,6 +37,7 @@ def make_app(
     forward: Forwarder | None = None,
     settings: Settings | None = None,
     keep: Keeper | None = None,
+    link: Link | None = None,
 ) -> Flask:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
 
@@ -46,6 +49,7 @@ def make_app(
         forward: keeps predictions, and takes their ground truth.
         settings: limits and keys; None means the environment's.
         keep: keeps answers for their truth, too; it is started here.
+        link: to other workers that serve the same models; they answer as one.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -59,14 +63,40 @@ def make_app(
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
     seen, logged = secret.unobserved(observe), secret.unlogged(log)
-    watches = Watches(settings.watch, secret.request_id)
-    routes = _routes(forward, keep)
-    app = create_app(models, seen, settings, meter, logged, updates, routes, watches, keep)
+    watches, stats, shared = Watches(settings.watch, secret.request_id), ModelStats(), None
+    if link is not None:
+        from onnxlet.edge.together.counts import Counts  # not where one process serves
+        from onnxlet.edge.together.models import SharedModels
+
+        counts, shared = Counts(link, settings.watch, secret.request_id), SharedModels(link)
+        meter.counts, watches, stats = counts, counts.watches, counts.stats
+    app = create_app(
+        models,
+        seen,
+        settings,
+        meter,
+        logged,
+        updates,
+        _routes(forward, keep),
+        watches,
+        keep,
+        stats,
+        shared.described if shared else None,
+    )
+    service = app.extensions[SERVICE]
+    repository = service.repository
     if keep:
-        keep.start(app.extensions[SERVICE].repository)
+        if link is not None:
+            from onnxlet.edge.together.truth import SharedTruth
+
+            SharedTruth(link, keep)
+        keep.start(repository)
     deadline.watch(settings.max_seconds)
+    reloader = shared.start(repository) if shared else Reloader(repository)
+    if meter.counts:
+        meter.counts.start(service, meter.tally, forward)
     if settings.reload_seconds:
-        meter.reloader = Reloader(app.extensions[SERVICE].repository)
+        meter.reloader = reloader
         meter.reloader.start(settings.reload_seconds)
     return app
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
@@ -62,6 +63,7 @@ class DriftReports:
             seconds: that reports are made for, at least one in a call; those that it does not come
                 to are as they were, or come with a later call.
         """
+        service = replace(service, watches=service.watches.now())
         with self._lock:
             figures = dict(self._figures(service))
             began = time.monotonic()
@@ -83,8 +85,7 @@ class DriftReports:
         """What was counted; a model whose counts fail is left out, as if it were not counted."""
         for model in service.repository.models:
             try:
-                watch = service.watches.of(model)
-                figures = watch.figures() if watch else None
+                figures = service.watches.figures(model)
             except Exception as error:  # of whatever class
                 if model not in self._failed:
                     request_log.fail(error, event="drift", model=model.name)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of a server, counted in plain arrays.
+"""Prometheus metrics of a server: of its one process, or the sums over its workers.
 
 The first scrape imports prometheus-client: a server that nobody scrapes does without it.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import platform
 import re
-import threading
-from bisect import bisect_left
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.service.drift_reports import DriftReports
+from onnxlet.edge.service.tally import Tally
 from onnxlet.function.messages import Reply
 from onnxlet.function.serving.reload import Reloader
 
@@ -22,33 +20,12 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from onnxlet.edge.forward.forwarder import Forwarder
+    from onnxlet.edge.together.counts import Counts, States
     from onnxlet.function.serving.service import Service
 
-# Upper bounds of the histogram's buckets, in milliseconds.
-BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
-WHOLE = "total"  # stands for all stages together
 VERSION = re.compile(r";\s*version=([^;]*)")
 VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of the formats of Prometheus and OpenMetrics
 DRIFT_SECONDS = 0.02  # of a scrape, for new reports on drift
-OTHER = "ServerError"  # label of errors that are no client's mistake; the log has their message
-
-
-class Times:
-    """A histogram.
-
-    Attributes:
-        counts: by bucket; the last one is above all bounds.
-        total: the sum, in milliseconds.
-    """
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        self.total = 0.0
-
-
-def _add(times: Times, milliseconds: float) -> None:
-    times.counts[bisect_left(BOUNDS, milliseconds)] += 1
-    times.total += milliseconds
 
 
 class Meter:
@@ -61,6 +38,8 @@ class Meter:
         reloader: knows which versions were refused; None if nothing is reloaded.
         forward: keeps predictions; None if nothing is kept.
         drift: reports on the models that are served.
+        counts: those of all workers; None where one process serves.
+        tally: this process's.
         imported: called once a scrape has imported its modules, so that later ones are fast.
     """
 
@@ -68,31 +47,16 @@ class Meter:
         self.reloader: Reloader | None = None
         self.forward = forward
         self.drift = DriftReports()
+        self.counts: Counts | None = None
+        self.tally = Tally()
         self.imported: Callable[[], object] = lambda: None
         self._unseen = unseen
-        self._lock = threading.Lock()
-        self._requests: Counter[tuple[str, int]] = Counter()
-        self._errors: Counter[tuple[str, str]] = Counter()
-        self._rows: Counter[str] = Counter()
-        self._times: dict[str, dict[str, Times]] = defaultdict(lambda: defaultdict(Times))
 
     def count(self, entry: Mapping[str, Any]) -> None:
         """Count one request; this takes 2 µs."""
         if self._unseen and entry.get("request_id") == self._unseen:
             return
-        model = entry.get("model", "")
-        with self._lock:
-            self._requests[model, entry["status"]] += 1
-            if "rows" in entry:
-                self._rows[model] += entry["rows"]
-            if "error" in entry:
-                kind = entry["error"]
-                self._errors[model, kind if kind.isidentifier() else OTHER] += 1
-            times = self._times[model]
-            _add(times[WHOLE], entry["ms"])
-            if "stages" in entry:
-                for stage, milliseconds in entry["stages"].items():
-                    _add(times[stage], milliseconds)
+        self.tally.count(entry)
 
     def expose(self, service: Service, accept: str) -> Reply:
         """All metrics, in the format that the client accepts: Prometheus' or OpenMetrics'."""
@@ -100,38 +64,14 @@ class Meter:
         from prometheus_client.exposition import choose_encoder
 
         registry = CollectorRegistry(auto_describe=False)
-        ProcessCollector(registry=registry)
-        registry.register(Figures(self, service))
+        states = self.counts.collect() if self.counts else None
+        if states is None:
+            ProcessCollector(registry=registry)
+        registry.register(Figures(self, service, states))
         encode, media_type = choose_encoder(_readable(accept))
         text = encode(registry)
         self.imported()
         return Reply(text, media_type)
-
-    def metrics(self) -> Iterator[Metric]:
-        """The counters as prometheus-client's types."""
-        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-
-        requests = CounterMetricFamily(
-            "onnxlet_requests", "Requests answered.", labels=["model", "status"]
-        )
-        errors = CounterMetricFamily(
-            "onnxlet_errors", "Requests refused or failed.", labels=["model", "error"]
-        )
-        rows = CounterMetricFamily("onnxlet_rows", "Rows predicted.", labels=["model"])
-        times = HistogramMetricFamily(
-            "onnxlet_request_seconds", "Time by stage.", labels=["model", "stage"]
-        )
-        with self._lock:
-            for (model, status), count in self._requests.items():
-                requests.add_metric([model, str(status)], count)
-            for (model, kind), count in self._errors.items():
-                errors.add_metric([model, kind], count)
-            for model, count in self._rows.items():
-                rows.add_metric([model], count)
-            for model, stages in self._times.items():
-                for stage, each in stages.items():
-                    times.add_metric([model, stage], _buckets(each), each.total / 1e3)
-        yield from (requests, errors, rows, times)
 
 
 def _readable(accept: str) -> str:
@@ -140,27 +80,37 @@ def _readable(accept: str) -> str:
     return ",".join(each for each, found in formats if found is None or found[1] in VERSIONS)
 
 
-def _buckets(times: Times) -> list[tuple[str, float]]:
-    """Cumulative counts: in Prometheus, a bucket includes the lower ones."""
-    bounds = [*(str(bound / 1e3) for bound in BOUNDS), "+Inf"]
-    return list(zip(bounds, map(float, accumulate(times.counts)), strict=True))
-
-
 class Figures:
-    """A collector of prometheus-client: the meter's counters, and gauges of this moment."""
+    """A collector of prometheus-client: counters, and gauges of this moment.
 
-    def __init__(self, meter: Meter, service: Service) -> None:
+    Args:
+        meter: counts requests.
+        service: has the models.
+        states: the counts of all workers; None where one process serves.
+    """
+
+    def __init__(self, meter: Meter, service: Service, states: States | None = None) -> None:
         self._meter = meter
         self._service = service
+        self._states = states
+        self._tally = meter.tally
+        if states is not None and meter.counts:
+            self._service = replace(service, watches=meter.counts.moment(states))
+            self._tally = Tally()
+            for state in states:
+                self._tally.add(state["requests"])
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, for prometheus-client's registry."""
         from prometheus_client.core import GaugeMetricFamily
 
-        yield from self._meter.metrics()
+        yield from self._tally.metrics()
         in_flight = self._service.in_flight
+        count = in_flight.count
+        if self._states is not None:
+            count = sum(state["in_flight"] for state in self._states)
         yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight", "Requests being answered, this one too.", in_flight.count
+            "onnxlet_requests_in_flight", "Requests being answered, this one too.", count
         )
         yield GaugeMetricFamily(
             "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit
@@ -182,10 +132,23 @@ class Figures:
 
             yield from drift_metrics.metrics(digests)
         if self._meter.forward:
-            from onnxlet.edge.forward.metrics import metrics
+            yield from _forward(self._meter.forward, self._states)
+        if self._states is not None:
+            from onnxlet.edge.together.processes import Processes
 
-            yield from metrics(self._meter.forward.figures())
+            yield from Processes(self._states).collect()
         yield _build()
+
+
+def _forward(forward: Forwarder, states: States | None) -> Iterator[Metric]:
+    from onnxlet.edge.forward.metrics import metrics
+
+    figures = forward.figures()
+    if states is not None:
+        from onnxlet.edge.together.counts import forwarded
+
+        figures = forwarded(figures, states)
+    yield from metrics(figures)
 
 
 def _build() -> Metric:

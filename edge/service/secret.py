@@ -13,12 +13,14 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import request_log
-from onnxlet.function.messages import Prediction
-from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlet.function.messages import Prediction
+    from onnxlet.function.serving.service import Observe
 
 KEY_NAME = "golden-rows"
 FILE = "golden-rows"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -112,17 +113,50 @@ class SelfCheck:
         return self._rows[key]
 
 
-def connector(address: Sequence[Any], tls: bool) -> Callable[[], http.client.HTTPConnection]:
+def connector(
+    address: Sequence[Any], tls: bool, adopt: Callable[[socket.socket], None] | None = None
+) -> Callable[[], http.client.HTTPConnection]:
     """A function that connects to the address that this process listens on.
 
     Args:
         address: of the listening socket.
         tls: it speaks TLS; the certificate is not checked, since the server is this process.
+        adopt: takes the other end of a connection; None where this process accepts by itself all
+            that come. Of several workers another one could.
     """
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
     host, port = anywhere.get(address[0], address[0]), address[1]
-    if not tls:
+    context = _unchecked() if tls else None
+    if adopt is not None:
+        return lambda: _Adopted(adopt, host, port, context)
+    if context is None:
         return lambda: http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    return lambda: http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
+
+
+def _unchecked() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return lambda: http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
+    return context
+
+
+class _Adopted(http.client.HTTPConnection):
+    """A connection whose other end is handed to the server."""
+
+    def __init__(
+        self,
+        adopt: Callable[[socket.socket], None],
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_SECONDS)
+        self._adopt = adopt
+        self._context = context
+
+    def connect(self) -> None:
+        """Connect through no network."""
+        own, others = socket.socketpair()
+        own.settimeout(TIMEOUT_SECONDS)
+        self._adopt(others)
+        self.sock = self._context.wrap_socket(own) if self._context else own

@@ -1,4 +1,7 @@
-"""The function as a server: one process, which finishes requests before it ends."""
+"""The function as a server, which finishes requests before it ends.
+
+One process, or several with a supervisor: `onnxlet.edge.workers`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.edge.device.cores import cores
 from onnxlet.edge.forward.start import start_forwarding
 from onnxlet.edge.keep.start import start_keeping
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
@@ -27,10 +31,14 @@ from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onnxlet.edge.server.connections import Wrap
+    from onnxlet.edge.server.peers import Peers
     from onnxlet.edge.server.server import Server
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
+    from onnxlet.edge.workers.worker import Post
     from onnxlet.function.models.model import Model
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -113,34 +121,75 @@ def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
         TlsError: the certificate or its key can't be used.
         OnnxletError: the settings or the models can't be used.
     """
-    wrap = _tls(device)
+    if (workers := device.workers or cores()) > 1:
+        from onnxlet.edge.workers.supervisor import supervise
+
+        return supervise(models, device, settings, workers)
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
-    settings = for_address(address, device.host, settings)
     refuse_to_be_open(address, device, settings)
+    from onnxlet.edge.service.secret import Secret
+
+    secret = Secret()
+    save(secret)
+    serve_on(listener, models, device, settings, secret)
+
+
+def save(secret: Secret) -> None:
+    """Save it for a device's updates, where systemd has set a folder for it."""
+    if "STATE_DIRECTORY" in os.environ:
+        secret.save(Path(os.environ["STATE_DIRECTORY"]))
+
+
+def serve_on(
+    listener: socket.socket,
+    models: Path,
+    device: DeviceSettings,
+    settings: Settings,
+    secret: Secret,
+    post: Post | None = None,
+) -> None:
+    """Serve on a listening socket, as `serve` does.
+
+    Args:
+        listener: bound and listening.
+        models: folder of model directories.
+        device: its settings.
+        settings: limits and keys.
+        secret: marks the requests that this process, or another worker, sends to itself.
+        post: what a worker has of its supervisor; None in the only process.
+
+    Raises:
+        TlsError, OnnxletError: as `serve` does.
+    """
+    wrap = _tls(device)
+    settings = for_address(listener.getsockname()[0], device.host, settings)
     gc.disable()  # while modules are imported: a collection would find nothing
     from onnxlet.edge.service.app import make_app
     from onnxlet.edge.service.log_writer import LogWriter
-    from onnxlet.edge.service.secret import Secret
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
-    secret, watchdog = Secret(), _watchdog()
-    if "STATE_DIRECTORY" in os.environ:  # set by systemd: this is a device's service
-        secret.save(Path(os.environ["STATE_DIRECTORY"]))
+    watchdog = post.watchdog if post else _watchdog()
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)
     keep = start_keeping(settings, device.forward)
-    app = make_app(models, secret=secret, log=log, forward=forward, settings=settings, keep=keep)
+    app = make_app(
+        models, secret=secret, log=log, forward=forward, settings=settings, keep=keep,
+        link=post.link if post else None,
+    )  # fmt: skip
     gc.freeze()
     gc.enable()
-    server = _server(app, listener, wrap)
-    ending = _signals()
+    server = _server(app, listener, wrap, post and post.board)
+    ending, end = signals()
     running = threading.Thread(target=server.run, daemon=True)  # an error below ends the process
     running.start()
     if watchdog:
-        watchdog.start(_self_check(app, listener.getsockname(), wrap is not None, secret))
-    with suppress(OSError):  # standard output is closed, or on a full disk
-        _print_introduction(app, listener, wrap is not None)
+        watchdog.start(_self_check(app, listener, wrap is not None, secret, post and server.adopt))
+    said = _introduction(app, listener, wrap is not None)
+    if post:
+        post.serves(said, end)
+    else:
+        show(said)
     ending.recv(1)
     if watchdog:
         watchdog.stop()
@@ -206,14 +255,23 @@ def _watchdog() -> Watchdog | None:
     return Watchdog(notify, watchdog_seconds(os.environ), request_log.write) if notify else None
 
 
-def _self_check(app: Any, address: Any, tls: bool, secret: Secret) -> SelfCheck:
+def _self_check(
+    app: Any,
+    listener: socket.socket,
+    tls: bool,
+    secret: Secret,
+    adopt: Callable[[socket.socket], None] | None,
+) -> SelfCheck:
     from onnxlet.edge.service.self_check import SelfCheck, connector
     from onnxlet.function.app import SERVICE
 
-    return SelfCheck(app.extensions[SERVICE].repository, connector(address, tls), secret)
+    connect = connector(listener.getsockname(), tls, adopt)
+    return SelfCheck(app.extensions[SERVICE].repository, connect, secret)
 
 
-def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
+def _server(
+    app: Any, listener: socket.socket, wrap: Wrap | None, peers: Peers | None = None
+) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
     from onnxlet.function.monitoring.metrics import PATH
@@ -221,8 +279,10 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
     service = app.extensions[SERVICE]
     settings = service.settings
     prompt = {route.rule for route in service.routes if route.urgent and route.rule != PATH}
-    # The first scrape reads modules from the disk: it queues, so that no request waits for it.
-    service.meter.imported = lambda: prompt.add(PATH)
+    # The first scrape reads modules from the disk: it queues, so that no request waits for it. So
+    # do all of them where other workers are asked, one of which may not answer.
+    if peers is None:
+        service.meter.imported = lambda: prompt.add(PATH)
     return Server(
         app,
         listener,
@@ -232,21 +292,28 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
         prompt=prompt,
         wrap=wrap,
         fail=request_log.fail,
+        peers=peers,
     )
 
 
-def _signals() -> socket.socket:
-    """A socket that becomes readable with SIGTERM or SIGINT, whichever thread receives it."""
+def signals() -> tuple[socket.socket, socket.socket]:
+    """A socket that is readable after SIGTERM or SIGINT, whichever thread receives it; its peer."""
     readable, written = socket.socketpair()
     written.setblocking(False)
     for number in ENDING:
         signal.signal(number, lambda received, frame: None)
     signal.set_wakeup_fd(os.dup(written.fileno()))
-    return readable
+    return readable, written
 
 
-def _print_introduction(app: Any, listener: socket.socket, tls: bool) -> None:
+def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
     host, port = listener.getsockname()[:2]
-    for line in introduction(app, f"http{'s' * tls}://{_in_url(host)}:{port}"):
-        print(line)
-    sys.stdout.flush()
+    return introduction(app, f"http{'s' * tls}://{_in_url(host)}:{port}")
+
+
+def show(lines: list[str]) -> None:
+    """Print what a server says when it starts."""
+    with suppress(OSError):  # standard output is closed, or on a full disk
+        for line in lines:
+            print(line)
+        sys.stdout.flush()

@@ -37,6 +37,7 @@ class DeviceSettings:
         max_bundle_bytes: of an archive; its files may have four times as many.
         forward: whether predictions are kept and sent on, and where to.
         mqtt: the broker that readings come from.
+        workers: processes that serve; 0 is one for each core.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +54,7 @@ class DeviceSettings:
     max_bundle_bytes: int = 200_000_000
     forward: ForwardOptions = NO_FORWARDING
     mqtt: MqttOptions = NO_MQTT
+    workers: int = 1
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> DeviceSettings:
@@ -87,6 +89,9 @@ class DeviceSettings:
         settings = cls(
             host=get("HOST", r"[^\s/]+", "an address or a name") or cls.host,
             port=int(get("PORT", PORT, "a port from 0 to 65535") or cls.port),
+            workers=int(
+                get("WORKERS", "[0-9]{1,3}", "a whole number from 0 to 999") or cls.workers
+            ),
             tls_cert=path("TLS_CERT"),
             tls_key=path("TLS_KEY"),
             open=get("OPEN", "yes|no", "yes or no") == "yes",

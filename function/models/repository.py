@@ -72,6 +72,8 @@ class Repository:
             in there is skipped when the process starts, unless it is pinned: the slot's own go on.
         pins: by name, a version or an alias.
         max_pixels: of an image in a request.
+        described: what other processes serve from these folders, as
+            `onnxlet.function.models.described` has it; then the same is served here.
 
     Attributes:
         folders: theirs; where both have a version, the first one's counts.
@@ -94,6 +96,7 @@ class Repository:
         updates: Path | None = None,
         pins: Mapping[str, str] | None = None,
         max_pixels: int = MAX_PIXELS,
+        described: bytes | None = None,
     ) -> None:
         self.folders = (folder,) if updates is None else (folder, updates)
         self.threads = threads
@@ -103,6 +106,9 @@ class Repository:
         self._lazy = lazy
         self._max_pixels = max_pixels
         self._lock = threading.Lock()
+        if described is not None:
+            self.begin(described)
+            return
         versions = self._versions()
         if not versions:
             raise _no_models(folder)
@@ -119,6 +125,16 @@ class Repository:
             model, aliases[name] = self._first(name, numbers, aliases[name])
             loaded[name, model.version], served[name] = model, model.version
         self.catalogue = Catalogue(versions, loaded, served, aliases)
+
+    def begin(self, described: bytes) -> None:
+        """Serve what other processes serve.
+
+        Raises:
+            ModelError: it can't be loaded any more.
+        """
+        from onnxlet.function.models.described import as_described  # of several processes only
+
+        self.catalogue = as_described(described, self._versions(), self._load)
 
     def _versions(self) -> dict[str, list[int]]:
         there: dict[str, set[int]] = {}

@@ -37,6 +37,13 @@ def layout_hash(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(written.encode()).hexdigest()[:HASH_DIGITS]
 
 
+def hash_of(model: Model) -> str:
+    """The hash of a model's layout; made once."""
+    if model not in HASHES:
+        HASHES[model] = layout_hash(model.manifest)
+    return HASHES[model]
+
+
 def note(
     entry: dict[str, Any], model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
 ) -> None:
@@ -60,9 +67,7 @@ def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
         `rows`; `layout`, its hash; `counts`, as text; and where there are some `labels` (how many
         rows got each), `expected` (the mean over these rows) and `refused`.
     """
-    if model not in HASHES:
-        HASHES[model] = layout_hash(model.manifest)
-    found: dict[str, Any] = {"rows": seen.rows, "layout": HASHES[model]}
+    found: dict[str, Any] = {"rows": seen.rows, "layout": hash_of(model)}
     if labels := _labels(layout, seen):
         found["labels"] = labels
     if means := layout.expected_performance(seen.counts):

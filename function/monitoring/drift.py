@@ -70,10 +70,10 @@ def answer(service: Service, request: Request, name: str) -> Reply:
 
 def of(service: Service, model: Model) -> dict[str, Any] | None:
     """The report on a model; None where nothing is counted."""
-    watch = service.watches.of(model)
-    if watch is None:
+    watch, figures = service.watches.of(model), service.watches.figures(model)
+    if watch is None or figures is None:
         return None
-    found = report(model, watch.layout, watch.figures())
+    found = report(model, watch.layout, figures)
     if service.realised is not None:
         found["realised"] = service.realised.report(model)
     return found

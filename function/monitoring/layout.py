@@ -251,23 +251,27 @@ class Layout:
             found.append(texts.codes(cells))
         return found
 
-    def count(self, packed: Sequence[Array]) -> Array:
+    def count(self, packed: Sequence[Array], rows: int) -> Array:
         """Count rows.
 
         Args:
             packed: as `packed` gives them; of several requests, one behind the other.
+            rows: how many.
 
         Returns:
             How many fall into each bin, int64, of shape (size,).
         """
-        rows, step = len(packed[0]), max(1, CELLS_AT_ONCE // max(1, len(self._columns)))
-        counts = self._counted(packed if rows <= step else [array[:step] for array in packed])
-        for start in range(step, rows, step):
-            counts += self._counted([array[start : start + step] for array in packed])
+        step = max(1, CELLS_AT_ONCE // max(1, len(self._columns)))
+        if rows <= step:
+            return self._counted(packed, rows)
+        counts = np.zeros(self.size, np.int64)
+        for start in range(0, rows, step):
+            part = [array[start : start + step] for array in packed]
+            counts += self._counted(part, min(step, rows - start))
         return counts
 
-    def _counted(self, packed: Sequence[Array]) -> Array:
-        numbers = np.empty((len(packed[0]), len(self._columns)))
+    def _counted(self, packed: Sequence[Array], rows: int) -> Array:
+        numbers = np.empty((rows, len(self._columns)))
         for index, columns, at in self._taken:
             if columns is None:
                 largest(packed[index], numbers[:, at])

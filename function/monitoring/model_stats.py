@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 # A prediction's stages, by the names that Triton gives them.
 STAGES = {
@@ -84,3 +85,23 @@ class ModelStats:
     def _new(self, name: str, version: int) -> Count:
         count = self._by_model[name, version] = Count()
         return count
+
+    def state(self) -> list[dict[str, Any]]:
+        """All counts, for JSON."""
+        with self._lock:
+            return [
+                {"name": name, "version": version, **vars(count), "stages": {**count.stages}}
+                for (name, version), count in self._by_model.items()
+            ]
+
+    def add(self, state: Iterable[Mapping[str, Any]]) -> None:
+        """Add what another has counted, by its state."""
+        with self._lock:
+            for each in state:
+                key = each["name"], each["version"]
+                count = self._by_model.get(key) or self._new(*key)
+                for name in ("answered", "refused", "rows", "refused_ns"):
+                    setattr(count, name, getattr(count, name) + each[name])
+                count.last_ms = max(count.last_ms, each["last_ms"])
+                for stage, milliseconds in each["stages"].items():
+                    count.stages[stage] += milliseconds

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from itertools import repeat
 from typing import Any
 
-from onnxlet.function.monitoring import coverage_sums, label_sums, number_sums
+from onnxlet.function.monitoring import blocks, coverage_sums, label_sums, number_sums
 from onnxlet.function.monitoring.blocks import Blocks
 from onnxlet.function.monitoring.coverage_sums import CoverageSums
 from onnxlet.function.monitoring.label_sums import Labels, LabelSums
@@ -82,8 +83,11 @@ class Realised:
         """
         with self._lock:
             whole = self._rows.add(zip(repeat(None), zip(answers, truths, strict=True)))
-            if whole:
-                self._add_blocks([each[0] for each in whole], [each[1] for each in whole])
+            # One by one: sums of floats depend on what is added together, and processes that have
+            # been handed the same rows in other parts say the same.
+            for start in range(0, len(whole), blocks.BLOCK):
+                block = whole[start : start + blocks.BLOCK]
+                self._add_blocks([each[0] for each in block], [each[1] for each in block])
 
     def _add_blocks(self, answers: Sequence[Mapping[str, Any]], truths: Sequence[Any]) -> None:
         """Count whole blocks, in parts that don't go beyond a half."""
@@ -112,6 +116,26 @@ class Realised:
                 sums.add_calibration(calibration)
                 sums.add_estimates(estimates)
 
+    def memory(self) -> tuple[int, list[list[dict[str, Any]]]]:
+        """All rows so far, and what is known of them, for another process of the same manifest.
+
+        Arrays, and Python's plain values; what is returned must not be changed.
+        """
+        with self._lock:
+            waiting = [self._rows, self._regions, self._calibration, self._estimates]
+            groups = [waiting, self._total, *self._halves]
+            found = [[deepcopy(_own(part)) for part in group] for group in groups]
+            return self._total[0].rows, found
+
+    def remember(self, memory: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+        """Go on with what another process has counted, as `memory` has it."""
+        with self._lock:
+            waiting = [self._rows, self._regions, self._calibration, self._estimates]
+            self._halves = [self._half() for _ in memory[2:]]
+            for group, parts in zip([waiting, self._total, *self._halves], memory, strict=True):
+                for part, values in zip(group, parts, strict=True):
+                    vars(part).update(deepcopy(values))
+
     def report(self) -> dict[str, Any] | None:
         """The window's figures, and the total's as `total`; None until a block of truths has come.
 
@@ -134,6 +158,11 @@ class Realised:
         return {k: v for k, v in found.items() if k != "estimated"} | {
             "coverage": covered, "estimated": found["estimated"],
         }  # fmt: skip
+
+
+def _own(part: Any) -> dict[str, Any]:
+    """The attributes of a part but for the reader, which comes from the manifest."""
+    return {name: value for name, value in vars(part).items() if not isinstance(value, Labels)}
 
 
 def _outputs(manifest: Mapping[str, Any]) -> int:

@@ -77,6 +77,20 @@ class Figures(NamedTuple):
     history: Sequence[Half] = ()
 
 
+class Piece(NamedTuple):
+    """Rows of some time.
+
+    Attributes:
+        since: of their first block, in seconds since 1970.
+        until: of their last one.
+        seen: of a window at most two pieces; or those of a block that is not full.
+    """
+
+    since: float
+    until: float
+    seen: Seen
+
+
 class Watch:
     """Counts one version of one model; safe from several threads.
 
@@ -93,6 +107,8 @@ class Watch:
         self._total = Seen(0, np.zeros(layout.size, np.int64))
         self._empty = Seen(0, np.zeros(layout.size, np.uint32))
         self._block = self._newer = self._older = self._empty
+        # When the first and the last block of each half came, the older half's first.
+        self._spans = [(self._since, self._since)] * 2
         self._logged = logged
         self._to_log = self._block  # an array of its own only where rows are logged
         self._refused: Counter[str] = Counter()
@@ -114,7 +130,7 @@ class Watch:
             return
         packed = layout.packed(prediction)
         if rows >= AT_ONCE:
-            seen = Seen(rows, layout.count(packed).astype(np.uint32))
+            seen = Seen(rows, layout.count(packed, rows).astype(np.uint32))
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
@@ -137,7 +153,7 @@ class Watch:
 
     def _count_gathered(self) -> None:
         packed = self.layout.unpacked(self._gathered, self._rows)
-        seen = Seen(self._rows, self.layout.count(packed).astype(np.uint32))
+        seen = Seen(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
         self._gathered = self._none_gathered()
         self._rows = 0
         self._add(seen)
@@ -158,11 +174,13 @@ class Watch:
             self._block = block
             return
         self._block = self._empty
+        now = time.time() if at is None else at
         if self._newer.rows >= HALF_ROWS:
             expected = self.layout.expected_performance(self._newer.counts)
-            until = time.time() if at is None else at
-            self._history.append(Half(until, self._newer.rows, expected))
+            self._history.append(Half(now, self._newer.rows, expected))
             self._older, self._newer = self._newer, self._empty
+            self._spans[0] = self._spans[1]
+        self._spans[1] = (self._spans[1][0] if self._newer.rows else now), now
         self._newer += block
         self._total += block
         if self._logged:
@@ -180,9 +198,26 @@ class Watch:
         with self._lock:
             if self._rows and self.waiting >= BLOCK_ROWS:
                 self._count_gathered()
-            window = self._older + self._newer
-            refused, history = dict(self._refused), tuple(self._history)
-            return Figures(self._since, self._total, window, refused, history)
+            return self._figures()
+
+    def _figures(self) -> Figures:
+        window = self._older + self._newer
+        refused, history = dict(self._refused), tuple(self._history)
+        return Figures(self._since, self._total, window, refused, history)
+
+    def pieces(self) -> tuple[Figures, Sequence[Piece]]:
+        """The figures, and what they are of: older and newer half; last what is in no block yet.
+
+        The last one must not be shown: it is for another process to go on with.
+        """
+        with self._lock:
+            if self._rows:
+                self._count_gathered()
+            now = time.time()
+            halves = zip(self._spans, (self._older, self._newer), strict=True)
+            pieces = [Piece(*span, half) for span, half in halves]
+            pieces.append(Piece(now, now, self._block))
+            return self._figures(), pieces
 
     def to_log(self) -> tuple[Seen, Mapping[str, int]] | None:
         """What was counted, and refused, since this was asked last; None where no row was counted.

@@ -14,7 +14,7 @@ from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
     from onnxlet.function.monitoring.layout import Layout
-    from onnxlet.function.monitoring.watch import Seen, Watch
+    from onnxlet.function.monitoring.watch import Figures, Seen, Watch
 
     Counted = tuple[Layout, Seen, Mapping[str, int]]
 
@@ -51,6 +51,11 @@ class Watches:
                     self._watches[model] = self._begun(model)
                 return self._watches[model]
 
+    def begun(self) -> list[tuple[Model, Watch]]:
+        """The watches that there are so far."""
+        with self._lock:
+            return [(model, watch) for model, watch in self._watches.items() if watch]
+
     def _begun(self, model: Model) -> Watch | None:
         if not model.manifest.get("reference"):
             return None
@@ -62,6 +67,15 @@ class Watches:
         except Exception as error:  # of whatever class: somebody may have edited the manifest
             request_log.fail(error, event="uncounted", model=model.name)
             return None
+
+    def figures(self, model: Model) -> Figures | None:
+        """What was counted of a model; None as for its watch."""
+        watch = self.of(model)
+        return watch.figures() if watch else None
+
+    def now(self) -> Watches:
+        """The same, with figures of one moment where they come from several processes."""
+        return self
 
     def wants_notes(self, model: Model) -> bool:
         """Whether something is counted that is noted as rows are run, of texts or images."""

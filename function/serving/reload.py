@@ -7,35 +7,85 @@ is logged once, and tried again when its files change. Removed versions are forg
 have missed them; but one that is pinned or `stable` goes on answering from memory, since nobody
 asked for another one instead. Aliases are switched in the same way: the old ones stay where their
 file is broken, or where `stable` does not answer as it should.
+
+Several processes that serve the same folders switch all or none: each loads and proves what is new,
+proposes it, and serves it once all have proposed the same. What one of them refuses none serves.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from onnxlet.function import request_log
+from onnxlet.function import json_text, request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
 from onnxlet.function.models.compatible import differences
+from onnxlet.function.models.described import describe, fits, hash_in
 from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
 
+REMEMBERED = 3  # scans whose proposals are
 SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the log
+
+
+class Refusal(NamedTuple):
+    """A version that is not served.
+
+    Attributes:
+        key: its model and number.
+        stamp: of its files.
+        why: as the log has it.
+    """
+
+    key: Key
+    stamp: Stamp
+    why: str
+
+
+class Peers(Protocol):
+    """The other processes that serve the same folders.
+
+    Attributes:
+        described: what all have agreed on last; None before that.
+    """
+
+    described: bytes | None
+
+    def propose(self, described: bytes) -> None:
+        """Say what this process would serve; once all say the same, it calls `agree` of each."""
+
+    def refused(self) -> Iterable[Refusal]:
+        """What the others have refused."""
+
+    def leads(self) -> bool:
+        """Whether this is the one of them that logs what all of them do."""
 
 
 class Reloader:
     """Keeps what a repository serves in step with its folders.
 
+    Args:
+        repository: serves.
+        peers: other processes that do, or None.
+
     Attributes:
         refused: why a version is not served, by model and version.
     """
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, peers: Peers | None = None) -> None:
         self.refused: dict[Key, str] = {}
         self._repository = repository
+        self._peers = peers
+        self._switching = threading.Lock()
+        self._proven_models: dict[Key, Model] = {}  # which are not served yet
+        # Of the last scans: what was proposed may be agreed on while the next one is made.
+        self._proposed: deque[tuple[bytes, Catalogue]] = deque(maxlen=REMEMBERED)
+        self._hashes: dict[Key, tuple[Stamp | None, str]] = {}  # of manifests
         self._scan = FolderScan(repository.folders)
         listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
@@ -45,6 +95,8 @@ class Reloader:
         self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
         self._bad: dict[Key, Stamp] = {}
         self._alias_faults: dict[str, str] = {}  # by model, as logged
+        # What this process serves, in words; None where it has no peers.
+        self._described = peers and describe(repository.catalogue, self._hash)
         self._away = False
         self._stop = threading.Event()
 
@@ -72,7 +124,7 @@ class Reloader:
             self._scan.again()
         except OSError as error:  # an unplugged disk: what is loaded goes on
             if not self._away:
-                request_log.write({"event": "reload", "error": f"the folder: {error.strerror}"})
+                self._log({"event": "reload", "error": f"the folder: {error.strerror}"})
             self._away = True
             return
         self._away = False
@@ -80,13 +132,78 @@ class Reloader:
         self._forget(there)
         old = self._repository.catalogue
         new = self._catalogue(there, old)
-        if new != old:
-            self._repository.catalogue = new
+        if self._peers is not None:
+            self._propose(self._peers, there, old, new)
+        elif new != old:
+            self._switch(new)
+
+    def _switch(self, new: Catalogue) -> None:
+        old, self._repository.catalogue = self._repository.catalogue, new
+        self._proven_models.clear()
+        if self._peers is None or self._peers.leads():
             _log_changes(old, new)
+
+    def _propose(
+        self, peers: Peers, there: dict[str, list[int]], old: Catalogue, new: Catalogue
+    ) -> None:
+        described = describe(new, self._hash)
+        if described != self._described and self._adopt(peers.refused()):
+            new = self._catalogue(there, old)
+            described = describe(new, self._hash)
+        with self._switching:
+            if self._repository.catalogue is not old:  # all have switched meanwhile
+                return
+            self._proposed.append((described, old if described == self._described else new))
+        if described == peers.described:  # agreed on before this process could serve it
+            self.agree(described)
+        peers.propose(described)
+
+    def agree(self, described: bytes) -> None:
+        """Serve what all processes have proposed; nothing where it is what they serve already."""
+        with self._switching:
+            new, old = dict(self._proposed).get(described), self._repository.catalogue
+            if new is None or new is old:
+                return
+            models = json_text.loads(described)
+            held = {**old.loaded, **new.loaded}
+            kept = {
+                key: model
+                for key, model in held.items()
+                if fits(models, model) and (key in new.loaded or key[1] != old.served.get(key[0]))
+            }
+            self._proposed.clear()
+            self._described = described
+            self._switch(new._replace(loaded=kept))
+
+    def refusals(self) -> list[Refusal]:
+        """What this process refuses at present."""
+        return [Refusal(key, self._bad[key], self.refused[key]) for key in list(self.refused)]
+
+    def _adopt(self, refusals: Iterable[Refusal]) -> bool:
+        """Refuse what another process has; whether that was new here."""
+        adopted = False
+        for each in refusals:
+            is_here = self._scan.now.get(each.key) == each.stamp
+            if is_here and self._bad.get(each.key) != each.stamp:
+                self._refuse(each)
+                adopted = True
+        return adopted
+
+    def _hash(self, name: str, number: int) -> str:
+        """Of the manifest of a version, read again when its files have changed."""
+        key = name, number
+        stamp, (known, _) = self._scan.now.get(key, ()), self._hashes.get(key, (None, ""))
+        if known is None or (known != stamp and self._scan.is_steady(key)):
+            self._hashes[key] = stamp, hash_in(self._repository.directory(name, number))
+        return self._hashes[key][1]
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        if self._peers is None or self._peers.leads():
+            request_log.write(entry)
 
     def _forget(self, there: dict[str, list[int]]) -> None:
         for key in [k for k in (*self._good, *self._bad) if k[1] not in there.get(k[0], ())]:
-            for known in (self._good, self._proven, self._bad, self.refused):
+            for known in (self._good, self._proven, self._bad, self.refused, self._proven_models):
                 known.pop(key, None)
 
     def _catalogue(self, there: dict[str, list[int]], old: Catalogue) -> Catalogue:
@@ -130,7 +247,7 @@ class Reloader:
             except ModelError as error:
                 if self._alias_faults.get(name) != error.message:
                     entry = {"event": "reload", "model": name, "state": "refused"}
-                    request_log.write({**entry, "error": error.message})
+                    self._log({**entry, "error": error.message})
                 self._alias_faults[name] = error.message
             else:
                 self._alias_faults.pop(name, None)
@@ -145,8 +262,9 @@ class Reloader:
             # One that was loaded because a request named it has not replayed its golden rows.
             serving = old.loaded.get(key) if key in self._proven else None
             stamp = self._scan.now.get(key)
-            if serving is not None and stamp == self._proven.get(key):
-                return serving
+            proven = self._proven_models.get(key, serving)
+            if proven is not None and stamp == self._proven.get(key):
+                return proven
             untried = self._scan.is_steady(key) and stamp != self._bad.get(key)
             model = self._load(key) if untried else None
             if model or serving:  # a served version whose files were broken goes on as it was
@@ -166,14 +284,21 @@ class Reloader:
             why = f"it does not answer: {type(error).__name__}"
         stamp = self._scan.now[key]
         if why:
-            self._bad[key], self.refused[key] = stamp, why
-            entry = {"event": "reload", "model": name, "version": number, "state": "refused"}
-            request_log.write({**entry, "error": why})
+            self._refuse(Refusal(key, stamp, why))
             return None
         self._good[key] = self._proven[key] = stamp
         self._bad.pop(key, None)
         self.refused.pop(key, None)
+        self._proven_models[key] = model
         return model
+
+    def _refuse(self, refusal: Refusal) -> None:
+        key, stamp, why = refusal
+        self._bad[key], self.refused[key] = stamp, why
+        if self._proven_models.pop(key, None) is not None:  # another process has refused it
+            self._proven.pop(key, None)
+        entry = {"event": "reload", "model": key[0], "version": key[1], "state": "refused"}
+        self._log({**entry, "error": why})
 
     def _is_listed(self, key: Key, old: Catalogue) -> bool:
         """Another version than the served one: it is there, and loaded when it is asked for."""

@@ -51,7 +51,7 @@ def test_the_counts_that_it_shows(models: Path) -> None:
     layout = Layout(model.manifest, model.signature)
     rows = np.tile([[5.1, 3.5, 1.4, 0.2], [6.3, 2.9, 5.6, 1.8]], (50, 1)).tolist()
     prediction = predict(model, native.from_object({"instances": rows}))
-    seen = Seen(100, layout.count(layout.packed(prediction)))
+    seen = Seen(100, layout.count(layout.packed(prediction), 100))
     entry: dict[str, Any] = {}
     deltas.note(entry, model, layout, seen, {"x0: expected a number": 2})
 

@@ -136,8 +136,11 @@ def test_of_an_id_that_comes_again_the_first_answer_counts(make: Make) -> None:
     assert kept.report()["accuracy"] == 1.0
 
 
-def test_the_newest_is_last_whatever_the_order_of_rows(make: Make) -> None:
+def test_the_newest_is_last_whatever_the_order_of_rows(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten thousand in one request, in another order, of a batch that is kept in parts."""
+    monkeypatch.setattr("onnxlet.function.monitoring.blocks.BLOCK", 20)  # as it is: it takes long
     kept = make()
     rows = [FLOWERS[n % 3] for n in range(10_000)]
     right = kept.predict("a", rows)["prediction"]

@@ -80,8 +80,8 @@ def test_an_answer_and_its_truth_in_one_commit(make: Make, clock: Clock) -> None
 
     expected = Joined("m", 1, "numbers", {"prediction": 0.0}, 0.5)
     assert truths.outcome == Outcome([expected])
-    assert store.newest("m", 1) == ([{"prediction": 0.0}], [0.5])
-    assert store.newest("m", 2) == ([], [])
+    assert store.rows("m", 1) == ([{"prediction": 0.0}], [0.5], 1)
+    assert store.rows("m", 2) == ([], [], 0)
 
 
 def test_old_answers_go_and_their_truths_stay_as_long_again(make: Make, clock: Clock) -> None:
@@ -94,10 +94,10 @@ def test_old_answers_go_and_their_truths_stay_as_long_again(make: Make, clock: C
     store.add([answer("d", clock)])
 
     assert truth(store, ("a", 0), ("b", 0), ("c", 0), ("d", 0))[1:3] == (0, 2)
-    assert len(store.newest("m", 1)[0]) == 3
+    assert len(store.rows("m", 1)[0]) == 3
     clock.now += 9 * DAY_S
     store.add([answer("e", clock)])
-    assert len(store.newest("m", 1)[0]) == 2
+    assert len(store.rows("m", 1)[0]) == 2
 
 
 def test_all_are_old(make: Make, clock: Clock) -> None:
@@ -129,8 +129,8 @@ def test_of_joined_rows_without_answers_each_version_keeps_a_window(
     store.add([answer(f"more-{n}", clock, rows=1000) for n in range(50)])
 
     assert truth(store, ("a", 0), ("b", 1), ("more-49", 0))[1:3] == (0, 2)
-    assert store.newest("m", 1)[0] == [{"prediction": n} for n in (8.0, 9.0, 0.0)]
-    assert store.newest("m", 2)[0] == [{"prediction": 0.0}]
+    assert store.rows("m", 1)[0] == [{"prediction": n} for n in (8.0, 9.0, 0.0)]
+    assert store.rows("m", 2)[0] == [{"prediction": 0.0}]
 
 
 def test_a_limit_below_what_an_empty_database_takes_ends(make: Make, clock: Clock) -> None:

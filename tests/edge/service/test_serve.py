@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.conftest import ROOT, Server, clean_environ, start_server, stop_server
 from tests.function.serving.test_predict import SHOP
 from tests.project.commands import free_port
 
-CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+CLEAN = clean_environ()
 
 
 @pytest.fixture

@@ -22,16 +22,26 @@ def test_what_is_read() -> None:
     got = DeviceSettings.from_environ(environ)
     assert got == DeviceSettings("0.0.0.0", 65535, Path("/c.pem"), Path("/k.pem"), True)
     assert DeviceSettings.from_environ({f"{P}HOST": "", f"{P}OPEN": "no"}) == DeviceSettings()
+    assert [DeviceSettings.from_environ({f"{P}WORKERS": n}).workers for n in ("", "0", "32")] == [
+        1, 0, 32
+    ]  # fmt: skip
     assert Settings.from_environ(environ).models == Path("/m")
 
 
 def test_every_fault_is_reported() -> None:
     with pytest.raises(SettingsError) as caught:
         DeviceSettings.from_environ(
-            {f"{P}PORT": "65536", f"{P}OPEN": "maybe", f"{P}HOSTT": "x", f"{P}TLS_KEY": "k.pem"}
+            {
+                f"{P}PORT": "65536",
+                f"{P}OPEN": "maybe",
+                f"{P}HOSTT": "x",
+                f"{P}TLS_KEY": "k.pem",
+                f"{P}WORKERS": "-1",
+            }
         )
     assert caught.value.message == (
         f"{P}PORT: expected a port from 0 to 65535, got '65536'; "
+        f"{P}WORKERS: expected a whole number from 0 to 999, got '-1'; "
         f"{P}TLS_KEY: expected an absolute path, got 'k.pem'; "
         f"{P}OPEN: expected yes or no, got 'maybe'; "
         f"{P}HOSTT: unknown variable (did you mean {P}HOST?)"

@@ -80,7 +80,7 @@ def counted_at_once(models: Path, rows: Any) -> list[int]:
     model = Repository(models).choose("iris")
     layout = Layout(model.manifest, model.signature)
     prediction = predict(model, native.from_object({"instances": rows}))
-    counts: list[int] = layout.count(layout.packed(prediction))
+    counts: list[int] = layout.count(layout.packed(prediction), len(rows)).tolist()
     return counts
 
 

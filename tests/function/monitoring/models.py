@@ -120,6 +120,6 @@ def answered(model: Model, X: pd.DataFrame) -> Prediction:
 def report(model: Model, prediction: Prediction) -> dict[str, Any]:
     """What drift reports of one window of rows."""
     layout = Layout(model.manifest, model.signature)
-    counts = layout.count(layout.packed(prediction))
+    counts = layout.count(layout.packed(prediction), prediction.rows).astype(np.uint32)
     seen = Seen(prediction.rows, counts)
     return drift.report(model, layout, Figures(0, seen, seen, {}))

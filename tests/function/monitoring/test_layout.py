@@ -92,7 +92,7 @@ def _unknown(text: str) -> float:
 def test_each_cell_is_counted_where_it_belongs(answered: Prediction) -> None:
     layout = Layout(answered.model.manifest, answered.model.signature)
 
-    counts = layout.count(layout.packed(answered))
+    counts = layout.count(layout.packed(answered), answered.rows)
 
     split = [counts[feature.bins].tolist() for feature in layout.features]
     assert split == naive(answered.model, answered)
@@ -101,10 +101,11 @@ def test_each_cell_is_counted_where_it_belongs(answered: Prediction) -> None:
 
 def test_rows_count_the_same_one_by_one(answered: Prediction) -> None:
     layout = Layout(answered.model.manifest, answered.model.signature)
-    whole = layout.count(layout.packed(answered))
+    whole = layout.count(layout.packed(answered), answered.rows)
 
     one_by_one = [
-        layout.count(layout.packed(some(answered, np.array([row])))) for row in range(answered.rows)
+        layout.count(layout.packed(some(answered, np.array([row]))), 1)
+        for row in range(answered.rows)
     ]
 
     assert np.sum(one_by_one, axis=0).tolist() == whole.tolist()
@@ -117,7 +118,7 @@ def test_steps_of_probabilities_count_by_what_is_answered(tmp_path: Path) -> Non
     prediction = asked(model, read(model, X.tolist()))
     layout = Layout(model.manifest, model.signature)
 
-    counts = layout.count(layout.packed(prediction))
+    counts = layout.count(layout.packed(prediction), prediction.rows)
 
     labels = prediction.outputs["prediction"].tolist()
     for number, (entry, spans) in enumerate(
@@ -141,7 +142,7 @@ def test_numbers_beyond_any_edge_and_gaps(tmp_path: Path) -> None:
     rows: list[list[Any]] = [[-1e300, None], [1e300, 0.0], [45.0, float("nan")]]
     prediction = asked(served, read(served, rows))
 
-    counts = layout.count(layout.packed(prediction))
+    counts = layout.count(layout.packed(prediction), 3)
 
     by_column = {
         feature.entry.get("column"): counts[feature.bins].tolist() for feature in layout.features

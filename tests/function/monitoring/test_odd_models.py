@@ -54,7 +54,7 @@ def test_requests_of_every_number_type_are_counted_alike(models: Path) -> None:
 
     figures = watch.figures()
     assert figures.total.rows == 160
-    expected = watch.layout.count(watch.layout.packed(prediction))
+    expected = watch.layout.count(watch.layout.packed(prediction), 160)
     assert figures.total.counts.tolist() == expected.tolist()
 
 
@@ -135,7 +135,7 @@ def test_probabilities_that_are_missing_count_for_nothing(models: Path) -> None:
     prediction = asked(iris, read(iris, IRIS * 100))
     outputs = {**prediction.outputs, "probabilities": np.full((200, 3), np.nan)}
 
-    counts = layout.count(layout.packed(prediction._replace(outputs=outputs)))
+    counts = layout.count(layout.packed(prediction._replace(outputs=outputs)), 200)
 
     assert sum(int(counts[bins].sum()) for spans in layout.expected for bins in spans) == 0
     assert layout.expected_performance(counts)["accuracy"] is None

@@ -53,7 +53,7 @@ def watch_of(model: Model, logged: bool = False) -> Watch:
 
 
 def counted(watch: Watch, prediction: Prediction) -> Array:
-    return watch.layout.count(watch.layout.packed(prediction))
+    return watch.layout.count(watch.layout.packed(prediction), prediction.rows)
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2730,), (249,), (250,), (1, 99, 7, 600), (30, 31)])

@@ -1,0 +1,115 @@
+"""Where new connections come in: one listener, which other processes may accept from, too.
+
+Linux wakes one of the processes that wait for a connection (EPOLLEXCLUSIVE), else all are woken.
+One that has more connections than another leaves the new one to that other for some milliseconds,
+and calls it: connections stay, so whoever is woken first would otherwise have most of the work.
+What nobody has taken by then, it accepts itself: the other may be busy, stopped or dead.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from onnxlet.edge.server.peers import Peers
+
+# A process lets another thread lead after 5 ms; on a busy machine it is some more until it runs.
+PATIENCE_SECONDS = 0.03
+
+
+class Entrance:
+    """A listener in a selector.
+
+    Args:
+        listener: bound, listening and non-blocking.
+        selector: that waits for it.
+        accept: called when there is something to accept.
+        peers: that accept from it, too; None where this process is the only one.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        selector: selectors.BaseSelector,
+        accept: Callable[[], None],
+        peers: Peers | None,
+    ) -> None:
+        self._listener = listener
+        self._selector = selector
+        self._accept = accept
+        self._peers = peers
+        self._again = 0.0  # when it listens again; 0 while it does
+        self._impatient = False  # accept whoever's turn it is
+        self._watch()
+        if peers:
+            selector.register(peers.bell, selectors.EVENT_READ, self._called)
+
+    def _watch(self) -> None:
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        if self._peers and isinstance(self._selector, selectors.EpollSelector):
+            # `selectors` has no word for it: of the kernel's own set the listener is taken out, and
+            # put in again. The duplicate is closed with the object, and the set is not.
+            with select.epoll.fromfd(os.dup(self._selector.fileno())) as epoll:
+                epoll.unregister(self._listener)
+                epoll.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    def may_accept(self, held: int, is_first: bool) -> bool:
+        """Whether to accept a connection now, else leave it to another process.
+
+        Args:
+            held: connections that this process has.
+            is_first: there is one to accept, as far as is known.
+        """
+        if self._peers is None or self._impatient or self._peers.is_turn(held):
+            return True
+        if is_first and not self._again:
+            self._selector.unregister(self._listener)
+            self._again = time.monotonic() + PATIENCE_SECONDS
+            self._peers.call()
+        return False
+
+    def wait(self, timeout: float | None) -> float | None:
+        """How long a selector may wait, in seconds, where it would wait for `timeout`."""
+        if not self._again:
+            return timeout
+        left = max(0.0, self._again - time.monotonic())
+        return left if timeout is None else min(timeout, left)
+
+    def go_on(self) -> None:
+        """Accept what the others have left for too long."""
+        if self._again and time.monotonic() >= self._again:
+            self._listen_again()
+            self._impatient = True
+            try:
+                self._accept()
+            finally:
+                self._impatient = False
+
+    def _called(self) -> None:
+        """Another process leaves a connection to this one."""
+        if self._peers:
+            with suppress(OSError):
+                os.read(self._peers.bell, 4096)
+        self._listen_again()
+        self._accept()
+
+    def _listen_again(self) -> None:
+        if self._again:
+            self._again = 0.0
+            self._watch()
+
+    def close(self) -> None:
+        """Accept the clients that wait, and no more."""
+        self._impatient = True
+        self._accept()
+        if not self._again:
+            self._selector.unregister(self._listener)
+        self._again = 0.0
+        if self._peers:
+            self._selector.unregister(self._peers.bell)
+        self._listener.close()

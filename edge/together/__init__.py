@@ -1,0 +1,1 @@
+"""One answer from several workers: counts, drift, truth, and switching models."""

@@ -1,0 +1,137 @@
+"""A worker's process, as its supervisor has it: started, written to, restarted later and later."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from onnxlet.edge.workers.frames import Message, Unpacker, packed
+
+START = Path(__file__).with_name("start.py")
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+LONG_LIFE_SECONDS = 30.0  # after which a death is the first one again
+READ_BYTES = 1 << 18
+MOST_UNSENT_BYTES = 1 << 26  # to a worker that reads nothing
+NOT_ITS_OWN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd speaks to the supervisor
+
+
+class Pauses:
+    """How long to wait before a worker is started again: twice as long each time, up to a limit."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE_SECONDS
+
+    def after(self, life: float) -> float:
+        """The pause after a life of so many seconds."""
+        if life >= LONG_LIFE_SECONDS:
+            self._next = FIRST_PAUSE_SECONDS
+        pause, self._next = self._next, min(2 * self._next, LONGEST_PAUSE_SECONDS)
+        return pause
+
+
+class Child:
+    """One process, started.
+
+    Args:
+        files: numbers of descriptors that it inherits, by the name of what they are.
+        orders: what it is to do.
+        agreed: what all have agreed on, by topic.
+
+    Attributes:
+        link: a non-blocking socket to it.
+        serves: it answers requests.
+        killed: why its supervisor has killed it; empty where it has not.
+    """
+
+    def __init__(
+        self, files: Mapping[str, Any], orders: Mapping[str, Any], agreed: Mapping[str, bytes]
+    ) -> None:
+        self.serves = False
+        self.killed = ""
+        self.link, theirs = socket.socketpair()
+        self.link.setblocking(False)
+        self._unpacker = Unpacker()
+        self._unsent = bytearray()
+        files = {**files, "link": theirs.fileno()}
+        numbers = [
+            n for each in files.values() for n in (each if isinstance(each, list) else [each])
+        ]
+        handed = json.dumps({"path": sys.path, "files": files})
+        environ = {name: v for name, v in os.environ.items() if name not in NOT_ITS_OWN}
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - this very program
+                [sys.executable, *_flags(), str(START), handed],
+                stdin=subprocess.DEVNULL, env=environ, pass_fds=numbers,
+            )  # fmt: skip
+        self.send(packed("welcome", *agreed.values(), agreed=list(agreed), **orders))
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or the rest of it once the process reads; kill one that never does."""
+        self._unsent += frame
+        if len(self._unsent) > MOST_UNSENT_BYTES:
+            self.kill("it read nothing of what others told it")
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the process takes."""
+        try:
+            while self._unsent:
+                del self._unsent[: self.link.send(self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:  # it has ended, which reading shows
+            self._unsent.clear()
+
+    @property
+    def has_unsent(self) -> bool:
+        """It has not taken everything."""
+        return bool(self._unsent)
+
+    def receive(self) -> Iterator[Message] | None:
+        """The messages that have arrived; None once the process has ended."""
+        try:
+            data = self.link.recv(READ_BYTES)
+        except BlockingIOError:
+            return iter(())
+        except OSError:
+            return None
+        return self._unpacker.feed(data) if data else None
+
+    def kill(self, why: str = "") -> None:
+        """End it at once."""
+        self.killed = self.killed or why
+        with suppress(OSError):
+            self.process.kill()
+
+    def end(self) -> int:
+        """Release what is left of a process that has ended; its exit code."""
+        self.link.close()
+        try:
+            return self.process.wait(1)
+        except subprocess.TimeoutExpired:  # it has closed its link, but goes on
+            self.kill()
+            return self.process.wait()
+
+
+def _flags() -> list[str]:
+    """What this interpreter was started with, as far as it matters to one that serves."""
+    flags = {"-I": sys.flags.isolated, "-S": sys.flags.no_site, "-B": sys.flags.dont_write_bytecode}
+    options = [
+        part for name, value in sys._xoptions.items() for part in ("-X", _option(name, value))
+    ]
+    return [
+        *(flag for flag, is_set in flags.items() if is_set),
+        *(part for each in sys.warnoptions for part in ("-W", each)),
+        *options,
+    ]
+
+
+def _option(name: str, value: str | bool) -> str:
+    return name if value is True else f"{name}={value}"

@@ -1,0 +1,90 @@
+"""The numbers that workers share: whose turn it is, and the limit of all, over processes."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+
+import pytest
+
+from onnxlet.edge.workers.board import ABSENT, Board, clear_slot, make_board
+from tests.conftest import ROOT
+
+HAMMER = """
+import os, sys, time
+from onnxlet.edge.workers.board import Board
+number, workers, limit = map(int, sys.argv[2:])
+board = Board(int(sys.argv[1]), number, [0] * workers, 0)
+print("there", flush=True)
+sys.stdin.readline()
+held = most = 0
+for turn in range(4000):
+    if board.admit(held, limit):
+        held += 1
+    most = max(most, sum(board._requests))
+    if turn % 3 == 0 and held:
+        held -= 1
+        board.carry(held)
+board.carry(0)
+print(most)
+"""
+
+
+def boards(count: int) -> tuple[list[Board], list[int]]:
+    file, pipes = make_board(count), [os.pipe() for _ in range(count)]
+    calls = [write for _, write in pipes]
+    return [Board(file, n, calls, read) for n, (read, _) in enumerate(pipes)], [file, *calls]
+
+
+def is_called(board: Board) -> bool:
+    return bool(select.select([board.bell], [], [], 0)[0])
+
+
+def test_the_next_connection_is_for_the_one_with_the_fewest() -> None:
+    (first, second, third), [file, *_] = boards(3)
+    clear_slot(file, 2)  # as if it were dead: nobody waits for it
+    first.hold(2)
+    second.hold(1)
+    assert [board.is_turn(held) for board, held in ((first, 2), (second, 1))] == [False, True]
+    first.call()
+    assert [is_called(board) for board in (first, second, third)] == [False, True, False]
+    third.hold(0)
+    assert not second.is_turn(1)
+    second.call()
+    assert is_called(third)
+    assert list(third._connections) == [2, 1, 0]
+    clear_slot(file, 0)
+    assert list(third._connections) == [ABSENT, 1, 0]
+
+
+def test_what_one_has_in_flight_counts_for_all() -> None:
+    (first, second), [file, *_] = boards(2)
+    assert [first.admit(n, 5) for n in range(3)] == [True, True, True]
+    assert [second.admit(n, 5) for n in range(3)] == [True, True, False]
+    first.carry(2)
+    assert second.admit(2, 5)
+    clear_slot(file, 0)
+    assert [second.admit(n, 5) for n in (3, 4, 5)] == [True, True, False]
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_however_many_ask_at_once_the_limit_is_never_passed(limit: int) -> None:
+    file, workers = make_board(3), 3
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", HAMMER, str(file), str(number), str(workers), str(limit)],
+            cwd=ROOT, pass_fds=[file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for number in range(workers)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    most = [int(process.communicate(timeout=60)[0]) for process in processes]
+    assert max(most) == limit
