@@ -170,11 +170,13 @@ class Signature:
             """The feeds of one column each, whose graph inputs have a member."""
             return [make(each, at[each["columns"][0]]) for each in graph_inputs if member in each]
 
+        widths = [len(block.columns) for block in self.blocks]
         self.feeds = [
             feed_of(
                 tensor,
                 [at[name] for name in tensor["columns"]],
                 self.blocks[at[tensor["columns"][0]][0]].nested,
+                widths,
             )
             for tensor in graph_inputs
             if tensor.keys().isdisjoint(FRONT_ENDS)

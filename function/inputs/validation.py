@@ -268,7 +268,9 @@ def is_plain(block: Block, array: Array) -> bool:
     """Whether no cell is missing, infinite, too large or of an unknown category unless allowed."""
     if block.nested:
         return True  # its cells were checked as they were read
-    if not all(categories.issuperset(array[:, position]) for position, categories in block.closed):
+    if block.closed and not all(
+        categories.issuperset(array[:, position]) for position, categories in block.closed
+    ):
         return False
     if block.dtype == "string":
         if not all(_are_dates(array[:, position], c) for position, c in block.dated):
