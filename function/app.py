@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from onnxlet.function import request_log
-from onnxlet.function.errors import UnsupportedMedia
+from onnxlet.function.errors import LATER, UnsupportedMedia
 from onnxlet.function.http import sites
 from onnxlet.function.http.body import read_body
 from onnxlet.function.http.fast_path import Answer, App, response_to
@@ -111,6 +111,7 @@ def _predicting(service: Service, protocol: WireProtocol) -> Answer:
             environ[NOTES],
             name or environ.get(protocol.MODEL_HEADER) or None,
             version,
+            environ.get(LATER),
         )
 
     return predict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from onnxlet.function.arrays import Array
@@ -125,8 +125,10 @@ class Watchdog:
         return arrays
 
     def _options(self) -> Any:
-        with suppress(IndexError):
+        try:
             return self._idle.pop()
+        except IndexError:
+            pass
         from onnxruntime import RunOptions  # this module is also read by those who run nothing
 
         return RunOptions()

@@ -28,6 +28,8 @@ from typing import Any, ClassVar, NamedTuple
 
 # What a server puts into a request's WSGI environ, for Overloaded and TookTooLong.
 SHED = "onnxlet.shed"  # there: too many requests wait for the server already
+# There: a list of what is to be called, by the thread that answers, once the response is sent.
+LATER = "onnxlet.later"
 CAME = "onnxlet.came"  # when the request had come as a whole, on the clock of time.perf_counter
 
 SHOWN_PROBLEMS = 20

@@ -215,7 +215,7 @@ def _absent(block: Block, rows: int) -> tuple[Array, Array | None]:
 
 def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int) -> Array | None:
     """Which numbers are not surely answered, besides those that are odd already."""
-    low, high = block.lows[position], block.highs[position]
+    low, high = block.low[position], block.high[position]
     column = block.columns[position]
     if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
         outside = ~((found >= low) & (found <= high))

@@ -22,7 +22,6 @@ from onnxlet.edge.server.http_head import (
     fault_of,
     host_of,
     request_line,
-    target_of,
     wsgi_name,
 )
 from onnxlet.edge.server.http_response import plain_response
@@ -248,17 +247,15 @@ class Connection:
         if not self._url.startswith(b"/") and "HTTP_HOST" in headers:
             headers["HTTP_HOST"] = host_of(self._url) or headers["HTTP_HOST"]
         environ = self._environ = {**self._base, **headers}
-        version, method = parser.get_http_version(), parser.get_method()
-        environ["REQUEST_METHOD"] = method.decode()
-        environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
-        environ["PATH_INFO"], environ["QUERY_STRING"] = target_of(self._url)
+        version = parser.get_http_version()
+        line = request_line(parser.get_method(), self._url, version)
+        whole, environ["REQUEST_METHOD"], environ["SERVER_PROTOCOL"] = line[:3]
+        environ["PATH_INFO"], environ["QUERY_STRING"] = line.path, line.query
         self.held += HEAD_BYTES + HEADER_BYTES * len(headers) + self._length
-        name = environ["REQUEST_METHOD"]
-        fault = fault_of(headers, name, self._url, version, self._length, self._lines)
+        fault = fault_of(headers, line.method, self._url, version, self._length, self._lines)
         if self._here and not fault:
-            line = request_line(method, self._url, version)
-            self._at = self._data.find(line, self._at) + len(line)
-            fault = "" if self._at >= len(line) else "400 Bad Request"
+            self._at = self._data.find(whole, self._at) + len(whole)
+            fault = "" if self._at >= len(whole) else "400 Bad Request"
         if fault:
             self._reject(fault)
         elif int(length) > self._limit:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 LONGEST_HEAD = 1 << 16  # bytes; also of what is between two parts of a body, or behind it
@@ -14,6 +16,7 @@ ENDS = {version: f" HTTP/{version}\r\n".encode() for version in VERSIONS}
 VERSION_BYTES = 12  # a line's last bytes, which hold the protocol and its version
 HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+KNOWN_LINES, LONGEST_KNOWN_URL = 500, 200  # request lines that are remembered, bytes of their URL
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 
@@ -84,15 +87,42 @@ def host_of(url: bytes) -> str | None:
     return found[1] if found else None
 
 
-def request_line(method: bytes, url: bytes, version: str) -> bytes:
-    """The request line as RFC 9112 writes it, with two single spaces.
+class RequestLine(NamedTuple):
+    """A request line, as WSGI has its parts.
+
+    Attributes:
+        whole: as RFC 9112 writes it, with two single spaces; empty for an unknown version.
+        method: of the request.
+        protocol: with its version.
+        path: percent-decoded, bytes as Latin-1.
+        query: bytes as Latin-1.
+    """
+
+    whole: bytes
+    method: str
+    protocol: str
+    path: str
+    query: str
+
+
+def request_line(method: bytes, url: bytes, version: str) -> RequestLine:
+    """The request line that has these parts; most clients send few different ones.
 
     Args:
         method: of the request.
         url: the request target, unparsed.
-        version: 1.0 or 1.1.
+        version: of HTTP.
     """
-    return method + b" " + url + ENDS[version]
+    known = len(url) < LONGEST_KNOWN_URL
+    return _known_line(method, url, version) if known else _line(method, url, version)
+
+
+def _line(method: bytes, url: bytes, version: str) -> RequestLine:
+    whole = method + b" " + url + ENDS[version] if version in VERSIONS else b""
+    return RequestLine(whole, method.decode(), f"HTTP/{version}", *target_of(url))
+
+
+_known_line = lru_cache(KNOWN_LINES)(_line)
 
 
 class FirstLine:

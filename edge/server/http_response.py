@@ -70,29 +70,36 @@ def answer(
 
 
 def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
-    begun: list[Any] = []
+    environ, status, headers = request.environ, "", list[tuple[str, str]]()
 
-    def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-        begun[:] = (status, headers)
+    def start_response(line: str, given: list[tuple[str, str]], *error: Any) -> Any:
+        nonlocal status, headers
+        status, headers = line, given
         return _no_writing
 
-    parts = app(request.environ, start_response)
-    try:
-        body = b"".join(parts)
-    finally:
-        if hasattr(parts, "close"):
-            parts.close()
-    status, headers = begun
-    lines = [f"{name}: {value}\r\n" for name, value in headers]
-    if not any(name.lower() == "content-length" for name, _ in headers) and _has_body(status):
+    parts = app(environ, start_response)
+    if type(parts) is tuple and len(parts) == 1:  # most answers
+        body = parts[0]
+    else:
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+    lines = [f"HTTP/1.1 {status}\r\n", DATE.now()]
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    names = [name for name, _ in headers]
+    named = "Content-Length" in names or "content-length" in map(str.lower, names)
+    if not named and _has_body(status):
         lines.append(f"Content-Length: {len(body)}\r\n")
     keep = request.keep and stays()
     if not keep:
         lines.append("Connection: close\r\n")
-    elif request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+    elif environ["SERVER_PROTOCOL"] == "HTTP/1.0":
         lines.append("Connection: keep-alive\r\n")
-    head = f"HTTP/1.1 {status}\r\n{DATE.now()}{''.join(lines)}\r\n".encode("latin-1")
-    return (head if request.environ["REQUEST_METHOD"] == "HEAD" else head + body), keep
+    lines.append("\r\n")
+    head = "".join(lines).encode("latin-1")
+    return (head if environ["REQUEST_METHOD"] == "HEAD" else head + body), keep
 
 
 def _has_body(status: str) -> bool:

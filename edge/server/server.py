@@ -14,7 +14,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Set
+from collections.abc import Callable, Set
+from contextlib import suppress
 from socket import socket
 
 from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
@@ -22,7 +23,7 @@ from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
 from onnxlet.edge.server.peers import Peers
-from onnxlet.function.errors import CAME, SHED
+from onnxlet.function.errors import CAME, LATER, SHED
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
 SLOW_SECONDS = 0.002  # where answers usually take longer, the handover is immediate
@@ -122,7 +123,9 @@ class Server:
                 late = time.perf_counter() - self._since > HANDOVER_SECONDS
                 if (late or self._expects_long()) and self._take_the_lead():
                     return True
-                if self._set and not self._ended:  # the leader goes on answering
+                self._set = False  # before the look: whoever begins to answer now sees it
+                if self._offer and not self._ended:  # the leader answers
+                    self._set = True
                     self._alarm.set(HANDOVER_SECONDS)
         return False
 
@@ -143,18 +146,21 @@ class Server:
     def _lead(self) -> None:
         """Read and answer until another thread takes the lead."""
         mine = self._offer = []
-        polled = 0.0
+        polled = waited = 0.0
         while not self._has_ended():
             has_free = self._answering < self._threads
             if self._peers is not None:  # its waiting ones include the one that it answers next
                 self._peers.carry(len(self._waiting) + self._answering)
             now = time.perf_counter()
             if not (has_free and self._waiting):
-                if self._set:
+                if self._set and waited > HANDOVER_SECONDS:
+                    # Nobody is woken for answers that are few and short. Where one follows another,
+                    # the alarm is left as it is: it rings a few times a second for many.
                     self._set = False
                     self._alarm.clear()
                 self._poll(wait=True)
                 polled = time.perf_counter()
+                waited = polled - now
             elif now - polled > HANDOVER_SECONDS:
                 self._poll(wait=False)
                 polled = now
@@ -180,15 +186,31 @@ class Server:
         elif not self._set:
             self._set = True
             self._alarm.set(HANDOVER_SECONDS)
-        data = self._respond(connection)
-        self._usual += (time.perf_counter() - start - self._usual) / 16
+        data, later = self._respond(connection)
+        took = time.perf_counter() - start
+        self._usual += (took - self._usual) / 16
+        if took > SLOW_SECONDS:  # what is left may take long, too: the lead can still be taken
+            self._finish(later)
         try:
             offer.pop()
         except IndexError:
+            self._finish(later)
             self._follow(connection, data)
             return False
-        self._connections.settle(connection, connection.send(data))
+        there = connection.send(data)
+        # Before anything else is read: who asks for figures after this answer finds it counted.
+        self._finish(later)
+        self._connections.settle(connection, there)
         return True
+
+    def _finish(self, later: list[Callable[[], object]]) -> None:
+        """Log and count an answer; quick ones are sent first, and nobody waits for that."""
+        while later:
+            try:
+                later.pop(0)()
+            except Exception as error:  # a bug here: the answer is right
+                with suppress(OSError, ValueError):  # the log is closed
+                    self._fail(error)
 
     def _follow(self, connection: Connection, data: bytes) -> None:
         """Answer without leading, as long as requests wait."""
@@ -199,19 +221,24 @@ class Server:
             except IndexError:
                 break
             self._connections.interrupt()
-            data = self._respond(connection)
+            data, later = self._respond(connection)
+            self._finish(later)
         with self._lock:
             self._answering -= 1
         self._connections.interrupt()
 
-    def _respond(self, connection: Connection) -> bytes:
+    def _respond(self, connection: Connection) -> tuple[bytes, list[Callable[[], object]]]:
+        """The response, and what is left to do once it is sent."""
         request = connection.requests.popleft()
+        later: list[Callable[[], object]] = []
+        if self._peers is None:  # else figures may be asked of another process meanwhile
+            request.environ[LATER] = later
         data, keep = answer(self._app, request, self._stays, self._fail)
         if not keep:
             connection.closing = True
             connection.requests.clear()
             connection.due = b""
-        return data
+        return data, later
 
     def _stays(self) -> bool:
         return self._stopping is None
@@ -227,7 +254,9 @@ class Server:
                 environ[CAME] = time.perf_counter()
                 self._waiting.append(connection)
                 return
-            there = connection.send(self._respond(connection))
+            data, later = self._respond(connection)
+            there = connection.send(data)
+            self._finish(later)
         self._connections.settle(connection, there)
 
     def _is_full(self) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import deadline, request_log
-from onnxlet.function.errors import CAME, SHED, Overloaded, RequestError
+from onnxlet.function.errors import CAME, LATER, SHED, Overloaded, RequestError
 from onnxlet.function.http import cors, sites
 from onnxlet.function.http.keys import key_name
 
@@ -94,17 +95,25 @@ class Middleware:
         finally:
             self._in_flight.leave()
             deadline.end()
+        ms = round((time.perf_counter() - came) * 1e3, 3)
+        if LATER in environ:
+            environ[LATER].append(partial(self._note, environ, status, ms))
+        else:
+            self._note(environ, status, ms)
+        return body
+
+    def _note(self, environ: Environ, status: str, ms: float) -> None:
+        """Write a request's line, and count it."""
         entry = {
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"][:LOGGED],
             "status": int(status[:3] or 500),
-            "ms": round((time.perf_counter() - came) * 1e3, 3),
-            **notes,
+            "ms": ms,
+            **environ[NOTES],
         }
         self._log(entry)
         if self._meter is not None:
             self._meter.count(entry)
-        return body
 
     def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> WSGI:
         """The app, or a WSGI app that answers instead of it."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 
+KINDS = {kind: np.dtype(kind) for kind in ("float64", "int64")}
 DTYPES = {"string": "O"}  # of tensors, where NumPy calls them something else
 
 
@@ -23,6 +24,7 @@ class Feed(NamedTuple):
         order: of the columns so gathered; None where it is the tensor's already.
         shape: of the tensor, -1 for the rows; None for (rows, columns).
         nested: each row has an array already, all of one shape.
+        whole: the block that is this tensor as it is; None where there is more to do.
     """
 
     name: str
@@ -31,9 +33,12 @@ class Feed(NamedTuple):
     order: list[int] | None
     shape: tuple[int, ...] | None = None
     nested: bool = False
+    whole: int | None = None
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """Take this tensor's columns out of the table's arrays."""
+        if self.whole is not None and blocks[self.whole].dtype is KINDS.get(self.dtype):
+            return np.ascontiguousarray(blocks[self.whole])  # as most models are fed
         parts = [blocks[block][:, columns] for block, columns in self.positions]
         if self.nested:
             return np.stack(parts[0][:, 0].tolist()).astype(DTYPES.get(self.dtype, self.dtype))
@@ -45,13 +50,16 @@ class Feed(NamedTuple):
         return np.ascontiguousarray(array, dtype=DTYPES.get(self.dtype, self.dtype))
 
 
-def feed_of(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bool) -> Feed:
+def feed_of(
+    tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bool, widths: Sequence[int]
+) -> Feed:
     """The feed of a manifest's graph input.
 
     Args:
         tensor: `name`, `dtype`, and `shape` where it is not (rows, columns).
         at: for each of its columns the block that has it, and the position there.
         nested: its only column has nested lists as cells.
+        widths: columns of the blocks.
     """
     by_block = sorted(range(len(at)), key=lambda index: at[index])
     positions = []
@@ -59,6 +67,9 @@ def feed_of(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bo
         positions.append((block, run_of([at[index][1] for index in members])))
     order = sorted(range(len(at)), key=by_block.__getitem__)  # where each column is gathered to
     shape = tuple(tensor["shape"]) if "shape" in tensor else None
+    first = positions[0][0]
+    every = positions == [(first, slice(0, widths[first]))]
+    plain = every and shape is None and not nested and order == sorted(order)
     return Feed(
         str(tensor["name"]),
         str(tensor["dtype"]),
@@ -66,6 +77,7 @@ def feed_of(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bo
         None if order == sorted(order) else order,
         shape,
         nested,
+        first if plain else None,
     )
 
 

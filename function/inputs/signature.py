@@ -66,8 +66,11 @@ class Block:
         type: the values' type, as clients see it.
         dtype: the array's; a nullable int64 column is held as float64.
         pack: makes the bytes of one row's numbers; None where the values are not floats.
-        lows: for each column, the least number that is surely answered; `low` as an array.
-        highs: for each column, the greatest number that is surely answered; `high` likewise.
+        low: for each column, the least number that is surely answered, in an array.
+        high: for each column, the greatest number that is surely answered, likewise.
+        lowest: no number from it to `highest` lies beyond a bound of any column.
+        highest: the same.
+        unbounded: every finite number is surely answered.
         bounded: some column has bounds of its own.
         longest: characters in a text that no column finds too long.
         dated: the columns of dates, by their positions.
@@ -85,8 +88,11 @@ class Block:
         self.by_name = CellsOf(as_keys([column.name for column in columns]))
         self.by_position = CellsOf(positions, every=len(columns) == width)
         self.nullable = np.array([column.nullable for column in columns])
-        self.lows, self.highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
-        self.low, self.high = np.array(self.lows), np.array(self.highs)
+        lows, highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
+        self.low, self.high = np.array(lows), np.array(highs)
+        self.lowest, self.highest = max(lows), min(highs)
+        largest = float(np.finfo(np.float64).max)
+        self.unbounded = self.lowest <= -largest and self.highest >= largest
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.longest = min(column.longest for column in columns)
         self.dated = [(position, c) for position, c in enumerate(columns) if c.date]
@@ -164,11 +170,13 @@ class Signature:
             """The feeds of one column each, whose graph inputs have a member."""
             return [make(each, at[each["columns"][0]]) for each in graph_inputs if member in each]
 
+        widths = [len(block.columns) for block in self.blocks]
         self.feeds = [
             feed_of(
                 tensor,
                 [at[name] for name in tensor["columns"]],
                 self.blocks[at[tensor["columns"][0]][0]].nested,
+                widths,
             )
             for tensor in graph_inputs
             if tensor.keys().isdisjoint(FRONT_ENDS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, starmap
-from operator import le
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -303,7 +303,9 @@ def is_plain(block: Block, array: Array) -> bool:
     """Whether no cell is missing, infinite, too large or of an unknown category unless allowed."""
     if block.nested:
         return True  # its cells were checked as they were read
-    if not all(categories.issuperset(array[:, position]) for position, categories in block.closed):
+    if block.closed and not all(
+        categories.issuperset(array[:, position]) for position, categories in block.closed
+    ):
         return False
     if block.dtype == "string":
         if not all(_are_dates(array[:, position], c) for position, c in block.dated):
@@ -313,10 +315,16 @@ def is_plain(block: Block, array: Array) -> bool:
         return bool(((array >= block.low) & (array <= block.high)).all())
     if block.dtype != "float64":
         return True
+    # Between all bounds, most often; a missing number makes either comparison false.
     if len(array) == 1:
         row = array[0].tolist()
-        if all(map(le, block.lows, row)) and all(map(le, row, block.highs)):
+        # A sum is finite only if each number is; of numbers that are not, `min` may be any.
+        if isfinite(sum(row)) and (
+            block.unbounded or (min(row) >= block.lowest and max(row) <= block.highest)
+        ):
             return True
+    elif array.size and array.min() >= block.lowest and array.max() <= block.highest:
+        return True
     odd = ~((array >= block.low) & (array <= block.high))
     return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()
 

@@ -9,29 +9,29 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from math import inf
+from math import inf, isnan
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
-from onnxlet.function.inputs.feeds import run_of
 
 UNCOUNTED = np.array([-1])  # no bin
 PICTURE = ("brightness", "contrast")
+NUMBERS_TOGETHER = 256  # that are compared by one loop of NumPy's
+MOST_BYTE = 255
+FEW_COLUMNS = 8  # one by one they are faster than NumPy's loop over each row
 MOST_PIXELS = 4096  # numbers of an image that are looked at, evenly spaced
 
 
 class Member(NamedTuple):
-    """Numbers that are counted.
+    """Numbers that are counted: a column of a matrix.
 
     Attributes:
-        column: of a matrix.
         edges: between bins, in order.
         first: bin of the flat array.
     """
 
-    column: int
     edges: Sequence[float]
     first: int
 
@@ -39,53 +39,64 @@ class Member(NamedTuple):
 class Numbers:
     """Counts columns of a matrix of numbers.
 
-    Attributes:
-        columns: of the matrix, for each member: a slice where they follow each other.
+    Some rows are compared at once, with edges that are repeated as often: a loop over the few
+    columns of one row would take longer to begin than to end.
+
+    Args:
+        members: the columns, in the matrix's order.
+        others: columns of the matrix behind these.
+        size: of the flat array.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
-        self.columns = run_of([member.column for member in members]) if members else slice(0)
-        most = max((len(member.edges) for member in members), default=0)
+    def __init__(self, members: Sequence[Member], others: int, size: int) -> None:
+        self._width = width = len(members) + others
+        self._together = max(1, NUMBERS_TOGETHER // max(1, width))
+        self._most = most = max((len(member.edges) for member in members), default=0)
         # Nothing lies above an infinite edge.
-        padded = [[*edges, *repeat(inf, most - len(edges))] for _, edges, _ in members]
-        self._edges = np.array(padded, np.float64).reshape(len(members), most)
-        self._first = np.array([member.first for member in members], np.int64)
-        self._missing = np.array([m.first + len(m.edges) + 1 for m in members], np.int64)
-        runs = self._first[:, np.newaxis] + np.arange(most + 1)
-        nowhere = -1
-        self._runs = np.where(runs < self._missing[:, np.newaxis], runs, nowhere).astype(np.int32)
+        padded = [[*edges, *repeat(inf, most - len(edges))] for edges, _ in members]
+        padded += [[inf] * most] * others
+        edges = np.array(padded, np.float64).reshape(width, most)
+        self._edges = np.tile(edges.T, self._together)
+        # A bin has what lies above its lower edge, less what lies above its upper one: two cells of
+        # a matrix of such sums. Above its lowest row is what is there, in its last what is missing.
+        nothing, missing = (most + 1) * width, (most + 2) * width  # cells
+        self._lower = np.full(size, nothing, np.intp)
+        self._upper = np.full(size, nothing, np.intp)
+        for column, (edges_of, first) in enumerate(members):
+            bins = np.arange(len(edges_of) + 1)
+            self._lower[first + bins] = bins * width + column
+            self._upper[first + bins] = (bins + 1) * width + column
+            self._lower[first + len(bins)] = missing + column
 
-    def bins(self, values: Array) -> Array:
-        """The bin of each number, int64, of shape (rows, columns); fast for few rows.
+    def count(self, values: Array) -> Array:
+        """How many numbers fall into each bin, int64, of shape (size,).
 
         Args:
             values: float64, of shape (rows, columns).
         """
-        # Summed as bytes along the first axis, which is several times as fast as otherwise.
-        above = (values > self._edges.T[:, np.newaxis]).view(np.uint8)
-        found: Array = above.sum(axis=0, dtype=np.uint8) + self._first
-        gaps = np.isnan(values)
-        if gaps.any():
-            found[gaps] = np.broadcast_to(self._missing, found.shape)[gaps]
-        return found
+        if not self._most:
+            return np.zeros(len(self._lower), np.int64)
+        sums = np.zeros((self._most + 3, self._width), np.int64)
+        sums[0] = len(values)
+        for start in range(0, len(values), MOST_BYTE):  # which are summed in bytes
+            sums[1:-2] += self._above(values[start : start + MOST_BYTE])
+        if isnan(values.min()):  # as it is where one of them is
+            sums[-1] = np.isnan(values).sum(axis=0)
+            sums[0] -= sums[-1]
+        return sums.take(self._lower) - sums.take(self._upper)
 
-    def add_to(self, counts: Array, columns: Array) -> None:
-        """Count numbers; fast for many rows.
-
-        Args:
-            counts: int64, of shape (bins + 1,): the last one is written to, and takes nothing.
-            columns: float64, of shape (columns, rows).
-        """
-        ordered = np.sort(columns, axis=1)  # NaN comes last
-        present = columns.shape[1]
-        missing = np.isnan(ordered).sum(axis=1) if np.isnan(ordered[:, -1]).any() else None
-        below = np.zeros((len(ordered), self._edges.shape[1] + 2), np.int64)
-        for row, column, edges in zip(below, ordered, self._edges, strict=True):
-            row[1:-1] = column.searchsorted(edges, "right")
-        below[:, -1] = present if missing is None else present - missing
-        counts[self._runs] += below[:, 1:] - below[:, :-1]
-        if missing is not None:
-            counts[self._missing] += missing
+    def _above(self, values: Array) -> Array:
+        """How many numbers of each column lie above each edge, uint8, of shape (edges, columns)."""
+        rows, together = len(values), self._together
+        if rows % together:
+            whole = np.full((-(-rows // together) * together, self._width), np.nan)
+            whole[:rows] = values
+            values = whole
+        parts = values.reshape(-1, 1, together * self._width)
+        found = np.add.reduce((parts > self._edges).view(np.uint8), axis=0, dtype=np.uint8)
+        found = found.reshape(self._most, together, self._width)
+        above: Array = np.add.reduce(found, axis=1, dtype=np.uint8)
+        return above
 
 
 class Coding(NamedTuple):
@@ -146,22 +157,43 @@ class Texts:
         self._all = np.concatenate(self._bins)
         self._gaps = bool((self._all < 0).any())
 
-    def codes(self, cells: Array) -> bytes:
-        """The code of each cell, row by row."""
-        if len(cells) == 1:
+    def codes(self, cells: Array) -> Array:
+        """The code of each cell, uint8, of shape (rows, columns)."""
+        rows, width = len(cells), len(self.codings)
+        if rows == 1:
             row = cells.ravel().tolist()
-            return bytes([get(c, other) for c, (get, other) in zip(row, self.codings, strict=True)])
-        width = len(self.codings)
+            found = bytearray([get(c, o) for c, (get, o) in zip(row, self.codings, strict=True)])
+            return np.frombuffer(found, np.uint8).reshape(1, width)
+        if width == 1:
+            get, other = self.codings[0]
+            found = bytearray(map(get, cells.ravel().tolist(), repeat(other)))
+            return np.frombuffer(found, np.uint8).reshape(rows, 1)
         found = bytearray(cells.size)
         columns = cells.reshape(-1, width).T.tolist()
         for position, (get, other) in enumerate(self.codings):
             found[position::width] = bytes(map(get, columns[position], repeat(other)))
-        return bytes(found)
+        return np.frombuffer(found, np.uint8).reshape(rows, width)
 
     def of(self, codes: Array, nowhere: int) -> Array:
-        """The bins of codes of shape (rows, columns); `nowhere` of what is not counted."""
-        found = self._all[codes + self._firsts]
+        """The bins of codes of shape (rows, columns), flat; `nowhere` of what is not counted."""
+        at = codes.ravel() if len(self.codings) == 1 else (codes + self._firsts).ravel()
+        found: Array = self._all.take(at)
         return np.where(found < 0, nowhere, found) if self._gaps else found
+
+
+def largest(rows: Array, into: Array) -> None:
+    """The largest number of each row, missing where one of them is.
+
+    Args:
+        rows: numbers, of shape (rows, columns).
+        into: of shape (rows,).
+    """
+    if rows.shape[1] > FEW_COLUMNS:
+        rows.max(axis=1, out=into)
+        return
+    into[:] = rows[:, 0]
+    for column in range(1, rows.shape[1]):
+        np.maximum(into, rows[:, column], out=into)
 
 
 def pictures(cells: Array) -> Array:

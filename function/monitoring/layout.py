@@ -7,12 +7,15 @@ makes it), its `estimate` which steps of probabilities expected performance is c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Output
+from onnxlet.function.inputs.feeds import run_of
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Prediction
 from onnxlet.function.monitoring.bins import (
@@ -23,12 +26,13 @@ from onnxlet.function.monitoring.bins import (
     Texts,
     by_category,
     by_length,
+    largest,
     pictures,
 )
 
-MANY_ROWS = 100  # so many numbers are counted in order, fewer by comparison with each edge
 ABOUT = ("source", "rows", "held_out", "left_out")
 CELLS_AT_ONCE = 2**14  # of a large batch, so that what is made of them on the way stays small
+LARGEST = -1  # the position of what is the largest number of a row
 # A block of the signature by its index, an output by its name, a text or an image by its block and
 # position.
 Key = int | str | tuple[int, int]
@@ -62,20 +66,34 @@ class Place(NamedTuple):
     text: bool = False
 
 
+class Taken(NamedTuple):
+    """Columns of a matrix of numbers, taken from one array.
+
+    Attributes:
+        array: its index.
+        columns: there; None is the largest number of each row.
+        at: where they are in the matrix.
+    """
+
+    array: int
+    columns: slice | list[int] | None
+    at: int | slice
+
+
 class Steps(NamedTuple):
     """The steps of one class's calibration map.
 
     Attributes:
-        column: of the matrix, with the class's probability.
-        number: of the class.
-        edges: between steps, float64.
-        first: bin; behind the steps of rows answered as another class are those of this one.
+        column: of the matrix of numbers, with the class's probability.
+        offsets: the first bin by the code of the label that was answered: behind the steps of rows
+            answered as another class are those of this one.
+        edges: between steps, float64; the last one is infinite, so that only missing numbers are
+            behind it.
     """
 
     column: int
-    number: int
+    offsets: Array
     edges: Array
-    first: int
 
 
 class Layout:
@@ -103,24 +121,21 @@ class Layout:
         self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)
         self.expected: list[tuple[slice, ...]] = []
         self._nested = frozenset(signature.nested)
-        self._starts: dict[Key, int] = {}  # the first column in the matrix, of arrays of numbers
-        self._columns = 0  # of the matrix
+        self._widths: dict[Key, int] = {}  # of arrays of numbers, in columns
+        self._columns: list[tuple[Key, int]] = []  # of the matrix of numbers: array, position there
         self._texts: dict[Key, Texts] = {}
-        self._largest: list[slice] = []  # columns whose largest number is a column, too
         self._steps: list[Steps] = []
         self._estimate = estimate = manifest.get("estimate") or {}
         members = self._lay_out_features(signature, manifest, "classes" in estimate)
         if "classes" in estimate:
             self._lay_out_steps(estimate, manifest["classes"], signature)
         elif "absolute_error" in estimate:
-            column = self._start(Place("prediction", 1, 0))
-            members.append(Member(column, estimate["edges"], self.size))
+            self._column(Place("prediction", 1, 0))
+            members.append(Member(estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
-        end = self._columns - 1
-        self._numbers = Numbers(
-            [m if m.column >= 0 else m._replace(column=end - m.column) for m in members]
-        )
-        self.wants_notes = any(isinstance(key, tuple) for key in self._starts)
+        self._taken = _taken(self._columns, list(self._widths))
+        self._numbers = Numbers(members, len(self._columns) - len(members), self.size)
+        self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
         self._labels = [*self._texts, "prediction"].index("prediction")
 
     @property
@@ -131,7 +146,6 @@ class Layout:
     def _lay_out_features(
         self, signature: Signature, manifest: Mapping[str, Any], calibrated: bool
     ) -> list[Member]:
-        """Columns below 0 are those of largest numbers, which come behind all others."""
         members = []
         at = {
             column.name: (number, position)
@@ -143,20 +157,15 @@ class Layout:
             if place.text:
                 classes = manifest["classes"] if calibrated and "output" in entry else None
                 self._add_text(place, entry, bins, classes)
-            elif entry["measure"] == "confidence":
-                start = self._start(place)
-                self._largest.append(slice(start, start + place.width))
-                members.append(Member(-len(self._largest), entry["edges"], bins.start))
-            else:
-                column = self._start(place) + place.position
-                members.append(Member(column, entry["edges"], bins.start))
+                continue
+            self._column(place, entry["measure"] == "confidence")
+            members.append(Member(entry["edges"], bins.start))
         return members
 
     def _lay_out_steps(
         self, estimate: Mapping[str, Any], classes: Sequence[Any], signature: Signature
     ) -> None:
         width = {output.name: _width(output) for output in signature.outputs}[estimate["of"]]
-        start = self._start(Place(estimate["of"], width, 0))
         if "prediction" not in self._texts:  # no class is frequent
             self._texts["prediction"] = Texts(1)
             nowhere = np.repeat(UNCOUNTED, len(classes) + 2)
@@ -165,21 +174,22 @@ class Layout:
         for number, entry in zip(counted, estimate["classes"], strict=True):
             size = len(entry["calibrated"])
             others, own = self._run(size), self._run(size)
-            column = start + (number if width > 1 else 0)
-            edges = np.array(entry["edges"], np.float64)
-            self._steps.append(Steps(column, number, edges, others.start))
+            edges = np.array([*entry["edges"], inf], np.float64)
+            offsets = np.full(len(classes) + 2, others.start)
+            offsets[number] = own.start
+            self._steps.append(Steps(len(self._columns), offsets, edges))
+            self._column(Place(estimate["of"], width, number if width > 1 else 0))
             self.expected.append((others, own))
+
+    def _column(self, place: Place, of_largest: bool = False) -> None:
+        """The next column of the matrix."""
+        self._widths[place.key] = place.width
+        self._columns.append((place.key, LARGEST if of_largest else place.position))
 
     def _run(self, bins: int) -> slice:
         """The next bins, and one behind them of missing numbers."""
         start, self.size = self.size, self.size + bins + 1
         return slice(start, start + bins)
-
-    def _start(self, place: Place) -> int:
-        if place.key not in self._starts:
-            self._starts[place.key] = self._columns
-            self._columns += place.width
-        return self._starts[place.key]
 
     def _add_text(
         self, place: Place, entry: Mapping[str, Any], bins: slice, classes: Sequence[Any] | None
@@ -212,28 +222,36 @@ class Layout:
     @property
     def dtypes(self) -> list[type[np.generic]]:
         """Of what is packed."""
-        return [np.float64] * len(self._starts) + [np.uint8] * len(self._texts)
+        return [np.float64] * len(self._widths) + [np.uint8] * len(self._texts)
 
-    def packed(self, prediction: Prediction) -> list[bytes]:
+    def unpacked(self, packed: Sequence[bytearray], rows: int) -> list[Array]:
+        """The bytes of what is packed as arrays again; of some requests, one behind the other."""
+        parts = zip(packed, self.dtypes, strict=True)
+        return [np.frombuffer(part, dtype).reshape(rows, -1) for part, dtype in parts]
+
+    def packed(self, prediction: Prediction) -> list[Array]:
         """What is counted of a request: numbers (float64) and codes (uint8), row by row."""
-        table, noted = prediction.table, prediction.noted
+        table, rows = prediction.table, prediction.table.rows
         outputs = prediction.outputs if prediction.answered is None else prediction.answered
         found = []
-        for key in self._starts:
-            if isinstance(key, str):
-                array = outputs[key]
-            elif isinstance(key, tuple):
-                array = np.array(noted[key]).reshape(table.rows, -1)
+        for key in self._widths:
+            kind = type(key)
+            if kind is str:
+                array = outputs[key]  # type: ignore[index] # it is a name
+            elif kind is tuple:
+                array = np.array(prediction.noted[key])  # type: ignore[index, arg-type] # a position
             else:
-                array = pictures(table.arrays[key]) if key in self._nested else table.arrays[key]
+                array = table.arrays[key]  # type: ignore[index] # a number
+                array = pictures(array) if key in self._nested else array
             # Of one type, whichever a request's tensors had: some requests are counted together.
-            found.append(array.astype(np.float64, copy=False).tobytes())
+            array = array if array.dtype.char == "d" else array.astype(np.float64)
+            found.append(array if array.ndim == 2 else array.reshape(rows, -1))
         for key, texts in self._texts.items():
             cells = table.arrays[key] if isinstance(key, int) else outputs[key]  # type: ignore[index] # no text is noted
             found.append(texts.codes(cells))
         return found
 
-    def count(self, packed: Sequence[bytes], rows: int) -> Array:
+    def count(self, packed: Sequence[Array], rows: int) -> Array:
         """Count rows.
 
         Args:
@@ -243,37 +261,48 @@ class Layout:
         Returns:
             How many fall into each bin, int64, of shape (size,).
         """
-        parts = zip(packed, self.dtypes, strict=True)
-        shaped = [np.frombuffer(part, dtype).reshape(rows, -1) for part, dtype in parts]
-        step = max(1, CELLS_AT_ONCE // max(1, self._columns))
-        counts = np.zeros(self.size + 1, np.int64)
+        step = max(1, CELLS_AT_ONCE // max(1, len(self._columns)))
+        if rows <= step:
+            return self._counted(packed, rows)
+        counts = np.zeros(self.size, np.int64)
         for start in range(0, rows, step):
-            self._count([array[start : start + step] for array in shaped], counts)
-        return counts[: self.size]
+            part = [array[start : start + step] for array in packed]
+            counts += self._counted(part, min(step, rows - start))
+        return counts
 
-    def _count(self, arrays: Sequence[Array], counts: Array) -> None:
-        of_texts = arrays[len(self._starts) :]
+    def _counted(self, packed: Sequence[Array], rows: int) -> Array:
+        numbers = np.empty((rows, len(self._columns)))
+        for index, columns, at in self._taken:
+            if columns is None:
+                largest(packed[index], numbers[:, at])
+            else:
+                numbers[:, at] = packed[index][:, columns]
+        counts = self._numbers.count(numbers)
+        of_texts = packed[len(self._widths) :]
         found = [
-            texts.of(codes, self.size).ravel()
+            texts.of(codes, self.size)
             for texts, codes in zip(self._texts.values(), of_texts, strict=True)
         ]
-        if self._starts:
-            columns = np.empty((self._columns + len(self._largest), len(arrays[0])))
-            for start, array in zip(self._starts.values(), arrays, strict=False):
-                columns[start : start + array.shape[1]] = array.T
-            for number, span in enumerate(self._largest, self._columns):
-                columns[span].max(axis=0, out=columns[number])
-            for column, number, edges, first in self._steps:
-                answered, values = of_texts[self._labels][:, 0] == number, columns[column]
-                step = edges.searchsorted(values) + np.isnan(values)  # which come behind all steps
-                found.append(first + step + (len(edges) + 2) * answered)
-            columns = columns[self._numbers.columns]
-            if columns.shape[1] >= MANY_ROWS:
-                self._numbers.add_to(counts, columns)
-            else:
-                found.append(self._numbers.bins(columns.T).ravel())
+        for column, offsets, edges in self._steps:
+            labels = of_texts[self._labels][:, 0]
+            found.append(edges.searchsorted(numbers[:, column]) + offsets.take(labels))
         if found:
-            counts += np.bincount(np.concatenate(found), minlength=len(counts))
+            every = np.concatenate(found) if len(found) > 1 else found[0]
+            counts += np.bincount(every, minlength=self.size + 1)[: self.size]
+        return counts
+
+
+def _taken(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[Taken]:
+    """The columns of a matrix, neighbours that are taken from one array together."""
+    found, start = [], 0
+    for (key, one_by_one), some in groupby(columns, key=lambda c: (c[0], c[1] == LARGEST)):
+        positions = [position for _, position in some]
+        end = start + len(positions)
+        taken = None if one_by_one else run_of(positions)
+        at = start if one_by_one else slice(start, end)
+        found.append(Taken(widths.index(key), taken, at))
+        start = end
+    return found
 
 
 def _features(entries: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:

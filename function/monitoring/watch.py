@@ -105,7 +105,8 @@ class Watch:
         self._lock = threading.Lock()
         self._since = time.time()
         self._total = Seen(0, np.zeros(layout.size, np.int64))
-        self._block = self._newer = self._older = self._nothing()
+        self._empty = Seen(0, np.zeros(layout.size, np.uint32))
+        self._block = self._newer = self._older = self._empty
         # When the first and the last block of each half came, the older half's first.
         self._spans = [(self._since, self._since)] * 2
         self._logged = logged
@@ -113,12 +114,12 @@ class Watch:
         self._refused: Counter[str] = Counter()
         self._logged_refused: Counter[str] = Counter()
         self._history: deque[Half] = deque(maxlen=HISTORY)
-        self._gathered = [bytearray() for _ in layout.dtypes]
+        self._gathered = self._none_gathered()
         self._rows = self._most = 0  # that are gathered, and that are counted together
         self._bytes = max(LEAST_BYTES, MOST_BYTES - layout.size * BIN_BYTES)
 
-    def _nothing(self) -> Seen:
-        return Seen(0, np.zeros(self.layout.size, np.uint32))
+    def _none_gathered(self) -> list[bytearray]:
+        return [bytearray() for _ in self.layout.dtypes]
 
     def count(self, prediction: Prediction) -> None:
         """Count the rows that were answered."""
@@ -137,7 +138,7 @@ class Watch:
             return
         with self._lock:
             for gathered, part in zip(self._gathered, packed, strict=True):
-                gathered += part
+                gathered += part.tobytes()
             self._rows += rows
             if self._rows == rows:
                 fitting = max(1, self._bytes * rows // max(1, sum(map(len, self._gathered))))
@@ -151,11 +152,9 @@ class Watch:
         return self._rows + self._block.rows
 
     def _count_gathered(self) -> None:
-        packed = list(map(bytes, self._gathered))
-        counts = self.layout.count(packed, self._rows).astype(np.uint32)
-        seen = Seen(self._rows, counts)
-        for gathered in self._gathered:
-            gathered.clear()
+        packed = self.layout.unpacked(self._gathered, self._rows)
+        seen = Seen(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
+        self._gathered = self._none_gathered()
         self._rows = 0
         self._add(seen)
 
@@ -170,21 +169,22 @@ class Watch:
             self._add(seen, at)
 
     def _add(self, seen: Seen, at: float | None = None) -> None:
-        self._block += seen
-        if self._block.rows < BLOCK_ROWS:
+        block = self._block + seen if self._block.rows else seen
+        if block.rows < BLOCK_ROWS:
+            self._block = block
             return
+        self._block = self._empty
         now = time.time() if at is None else at
         if self._newer.rows >= HALF_ROWS:
             expected = self.layout.expected_performance(self._newer.counts)
             self._history.append(Half(now, self._newer.rows, expected))
-            self._older, self._newer = self._newer, self._nothing()
+            self._older, self._newer = self._newer, self._empty
             self._spans[0] = self._spans[1]
         self._spans[1] = (self._spans[1][0] if self._newer.rows else now), now
-        self._newer += self._block
-        self._total += self._block
+        self._newer += block
+        self._total += block
         if self._logged:
-            self._to_log += self._block
-        self._block = self._nothing()
+            self._to_log += block
 
     def refuse(self, reasons: Sequence[str]) -> None:
         """Count rows, or a request, that got no answer."""
@@ -227,7 +227,7 @@ class Watch:
         if not self._to_log.rows:
             return None
         with self._lock:
-            seen, self._to_log = self._to_log, self._nothing()
+            seen, self._to_log = self._to_log, self._empty
             refused = self._refused - self._logged_refused
             self._logged_refused = self._refused.copy()
         return (seen, refused) if seen.rows else None

@@ -31,6 +31,7 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 WISHES = ("coverage", "k")
+IN_QUERY = frozenset(WISHES)
 MEMBERS = ("instances", "model", *WISHES)
 IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
@@ -92,7 +93,7 @@ def check_charset(request: Request) -> None:
     Raises:
         UnsupportedMedia: it is.
     """
-    charset = request.parameters.get("charset", "utf-8").lower()
+    charset = request.parameters.get("charset", "utf-8").lower() if request.parameters else "utf-8"
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
 
@@ -111,7 +112,7 @@ def with_wishes(decoded: PredictRequest, given: Mapping[str, str]) -> PredictReq
     Raises:
         MalformedRequest: one is not what it should be, or the body has another.
     """
-    if not any(name in given for name in WISHES):
+    if not given or IN_QUERY.isdisjoint(given):
         return decoded
     from onnxlet.function.protocols import wishes  # most requests have none
 
@@ -124,7 +125,7 @@ def wishes_in(members: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         MalformedRequest: one is not what it should be.
     """
-    if not any(name in members for name in WISHES):
+    if IN_QUERY.isdisjoint(members):
         return {}
     from onnxlet.function.protocols import wishes
 
@@ -157,7 +158,7 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
     if not isinstance(body, dict) or "instances" not in body:
         got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else kind(body)
         raise MalformedRequest(f"expected an object with 'instances', got {got}", _hint(body))
-    unknown = [name for name in body if name not in members]
+    unknown = [name for name in body if name not in members] if len(body) > 1 else []
     if unknown:
         raise MalformedRequest(
             f"unknown members {unknown[:8]} beside 'instances'",

@@ -32,6 +32,7 @@ from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
 Answer = TypeVar("Answer")
+Later = list[Callable[[], object]]
 
 
 class Reports(Protocol):
@@ -75,6 +76,7 @@ class Service:
         entry: dict[str, Any],
         name: str | None = None,
         version: str | None = None,
+        later: Later | None = None,
     ) -> Answer:
         """Answer a request for predictions, whichever way it came, and count it; never raises.
 
@@ -88,6 +90,8 @@ class Service:
                 `version`, `rows`, `watched` and `error` as far as it comes.
             name: of the model, from the path; it goes before the body's.
             version: the same.
+            later: takes what counts the rows, to be called once the answer is sent; None has them
+                counted before.
         """
         start = time.perf_counter_ns()
         timer = StageTimer()
@@ -108,13 +112,22 @@ class Service:
                 self._count_refused(entry, error)
             entry["error"] = request_log.described(error, entry["request_id"])
             return refuse(failure_of(error))
-        self.stats.answered(model.name, model.version, prediction.rows, timer.stages)
+        if later is None:
+            self._count_answered(prediction, timer.stages, entry)
+        else:
+            later.append(partial(self._count_answered, prediction, timer.stages, entry))
+        return answer
+
+    def _count_answered(
+        self, prediction: Prediction, stages: Mapping[str, float], entry: dict[str, Any]
+    ) -> None:
+        model = prediction.model
+        self.stats.answered(model.name, model.version, prediction.rows, stages)
         counted = self.watches.count(prediction)
         if counted is not None:  # this request has completed a block of rows
             from onnxlet.function.monitoring import deltas  # not by a start, nor a server
 
             deltas.note(entry, model, *counted)
-        return answer
 
     def _count_refused(self, entry: Mapping[str, Any], error: Exception) -> None:
         if not self.watches.on:
@@ -224,12 +237,13 @@ def predict(
         return nulls.predict(model, table, left_out, rows, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
-    outputs = _run(model, table, noted)
+    outputs = run(model, table, noted)
     timer.end("run")
     return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
 
 
-def _run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+def run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
+    """The outputs of checked rows; `noted` as `Model.run` takes it."""
     return model.run(table) if noted is None else model.run(table, noted=noted)
 
 

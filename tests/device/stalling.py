@@ -17,7 +17,7 @@ STALL = Path("/run/stall")
 respond = Server._respond
 
 
-def stalling(self: Server, connection: Any) -> bytes:
+def stalling(self: Server, connection: Any) -> Any:
     while STALL.exists() and STALL.read_text().strip() == str(os.getpid()):
         time.sleep(0.1)
     return respond(self, connection)
