@@ -155,6 +155,11 @@ def serve_on(
     from onnxlet.edge.service.log_writer import LogWriter
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
+    if post:
+        from onnxlet.edge.together.graphs import SharedGraphs
+        from onnxlet.function.models import model
+
+        model.open_session = SharedGraphs(post.link).open
     watchdog = post.watchdog if post else _watchdog()
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)

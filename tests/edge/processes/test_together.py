@@ -73,6 +73,11 @@ ASKED: list[Asked] = []
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     yield
+    close_all()
+
+
+def close_all() -> None:
+    """Close the connections of a test."""
     while ASKED:
         ASKED.pop().close()
 
