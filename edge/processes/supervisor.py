@@ -42,7 +42,7 @@ from onnxlet.function.settings import Settings
 
 SILENT_SECONDS = 30.0  # after which a worker that answers nothing is killed
 GRACE_SECONDS = 28.0  # for all workers to end; each has 25 for its requests
-ASLEEP_SECONDS = 5.0  # without a round of this loop: the machine was, and nobody is late
+ASLEEP_SECONDS = 2.0  # without a round of this loop: the machine was, and nobody is late
 OPTIONS = ("host", "port", "tls_cert", "tls_key", "open")  # which a command line may have set
 
 
@@ -135,10 +135,12 @@ class Supervisor:
             times.append(self._until)
             if now > self._until:
                 self._kill_all()
-        self._kill_the_silent(now)
         for key, events in self._selector.select(max(0.0, min(times) - now)):
             key.data(events)
-        return time.monotonic()
+        # Once everything is read that was said meanwhile: this process may have stood still.
+        last = time.monotonic()
+        self._kill_the_silent(last)
+        return last
 
     def _start(self, number: int) -> None:
         del self._due[number]
