@@ -42,7 +42,7 @@ from onnxlet.function.settings import Settings
 
 SILENT_SECONDS = 30.0  # after which a worker that answers nothing is killed
 GRACE_SECONDS = 28.0  # for all workers to end; each has 25 for its requests
-ASLEEP_SECONDS = 2.0  # without a round of this loop: the machine was, and nobody is late
+ASLEEP_SECONDS = 1.0  # too late for what was due: this process stood still, and nobody is late
 OPTIONS = ("host", "port", "tls_cert", "tls_key", "open")  # which a command line may have set
 
 
@@ -112,20 +112,16 @@ class Supervisor:
         ending.setblocking(False)
         self._selector.register(ending, selectors.EVENT_READ, partial(self._end, ending))
         try:
-            last = time.monotonic()
             while self._until is None or self._children:
-                now = time.monotonic()
-                if now - last > ASLEEP_SECONDS:
-                    self._forgive(now)
-                last = self._do_what_is_due(now)
+                self._do_what_is_due(time.monotonic())
         finally:
             for child in self._children.values():
                 child.kill()
             for child in self._children.values():
                 child.end()
 
-    def _do_what_is_due(self, now: float) -> float:
-        """One round; the time at its end."""
+    def _do_what_is_due(self, now: float) -> None:
+        """One round."""
         for number in [n for n, due in self._due.items() if now >= due]:
             self._start(number)
         times = [self._relay.tick(now), *self._due.values()]
@@ -135,12 +131,13 @@ class Supervisor:
             times.append(self._until)
             if now > self._until:
                 self._kill_all()
-        for key, events in self._selector.select(max(0.0, min(times) - now)):
+        due = max(now, min(times))
+        for key, events in self._selector.select(due - now):
             key.data(events)
-        # Once everything is read that was said meanwhile: this process may have stood still.
         last = time.monotonic()
+        if last - due > ASLEEP_SECONDS:
+            self._forgive(last)
         self._kill_the_silent(last)
-        return last
 
     def _start(self, number: int) -> None:
         del self._due[number]

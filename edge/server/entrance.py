@@ -122,4 +122,5 @@ class Entrance:
         self._again = 0.0
         if self._peers:
             self._selector.unregister(self._peers.bell)
+        self._peers = None  # nobody looks into a closed listener
         self._listener.close()
