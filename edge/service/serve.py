@@ -158,9 +158,9 @@ def serve_on(
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     if post:
         from onnxlet.edge.together.graphs import SharedGraphs
-        from onnxlet.function.models import model
+        from onnxlet.function.models import sessions
 
-        model.open_session = SharedGraphs(post.link).open
+        sessions.open_graph = SharedGraphs(post.link).open
     watchdog = post.watchdog if post else _watchdog()
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)

@@ -25,7 +25,7 @@ import numpy as np
 
 from onnxlet.edge.together.initializers import Parts, split
 from onnxlet.function import json_text, request_log
-from onnxlet.function.models import model
+from onnxlet.function.models import sessions
 
 if TYPE_CHECKING:
     from onnxlet.edge.workers.link import Link
@@ -60,14 +60,14 @@ class SharedGraphs:
         """
         parts = self._split(graph, file)
         if parts is None:
-            return model.new_session(graph, threads)
+            return sessions.new_session(graph, threads)
         try:
             with _locked(file):
                 memory = self._found(digest, parts) or self._made(digest, parts)
         except OSError as error:  # no such memory here, or no right to another one's
             request_log.fail(error, event="graph", model=file.parent.parent.name)
-            return model.new_session(graph, threads)
-        session = model.new_session(parts.graph, threads, {LOCATION: memory})
+            return sessions.new_session(graph, threads)
+        session = sessions.new_session(parts.graph, threads, {LOCATION: memory})
         finalize(session, self._forget, memory.file)
         return session
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array, Noted
@@ -19,17 +18,15 @@ from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, way_out
-from onnxlet.function.models import foreign_graph, nested_rows
+from onnxlet.function.models import foreign_graph, nested_rows, sessions
 from onnxlet.function.models.declared import as_declared
+from onnxlet.function.models.sessions import new_session
 
 if TYPE_CHECKING:
-    from mmap import mmap
-
     from onnxlet.function.outputs.back_end import Step
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
-DIRECTLY = "session.use_external_initializer_file_buffers_directly"
 REPORT = "report."  # how the names of a report's files begin: they lie beside the model, not of it
 IMPORTED = "function"  # the task of what another framework exported
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
@@ -301,7 +298,7 @@ def load_model(
     def open_graph() -> Any:
         graph = _graph(directory, expected, label, models_url)
         try:
-            return open_session(graph, threads, directory / GRAPH, str(expected))
+            return sessions.open_graph(graph, threads, directory / GRAPH, str(expected))
         except Exception as error:  # ONNX Runtime's own, of several classes
             raise ModelError(f"model {label}: it does not load: {error}") from error
 
@@ -335,39 +332,3 @@ def _graph(
         raise ModelError(f"model {label}: {GRAPH}: {error.strerror}", hint) from error
     check_hash(graph, expected, f"model {label}: {GRAPH}")
     return graph
-
-
-def new_session(
-    onnx: bytes | str, threads: int = 1, arrays: Mapping[str, mmap] | None = None
-) -> Any:
-    """An ONNX Runtime session on this machine's processor.
-
-    Args:
-        onnx: a serialised model, or its file.
-        threads: within one operator; 1 gives the same digits on every machine.
-        arrays: files that the model refers to, in memory by their names; read where they are.
-    """
-    options = onnxruntime.SessionOptions()
-    # One thread gives the same digits on every machine; idle ones would spin.
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised, and logged once
-    if arrays:
-        options.add_session_config_entry(DIRECTLY, "1")
-        sizes = [memoryview(each).nbytes for each in arrays.values()]
-        options.add_external_initializers_from_files_in_memory(
-            list(arrays), list(arrays.values()), sizes
-        )
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    # It keeps the serialised model for other providers to fall back to, of which there are none.
-    session._model_bytes = None
-    session.arrays = arrays  # as long as it is there
-    return session
-
-
-def _open_session(graph: bytes | str, threads: int, file: Path, digest: str) -> Any:
-    return new_session(graph, threads)
-
-
-# Opens a graph whose hash was checked; a program of several processes has its own.
-open_session: Callable[[bytes | str, int, Path, str], Any] = _open_session

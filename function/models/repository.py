@@ -227,9 +227,13 @@ class Repository:
             if directory.is_dir():  # broken: that is for the log and its operator
                 raise
             raise UnknownModel(f"no version {version} of model '{name}' any more") from None
+        self.limit(model)
+        return model
+
+    def limit(self, model: Model) -> None:
+        """Have a model refuse images of more pixels than are allowed here."""
         for images in model.signature.image_feeds:
             images.most = self._max_pixels
-        return model
 
 
 def _number(catalogue: Catalogue, name: str, version: str | int) -> int:

@@ -24,7 +24,8 @@ from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.together.graphs import SEALS, SharedGraphs
 from onnxlet.edge.together.initializers import ALIGNED, LEAST_BYTES, split
-from onnxlet.function.models.model import load_model, new_session
+from onnxlet.function.models.model import load_model
+from onnxlet.function.models.sessions import new_session
 from tests.conftest import quiet
 from tests.edge.together.links import Links
 
