@@ -55,6 +55,8 @@ class Scorer:
     Attributes:
         schema: of the answers.
         needed: the columns to read, in the signature's order.
+        rows_at_once: how many rows are run together, where a batch is split inside, such as one of
+            images; a batch of more only takes more memory. None where it need not be split.
 
     Args:
         model: that answers.
@@ -69,6 +71,7 @@ class Scorer:
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
         self._wanted = wanted
+        self.rows_at_once = model.signature.rows_at_once
         whole = column_of(given, model.signature)
         self.needed = _needed(model, given) if whole is None else [whole]
         try:

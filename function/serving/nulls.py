@@ -9,30 +9,32 @@ import numpy as np
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.validation import LeftOut, Table
-from onnxlet.function.messages import Prediction, PredictRequest
+from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving.service import read, run
 from onnxlet.function.serving.stages import StageTimer
 
 
 def predict(
     model: Model,
-    request: PredictRequest,
+    table: Table,
+    left_out: LeftOut,
+    rows: int,
     timer: StageTimer,
     request_id: str,
     noted: Noted | None,
 ) -> Prediction:
-    """Leave out the rows that can't be answered, and say why.
+    """Answer the good rows of a request, with None and the reasons for the others.
 
     Args:
         model: that answers.
-        request: decoded.
-        timer: of its stages.
+        table: the rows that are right so far.
+        left_out: the others.
+        rows: how many there are in all.
+        timer: of the stages.
         request_id: of the answer.
         noted: takes what is counted of texts and images.
     """
-    rows, left_out = len(request.rows), LeftOut()
-    table, outputs = run_the_good(model, read(model, request, left_out), left_out, noted)
+    table, outputs = run_the_good(model, table, left_out, noted)
     kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     timer.end("run")
     if not problems:
@@ -62,7 +64,7 @@ def run_the_good(
     """
     while table.rows:
         try:
-            return table, run(model, table, noted)
+            return table, model.run(table) if noted is None else model.run(table, noted=noted)
         except InvalidRows as error:
             good = left_out.leave(error.every)
             if noted is not None:

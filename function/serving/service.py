@@ -219,16 +219,17 @@ def predict(
     if request.nulls:
         from onnxlet.function.serving import nulls  # most requests have every row answered
 
-        return nulls.predict(model, request, timer, request_id, noted)
+        left_out, rows = LeftOut(), len(request.rows)
+        table = read(model, request, left_out)
+        return nulls.predict(model, table, left_out, rows, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
-    outputs = run(model, table, noted)
+    outputs = _run(model, table, noted)
     timer.end("run")
     return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
 
 
-def run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
-    """The outputs of checked rows; `noted` as `Model.run` takes it."""
+def _run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
     return model.run(table) if noted is None else model.run(table, noted=noted)
 
 

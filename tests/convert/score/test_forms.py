@@ -134,6 +134,7 @@ def test_images(tmp_path: Path, kind: str) -> None:
 
     assert found.columns.equals(expected.columns)
     assert (found.problems, found.bad) == (expected.problems, [2, 3, 4])
+    assert Scorer(model, batch.schema).rows_at_once == model.signature.rows_at_once
     assert found.columns["prediction"][1].as_py() == image_models.mean(pictures[1] or b"") + 2
 
 
