@@ -1,1 +1,1 @@
-"""Predict tables of any size: record batches in, the answers of HTTP out, as columns."""
+"""Predict tables of any size: files here and in S3, on this machine or on an engine."""

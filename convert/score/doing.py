@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from onnxlet.convert.record_batches.scorer import Answered, Scorer
 from onnxlet.convert.score.errors import BadRows
 from onnxlet.convert.score.places import PART, Place, place_of
 from onnxlet.convert.score.reading import Batch, batches
-from onnxlet.convert.score.scorer import Answered, Scorer
 from onnxlet.convert.score.tables import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.writing import Writer, Written, sink_to

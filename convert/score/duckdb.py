@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
+from onnxlet.convert.record_batches.scorer import Answered, Scorer
+from onnxlet.convert.record_batches.wanted import Wanted
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.scorer import Answered, Scorer
-from onnxlet.convert.score.wanted import Wanted
 from onnxlet.function.errors import InvalidRows, Problem, WrongUse
 from onnxlet.function.models.model import Model
 

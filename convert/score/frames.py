@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.score.scorer import Answered, Scorer
+from onnxlet.convert.record_batches.scorer import Answered, Scorer
 from onnxlet.convert.score.tables import faults_of, kept_schema, wanted_of
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.score.writing import flat_structs

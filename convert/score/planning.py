@@ -13,10 +13,10 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.record_batches.scorer import csv_schema
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
 from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.reading import unpacked
-from onnxlet.convert.score.scorer import csv_schema
 from onnxlet.convert.score.tables import faults_of, kept_schema
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import OnnxletError, WrongUse

@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from onnxlet.convert.record_batches.scorer import Scorer, csv_schema
+from onnxlet.convert.record_batches.wanted import Wanted
 from onnxlet.convert.score.places import Place
-from onnxlet.convert.score.scorer import Scorer, csv_schema
 from onnxlet.convert.score.tasks import Options, Task
-from onnxlet.convert.score.wanted import Wanted
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.score import csv_fields, numbers
-from onnxlet.convert.score.lists import lists
-from onnxlet.convert.score.plain import simple, values
-from onnxlet.convert.score.texts import texts
-from onnxlet.convert.score.whole import spread
+from onnxlet.convert.record_batches import csv_fields, numbers
+from onnxlet.convert.record_batches.lists import lists
+from onnxlet.convert.record_batches.plain import simple, values
+from onnxlet.convert.record_batches.texts import texts
+from onnxlet.convert.record_batches.whole import spread
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onnxlet.convert.score.kinds import misfit
+from onnxlet.convert.record_batches.kinds import misfit
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import Model, load_model
-from tests.convert.score.as_http import check
-from tests.convert.score.test_scorer import EXAMPLES
-from tests.convert.score.test_scorer import given as table_of
+from tests.convert.record_batches.as_http import check
+from tests.convert.record_batches.test_scorer import EXAMPLES
+from tests.convert.record_batches.test_scorer import given as table_of
 
 KINDS = [pa.float32(), pa.float16(), pa.int64(), pa.int16(), pa.uint8(), pa.decimal128(30, 4)]
 KINDS += [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string()), pa.null()]

@@ -16,15 +16,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from onnxlet.convert.build import build
-from onnxlet.convert.score.scorer import METADATA, Scorer, csv_schema
-from onnxlet.convert.score.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import METADATA, Scorer, csv_schema
+from onnxlet.convert.record_batches.wanted import Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem, WrongUse
 from onnxlet.function.models.model import Model, load_model
 from tests import estimators
 from tests.conftest import client_of, quiet
-from tests.convert.score.as_http import bodies, check, explained_by_http
+from tests.convert.record_batches.as_http import bodies, check, explained_by_http
 from tests.function import calibrated
 
 EXAMPLES = ("house-prices", "loan-default", "iris", "shop")

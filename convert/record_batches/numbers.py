@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
-from onnxlet.convert.score.kinds import kind_of
+from onnxlet.convert.record_batches.kinds import kind_of
 from onnxlet.function.arrays import Array
 
 EXACT = 2**53  # integers up to it are float64's own

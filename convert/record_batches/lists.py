@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pyarrow import types
 
-from onnxlet.convert.score import numbers
-from onnxlet.convert.score.kinds import kind_of
+from onnxlet.convert.record_batches import numbers
+from onnxlet.convert.record_batches.kinds import kind_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.nested import packed

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from pyarrow import compute, types
 
-from onnxlet.convert.score.kinds import kind_of
-from onnxlet.convert.score.plain import values
+from onnxlet.convert.record_batches.kinds import kind_of
+from onnxlet.convert.record_batches.plain import values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.columns import Column
 

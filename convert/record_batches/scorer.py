@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from onnxlet.convert.score import answers
-from onnxlet.convert.score.batches import Reader
-from onnxlet.convert.score.csv_fields import csv_schema, is_csv
-from onnxlet.convert.score.kinds import misfit
-from onnxlet.convert.score.wanted import Wanted
-from onnxlet.convert.score.whole import column_of
+from onnxlet.convert.record_batches import answers
+from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
+from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.reading import Reader
+from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.whole import column_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
 from onnxlet.function.inputs import csv_text
@@ -25,7 +25,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.serving import coverage, nearest, nulls
 
 if TYPE_CHECKING:
-    from onnxlet.convert.score.contributions import Contributions
+    from onnxlet.convert.record_batches.contributions import Contributions
 
 __all__ = ["Answered", "Scorer", "csv_schema"]
 PLAIN = Wanted()
@@ -87,7 +87,7 @@ class Scorer:
         self._outputs = len(made)
         self._contributions: Contributions | None = None
         if wanted.explain:
-            from onnxlet.convert.score.contributions import Contributions  # few want them
+            from onnxlet.convert.record_batches.contributions import Contributions  # few want them
 
             self._contributions = Contributions(model)
             made.append(self._contributions.field)

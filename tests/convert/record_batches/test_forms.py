@@ -15,8 +15,8 @@ from onnxlet.convert.build import build
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.summary import articles
 from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.convert.score.scorer import Scorer
-from onnxlet.convert.score.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Scorer
+from onnxlet.convert.record_batches.wanted import Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model
@@ -24,7 +24,7 @@ from tests.conftest import quiet
 from tests.convert.imported import photos, test_boxes, test_sequences_of_text
 from tests.convert.imported.onnx_files import save
 from tests.convert.imported.sequences import encoder
-from tests.convert.score.as_http import answered_by_http, check, served
+from tests.convert.record_batches.as_http import answered_by_http, check, served
 from tests.function import image_models, near
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
-from onnxlet.convert.score.kinds import BYTES, kind_of
+from onnxlet.convert.record_batches.kinds import BYTES, kind_of
 from onnxlet.function.inputs.columns import Column
 
 # Types that fewer of Arrow's functions take, and those of the same values that all do.

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from onnxlet.convert.score.kinds import misfit
-from onnxlet.convert.score.scorer import Scorer
-from onnxlet.convert.score.wanted import Wanted
+from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.scorer import Scorer
+from onnxlet.convert.record_batches.wanted import Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import load_model
 from tests.conftest import ROOT
-from tests.convert.score.test_scorer import given
+from tests.convert.record_batches.test_scorer import given
 
 PAGE = (ROOT / "docs" / "reference" / "tables.md").read_text()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.score.answers import by_class, names_of, of_classes, with_nulls
+from onnxlet.convert.record_batches.answers import by_class, names_of, of_classes, with_nulls
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestError, WrongUse
 from onnxlet.function.explanation import additive

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.score import numbers
-from onnxlet.convert.score.kinds import bare, kind_of, misfit
-from onnxlet.convert.score.plain import simple
+from onnxlet.convert.record_batches import numbers
+from onnxlet.convert.record_batches.kinds import bare, kind_of, misfit
+from onnxlet.convert.record_batches.plain import simple
 from onnxlet.function.inputs.signature import Signature
 
 

@@ -16,10 +16,10 @@ from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 from pyarrow import compute
 
-from onnxlet.convert.score.batches import Reader
-from onnxlet.convert.score.csv_fields import csv_schema
-from onnxlet.convert.score.kinds import misfit
-from onnxlet.convert.score.scorer import Every
+from onnxlet.convert.record_batches.csv_fields import csv_schema
+from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.reading import Reader
+from onnxlet.convert.record_batches.scorer import Every
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT
 from onnxlet.function.errors import Problem
