@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import os
 import selectors
-import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any
 
 from onnxlet.edge.processes.child import Child, Pauses
 from onnxlet.edge.processes.notices import Notices
+from onnxlet.edge.service.container import end_on
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import (
@@ -253,7 +253,7 @@ class Supervisor:
             else:
                 self._kill_all()
                 for number in ENDING:
-                    signal.signal(number, signal.SIG_DFL)
+                    end_on(number)
                 os.kill(os.getpid(), received)
 
     def _kill_all(self) -> None:

@@ -123,8 +123,10 @@ def test_the_health_check_is_in_dockers_form_only(
     assert told["Config"]["Entrypoint"] == COMMAND
 
 
-def test_sigterm_lets_what_is_in_flight_finish(podman: Podman, loaded: str) -> None:
-    with podman.running(*OPEN, loaded) as (name, port):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_lets_what_is_in_flight_finish(podman: Podman, loaded: str, workers: int) -> None:
+    several = ("-e", f"ONNXLET_DEVICE_WORKERS={workers}")
+    with podman.running(*CONFINED, *OPEN, *several, loaded) as (name, port):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
             connection.sendall(HEAD + BODY[:20])
             time.sleep(0.3)
