@@ -97,7 +97,13 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_held_is_what_is_counted(kind: str) -> None:
-    sent = KINDS[kind]
+    # Threads that other tests have left may allocate meanwhile: the least of three is ours.
+    costs, counted, connections = min(traced(KINDS[kind]) for _ in range(3))
+    assert costs < 1.3 * counted + connections * 5000, f"{costs} bytes, counted {counted}"
+
+
+def traced(sent: bytes) -> tuple[int, int, int]:
+    """Bytes that connections take, bytes that they count, and how many they are."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -111,8 +117,7 @@ def test_what_is_held_is_what_is_counted(kind: str) -> None:
     finally:
         tracemalloc.stop()
     assert all(each.requests or each.partial for each in connections)
-    counted = sum(each.held for each in connections)
-    assert costs < 1.3 * counted + len(connections) * 5000, f"{costs} bytes, counted {counted}"
+    return costs, sum(each.held for each in connections), len(connections)
 
 
 @pytest.fixture
