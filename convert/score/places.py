@@ -212,6 +212,8 @@ def split(uri: str) -> tuple[str, str]:
 def absolute(given: str) -> str:
     """What a user names, as any process of this machine finds it."""
     if S3.match(given):
+        if not S3.sub("", given).strip("/"):
+            raise WrongUse(f"'{given}': expected s3://bucket/prefix, got no bucket")
         return given.rstrip("/")
     if re.match(r"[a-z][a-z0-9+.-]+://", given, re.I):
         raise WrongUse(

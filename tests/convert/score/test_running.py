@@ -387,3 +387,14 @@ def test_a_version_s_number_is_no_suffix(models: Path, tmp_path: Path, run: Run)
     write(golden_table(models, PRICES, 10), tmp_path / "in.csv")
     run("in.csv", "scores-1.2")
     assert sorted(content(tmp_path / "scores-1.2")) == ["in-00000.csv"]
+
+
+@pytest.mark.parametrize("out", ["linked/in.csv", "linked/../in/in.csv", "linked/out"])
+def test_links_and_dots_don_t_lead_to_in(out: str, models: Path, tmp_path: Path, run: Run) -> None:
+    write(golden_table(models, PRICES, 10), tmp_path / "in" / "in.csv")
+    (tmp_path / "linked").symlink_to(tmp_path / "in")
+    before = content(tmp_path)
+    source = "in" if out.endswith("out") else "in/in.csv"
+    with pytest.raises(WrongUse, match="is in IN, or IN in it"):
+        run(source, out, overwrite=True)
+    assert content(tmp_path) == before
