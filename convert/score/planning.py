@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -189,7 +188,11 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     """What the parts of each file are called, below OUT as the files are below IN."""
     stems = {file: re.sub(r"\.(csv|csv\.gz|parquet|pq)$", "", file, flags=re.I) for file in files}
     often = Counter(stems.values())
-    names = {file: stem if often[stem] == 1 else file for file, stem in stems.items()}
+    # x.csv beside x.csv.gz keep their suffixes; and x.csv.csv, whose stem is what one is called.
+    names = {
+        file: stem if often[stem] == 1 and stem not in stems else file
+        for file, stem in stems.items()
+    }
     return lambda file, number: f"{names[file]}-{number:05}.{form}"
 
 
@@ -241,8 +244,3 @@ def _groups(rows: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
             start, first, held = number, first + held, 0
         held += count
     yield start, len(rows), first, held
-
-
-def shortest(path: str) -> str:
-    """A file's name without its folders."""
-    return PurePosixPath(path).name

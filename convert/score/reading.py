@@ -189,4 +189,4 @@ def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:
 def unpacked(place: Place, path: str) -> Any:
     """A file of CSV, unpacked where its name ends so."""
     file = place.open(path)
-    return gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
+    return gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file

@@ -180,9 +180,5 @@ def flat_structs(table: Any) -> Any:
     return table
 
 
-def _json(value: Any) -> str:
-    return json_text.dumps(value).decode()
-
-
 def _nested(kind: Any) -> bool:
     return bool(types.is_nested(kind))

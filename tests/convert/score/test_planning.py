@@ -187,3 +187,14 @@ def test_no_model(models: Path, tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="MODEL: there is no model 'prices'") as caught:
         running.score("prices", source, str(tmp_path / "out"), Options(), models=models)
     assert "house-prices, iris, loan-default, shop" in caught.value.hint
+
+
+def test_no_two_files_have_parts_of_one_name(models: Path, tmp_path: Path) -> None:
+    table = golden_table(models, PRICES, 10)
+    text = Path(write(table, tmp_path / "in" / "x.csv")).read_bytes()
+    (tmp_path / "in" / "x.CSV.GZ").write_bytes(gzip.compress(text))
+    write(table, tmp_path / "in" / "x.csv.csv")
+    scored = run(models, tmp_path / "in", tmp_path / "out", "id")
+    parts = content(tmp_path / "out")
+    assert sorted(parts) == ["x.CSV.GZ-00000.csv", "x.csv-00000.csv", "x.csv.csv-00000.csv"]
+    assert (scored.rows, len(set(parts.values()))) == (30, 1)
