@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
-import pyarrow as pa
-
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
 from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
-from onnxlet.convert.score.reading import unpacked
+from onnxlet.convert.score.reading import UNREADABLE, unpacked
 from onnxlet.convert.score.tables import faults_of, kept_schema
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -87,6 +85,8 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     except OSError as error:
         raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", NOT_THERE) from error
     tables = [each for each in every if kind_of(each.path)]
+    if odd := [each.path for each in tables if not _is_text(each.path)]:
+        raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
     if not tables:
         there = ", ".join(each.path for each in every[:3])
         raise WrongUse(
@@ -98,6 +98,14 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
         counts = " and ".join(f"{count} of {kind}" for kind, count in sorted(kinds.items()))
         raise WrongUse(f"IN: '{given}' has {counts}", "Score them one kind after the other.")
     return place, tables, [each.path for each in every if not kind_of(each.path)]
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(given: str) -> bool:
@@ -122,8 +130,9 @@ def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Opt
             file = _looked_at(place, entry, model)
             faults = faults_of(file.schema, model, options)
         except OnnxletError as error:
-            return f"'{entry.path}': {error.message}"
-        except (OSError, EOFError, pa.ArrowException) as error:
+            hint = f". {error.hint}" if error.hint else ""
+            return f"'{entry.path}': {error.message}{hint}"
+        except UNREADABLE as error:
             return f"'{entry.path}': it can't be read: {shortened(error)}"
         return f"'{entry.path}': {'; '.join(faults)}" if faults else file
 
