@@ -118,11 +118,11 @@ def _check_empty(target: Target, overwrite: bool) -> None:
                 "--overwrite replaces it; or write elsewhere.",
             )
         return
-    every = [entry.path for entry in place_of(target.work).entries()]
-    there = [path for path in every if not path.endswith(PART) and path != LOCK]
-    if there:
+    every = (entry.path for entry in place_of(target.work).entries())
+    there = next((path for path in every if not path.endswith(PART) and path != LOCK), None)
+    if there is not None:
         raise WrongUse(
-            f"OUT: '{target.out}' is a folder with something else in it, such as '{min(there)}'",
+            f"OUT: '{target.out}' is a folder with something else in it, such as '{there}'",
             "Name a new folder, or an empty one.",
         )
 
