@@ -167,7 +167,7 @@ def _flat(array: Any) -> Iterator[Any]:
             yield from _flat(inner)
     elif types.is_dictionary(array.type):
         yield from _flat(compute.cast(array, array.type.value_type))
-    elif kind_of(array.type) == "bytes" or types.is_nested(array.type):
+    elif _is_written(array.type):
         texts = [None if each is None else _text(each) for each in array.to_pylist()]
         yield pa.array(texts, pa.string())
     else:
@@ -182,13 +182,18 @@ def flat_structs(table: Any) -> Any:
 
 
 def _flat_type(kind: Any) -> Any:
-    if kind_of(kind) == "bytes" or types.is_nested(bare(kind)):
-        return pa.string()
-    return usual(bare(kind))
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return pa.string() if _is_written(kind) else usual(bare(kind))
+
+
+def _is_written(kind: Any) -> bool:
+    """Whether values become text here, and not by PyArrow's writer."""
+    own = isinstance(kind, pa.BaseExtensionType) or types.is_nested(kind)
+    return bool(own or kind_of(kind) == "bytes")
 
 
 def _text(cell: Any) -> str:
-    """What CSV has of bytes, such as an image's, and of lists; uuids and decimals in these, too."""
+    """What CSV has of bytes, such as an image's, of lists, and of what is in lists."""
     if isinstance(cell, bytes):
         try:
             return cell.decode()

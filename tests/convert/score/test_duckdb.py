@@ -229,5 +229,5 @@ def test_without_a_model_there_is_no_answer(iris: Any) -> None:
 def test_rows_without_a_model_beside_others(iris: Any, first: int) -> None:
     name = f"CASE WHEN n = {first} THEN 'iris' END"
     row = "{'x0': 1.0, 'x1': 1.0, 'x2': 1.0, 'x3': 1.0}"
-    query = f"SELECT predict({name}, {row}) IS NULL FROM range(2) t(n) ORDER BY n"
+    query = f"SELECT predict({name}, {row}) IS NULL FROM range(2) t(n) ORDER BY n"  # noqa: S608
     assert iris.execute(query).fetchall() == [(first != 0,), (first != 1,)]
