@@ -49,7 +49,7 @@ def check(journal: Journal, head: Line, target: Target, overwrite: bool) -> None
     if journal.head is None:
         _check_empty(target, overwrite)
     elif changed := changes(journal, head):
-        if not overwrite:
+        if journal.lines and not overwrite:  # where no part is done, there is nothing to lose
             listed = "".join(f"\n  {each}" for each in changed[:SHOWN])
             raise WrongUse(
                 f"OUT: '{target.out}' was begun with something else:{listed}",

@@ -440,3 +440,19 @@ def test_what_csv_has_of_other_columns(models: Path, tmp_path: Path, run: Run) -
         ["/9g=", "text", '["1.50"]', "a", uuid, "/w=="],
         ["", "", "[null]", "", "", "a"],
     ]
+
+
+def test_what_stopped_before_any_part_may_be_asked_for_otherwise(
+    models: Path, tmp_path: Path, run: Run
+) -> None:
+    table = golden_table(models, PRICES, 10)
+    at = table.schema.get_field_index("Year_Built")
+    write(
+        table.set_column(at, "Year_Built", pa.array([1999.5] + [1999.0] * 9)),
+        tmp_path / "in.parquet",
+    )
+    with pytest.raises(Unfinished):
+        run("in.parquet", "out", Options(on_error="stop"))
+    (tmp_path / "out" / "in-00000.parquet").write_bytes(b"what a kill left")
+    assert run("in.parquet", "out", Options(on_error="side", keep=("id",))).rows == 9
+    assert read_parts(tmp_path / "out")["id"].to_pylist() == list(range(1, 10))
