@@ -11,6 +11,7 @@ from onnxlet.function.inputs.columns import Column
 
 NUMBERS = frozenset({"integer", "float", "decimal"})
 BYTES = "bytes"  # the field of an image's struct, as Hugging Face's data sets have it
+OTHERWISE = (pa.Bool8Type, pa.UuidType)  # extensions whose values are not those of their storage
 # In this order: the first that holds is the kind.
 KINDS = (
     ("null", types.is_null),
@@ -46,7 +47,7 @@ WORDS = {
 def bare(given: Any) -> Any:
     """An Arrow type without what only says how it is stored: dictionary, run ends, extension."""
     while True:
-        if isinstance(given, pa.BaseExtensionType):
+        if isinstance(given, pa.BaseExtensionType) and not isinstance(given, OTHERWISE):
             given = given.storage_type
         elif types.is_dictionary(given) or types.is_run_end_encoded(given):
             given = given.value_type

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -139,6 +142,28 @@ def _last_end(block: Array, quotes: Array, inside: bool) -> int:
     return int(found[-1]) + 1 if len(found) else 0
 
 
+class _Limit:
+    """Python's limit of a field, which is one for all threads."""
+
+    lock, users, before = Lock(), 0, 0
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Have Python's reader take fields of any size, as PyArrow's does."""
+    with _Limit.lock:
+        if not _Limit.users:
+            _Limit.before = csv.field_size_limit(sys.maxsize)
+        _Limit.users += 1
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.users -= 1
+            if not _Limit.users:
+                csv.field_size_limit(_Limit.before)
+
+
 def _exact_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
     begun = end = start.start
     line = start.line
@@ -166,10 +191,11 @@ def _exact_rows(
     reader = csv.reader(texts(), strict=True)
     lines = 0
     try:
-        for row in reader:
-            if row or not skip_blank:
-                yield row, Cut(at, read, line + lines)
-            at, lines = read, reader.line_num
+        with any_size():
+            for row in reader:
+                if row or not skip_blank:
+                    yield row, Cut(at, read, line + lines)
+                at, lines = read, reader.line_num
     except UnicodeDecodeError as error:
         raise MalformedRequest(
             f"below line {line + reader.line_num - 1} it is not UTF-8",

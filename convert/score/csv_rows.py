@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, check_quotes
+from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, any_size, check_quotes
 from onnxlet.function.errors import MalformedRequest
 
 
@@ -52,10 +53,11 @@ def line_numbers(data: bytes, line: int, width: int) -> list[int]:
         width: names in the header.
     """
     reader, numbers, before = _reader(data), list[int](), 0
-    for row in reader:
-        if row or width == 1:
-            numbers.append(line + before)
-        before = reader.line_num
+    with any_size():
+        for row in reader:
+            if row or width == 1:
+                numbers.append(line + before)
+            before = reader.line_num
     return numbers
 
 
@@ -68,6 +70,8 @@ def _fast(data: bytes, names: Sequence[str]) -> Any:
             raise Uneven
     if not data.strip(b"\r\n") and len(names) > 1:
         return pa.table([pa.array([], pa.string())] * len(names), list(names))
+    if data.startswith(codecs.BOM_UTF8):
+        raise Uneven  # Arrow drops it, as if a file began here
     text = pa.string()
     numbers = [str(number) for number in range(len(names))]  # names may be anything
     table = arrow_csv.read_csv(
@@ -90,15 +94,16 @@ def _exact(data: bytes, names: Sequence[str]) -> Rows:
     before = 0
     try:
         reader = _reader(data)
-        for row in reader:
-            if not row and width == 1:
-                row = [""]
-            if row and len(row) != width:
-                faults[len(rows)] = f"expected {width} fields, got {len(row)}"
-                row = [None] * width
-            if row:
-                rows.append(row)
-            before = reader.line_num
+        with any_size():
+            for row in reader:
+                if not row and width == 1:
+                    row = [""]
+                if row and len(row) != width:
+                    faults[len(rows)] = f"expected {width} fields, got {len(row)}"
+                    row = [None] * width
+                if row:
+                    rows.append(row)
+                before = reader.line_num
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise MalformedRequest(f"line {number} is not UTF-8", "Save it in UTF-8.") from error

@@ -72,7 +72,10 @@ def _table(frame: Any) -> Any:
 def _like(frame: Any, answers: Any) -> Any:
     """Answers in a frame of the kind that was given."""
     if isinstance(frame, pd.DataFrame):
-        return flat_structs(answers).to_pandas().set_index(frame.index)
+        # NaN beside whole numbers would make floats of them, which have them up to 2**53 only.
+        gaps = any(column.null_count for column in answers.columns)
+        whole = {pa.int64(): pd.Int64Dtype()}.get if gaps else None
+        return flat_structs(answers).to_pandas(types_mapper=whole).set_index(frame.index)
     if type(frame).__module__.partition(".")[0] == "polars":
         import polars
 

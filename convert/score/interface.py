@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from onnxlet.convert.score.models import directory_of, proven
 from onnxlet.convert.score.running import Scored
@@ -73,6 +73,7 @@ def score(
         InvalidRows: of a frame, rows that are to stop all.
         Unfinished: of files, some parts could not be done; the same call goes on from there.
     """
+    _check(workers=workers, on_error=on_error, coverage=coverage, k=k, batch_rows=batch_rows)
     options = Options((keep,) if isinstance(keep, str) else tuple(dict.fromkeys(keep)),
                       on_error, coverage, explain, k, batch_rows)  # fmt: skip
     given = os.fspath(getattr(model, "directory", model))
@@ -93,3 +94,30 @@ def score(
     except OnnxletError as error:
         raise error.with_traceback(None) from None
     return Shown(**vars(scored))
+
+
+# What the command line checks by its types: what is expected, and whether a value is that.
+CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "on_error": (f"one of {get_args(OnError)}", lambda given: given in get_args(OnError)),
+    "coverage": (
+        "a number between 0 and 1",
+        lambda given: given is None or (isinstance(given, int | float) and 0 < given < 1),
+    ),
+    "k": ("a whole number from 1", lambda given: given is None or _is_whole(given, 1)),
+    "batch_rows": ("a whole number from 1", lambda given: _is_whole(given, 1)),
+    "workers": ("a whole number from 0", lambda given: _is_whole(given, 0)),
+}
+
+
+def _check(**given: Any) -> None:
+    wrong = [
+        f"{name}: expected {CHECKS[name][0]}, got {value!r}"
+        for name, value in given.items()
+        if not CHECKS[name][1](value)
+    ]
+    if wrong:
+        raise WrongUse("; ".join(wrong))
+
+
+def _is_whole(number: Any, least: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= least

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,9 @@ LOCK = "_lock"  # in S3
 FORMAT = 1
 Line = dict[str, Any]
 AFRESH = "--overwrite starts afresh."
+REMOVE = "Remove the folder that it is in, with its parts; or write elsewhere."
+HEAD = {"format", "source", "model", "options", "packages", "files"}
+OF_PART = {"part", "file", "rows", "bad", "problems", "size", "sha256", "side"}
 
 
 class Journal(Protocol):
@@ -51,7 +54,7 @@ class FileJournal:
         content = path.read_bytes() if path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole:
-            self.head, *self.lines = _parsed(whole, path)
+            self.head, *self.lines = _parsed(whole, path, head=True)
             if whole != content:
                 with path.open("r+b") as file:
                     file.truncate(len(whole))
@@ -82,10 +85,11 @@ class ObjectJournal:
         self.lines: list[Line] = []
         self._paths: list[str] = []
         if place.entry(JOURNAL) is not None:
-            [self.head] = _parsed(read(place, JOURNAL), JOURNAL)
+            [self.head] = _parsed(read(place, JOURNAL), JOURNAL, head=True)
             begins = f"{LINES}/"
             self._paths = sorted(e.path for e in place.entries() if e.path.startswith(begins))
-            self.lines = [line for path in self._paths for line in _parsed(read(place, path), path)]
+            for path in self._paths:
+                self.lines += _parsed(read(place, path), path, head=False)
 
     def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
         """Replace all objects."""
@@ -108,13 +112,18 @@ def _written(lines: Sequence[Line]) -> bytes:
     return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
 
 
-def _parsed(content: bytes, path: object) -> list[Line]:
+def _parsed(content: bytes, path: object, head: bool) -> list[Line]:
+    """Lines of a journal, the first of which is a head where one is expected."""
     try:
         lines = [json.loads(line) for line in content.splitlines()]
     except ValueError as error:
-        raise OnnxletError(f"'{path}' is no journal any more: {error}", AFRESH) from error
-    if not all(isinstance(line, dict) for line in lines) or lines[0].get("format", 1) != FORMAT:
-        raise OnnxletError(f"'{path}' was written by another version of onnxlet", AFRESH)
+        raise OnnxletError(f"'{path}' is no journal any more: {error}", REMOVE) from error
+    for number, line in enumerate(lines):
+        kinds = [HEAD] if head and not number else [OF_PART, {"done"}]
+        if not isinstance(line, dict) or not any(keys <= line.keys() for keys in kinds):
+            raise OnnxletError(f"'{path}', line {number + 1}: it is none of a journal", REMOVE)
+        if line.get("format", FORMAT) != FORMAT:
+            raise OnnxletError(f"'{path}' was written by another version of onnxlet", REMOVE)
     return lines
 
 
@@ -147,7 +156,12 @@ def _only_one(folder: Path) -> Iterator[None]:
         raise cannot_write(str(folder), error) from error
     try:  # the folder itself: a file that is locked could not be removed again
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        try:
+            yield
+        finally:
+            if made:
+                with suppress(OSError):  # there is something in it
+                    folder.rmdir()
     except BlockingIOError as error:
         raise WrongUse(
             f"OUT: another process writes to '{folder}'", "Wait for it; or write elsewhere."

@@ -70,7 +70,7 @@ class LocalFolder:
         self.root = self.scratch = Path(uri)
 
     def entries(self) -> Iterator[Entry]:
-        """Every file below it, links followed once.
+        """Every file below it, links followed once; no hidden link to nothing, as editors make.
 
         Raises:
             OSError: a folder below it can't be read.
@@ -85,6 +85,8 @@ class LocalFolder:
             below.sort()
             for name in sorted(files):
                 path = Path(folder, name)
+                if name.startswith(".") and not path.exists():
+                    continue
                 found = path.stat()
                 inside = path.relative_to(self.root).as_posix()
                 yield Entry(inside, found.st_size, found.st_mtime_ns)
@@ -212,6 +214,8 @@ def split(uri: str) -> tuple[str, str]:
 def absolute(given: str) -> str:
     """What a user names, as any process of this machine finds it."""
     if S3.match(given):
+        if not S3.sub("", given).strip("/"):
+            raise WrongUse(f"'{given}': expected s3://bucket/prefix, got no bucket")
         return given.rstrip("/")
     if re.match(r"[a-z][a-z0-9+.-]+://", given, re.I):
         raise WrongUse(

@@ -7,16 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple
-
-import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
 from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
-from onnxlet.convert.score.reading import unpacked
+from onnxlet.convert.score.reading import UNREADABLE, unpacked
 from onnxlet.convert.score.tables import faults_of, kept_schema
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -88,6 +85,8 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     except OSError as error:
         raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", NOT_THERE) from error
     tables = [each for each in every if kind_of(each.path)]
+    if odd := [each.path for each in tables if not _is_text(each.path)]:
+        raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
     if not tables:
         there = ", ".join(each.path for each in every[:3])
         raise WrongUse(
@@ -99,6 +98,14 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
         counts = " and ".join(f"{count} of {kind}" for kind, count in sorted(kinds.items()))
         raise WrongUse(f"IN: '{given}' has {counts}", "Score them one kind after the other.")
     return place, tables, [each.path for each in every if not kind_of(each.path)]
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(given: str) -> bool:
@@ -123,8 +130,9 @@ def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Opt
             file = _looked_at(place, entry, model)
             faults = faults_of(file.schema, model, options)
         except OnnxletError as error:
-            return f"'{entry.path}': {error.message}"
-        except (OSError, EOFError, pa.ArrowException) as error:
+            hint = f". {error.hint}" if error.hint else ""
+            return f"'{entry.path}': {error.message}{hint}"
+        except UNREADABLE as error:
             return f"'{entry.path}': it can't be read: {shortened(error)}"
         return f"'{entry.path}': {'; '.join(faults)}" if faults else file
 
@@ -189,7 +197,11 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     """What the parts of each file are called, below OUT as the files are below IN."""
     stems = {file: re.sub(r"\.(csv|csv\.gz|parquet|pq)$", "", file, flags=re.I) for file in files}
     often = Counter(stems.values())
-    names = {file: stem if often[stem] == 1 else file for file, stem in stems.items()}
+    # x.csv beside x.csv.gz keep their suffixes; and x.csv.csv, whose stem is what one is called.
+    names = {
+        file: stem if often[stem] == 1 and stem not in stems else file
+        for file, stem in stems.items()
+    }
     return lambda file, number: f"{names[file]}-{number:05}.{form}"
 
 
@@ -241,8 +253,3 @@ def _groups(rows: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
             start, first, held = number, first + held, 0
         held += count
     yield start, len(rows), first, held
-
-
-def shortest(path: str) -> str:
-    """A file's name without its folders."""
-    return PurePosixPath(path).name

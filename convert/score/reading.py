@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from onnxlet.convert.score.places import Place
 from onnxlet.convert.score.tasks import Task
 from onnxlet.function.errors import MalformedRequest
 
+UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException)  # what readers raise
 CHANGED = "It was planned as it was before: give the same command again, once nobody writes to it."
 
 
@@ -67,7 +69,7 @@ def _refusing(task: Task, place: Place) -> Iterator[None]:
     except MalformedRequest as error:
         _check_unchanged(task, place)
         raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
-    except (OSError, EOFError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         _check_unchanged(task, place)
         where = f", row groups {task.start} to {task.end - 1}" if task.kind == "parquet" else ""
         raise PartFailed(
@@ -189,4 +191,4 @@ def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:
 def unpacked(place: Place, path: str) -> Any:
     """A file of CSV, unpacked where its name ends so."""
     file = place.open(path)
-    return gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
+    return gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file

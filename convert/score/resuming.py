@@ -49,7 +49,7 @@ def check(journal: Journal, head: Line, target: Target, overwrite: bool) -> None
     if journal.head is None:
         _check_empty(target, overwrite)
     elif changed := changes(journal, head):
-        if not overwrite:
+        if journal.lines and not overwrite:  # where no part is done, there is nothing to lose
             listed = "".join(f"\n  {each}" for each in changed[:SHOWN])
             raise WrongUse(
                 f"OUT: '{target.out}' was begun with something else:{listed}",
@@ -118,11 +118,11 @@ def _check_empty(target: Target, overwrite: bool) -> None:
                 "--overwrite replaces it; or write elsewhere.",
             )
         return
-    every = [entry.path for entry in place_of(target.work).entries()]
-    there = [path for path in every if not path.endswith(PART) and path != LOCK]
-    if there:
+    every = (entry.path for entry in place_of(target.work).entries())
+    there = next((path for path in every if not path.endswith(PART) and path != LOCK), None)
+    if there is not None:
         raise WrongUse(
-            f"OUT: '{target.out}' is a folder with something else in it, such as '{min(there)}'",
+            f"OUT: '{target.out}' is a folder with something else in it, such as '{there}'",
             "Name a new folder, or an empty one.",
         )
 

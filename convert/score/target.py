@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from onnxlet.convert.score.places import split
+from onnxlet.convert.score.places import S3, split
 from onnxlet.convert.score.planning import kind_of
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.function.errors import WrongUse
@@ -55,11 +56,14 @@ def target_of(out: str, source: str, first: str) -> Target:
     Raises:
         WrongUse: it can't be written, or would be read by the next scoring.
     """
-    if out == source or out.startswith(f"{source}/") or source.startswith(f"{out}/"):
+    here, there = _real(out), _real(source)
+    if here == there or here.startswith(f"{there}/") or there.startswith(f"{here}/"):
         raise WrongUse(
             f"OUT: '{out}' is in IN, or IN in it: the next scoring would read answers", ELSEWHERE
         )
     folder, name = split(out)
+    if S3.match(out) and not S3.match(folder):
+        raise WrongUse(f"OUT: expected s3://bucket/prefix, got '{out}'", ELSEWHERE)
     suffix = PurePosixPath(name).suffix
     kind = kind_of(name)
     if kind == "csv.gz" or (
@@ -72,3 +76,8 @@ def target_of(out: str, source: str, first: str) -> Target:
         form: Literal["csv", "parquet"] = "parquet" if kind_of(first) == "parquet" else "csv"
         return Target(out, out, form, out, None)
     return Target(out, f"{folder}/_{name}", "csv" if kind == "csv" else "parquet", folder, name)
+
+
+def _real(given: str) -> str:
+    """The same words for the same place: `..` and links can lead from OUT to IN."""
+    return S3.sub("s3://", given) if S3.match(given) else os.path.realpath(given).rstrip("/")

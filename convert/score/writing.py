@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import pyarrow as pa
 from pyarrow import compute, types
 
+from onnxlet.convert.record_batches.kinds import bare, kind_of
+from onnxlet.convert.record_batches.plain import simple, usual
 from onnxlet.convert.score.errors import cannot_write
 from onnxlet.convert.score.places import writable
-from onnxlet.function import json_text
 
 GROUP_ROWS = 1 << 20  # that are written together, at most
 GROUP_BYTES = 1 << 26
@@ -141,19 +144,19 @@ def _repeats(kind: Any) -> bool:
 
 
 def flat_schema(schema: Any) -> Any:
-    """The columns of CSV: a column for each member of a struct, text for each list."""
+    """The columns of CSV: a column for each member of a struct, text for lists and bytes."""
     fields = []
     for field in schema:
         if types.is_struct(field.type):
             inner = [pa.field(f"{field.name}.{each.name}", each.type) for each in field.type]
             fields += list(flat_schema(pa.schema(inner)))
         else:
-            fields.append(pa.field(field.name, pa.string() if _nested(field.type) else field.type))
+            fields.append(pa.field(field.name, _flat_type(field.type)))
     return pa.schema(fields)
 
 
 def flat(batch: Any, schema: Any) -> Any:
-    """A batch with the columns of `flat_schema`; lists are JSON."""
+    """A batch with the columns of `flat_schema`; lists are JSON, bytes text or else base64."""
     found = [array for column in batch.columns for array in _flat(column)]
     return pa.RecordBatch.from_arrays(found, schema=schema)
 
@@ -162,15 +165,13 @@ def _flat(array: Any) -> Iterator[Any]:
     if types.is_struct(array.type):
         for inner in array.flatten():
             yield from _flat(inner)
-    elif _nested(array.type):
-        texts = [
-            None if each is None else json_text.dumps(each).decode() for each in array.to_pylist()
-        ]
-        yield pa.array(texts, pa.string())
     elif types.is_dictionary(array.type):
-        yield compute.cast(array, array.type.value_type)
+        yield from _flat(compute.cast(array, array.type.value_type))
+    elif _is_written(array.type):
+        texts = [None if each is None else _text(each) for each in array.to_pylist()]
+        yield pa.array(texts, pa.string())
     else:
-        yield array
+        yield simple(array)
 
 
 def flat_structs(table: Any) -> Any:
@@ -180,9 +181,24 @@ def flat_structs(table: Any) -> Any:
     return table
 
 
-def _json(value: Any) -> str:
-    return json_text.dumps(value).decode()
+def _flat_type(kind: Any) -> Any:
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return pa.string() if _is_written(kind) else usual(bare(kind))
 
 
-def _nested(kind: Any) -> bool:
-    return bool(types.is_nested(kind))
+def _is_written(kind: Any) -> bool:
+    """Whether values become text here, and not by PyArrow's writer."""
+    own = isinstance(kind, pa.BaseExtensionType) or types.is_nested(kind)
+    return bool(own or kind_of(kind) == "bytes")
+
+
+def _text(cell: Any) -> str:
+    """What CSV has of bytes, such as an image's, of lists, and of what is in lists."""
+    if isinstance(cell, bytes):
+        try:
+            return cell.decode()
+        except UnicodeDecodeError:
+            return b64encode(cell).decode()
+    if isinstance(cell, list | dict | tuple):
+        return orjson.dumps(cell, default=_text).decode()
+    return str(cell)

@@ -200,3 +200,15 @@ def test_no_rows(models: Path) -> None:
     found = scorer.answer(pa.RecordBatch.from_pylist([], schema))
 
     assert (found.columns.num_rows, found.columns.schema, found.bad) == (0, scorer.schema, [])
+
+
+@pytest.mark.parametrize("column", ["Lot_Area", "Neighborhood"])
+def test_extensions_whose_values_are_not_their_storage_s(models: Path, column: str) -> None:
+    model = load_model(models / "house-prices" / "1")
+    fields = {each.name: pa.null() for each in model.signature.columns}
+    fields[column] = pa.bool8() if column == "Lot_Area" else pa.uuid()
+    with pytest.raises(
+        WrongUse, match=rf"column '{column}': expected .*, got extension<arrow\."
+    ) as e:
+        Scorer(model, pa.schema([*fields.items()]))
+    assert "';" not in e.value.message  # nothing else

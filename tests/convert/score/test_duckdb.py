@@ -223,3 +223,11 @@ def test_explanations_come_with_the_answer(
 def test_without_a_model_there_is_no_answer(iris: Any) -> None:
     query = "SELECT predict(NULL, t) FROM (SELECT 1.0 AS x0) t"
     assert iris.execute(query).fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_rows_without_a_model_beside_others(iris: Any, first: int) -> None:
+    name = f"CASE WHEN n = {first} THEN 'iris' END"
+    row = "{'x0': 1.0, 'x1': 1.0, 'x2': 1.0, 'x3': 1.0}"
+    query = f"SELECT predict({name}, {row}) IS NULL FROM range(2) t(n) ORDER BY n"  # noqa: S608
+    assert iris.execute(query).fetchall() == [(first != 0,), (first != 1,)]

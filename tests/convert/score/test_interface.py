@@ -130,3 +130,27 @@ def test_interval_and_explanations_are_columns(models: Path, tmp_path: Path) -> 
     assert any(name.startswith("explanation.") for name in answers.columns)
     with pytest.raises(WrongUse):
         onnxlet.score("shop", golden_table(models, "shop", 5), models=models, k=3)
+
+
+def test_whole_numbers_beside_gaps_stay_whole(models: Path) -> None:
+    frame = golden_table(models, "iris", 3).drop_columns("id").to_pandas()
+    frame["id"] = [2**53 + 1, 2**63 - 1, -(2**53) - 1]
+    whole = onnxlet.score("iris", frame, models=models)
+    frame.loc[1, frame.columns[0]] = float("inf")
+    answers = onnxlet.score("iris", frame, models=models, keep="id")
+    assert answers["id"].tolist() == frame["id"].tolist()
+    assert answers["prediction"].isna().tolist() == [False, True, False]
+    assert answers["prediction"].drop(1).tolist() == whole["prediction"].drop(1).tolist()
+    assert (str(whole["prediction"].dtype), str(answers["prediction"].dtype)) == ("int64", "Int64")
+
+
+def test_what_is_asked_for_wrongly_is_said_at_once(models: Path, table: Any) -> None:
+    wrong: Any = {"on_error": "Stop", "coverage": 1, "k": 0, "batch_rows": 0, "workers": "2"}
+    with pytest.raises(WrongUse) as refused:
+        onnxlet.score(LOANS, table, models=models, **wrong)
+    assert refused.value.message == (
+        "workers: expected a whole number from 0, got '2'; on_error: expected one of "
+        "('null', 'stop', 'side'), got 'Stop'; coverage: expected a number between 0 and 1, got 1; "
+        "k: expected a whole number from 1, got 0; "
+        "batch_rows: expected a whole number from 1, got 0"
+    )

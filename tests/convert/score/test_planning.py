@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv as python_csv
 import gzip
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -187,3 +189,68 @@ def test_no_model(models: Path, tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="MODEL: there is no model 'prices'") as caught:
         running.score("prices", source, str(tmp_path / "out"), Options(), models=models)
     assert "house-prices, iris, loan-default, shop" in caught.value.hint
+
+
+def test_no_two_files_have_parts_of_one_name(models: Path, tmp_path: Path) -> None:
+    table = golden_table(models, PRICES, 10)
+    text = Path(write(table, tmp_path / "in" / "x.csv")).read_bytes()
+    (tmp_path / "in" / "x.CSV.GZ").write_bytes(gzip.compress(text))
+    write(table, tmp_path / "in" / "x.csv.csv")
+    scored = run(models, tmp_path / "in", tmp_path / "out", "id")
+    parts = content(tmp_path / "out")
+    assert sorted(parts) == ["x.CSV.GZ-00000.csv", "x.csv-00000.csv", "x.csv.csv-00000.csv"]
+    assert (scored.rows, len(set(parts.values()))) == (30, 1)
+
+
+def test_broken_gzip_is_said(models: Path, tmp_path: Path) -> None:
+    text = Path(write(golden_table(models, PRICES, 5000), tmp_path / "in.csv")).read_bytes()
+    packed = bytearray(gzip.compress(text))
+    packed[300:400] = b"\xff" * 100
+    (tmp_path / "in.csv.gz").write_bytes(packed)
+    message = refused(models, tmp_path / "in.csv.gz", tmp_path / "out").message
+    assert "'in.csv.gz': it can't be read: Error -3 while decompressing data" in message
+
+
+def test_each_file_has_its_hint(models: Path, tmp_path: Path) -> None:
+    text = Path(write(golden_table(models, PRICES, 3), tmp_path / "in.csv")).read_text()
+    (tmp_path / "in.csv").write_text(text.replace('"', "").replace(",", ";"))
+    message = refused(models, tmp_path / "in.csv", tmp_path / "out").message
+    assert "The header is parted by ';': df.to_csv(index=False) writes commas." in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_files(models: Path, tmp_path: Path) -> None:
+    for name in ("a b%20#?.csv", "a\nb.csv", "ü\u2028.csv"):
+        write(golden_table(models, PRICES, 10), tmp_path / "in" / name)
+    (tmp_path / "in" / ".#a.csv").symlink_to("me@host.123")  # Emacs edits it
+    assert run(models, tmp_path / "in", tmp_path / "out").rows == 30
+    assert run(models, tmp_path / "in", tmp_path / "out").already == 3
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / os.fsdecode(b"\xff.csv")).write_text("Lot_Area")
+    message = refused(models, tmp_path / "odd", tmp_path / "other").message
+    assert message == "IN: the name of '\\udcff.csv' is not UTF-8"
+
+
+def test_a_mark_of_bytes_order_within_a_table(models: Path, tmp_path: Path) -> None:
+    header, *rows = (
+        Path(write(golden_table(models, PRICES, 3), tmp_path / "in.csv"))
+        .read_bytes()
+        .splitlines(keepends=True)
+    )
+    for number in range(3):
+        marked = [b"\xef\xbb\xbf" * (n == number) + row for n, row in enumerate(rows)]
+        (tmp_path / "marked.csv").write_bytes(b"".join([header, *marked]))
+        assert run(models, tmp_path / "marked.csv", tmp_path / f"out{number}").bad == 1
+
+
+def test_fields_of_any_size(models: Path, tmp_path: Path) -> None:
+    table = golden_table(models, PRICES, 3).append_column("note", pa.array(["x" * 200_000] * 3))
+    path = Path(write(table, tmp_path / "in.csv"))
+    assert run(models, path, tmp_path / "whole").bad == 0
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], "1,2", lines[3]]))
+    scored = run(models, path, tmp_path / "out")
+    assert (scored.rows, scored.problems) == (
+        3, ("'in.csv', line 3: expected 12 fields, got 2",)
+    )  # fmt: skip
+    assert python_csv.field_size_limit() == 131072

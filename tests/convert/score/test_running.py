@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv as python_csv
 import gc
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
@@ -20,7 +23,7 @@ from onnxlet.convert.score.places import LocalFolder
 from onnxlet.convert.score.processes import Here
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.tasks import Options, Task
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import OnnxletError, WrongUse
 from tests.convert.score.tables import (
     client_of_all,
     content,
@@ -387,3 +390,69 @@ def test_a_version_s_number_is_no_suffix(models: Path, tmp_path: Path, run: Run)
     write(golden_table(models, PRICES, 10), tmp_path / "in.csv")
     run("in.csv", "scores-1.2")
     assert sorted(content(tmp_path / "scores-1.2")) == ["in-00000.csv"]
+
+
+@pytest.mark.parametrize("out", ["linked/in.csv", "linked/../in/in.csv", "linked/out"])
+def test_links_and_dots_don_t_lead_to_in(out: str, models: Path, tmp_path: Path, run: Run) -> None:
+    write(golden_table(models, PRICES, 10), tmp_path / "in" / "in.csv")
+    (tmp_path / "linked").symlink_to(tmp_path / "in")
+    before = content(tmp_path)
+    source = "in" if out.endswith("out") else "in/in.csv"
+    with pytest.raises(WrongUse, match="is in IN, or IN in it"):
+        run(source, out, overwrite=True)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "", "null", '{"format": 1}', "x", "{first}\n{}", '{first}\n{"part": "in"}']
+)
+def test_what_is_no_journal(text: str, models: Path, tmp_path: Path, run: Run) -> None:
+    write(golden_table(models, PRICES, 10), tmp_path / "in.csv")
+    run("in.csv", "out")
+    file = tmp_path / "out" / "_journal.jsonl"
+    file.write_text(text.replace("{first}", file.read_text().splitlines()[0]) + "\n")
+    for overwrite in (False, True):
+        with pytest.raises(OnnxletError, match="journal") as refused:
+            run("in.csv", "out", overwrite=overwrite)
+        assert refused.value.hint.startswith("Remove the folder that it is in, with its parts")
+    shutil.rmtree(tmp_path / "out")
+    assert run("in.csv", "out").rows == 10
+
+
+def test_what_csv_has_of_other_columns(models: Path, tmp_path: Path, run: Run) -> None:
+    odd = {
+        "image": pa.array([b"\xff\xd8", None]),
+        "bytes": pa.array([b"text", b""]),
+        "sizes": pa.array([[Decimal("1.50")], [None]], pa.list_(pa.decimal128(3, 2))),
+        "view": pa.array(["a", None], pa.string_view()),
+        "uuid": pa.array([b"0" * 16, None], pa.uuid()),
+        "coded": pa.array([b"\xff", b"a"]).dictionary_encode(),
+    }
+    table = golden_table(models, PRICES, 2)
+    for name, array in odd.items():
+        table = table.append_column(name, array)
+    write(table, tmp_path / "in.parquet")
+    run("in.parquet", "out.csv", Options(keep=tuple(odd)))
+    header, *rows = python_csv.reader((tmp_path / "out.csv").read_text().splitlines())
+    assert header == [*odd, "prediction"]
+    uuid = "30303030-3030-3030-3030-303030303030"
+    assert [row[:-1] for row in rows] == [
+        ["/9g=", "text", '["1.50"]', "a", uuid, "/w=="],
+        ["", "", "[null]", "", "", "a"],
+    ]
+
+
+def test_what_stopped_before_any_part_may_be_asked_for_otherwise(
+    models: Path, tmp_path: Path, run: Run
+) -> None:
+    table = golden_table(models, PRICES, 10)
+    at = table.schema.get_field_index("Year_Built")
+    write(
+        table.set_column(at, "Year_Built", pa.array([1999.5] + [1999.0] * 9)),
+        tmp_path / "in.parquet",
+    )
+    with pytest.raises(Unfinished):
+        run("in.parquet", "out", Options(on_error="stop"))
+    (tmp_path / "out" / "in-00000.parquet").write_bytes(b"what a kill left")
+    assert run("in.parquet", "out", Options(on_error="side", keep=("id",))).rows == 9
+    assert read_parts(tmp_path / "out")["id"].to_pylist() == list(range(1, 10))

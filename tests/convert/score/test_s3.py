@@ -166,3 +166,10 @@ def test_training_and_building_read_s3_by_the_same_way(s3: S3) -> None:
     pd.testing.assert_frame_equal(table.frame, pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
     with pytest.raises(WrongUse, match=r"there is no file 's3://bucket/gone.csv'"):
         read_table("s3://bucket/gone.csv", 0)
+
+
+@pytest.mark.parametrize("out", ["s3://", "S3:///", "s3://answers.csv"])
+def test_an_address_without_a_bucket(out: str, models: Path, tmp_path: Path) -> None:
+    source = write(golden_table(models, PRICES, 10), tmp_path / "in.csv")
+    with pytest.raises(WrongUse, match="expected s3://bucket/prefix, got"):
+        running.score(PRICES, source, out, Options(), models=models, workers=1)
