@@ -61,11 +61,14 @@ class Board:
         self._bells = bells
         slots = memoryview(mmap.mmap(file, SLOT_BYTES * len(bells))).cast("I")
         self._requests, self._connections = slots[0::2], slots[1::2]
-        self.hold(0)
 
     def hold(self, connections: int) -> None:
         """Write how many connections this worker has."""
         self._connections[self._number] = connections
+
+    def leave(self) -> None:
+        """Write that this worker accepts no more."""
+        self.hold(ABSENT)
 
     def is_turn(self, connections: int) -> bool:
         """Whether no other worker has fewer."""
