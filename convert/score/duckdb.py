@@ -135,7 +135,7 @@ class Models:
         # and refuses them for the two.
         def answered(model: Any, *given: Any) -> Any:
             names, vectors = _array(model), [_array(each) for each in given]
-            if not names.null_count and compute.all(compute.equal(names, names[0])).as_py():
+            if names[0].is_valid and compute.all(compute.equal(names, names[0])).as_py():
                 return self._answer(names[0].as_py(), vectors, whole)
             parts = []
             for name in compute.unique(names.drop_null()).to_pylist():
