@@ -60,8 +60,8 @@ class Entrance:
 
     def _watch(self) -> None:
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        is_epoll = isinstance(self._selector, getattr(selectors, "EpollSelector", ()))  # on Linux
-        if self._peers and is_epoll:
+        has_epoll = hasattr(selectors, "EpollSelector")  # Linux
+        if self._peers and has_epoll and isinstance(self._selector, selectors.EpollSelector):
             # `selectors` has no word for it: of the kernel's own set the listener is taken out, and
             # put in again. The duplicate is closed with the object, and the set is not.
             with select.epoll.fromfd(os.dup(self._selector.fileno())) as epoll:
