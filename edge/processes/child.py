@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from onnxlet.edge.service.container import ENDING
 from onnxlet.edge.workers.frames import Message, Unpacker, packed
 
 START = Path(__file__).with_name("start.py")
@@ -47,14 +49,17 @@ class Child:
     Attributes:
         link: a non-blocking socket to it.
         serves: it answers requests.
-        killed: why its supervisor has killed it; empty where it has not.
+        why: it ends, where more than its exit code is known; else empty.
+
+    Raises:
+        OSError: the system has no process, memory or descriptor left for it.
     """
 
     def __init__(
         self, files: Mapping[str, Any], orders: Mapping[str, Any], agreed: Mapping[str, bytes]
     ) -> None:
         self.serves = False
-        self.killed = ""
+        self.why = ""
         self.link, theirs = socket.socketpair()
         self.link.setblocking(False)
         self._unpacker = Unpacker()
@@ -65,7 +70,7 @@ class Child:
         ]
         handed = json.dumps({"path": sys.path, "files": files})
         environ = {name: v for name, v in os.environ.items() if name not in NOT_ITS_OWN}
-        with theirs:
+        with theirs, _starting(self.link):
             self.process = subprocess.Popen(  # noqa: S603 - this very program
                 [sys.executable, *_flags(), str(START), handed],
                 stdin=subprocess.DEVNULL, env=environ, pass_fds=numbers,
@@ -106,7 +111,7 @@ class Child:
 
     def kill(self, why: str = "") -> None:
         """End it at once."""
-        self.killed = self.killed or why
+        self.why = self.why or why
         with suppress(OSError):
             self.process.kill()
 
@@ -118,6 +123,23 @@ class Child:
         except subprocess.TimeoutExpired:  # it has closed its link, but goes on
             self.kill()
             return self.process.wait()
+
+
+@contextmanager
+def _starting(link: socket.socket) -> Iterator[None]:
+    """Have a process inherit that signals wait until it serves: terminals and systemd send to all.
+
+    Args:
+        link: to it, which is closed where it can't be started.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    except OSError:
+        link.close()
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _flags() -> list[str]:

@@ -20,11 +20,10 @@ from typing import Any
 
 from onnxlet.edge.processes.child import Child, Pauses
 from onnxlet.edge.processes.notices import Notices
-from onnxlet.edge.service.container import end_on
+from onnxlet.edge.service.container import ENDING, end_on
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import (
-    ENDING,
     ServeError,
     listen,
     refuse_to_be_open,
@@ -148,7 +147,12 @@ class Supervisor:
         }  # fmt: skip
         self._began[number] = time.monotonic()
         agreed = self._relay.join(number)
-        child = Child(files, {**self._orders, "number": number}, agreed)
+        try:
+            child = Child(files, {**self._orders, "number": number}, agreed)
+        except OSError as error:  # the others go on, and there may be room for it later
+            self._relay.leave(number, self._began[number])
+            self._restart(number, str(error))
+            return
         self._children[number] = child
         self._watch(number)
 
@@ -191,8 +195,10 @@ class Supervisor:
                 self._introduce()
             case "notify" if self._notices:
                 self._notices.hear(number, message.parts[0].decode(), time.monotonic())
-            case "failed" if not self._introduced and self._until is None:
-                raise ServeError(message.members["message"], message.members["hint"])
+            case "failed":
+                child.why = child.why or message.members["message"]
+                if not self._introduced and self._until is None:
+                    raise ServeError(child.why, message.members["hint"])
 
     def _introduce(self) -> None:
         """Say once what is served: as soon as all workers do."""
@@ -213,12 +219,21 @@ class Supervisor:
             self._notices.leave(number, now)
         if self._until is not None:
             return
-        ended = child.killed or (f"signal {-code}" if code < 0 else f"exit code {code}")
+        self._restart(number, child.why or (f"signal {-code}" if code < 0 else f"exit code {code}"))
+
+    def _restart(self, number: int, ended: str) -> None:
+        """Start a worker again later; before all have served for the first time it ends all.
+
+        Args:
+            number: of the worker.
+            ended: why it is not there.
+        """
         if not self._introduced:
             raise ServeError(
                 f"worker {number} of {len(self._began)} ended before it served: {ended}",
                 "What it wrote before says why. Signal 9 may be a lack of memory: fewer --workers.",
             )
+        now = time.monotonic()
         pause = self._pauses[number].after(now - self._began[number])
         self._due[number] = now + pause
         entry = {"event": "worker", "worker": number, "state": "restarts", "in_seconds": pause}

@@ -37,14 +37,20 @@ class Post(NamedTuple):
     watchdog: Watchdog | None
     ending: Ending
 
-    def serves(self, introduction: list[str], end: socket.socket) -> None:
-        """Report that requests are answered from now on.
+    def begins(self, end: socket.socket) -> None:
+        """Finish what is in hand from now on, when the supervisor ends this process.
 
         Args:
-            introduction: what a server prints when it starts.
             end: ends this process as a signal does, once a byte is sent.
         """
         self.ending.arm(end)
+
+    def serves(self, introduction: list[str]) -> None:
+        """Report that requests are answered.
+
+        Args:
+            introduction: what a server prints when it starts.
+        """
         self.link.send("serves", introduction=introduction)
 
 

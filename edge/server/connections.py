@@ -147,12 +147,8 @@ class Connections:
             return
         connection = Connection(wrapped, self._base(address), self._limit)
         self._every.add(connection)
-        self._hold()
+        self._entrance.hold(len(self._every))
         self._watch(connection, READ)
-
-    def _hold(self) -> None:
-        if self._peers is not None:
-            self._peers.hold(len(self._every))
 
     def _base(self, address: Any) -> Mapping[str, Any]:
         host, port = self._listener.getsockname()[:2]
@@ -278,7 +274,7 @@ class Connections:
     def _close(self, connection: Connection) -> None:
         self._watch(connection, 0)
         self._every.discard(connection)
-        self._hold()
+        self._entrance.hold(len(self._every))
         self._held -= connection.held
         connection.held = 0
         connection.close()

@@ -51,10 +51,17 @@ class Entrance:
         self._watch()
         if peers:
             selector.register(peers.bell, selectors.EVENT_READ, self._called)
+            peers.hold(0)
+
+    def hold(self, connections: int) -> None:
+        """Let the others know how many connections this process has, as long as it accepts."""
+        if self._peers:
+            self._peers.hold(connections)
 
     def _watch(self) -> None:
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        if self._peers and isinstance(self._selector, selectors.EpollSelector):
+        has_epoll = hasattr(selectors, "EpollSelector")  # Linux
+        if self._peers and has_epoll and isinstance(self._selector, selectors.EpollSelector):
             # `selectors` has no word for it: of the kernel's own set the listener is taken out, and
             # put in again. The duplicate is closed with the object, and the set is not.
             with select.epoll.fromfd(os.dup(self._selector.fileno())) as epoll:
@@ -122,5 +129,6 @@ class Entrance:
         self._again = 0.0
         if self._peers:
             self._selector.unregister(self._peers.bell)
+            self._peers.leave()
         self._peers = None  # nobody looks into a closed listener
         self._listener.close()

@@ -17,6 +17,9 @@ class Peers(Protocol):
     def hold(self, connections: int) -> None:
         """Take note of how many connections this process has."""
 
+    def leave(self) -> None:
+        """Take note that this process accepts no more: it is nobody's turn to wait for."""
+
     def is_turn(self, connections: int) -> bool:
         """Whether this process, with so many, is to accept the next one."""
 

@@ -10,13 +10,14 @@ from pathlib import Path
 PORT, MODELS = "ONNXLET_DEVICE_PORT", "ONNXLET_MODELS"
 PORTS = ("PORT", "SAGEMAKER_BIND_TO_PORT")  # Cloud Run's, and SageMaker's
 PLACES = ("/opt/ml/model", "/mnt/models")  # where SageMaker and KServe put models
+ENDING = (signal.SIGTERM, signal.SIGINT)
 FIRST = 1  # the process that a container ends with
 
 
 def begin() -> None:
     """Take a platform's settings, and end on SIGTERM and SIGINT while the server starts."""
     adapt(os.environ)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         end_on(number)
 
 

@@ -26,10 +26,16 @@ class Post(Protocol):
     @property
     def watchdog(self) -> Watchdog | None: ...  # noqa: D102
 
-    def serves(self, introduction: list[str], end: socket.socket) -> None:
-        """Report that requests are answered from now on.
+    def begins(self, end: socket.socket) -> None:
+        """Finish what is in hand from now on, when the supervisor ends this process.
+
+        Args:
+            end: ends this process as a signal does, once a byte is sent.
+        """
+
+    def serves(self, introduction: list[str]) -> None:
+        """Report that requests are answered.
 
         Args:
             introduction: what a server prints when it starts.
-            end: ends this process as a signal does, once a byte is sent.
         """

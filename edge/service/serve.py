@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.forward.start import start_forwarding
 from onnxlet.edge.keep.start import start_keeping
-from onnxlet.edge.service.container import end_on
+from onnxlet.edge.service.container import ENDING, end_on
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.models.model import Model
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
 NOT_HERE = errno.EADDRNOTAVAIL  # not an address of this machine
 THREADS = 4  # answers that are computed at the same time
 
@@ -173,6 +172,8 @@ def serve_on(
     gc.enable()
     server = _server(app, listener, wrap, post.board if post else None)
     ending, end = signals()
+    if post:
+        post.begins(end)
     running = threading.Thread(target=server.run, daemon=True)  # an error below ends the process
     running.start()
     if watchdog:
@@ -180,7 +181,7 @@ def serve_on(
         watchdog.start(_self_check(app, listener, wrap is not None, secret, adopt))
     said = _introduction(app, listener, wrap is not None)
     if post:
-        post.serves(said, end)
+        post.serves(said)
     else:
         show(said)
     ending.recv(1)
@@ -297,6 +298,7 @@ def signals() -> tuple[socket.socket, socket.socket]:
     for number in ENDING:
         signal.signal(number, lambda received, frame: None)
     signal.set_wakeup_fd(os.dup(written.fileno()))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # a worker starts with these held back
     return readable, written
 
 

@@ -67,7 +67,11 @@ class SharedGraphs:
         except OSError as error:  # no such memory here, or no right to another one's
             request_log.fail(error, event="graph", model=file.parent.parent.name)
             return sessions.new_session(graph, threads)
-        session = sessions.new_session(parts.graph, threads, {LOCATION: memory})
+        try:
+            session = sessions.new_session(parts.graph, threads, {LOCATION: memory})
+        except BaseException:
+            self._forget(memory.file)
+            raise
         finalize(session, self._forget, memory.file)
         return session
 
@@ -87,12 +91,13 @@ class SharedGraphs:
         for state in self._link.collect(TOPIC):
             for process, number, of in json_text.loads(state):
                 if of == digest:
-                    with suppress(OSError, ValueError):
+                    with suppress(OSError):
                         file = os.open(f"/proc/{process}/fd/{number}", os.O_RDONLY | os.O_CLOEXEC)
-                        memory = Memory(file)
-                        if memory.is_sealed and memory.holds(parts):
-                            self._held[file] = digest
-                            return memory
+                        with suppress(OSError, ValueError):  # another file has that number by now
+                            memory = Memory(file)
+                            if memory.is_sealed and memory.holds(parts):
+                                self._held[file] = digest
+                                return memory
                         os.close(file)
         return None
 

@@ -61,11 +61,14 @@ class Board:
         self._bells = bells
         slots = memoryview(mmap.mmap(file, SLOT_BYTES * len(bells))).cast("I")
         self._requests, self._connections = slots[0::2], slots[1::2]
-        self.hold(0)
 
     def hold(self, connections: int) -> None:
         """Write how many connections this worker has."""
         self._connections[self._number] = connections
+
+    def leave(self) -> None:
+        """Write that this worker accepts no more."""
+        self.hold(ABSENT)
 
     def is_turn(self, connections: int) -> bool:
         """Whether no other worker has fewer."""
@@ -88,16 +91,15 @@ class Board:
             requests: that this worker has.
             limit: of all workers together.
         """
-        others = sum(self._requests) - self._requests[self._number]
-        if requests + others + len(self._bells) < limit:  # even if all admit one at this moment
-            self.carry(requests + 1)
+        # Counted before the others' are read: who is not seen here sees this one.
+        self.carry(requests + 1)
+        if sum(self._requests) + len(self._bells) <= limit:
             return True
         with self._locked():
-            others = sum(self._requests) - self._requests[self._number]
-            is_within = requests + others < limit
-            if is_within:
-                self.carry(requests + 1)
-        return is_within
+            if sum(self._requests) <= limit:
+                return True
+            self.carry(requests)
+        return False
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -114,6 +114,8 @@ class Relay:
         left = [(t, state) for t, state in seat.states.items() if t in seat.absorbs]
         self._orphans += [*left, *((each.topic, each.state) for each in seat.given)]
         self._place_orphans()
+        if not any(each.ready for each in self._seats.values()):
+            self._agreed.clear()  # nobody does it any more, and whoever starts may not be able to
         for topic in seat.proposals:
             self._settle(topic)
 

@@ -114,7 +114,7 @@ class _Lines:
 
     Args:
         text: keeps the ends of lines as they are.
-        most: characters of a line.
+        most: characters of a line; a row of several has twice as many at most.
 
     Attributes:
         size: characters of the lines to be taken.
@@ -127,10 +127,11 @@ class _Lines:
 
     def __iter__(self) -> Iterator[str]:
         while line := self._text.readline(self._most + 1):
-            if len(line) > self._most:
+            self.size += len(line)
+            # Lines are taken once they are `most`: what is beyond is one row, of quoted lines.
+            if len(line) > self._most or self.size > 2 * self._most:
                 raise _too_long(self._most)
             self._taken.append(line)
-            self.size += len(line)
             yield line
 
     def take(self) -> str:
@@ -140,7 +141,7 @@ class _Lines:
 
 
 def _too_long(most: int) -> RequestTooLarge:
-    return RequestTooLarge(f"expected lines of at most {most} characters, got a longer one")
+    return RequestTooLarge(f"expected rows of at most {most} characters, got a longer one")
 
 
 def _csv_batch(

@@ -28,6 +28,8 @@ from tests.edge.service.test_serve import CLEAN
 from tests.events import CONTEXT, make_v2_event
 from tools.deploy.drift import deltas_of, figures_of
 
+# Each of several workers has rows of its own that are too few to be shown yet.
+ALONE = {**CLEAN, "ONNXLET_DEVICE_WORKERS": "1"}
 WRONG: list[Any] = [[1.0, 2.0, 3.0, "no number"]]
 # Two requests of many rows, many of one row, and one that is refused.
 REQUESTS: list[Any] = [calm()[:600], *([row] for row in drifted()[:200]), drifted()[100:750], WRONG]

@@ -38,9 +38,9 @@ def test_one_that_takes_nothing_is_killed_before_its_messages_fill_the_memory(
     monkeypatch.setattr(child, "START", ROOT / "tests" / "edge" / "processes" / "sleeper.py")
     sleeper = Child({}, {"number": 0}, {})
     try:
-        while not sleeper.killed:
+        while not sleeper.why:
             sleeper.send(b"x" * 100_000)
         assert sleeper.end() == -9
-        assert sleeper.killed == "it read nothing of what others told it"
+        assert sleeper.why == "it read nothing of what others told it"
     finally:
         sleeper.kill()

@@ -20,7 +20,7 @@ from sklearn.datasets import load_iris
 from onnxlet.convert.build import build
 from tests.conftest import quiet, start_server, stop_server
 from tests.edge.forward.endpoint import listening
-from tests.edge.processes.test_workers import WORKERS, Started, wait_for
+from tests.edge.processes.test_workers import WORKERS, Started, stop, wait_for
 from tests.edge.service.test_metrics import at, samples
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.service.test_serve import CLEAN
@@ -199,7 +199,7 @@ def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> Non
         each.close()
     clients = [Asking(started.port) for _ in range(6)]
     pids = started.workers()
-    os.kill(pids[1], signal.SIGSTOP)
+    stop(pids[1])
     asking = Asking(started.port)  # accepted by the other one
     asking.start()
     add_version(own, tmp_path, 2)
@@ -227,7 +227,7 @@ def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
     started: Started, own: Path, tmp_path: Path
 ) -> None:
     pids = started.workers()
-    os.kill(pids[1], signal.SIGSTOP)
+    stop(pids[1])
     add_version(own, tmp_path, 2)
     time.sleep(3)
     os.kill(pids[1], signal.SIGKILL)

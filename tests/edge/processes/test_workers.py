@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,11 +24,16 @@ from tests.conftest import ROOT, Server, start_server, stop_server
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.service.test_watchdog import Listener
 from tests.function.serving.test_predict import SHOP
+from tests.project.commands import free_port
 
 WORKERS = {"ONNXLET_DEVICE_WORKERS": "2"}
 BODY = json.dumps({"instances": [SHOP]}).encode()
 JSON = {"Content-Type": "application/json"}
 PATH = "/models/shop/predict"
+HEAD = (
+    f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n"
+    "Content-Type: application/json\r\n\r\n"
+).encode()
 ORPHANED_SECONDS = 10
 
 
@@ -71,6 +77,16 @@ def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
     while not what():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def stop(pid: int) -> None:
+    """SIGSTOP; returns once no thread runs: the first one that sees it has the others stop."""
+    os.kill(pid, signal.SIGSTOP)
+    if (threads := Path(f"/proc/{pid}/task")).exists():
+        stats = [each / "stat" for each in threads.iterdir()]
+        wait_for(lambda: all(each.read_text().rpartition(") ")[2][0] == "T" for each in stats))
+    else:
+        time.sleep(0.5)
 
 
 def ask(connection: http.client.HTTPConnection) -> int:
@@ -179,8 +195,7 @@ def test_sigterm_to_a_worker_replaces_it_and_loses_nothing(started: Started) -> 
 def half(started: Started) -> socket.socket:
     """A connection on which half of a request was sent."""
     connection = socket.create_connection(("127.0.0.1", started.port), timeout=30)
-    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n"
-    connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + BODY[:20])
+    connection.sendall(HEAD + BODY[:20])
     return connection
 
 
@@ -205,6 +220,38 @@ def test_what_has_begun_on_any_worker_is_finished(started: Started) -> None:
             assert all_of(connection).startswith(b"HTTP/1.1 200 ")
     started.server.process.communicate(timeout=20)
     assert started.server.process.returncode == 0
+
+
+SLOW = """
+from pathlib import Path
+from onnxlet.edge.processes import child, serve
+child.START = Path("tests/edge/processes/slow_start.py").resolve()
+serve.main()
+"""
+
+
+def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_path: Path) -> None:
+    port = free_port()
+    about = {"ONNXLET_DEVICE_PORT": str(port), "ONNXLET_MODELS": str(models)}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-c", SLOW], cwd=ROOT, env={**CLEAN, **WORKERS, **about},
+            stderr=log, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    started = Started(Server(server, port), tmp_path / "log")
+    wait_for(lambda: len(started.workers()) == 2)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        request = HEAD + BODY
+        connection.sendall(request)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(request[:-20])
+        time.sleep(0.3)
+        server.terminate()
+        time.sleep(0.3)
+        connection.sendall(request[-20:])
+        assert all_of(connection).startswith(b"HTTP/1.1 200 ")
+    assert server.communicate(timeout=20)[0] == ""
+    assert server.returncode == 0
 
 
 def test_a_second_signal_ends_all_at_once(started: Started) -> None:
@@ -247,7 +294,7 @@ def test_without_their_supervisor_workers_finish_and_free_the_port(started: Star
 
 def test_a_stopped_worker_keeps_no_new_client_waiting(started: Started) -> None:
     stopped, _ = started.workers()
-    os.kill(stopped, signal.SIGSTOP)
+    stop(stopped)
     try:
         for _ in range(8):
             connection = started.connect()
@@ -271,6 +318,60 @@ def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
     assert failed.stderr.count("error: ") == 1
     assert failed.stderr.count("hint: ") == 1
     assert failed.stdout == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_ends_a_start_without_a_word(
+    models: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """As a terminal and systemd send it."""
+    command = [sys.executable, "-m", "edge", "serve", "--port", "0", "--models", str(models)]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env={**CLEAN, **WORKERS}, stderr=log, stdout=log,
+            start_new_session=True, text=True,
+        )  # fmt: skip
+    started = Started(Server(server, 0), tmp_path / "log")
+    wait_for(lambda: len(started.workers()) == 2)
+    os.killpg(server.pid, number)
+    assert server.wait(20) == 0
+    assert (tmp_path / "log").read_text() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no limits of another process")
+def test_others_go_on_where_none_can_be_started(started: Started) -> None:
+    import resource
+
+    pid, limit = started.server.process.pid, resource.RLIMIT_NOFILE
+    usual = resource.prlimit(pid, limit)
+    resource.prlimit(pid, limit, (5, usual[1]))
+    os.kill(started.workers()[0], signal.SIGKILL)
+    wait_for(lambda: started.lines(state="restarts", error="[Errno 24] Too many open files"))
+    connection = started.connect()
+    assert ask(connection) == 200
+    connection.close()
+    resource.prlimit(pid, limit, usual)
+    wait_lines(started, state="serves")
+
+
+def test_a_start_that_fails_says_why_and_without_others_begins_afresh(
+    models: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
+    environ = {**CLEAN, **WORKERS, "ONNXLET_RELOAD_SECONDS": "0"}
+    started = Started(start_server(tmp_path / "models", environ, log := tmp_path / "log"), log)
+    one, other = started.workers()
+    (tmp_path / "models" / "iris" / "1").rename(tmp_path / "models" / "iris" / "2")
+    os.kill(one, signal.SIGKILL)
+    why = "model iris/1: it is not there any more, and others serve it"
+    wait_for(lambda: started.lines(state="restarts", error=why))
+    os.kill(other, signal.SIGKILL)
+    wait_for(lambda: len({line["worker"] for line in started.lines(state="serves")}) == 2)
+    connection = started.connect()
+    connection.request("GET", "/models/iris")
+    assert json.loads(connection.getresponse().read())["versions"] == [2]
+    connection.close()
+    assert stop_server(started.server) == 0
 
 
 def test_a_supervisor_imports_nothing_heavy(started: Started) -> None:
@@ -316,7 +417,7 @@ def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     assert heard(listener, "READY=1")[-1] == "READY=1\nSTATUS=golden rows are answered"
     wait_for(lambda: len(watched.workers()) == 2)
     stopped = watched.workers()[0]
-    os.kill(stopped, signal.SIGSTOP)
+    stop(stopped)
     until = heard(listener, "restarting")
     number = wait_lines(watched, state="restarts")[0]["worker"]
     assert until[-1] == f"STATUS=restarting worker {number} of 2"

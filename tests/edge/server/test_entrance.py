@@ -100,6 +100,9 @@ class Noted:
     def hold(self, connections: int) -> None:
         pass
 
+    def leave(self) -> None:
+        pass
+
     def is_turn(self, connections: int) -> bool:
         return False
 
@@ -169,6 +172,7 @@ def test_connections_that_stay_are_spread(room: Room) -> None:
 def test_a_server_that_does_not_run_leaves_nobody_waiting(room: Room) -> None:
     """It holds no connection, so the other one calls it for each, and takes it after a moment."""
     room.run(0)
+    room.boards[1].hold(0)
     start = time.monotonic()
     held = [room.ask() for _ in range(10)]
     assert set(map(answered, held)) == {"0"}
@@ -232,4 +236,35 @@ def test_a_process_can_ask_itself(tls: bool, room: Room, pair: Pair) -> None:
             connection.request("GET", "/")
             assert answered(connection) == str(number)
         assert isinstance(connection.sock, ssl.SSLSocket) is tls
+        connection.close()
+
+
+def test_nobody_waits_for_a_process_that_starts_or_drains(room: Room) -> None:
+    first, second = room.boards
+    assert first.is_turn(5), "the other one has not begun to accept"
+    room.run(1)
+    assert not first.is_turn(5)
+    asked = room.ask("/wait")
+    end = time.monotonic() + PATIENT_SECONDS
+    while list(second._connections)[1] != 1:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    room.servers[1].stop()
+    while not first.is_turn(5):
+        assert time.monotonic() < end, "it accepts no more"
+        time.sleep(0.01)
+    room.held.set()
+    assert answered(asked) == "1"
+    assert first.is_turn(5)
+    asked.close()
+
+
+def test_it_works_where_there_is_no_epoll(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(selectors, "EpollSelector", raising=False)
+    monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)
+    room.run(0, 1)
+    held = [room.ask() for _ in range(8)]
+    assert set(map(answered, held)) == {"0", "1"}
+    for connection in held:
         connection.close()

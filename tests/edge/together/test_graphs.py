@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,24 @@ def test_a_session_does_not_hold_its_graph_a_second_time(folder: Path) -> None:
     held = [each for each in vars(session).values() if isinstance(each, bytes)]
     assert held == []
     assert answers(session)
+
+
+@linux
+def test_what_can_not_be_used_leaves_nothing_open(folder: Path, graph: bytes) -> None:
+    links = Links()
+    one, other = Opening(folder, links), links.join()
+    broken = onnx.load_from_string(graph)
+    broken.graph.node[0].op_type = "NoSuchOperator"
+    content = broken.SerializeToString()
+    with tempfile.TemporaryFile() as file:  # has the number of what was closed meanwhile
+        file.write(b"x")
+        file.flush()
+        state = json.dumps([[os.getpid(), file.fileno(), "digest"]]).encode()
+        other.provide("graphs", lambda: state)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(2):
+            with pytest.raises(Exception, match="NoSuchOperator"):
+                one.graphs.open(content, 1, folder / "net" / "1" / "model.onnx", "digest")
+        gc.collect()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert one.files == []

@@ -220,6 +220,20 @@ def test_a_dead_one_has_no_say_and_its_successor_begins_with_the_last_agreement(
     assert agreed(workers) == {0: [b"newest"], 1: [b"newest"]}
 
 
+def test_what_nobody_does_any_more_is_forgotten() -> None:
+    """Whoever starts may not be able to do it: a version that is not there any more."""
+    workers = absorbing(2)
+    for number in (0, 1):
+        workers.say(number, "propose", b"new", topic="t")
+        workers.relay.ready(number)
+    workers.relay.leave(0, workers.now)
+    assert workers.join(0) == {"t": b"new"}
+    workers.relay.leave(1, workers.now)
+    assert workers.join(1) == {}
+    workers.say(1, "propose", b"newer", topic="t")
+    assert agreed(workers)[0][-1] == b"newer"
+
+
 def test_what_is_not_the_relay_s_is_left_to_others() -> None:
     workers = Workers(1)
     assert not workers.relay.hear(0, Message("serves", {}, []), workers.now)

@@ -374,11 +374,20 @@ def test_a_batch_ends_where_a_request_would_be_too_large(models: Path) -> None:
         assert site.come(key, content)["rows"] == 5
         assert [line["rows"] for line in site.lines] != [5]
         assert sum(line["rows"] for line in site.lines) == 5
-    long = as_csv([*NAMES, "note"], [[*GOOD, "x" * 101]])
-    assert site.come("shop/long.csv", long)["state"] == "refused"
-    [problem] = problems_of(site, "go/shop/_long.csv.problems.jsonl")
-    assert problem["detail"] == "expected lines of at most 100 characters, got a longer one"
-    assert problem["status"] == 413
+    for note in ("x" * 101, "x\n" * 101):
+        long = as_csv([*NAMES, "note"], [[*GOOD, note]])
+        assert site.come("shop/long.csv", long)["state"] == "refused"
+        [problem] = problems_of(site, "go/shop/_long.csv.problems.jsonl")
+        assert problem["detail"] == "expected rows of at most 100 characters, got a longer one"
+        assert problem["status"] == 413
+
+
+def test_a_row_that_never_ends_is_not_read_into_memory(models: Path) -> None:
+    site = Site(models, S3(), Settings(max_unpacked_bytes=10_000))
+    endless = as_csv(NAMES, [GOOD]) + b'"a\n",' * 2_000_000
+    assert len(endless) > 2 * s3_objects.RANGE
+    assert site.come("shop/some.csv", endless)["state"] == "refused"
+    assert [operation for operation, _ in site.s3.calls].count("get_object") == 1
 
 
 # ---- once
