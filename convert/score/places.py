@@ -213,7 +213,7 @@ def absolute(given: str) -> str:
     """What a user names, as any process of this machine finds it."""
     if S3.match(given):
         return given.rstrip("/")
-    if re.match(r"[a-z][a-z0-9+.-]+://", given, re.I):
+    if re.match(r"[a-z][a-z0-9+.-]+:/", given, re.I):
         raise WrongUse(
             f"'{given}': expected a path or s3://bucket/prefix, got another kind of address",
             "Copy it here, or to S3.",
