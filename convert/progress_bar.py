@@ -53,8 +53,11 @@ class ProgressBar:
                 return
             full = min(CELLS, int(CELLS * self._share))
             bar = "#" * full + "-" * (CELLS - full)
+            room = shutil.get_terminal_size().columns - 1
             text = f"  [{bar}] {seconds:.0f} s  {self._line}: {self._what or '…'}"
-            text = text[: shutil.get_terminal_size().columns - 1]
+            if len(text) > room and self._what:  # the line stands above, too
+                text = f"  [{bar}] {seconds:.0f} s  {self._what}"
+            text = text[:room]
             self._stream.write(f"\r{text.ljust(self._drawn)}")
             self._stream.flush()
             self._drawn = len(text)

@@ -30,12 +30,15 @@ from onnxlet.function.command_line import Command
 )  # fmt: skip
 @click.option(
     "--coverage", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="P",
-    help="Add prediction intervals, or sets, of this coverage.",
+    help="Add prediction intervals, or sets, of this coverage, such as 0.9.",
 )  # fmt: skip
 @click.option("--explain", is_flag=True, help="Add what each column adds to each answer.")
-@click.option("--k", type=click.IntRange(min=1), metavar="K", help="How many nearest are answered.")
 @click.option(
-    "--workers", type=click.IntRange(min=0), default=0, metavar="W",
+    "--k", type=click.IntRange(min=1), metavar="K",
+    help="How many neighbours or items are answered, of a model that answers these.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=0), default=0, show_default=True, metavar="W",
     help="Processes; 0 is one for each core.",
 )  # fmt: skip
 @click.option(
@@ -65,7 +68,7 @@ def score(
     MODEL is DIR/N/V, DIR/N or a name in --models. Columns are found by their names.
 
     OUT is a file .csv or .parquet, or else a folder of parts in IN's format. Each part is there
-    whole or not at all: the same command again goes on where it was ended, also by a kill.
+    whole or not at all: the same command again goes on where it ended, even after a kill.
     """
     from onnxlet.convert.score.running import score as score_table
     from onnxlet.convert.score.tasks import Options

@@ -53,12 +53,15 @@ def register_duckdb(
         folder: of model directories.
 
     Raises:
-        WrongUse: there is no such model, it has not what is wanted, or models answer in types that
-            one function can't have.
+        WrongUse: it is no connection, there is no such model, it has not what is wanted, or
+            models answer in types that one function can't have.
         ModelError: a model's files are altered, or it answers otherwise on this machine.
     """
     if on_error not in ON_ERROR:
         raise WrongUse(f"on_error: expected 'null' or 'stop', got {on_error!r}")
+    if not hasattr(connection, "create_function"):
+        got = type(connection).__name__
+        raise WrongUse(f"connection: expected what duckdb.connect() returns, got a {got}")
     if not models:
         raise WrongUse("register_duckdb: expected a model at least, got none")
     loaded = [_loaded(each, Path(folder)) for each in models]
@@ -158,7 +161,8 @@ class Models:
             scorer = self._scorers[name, batch.schema] = Scorer(model, batch.schema, self._wanted)
         answered = scorer.answer(batch)
         if self._stop and answered.problem_count:
-            raise InvalidRows(list(answered.problems))
+            # A vector's row is not a row of the query.
+            raise InvalidRows([problem._replace(row=None) for problem in answered.problems])
         if not whole:
             return answered.columns.column("prediction")
         return pa.StructArray.from_arrays(

@@ -69,7 +69,8 @@ def score(
         written: `out`, `rows`, `bad`, `problems` and `side`, the file or folder of bad rows.
 
     Raises:
-        WrongUse: the table is not there or does not fit the model, or `out` holds something else.
+        WrongUse: the table is not there or does not fit the model, `out` holds something else, or
+            an option is out of its range.
         InvalidRows: of a frame, rows that are to stop all.
         Unfinished: of files, some parts could not be done; the same call goes on from there.
     """
@@ -82,7 +83,10 @@ def score(
             from onnxlet.convert.score.frames import score_frame
 
             if out is not None:
-                raise WrongUse("out: a frame is answered by a frame", "Leave out away, or save it.")
+                raise WrongUse(
+                    "out: a frame is answered by a frame",
+                    "Leave `out` away, and save what you get.",
+                )
             return score_frame(proven(directory_of(given, Path(models))), data, options)
         if out is None:
             raise WrongUse("out: expected a file or a folder for the answers, got none")

@@ -217,7 +217,7 @@ def absolute(given: str) -> str:
         if not S3.sub("", given).strip("/"):
             raise WrongUse(f"'{given}': expected s3://bucket/prefix, got no bucket")
         return given.rstrip("/")
-    if re.match(r"[a-z][a-z0-9+.-]+://", given, re.I):
+    if re.match(r"[a-z][a-z0-9+.-]+:/", given, re.I):
         raise WrongUse(
             f"'{given}': expected a path or s3://bucket/prefix, got another kind of address",
             "Copy it here, or to S3.",

@@ -28,6 +28,7 @@ SHOWN = 20  # files with faults that are listed
 END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
 SMALL_GROUP = 100_000  # rows: neighbouring row groups with no more than that are one part
 NOT_THERE = "Is it spelt so?"
+UNREAD = "Is it spelt so, may you read it, and is S3 reached?"
 ELSE = "Name a file, or a folder, of CSV or Parquet."
 
 
@@ -75,7 +76,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
             if kind_of(name) is None:
                 raise WrongUse(
                     f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
-                    "Name it as what it is.",
+                    "Rename it to what it holds, or write it as one of these.",
                 )
             return place_of(folder), [alone], []
         place = place_of(given)
@@ -83,7 +84,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
             raise WrongUse(f"IN: there is no '{given}'", NOT_THERE)
         every = sorted(each for each in place.entries() if not _hidden(each.path))
     except OSError as error:
-        raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", NOT_THERE) from error
+        raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", UNREAD) from error
     tables = [each for each in every if kind_of(each.path)]
     if odd := [each.path for each in tables if not _is_text(each.path)]:
         raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
@@ -95,8 +96,10 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
         )
     kinds = Counter(str(kind_of(each.path)).removesuffix(".gz") for each in tables)
     if len(kinds) > 1:
-        counts = " and ".join(f"{count} of {kind}" for kind, count in sorted(kinds.items()))
-        raise WrongUse(f"IN: '{given}' has {counts}", "Score them one kind after the other.")
+        counts = " and ".join(f"{count} .{kind}" for kind, count in sorted(kinds.items()))
+        raise WrongUse(
+            f"IN: '{given}' has {counts}", "Move one kind elsewhere, and score it by itself."
+        )
     return place, tables, [each.path for each in every if not kind_of(each.path)]
 
 

@@ -16,6 +16,7 @@ from onnxlet.convert.score.places import Place, absolute, place_of
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
 from onnxlet.convert.score.processes import Engine, engine_of
 from onnxlet.convert.score.rate import Rate
+from onnxlet.convert.score.tables import check_wanted
 from onnxlet.convert.score.target import Target, target_of
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.models.model import GRAPH, Model
@@ -93,13 +94,14 @@ def score(
     """
     given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
+    check_wanted(chosen, options)
     place, entries, others = found_in(source)
     target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
+    files = looked_at(place, entries, chosen, options)
     with journal_of(place_of(target.work)) as journal:
-        files = looked_at(place, entries, chosen, options)
         tasks = _tasks(files, place, chosen, options, target)
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)

@@ -11,6 +11,7 @@ from onnxlet.convert.record_batches.scorer import Scorer, csv_schema
 from onnxlet.convert.record_batches.wanted import Wanted
 from onnxlet.convert.score.places import Place
 from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.train.problems import close_to
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
 
@@ -20,6 +21,16 @@ FILE, ROW, LINE, REASON = "_file", "_row", "_line", "_reason"  # of side files
 def wanted_of(options: Options) -> Wanted:
     """What is wanted beside predictions."""
     return Wanted(options.coverage, options.explain, options.k)
+
+
+def check_wanted(model: Model, options: Options) -> None:
+    """See that a model has what is wanted beside predictions, whatever the table.
+
+    Raises:
+        WrongUse: it has no intervals, none of this coverage, or no list of items.
+    """
+    any_types = pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
+    Scorer(model, any_types, wanted_of(options))
 
 
 def scorer_of(task: Task, model: Model, place: Place) -> tuple[Scorer, Any]:
@@ -61,7 +72,7 @@ def faults_of(schema: Any, model: Model, options: Options) -> list[str]:
         answers = set()
     for name in options.keep:
         if name not in schema.names:
-            faults.append(f"--keep: there is no column '{name}'")
+            faults.append(f"--keep: there is no column '{name}'. {close_to(name, schema.names)}")
         elif name in answers:
             faults.append(f"--keep: the answers have a column '{name}', too")
     return faults

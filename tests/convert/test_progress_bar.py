@@ -53,6 +53,18 @@ def test_a_long_step_has_a_bar_that_the_next_line_replaces(
     assert screen.getvalue().endswith(f"{text}\r{' ' * len(text)}\r  trying float64 matrix\n")
 
 
+def test_what_is_done_goes_before_the_line_where_there_is_little_room(
+    bar: tuple[ProgressBar, Screen], at: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown, screen = bar
+    shown.line("scoring 1,000 parts")
+    at[0] = 30
+    shown.advanced("700,000 rows, 79,114 a second, 40 s left", 0, 1000)
+    shown.draw()
+    assert screen.getvalue().endswith("] 30 s  700,000 rows, 79,114 a second, 40 s left")
+
+
 def test_nothing_of_the_bar_stays_after_an_error() -> None:
     screen = Screen()
 

@@ -118,7 +118,7 @@ def test_rows_that_cannot_be_answered_are_null_and_say_why(
         expected = [str(p._replace(row=None)) for p in answered.problems if p.row == row]
         assert problem == ("; ".join(expected) or None)
     register_duckdb(connection, models / "iris", on_error="stop")
-    with pytest.raises(duckdb.InvalidInputException, match=f"row 3, column '{first}'"):
+    with pytest.raises(duckdb.InvalidInputException, match=f"InvalidRows: column '{first}'"):
         connection.execute("SELECT predict('iris', t) FROM t")
 
 

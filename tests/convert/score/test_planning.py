@@ -133,7 +133,7 @@ def test_columns_that_are_passed_through(models: Path, tmp_path: Path) -> None:
     source = Path(write(named, tmp_path / "named.parquet"))
     message = refused(models, source, tmp_path / "out", "prediction", "gone").message
     assert "--keep: the answers have a column 'prediction', too" in message
-    assert "--keep: there is no column 'gone'" in message
+    assert "--keep: there is no column 'gone'. There are '" in message
     nested = table.append_column("tags", pa.array([["a"], None] * 5))
     run(models, Path(write(nested, tmp_path / "n.parquet")), tmp_path / "kept", "tags", "Lot_Area")
     kept = read_parts(tmp_path / "kept")
@@ -147,8 +147,9 @@ def test_columns_that_are_passed_through(models: Path, tmp_path: Path) -> None:
         ("gone.csv", "there is no '"),
         ("notes.txt", "expected .csv, .csv.gz or .parquet, got '"),
         ("nothing", "there is no CSV or Parquet in '"),
-        ("mixed", "has 1 of csv and 1 of parquet"),
+        ("mixed", "has 1 .csv and 1 .parquet"),
         ("gs://bucket/rows.csv", "expected a path or s3://bucket/prefix"),
+        ("s3:/bucket/rows.csv", "expected a path or s3://bucket/prefix"),
     ],
 )
 def test_what_is_no_table(
