@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.edge.workers.worker import Post
+    from onnxlet.function.http.fast_path import App
     from onnxlet.function.models.model import Model
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 NOT_HERE = errno.EADDRNOTAVAIL  # not an address of this machine
+IDLE_SECONDS = 1.0  # after a start, until all is imported that predictions do without
 THREADS = 4  # answers that are computed at the same time
 
 
@@ -190,13 +192,24 @@ def serve_on(
         post.serves(said, end)
     else:
         show(said)
-    ending.recv(1)
+    _wait(ending, app)
     if watchdog:
         watchdog.stop()
     server.stop()
     for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
     running.join()
+
+
+def _wait(ending: socket.socket, app: App) -> None:
+    """Wait for the end; meanwhile import what a start leaves out."""
+    ending.settimeout(IDLE_SECONDS)
+    with suppress(TimeoutError):
+        ending.recv(1)
+        return
+    app.flask()
+    ending.settimeout(None)
+    ending.recv(1)
 
 
 def is_loopback(address: str) -> bool:
