@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from onnxlet.function import request_log
 from onnxlet.function.errors import LATER, OnnxletError, UnsupportedMedia
 from onnxlet.function.http import sites
+from onnxlet.function.http.answers import Answer
 from onnxlet.function.http.body import read_body
-from onnxlet.function.http.fast_path import Answer, App, respond
+from onnxlet.function.http.fast_path import App, respond
 from onnxlet.function.http.middleware import NOTES, WSGI, Environ, Middleware
 from onnxlet.function.http.routes import table
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of

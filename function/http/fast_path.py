@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from onnxlet.function.http.answers import LARGE_ANSWER, Answer
 from onnxlet.function.http.middleware import WSGI, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
 
     from onnxlet.function.http.flask_app import FlaskApp
 
-# Bytes; smaller answers are not compressed. Ten packets of 1,460 bytes hold that many, and a new
-# connection sends ten at once (RFC 6928): fewer would arrive no sooner.
-LARGE_ANSWER = 14_600
 KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose the names in them
 
-Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
 Found = tuple[Answer, dict[str, Any]]
 
 

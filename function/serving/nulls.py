@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.validation import LeftOut, Table
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving.service import read, run
 from onnxlet.function.serving.stages import StageTimer
 
 
@@ -21,6 +20,8 @@ def predict(
     timer: StageTimer,
     request_id: str,
     noted: Noted | None,
+    read: Callable[[LeftOut], Table],
+    run: Callable[[Table], dict[str, Array]],
 ) -> Prediction:
     """Leave out the rows that can't be answered, and say why.
 
@@ -30,13 +31,15 @@ def predict(
         timer: of its stages.
         request_id: of the answer.
         noted: takes what is counted of texts and images.
+        read: gives the rows that can be answered, and leaves out the others.
+        run: answers them.
     """
     rows, left_out = len(request.rows), LeftOut()
-    table, outputs = read(model, request, left_out), dict[str, Array]()
+    table, outputs = read(left_out), dict[str, Array]()
     kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     while table.rows:
         try:
-            outputs = run(model, table, noted)
+            outputs = run(table)
             break
         except InvalidRows as error:  # raised for by the model itself
             bad = {each.row for each in error.every}

@@ -232,7 +232,8 @@ def predict(
     if request.nulls:
         from onnxlet.function.serving import nulls  # most requests have every row answered
 
-        return nulls.predict(model, request, timer, request_id, noted)
+        read_some, run_some = partial(read, model, request), partial(run, model, noted=noted)
+        return nulls.predict(model, request, timer, request_id, noted, read_some, run_some)
     table = read(model, request)
     timer.end("validate")
     outputs = run(model, table, noted)
