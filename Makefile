@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -10,8 +10,8 @@ MODELS ?= $(or $(ONNXLET_MODELS),models)
 STAGE ?= dev
 TARGET ?= lambda
 PYTHON_VERSION ?= 3.13
-ARCH ?= aarch64
-BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH).zip
+ARCH ?= $(if $(filter image,$(TARGET)),$(shell uname -m),aarch64)
+BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip)
 PY := .venv/bin/python
 READY := .venv/ready
 OLDEST := .venv-oldest
@@ -66,7 +66,7 @@ train: .venv/train ## a model of the column TARGET of the table DATA, searched f
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/train.txt
 	touch $@
 
-package: $(READY) ## one zip of MODELS (models) for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
+package: $(READY) ## one zip of MODELS (models) for TARGET (lambda, device, image), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
 
 # With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with
@@ -116,7 +116,7 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
 
 test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
@@ -129,7 +129,10 @@ test-workers: $(READY) ## servers of two processes, in every test that starts on
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
-	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
+
+test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
+	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
@@ -141,7 +144,7 @@ test-machine: $(READY) ## an arm64 Debian that boots: the README followed, the p
 	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" --ignore tests/convert/bundle $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (engines or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
@@ -195,6 +198,9 @@ $(SHAP)/ready: requirements/shap.txt tools/setup.sh
 
 test-deploy: $(READY) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
 	$(PY) -m pytest -m deploy tests/deploy $(ARGS)
+
+test-image: $(READY) ## container images of both architectures, and containers of them (Debian, root; slow)
+	$(PY) -m pytest -m image --timeout 900 -rs tests/image $(ARGS)
 
 test-dist: $(READY) $(DIST)/ready ## the wheel in an environment of a user's: shell, script, notebook
 	$(PY) -m pytest -m dist tests/dist $(ARGS)

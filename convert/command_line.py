@@ -17,6 +17,7 @@ try:
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
     from onnxlet.convert.report.command import report as report_command
+    from onnxlet.convert.score.command import score
     from onnxlet.convert.train.command import train
     from onnxlet.function.command_line import Command
 except ModuleNotFoundError as error:
@@ -237,5 +238,5 @@ def verify(directory: Path) -> None:
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
 
 
-for command in (train, report_command, *COMMANDS):
+for command in (train, score, report_command, *COMMANDS):
     main.add_command(command)

@@ -188,7 +188,7 @@ def train(
         breaking: clients of the version that is served need not go on with this one.
         report: called with a line of progress at a time.
         options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
-            time, task, columns (kinds by name), seed, trials, small, test and augment.
+            time, task, columns (kinds by name), seed, trials, small, test, augment and scheduler.
 
     Raises:
         Refusal: there is nothing to learn from, or nothing that could be served.

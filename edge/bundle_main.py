@@ -1,4 +1,6 @@
-"""`__main__.py` of a device's bundle: as a zip it installs itself, unpacked it has every command.
+"""`__main__.py` of a device's bundle, and of an image.
+
+As a zip it installs itself, unpacked it has every command.
 
 Standard library only, until it is clear that this machine can run the bundle.
 """
@@ -36,11 +38,19 @@ def main() -> None:
         sys.exit("\n".join(f"error: {fault}" for fault in faults))
     # Resolve the `live` link: later imports are of this bundle even after the link is switched.
     sys.path[0] = str(here.resolve())
+    if (here / "image.json").exists():
+        from onnxlet.edge.service.container import begin
+
+        begin()
+    if sys.argv[1:] == ["health"]:  # asked for every few seconds: no more is imported than it needs
+        from onnxlet.edge.service.health import main as health
+
+        return health()
     import onnxlet.environment  # noqa: F401 - before NumPy
 
     if sys.argv[1:] == ["serve"]:
         gc.disable()  # until the server runs: a collection during imports would find nothing
-        from onnxlet.edge.service.serve import main as serve
+        from onnxlet.edge.processes.serve import main as serve
 
         return serve()
     from onnxlet.edge.command_line import main as commands

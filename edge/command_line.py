@@ -62,8 +62,8 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     import os
     from dataclasses import replace
 
+    from onnxlet.edge.processes.serve import serve as serve_models
     from onnxlet.edge.service.serve import listen
-    from onnxlet.edge.service.serve import serve as serve_models
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
     from onnxlet.function.settings import Settings
 
@@ -74,6 +74,18 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
         return
     settings = Settings.from_environ(os.environ)
     serve_models(models_folder(models, os.environ, settings), device, settings)
+
+
+@main.command(cls=Command, example="{command}")
+def health() -> None:
+    """Ask whether this machine's server is ready: exit code 0, else 1.
+
+    Address and TLS are those of the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT.
+    """
+    from onnxlet.edge.service.health import check
+
+    check()
+    click.echo("ready")
 
 
 for command in (*INSTALL, *UPDATE, *MQTT, *FORWARD, *BENCH):

@@ -51,14 +51,16 @@ def handler(event: Any, context: Any) -> Any:
     Args:
         event: an HTTP request (REST or HTTP API, function URL, load balancer); a native request
             as it is: a list of rows, or an object with `instances`; a batch of these from an SQS
-            queue; or an EventBridge schedule's, which keeps this instance warm.
+            queue; objects that came into S3, also from such a queue; or an EventBridge schedule's,
+            which keeps this instance warm.
         context: Lambda's.
 
     Returns:
         For an HTTP request the response in its sender's form; for a native one the native
         answer as an object, or the error in its native form; for a batch the records that
-        failed. Errors of requests are never raised, of whatever class. Two others are, so that
-        Lambda counts them and an alarm rings: a batch whose answers can go nowhere, and a
+        failed; for objects what came of each. Errors of requests are never raised, of whatever
+        class. Others are, so that Lambda counts them and an alarm rings: a batch or objects whose
+        answers can go nowhere, objects that may be answered when their event comes again, and a
         schedule that finds a model not answering.
     """
     if lambda_events.is_http(event):
@@ -70,12 +72,35 @@ def handler(event: Any, context: Any) -> Any:
 
         if queue_events.is_batch(event):
             return _answer_batch(event["Records"], context)
+    if isinstance(event, dict) and ("Records" in event or event.get("source") == "aws.s3"):
+        from onnxlet.function.aws import s3_events  # likewise
+
+        if (objects := s3_events.created(event)) is not None:
+            return s3_events.answer(objects, s3_events.scoring_of(SERVED, LOG.write), context)
     if warmup.is_scheduled(event):
         return _warm_up()
     return native_events.invoke(SERVED, event, context, LOG.write)
 
 
 def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]:
+    """Answer the records of a queue: native requests first, which take less than objects do."""
+    ids = [record["messageId"] for record in records]
+    failed = set[str]()
+    messages: dict[str, Any] = {}
+    if SETTINGS.score_from is not None:
+        from onnxlet.function.aws import s3_events
+
+        found = {record["messageId"]: s3_events.in_message(record) for record in records}
+        messages = {name: objects for name, objects in found.items() if objects is not None}
+    if requests := [record for record in records if record["messageId"] not in messages]:
+        failed |= _answer_requests(requests, context)
+    if messages:
+        scoring = s3_events.scoring_of(SERVED, LOG.write)
+        failed |= {*s3_events.answer_messages([*messages.items()], scoring, context, not requests)}
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in ids if each in failed]}
+
+
+def _answer_requests(records: list[dict[str, Any]], context: Any) -> set[str]:
     url = SETTINGS.answers_queue
     if url is None:
         raise SettingsError(
@@ -87,7 +112,8 @@ def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]
     left = getattr(context, "get_remaining_time_in_millis", None)
     seconds = left() / 1000 if left else queue_events.UNKNOWN_SECONDS
     send, fifo = answers_queue.sender(url), url.endswith(".fifo")
-    return queue_events.answer_batch(records, SERVED, send, fifo, LOG.write, seconds)
+    answer = queue_events.answer_batch(records, SERVED, send, fifo, LOG.write, seconds)
+    return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
 
 
 def _warm_up() -> dict[str, Any]:

@@ -44,6 +44,9 @@ class Settings:
         lazy: load a model when its first request comes, not at the start.
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
         answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
+        score_from: `s3://bucket/prefix/` of objects that are answered as they come, or None.
+        score_to: the same of their answers.
+        score_keep: columns of these objects that go along with the answers.
         watch: count what comes in and goes out of models, against their reference statistics.
         metrics_namespace: of the CloudWatch metrics in Lambda's log lines, or None.
         keep: database that a server keeps answers in until their truth comes, or None.
@@ -70,6 +73,9 @@ class Settings:
     lazy: bool = False
     models_url: str | None = None
     answers_queue: str | None = None
+    score_from: str | None = None
+    score_to: str | None = None
+    score_keep: tuple[str, ...] = ()
     metrics_namespace: str | None = None
     watch: bool = True
     keep: Path | None = None
@@ -105,7 +111,13 @@ class Settings:
                 faults.append(f"{name}: expected {expected}, got '{text[:80]}'")
             return text or None
 
+        def prefix(name: str) -> str | None:
+            url = shaped(name, r"s3://[a-z0-9.-]{3,63}(/.*)?", "s3://BUCKET/PREFIX/")
+            return url if url is None or url.endswith("/") else f"{url}/"
+
         keep = get("ONNXLET_KEEP").strip()
+        score_from, score_to = prefix("ONNXLET_SCORE_FROM"), prefix("ONNXLET_SCORE_TO")
+        faults += _places(score_from, score_to)
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
@@ -126,6 +138,9 @@ class Settings:
             lazy=shaped("ONNXLET_LOAD", "start|first-use", "start or first-use") == "first-use",
             models_url=shaped("ONNXLET_MODELS_URL", r"s3://[^/\s]+(/\S*)?", "s3://BUCKET/PREFIX"),
             answers_queue=shaped("ONNXLET_ANSWERS_QUEUE", r"https?://\S+", "a queue's URL"),
+            score_from=score_from,
+            score_to=score_to,
+            score_keep=tuple(filter(None, map(str.strip, get("ONNXLET_SCORE_KEEP").split(",")))),
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
@@ -154,6 +169,17 @@ def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
             close = get_close_matches(name.removeprefix(PREFIX), ends, 1)
             hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
             yield f"{name}: unknown variable{hint}"
+
+
+def _places(score_from: str | None, score_to: str | None) -> Iterator[str]:
+    """What is wrong with two prefixes: answers that come in again would be answered for ever."""
+    names = "ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO"
+    if not score_from or not score_to:
+        if score_from or score_to:
+            yield f"{names}: expected both or neither, got one"
+    elif score_from.startswith(score_to) or score_to.startswith(score_from):
+        got = f"{score_from:.80} and {score_to:.80}"
+        yield f"{names}: expected two prefixes, neither within the other, got {got}"
 
 
 def pins_of(text: str, faults: list[str]) -> dict[str, str]:

@@ -1,17 +1,20 @@
 """A scikit-learn model becomes a small ONNX function behind one Flask handler.
 
-In scripts and notebooks `build`, `train` and `verify` do what the commands of these names do,
-`converts` registers the converter of an estimator of your own, `DateParts` and `Images` make
-numbers of dates and of images in a pipeline, `Ratings` recommends items by what users rated, and
-`Summary` picks the sentences of a text that say most of it. Importing this loads none of what they
-need.
+In scripts and notebooks `build`, `train`, `verify` and `score` do what the commands of these names
+do, `converts` registers the converter of an estimator of your own, `DateParts` and `Images` make
+numbers of dates and of images in a pipeline, `Ratings` recommends items by what users rated,
+`Summary` picks the sentences of a text that say most of it, and `register_duckdb` gives DuckDB
+functions that predict. Importing this loads none of what they need.
 """
 
 import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["DateParts", "Images", "Ratings", "Summary", "build", "converts", "train", "verify"]
+__all__ = [
+    "DateParts", "Images", "Ratings", "Summary", "build", "converts", "register_duckdb", "score",
+    "train", "verify",
+]  # fmt: skip
 
 # ONNX Runtime would keep an id of this machine in the home, and report to Microsoft what it does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from onnxlet.convert.estimators.ratings import Ratings
     from onnxlet.convert.estimators.summary import Summary
     from onnxlet.convert.interface import build, train, verify
+    from onnxlet.convert.score.duckdb import register_duckdb
+    from onnxlet.convert.score.interface import score
 else:
     _MODULES = {
         "DateParts": "onnxlet.convert.estimators.date_parts",
@@ -31,6 +36,8 @@ else:
         "Summary": "onnxlet.convert.estimators.summary",
         "build": "onnxlet.convert.interface",
         "converts": "onnxlet.convert.converters.registry",
+        "register_duckdb": "onnxlet.convert.score.duckdb",
+        "score": "onnxlet.convert.score.interface",
         "train": "onnxlet.convert.interface",
         "verify": "onnxlet.convert.interface",
     }

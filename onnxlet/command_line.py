@@ -25,8 +25,11 @@ SIDES = {
             ),
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",
+            "score": (
+                "Predict a table of any size: CSV or Parquet, a file, a folder or s3://bucket/prefix."
+            ),
             "report": "Write a model's report again, as page and model card, from its findings.",
-            "package": "Build one zip for one Python and one architecture, on any machine.",
+            "package": "Build one zip, or a container image, for one Python and one architecture.",
             "publish": "Put a signed archive into the channel that devices update from.",
         },
     ),
@@ -34,6 +37,7 @@ SIDES = {
         "Serving, and life on a device",
         {
             "serve": "Serve every model below a folder, until Ctrl-C.",
+            "health": "Ask whether this machine's server is ready: exit code 0, else 1.",
             "bench": (
                 "Measure how fast this machine answers, and report it with what the machine is."
             ),

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 CONTEXT = SimpleNamespace(aws_request_id="3f5c1f2e-1111-2222-3333-444455556666")
 
@@ -111,6 +111,46 @@ def make_sqs_event(bodies: list[str], *, groups: list[str] | None = None) -> dic
             }
             for number, body in enumerate(bodies)
         ]
+    }
+
+
+def make_s3_event(
+    key: str, etag: str = "", *, bucket: str = "in", name: str = "ObjectCreated:Put"
+) -> dict[str, Any]:
+    """A bucket's own, of one object."""
+    about = {"key": quote_plus(key), "size": 1, "eTag": etag, "sequencer": "0055AED6DCD90281E5"}
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.3",
+                "eventSource": "aws:s3",
+                "awsRegion": "eu-west-1",
+                "eventTime": "2026-01-01T00:00:00.000Z",
+                "eventName": name,
+                "s3": {
+                    "s3SchemaVersion": "1.0",
+                    "configurationId": "scores",
+                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
+                    "object": about if etag else {k: v for k, v in about.items() if k != "eTag"},
+                },
+            }
+        ]
+    }
+
+
+def make_bridge_event(key: str, etag: str = "", *, bucket: str = "in") -> dict[str, Any]:
+    """EventBridge's, of one object in S3: its key is as it is."""
+    return {
+        **make_schedule_event(),
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {"key": key, "size": 1, "etag": etag, "sequencer": "0055AED6DCD90281E5"},
+            "reason": "PutObject",
+        },
     }
 
 

@@ -1,1 +1,1 @@
-"""From model directories to one zip for one Python and one architecture, signed and published."""
+"""From model directories to one zip or image for one Python and one architecture; publishing."""

@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,11 @@ from onnxlet.folders import CHECKOUT
 from onnxlet.function.command_line import Command
 
 if TYPE_CHECKING:
+    from onnxlet.convert.bundle.contents import Chosen
     from onnxlet.convert.bundle.sign import SigningKey
 
 MODELS_ALONE = "models"
+IMAGE = "image"
 
 
 def _word(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -70,28 +72,29 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
     help="The Python there.",
 )  # fmt: skip
 @click.option(
-    "--arch", type=click.Choice(ARCHES), default="aarch64", show_default=True,
-    help="The architecture there.",
+    "--arch", type=click.Choice(ARCHES),
+    help="The architecture there.  [default: aarch64; of an image, this machine's]",
 )  # fmt: skip
 @click.option(
     "--release", type=click.IntRange(1), metavar="R",
-    help="Number for devices, which only take higher ones.",
+    help="Number for devices, which only take higher ones; an image's tag.",
 )  # fmt: skip
 @sign_option(required=False)
 @click.option("--channel", callback=_word, default="stable", show_default=True, metavar="C",
     help="Sign it for devices of this channel.",
 )  # fmt: skip
 @click.option("--name", callback=_word, default="onnxlet", show_default=True, metavar="N",
-    help="Sign it for devices of this name (ONNXLET_DEVICE_NAME).",
+    help="Sign it for devices of this name (ONNXLET_DEVICE_NAME); an image's name.",
 )  # fmt: skip
 @click.option(
     "--require-pyc", is_flag=True, help="Stop where there is no such Python to compile with."
 )
 @click.option("--max-zipped", type=click.FloatRange(0), metavar="MB", help="Budget of the zip.")
 @click.option("--max-unpacked", type=click.FloatRange(0), metavar="MB", help="Budget unpacked.")
+@click.option("--no-models", is_flag=True, help="An image without models: they come by a volume.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE.zip",
-    help="The zip to write.",
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
+    help="The zip to write, or an image's tar.",
 )  # fmt: skip
 def package(
     models: Path,
@@ -99,7 +102,7 @@ def package(
     remote: tuple[str, ...],
     kind: str,
     python: str,
-    arch: str,
+    arch: str | None,
     release: int | None,
     sign: Path | None,
     channel: str,
@@ -107,19 +110,21 @@ def package(
     require_pyc: bool,
     max_zipped: float | None,
     max_unpacked: float | None,
+    no_models: bool,
     out: Path,
 ) -> None:
-    """Build one zip for one Python and one architecture, on any machine.
+    """Build one zip, or a container image, for one Python and one architecture.
 
     It has of each model the version that is served and those that have names, the function, and
     what that needs: locked, its hashes checked, stripped of what is never loaded. The same input
-    gives the same bytes.
+    gives the same bytes. An image has a device's bundle and Debian's Python, and needs a Debian or
+    Ubuntu to be built on, but no container engine.
     """
     from onnxlet.convert.bundle.contents import choose_models
     from onnxlet.convert.bundle.package import package as write_bundle
 
-    target = Target(kind, python, arch)
-    _check_package(kind, release, sign, out)
+    target = Target(kind, python, arch or _usual_arch(kind))
+    _check_package(kind, release, sign, no_models, out)
     signing = _signing_key(sign) if sign else None
     if kind == MODELS_ALONE:
         from onnxlet.convert.bundle.release import write_models
@@ -133,8 +138,13 @@ def package(
         usual.zipped if max_zipped is None else round(max_zipped * MEGABYTE),
         usual.unpacked if max_unpacked is None else round(max_unpacked * MEGABYTE),
     )
-    report(f"checking the models for {target}")
-    chosen = choose_models(models, names, remote)
+    chosen = []
+    if not no_models:
+        report(f"checking the models for {target}")
+        chosen = choose_models(models, names, remote)
+    if kind == IMAGE:
+        tag = f"{name.lower()}:{release or 'latest'}"
+        return _image(target, chosen, out, budget, tag, release, require_pyc)
     done = write_bundle(
         target, chosen, out, budget, report, _bar, release=release, require_pyc=require_pyc
     )
@@ -146,6 +156,32 @@ def package(
     if kind == "device":  # nobody asks for a signature on Lambda
         whom = {"channel": channel, "name": name, "arch": arch, "python": python}
         _sign(out, signing, kind="bundle", release=release, **whom)
+
+
+def _usual_arch(kind: str) -> str:
+    """Graviton and boards are arm64; an image is tried where it is built."""
+    here = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    return here if kind == IMAGE and here in ARCHES else ARCHES[0]
+
+
+def _image(
+    target: Target,
+    chosen: Sequence[Chosen],
+    out: Path,
+    budget: Budget,
+    tag: str,
+    release: int | None,
+    require_pyc: bool,
+) -> None:
+    from onnxlet.convert.bundle.image import write_image
+
+    done = write_image(
+        target, chosen, out, budget, report, _bar, tag=tag, release=release, require_pyc=require_pyc
+    )
+    for line in [*done.lines, *(f"{name} {done.packages[name]}" for name in done.packages)]:
+        click.echo(line)
+    click.echo(f"{out}: {target}, {tag}, sha256 {done.digest}")
+    click.echo(f"to try it: podman load -i {shlex.quote(str(out))}")
 
 
 def deploy_line(bundle: Path) -> str:
@@ -209,16 +245,21 @@ def publish(
     click.echo(put(archive, storage, key, percent, trusted, record, earlier_index))
 
 
-def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:
+def _check_package(
+    kind: str, release: int | None, sign: Path | None, no_models: bool, out: Path
+) -> None:
     from onnxlet.function.errors import WrongUse
 
     if platform.system() not in ("Linux", "Darwin"):
         raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")
-    if out.suffix != ".zip":
-        raise WrongUse(f"--out: expected a name that ends in .zip, got '{out}'")
+    suffix = ".tar" if kind == IMAGE else ".zip"
+    if out.suffix != suffix:
+        raise WrongUse(f"--out: expected a name that ends in {suffix}, got '{out}'")
+    if no_models and kind != IMAGE:
+        raise WrongUse("--no-models: only an image can be without", "Add --target image.")
     if release is not None and kind == "lambda":
         raise WrongUse("--release: only device bundles are numbered", "Add --target device.")
-    if kind == "lambda" and sign:
+    if kind in ("lambda", IMAGE) and sign:
         raise WrongUse("--sign: only what devices take is signed", "Add --target device.")
     if release is None and (sign or kind == MODELS_ALONE):
         raise WrongUse("--release: a number is missing", "Devices only take higher ones.")

@@ -63,13 +63,16 @@ def _said(command: Sequence[str], environ: dict[str, str], seconds: float) -> st
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def compile_sources(folder: Path, sources: Sequence[str], interpreter: str) -> list[str]:
+def compile_sources(
+    folder: Path, sources: Sequence[str], interpreter: str, there: str = ROOT_ON_LAMBDA
+) -> list[str]:
     """Compile sources into the `__pycache__` folders beside them.
 
     Args:
         folder: the bundle's root.
         sources: paths below it.
         interpreter: of the target's version.
+        there: what the folder is on the target, for tracebacks.
 
     Returns:
         Paths of what was made, below the root.
@@ -80,7 +83,7 @@ def compile_sources(folder: Path, sources: Sequence[str], interpreter: str) -> l
     # A fixed seed, since sets of constants are written in the order of their hashes.
     environ = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
     done = subprocess.run(  # noqa: S603 - our own arguments
-        [interpreter, "-S", str(SCRIPT), str(folder), ROOT_ON_LAMBDA],
+        [interpreter, "-S", str(SCRIPT), str(folder), there],
         input="\n".join(sources),
         env=environ,
         capture_output=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,18 +63,10 @@ def package(
     Raises:
         PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
     """
-    interpreter = _interpreter(target.python, require_pyc, report)
-    with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
-        images = any(each.images for model in models for each in model.every)
-        more = f" and {IMAGES}, for images" if images else ""
-        report(f"installing the packages of requirements/{target.lock}{more}")
-        files = _function_part(
-            replace(target, kind="lambda"), Path(scratch, "function"), models, interpreter, images
-        )
-        if target.kind == "device":
-            files |= _device_part(target, Path(scratch, "device"), files, interpreter, release)
+    interpreter = interpreter_for(target.python, require_pyc, report)
+    with bundle_files(target, models, report, interpreter, release) as files:
         report(f"writing {out}")
-        unpacked = {path: _size(content) for path, content in files.items()}
+        unpacked = {path: size_of(content) for path, content in files.items()}
         lines: list[str] = []
 
         def judge(zipped: Mapping[str, int], zip_bytes: int) -> None:
@@ -87,7 +79,45 @@ def package(
     return Packaged(sha256, lines)
 
 
-def _interpreter(python: str, required: bool, report: Report) -> str | None:
+@contextmanager
+def bundle_files(
+    target: Target,
+    models: Sequence[Chosen],
+    report: Report,
+    interpreter: str | None,
+    release: int | None,
+) -> Iterator[Files]:
+    """The files of a bundle by their path, as long as the context lasts.
+
+    Args:
+        target: what it is for; an image has a device's.
+        models: that are in it.
+        report: called with a line for each step.
+        interpreter: compiles; None where there is none.
+        release: number of a device's bundle.
+
+    Raises:
+        PackagingFailed: packages can't be had, or nothing compiles.
+    """
+    with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
+        images = any(each.images for model in models for each in model.every)
+        more = f" and {IMAGES}, for images" if images else ""
+        report(f"installing the packages of requirements/{target.lock}{more}")
+        files = _function_part(
+            replace(target, kind="lambda"), Path(scratch, "function"), models, interpreter, images
+        )
+        if target.kind != "lambda":
+            device = replace(target, kind="device")
+            files |= _device_part(device, Path(scratch, "device"), files, interpreter, release)
+        yield files
+
+
+def interpreter_for(python: str, required: bool, report: Report) -> str | None:
+    """An interpreter to compile with; None where there is none, which is reported.
+
+    Raises:
+        PackagingFailed: there is none, and it is required.
+    """
     found = compiled.find_interpreter(python)
     if found is None:
         lost = f"there is no Python {python} here to compile with"
@@ -181,5 +211,6 @@ def _read(content: Path | bytes) -> bytes:
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
-def _size(content: Path | bytes) -> int:
+def size_of(content: Path | bytes) -> int:
+    """Bytes of a file."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size

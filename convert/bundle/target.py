@@ -1,4 +1,4 @@
-"""What a bundle is for: one Python on one architecture, on Lambda or on a device."""
+"""What a bundle is for: one Python on one architecture, on Lambda, a device or in a container."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 ARCHES = ("aarch64", "x86_64")
-KINDS = ("lambda", "device")
+KINDS = ("lambda", "device", "image")
 # ONNX Runtime's own wheels ask for it; Amazon Linux 2023 has 2.34, bookworm 2.36, trixie 2.41.
 GLIBC = "2_28"
 MEGABYTE = 1_000_000
@@ -30,6 +30,7 @@ LAMBDA_LIMITS = Budget(250 * 2**20, 250 * 2**20)
 BUDGETS = {
     "lambda": LAMBDA_LIMITS,
     "device": Budget(100 * MEGABYTE, 300 * MEGABYTE),  # a Pi's card, twice over for two slots
+    "image": Budget(1000 * MEGABYTE, 3000 * MEGABYTE),  # each new machine pulls it to start
 }
 
 
@@ -38,7 +39,7 @@ class Target:
     """Where a bundle will run.
 
     Attributes:
-        kind: `lambda` or `device`.
+        kind: `lambda`, `device` or `image`.
         python: major and minor version of CPython, such as 3.13.
         arch: as `uname -m` says it, aarch64 or x86_64.
     """
@@ -55,7 +56,7 @@ class Target:
     @property
     def lock(self) -> str:
         """The lock file of what is installed."""
-        return {"lambda": "function.txt", "device": "edge.txt"}[self.kind]
+        return "function.txt" if self.kind == "lambda" else "edge.txt"
 
     @property
     def limits(self) -> dict[str, Budget]:

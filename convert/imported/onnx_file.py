@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.models.model import new_session
+from onnxlet.function.models.sessions import new_session
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses

@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,7 +73,7 @@ def opened(source: str, what: str) -> Iterator[Opened]:
     """A file, fetched for as long as it is read if it is a URL.
 
     Args:
-        source: a path, or a URL of any file system that fsspec knows: s3://bucket/rows.csv.
+        source: a path, or a URL of S3 or of any file system that fsspec knows.
         what: the rows are called in messages, such as DATA.
 
     Raises:
@@ -128,11 +127,8 @@ def _check_is_there(path: Path, what: str) -> None:
 
 
 def _fetch(source: str, path: Path, what: str, shown: str) -> None:
-    import fsspec
-
-    _register_obstore()
     try:
-        with fsspec.open(source, "rb") as file, path.open("wb") as here:
+        with _elsewhere(source) as file, path.open("wb") as here:
             shutil.copyfileobj(file, here, 1 << 22)
     except ImportError as error:
         raise WrongUse(
@@ -148,31 +144,33 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
             f"{what}: '{shown}' may not be read: permission denied",
             "Are the keys of an account that may read it in the environment?",
         ) from error
+    except WrongUse:
+        raise
     except Exception as error:  # each file system has errors of its own
         raise WrongUse(
             f"{what}: '{shown}' can't be read: {type(error).__name__}: "
             f"{shortened(error).replace(source, shown)}",
-            "Expected a path or a URL that fsspec reads, such as s3://bucket/rows.csv.",
+            "Expected a path, s3://bucket/rows.csv or a URL that fsspec reads.",
         ) from error
     if not path.stat().st_size:
         raise WrongUse(f"{what}: '{shown}' is empty", "Expected a header and a row a line.")
 
 
-def _register_obstore() -> None:
-    """Have fsspec read S3 by obstore, where that is installed and s3fs is not.
+def _elsewhere(source: str) -> Any:
+    """A file elsewhere: S3 by PyArrow, whatever else there is by fsspec."""
+    if source.lower().startswith("s3://"):
+        from onnxlet.convert.sources.s3 import file_system
 
-    s3fs needs a botocore that asks for an older python-dateutil than pandas does.
-    """
-    if find_spec("obstore") and not find_spec("s3fs"):
-        from obstore.fsspec import register
+        path = source.partition("://")[2].partition("?")[0].rpartition("@")[2]
+        return file_system(path).open_input_stream(path)
+    import fsspec
 
-        register("s3")
+    return fsspec.open(source, "rb")
 
 
 def _to_install(said: str) -> str:
-    """The packages that fsspec's message names; obstore for s3fs."""
-    named = re.findall(r"\b(s3fs|gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b", said)
-    named = ["obstore" if name == "s3fs" else name for name in named]
+    """The packages that fsspec's message names."""
+    named = re.findall(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b", said)
     return f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}"
 
 

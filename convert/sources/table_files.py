@@ -30,7 +30,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
         report: called with what the reader should know of it.
 
     Returns:
-        A DataFrame of pandas; of Parquet that only polars reads here, one of its own.
+        A DataFrame of pandas.
 
     Raises:
         WrongUse: there is no such file, or it is neither.
@@ -39,7 +39,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
         raise no_file(path, WHAT)
     try:
         if path.suffix in (".parquet", ".pq"):
-            return read_parquet(path, str(path), WHAT)
+            return read_parquet(path)
         if ".csv" in path.suffixes or path.suffix == ".tsv":
             return _csv(path, report)
     except OnnxletError:

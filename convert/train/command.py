@@ -62,6 +62,10 @@ from onnxlet.function.errors import WrongUse
 )  # fmt: skip
 @click.option("--small", is_flag=True, help="Of all that are as good, the smallest and fastest.")
 @click.option(
+    "--scheduler", metavar="ADDRESS",
+    help="Fit on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
+)  # fmt: skip
+@click.option(
     "--keep-background", type=click.IntRange(1, 1000), metavar="N",
     help="Explain from N of your training rows, which go with the model; not from made-up ones.",
 )  # fmt: skip

@@ -76,7 +76,7 @@ def affordable_folds(race: Race, records: Sequence[Record]) -> list[int]:
     """As many folds as the six most promising get done in half of the time left."""
     every = len(race.table.folds)
     each = round(every / race.scorer(range(every)).repeats)
-    needed = sum(record.seconds(race.share) or 0.0 for record in records[:6]) / race.count
+    needed = sum(record.seconds(race.share) or 0.0 for record in records[:6]) / race.fits.count
     for count in (every, each, 3, 2):
         if count <= every and needed * count <= race.budget.left() / 2:
             return list(range(count))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,18 @@ class Job(NamedTuple):
     limit: float | None = None
 
 
+class Packed(NamedTuple):
+    """A job that is written already, by another process.
+
+    Attributes:
+        written: it, pickled.
+        limit: as a job's.
+    """
+
+    written: bytes
+    limit: float | None
+
+
 class Outcome(NamedTuple):
     """What a fit came to.
 
@@ -79,6 +91,24 @@ class Outcome(NamedTuple):
     size: int | None = None
     why: str | None = None
     overran: bool = False
+
+
+class Fits(Protocol):
+    """Where jobs are done: processes of this machine, or of others.
+
+    Attributes:
+        count: how many are done at a time.
+    """
+
+    @property
+    def count(self) -> int: ...  # noqa: D102
+
+    def outcomes(  # noqa: D102 - as `Workers` has it
+        self,
+        jobs: Iterator[Job],
+        until: float | None = None,
+        tick: Callable[[], object] = lambda: None,
+    ) -> Iterator[tuple[Job, Outcome]]: ...
 
 
 def evaluate(table: Table, job: Job) -> Outcome:

@@ -45,6 +45,7 @@ class Options:
             the rows apart.
         augment: candidates are also fitted on copies of training rows, whose images are shifted
             and have noise.
+        scheduler: address of a Dask scheduler whose workers fit, instead of this machine.
     """
 
     seconds: float = 60.0
@@ -59,6 +60,7 @@ class Options:
     small: bool = False
     test: str | pd.DataFrame | None = None
     augment: bool = False
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Job, Table, part_of
+from onnxlet.convert.train.job import Fits, Job, Table, part_of
 from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.scoring import Scorer, scorer
 from onnxlet.convert.train.trials import Record, Rung
-from onnxlet.convert.train.workers import Workers
 
 SMALL = 10_000  # rows of a fold: up to here the first rung has them all
 PART = 4_000  # rows of the first rung, where there are more than that
@@ -30,8 +29,7 @@ class Race:
         table: the training rows, their folds, and how candidates are fitted.
         metric: that is optimised.
         budget: seconds.
-        workers: fit.
-        count: of workers.
+        fits: where candidates are fitted.
         live: tells.
         records: of all candidates so far, by number.
         used: the folds that candidates are validated on.
@@ -40,8 +38,7 @@ class Race:
     table: Table
     metric: Metric
     budget: Budget
-    workers: Workers
-    count: int
+    fits: Fits
     live: Live
     records: list[Record]
     used: list[int]
@@ -89,7 +86,7 @@ class Race:
         """
         begun = self.budget.spent()
         jobs = self._jobs(records, folds, rows, begun + most)
-        for job, outcome in self.workers.outcomes(jobs, self.budget.until, self.live.tick):
+        for job, outcome in self.fits.outcomes(jobs, self.budget.until, self.live.tick):
             record = self.records[job.number]
             record.take(job.fold, job.rows, outcome)
             if record.state != "waiting":
@@ -118,7 +115,7 @@ class Race:
 
     def _affords(self, record: Record, fits: int) -> bool:
         seconds = record.seconds(self.share) or 0.0
-        return seconds * math.ceil(fits / self.count) <= self.budget.left()
+        return seconds * math.ceil(fits / self.fits.count) <= self.budget.left()
 
     def _limit(self, record: Record) -> float | None:
         if self.budget.seconds is None:

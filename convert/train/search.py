@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.cluster.tasks import SchedulerGone
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
 from onnxlet.convert.train.halving import affordable_folds, in_reach, try_all
-from onnxlet.convert.train.job import Fit, Table
+from onnxlet.convert.train.job import Fit, Fits, Table
 from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.race import Race
@@ -45,6 +47,7 @@ def search(
     fit: Fit | None = None,
     cost: Callable[[Trial], float] | None = None,
     cores: int | None = None,
+    scheduler: str | None = None,
 ) -> Searched:
     """Search for the candidates that answer best. Ctrl-C ends it and keeps what was found.
 
@@ -65,27 +68,41 @@ def search(
         fit: fits a candidate, as `fitting.fit`, which it is without.
         cost: of serving a trial's pipeline, for `small`; bytes of the pickled pipeline without.
         cores: that there are; those that this process may use without.
+        scheduler: address of a Dask scheduler, on whose workers fits run instead of here.
 
     Raises:
-        Refusal: no candidate could be fitted.
-        WrongUse: the seconds are too few.
+        Refusal: no candidate could be fitted, or not by the scheduler's workers as here.
+        WrongUse: the seconds are too few, or there is no such scheduler.
     """
     budget = Budget(None if trials is not None else seconds)
     table, count = _table(X, y, task, splits, weights, seed, fit, cores or _cores())
     live = Live(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
-    with Workers(table, count) as workers:
+    with _fits(table, count, scheduler) as fits:
         import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
-        race = Race(table, metric, budget, workers, count, live, [], [0])
+        race = Race(table, metric, budget, fits, live, [], [0])
         try:
             _race(race, candidates[:trials], trials)
-        except KeyboardInterrupt:
-            ended = "Ctrl-C ended it"
+        except (KeyboardInterrupt, SchedulerGone) as error:
             if not any(record.part or record.outcomes for record in race.records):
                 raise
-            report("Ctrl-C: the search ends with the best that was found; again, and all ends")
+            if isinstance(error, KeyboardInterrupt):
+                ended = "Ctrl-C ended it"
+                report("Ctrl-C: the search ends with the best that was found; again, and all ends")
+            else:
+                ended = "the scheduler went away"
+                report(f"note: {error.message}: the search ends with the best that was found")
     return _searched(race, small, cost, ended)
+
+
+def _fits(table: Table, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
+    """Where candidates are fitted: on this machine, or on a scheduler's workers."""
+    if scheduler is None:
+        return Workers(table, count)
+    from onnxlet.convert.train.cluster_fits import cluster_fits
+
+    return cluster_fits(scheduler, table)
 
 
 def _cores() -> int:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.opened import Opened, opened
 from onnxlet.convert.sources.parquet_file import parquet_parts
@@ -121,12 +120,12 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
 
 
 def _of_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
-    with parquet_parts(file.path, file.name, what) as parts:
+    with parquet_parts(file.path) as parts:
         names = parts.names
         twice = sorted({name for name in names if names.count(name) > 1})
         message = f"{what}: '{file.name}' has columns {listed(twice)} more than once"
         refuse([Problem(message, "Give each its own name.")] if twice else [], what)
-        kept, count = sampled(map(as_pandas, parts.frames), most_rows(len(names)), seed)
+        kept, count = sampled(parts.frames, most_rows(len(names)), seed)
     frame = _joined(kept)
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     return frame, count

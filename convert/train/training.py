@@ -116,6 +116,7 @@ def _searched(prepared: Prepared, options: Options, started: float, report: Repo
         prepared.X, prepared.y, task, prepared.splits, candidates, metric,
         seconds=left, trials=options.trials, seed=options.seed, small=options.small,
         report=report, weights=_weights(prepared),
+        scheduler=options.scheduler,
     )  # fmt: skip
 
 

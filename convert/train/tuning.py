@@ -60,7 +60,7 @@ def _affordable(race: Race) -> int:
     """How many variants of the best families get done in the time left."""
     best = _families(race)[:2]
     each = max((record.seconds(race.share) or 0.0 for record in best), default=0.0)
-    needed = each * len(race.used) / race.count
+    needed = each * len(race.used) / race.fits.count
     return int(race.budget.left() / max(needed, 1e-3))
 
 

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import cloudpickle
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.train.job import Job, Outcome, Table
+from onnxlet.convert.train.forking import Forking
+from onnxlet.convert.train.job import Job, Outcome, Packed, Table
 
+J = TypeVar("J", Job, Packed)
 POLL = 0.1  # seconds between two looks at the clock
 ENDED = "its process ended"
-# Ctrl-C may come before it is ignored for good. Of a notebook's folder, which is in its path as
-# '', a json.py must not be taken for Python's: that comes last.
-SERVER = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.path[:] = {path!r}
-from onnxlet.convert.train.fork_server import serve
-serve({descriptor})
-"""
 
 
 @dataclass
@@ -42,13 +34,15 @@ class Running:
         since: when it began, by `time.monotonic`.
         theirs: its process's end of the connection, until that has begun: macOS loses one that is
             closed on the way.
+        parent: what its process is forked from.
         pid: of its process; None until that has begun.
         outcome: what it came to; None while it runs.
     """
 
-    job: Job
+    job: Job | Packed
     since: float
     theirs: Connection
+    parent: subprocess.Popen[Any] | None = None
     pid: int | None = None
     outcome: Outcome | None = None
 
@@ -62,20 +56,22 @@ class Workers:
     """As many processes as fits may run at a time.
 
     A running fit can't be interrupted from within its process, so each has a process of its own:
-    when that is ended, nobody else's work is lost. They are forked from one process
-    (`fork_server`), which starts afresh: this one may have threads, which no fork survives.
-    `multiprocessing` has a server of this kind, too, but that runs a user's script again.
+    when that is ended, nobody else's work is lost. They are forked from one process.
 
     Args:
-        table: what all jobs have in common.
+        table: what all jobs have in common; or a process that has it, which then goes on.
         count: how many fits run at a time.
     """
 
-    def __init__(self, table: Table, count: int) -> None:
-        self._table = table
-        self._count = count
+    def __init__(self, table: Table | Forking, count: int) -> None:
+        self.count = count
         self._running: dict[Connection, Running] = {}
-        self._start()
+        self._owned = not isinstance(table, Forking)
+        self._forking = (
+            table
+            if isinstance(table, Forking)
+            else Forking(partial(cloudpickle.dumps, table), table.threads)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -83,14 +79,15 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         for connection in list(self._running):
             self._end(connection)
-        self._stop()
+        if self._owned:
+            self._forking.close()
 
     def outcomes(
         self,
-        jobs: Iterator[Job],
+        jobs: Iterator[J],
         until: float | None = None,
         tick: Callable[[], object] = lambda: None,
-    ) -> Iterator[tuple[Job, Outcome]]:
+    ) -> Iterator[tuple[J, Outcome]]:
         """Do jobs, and give what each came to as soon as it has ended.
 
         Args:
@@ -100,7 +97,7 @@ class Workers:
         """
         more = True
         while more or self._running:
-            while more and len(self._running) < self._count:
+            while more and len(self._running) < self.count:
                 if (job := next(jobs, None)) is None:
                     more = False
                 else:
@@ -112,19 +109,16 @@ class Workers:
             if until is not None and time.monotonic() > until:
                 return
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job | Packed) -> None:
         ours, theirs = Pipe()
         running = self._running[ours] = Running(job, time.monotonic(), theirs)
         try:
-            written = cloudpickle.dumps(job)
+            written = job.written if isinstance(job, Packed) else cloudpickle.dumps(job)
         except Exception as error:  # noqa: BLE001, RUF100 - a candidate may hold anything
             running.outcome = Outcome(None, 0.0, why=f"it can't be sent: {shortened(error)}")
             return
         try:
-            if self._process.poll() is not None:  # the system ended it, such as for its memory
-                self._stop()
-                self._start()
-            socket.send_fds(self._server, [b"f"], [theirs.fileno()])
+            running.parent = self._forking.fork(theirs)
             ours.send_bytes(written)
         except OSError as error:
             running.outcome = Outcome(None, 0.0, why=f"{ENDED}: {shortened(error)}")
@@ -143,14 +137,14 @@ class Workers:
             running.pid, running.since = said, time.monotonic()
             running.theirs.close()
 
-    def _ended(self, until: float | None) -> list[tuple[Job, Outcome]]:
-        ended = []
+    def _ended(self, until: float | None) -> list[tuple[Any, Outcome]]:
+        ended: list[tuple[Any, Outcome]] = []
         for connection, running in list(self._running.items()):
             self._catch_up(connection)
             limit = running.job.limit
             if running.outcome is not None:
                 outcome = running.outcome
-            elif running.pid is None and self._process.poll() is not None:
+            elif running.pid is None and running.parent and running.parent.poll() is not None:
                 outcome = Outcome(None, running.seconds, why=ENDED)
             elif until is not None and time.monotonic() > until:
                 outcome = Outcome(None, running.seconds, why="the time was up", overran=True)
@@ -178,33 +172,3 @@ class Workers:
                 os.kill(running.pid, signal.SIGKILL)
         running.theirs.close()
         connection.close()
-
-    def _start(self) -> None:
-        threads = str(self._table.threads)
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        path = [each for each in sys.path if isinstance(each, str)]
-        path.sort(key=lambda each: each == "")
-        self._server, theirs = socket.socketpair()
-        with theirs:
-            code = SERVER.format(path=path, descriptor=theirs.fileno())
-            self._process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603 - this Python
-                [sys.executable, "-W", "ignore", "-c", code],
-                # Threads that spin while they wait make a fit on a busy machine twenty times
-                # slower. What a learner may start is silent, too.
-                env={**os.environ, **dict.fromkeys(names, threads), "OMP_WAIT_POLICY": "PASSIVE",
-                     "PYTHONWARNINGS": "ignore"},
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        try:
-            with Connection(os.dup(self._server.fileno())) as table:
-                table.send_bytes(cloudpickle.dumps(self._table))
-        except OSError:  # it has ended already, which the next job finds
-            return
-        except BaseException:
-            self._stop()
-            raise
-
-    def _stop(self) -> None:
-        self._server.close()
-        self._process.kill()
-        self._process.wait()

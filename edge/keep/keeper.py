@@ -81,7 +81,8 @@ class Keeper:
             Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
         )
         self._realised: dict[tuple[str, int], Known] = {}
-        self._looks = False  # for what another worker has joined
+        self._looks = False  # soon, for what was joined
+        self._joined_to: set[tuple[str, int]] = set()  # here, since it last did
         self.reading = threading.Lock()
         self._models: Repository | None = None
         self.shared: SharedTruth | None = None
@@ -154,15 +155,20 @@ class Keeper:
         self._writer.keep(Look(lambda store: None, proves=False), wait=True, strict=True)
 
     def look(self) -> None:
-        """Count soon what another process has joined to answers of the versions that are known."""
+        """Count soon what has come of answers, whichever process has joined it."""
         if not self._looks:
             self._looks = True
             self._writer.keep(Look(self._look_at_all, proves=False), wait=False)
 
     def _look_at_all(self, store: Store) -> None:
         self._looks = False
-        for known in list(self._realised.values()):
-            self._look(store, known.model)
+        loaded = self._models.catalogue.loaded if self._models else {}
+        for gone in self._realised.keys() - loaded.keys():
+            del self._realised[gone]
+        for key in self._realised.keys() | self._joined_to:
+            if key in loaded and kind_of(loaded[key].manifest):
+                self._look(store, loaded[key])
+        self._joined_to.clear()
 
     def known(self) -> dict[tuple[str, int], Known]:
         """What came of each version's answers, as far as it was read."""
@@ -180,7 +186,7 @@ class Keeper:
         return known.realised.report() if known and known.realised else None
 
     def _look(self, store: Store, model: Model) -> None:
-        """Count what the disk has of a version. Never raises, as `_count`."""
+        """Count what the disk has of a version. Never raises, since that would repeat a commit."""
         try:
             self._read(store, model)
         except Exception as error:
@@ -205,26 +211,14 @@ class Keeper:
         return found is place.Found.OURS and is_broken(error)
 
     def _count(self, store: Store, joined: Sequence[Joined]) -> None:
-        """Count rows that are on the disk. Never raises, since that would repeat the commit."""
-        by_version: dict[tuple[str, int], list[Joined]] = {}
-        for each in joined:
-            by_version.setdefault((each.model, each.version), []).append(each)
+        """Count rows that are on the disk; who sent the truth of many does not wait for that."""
+        self._joined_to |= {(each.model, each.version) for each in joined}
         if self.shared:
             self.shared.tell()
-        for key, rows in by_version.items():
-            try:
-                self._count_of(store, key, rows)
-            except Exception as error:
-                request_log.fail(error)
-
-    def _count_of(self, store: Store, key: tuple[str, int], rows: Sequence[Joined]) -> None:
-        """Count rows of one version, unless it is not loaded any more."""
-        loaded = self._models.catalogue.loaded if self._models else {}
-        for gone in [each for each in self._realised if each not in loaded]:
-            del self._realised[gone]
-        model = loaded.get(key)
-        if model is not None and kind_of(model.manifest) == rows[0].kind:
-            self._read(store, model)  # these rows are among them
+        if len(joined) < NEWEST:
+            self._look_at_all(store)
+        else:
+            self.look()
 
     def _read(self, store: Store, model: Model) -> None:
         """Count what the disk has of a version that was not counted before.

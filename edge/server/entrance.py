@@ -20,6 +20,8 @@ from onnxlet.edge.server.peers import Peers
 
 # A process lets another thread lead after 5 ms; on a busy machine it is some more until it runs.
 PATIENCE_SECONDS = 0.03
+# One that was woken may be killed or stopped before it accepts, and nobody else was woken then.
+LOOK_SECONDS = 1.0
 
 
 class Entrance:
@@ -44,6 +46,7 @@ class Entrance:
         self._accept = accept
         self._peers = peers
         self._again = 0.0  # when it listens again; 0 while it does
+        self._looked = time.monotonic()
         self._impatient = False  # accept whoever's turn it is
         self._watch()
         if peers:
@@ -75,20 +78,27 @@ class Entrance:
 
     def wait(self, timeout: float | None) -> float | None:
         """How long a selector may wait, in seconds, where it would wait for `timeout`."""
-        if not self._again:
+        if self._peers is None:
             return timeout
-        left = max(0.0, self._again - time.monotonic())
+        due = self._again or self._looked + LOOK_SECONDS
+        left = max(0.0, due - time.monotonic())
         return left if timeout is None else min(timeout, left)
 
     def go_on(self) -> None:
         """Accept what the others have left for too long."""
-        if self._again and time.monotonic() >= self._again:
+        if self._peers is None:
+            return
+        now = time.monotonic()
+        if self._again and now >= self._again:
             self._listen_again()
             self._impatient = True
             try:
                 self._accept()
             finally:
                 self._impatient = False
+        elif not self._again and now >= self._looked + LOOK_SECONDS:
+            self._looked = now
+            self._accept()
 
     def _called(self) -> None:
         """Another process leaves a connection to this one."""
@@ -112,4 +122,5 @@ class Entrance:
         self._again = 0.0
         if self._peers:
             self._selector.unregister(self._peers.bell)
+        self._peers = None  # nobody looks into a closed listener
         self._listener.close()

@@ -1,6 +1,6 @@
 """The function as a server, which finishes requests before it ends.
 
-One process, or several with a supervisor: `onnxlet.edge.workers`.
+The only process, or one of several: `onnxlet.edge.processes`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.device.cores import cores
 from onnxlet.edge.forward.start import start_forwarding
 from onnxlet.edge.keep.start import start_keeping
+from onnxlet.edge.service.container import end_on
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from onnxlet.edge.server.connections import Wrap
     from onnxlet.edge.server.peers import Peers
     from onnxlet.edge.server.server import Server
+    from onnxlet.edge.service.post import Post
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
-    from onnxlet.edge.workers.worker import Post
     from onnxlet.function.http.fast_path import App
     from onnxlet.function.models.model import Model
 
@@ -50,17 +50,6 @@ THREADS = 4  # answers that are computed at the same time
 
 class ServeError(OnnxletError):
     """The server can't start."""
-
-
-def main() -> None:
-    """`edge serve` without options, as the service's unit runs it; starts faster without click."""
-    try:
-        settings = Settings.from_environ(os.environ)
-        serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
-    except OnnxletError as error:
-        from onnxlet.function.command_line import exit_with  # its imports take 10 ms of a start
-
-        exit_with(error)
 
 
 def introduction(app: Any, url: str) -> list[str]:
@@ -116,17 +105,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are finished unless a second one comes.
+    """Serve by this process until SIGTERM or SIGINT.
+
+    Requests in flight are finished, unless a second signal comes.
 
     Raises:
         ServeError: the address is taken, or others could ask without a key.
         TlsError: the certificate or its key can't be used.
         OnnxletError: the settings or the models can't be used.
     """
-    if (workers := device.workers or cores()) > 1:
-        from onnxlet.edge.workers.supervisor import supervise
-
-        return supervise(models, device, settings, workers)
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
     refuse_to_be_open(address, device, settings)
@@ -171,6 +158,11 @@ def serve_on(
     from onnxlet.edge.service.log_writer import LogWriter
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
+    if post:
+        from onnxlet.edge.together.graphs import SharedGraphs
+        from onnxlet.function.models import sessions
+
+        sessions.open_graph = SharedGraphs(post.link).open
     watchdog = post.watchdog if post else _watchdog()
     log = watchdog.log if watchdog else request_log.write
     forward = start_forwarding(device.forward)
@@ -181,12 +173,13 @@ def serve_on(
     )  # fmt: skip
     gc.freeze()
     gc.enable()
-    server = _server(app, listener, wrap, post and post.board)
+    server = _server(app, listener, wrap, post.board if post else None)
     ending, end = signals()
     running = threading.Thread(target=server.run, daemon=True)  # an error below ends the process
     running.start()
     if watchdog:
-        watchdog.start(_self_check(app, listener, wrap is not None, secret, post and server.adopt))
+        adopt = server.adopt if post else None
+        watchdog.start(_self_check(app, listener, wrap is not None, secret, adopt))
     said = _introduction(app, listener, wrap is not None)
     if post:
         post.serves(said, end)
@@ -197,7 +190,7 @@ def serve_on(
         watchdog.stop()
     server.stop()
     for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)
+        end_on(number)
     running.join()
 
 
@@ -247,7 +240,8 @@ def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) 
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
             "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
-            "cut -c 1-64); or say --open if everybody who can connect may ask.",
+            "cut -c 1-64); or say --open (ONNXLET_DEVICE_OPEN=yes) if everybody who can connect "
+            "may ask.",
         )
 
 

@@ -1,1 +1,1 @@
-"""Several processes that serve on one port, and their supervisor."""
+"""What several processes that serve on one port share: a link to each other, and numbers."""

@@ -10,7 +10,6 @@ import fcntl
 import mmap
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +28,8 @@ def make_board(workers: int) -> int:
     if sys.platform == "linux":
         file = os.memfd_create("onnxlet-workers")
     else:
+        import tempfile  # only a supervisor needs it, and only there
+
         with tempfile.TemporaryFile() as made:
             file = os.dup(made.fileno())
     os.truncate(file, SLOT_BYTES * workers)

@@ -16,6 +16,7 @@ from onnxlet.function.explanation.explain import ExplainOptions
 from onnxlet.function.explanation.target import Target
 
 if TYPE_CHECKING:
+    from onnxlet.function.arrays import Array
     from onnxlet.function.inputs.validation import Table
     from onnxlet.function.models.model import Model
 
@@ -43,6 +44,20 @@ def target(model: Model) -> Target:
     return Target(OUTPUT, None, None, single=True)
 
 
+def by_column(model: Model, scores: Array) -> Array:
+    """Each column's share of the terms, of shape (rows, columns, numbers).
+
+    Args:
+        model: a sum of terms.
+        scores: of the terms, of shape (rows, terms, numbers).
+    """
+    columns = [column.name for column in model.signature.columns]
+    shares = np.zeros((len(columns), scores.shape[1]))
+    for number, names in enumerate((terms(model) or {})["columns"]):
+        shares[[columns.index(name) for name in names], number] = 1.0 / len(names)
+    return np.asarray(np.einsum("ct,rtn->rcn", shares, scores))
+
+
 def form(model: Model, table: Table, options: ExplainOptions) -> dict[str, Any]:
     """The answer: the score's terms, and each column's share of them, for each row.
 
@@ -55,10 +70,7 @@ def form(model: Model, table: Table, options: ExplainOptions) -> dict[str, Any]:
     if options.classes is not None:
         about.restrict(options.classes, len(base))
     columns = [column.name for column in model.signature.columns]
-    shares = np.zeros((len(columns), scores.shape[1]))
-    for number, names in enumerate(known["columns"]):
-        shares[[columns.index(name) for name in names], number] = 1.0 / len(names)
-    contributions = np.einsum("ct,rtn->rcn", shares, scores)
+    contributions = by_column(model, scores)
     answers = scores.sum(axis=1) + base
 
     def numbers(values: Any) -> Any:

@@ -63,6 +63,22 @@ class LeftOut:
         self.kept: list[int] = []
         self.problems = Problems()
 
+    def leave(self, found: Sequence[Problem]) -> list[int]:
+        """Leave out further rows.
+
+        Args:
+            found: what is wrong with some of the kept rows, by their positions among these.
+
+        Returns:
+            The positions of all others.
+        """
+        bad = {each.row for each in found}
+        good = [position for position in range(len(self.kept)) if position not in bad]
+        self.problems.first += [each._replace(row=self.kept[each.row or 0]) for each in found]
+        self.problems.count += len(found)
+        self.kept = [self.kept[position] for position in good]
+        return good
+
 
 def validate_rows(
     rows: Sequence[Any],
@@ -103,6 +119,24 @@ def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> list[Arr
     return validate_cells(rows, signature, faults) if arrays is None else arrays
 
 
+def good_rows(
+    rows: Sequence[Any], signature: Signature, faults: Faults
+) -> tuple[list[Array], list[int], list[Problem]]:
+    """The arrays of the rows that are right, which these are, and what is wrong with the others."""
+    kept, problems, arrays = list(range(len(rows))), list[Problem](), list[Array]()
+    while kept:
+        try:
+            arrays = _read(rows, signature, faults)
+            break
+        except InvalidRows as error:
+            problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
+            bad = {each.row for each in error.every}
+            good = [position for position in range(len(kept)) if position not in bad]
+        # Again: lists whose sizes disagree are looked for where nothing else is wrong.
+        rows, kept, faults = [rows[n] for n in good], [kept[n] for n in good], {}
+    return arrays, kept, sorted(problems, key=lambda problem: problem.row or 0)
+
+
 def parts_of(
     rows: Sequence[Any], faults: Faults, at_once: int
 ) -> Iterator[tuple[Sequence[Any], Faults]]:
@@ -132,23 +166,24 @@ class Gathered:
 
     def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
         """Check the next rows, and add them or their problems."""
-        size = len(rows)
-        kept = list(range(size)) if self._left_out is not None else []
+        if self._left_out is not None:
+            arrays, kept, problems = good_rows(rows, signature, faults)
+            self._problems.add(problems, self._seen)
+            if kept:
+                self._add(arrays)
+            self._left_out.kept += [self._seen + row for row in kept]
+            self._seen += len(rows)
+            return
         try:
             arrays = _read(rows, signature, faults)
         except InvalidRows as error:
             self._problems.add(error.every, self._seen)
             self._hints.add(error.hint)
-            bad = {problem.row for problem in error.every}
-            kept = [row for row in kept if row not in bad]
-            arrays = _read([rows[row] for row in kept], signature, {}) if kept else []
         else:
             self._hints.add("")
-        if arrays and (self._left_out is not None or not self._problems.count):
-            self._add(arrays)
-        if self._left_out is not None:
-            self._left_out.kept += [self._seen + row for row in kept]
-        self._seen += size
+            if not self._problems.count:
+                self._add(arrays)
+        self._seen += len(rows)
 
     def take(self, size: int, read: Callable[[], list[Array]]) -> None:
         """Add the next rows as `read` returns them; none are left out."""

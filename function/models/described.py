@@ -15,8 +15,8 @@ import orjson
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError
+from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model
-from onnxlet.function.models.repository import Catalogue
 
 MANIFEST = "manifest.json"
 AGAIN = "The others go on with the version that they have loaded; it has to be there unaltered."

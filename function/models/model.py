@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array, Noted
@@ -19,8 +18,9 @@ from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, way_out
-from onnxlet.function.models import foreign_graph, nested_rows
+from onnxlet.function.models import foreign_graph, nested_rows, sessions
 from onnxlet.function.models.declared import as_declared
+from onnxlet.function.models.sessions import new_session
 
 if TYPE_CHECKING:
     from onnxlet.function.outputs.back_end import Step
@@ -298,7 +298,7 @@ def load_model(
     def open_graph() -> Any:
         graph = _graph(directory, expected, label, models_url)
         try:
-            return new_session(graph, threads)
+            return sessions.open_graph(graph, threads, directory / GRAPH, str(expected))
         except Exception as error:  # ONNX Runtime's own, of several classes
             raise ModelError(f"model {label}: it does not load: {error}") from error
 
@@ -332,18 +332,3 @@ def _graph(
         raise ModelError(f"model {label}: {GRAPH}: {error.strerror}", hint) from error
     check_hash(graph, expected, f"model {label}: {GRAPH}")
     return graph
-
-
-def new_session(onnx: bytes | str, threads: int = 1) -> Any:
-    """An ONNX Runtime session on this machine's processor.
-
-    Args:
-        onnx: a serialised model, or its file.
-        threads: within one operator; 1 gives the same digits on every machine.
-    """
-    options = onnxruntime.SessionOptions()
-    # One thread gives the same digits on every machine; idle ones would spin.
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised, and logged once
-    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from onnxlet.folders import typed
 from onnxlet.function import request_log
@@ -21,6 +20,7 @@ from onnxlet.function.models.aliases import (
     of_model,
     serves,
 )
+from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -37,22 +37,6 @@ def versions_in(directory: Path) -> list[int]:
         return []
     found = (entry.name for entry in directory.iterdir() if entry.is_dir())
     return sorted(int(name) for name in found if VERSION.fullmatch(name))
-
-
-class Catalogue(NamedTuple):
-    """What is served at one moment.
-
-    Attributes:
-        versions: of each model, lowest first; names are sorted.
-        loaded: the served version of each model, and others that were asked for.
-        served: of each model, the version that answers where a request names none.
-        aliases: of each model, the versions that have names.
-    """
-
-    versions: Mapping[str, Sequence[int]]
-    loaded: dict[tuple[str, int], Model]
-    served: Mapping[str, int] = {}
-    aliases: Mapping[str, Aliases] = {}
 
 
 class Repository:
@@ -243,9 +227,13 @@ class Repository:
             if directory.is_dir():  # broken: that is for the log and its operator
                 raise
             raise UnknownModel(f"no version {version} of model '{name}' any more") from None
+        self.limit(model)
+        return model
+
+    def limit(self, model: Model) -> None:
+        """Have a model refuse images of more pixels than are allowed here."""
         for images in model.signature.image_feeds:
             images.most = self._max_pixels
-        return model
 
 
 def _number(catalogue: Catalogue, name: str, version: str | int) -> int:

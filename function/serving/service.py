@@ -232,8 +232,9 @@ def predict(
     if request.nulls:
         from onnxlet.function.serving import nulls  # most requests have every row answered
 
-        read_some, run_some = partial(read, model, request), partial(run, model, noted=noted)
-        return nulls.predict(model, request, timer, request_id, noted, read_some, run_some)
+        left_out, rows = LeftOut(), len(request.rows)
+        table = read(model, request, left_out)
+        return nulls.predict(model, table, left_out, rows, timer, request_id, noted)
     table = read(model, request)
     timer.end("validate")
     outputs = run(model, table, noted)

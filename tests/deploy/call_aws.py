@@ -19,5 +19,6 @@ def plain(value: Any) -> Any:
 if __name__ == "__main__":
     service, operation, arguments = sys.argv[1:]
     answer = getattr(boto3.client(service), operation)(**json.loads(arguments))
+    answer = answer or {}  # of an upload of a file
     answer.pop("ResponseMetadata", None)
     print(json.dumps(answer, default=plain))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -89,6 +90,13 @@ class Emulator:
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Upload an object, which may be larger than an argument of a command."""
+        with tempfile.NamedTemporaryFile(dir=self.home) as file:
+            file.write(content)
+            file.flush()
+            self.aws("s3", "upload_file", Filename=file.name, Bucket=bucket, Key=key)
 
     def aws_region(self) -> str:
         """The region that a deployment here takes where none is said."""

@@ -75,6 +75,23 @@ def test_values_that_can_t_be(refused: Refused) -> None:
             {"SNAPSTART": "1", "PYTHON_VERSION": "3.11"},
             "SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11",
         ),
+        (
+            {"SCORE_FROM": "s3://b-b"},
+            "SCORE_FROM: expected s3://BUCKET/PREFIX/, or none, got 's3://b-b'",
+        ),
+        (
+            {"SCORE_TO": "s3://b-b/a*/", "SCORE_FROM": "none"},
+            "SCORE_TO: expected s3://BUCKET/PREFIX/, or none, got 's3://b-b/a*/'",
+        ),
+        (
+            {"SCORE_FROM": "s3://b-b/a"},
+            "ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO: expected both or neither, got one",
+        ),
+        (
+            {"SCORE_FROM": "s3://b-b/a/", "SCORE_TO": "s3://b-b/a/b"},
+            "ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO: expected two prefixes, neither within the "
+            "other, got s3://b-b/a/ and s3://b-b/a/b/",
+        ),
         ({"SNAPSTART": "1", "TMP_MB": "600"}, "SNAPSTART: expected TMP_MB=512, got TMP_MB=600"),
     ],
 )

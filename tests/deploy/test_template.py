@@ -32,6 +32,8 @@ ALL = {
     "ALARM_TOPIC": "arn:aws:sns:eu-west-1:000000000000:alarms",
     "MODELS_URL": "s3://bucket/some/prefix",
     "REMOTE": "iris",
+    "SCORE_FROM": "s3://bucket/come/in",
+    "SCORE_TO": "s3://bucket/go/",
     "BOUNDARY": "arn:aws:iam::000000000000:policy/some/boundary",
 }
 COMBINATIONS = {
@@ -40,6 +42,7 @@ COMBINATIONS = {
     "SnapStart": {"SNAPSTART": "1"},
     "a queue": {"QUEUE": "1"},
     "graphs in S3": {"MODELS_URL": "s3://bucket/some/prefix", "REMOTE": "iris"},
+    "objects": {"SCORE_FROM": "s3://bucket/in/", "SCORE_TO": "s3://other/out/"},
     "an older Python": {"PYTHON_VERSION": "3.11"},
 }
 # What cfn-lint warns of and stays, and why.
@@ -105,7 +108,10 @@ def test_what_the_options_set(tmp_path: Path) -> None:
         "ThrottlingBurstLimit": 13,
     }
     assert int(resources["RequestQueue"]["Properties"]["VisibilityTimeout"]) == 6 * 20
-    assert function["Environment"]["Variables"]["ONNXLET_MODELS_URL"] == "s3://bucket/some/prefix"
+    variables = function["Environment"]["Variables"]
+    assert variables["ONNXLET_MODELS_URL"] == "s3://bucket/some/prefix"
+    assert variables["ONNXLET_SCORE_FROM"] == "s3://bucket/come/in/"
+    assert variables["ONNXLET_SCORE_TO"] == "s3://bucket/go/"
 
 
 def test_the_role_allows_nothing_that_is_not_used(tmp_path: Path) -> None:
@@ -117,12 +123,15 @@ def test_the_role_allows_nothing_that_is_not_used(tmp_path: Path) -> None:
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
             for action in [actions] if isinstance(actions, str) else actions:
-                assert action not in allowed or action == "sqs:SendMessage"
                 allowed[f"{action} {statement['Resource']}"] = (condition, statement["Effect"])
 
     def arn(name: str) -> str:
         return str({"Fn::GetAtt": [name, "Arn"]})
 
+    def below(path: str) -> str:
+        return str({"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{path}*"})
+
+    come, go = below("${ScoreBucket}/${ScorePrefix}"), below("${ScoreToPath}")
     graphs = str({"Fn::Sub": "arn:${AWS::Partition}:s3:::${ModelsPath}/*"})
     assert allowed == {
         f"logs:CreateLogStream {arn('PredictLogGroup')}": (None, "Allow"),
@@ -133,6 +142,11 @@ def test_the_role_allows_nothing_that_is_not_used(tmp_path: Path) -> None:
         f"sqs:GetQueueAttributes {arn('RequestQueue')}": ("HasQueue", "Allow"),
         f"sqs:SendMessage {arn('AnswersQueue')}": ("HasQueue", "Allow"),
         f"s3:GetObject {graphs}": ("HasRemoteModels", "Allow"),
+        f"s3:GetObject {come}": ("HasObjects", "Allow"),
+        f"s3:GetObject {go}": ("HasObjects", "Allow"),
+        f"s3:PutObject {go}": ("HasObjects", "Allow"),
+        f"s3:AbortMultipartUpload {go}": ("HasObjects", "Allow"),
+        f"s3:DeleteObject {go}": ("HasObjects", "Allow"),
     }
     assert "ManagedPolicyArns" not in role
     roles = [name for name, each in resources.items() if each["Type"] == "AWS::IAM::Role"]
@@ -170,8 +184,10 @@ def test_what_serves_waits_for_a_proof(tmp_path: Path) -> None:
         if each["Type"].startswith(serving)
     }
 
-    assert len(found) == 10
-    assert set(found.values()) == {"IsLive", "HasFunctionUrl", "HasLiveQueue", "HasSchedule"}
+    assert len(found) == 12
+    assert set(found.values()) == {
+        *("IsLive", "HasFunctionUrl", "HasLiveQueue", "HasLiveObjects", "HasSchedule")
+    }
     for name in set(found.values()) - {"IsLive"}:
         assert {"Condition": "IsLive"} in made["Conditions"][name]["Fn::And"]
 

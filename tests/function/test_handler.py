@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from tests.conftest import ROOT
 from tests.events import (
     CONTEXT,
     make_alb_event,
+    make_bridge_event,
+    make_s3_event,
     make_schedule_event,
     make_sqs_event,
     make_v1_event,
     make_v2_event,
 )
+from tests.function.aws.bucket import S3
 from tests.function.serving.test_predict import SHOP
 from tests.log_lines import without_time
 
@@ -356,6 +360,92 @@ def test_a_direct_answer_that_lambda_would_not_hand_on(
     answer = handler(event, CONTEXT)
     assert answer["status"] == 413
     assert answer["detail"] == f"expected an answer of at most {size - 1} bytes here, got {size}"
+
+
+OBJECT = ",".join(SHOP).encode() + b"\n" + ",".join(map(str, SHOP.values())).encode()
+
+
+@pytest.mark.parametrize("make", [make_s3_event, make_bridge_event])
+def test_objects_can_go_nowhere_without_the_settings(handler: Any, make: Any) -> None:
+    with pytest.raises(SettingsError, match="ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO are not set"):
+        handler(make("come/some.csv"), CONTEXT)
+
+
+@pytest.fixture
+def s3(handler: Any, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """S3 in memory, which the handler knows, and its settings."""
+    from onnxlet.function import handler as module
+    from onnxlet.function.aws import s3_objects
+
+    settings = replace(module.SETTINGS, score_from="s3://in/come/", score_to="s3://out/go/")
+    monkeypatch.setattr(module, "SETTINGS", settings)
+    monkeypatch.setattr(module, "SERVED", replace(module.SERVED, settings=settings))
+    made = S3()
+    monkeypatch.setattr(s3_objects, "of_lambda", lambda: s3_objects.Objects(made))
+    return made
+
+
+@pytest.mark.parametrize("make", [make_s3_event, make_bridge_event])
+def test_an_object_is_answered(in_this_process: Any, s3: S3, make: Any) -> None:
+    etag = s3.store("come/shop/some.csv", OBJECT)
+
+    answer = in_this_process(make("come/shop/some.csv", etag), CONTEXT)
+
+    about = {"key": "come/shop/some.csv", "state": "answered", "rows": 1, "unanswered": 0}
+    assert answer == {"objects": [about]}
+    assert s3.content("go/shop/some.csv").splitlines()[1].startswith(b"true,")
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_a_queue_brings_requests_and_objects(
+    in_this_process: Any, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onnxlet.function import handler as module
+    from onnxlet.function.aws import answers_queue
+
+    sent: list[Any] = []
+
+    def send(entries: list[Any]) -> list[str]:
+        sent.extend(entries)
+        return []
+
+    made = replace(module.SETTINGS, answers_queue="https://sqs.example.com/1/answers")
+    monkeypatch.setattr(module, "SETTINGS", made)
+    monkeypatch.setattr(answers_queue, "sender", lambda url: send)
+    s3.store("come/shop/some.csv", OBJECT)
+    away = make_s3_event("come/shop/not-there.csv", "e")  # 403 to whom may not list
+    bodies = [
+        json.dumps({"instances": [SHOP], "model": "shop"}),
+        json.dumps(make_s3_event("come/shop/some.csv")),
+        json.dumps({"instances": [{}], "model": "shop"}),
+        json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "in"}),
+        json.dumps(away),
+        json.dumps(make_bridge_event("come/shop/some.csv")),
+    ]
+
+    failed = in_this_process(make_sqs_event(bodies), CONTEXT)["batchItemFailures"]
+
+    assert [each["itemIdentifier"] for each in failed] == ["message-2", "message-4"]
+    assert len(sent) == 1
+    assert s3.keys() == ["go/shop/some.csv"]
+    only = in_this_process(make_sqs_event([bodies[1]]), CONTEXT)  # needs no queue of answers
+    assert only == {"batchItemFailures": []}
+
+
+def test_a_start_imports_nothing_of_what_few_events_need(models: Path) -> None:
+    late = ["s3_events", "object_scoring", "object_run", "object_batches", "s3_objects"]
+    late += ["object_answers", "queue_events", "answers_queue"]
+    ask = "import sys, onnxlet.function.handler; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=ROOT,
+        env={**os.environ, "ONNXLET_MODELS": str(models)},
+        capture_output=True,
+        text=True,
+    )
+    imported = done.stdout.split()
+    assert "onnxlet.function.aws.native_events" in imported
+    assert [name for name in late if f"onnxlet.function.aws.{name}" in imported] == []
 
 
 def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:

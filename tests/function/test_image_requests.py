@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -25,7 +26,9 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import IMAGE
 from onnxlet.function.models.model import load_model
+from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.watch import BLOCK_ROWS
+from onnxlet.function.serving import reload
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_alb_event, make_sqs_event, make_v1_event, make_v2_event
 from tests.function import every_protocol
@@ -217,6 +220,21 @@ def test_limits(models: Path) -> None:
             "detail": "the image is 12 x 8 pixels, and 95 in all are the most (ONNXLET_MAX_PIXELS)",
         }
     ]
+
+
+def test_limits_hold_for_a_version_that_comes_later(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "load_proven", lambda *given: (load_model(*given), 0, []))
+    shutil.copytree(models / "photos", tmp_path / "photos")
+    repository = Repository(tmp_path, max_pixels=95)
+    reloader = reload.Reloader(repository)
+    shutil.copytree(models / "photos" / "1", tmp_path / "photos" / "2")
+    for _ in range(2):
+        reloader.refresh()
+    model = repository.choose("photos")
+    assert model.version == 2
+    assert [images.most for images in model.signature.image_feeds] == [95]
 
 
 def v2(post: Any, *cells: bytes, shape: list[int] | None = None) -> Any:

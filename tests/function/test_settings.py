@@ -144,6 +144,8 @@ def test_neither_digest_nor_key_is_repeated_in_a_message() -> None:
         ("ONNXLET_MODELS_URL", "https://example.com/x", "expected s3://BUCKET/PREFIX"),
         ("ONNXLET_MODELS_URL", "s3:///prefix", "expected s3://BUCKET/PREFIX"),
         ("ONNXLET_ANSWERS_QUEUE", "answers", "expected a queue's URL, got 'answers'"),
+        ("ONNXLET_SCORE_FROM", "https://example.com/x", "expected s3://BUCKET/PREFIX/"),
+        ("ONNXLET_SCORE_TO", "s3://Bucket/", "expected s3://BUCKET/PREFIX/"),
         ("ONNXLET_EMF_NAMESPACE", "a b", "expected a CloudWatch namespace, got 'a b'"),
     ],
 )
@@ -161,13 +163,43 @@ def test_the_lambda_settings_are_read() -> None:
             "ONNXLET_MODELS_URL": "s3://bucket/some/prefix",
             "ONNXLET_ANSWERS_QUEUE": "https://sqs.example.com/1/answers.fifo",
             "ONNXLET_EMF_NAMESPACE": "onnxlet-dev",
+            "ONNXLET_SCORE_FROM": "s3://bucket/new rows",
+            "ONNXLET_SCORE_TO": "s3://bucket/answers/",
+            "ONNXLET_SCORE_KEEP": "id, the day",
         }
     )
     assert read.lazy
     assert read.models_url == "s3://bucket/some/prefix"
     assert read.answers_queue == "https://sqs.example.com/1/answers.fifo"
     assert read.metrics_namespace == "onnxlet-dev"
+    assert (read.score_from, read.score_to) == ("s3://bucket/new rows/", "s3://bucket/answers/")
+    assert read.score_keep == ("id", "the day")
     assert not Settings.from_environ({"ONNXLET_LOAD": "start"}).lazy
+
+
+@pytest.mark.parametrize(
+    ("score_from", "score_to", "expected"),
+    [
+        ("s3://one/a", "", "expected both or neither, got one"),
+        ("", "s3://one/a", "expected both or neither, got one"),
+        ("s3://one/a/", "s3://one/a/b/", "neither within the other"),
+        ("s3://one/a/b", "s3://one/a", "neither within the other"),
+        ("s3://one/a", "s3://one/a/", "neither within the other"),
+        ("s3://one", "s3://one/a", "neither within the other"),
+        ("s3://one/a", "s3://one/ab", None),
+        ("s3://one/", "s3://one-more/", None),
+        ("s3://one/a/", "s3://two/a/", None),
+    ],
+)
+def test_answers_never_come_in_again(score_from: str, score_to: str, expected: str | None) -> None:
+    environ = {"ONNXLET_SCORE_FROM": score_from, "ONNXLET_SCORE_TO": score_to}
+    if expected is None:
+        Settings.from_environ(environ)
+        return
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(environ)
+    assert caught.value.message.startswith("ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO: ")
+    assert expected in caught.value.message
 
 
 def test_the_reference_lists_them_all() -> None:

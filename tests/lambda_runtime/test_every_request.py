@@ -53,5 +53,6 @@ BY_ITSELF = {
     "tmp_path",
     "test_the_whole_answer_of_an_http_api",
     "test_a_batch_whose_answers_can_go_nowhere_is_raised_for",
+    "test_objects_can_go_nowhere_without_the_settings",
 }
 take_over(test_handler, "handler", BY_ITSELF)

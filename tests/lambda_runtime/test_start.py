@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.events import make_schedule_event, make_sqs_event, make_v2_event
+from tests.events import (
+    make_bridge_event,
+    make_s3_event,
+    make_schedule_event,
+    make_sqs_event,
+    make_v2_event,
+)
 from tests.function.serving.test_predict import SHOP
 from tests.lambda_runtime.harness import Runtime
 from tests.lambda_runtime.machines import Machine
@@ -19,6 +25,7 @@ from tests.lambda_runtime.machines import Machine
 pytestmark = pytest.mark.lambda_runtime
 
 Start = Callable[..., Runtime]
+PREFIXES = {"ONNXLET_SCORE_FROM": "s3://rows/come/", "ONNXLET_SCORE_TO": "s3://rows/go/"}
 ROW = {"instances": [SHOP], "model": "shop"}
 # ONNX Runtime says so on arm64 Lambda, too, where there is no list of processors.
 OF_PROCESSORS = ("Error in cpuinfo: ", "onnxruntime cpuid_info warning: ", "onnxruntime warning: ")
@@ -59,6 +66,7 @@ def test_the_log_is_json_line_by_line_and_the_first_is_cold(
     [
         ({}, "model shop/1: model.onnx"),
         ({"ONNXLET_MODELS": "/var/task/function"}, "no models in /var/task/function"),
+        ({**PREFIXES, "ONNXLET_SCORE_TO": "s3://rows/come/out/"}, "neither within the other"),
         ({"ONNXLET_MAX_ROWS": "none"}, "ONNXLET_MAX_ROWS: expected a whole number"),
     ],
 )
@@ -115,6 +123,24 @@ def test_a_batch_fails_whole_where_answers_can_go_nowhere(runtime: Runtime) -> N
 
     assert error["errorType"] == "SettingsError"
     assert "ONNXLET_ANSWERS_QUEUE is not set" in error["errorMessage"]
+
+
+def test_objects_are_raised_for_where_they_can_go_nowhere(runtime: Runtime) -> None:
+    for make in (make_s3_event, make_bridge_event):
+        error = runtime.invoke(make("come/some.csv", "e")).json()
+
+        assert error["errorType"] == "SettingsError"
+        assert "ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO are not set" in error["errorMessage"]
+
+
+def test_the_bundle_leaves_boto3_to_the_runtime(start: Start) -> None:
+    """AWS's has one; its client in these tests has none, so that what is asked for shows."""
+    with start(environ=PREFIXES) as runtime:
+        error = runtime.invoke(make_s3_event("come/some.csv", "e", bucket="rows")).json()
+        answer = runtime.invoke(ROW).json()
+
+    assert "there is no boto3 here" in error["errorMessage"]
+    assert answer["prediction"] == [True]
 
 
 def test_the_memory_of_the_smallest_function_is_enough(start: Start) -> None:

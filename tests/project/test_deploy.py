@@ -130,6 +130,7 @@ def test_every_setting_reaches_the_function(service: Any) -> None:
     assert handed_on == known - NOT_HANDED_ON
     asked = {f"ONNXLET_{name}" for name in handed_on} & set(re.findall(r"ONNXLET_\w+", DOCUMENT))
     own = {"ONNXLET_MODELS_URL", "ONNXLET_ANSWERS_QUEUE", "ONNXLET_EMF_NAMESPACE"}
+    own |= {"ONNXLET_SCORE_FROM", "ONNXLET_SCORE_TO"}
     assert asked == {f"ONNXLET_{name}" for name in handed_on} - own
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.metrics import Meter
 from onnxlet.function.app import create_app
 from onnxlet.function.http.answers import LARGE_ANSWER
@@ -18,6 +19,7 @@ from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.service.drifting import drifted
 from tests.edge.service.test_drift_metrics import REPORT, text_of
+from tests.edge.together.links import Links
 from tests.function.serving.test_predict import HOUSE
 
 TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()
@@ -49,7 +51,15 @@ def test_the_metrics_that_it_lists(models: Path) -> None:
     text = client.get("/metrics").text
     with_truth = text_string_to_metric_families(text_of(REPORT))
     realised = [family for family in with_truth if "realised" in family.name]
-    families = [*text_string_to_metric_families(text), *realised]
+    worker = make_app(
+        models, settings=Settings(models, reload_seconds=0), link=Links().join()
+    ).test_client()
+    workers = [
+        family
+        for family in text_string_to_metric_families(worker.get("/metrics").text)
+        if "worker" in family.name
+    ]
+    families = [*text_string_to_metric_families(text), *realised, *workers]
 
     exposed = {
         family.name: {label for sample in family.samples for label in sample.labels} - {"le"}

@@ -23,6 +23,8 @@ def addresses(stack: Stack, cloud: Cloud) -> list[str]:
     named = {
         "requests": "RequestQueueUrl",
         "answers": "AnswersQueueUrl",
+        "objects": "ObjectsFrom",
+        "their answers": "ObjectsTo",
         "dead letters": "DeadLettersUrl",
         "function URL": "FunctionUrl",
     }

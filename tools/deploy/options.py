@@ -23,7 +23,8 @@ DAYS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 VISIBLE = 6  # times the timeout, as Lambda asks of a queue that it reads
-NONE = "none"  # takes a boundary away that a role has
+NONE = "none"  # takes away what a stage has: a boundary, or objects that are answered
+SCORE = ("SCORE_FROM", "SCORE_TO")
 HINT = "docs/how-to/deploy.md lists the options."
 
 
@@ -50,6 +51,10 @@ def _one_of(*values: object) -> Kind:
     return Kind(f"one of {', '.join(allowed)}", allowed.__contains__)
 
 
+# No character that means something in a policy's or a rule's pattern.
+PREFIX = _matching(
+    rf"{NONE}|s3://[a-z0-9.-]{{3,63}}(/[\w.=+@,-]+)+/?", f"s3://BUCKET/PREFIX/, or {NONE}"
+)
 YES_OR_NO = _one_of(0, 1)
 
 
@@ -103,6 +108,8 @@ OPTIONS: Mapping[str, Option] = {
     "MODELS_URL": Option(
         _matching(r"s3://[a-z0-9.-]{3,63}/\S*[^\s/]", "s3://BUCKET/PREFIX"), "modelsUrl"
     ),
+    "SCORE_FROM": Option(PREFIX, "scoreFrom"),
+    "SCORE_TO": Option(PREFIX, "scoreTo"),
     "API_KEYS_SSM": Option(_matching(r"/?[\w./-]+", "a parameter's name, like /onnxlet/keys")),
     "OPEN": Option(YES_OR_NO, default="0"),
 }
@@ -145,6 +152,15 @@ class Plan:
         """An option that is yes or no."""
         return self.values.get(name, "0") == "1"
 
+    @property
+    def objects(self) -> tuple[str, str] | None:
+        """`s3://BUCKET/PREFIX/` of objects that are answered and of their answers, or None."""
+        given = [self.values.get(name, NONE) for name in SCORE]
+        if NONE in given:
+            return None
+        come, go = (each if each.endswith("/") else f"{each}/" for each in given)
+        return come, go
+
     def params(self) -> dict[str, str]:
         """What serverless.yml is given, by param."""
         params = {
@@ -159,6 +175,12 @@ class Plan:
             params |= {"visibility": str(VISIBLE * seconds), "maxSeconds": str(max(seconds - 1, 1))}
         if "modelsUrl" in params:
             params["modelsPath"] = params["modelsUrl"].removeprefix("s3://")
+        if self.objects is None:
+            return {k: v for k, v in params.items() if k not in ("scoreFrom", "scoreTo")}
+        come, go = self.objects
+        bucket, _, prefix = come.removeprefix("s3://").partition("/")
+        params |= {"scoreFrom": come, "scoreBucket": bucket, "scorePrefix": prefix}
+        params |= {"scoreTo": go, "scoreToPath": go.removeprefix("s3://")}
         return params
 
 
@@ -184,8 +206,9 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
     if given["SNAPSTART"] == "1" and given["TMP_MB"] not in ("", "512"):
         faults.append(f"SNAPSTART: expected TMP_MB=512, got TMP_MB={given['TMP_MB']}")
     settings = Settings()
+    places = {f"ONNXLET_{name}": given[name] for name in SCORE if given[name] != NONE}
     try:
-        settings = Settings.from_environ(environ)
+        settings = Settings.from_environ({**environ, **({} if faults else places)})
     except SettingsError as error:
         faults += error.message.split("; ")
     if faults:

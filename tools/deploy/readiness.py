@@ -39,6 +39,8 @@ def check(plan: Plan, cloud: Cloud) -> str:
     """
     caller = [*_caller(cloud)]
     faults = [*_tools(), *_models(plan), *caller]
+    if not caller and plan.objects is not None:
+        faults += _bucket(plan.objects[0], cloud)
     keys = ""
     try:
         keys = _api_keys(plan, cloud, ask=not caller)
@@ -130,6 +132,21 @@ def _caller(cloud: Cloud) -> Iterator[str]:
         yield f"AWS: expected an answer, got none: {error}{hint}"
     except REFUSED as error:
         yield f"AWS credentials: expected some that AWS takes, got: {error}; set {SECRETS}"
+
+
+def _bucket(score_from: str, cloud: Cloud) -> Iterator[str]:
+    """What keeps a bucket from reporting its objects."""
+    name = score_from.removeprefix("s3://").partition("/")[0]
+    try:
+        found = cloud.client("s3").get_bucket_notification_configuration(Bucket=name)
+    except REFUSED as error:
+        yield f"SCORE_FROM: expected bucket {name}, and to see what it reports, got: {error}"
+        return
+    if "EventBridgeConfiguration" not in found:
+        yield (
+            f"SCORE_FROM: expected bucket {name} to send its events to EventBridge, and it does "
+            "not; switch that on in S3, among the bucket's properties"
+        )
 
 
 def _check_keys(keys: str) -> None:

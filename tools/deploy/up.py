@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from tools.deploy import readiness
 from tools.deploy.addresses import addresses, calls
 from tools.deploy.bundle import Report, make_bundle, upload_graphs
@@ -80,6 +82,12 @@ def _check_losses(stack: Stack, plan: Plan) -> None:
     """An option that was forgotten must not delete what clients use, or messages."""
     has = {"QUEUE": "RequestQueueUrl", "FUNCTION_URL": "FunctionUrl"}
     lost = [name for name in has if has[name] in stack.outputs and name not in plan.values]
+    come = "s3://{ScoreBucket}/{ScorePrefix}".format_map(defaultdict(str, stack.parameters))
+    if stack.parameters.get("ScoreBucket") and "SCORE_FROM" not in plan.values:
+        raise NotReady(
+            [f"SCORE_FROM: {stack.name} answers the objects of {come}, and would not any more"],
+            "Set it and SCORE_TO again; SCORE_FROM=none ends it.",
+        )
     if (boundary := stack.parameters.get("Boundary")) and "BOUNDARY" not in plan.values:
         raise NotReady(
             [f"BOUNDARY: the role of {stack.name} has {boundary}, and would lose it"],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.convert.bundle import compiled, wheels
+from onnxlet.convert.bundle import compiled, image_apt, wheels
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.sizes import Part, parts_of, table
 from onnxlet.convert.bundle.target import Budget, Target
@@ -148,6 +148,12 @@ WRONG_USE = {
     "architecture": (["--arch", "armv7l"], "'armv7l' is not one of"),
     "below a file": (["--out", "file/x.zip"], "file' is not a folder"),
     "out can't be written": (["--out", "/proc/x.zip"], "' can't be written to: "),
+    "image in a zip": (["--target", "image"], "--out: expected a name that ends in .tar"),
+    "no models on Lambda": (["--no-models"], "--no-models: only an image can be without"),
+    "signed image": (
+        ["--target", "image", "--out", "x.tar", "--release", "1", "--sign", "KEY"],
+        "--sign: only what devices take is signed",
+    ),
     "negative": (["--max-zipped", "-1"], "--max-zipped"),
 }
 
@@ -166,6 +172,18 @@ def test_wrong_use(
     assert part in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*.zip"))
+
+
+def test_without_apt_there_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "apt-config").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(PackagingFailed) as caught:
+        image_apt.fetch(Target("image", "3.13", "x86_64"), tmp_path)
+
+    assert caught.value.message == "an image needs apt-get, dpkg-deb, which is not here"
+    assert "make it on Debian 13" in caught.value.hint
+    assert files_in(tmp_path) == ["bin"]
 
 
 def test_the_command_and_a_model_whose_graph_is_remote(models: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -317,18 +316,6 @@ def test_other_csv_is_read_as_it_is_and_reported(
     pd.testing.assert_frame_equal(frame, ROWS)
     assert len(lines) == bool(said)
     assert all(f"note: '{path.name}' is read as it is {said}" in line for line in lines)
-
-
-@pytest.mark.skipif(
-    any(map(importlib.util.find_spec, ("pyarrow", "fastparquet", "polars"))),
-    reason="something reads Parquet",
-)
-def test_parquet_asks_for_a_reader(tmp_path: Path) -> None:
-    path = tmp_path / "rows.parquet"
-    path.write_bytes(b"PAR1")
-    with pytest.raises(WrongUse, match="needs a Parquet reader") as refused:
-        read_table_file(path)
-    assert "pip install pyarrow" in refused.value.hint
 
 
 def test_csv_of_no_known_encoding_is_refused(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_where_time_was_too_short_a_first_fit_has_to_do(rung: str) -> None:
     table = Table(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
     metric, budget = METRICS["roc_auc"], Budget(None)
     live = Live(lambda line: None, metric, budget, None)
-    race = racing.Race(table, metric, budget, None, 1, live, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
+    race = racing.Race(table, metric, budget, None, live, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
     records = race.enter([made.constant(), made.linear(), made.doing("failing", made.fail)])
     for record in records:
         rows = None if rung == "fold" else 10**6

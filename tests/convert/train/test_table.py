@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fastparquet
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from onnxlet.convert.train import csv_rows, sampling
 from onnxlet.convert.train.sampling import sampled
@@ -195,13 +196,13 @@ def test_tables_that_lie_elsewhere() -> None:
 
 def test_keys_in_a_url_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(source: str, mode: str) -> None:
-        raise ImportError("Install s3fs to access S3")
+        raise ImportError("Please install gcsfs to access Google Storage")
 
     monkeypatch.setattr(fsspec, "open", absent)
-    error = refused("s3://me:secret@bucket/rows.csv?signature=secret")
-    assert "'s3://bucket/rows.csv' needs a package" in error.message
+    error = refused("gs://me:secret@bucket/rows.csv?signature=secret")
+    assert "'gs://bucket/rows.csv' needs a package" in error.message
     assert "secret" not in error.message + error.hint
-    assert error.hint == "pip install obstore"
+    assert error.hint == "pip install gcsfs"
 
 
 def test_parquet_in_row_groups(tmp_path: Path) -> None:
@@ -214,13 +215,13 @@ def test_parquet_in_row_groups(tmp_path: Path) -> None:
         }
     )
     path = str(tmp_path / "rows.of.any.name")
-    fastparquet.write(path, frame, row_group_offsets=[0, 2])
+    parquet.write_table(pa.Table.from_pandas(frame), path, row_group_size=2)
     read = read_table(path, 0)
     assert read.rows_in_file == 3
     assert read.frame.astype(object).where(read.frame.notna(), None).to_numpy().tolist() == (
         frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
     )
-    fastparquet.write(path, frame[:0])
+    parquet.write_table(pa.Table.from_pandas(frame[:0]), path)
     assert "and no rows" in refused(path).message
 
 

@@ -42,7 +42,7 @@ class Here:
     """Workers that fit in this process, one job after the other: no process has to begin."""
 
     def __init__(self, table: Table, count: int) -> None:
-        self._table = table
+        self._table, self.count = table, count
 
     def __enter__(self) -> Self:
         return self

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from onnxlet.convert.train.fork_server import serve
-from onnxlet.convert.train.job import Job, Outcome, Table, answers_of, evaluate, part_of
+from onnxlet.convert.train.job import Fits, Job, Outcome, Table, answers_of, evaluate, part_of
 from onnxlet.convert.train.workers import Workers
 from tests.convert.train import candidates as made
 
@@ -33,7 +33,7 @@ def table(rows: int = 300) -> Table:
     return Table(data.X, data.y, "binary", classes, folds, None, made.fit, 0, 1)
 
 
-def outcomes(workers: Workers, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
+def outcomes(workers: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
     return {job.number: outcome for job, outcome in workers.outcomes(jobs, **given)}
 
 
@@ -72,7 +72,7 @@ def test_where_the_process_that_forks_was_ended_another_does() -> None:
             iter([Job(0, made.doing("slow", made.sleep), 0), Job(1, made.linear(), 0)])
         )
         assert next(stuck)[0].number == 1
-        workers._process.kill()
+        os.kill(workers._forking.pid, signal.SIGKILL)
         assert next(stuck)[1].why == "its process ended"
         assert outcomes(workers, iter([Job(2, made.linear(), 1)]))[2].answers is not None
 
@@ -101,7 +101,7 @@ def test_what_overruns_is_ended_at_once_and_the_server_with_the_last_of_them(
         jobs = iter([Job(0, made.doing("slow", write), 0, limit=2.0)])
         assert outcomes(workers, jobs)[0].overran
         assert ends(int((tmp_path / "pid").read_text()))
-        server = workers._process.pid
+        server = workers._forking.pid
         assert not ends(server, 0.0)
     assert ends(server)
 

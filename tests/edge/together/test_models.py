@@ -202,6 +202,19 @@ def test_one_that_starts_while_the_others_are_about_to_switch(
     assert [each.served for each in (*workers[:2], again)] == [{"iris": 3}] * 3
 
 
+def test_what_was_agreed_on_before_one_could_serve_it_is_taken_at_its_next_scan(
+    own: Path, links: Links, workers: list[Worker]
+) -> None:
+    """Others agree while a worker that starts is about to propose what they have served."""
+    late = workers[2]
+    late.link.proposals.clear()
+    add(own, 2)
+    scan(workers[:2])
+    assert [each.served for each in workers] == [{"iris": 2}, {"iris": 2}, {"iris": 1}]
+    scan([late])
+    assert late.served == {"iris": 2}
+
+
 def test_of_those_that_start_together_the_first_counts(own: Path, links: Links) -> None:
     one, two = links.join(), links.join()
     late = SharedModels(two)

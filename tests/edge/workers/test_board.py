@@ -20,7 +20,7 @@ board = Board(int(sys.argv[1]), number, [0] * workers, 0)
 print("there", flush=True)
 sys.stdin.readline()
 held = most = 0
-for turn in range(4000):
+for turn in range(40000):
     if board.admit(held, limit):
         held += 1
     most = max(most, sum(board._requests))

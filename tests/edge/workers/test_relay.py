@@ -140,6 +140,16 @@ def test_a_stopped_one_that_was_given_a_state_counts_with_it() -> None:
     assert workers.collected(2) == [(1, [b"2", b"state 0", b"state 1"])]
 
 
+def test_a_stopped_one_is_not_counted_with_what_is_counted_already() -> None:
+    """Worker 1 dies after it was asked, and worker 0 is given its state only then."""
+    workers = absorbing(3)
+    workers.say(2, "collect", answer=1, topic="a")
+    workers.answer(2, a=b"2")
+    workers.relay.leave(1, workers.now)
+    workers.tick(ANSWER_SECONDS)
+    assert workers.collected(2) == [(1, [b"2", b"state 0", b"state 1"])]
+
+
 def test_when_all_are_dead_the_next_one_gets_everything() -> None:
     workers = absorbing(2)
     workers.relay.leave(0, workers.now)

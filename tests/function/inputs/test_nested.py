@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.function.errors import InvalidRows
+from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import read_tensors
-from onnxlet.function.inputs.validation import validate_rows
+from onnxlet.function.inputs.validation import LeftOut, validate_rows
 from onnxlet.function.messages import Tensor
 
 
@@ -148,3 +148,16 @@ def test_a_tensor_of_other_sizes_is_refused(arrays: dict[str, Any], message: str
     with pytest.raises(InvalidRows) as refused:
         read_tensors(tensors(**arrays), PAIR)
     assert message in str(refused.value.problems[0])
+
+
+def test_rows_whose_sizes_disagree_are_left_out_with_those_that_are_wrong_otherwise() -> None:
+    rows = [[[1], [True]], [["a"], [True]], [[1, 2], [True]], [[3], [False]]]
+    left_out = LeftOut()
+
+    table = validate_rows(rows, PAIR, left_out=left_out)
+
+    assert (table.rows, left_out.kept) == (2, [0, 3])
+    assert left_out.problems.first == [
+        Problem(1, "ids", "expected a whole number, got 'a'"),
+        Problem(2, "kept", "expected 2 entries as 'ids' has (n), got 1"),
+    ]

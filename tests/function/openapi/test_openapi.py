@@ -22,7 +22,7 @@ from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.routes import table
-from onnxlet.function.models.repository import Catalogue
+from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.openapi.document import PARTS
 from onnxlet.function.settings import Settings
 from tests import estimators

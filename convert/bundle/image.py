@@ -1,0 +1,194 @@
+"""`convert package --target image`: a system, packages, code and models, each a layer."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from onnxlet import __version__
+from onnxlet.convert.bundle import compiled, image_apt, image_deb, image_elf, image_system, sizes
+from onnxlet.convert.bundle.contents import Chosen
+from onnxlet.convert.bundle.image_entry import RUNNABLE, USER, Entries, Entry
+from onnxlet.convert.bundle.image_layer import Layer, write_layer
+from onnxlet.convert.bundle.image_layout import image_config, write_layout
+from onnxlet.convert.bundle.package import (
+    BUNDLE_FORMAT,
+    Files,
+    Progress,
+    Report,
+    bundle_files,
+    interpreter_for,
+    size_of,
+)
+from onnxlet.convert.bundle.target import Budget, Target
+
+ROOT = "opt/onnxlet"  # of the bundle in there
+PLACES = ("packages", "onnxlet", "models")  # layers above the system, lowest first
+TITLE = "org.opencontainers.image"
+NOTES = {f"{TITLE}.title": "onnxlet", f"{TITLE}.version": __version__}
+# Commands in a running container, which has no shell: podman exec NAME onnxlet status
+SCRIPT = """\
+#!/usr/bin/python{python} -IS
+import runpy
+
+runpy.run_path("/{root}", run_name="__main__")
+"""
+SECOND = 1_000_000_000  # nanoseconds, as Docker's configuration counts
+
+
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes:
+        digest: of the manifest, which registries call the image by.
+        lines: a table of the layers.
+        packages: version of each package of Debian's, by name.
+    """
+
+    digest: str
+    lines: list[str]
+    packages: Mapping[str, str]
+
+
+def write_image(
+    target: Target,
+    models: Sequence[Chosen],
+    out: Path,
+    budget: Budget,
+    report: Report,
+    progress: Progress,
+    *,
+    tag: str = "onnxlet:latest",
+    release: int | None = None,
+    require_pyc: bool = False,
+) -> Written:
+    """Write an image.
+
+    Args:
+        target: what it is for.
+        models: that are in it; none means that they come by a volume.
+        out: the tar to write, whole or not at all.
+        budget: most bytes.
+        report: called with a line for each step.
+        progress: given the bytes to write, a context that reports each file's.
+        tag: the image's name.
+        release: its number, or none.
+        require_pyc: stop where there is no interpreter to compile with.
+
+    Raises:
+        PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
+    """
+    interpreter = interpreter_for(target.python, require_pyc, report)
+    with (
+        tempfile.TemporaryDirectory(prefix="onnxlet-image-") as scratch,
+        bundle_files(target, models, report, interpreter, release) as files,
+    ):
+        report("fetching Debian's packages, by apt")
+        (Path(scratch) / "apt").mkdir()
+        debs = [image_deb.read(file) for file in image_apt.fetch(target, Path(scratch, "apt"))]
+        chosen = image_system.choose(target.python, debs, _libraries(files))
+        base = chosen.entries | _compiled(chosen.entries, interpreter, Path(scratch))
+        report(f"writing {out}")
+        places = {"Debian's Python": base, **_bundle_layers(target, files, chosen.packages)}
+        layers = _layers(places, Path(scratch), progress)
+        lines = _judged(layers, budget)
+        config = image_config(target, layers, run_config(target))
+        digest = _write(out, tag, config, layers)
+    return Written(digest, lines, chosen.packages)
+
+
+def run_config(target: Target) -> dict[str, Any]:
+    """How a container of the image is run."""
+    command = [f"/usr/bin/python{target.python}", "-IS", f"/{ROOT}"]
+    return {
+        "User": f"{USER}:{USER}",
+        "Env": ["PATH=/usr/bin", "ONNXLET_DEVICE_HOST=0.0.0.0", "ORT_DISABLE_TELEMETRY=1"],
+        "Entrypoint": command,
+        "Cmd": ["serve"],
+        "WorkingDir": "/",
+        "ExposedPorts": {"8080/tcp": {}},
+        "StopSignal": "SIGTERM",
+        "Labels": NOTES,
+        "Healthcheck": {
+            "Test": ["CMD", *command, "health"],
+            "Interval": 30 * SECOND,
+            "Timeout": 5 * SECOND,
+            "StartPeriod": 30 * SECOND,
+            "Retries": 3,
+        },
+    }
+
+
+def _libraries(files: Files) -> dict[str, bytes]:
+    """The bundle's shared libraries, by path."""
+    named = {path: files[path] for path in files if ".so" in path.rsplit("/", 1)[-1]}
+    read = {p: f if isinstance(f, bytes) else f.read_bytes() for p, f in named.items()}
+    return {path: content for path, content in read.items() if image_elf.is_elf(content)}
+
+
+def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entries:
+    """Python's own library, compiled: nobody in a container may write it."""
+    sources = {p: e for p, e in entries.items() if p.endswith(".py") and e.link is None}
+    if interpreter is None:
+        return {}
+    for path, entry in sources.items():
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        (scratch / path).write_bytes(entry.read())
+    made = compiled.compile_sources(scratch, sorted(sources), interpreter, "")
+    return {path: Entry((scratch / path).read_bytes()) for path in made}
+
+
+def _bundle_layers(target: Target, files: Files, packages: Mapping[str, str]) -> dict[str, Entries]:
+    """The bundle's files by layer: a new model is a new last layer, and no other."""
+    layers: dict[str, Entries] = {name: {} for name in PLACES}
+    for path, content in files.items():
+        layers[_place(path)][f"{ROOT}/{path}"] = Entry(content)
+    described = {"format": BUNDLE_FORMAT, "system": dict(packages)}
+    layers["models"][f"{ROOT}/image.json"] = Entry(json.dumps(described, indent=1).encode() + b"\n")
+    layers["models"][f"{ROOT}/models"] = Entry(mode=RUNNABLE, folder=True)
+    script = SCRIPT.format(python=target.python, root=ROOT)
+    layers["onnxlet"]["usr/bin/onnxlet"] = Entry(script.encode(), RUNNABLE)
+    return layers
+
+
+def _place(path: str) -> str:
+    if path.startswith("models/") or path in ("bundle.json", "bom.json"):  # which list the models
+        return "models"
+    ours = path.startswith("onnxlet/") or path in ("__main__.py", "device.json", "device-bom.json")
+    return "onnxlet" if ours else "packages"
+
+
+def _layers(places: Mapping[str, Entries], scratch: Path, progress: Progress) -> list[Layer]:
+    sizes_of = [size_of(entry.content) for entries in places.values() for entry in entries.values()]
+    with progress(sum(sizes_of)) as advance:
+        return [
+            write_layer(name, entries, scratch / f"{number}.tar.gz", advance)
+            for number, (name, entries) in enumerate(places.items())
+        ]
+
+
+def _judged(layers: Sequence[Layer], budget: Budget) -> list[str]:
+    """The table of the layers; raises where they are over the budget."""
+    parts = [sizes.Part(each.name, each.unpacked, each.size) for each in layers]
+    whole = sum(each.size for each in layers)
+    sizes.check(parts, whole, budget)
+    return sizes.table(parts, whole, {"budget": budget})
+
+
+def _write(out: Path, tag: str, config: bytes, layers: Sequence[Layer]) -> str:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        digest = write_layout(part, tag, config, layers, NOTES)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(out)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+    return digest

@@ -1,0 +1,45 @@
+"""One file, folder or link of an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+READABLE = 0o644
+RUNNABLE = 0o755
+USER = 65532  # of no rights, as other images without a shell have it
+
+
+class Entry(NamedTuple):
+    """What stands at one path.
+
+    Attributes:
+        content: of a file, or where it lies.
+        mode: its rights.
+        link: what a link points to; None for a file.
+        folder: it is one.
+        owner: the user's number. The group is 0, which some platforms run all users in.
+    """
+
+    content: Path | bytes = b""
+    mode: int = READABLE
+    link: str | None = None
+    folder: bool = False
+    owner: int = 0
+
+    def read(self) -> bytes:
+        """A file's content."""
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+
+Entries = dict[str, Entry]  # by path, without a leading slash
+
+
+def folder(mode: int = RUNNABLE, owner: int = 0) -> Entry:
+    """An entry of a folder."""
+    return Entry(mode=mode, folder=True, owner=owner)
+
+
+def link(target: str) -> Entry:
+    """An entry of a symbolic link."""
+    return Entry(mode=0o777, link=target)

@@ -1,0 +1,111 @@
+"""Layers: sorted entries with fixed times, in a gzipped tar: the same files give the same bytes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple
+
+from onnxlet.convert.bundle import archive
+from onnxlet.convert.bundle.image_entry import Entries, Entry, folder
+
+TIME = 315_532_800  # 1980-01-01, as in the bundle's zip
+
+
+class Layer(NamedTuple):
+    """One layer, written.
+
+    Attributes:
+        name: what is in it.
+        file: the gzipped tar.
+        digest: SHA-256 of the file, in hexadecimal.
+        diff: SHA-256 of the tar inside.
+        size: bytes of the file.
+        unpacked: bytes of the files in it.
+    """
+
+    name: str
+    file: Path
+    digest: str
+    diff: str
+    size: int
+    unpacked: int
+
+
+class _Hashed(io.RawIOBase):
+    """Writes on, and hashes what goes through."""
+
+    def __init__(self, beneath: IO[bytes] | gzip.GzipFile) -> None:
+        self._beneath, self.sha256 = beneath, hashlib.sha256()
+
+    def writable(self) -> bool:
+        """It is written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Hash bytes, and write them beneath."""
+        self.sha256.update(data)
+        return self._beneath.write(data)
+
+
+def write_layer(
+    name: str, entries: Entries, file: Path, progress: Callable[[int], object]
+) -> Layer:
+    """Write a layer; folders above entries are added.
+
+    Args:
+        name: what is in it.
+        entries: by path.
+        file: to write.
+        progress: called with the bytes of each file that is in.
+    """
+    every = {**_above(entries), **entries}
+    unpacked = 0
+    with file.open("wb") as raw:
+        outer = _Hashed(raw)
+        with gzip.GzipFile("", "wb", archive.LEVEL, outer, mtime=0) as packed:
+            inner = _Hashed(packed)
+            with tarfile.open(fileobj=inner, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+                for path in sorted(every):
+                    unpacked += add(tar, path, every[path])
+                    progress(_size(every[path]))
+    sha256 = outer.sha256.hexdigest()
+    return Layer(name, file, sha256, inner.sha256.hexdigest(), file.stat().st_size, unpacked)
+
+
+def add(tar: tarfile.TarFile, path: str, entry: Entry) -> int:
+    """Add an entry to a tar; the bytes of its content."""
+    info = tarfile.TarInfo(path)
+    info.mtime, info.mode, info.uid = TIME, entry.mode, entry.owner
+    if entry.folder:
+        info.type = tarfile.DIRTYPE
+        tar.addfile(info)
+    elif entry.link is not None:
+        info.type, info.linkname = tarfile.SYMTYPE, entry.link
+        tar.addfile(info)
+    else:
+        info.size = _size(entry)
+        with _opened(entry) as content:
+            tar.addfile(info, content)
+    return info.size
+
+
+def _opened(entry: Entry) -> IO[bytes]:
+    if isinstance(entry.content, bytes):
+        return io.BytesIO(entry.content)
+    return entry.content.open("rb")
+
+
+def _size(entry: Entry) -> int:
+    if isinstance(entry.content, bytes):
+        return len(entry.content)
+    return entry.content.stat().st_size
+
+
+def _above(entries: Entries) -> Entries:
+    above = {str(parent) for path in entries for parent in PurePosixPath(path).parents}
+    return {path: folder() for path in above - {"."}}

@@ -1,0 +1,115 @@
+"""Fields of CSV, which stay text until their column's type is known: typed as HTTP types them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute, types
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs import csv_text
+from onnxlet.function.inputs.columns import Column
+
+METADATA = {b"onnxlet": b"csv"}  # of a schema whose columns are such fields
+# Whatever is made of these bytes only, Arrow and Python read alike, or one of them not at all.
+INTEGER, FLOAT = (
+    np.isin(np.arange(256), list(some)) for some in (b"0123456789-", b"0123456789-+.eE")
+)
+WHOLE = r"^-?[0-9]{1,18}$"
+PLAIN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
+EXACT = 2**53  # integers below it are float64's own
+
+
+def csv_schema(names: Sequence[str]) -> Any:
+    """The schema of a CSV file's batches: give it to `Scorer`, and read all columns as it says.
+
+    They are text; an empty field is an empty text or null, quoted or not.
+
+    Args:
+        names: of the header.
+    """
+    return pa.schema([(name, pa.string()) for name in names], metadata=METADATA)
+
+
+def is_csv(schema: Any) -> bool:
+    """Whether a schema's columns are fields of CSV."""
+    return (schema.metadata or {}).get(b"onnxlet") == METADATA[b"onnxlet"]
+
+
+def typed(array: Any, column: Column) -> tuple[Any, Array | None]:
+    """Fields as an array of their column's type, where they are surely such values.
+
+    Args:
+        array: of texts.
+        column: theirs.
+
+    Returns:
+        The values, null for those that are missing or odd; and which are odd, None where none is.
+    """
+    array = compute.if_else(compute.equal(array, ""), None, array)
+    if column.cell or column.type == "string":
+        return array, None
+    if column.type == "bool":
+        return _booleans(array)
+    return _numbers(array, column.type == "int64")
+
+
+def cells(array: Any, column: Column) -> list[Any]:
+    """Fields as values of JSON; what can't be read as one of the column's type stays text."""
+    texts = [[text or ""] for text in array.to_pylist()]
+    return [row[0] for row in csv_text.typed(texts, [column.name], [column])]
+
+
+def _booleans(array: Any) -> tuple[Any, Array | None]:
+    encoded = array.dictionary_encode()
+    known = cells(encoded.dictionary, Column("", "bool"))
+    values = pa.array([cell if isinstance(cell, bool) else None for cell in known], pa.bool_())
+    found = values.take(encoded.indices)
+    return found, _lost(array, found)
+
+
+def _numbers(array: Any, whole: bool) -> tuple[Any, Array | None]:
+    if whole:
+        found = _cast(array, INTEGER, WHOLE, pa.int64())
+        if found.null_count == array.null_count:
+            return found, None
+    found = _cast(array, FLOAT, PLAIN, pa.float64())
+    odd = _lost(array, found)
+    if whole:  # as an integer it would have more digits
+        large = compute.greater_equal(compute.abs(found), EXACT)
+        large = compute.fill_null(large, False).to_numpy(zero_copy_only=False)
+        odd = large if odd is None else odd | large
+    return found, odd if odd is not None and odd.any() else None
+
+
+def _cast(array: Any, allowed: Array, pattern: str, kind: Any) -> Any:
+    """Texts as numbers; null where one is not of the pattern."""
+    if not allowed[_content(array)].all():
+        fits = compute.fill_null(compute.match_substring_regex(array, pattern), False)
+        array = compute.if_else(fits, array, None)
+    try:
+        return array.cast(kind)
+    except pa.ArrowInvalid:
+        fits = compute.fill_null(compute.match_substring_regex(array, pattern), False)
+        return compute.if_else(fits, array, None).cast(kind)
+
+
+def _content(array: Any) -> Array:
+    """The bytes of all texts."""
+    _, offsets, content = array.buffers()
+    if content is None:
+        return np.empty(0, np.uint8)
+    dtype = np.int64 if types.is_large_string(array.type) else np.int32
+    bounds = np.frombuffer(offsets, dtype)[[array.offset, array.offset + len(array)]]
+    return np.frombuffer(content, np.uint8)[slice(*bounds)]
+
+
+def _lost(given: Any, found: Any) -> Array | None:
+    """Where there was a field, and no value was found."""
+    if found.null_count == given.null_count:
+        return None
+    lost: Array = compute.and_(found.is_null(), given.is_valid()).to_numpy(zero_copy_only=False)
+    return lost

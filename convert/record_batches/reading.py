@@ -1,0 +1,261 @@
+"""Record batches checked against a signature as rows of JSON are, a column at a time.
+
+What is surely right is taken as it is; every row with anything odd in it is checked by
+`cell_validation`, so that what is refused, and why, is the same. A property test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from onnxlet.convert.record_batches import csv_fields, numbers
+from onnxlet.convert.record_batches.lists import lists
+from onnxlet.convert.record_batches.plain import simple, values
+from onnxlet.convert.record_batches.texts import texts
+from onnxlet.convert.record_batches.whole import spread
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.signature import Block, Signature
+from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
+
+Faults = Mapping[int, str]
+
+
+class Given(NamedTuple):
+    """A column as it came.
+
+    Attributes:
+        array: one of Arrow's.
+        column: of the signature.
+        fields: it holds fields of CSV.
+    """
+
+    array: Any
+    column: Column
+    fields: bool
+
+    def typed(self) -> tuple[Any, Array | None]:
+        """The array of a type that fits the column, and which cells have none."""
+        return csv_fields.typed(self.array, self.column) if self.fields else (self.array, None)
+
+    def cells(self, rows: Array) -> list[Any]:
+        """Some rows' cells as JSON has them."""
+        some = self.array.take(rows)
+        return (csv_fields.cells if self.fields else values)(some, self.column)
+
+
+class Layout(NamedTuple):
+    """How a block is held, so that its graph input is made with the fewest copies.
+
+    Attributes:
+        dtype: of its array; float32 where the graph gets nothing else of it.
+        by_row: a row's cells lie side by side, as in the one tensor that has them; else a
+            column's do, so that a tensor of one column is no copy.
+    """
+
+    dtype: Any
+    by_row: bool
+
+    def empty(self, rows: int, columns: int) -> Array:
+        """An array of shape (rows, columns)."""
+        if self.by_row:
+            return np.empty((rows, columns), self.dtype)
+        return np.empty((columns, rows), self.dtype).T
+
+
+class Reader:
+    """Reads record batches by a signature; safe from several threads at once.
+
+    Args:
+        signature: the model's.
+        fields: the columns hold fields of CSV.
+        wide: numbers are held in 64 bits whatever the graph gets.
+        whole: the column of lists that has all values of a row; None where each has its own.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        fields: bool = False,
+        wide: bool = False,
+        whole: str | None = None,
+    ) -> None:
+        self._signature, self._fields, self._whole = signature, fields, whole
+        self._columns = [column for column in signature.columns if column.required]
+        self._layouts = [
+            _layout(signature, number, block, wide) for number, block in enumerate(signature.blocks)
+        ]
+
+    def table(self, batch: Any, left_out: LeftOut, faults: Faults) -> Table:
+        """The good rows of a record batch.
+
+        Args:
+            batch: with the columns by name; one that may be absent may be missing.
+            left_out: takes the rows that are wrong, and why.
+            faults: rows that are broken already, and why.
+        """
+        if self._whole is not None:
+            columns, unlike = spread(batch.column(self._whole), self._signature)
+            batch, faults = pa.record_batch(columns), {**unlike, **faults}
+        given = self.given(batch)
+        arrays, odd = self.read(given, batch.num_rows)
+        odd[list(faults)] = True
+        if not odd.any():
+            left_out.kept = list(range(batch.num_rows))
+            return Table(batch.num_rows, arrays)
+        return _checked(given, self._signature, arrays, np.flatnonzero(odd), left_out, faults)
+
+    def given(self, batch: Any) -> dict[str, Given]:
+        """The columns that the model takes, by name."""
+        index = {name: number for number, name in enumerate(batch.schema.names)}
+        return {
+            column.name: Given(simple(batch.column(index[column.name])), column, self._fields)
+            for column in self._columns
+            if column.name in index
+        }
+
+    def read(self, given: Mapping[str, Given], rows: int) -> tuple[list[Array], Array]:
+        """The blocks' arrays, and which rows have something odd in them: these are not right yet.
+
+        Args:
+            given: the columns by name.
+            rows: how many there are.
+        """
+        odd, columns = np.zeros(rows, bool), dict[str, Any]()
+        for name, each in given.items():
+            columns[name], strange = each.typed()
+            if strange is not None:
+                odd |= strange
+        arrays = []
+        for block, layout in zip(self._signature.blocks, self._layouts, strict=True):
+            array, strange = _block(block, layout, columns, rows)
+            arrays.append(array)
+            if strange is not None:
+                odd |= strange
+        if len(self._signature.nested) > 1 and not odd.all():
+            looked = np.flatnonzero(~odd)
+            some = [array[looked] for array in arrays]
+            unlike = nested.disagreements(some, self._signature)
+            odd[[looked[row] for row, _, _ in unlike]] = True
+        return arrays, odd
+
+
+def _layout(signature: Signature, number: int, block: Block, wide: bool) -> Layout:
+    dtype = object if block.dtype == "string" else block.dtype
+    whole = ((number, slice(0, len(block.columns))),)
+    feeds = [each for each in signature.feeds if any(at == number for at, _ in each.positions)]
+    if len(feeds) != 1 or feeds[0].positions != whole or feeds[0].order is not None:
+        return Layout(dtype, by_row=False)
+    narrow = (dtype, feeds[0].dtype) == ("float64", "float32") and not signature.step_feeds
+    return Layout("float32" if narrow and not wide else dtype, by_row=True)
+
+
+def _block(
+    block: Block, layout: Layout, columns: Mapping[str, Any], rows: int
+) -> tuple[Array, Array | None]:
+    """A block's array of shape (rows, columns), and which rows have something odd in it."""
+    if block.nested:
+        return _lists(block, columns, rows)
+    whole = layout.empty(rows, len(block.columns))
+    if block.columns[0].image or (block.dtype == "string") != _textual(block):
+        return whole, np.ones(rows, bool)
+    odd = None
+    with np.errstate(over="ignore"):  # what a float32 does not hold is odd
+        for position, column in enumerate(block.columns):
+            found, strange = _column(block, position, column, columns.get(column.name), rows)
+            whole[:, position] = found
+            if strange is not None:
+                odd = strange if odd is None else odd | strange
+    return whole, odd
+
+
+def _lists(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
+    column = block.columns[0]
+    if column.name not in columns or pa.types.is_string(columns[column.name].type):
+        return np.empty((rows, 1), object), np.ones(rows, bool)
+    cells, odd = lists(columns[column.name], column)
+    return cells.reshape(-1, 1), odd
+
+
+def _textual(block: Block) -> bool:
+    return block.type == "string"
+
+
+def _column(
+    block: Block, position: int, column: Column, array: Any, rows: int
+) -> tuple[Array, Array | None]:
+    if array is None:  # it may be absent
+        return _absent(block, rows)
+    if _textual(block):
+        return texts(array, column)
+    if block.type == "bool":
+        found, odd = numbers.booleans(array)
+        return found, odd
+    if pa.types.is_dictionary(array.type):
+        array = simple(array.dictionary_decode())
+    if block.dtype == "int64":
+        found, odd = numbers.integers(array)
+    else:
+        found, odd = numbers.floats(array, whole=block.type == "int64")
+    return found, _out_of_bounds(found, odd, block, position)
+
+
+def _absent(block: Block, rows: int) -> tuple[Array, Array | None]:
+    if _textual(block):
+        return np.full(rows, MISSING_TEXT, object), None
+    if block.dtype == "float64":
+        return np.full(rows, np.nan), None
+    return np.zeros(rows, block.dtype), np.ones(rows, bool)
+
+
+def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int) -> Array | None:
+    """Which numbers are not surely answered, besides those that are odd already."""
+    low, high = block.low[position], block.high[position]
+    column = block.columns[position]
+    if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
+        outside = ~((found >= low) & (found <= high))
+        if column.nullable and block.dtype == "float64":
+            outside &= found == found
+        odd = outside if odd is None else odd | outside
+    if column.categories is not None:
+        unknown = ~np.isin(found, list(column.categories))
+        odd = unknown if odd is None else odd | unknown
+    return odd if odd is not None and odd.any() else None
+
+
+def _checked(
+    given: Mapping[str, Given],
+    signature: Signature,
+    arrays: Sequence[Array],
+    odd: Array,
+    left_out: LeftOut,
+    faults: Faults,
+) -> Table:
+    """The table of all rows that are right, those among them that looked odd."""
+    rows = _as_rows(given, odd)
+    broken = {n: faults[row] for n, row in enumerate(odd.tolist()) if row in faults}
+    read, kept, problems = good_rows(rows, signature, broken)
+    found = odd.tolist()
+    left_out.problems.add([each._replace(row=found[each.row or 0]) for each in problems])
+    keep = np.ones(len(arrays[0]) if arrays else 0, bool)
+    keep[odd] = False
+    good = odd[kept]
+    keep[good] = True
+    for whole, some in zip(arrays, read, strict=bool(read)):
+        whole[good] = some
+    left_out.kept = np.flatnonzero(keep).tolist()
+    return Table(len(left_out.kept), [array[keep] for array in arrays])
+
+
+def _as_rows(given: Mapping[str, Given], rows: Array) -> list[dict[str, Any]]:
+    """Rows as objects by column name, as JSON has them."""
+    objects: list[dict[str, Any]] = [{} for _ in rows]
+    for name, each in given.items():
+        for row, cell in zip(objects, each.cells(rows), strict=True):
+            row[name] = cell
+    return objects

@@ -1,0 +1,176 @@
+"""Answers record batches as HTTP answers the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from onnxlet.convert.record_batches import answers
+from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
+from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.reading import Reader
+from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.whole import column_of
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
+from onnxlet.function.inputs import csv_text
+from onnxlet.function.inputs.cell_validation import Guesses
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import LeftOut
+from onnxlet.function.models.model import Model
+from onnxlet.function.serving import coverage, nearest, nulls
+
+if TYPE_CHECKING:
+    from onnxlet.convert.record_batches.contributions import Contributions
+
+__all__ = ["Answered", "Scorer", "csv_schema"]
+PLAIN = Wanted()
+METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
+
+
+class Answered(NamedTuple):
+    """The answers to a record batch.
+
+    Attributes:
+        columns: one row for each that was given, null where it can't be answered.
+        problems: what is wrong with rows, by their indices in the batch, in order; of the column
+            `explanation` where a row is answered, and its answer can't be explained.
+        problem_count: how many there are.
+        bad: the indices of the rows that were not answered, in order.
+    """
+
+    columns: Any
+    problems: Sequence[Problem]
+    problem_count: int
+    bad: list[int]
+
+
+class Scorer:
+    """A model that answers record batches; safe from several threads at once.
+
+    Attributes:
+        schema: of the answers.
+        needed: the columns to read, in the signature's order.
+        rows_at_once: how many rows are run together, where a batch is split inside, such as one of
+            images; a batch of more only takes more memory. None where it need not be split.
+
+    Args:
+        model: that answers.
+        given: the schema of the batches to come; `csv_schema` makes that of fields of CSV. To a
+            model fitted on a bare array one column of lists, such as `input`, is its rows.
+        wanted: of each answer.
+
+    Raises:
+        WrongUse: with every column that is missing, or of a type of which no value can fit; or
+            the model has not what is wanted.
+    """
+
+    def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
+        self._wanted = wanted
+        self.rows_at_once = model.signature.rows_at_once
+        whole = column_of(given, model.signature)
+        self.needed = _needed(model, given) if whole is None else [whole]
+        try:
+            self._model = model if wanted.k is None else nearest.at_least(model, wanted.k)
+            self._score = (
+                None if wanted.coverage is None else coverage.score_at(model, wanted.coverage)
+            )
+        except RequestError as error:
+            raise WrongUse(error.message, error.hint) from None
+        self._reader = Reader(model.signature, is_csv(given), wanted.explain, whole)
+        about: dict[str, Any] = {"model": model.name, "version": model.version}
+        made = answers.fields(self._model, wanted.coverage is not None)
+        self._outputs = len(made)
+        self._contributions: Contributions | None = None
+        if wanted.explain:
+            from onnxlet.convert.record_batches.contributions import Contributions  # few want them
+
+            self._contributions = Contributions(model)
+            made.append(self._contributions.field)
+            about["explanation"] = self._contributions.about
+        self.schema = pa.schema(made, metadata={METADATA: json.dumps(about)})
+
+    def answer(self, batch: Any, faults: Mapping[int, str] | None = None) -> Answered:
+        """Answer a record batch.
+
+        Args:
+            batch: with the columns that are needed, in any order, and any others.
+            faults: rows that are broken already, and why; they are reported with the others.
+        """
+        rows, left_out = batch.num_rows, LeftOut()
+        left_out.problems = Every()
+        if not rows:
+            return Answered(self._columns({}, None, [], 0), [], 0, [])
+        table = self._reader.table(batch, left_out, faults or {})
+        table, outputs = nulls.run_the_good(self._model, table, left_out)
+        explained = None
+        if self._contributions is not None and table.rows:
+            explained, found = self._contributions.of(table)
+            left_out.problems.add([p._replace(row=left_out.kept[p.row or 0]) for p in found])
+        columns = self._columns(outputs, explained, left_out.kept, rows)
+        bad = []
+        if len(left_out.kept) < rows:
+            kept = set(left_out.kept)
+            bad = [row for row in range(rows) if row not in kept]
+        problems = sorted(left_out.problems.first, key=lambda problem: problem.row or 0)
+        return Answered(columns, problems, left_out.problems.count, bad)
+
+    def _columns(
+        self, outputs: Mapping[str, Array], explained: Any, kept: Sequence[int], rows: int
+    ) -> Any:
+        if not outputs:
+            empty = [pa.nulls(rows, field.type) for field in self.schema]
+            return pa.record_batch(empty, self.schema)
+        if self._wanted.k is not None:
+            outputs = {name: array[:, : self._wanted.k] for name, array in outputs.items()}
+        if self._score is not None:
+            outputs = {**outputs, **dict([coverage.region(self._model, self._score, outputs)])}
+        made = [
+            answers.column(outputs[self.schema.field(n).name], self.schema.field(n), self._model)
+            for n in range(self._outputs)
+        ]
+        made += [] if explained is None else [explained]
+        return pa.record_batch([answers.with_nulls(a, kept, rows) for a in made], self.schema)
+
+
+class Every(Problems):
+    """Collects all problems, not only the first of them."""
+
+    def add(self, problems: Sequence[Problem], start: int = 0) -> None:
+        """Add the problems of the next rows."""
+        self.count += len(problems)
+        self.first += problems
+
+
+def _needed(model: Model, given: Any) -> list[str]:
+    names, signature = Counter(given.names), model.signature
+    if is_csv(given):
+        _check_header(given, signature)
+    twice = sorted(name for name, count in names.items() if count > 1 and name in signature.names)
+    wrong = [f"column '{name}': stands twice" for name in twice]
+    guesses = Guesses(names.keys() - signature.names)
+    for column in signature.columns:
+        if not column.required or column.name in twice:
+            continue
+        if column.name in names:
+            why = None if is_csv(given) else misfit(column, given.field(column.name).type)
+            wrong += [f"column '{column.name}': {why}"] if why else []
+        elif not column.absent:
+            wrong.append(f"column '{column.name}': missing{guesses[column.name]}")
+    if wrong:
+        raise WrongUse(
+            f"the table does not fit model '{model.name}': {'; '.join(wrong)}",
+            "Rename them or cast them: columns are found by their names, in any order.",
+        )
+    return [c.name for c in signature.columns if c.required and c.name in names]
+
+
+def _check_header(given: Any, signature: Signature) -> None:
+    try:
+        csv_text.check_header(given.names, signature)
+    except InvalidRows as error:
+        raise WrongUse(error.message, error.hint) from None

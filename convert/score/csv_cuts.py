@@ -1,0 +1,179 @@
+"""Where a CSV file may be cut: at line ends that stand in no quotes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import MalformedRequest
+
+PART_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
+QUOTE, COMMA, RETURN, LINE = b'",\r\n'
+
+
+class Cut(NamedTuple):
+    """Some whole rows of a file.
+
+    Attributes:
+        start: the first byte.
+        end: behind the last one.
+        line: the number of the first one's line, from 1, as editors count.
+    """
+
+    start: int
+    end: int
+    line: int
+
+
+class Uneven(Exception):
+    """Quotes stand where they open or close no field: only Python's reader knows the rows."""
+
+
+def header_of(file: IO[bytes]) -> tuple[list[str], Cut]:
+    """The names in the first line that is not blank, and where it stands; empty if none does.
+
+    Raises:
+        MalformedRequest: it is not UTF-8, or not CSV.
+    """
+    for row, cut in _exact_rows(file, 0, 1, skip_blank=True):
+        names = [row[0].removeprefix("\ufeff"), *row[1:]]
+        return names, cut
+    return [], Cut(0, 0, 1)
+
+
+def cuts(open_file: Any, below: Cut, most: int = PART_BYTES) -> Iterator[Cut]:
+    """The rows below a header, in parts of about `most` bytes.
+
+    Args:
+        open_file: opens the file, unpacked, from its start.
+        below: the header.
+        most: bytes in a part; a little more, and whole rows.
+
+    Raises:
+        MalformedRequest: it is not CSV.
+    """
+    lines = below.line + _line_ends_in(open_file, below)
+    try:
+        with open_file() as file:
+            file.seek(below.end)
+            found = list(_fast_cuts(file, Cut(below.end, below.end, lines), most))
+    except Uneven:
+        with open_file() as file:
+            file.seek(below.end)
+            found = list(_exact_cuts(file, Cut(below.end, below.end, lines), most))
+    yield from found
+
+
+def _line_ends_in(open_file: Any, below: Cut) -> int:
+    with open_file() as file:
+        return count_lines(file.read(below.end)) - (below.line - 1) if below.end else 0
+
+
+def count_lines(data: bytes) -> int:
+    """Line ends as Python counts them: LF, CR LF, and CR by itself."""
+    if b"\r" not in data:
+        return data.count(b"\n")
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
+def _fast_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
+    inside, before, begun, at, line = False, b"\n", start.start, start.start, start.line
+    lines = 0  # in what has been read since `begun`
+    block = file.read(min(BLOCK_BYTES, most))
+    while block:
+        further = file.read(min(BLOCK_BYTES, most))
+        if block.endswith(b"\r") and further.startswith(b"\n"):
+            block, further = block + b"\n", further[1:]
+        array = np.frombuffer(before + block + (further[:1] or b"\n"), np.uint8)
+        quotes = np.flatnonzero(array[1:-1] == QUOTE)
+        check_quotes(array, quotes, inside)
+        if at + len(block) - begun >= most and (end := _last_end(array[1:-1], quotes, inside)):
+            yield Cut(begun, at + end, line)
+            line += lines + count_lines(block[:end])
+            begun, lines = at + end, count_lines(block[end:])
+        else:
+            lines += count_lines(block)
+            if at + len(block) - begun > 8 * most:
+                raise Uneven  # no LF in sight: CR may end its lines
+        inside ^= bool(len(quotes) % 2)
+        at += len(block)
+        before, block = block[-1:], further
+    if inside:
+        raise Uneven  # the last field is never closed
+    if at > begun:
+        yield Cut(begun, at, line)
+
+
+def check_quotes(array: Array, quotes: Array, inside: bool) -> None:
+    """Check that each quote opens or closes a field, or is one of two in a field.
+
+    Then a row's end is a line end behind an even number of quotes.
+
+    Args:
+        array: bytes, with one more on each side.
+        quotes: where the quotes are, in what is between these two.
+        inside: whether a field is open there.
+
+    Raises:
+        Uneven: one does neither.
+    """
+    if not len(quotes):
+        return
+    opens, closes = quotes[int(inside) :: 2], quotes[1 - int(inside) :: 2]
+    ends = (QUOTE, COMMA, RETURN, LINE)
+    if not (np.isin(array[opens], ends).all() and np.isin(array[closes + 2], ends).all()):
+        raise Uneven
+
+
+def _last_end(block: Array, quotes: Array, inside: bool) -> int:
+    """Behind the last LF that stands in no quotes; 0 where there is none."""
+    ends = np.flatnonzero(block == LINE)
+    outside = (np.searchsorted(quotes, ends) + int(inside)) % 2 == 0
+    found = ends[outside]
+    return int(found[-1]) + 1 if len(found) else 0
+
+
+def _exact_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
+    begun = end = start.start
+    line = start.line
+    for _, cut in _exact_rows(file, start.start, start.line):
+        if end - begun >= most:
+            yield Cut(begun, end, line)
+            begun, line = cut.start, cut.line
+        end = cut.end
+    if end > begun:
+        yield Cut(begun, end, line)
+
+
+def _exact_rows(
+    file: IO[bytes], at: int, line: int, skip_blank: bool = False
+) -> Iterator[tuple[list[str], Cut]]:
+    """Rows as Python's reader finds them, blank lines among them."""
+    read = at
+
+    def texts() -> Iterator[str]:
+        nonlocal read
+        for text in io.TextIOWrapper(file, "utf-8", newline=""):
+            read += len(text.encode())
+            yield text
+
+    reader = csv.reader(texts(), strict=True)
+    lines = 0
+    try:
+        for row in reader:
+            if row or not skip_blank:
+                yield row, Cut(at, read, line + lines)
+            at, lines = read, reader.line_num
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(
+            f"below line {line + reader.line_num - 1} it is not UTF-8",
+            "pandas.read_csv(FILE, encoding='…').to_csv('rows.csv', index=False) writes it so.",
+        ) from error
+    except csv.Error as error:
+        raise MalformedRequest(f"line {line + lines}: it is not CSV: {error}") from error

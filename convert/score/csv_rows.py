@@ -1,0 +1,113 @@
+"""Rows of CSV as columns of text, as a request's body is read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, check_quotes
+from onnxlet.function.errors import MalformedRequest
+
+
+class Rows(NamedTuple):
+    """Rows of a part.
+
+    Attributes:
+        table: of texts, a column for each name in the header; null in rows with faults.
+        faults: rows whose number of fields is wrong, and what it is.
+    """
+
+    table: Any
+    faults: Mapping[int, str]
+
+
+def rows_of(data: bytes, names: Sequence[str]) -> Rows:
+    """The rows of whole lines: by PyArrow, and by Python's reader where anything is odd.
+
+    Args:
+        data: lines, without a header.
+        names: in the header.
+
+    Raises:
+        MalformedRequest: not UTF-8, or not CSV.
+    """
+    try:
+        return Rows(_fast(data, names), {})
+    except (Uneven, pa.ArrowInvalid):
+        return _exact(data, names)
+
+
+def line_numbers(data: bytes, line: int, width: int) -> list[int]:
+    """The number of each row's first line.
+
+    Args:
+        data: as `rows_of` takes it.
+        line: the first one's number.
+        width: names in the header.
+    """
+    reader, numbers, before = _reader(data), list[int](), 0
+    for row in reader:
+        if row or width == 1:
+            numbers.append(line + before)
+        before = reader.line_num
+    return numbers
+
+
+def _fast(data: bytes, names: Sequence[str]) -> Any:
+    if b'"' in data:
+        array = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+        quotes = np.flatnonzero(array[1:-1] == QUOTE)
+        check_quotes(array, quotes, inside=False)
+        if len(quotes) % 2:
+            raise Uneven
+    if not data.strip(b"\r\n") and len(names) > 1:
+        return pa.table([pa.array([], pa.string())] * len(names), list(names))
+    text = pa.string()
+    numbers = [str(number) for number in range(len(names))]  # names may be anything
+    table = arrow_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(
+            column_names=numbers, use_threads=False, block_size=len(data) + 1
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            newlines_in_values=True, ignore_empty_lines=len(names) > 1
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(numbers, text), strings_can_be_null=False
+        ),
+    )
+    return table.rename_columns(list(names))
+
+
+def _exact(data: bytes, names: Sequence[str]) -> Rows:
+    rows, faults, width = list[list[Any]](), dict[int, str](), len(names)
+    before = 0
+    try:
+        reader = _reader(data)
+        for row in reader:
+            if not row and width == 1:
+                row = [""]
+            if row and len(row) != width:
+                faults[len(rows)] = f"expected {width} fields, got {len(row)}"
+                row = [None] * width
+            if row:
+                rows.append(row)
+            before = reader.line_num
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise MalformedRequest(f"line {number} is not UTF-8", "Save it in UTF-8.") from error
+    except csv.Error as error:
+        raise MalformedRequest(f"line {before + 1}: it is not CSV: {error}") from error
+    columns = zip(*rows, strict=True) if rows else [()] * width
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    return Rows(pa.table(arrays, names=list(names)), faults)
+
+
+def _reader(data: bytes) -> Any:
+    return csv.reader(io.StringIO(data.decode(), newline=""), strict=True)

@@ -1,0 +1,158 @@
+"""One part of a table is read, answered and written: the same bytes wherever that is done."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from onnxlet.convert.record_batches.scorer import Answered, Scorer
+from onnxlet.convert.score.errors import BadRows
+from onnxlet.convert.score.places import PART, Place, place_of
+from onnxlet.convert.score.reading import Batch, batches
+from onnxlet.convert.score.tables import kept_schema, scorer_of, side_schema
+from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.writing import Writer, Written, sink_to
+from onnxlet.function.errors import Problem
+from onnxlet.function.models.model import Model
+
+SHOWN = 3  # problems of a part that its line keeps
+NOT_STOPPING = (
+    "Correct it; or --on-error null answers such a row by null, and --on-error side leaves it out."
+)
+Tick = Callable[[int], object]
+Line = dict[str, Any]
+
+
+def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
+    """Do one part, all of it or nothing.
+
+    Args:
+        task: which part.
+        model: that answers.
+        tick: called with how many rows have just been answered; what it raises ends the part.
+
+    Returns:
+        The part's line in the journal, of plain values: `part`, `file`, `rows` that are written,
+        `bad` rows, `problems` (the first of them in words), `size` and `sha256` of the file, and
+        `side` with `rows`, `size` and `sha256`, or None where no row is bad.
+
+    Raises:
+        PartFailed: it can't be read, or written, or has bad rows where these are to stop all.
+    """
+    source, target = place_of(task.source), place_of(task.target)
+    scorer, schema = scorer_of(task, model, source)
+    columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))
+    part = _Part(task, scorer, schema, columns, target)
+    try:
+        with ExitStack() as files:
+            part.open(files)
+            for batch in batches(task, source, columns):
+                part.answer(batch)
+                tick(batch.rows.num_rows)
+            written, side = part.end()
+        # The side file first: a part that is there has all that belongs to it.
+        if side is not None:
+            target.land(part.side_path, task.side)
+        target.land(part.path, task.name)
+    finally:
+        part.path.unlink(missing_ok=True)
+        part.side_path.unlink(missing_ok=True)
+    return {
+        "part": task.name,
+        "file": task.file,
+        "rows": written.rows,
+        "bad": part.bad,
+        "problems": part.shown,
+        "size": written.size,
+        "sha256": written.sha256,
+        "side": None if side is None else side._asdict(),
+    }
+
+
+class _Part:
+    """What is written of one part."""
+
+    def __init__(
+        self, task: Task, scorer: Scorer, schema: Any, columns: Sequence[str], target: Place
+    ) -> None:
+        self._task, self._scorer, self._columns = task, scorer, columns
+        whose = hashlib.sha256(f"{task.target}/{task.name}".encode()).hexdigest()
+        mark = f".{os.getpid()}-{whose[:16]}"
+        self.path = target.scratch / f"{mark}{PART}"
+        self.side_path = target.scratch / f"{mark}-bad{PART}"
+        self._kept = kept_schema(schema, task.options.keep)
+        self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
+        self._side_schema = side_schema(schema, columns, task.kind)
+        self._side: Writer | None = None
+        self.bad = 0
+        self.shown: list[str] = []
+
+    def open(self, files: ExitStack) -> None:
+        """Open the file of its answers; the other is opened when a row is bad."""
+        self._files = files
+        self._writer = self._opened(self.path, self._schema)
+
+    def _opened(self, path: Path, schema: Any) -> Writer:
+        return Writer(self._files.enter_context(sink_to(path)), self._task.form, schema)
+
+    def answer(self, batch: Batch) -> None:
+        """Answer a batch, and write what came of it."""
+        answered = self._scorer.answer(batch.rows, batch.faults)
+        if why := _by_row(answered):
+            self._note(batch, why)
+        rows = batch.rows.select(self._kept.names)
+        columns = [*rows.columns, *answered.columns.columns]
+        whole = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        if answered.bad and self._task.options.on_error == "side":
+            good = np.ones(whole.num_rows, bool)
+            good[answered.bad] = False
+            whole = whole.filter(pa.array(good))
+        self._writer.add(whole)
+
+    def _note(self, batch: Batch, why: Mapping[int, Sequence[Problem]]) -> None:
+        self.bad += len(why)
+        where = [located(self._task, batch.number(row), each) for row in why for each in why[row]]
+        self.shown += where[: SHOWN - len(self.shown)]
+        if self._task.options.on_error == "stop":
+            more = f" (and {len(where) - 1} more problems in this part)" if len(where) > 1 else ""
+            raise BadRows(f"{where[0]}{more}", NOT_STOPPING)
+        if self._side is None:
+            self._side = self._opened(self.side_path, self._side_schema)
+        rows = batch.rows.take(pa.array(list(why)))
+        places = [
+            pa.array([self._task.file] * len(why)),
+            pa.array([batch.number(row) for row in why], pa.int64()),
+            pa.array(["; ".join(map(_detail, why[row])) for row in why]),
+        ]
+        cells = [rows.column(name) for name in self._columns]
+        self._side.add(pa.RecordBatch.from_arrays([*places, *cells], schema=self._side_schema))
+
+    def end(self) -> tuple[Written, Written | None]:
+        """What both files have; they can be closed now."""
+        return self._writer.end(), None if self._side is None else self._side.end()
+
+
+def _by_row(answered: Answered) -> Mapping[int, Sequence[Problem]]:
+    """The problems of each row that is not answered, or not explained."""
+    found: dict[int, list[Problem]] = {row: [] for row in answered.bad}
+    for problem in answered.problems:
+        found.setdefault(problem.row or 0, []).append(problem)
+    return dict(sorted(found.items()))
+
+
+def located(task: Task, number: int, problem: Problem) -> str:
+    """A problem in words, with its file."""
+    unit = "row" if task.kind == "parquet" else "line"
+    mark = ": " if problem.column is None else ", "
+    return f"'{task.file}', {unit} {number}{mark}{_detail(problem)}"
+
+
+def _detail(problem: Problem) -> str:
+    return str(problem._replace(row=None))

@@ -1,0 +1,80 @@
+"""A frame is answered in memory, in the batches in which a file would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.record_batches.scorer import Answered, Scorer
+from onnxlet.convert.score.tables import faults_of, kept_schema, wanted_of
+from onnxlet.convert.score.tasks import Options
+from onnxlet.convert.score.writing import flat_structs
+from onnxlet.function.errors import InvalidRows, WrongUse
+from onnxlet.function.models.model import Model
+
+EXPECTED = "Expected a frame of pandas or polars, a table of PyArrow, or the path of a table."
+
+
+def score_frame(model: Model, frame: Any, options: Options) -> Any:
+    """Answers to a frame's rows, in a frame of its kind.
+
+    Args:
+        model: that answers.
+        frame: of pandas or polars, or whatever else gives Arrow's streams, such as its tables.
+        options: `on_error` is `null` or `stop`.
+
+    Returns:
+        A row for each: columns that are kept, and answers. A pandas frame has the index of the one
+        that was given, and a column for each member of a struct, such as `probabilities.yes`.
+
+    Raises:
+        WrongUse: it is no frame, or does not fit the model.
+        InvalidRows: rows can't be answered, and they were to stop all.
+    """
+    if options.on_error == "side":
+        raise WrongUse("on_error: expected 'null' or 'stop' for a frame, got 'side'")
+    table = _table(frame)
+    if faults := faults_of(table.schema, model, options):
+        raise WrongUse("; ".join(faults))
+    scorer = Scorer(model, table.schema, wanted_of(options))
+    kept = kept_schema(table.schema, options.keep)
+    schema, batches = pa.schema([*kept, *scorer.schema]), list[Any]()
+    for start in range(0, table.num_rows, options.batch_rows):
+        [rows] = table.slice(start, options.batch_rows).combine_chunks().to_batches()
+        answered = scorer.answer(rows)
+        if answered.problem_count and options.on_error == "stop":
+            raise _refused(answered, start)
+        columns = [*rows.select(kept.names).columns, *answered.columns.columns]
+        batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+    return _like(frame, pa.Table.from_batches(batches, schema))
+
+
+def _refused(answered: Answered, start: int) -> InvalidRows:
+    every = [problem._replace(row=start + (problem.row or 0)) for problem in answered.problems]
+    return InvalidRows(every, answered.problem_count)
+
+
+def _table(frame: Any) -> Any:
+    try:
+        if isinstance(frame, pd.DataFrame):
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        if isinstance(frame, pa.RecordBatch):
+            return pa.Table.from_batches([frame])
+        return frame if isinstance(frame, pa.Table) else pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        got = type(frame).__name__
+        raise WrongUse(f"a {got} can't be scored: {shortened(error)}", EXPECTED) from error
+
+
+def _like(frame: Any, answers: Any) -> Any:
+    """Answers in a frame of the kind that was given."""
+    if isinstance(frame, pd.DataFrame):
+        return flat_structs(answers).to_pandas().set_index(frame.index)
+    if type(frame).__module__.partition(".")[0] == "polars":
+        import polars
+
+        return polars.from_arrow(answers)
+    return answers

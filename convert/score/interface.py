@@ -1,0 +1,95 @@
+"""What scripts and notebooks import: `from onnxlet import score`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from onnxlet.convert.score.models import directory_of, proven
+from onnxlet.convert.score.running import Scored
+from onnxlet.convert.score.running import score as score_table
+from onnxlet.convert.score.tasks import OnError, Options
+from onnxlet.function.errors import OnnxletError, WrongUse
+
+Report = Callable[[str], object]
+
+
+class Shown(Scored):
+    """What was written. Notebooks show it."""
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return "<br>".join(f"<span>{escape(line)}</span>" for line in self.lines())
+
+
+def score(
+    model: Any,
+    data: Any,
+    out: str | Path | None = None,
+    *,
+    keep: Sequence[str] = (),
+    on_error: OnError = "null",
+    coverage: float | None = None,
+    explain: bool = False,
+    k: int | None = None,
+    workers: int = 0,
+    scheduler: str | None = None,
+    batch_rows: int = 10_000,
+    overwrite: bool = False,
+    models: str | Path = "models",
+    report: Report = print,
+) -> Any:
+    """Predict a table of any size, as an endpoint would answer its rows.
+
+    Args:
+        model: what `build` and `train` return; or the folder of a version or of a model, or a name
+            in `models`.
+        data: a frame; or the path of a file or folder of CSV or Parquet, or an address in S3.
+        out: a file .csv or .parquet, or a folder; needed where `data` is a path.
+        keep: columns that are passed through.
+        on_error: a row that can't be answered is `null`, or does `stop` all; or it is left out,
+            with `side`. Of files, its reason is in a file beside `out`.
+        coverage: of prediction intervals or sets, which are added.
+        explain: add what each column adds to each answer.
+        k: how many nearest are answered.
+        workers: processes; 0 is one for each core. A frame needs none.
+        scheduler: address of a Dask scheduler, whose workers do parts of files instead.
+        batch_rows: that are run together.
+        overwrite: start afresh where something else was scored into `out`.
+        models: the folder of model directories.
+        report: called with a line of progress at a time.
+
+    Returns:
+        For a frame, one of its kind, with a row for each of its rows; for a path, what was
+        written: `out`, `rows`, `bad`, `problems` and `side`, the file or folder of bad rows.
+
+    Raises:
+        WrongUse: the table is not there or does not fit the model, or `out` holds something else.
+        InvalidRows: of a frame, rows that are to stop all.
+        Unfinished: of files, some parts could not be done; the same call goes on from there.
+    """
+    options = Options((keep,) if isinstance(keep, str) else tuple(dict.fromkeys(keep)),
+                      on_error, coverage, explain, k, batch_rows)  # fmt: skip
+    given = os.fspath(getattr(model, "directory", model))
+    try:
+        if not isinstance(data, str | Path):
+            from onnxlet.convert.score.frames import score_frame
+
+            if out is not None:
+                raise WrongUse("out: a frame is answered by a frame", "Leave out away, or save it.")
+            return score_frame(proven(directory_of(given, Path(models))), data, options)
+        if out is None:
+            raise WrongUse("out: expected a file or a folder for the answers, got none")
+        scored = score_table(
+            given, os.fspath(data), os.fspath(out), options,
+            models=Path(models), workers=workers, overwrite=overwrite, report=report,
+            scheduler=scheduler,
+        )  # fmt: skip
+    except OnnxletError as error:
+        raise error.with_traceback(None) from None
+    return Shown(**vars(scored))

@@ -1,0 +1,162 @@
+"""What is done: a file of JSON lines beside the parts, the first of which says what is scored."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from onnxlet.convert.score.errors import cannot_write
+from onnxlet.convert.score.places import LocalFolder, Place, put, read, sync
+from onnxlet.function.errors import OnnxletError, WrongUse
+
+JOURNAL = "_journal.jsonl"
+LINES = "_journal"  # in S3, which has no files that grow: an object for each line
+LOCK = "_lock"  # in S3
+FORMAT = 1
+Line = dict[str, Any]
+AFRESH = "--overwrite starts afresh."
+
+
+class Journal(Protocol):
+    """The lines of one OUT; only one process has it open.
+
+    Attributes:
+        head: what is scored, and how; None where nothing has begun.
+        lines: of the parts that are done, in the order in which they were; the last may be of
+            all: `done`.
+    """
+
+    head: Line | None
+    lines: list[Line]
+
+    def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
+        """Start afresh, with these lines."""
+
+    def add(self, line: Line) -> None:
+        """Add a line; it is on disk when this returns."""
+
+
+class FileJournal:
+    """A file that grows; a line that was cut off is cut off again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.head: Line | None = None
+        self.lines: list[Line] = []
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole:
+            self.head, *self.lines = _parsed(whole, path)
+            if whole != content:
+                with path.open("r+b") as file:
+                    file.truncate(len(whole))
+
+    def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
+        """Replace the file."""
+        self.head, self.lines = head, list(lines)
+        put(LocalFolder(str(self._path.parent)), self._path.name, _written([head, *lines]))
+
+    def add(self, line: Line) -> None:
+        """Add a line at its end."""
+        try:
+            with self._path.open("ab") as file:
+                file.write(_written([line]))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(str(self._path), error) from error
+        self.lines.append(line)
+
+
+class ObjectJournal:
+    """An object for each line, and one for the head."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.head: Line | None = None
+        self.lines: list[Line] = []
+        self._paths: list[str] = []
+        if place.entry(JOURNAL) is not None:
+            [self.head] = _parsed(read(place, JOURNAL), JOURNAL)
+            begins = f"{LINES}/"
+            self._paths = sorted(e.path for e in place.entries() if e.path.startswith(begins))
+            self.lines = [line for path in self._paths for line in _parsed(read(place, path), path)]
+
+    def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
+        """Replace all objects."""
+        for path in self._paths:
+            self._place.remove(path)
+        self.head, self.lines, self._paths = head, [], []
+        put(self._place, JOURNAL, _written([head]))
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Add an object."""
+        path = f"{LINES}/{len(self._paths):08}.json"
+        put(self._place, path, _written([line]))
+        self._paths.append(path)
+        self.lines.append(line)
+
+
+def _written(lines: Sequence[Line]) -> bytes:
+    return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+
+
+def _parsed(content: bytes, path: object) -> list[Line]:
+    try:
+        lines = [json.loads(line) for line in content.splitlines()]
+    except ValueError as error:
+        raise OnnxletError(f"'{path}' is no journal any more: {error}", AFRESH) from error
+    if not all(isinstance(line, dict) for line in lines) or lines[0].get("format", 1) != FORMAT:
+        raise OnnxletError(f"'{path}' was written by another version of onnxlet", AFRESH)
+    return lines
+
+
+@contextmanager
+def journal_of(place: Place) -> Iterator[Journal]:
+    """The journal of an OUT, which no other process writes to meanwhile.
+
+    Raises:
+        WrongUse: another process has it.
+    """
+    if isinstance(place, LocalFolder):
+        with _only_one(place.root):
+            yield FileJournal(place.root / JOURNAL)
+    else:
+        from onnxlet.convert.score.lease import leased  # only S3 needs it
+
+        with leased(place, LOCK):
+            yield ObjectJournal(place)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if made:
+            sync(folder.parent)
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise cannot_write(str(folder), error) from error
+    try:  # the folder itself: a file that is locked could not be removed again
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise WrongUse(
+            f"OUT: another process writes to '{folder}'", "Wait for it; or write elsewhere."
+        ) from error
+    finally:
+        os.close(opened)
+
+
+def sums(lines: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Rows that are written, and bad ones, of the parts that are done."""
+    parts = [line for line in lines if "part" in line]
+    return sum(line["rows"] for line in parts), sum(line["bad"] for line in parts)

@@ -1,0 +1,56 @@
+"""One process at a time for a prefix in S3, where nothing can be locked: an object that is renewed.
+
+Two processes that start within the same moment both may pass; the parts that they write are equal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from onnxlet.convert.score.places import Place, put, read
+from onnxlet.function.errors import OnnxletError, WrongUse
+
+RENEWED = 20.0  # seconds between two renewals
+STALE = 90.0  # seconds after which nobody renews it any more
+
+
+@contextmanager
+def leased(place: Place, path: str) -> Iterator[None]:
+    """Hold an object as long as the block runs.
+
+    Raises:
+        WrongUse: another process holds it.
+    """
+    mine = f"{socket.gethostname()}, process {os.getpid()}"
+    found = place.entry(path)
+    if found is not None and time.time() - found.changed / 1e9 < STALE:
+        holder = json.loads(read(place, path)).get("holder")
+        if holder != mine:
+            raise WrongUse(
+                f"OUT: another process ({holder}) writes to '{place.uri}'",
+                f"Wait for it. Where it was killed, its mark is void after {STALE:.0f} seconds.",
+            )
+    content = json.dumps({"holder": mine}).encode()
+    put(place, path, content)
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEWED):
+            with suppress(OnnxletError):
+                put(place, path, content)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(OSError):
+            place.remove(path)

@@ -1,0 +1,278 @@
+"""Where tables lie: a folder here, or a prefix in S3; what is written lands whole or not at all."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.score.errors import cannot_write
+from onnxlet.function.errors import WrongUse
+
+S3 = re.compile(r"s3://", re.I)
+PART = ".part"  # how the names of files end that are being written; they begin with a dot
+
+
+class Entry(NamedTuple):
+    """A file below a place.
+
+    Attributes:
+        path: below it, with '/' between folders.
+        size: bytes.
+        changed: nanoseconds since 1970.
+    """
+
+    path: str
+    size: int
+    changed: int
+
+
+class Place(Protocol):
+    """A folder."""
+
+    @property
+    def uri(self) -> str:
+        """As a worker finds it again: an absolute path, or an address."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder here in which a file is written before it lands."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file below it, in no order."""
+
+    def entry(self, path: str) -> Entry | None:
+        """One file as it is now; None where there is none."""
+
+    def open(self, path: str) -> Any:
+        """A file of PyArrow's, to read at any position."""
+
+    def land(self, written: Path, path: str) -> None:
+        """Move a file from `scratch` to where it belongs, replacing what is there."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, which need not be there."""
+
+
+class LocalFolder:
+    """A folder on this machine."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.root = self.scratch = Path(uri)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file below it, links followed once.
+
+        Raises:
+            OSError: a folder below it can't be read.
+        """
+        seen: set[str] = set()
+        for folder, below, files in os.walk(self.root, onerror=_raise, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in seen:
+                below.clear()
+                continue
+            seen.add(real)
+            below.sort()
+            for name in sorted(files):
+                path = Path(folder, name)
+                found = path.stat()
+                inside = path.relative_to(self.root).as_posix()
+                yield Entry(inside, found.st_size, found.st_mtime_ns)
+
+    def entry(self, path: str) -> Entry | None:
+        """One file as it is now."""
+        try:
+            found = (self.root / path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Entry(path, found.st_size, found.st_mtime_ns)
+
+    def open(self, path: str) -> Any:
+        """A file to read at any position."""
+        import pyarrow as pa
+
+        return pa.OSFile(str(self.root / path), "rb")
+
+    def land(self, written: Path, path: str) -> None:
+        """Rename a file once it is on disk; the folder that it is in is made.
+
+        Raises:
+            NoRoom: it can't be.
+        """
+        to = self.root / path
+        try:
+            sync(written)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            written.rename(to)
+            sync(to.parent)
+        except OSError as error:
+            raise cannot_write(str(to), error) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file, and what it leaves empty below this folder."""
+        gone = self.root / path
+        gone.unlink(missing_ok=True)
+        for folder in gone.parents:
+            if folder == self.root:
+                return
+            with suppress(OSError):  # it is not empty, or not there
+                folder.rmdir()
+
+
+class S3Folder:
+    """A prefix in a bucket of S3, or of what speaks its protocol.
+
+    An object is seen once it is whole. A file is written here before it is sent, so that what
+    breaks while it is written sends nothing.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self.root = S3.sub("", self.uri)
+        self.scratch = _of_this_process()
+
+    @cached_property
+    def _files(self) -> Any:
+        from onnxlet.convert.sources.s3 import file_system
+
+        return file_system(self.root)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every object below it."""
+        from pyarrow.fs import FileSelector, FileType
+
+        wanted = FileSelector(self.root, recursive=True, allow_not_found=True)
+        for found in self._files.get_file_info(wanted):
+            if found.type == FileType.File:
+                inside = found.path[len(self.root) :].lstrip("/")
+                yield Entry(inside, found.size, found.mtime_ns or 0)
+
+    def entry(self, path: str) -> Entry | None:
+        """One object as it is now."""
+        from pyarrow.fs import FileType
+
+        found = self._files.get_file_info(f"{self.root}/{path}")
+        if found.type != FileType.File:
+            return None
+        return Entry(path, found.size, found.mtime_ns or 0)
+
+    def open(self, path: str) -> Any:
+        """An object to read at any position, by ranges."""
+        return self._files.open_input_file(f"{self.root}/{path}")
+
+    def land(self, written: Path, path: str) -> None:
+        """Send a file; nothing of it is seen before all of it is there.
+
+        Raises:
+            NoRoom: it can't be sent.
+        """
+        to = f"{self.root}/{path}"
+        try:
+            with written.open("rb") as file, self._files.open_output_stream(to) as sent:
+                shutil.copyfileobj(file, sent, 1 << 22)
+        except OSError as error:
+            raise cannot_write(f"s3://{to}", error) from error
+        written.unlink()
+
+    def remove(self, path: str) -> None:
+        """Remove an object, which need not be there."""
+        if self.entry(path) is not None:
+            self._files.delete_file(f"{self.root}/{path}")
+
+
+@cache
+def _of_this_process() -> Path:
+    """A folder that is removed when this process ends."""
+    folder = tempfile.mkdtemp(prefix="onnxlet-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def place_of(uri: str) -> Place:
+    """The place that an absolute path or an address names."""
+    return S3Folder(uri) if S3.match(uri) else LocalFolder(uri)
+
+
+def split(uri: str) -> tuple[str, str]:
+    """A file's folder and its name."""
+    folder, _, name = uri.rstrip("/").rpartition("/")
+    return folder or "/", name
+
+
+def absolute(given: str) -> str:
+    """What a user names, as any process of this machine finds it."""
+    if S3.match(given):
+        return given.rstrip("/")
+    if re.match(r"[a-z][a-z0-9+.-]+://", given, re.I):
+        raise WrongUse(
+            f"'{given}': expected a path or s3://bucket/prefix, got another kind of address",
+            "Copy it here, or to S3.",
+        )
+    return str(Path(given).absolute())
+
+
+def writable(path: Path) -> Any:
+    """A new file in `scratch`.
+
+    Raises:
+        NoRoom: it can't be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+    except OSError as error:
+        raise cannot_write(str(path), error) from error
+
+
+def put(place: Place, path: str, content: bytes) -> None:
+    """Write a small file, whole or not at all.
+
+    Raises:
+        NoRoom: it can't be.
+    """
+    written = place.scratch / f".{path.replace('/', '-')}.{os.getpid()}{PART}"
+    try:
+        with writable(written) as file:
+            file.write(content)
+        place.land(written, path)
+    except OSError as error:
+        raise cannot_write(f"{place.uri}/{path}", error) from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def read(place: Place, path: str) -> bytes:
+    """A small file's content.
+
+    Raises:
+        WrongUse: it can't be read.
+    """
+    try:
+        with place.open(path) as file:
+            content: bytes = file.read()
+    except OSError as error:
+        raise WrongUse(f"'{place.uri}/{path}' can't be read: {shortened(error)}") from error
+    return content
+
+
+def sync(path: Path) -> None:
+    """Have what is written on disk, of a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,248 @@
+"""What there is to read, and the parts of it: all that is wrong is found before any is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.record_batches.scorer import csv_schema
+from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
+from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
+from onnxlet.convert.score.reading import unpacked
+from onnxlet.convert.score.tables import faults_of, kept_schema
+from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.inputs.csv_text import check_header
+from onnxlet.function.models.model import Model
+
+KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (
+    (".csv", "csv"), (".csv.gz", "csv.gz"), (".parquet", "parquet"), (".pq", "parquet"),
+)  # fmt: skip
+AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
+SHOWN = 20  # files with faults that are listed
+END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
+SMALL_GROUP = 100_000  # rows: neighbouring row groups with no more than that are one part
+NOT_THERE = "Is it spelt so?"
+ELSE = "Name a file, or a folder, of CSV or Parquet."
+
+
+class File(NamedTuple):
+    """A file that can be answered.
+
+    Attributes:
+        entry: where it is, its size and time.
+        kind: of it.
+        ends: SHA-256 of its first and last bytes.
+        schema: of its columns.
+        below: of CSV, its header; else nothing.
+        groups: of Parquet, the rows in each row group.
+    """
+
+    entry: Entry
+    kind: Literal["csv", "csv.gz", "parquet"]
+    ends: str
+    schema: Any
+    below: Cut = Cut(0, 0, 1)
+    groups: tuple[int, ...] = ()
+
+
+def kind_of(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
+    """What a file is by its name; None where that says nothing."""
+    return next((kind for ending, kind in KINDS if name.lower().endswith(ending)), None)
+
+
+def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
+    """The files that a user means.
+
+    Args:
+        given: an absolute path or an address, of a file or of a folder.
+
+    Returns:
+        The folder, its files in order, and those that are left out since their names don't say
+        that they are tables. Hidden ones, which begin with a dot or an underscore, are no files.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    folder, name = split(given)
+    try:
+        if name and (alone := place_of(folder).entry(name)) and not _is_folder(given):
+            if kind_of(name) is None:
+                raise WrongUse(
+                    f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
+                    "Name it as what it is.",
+                )
+            return place_of(folder), [alone], []
+        place = place_of(given)
+        if not S3.match(given) and not _is_folder(given):
+            raise WrongUse(f"IN: there is no '{given}'", NOT_THERE)
+        every = sorted(each for each in place.entries() if not _hidden(each.path))
+    except OSError as error:
+        raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", NOT_THERE) from error
+    tables = [each for each in every if kind_of(each.path)]
+    if not tables:
+        there = ", ".join(each.path for each in every[:3])
+        raise WrongUse(
+            f"IN: there is no CSV or Parquet in '{given}'" + f" (there is {there})" * bool(there),
+            ELSE,
+        )
+    kinds = Counter(str(kind_of(each.path)).removesuffix(".gz") for each in tables)
+    if len(kinds) > 1:
+        counts = " and ".join(f"{count} of {kind}" for kind, count in sorted(kinds.items()))
+        raise WrongUse(f"IN: '{given}' has {counts}", "Score them one kind after the other.")
+    return place, tables, [each.path for each in every if not kind_of(each.path)]
+
+
+def _is_folder(given: str) -> bool:
+    from pathlib import Path
+
+    return not S3.match(given) and Path(given).is_dir()
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith((".", "_")) for part in path.split("/"))
+
+
+def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Options) -> list[File]:
+    """Look at each file's columns, before any of its rows is answered.
+
+    Raises:
+        WrongUse: files can't be read, or lack columns; all of them, with all that is wrong.
+    """
+
+    def look(entry: Entry) -> File | str:
+        try:
+            file = _looked_at(place, entry, model)
+            faults = faults_of(file.schema, model, options)
+        except OnnxletError as error:
+            return f"'{entry.path}': {error.message}"
+        except (OSError, EOFError, pa.ArrowException) as error:
+            return f"'{entry.path}': it can't be read: {shortened(error)}"
+        return f"'{entry.path}': {'; '.join(faults)}" if faults else file
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        found = list(threads.map(look, entries))
+    faults = [each for each in found if isinstance(each, str)]
+    files = [each for each in found if isinstance(each, File)]
+    faults += _unlike(files, options)
+    if faults:
+        more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        listed = "".join(f"\n  {each}" for each in faults[:SHOWN])
+        raise WrongUse(
+            f"IN: {len(faults)} of {len(entries)} files can't be scored:{listed}{more}",
+            "Nothing was written. Correct them, or move them elsewhere.",
+        )
+    return files
+
+
+def _looked_at(place: Place, entry: Entry, model: Model) -> File:
+    kind = kind_of(entry.path) or "csv"  # others are not looked at
+    if not entry.size:
+        raise WrongUse("it is empty: expected a header at least")
+    if kind == "parquet":
+        from pyarrow import parquet
+
+        with place.open(entry.path) as opened, parquet.ParquetFile(opened) as file:
+            about = file.metadata
+            groups = tuple(about.row_group(n).num_rows for n in range(about.num_row_groups))
+            return File(entry, kind, _ends(place, entry), file.schema_arrow, groups=groups)
+    with unpacked(place, entry.path) as file:
+        names, below = header_of(file)
+    if not names:
+        raise WrongUse("it has no header: its first line names the columns")
+    check_header(names, model.signature)
+    return File(entry, kind, _ends(place, entry), csv_schema(names), below)
+
+
+def _ends(place: Place, entry: Entry) -> str:
+    with place.open(entry.path) as file:
+        found = hashlib.sha256(file.read(END_BYTES))
+        if entry.size > END_BYTES:
+            file.seek(max(END_BYTES, entry.size - END_BYTES))
+            found.update(file.read(END_BYTES))
+    return found.hexdigest()
+
+
+def _unlike(files: Sequence[File], options: Options) -> list[str]:
+    """Where columns that are passed through are of other types than in the first file."""
+    if not options.keep or not files:
+        return []
+    first = kept_schema(files[0].schema, options.keep)
+    return [
+        f"'{file.entry.path}': column '{name}' is {file.schema.field(name).type}, and in "
+        f"'{files[0].entry.path}' {first.field(name).type}"
+        for file in files[1:]
+        for name in options.keep
+        if file.schema.field(name).type != first.field(name).type
+    ]
+
+
+def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
+    """What the parts of each file are called, below OUT as the files are below IN."""
+    stems = {file: re.sub(r"\.(csv|csv\.gz|parquet|pq)$", "", file, flags=re.I) for file in files}
+    often = Counter(stems.values())
+    names = {file: stem if often[stem] == 1 else file for file, stem in stems.items()}
+    return lambda file, number: f"{names[file]}-{number:05}.{form}"
+
+
+def tasks_of(files: Sequence[File], place: Place, **same: Any) -> list[Task]:
+    """Every part of every file, in order; each file has one at least.
+
+    Args:
+        files: that were looked at.
+        place: that they are in.
+        same: what all parts have in common: `model`, `graph`, `options`, `target`, `form`.
+
+    Raises:
+        WrongUse: a file of CSV is none below its header.
+    """
+    name = part_names([file.entry.path for file in files], same["form"])
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        spans = threads.map(lambda file: _spans(file, place), files)
+        return [
+            Task(
+                name(file.entry.path, number), place.uri, file.entry.path, file.kind,
+                file.entry.size, file.entry.changed, start, end, first,
+                () if file.kind == "parquet" else tuple(file.schema.names), weight, **same,
+            )
+            for file, found in zip(files, spans, strict=True)
+            for number, (start, end, first, weight) in enumerate(found)
+        ]  # fmt: skip
+
+
+def _spans(file: File, place: Place) -> list[tuple[int, int, int, int]]:
+    """Where each part begins and ends, its first row or line, and its weight."""
+    if file.kind == "parquet":
+        return list(_groups(file.groups))
+    if file.kind == "csv.gz":
+        return [(0, file.entry.size, 1, file.entry.size)]
+    try:
+        found = list(cuts(lambda: place.open(file.entry.path), file.below))
+    except OnnxletError as error:
+        raise WrongUse(f"IN: '{file.entry.path}', {error.message}", error.hint) from error
+    # A header without rows is a part without rows.
+    found = found or [Cut(file.below.end, file.below.end, 1)]
+    return [(cut.start, cut.end, cut.line, cut.end - cut.start) for cut in found]
+
+
+def _groups(rows: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    start = first = held = 0
+    for number, count in enumerate(rows):
+        if held and held + count > SMALL_GROUP:
+            yield start, number, first, held
+            start, first, held = number, first + held, 0
+        held += count
+    yield start, len(rows), first, held
+
+
+def shortest(path: str) -> str:
+    """A file's name without its folders."""
+    return PurePosixPath(path).name

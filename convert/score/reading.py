@@ -1,0 +1,192 @@
+"""A part's rows, in batches of a given size: the same ones wherever and whenever it is read."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.score.csv_cuts import cuts, header_of
+from onnxlet.convert.score.csv_rows import Rows, line_numbers, rows_of
+from onnxlet.convert.score.errors import PartFailed
+from onnxlet.convert.score.places import Place
+from onnxlet.convert.score.tasks import Task
+from onnxlet.function.errors import MalformedRequest
+
+CHANGED = "It was planned as it was before: give the same command again, once nobody writes to it."
+
+
+class Batch(NamedTuple):
+    """Some rows of a part.
+
+    Attributes:
+        rows: a record batch.
+        faults: rows that can't be read as rows, and why.
+        number: gives a row's number in the file, from 0; of CSV that of its line, from 1.
+    """
+
+    rows: Any
+    faults: Mapping[int, str]
+    number: Callable[[int], int]
+
+
+def batches(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
+    """A part's rows; the last batch may be smaller than the others.
+
+    Args:
+        task: which part.
+        place: that it is read from.
+        columns: that are needed.
+
+    Raises:
+        PartFailed: it can't be read, or has changed since it was planned.
+    """
+    _check_unchanged(task, place)
+    read = _parquet if task.kind == "parquet" else _csv
+    with _refusing(task, place):
+        yield from read(task, place, columns)
+    _check_unchanged(task, place)
+
+
+def _check_unchanged(task: Task, place: Place) -> None:
+    now = place.entry(task.file)
+    if now is None or (now.size, now.changed) != (task.size, task.changed):
+        what = "is gone" if now is None else "has changed since it was looked at"
+        raise PartFailed(f"'{task.file}' {what}", CHANGED)
+
+
+@contextmanager
+def _refusing(task: Task, place: Place) -> Iterator[None]:
+    """Raise what readers complain of with the name of the file."""
+    try:
+        yield
+    except MalformedRequest as error:
+        _check_unchanged(task, place)
+        raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
+    except (OSError, EOFError, pa.ArrowException) as error:
+        _check_unchanged(task, place)
+        where = f", row groups {task.start} to {task.end - 1}" if task.kind == "parquet" else ""
+        raise PartFailed(
+            f"'{task.file}'{where}: it can't be read: {shortened(error)}", "Is the file whole?"
+        ) from error
+
+
+def _parquet(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
+    from pyarrow import parquet
+
+    most, first = task.options.batch_rows, task.first
+    with place.open(task.file) as opened, parquet.ParquetFile(opened, pre_buffer=False) as file:
+        groups = list(range(task.start, task.end))
+        if not groups:
+            return
+        read = file.iter_batches(most, groups, columns=list(columns), use_threads=False)
+        for batch in _of_size(read, most):
+            batch = batch.select(list(columns))
+            yield Batch(batch, {}, _counting(first))
+            first += batch.num_rows
+
+
+def _counting(first: int) -> Callable[[int], int]:
+    return lambda row: first + row
+
+
+def _of_size(read: Iterator[Any], most: int) -> Iterator[Any]:
+    """Batches of `most` rows each, but for the last."""
+    held: list[Any] = []
+    rows = 0
+    for batch in read:
+        while batch.num_rows:
+            some = batch.slice(0, most - rows)
+            held, rows, batch = [*held, some], rows + some.num_rows, batch.slice(some.num_rows)
+            if rows == most:
+                yield _joined(held)
+                held, rows = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: Sequence[Any]) -> Any:
+    if len(held) == 1:
+        return held[0]
+    [whole] = pa.Table.from_batches(held).combine_chunks().to_batches()
+    return whole
+
+
+def _csv(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
+    most, held = task.options.batch_rows, list[Batch]()
+    for data, line in _texts(task, place):
+        rows = rows_of(data, task.names)
+        every = Rows(rows.table.select(list(columns)).combine_chunks(), rows.faults)
+        start, count, number = 0, every.table.num_rows, _line_of(data, line, len(task.names))
+        while start < count:
+            some = min(most - sum(each.rows.num_rows for each in held), count - start)
+            held.append(_slice(every, start, some, number))
+            start += some
+            if sum(each.rows.num_rows for each in held) == most:
+                yield _one(held)
+                held = []
+    if held:
+        yield _one(held)
+
+
+def _slice(every: Rows, start: int, size: int, number: Callable[[int], int]) -> Batch:
+    [rows] = every.table.slice(start, size).to_batches()
+    faults = {n - start: why for n, why in every.faults.items() if start <= n < start + size}
+    return Batch(rows, faults, lambda row: number(start + row))
+
+
+def _one(held: Sequence[Batch]) -> Batch:
+    """Neighbouring batches as one."""
+    if len(held) == 1:
+        return held[0]
+    starts = [0]
+    for each in held:
+        starts.append(starts[-1] + each.rows.num_rows)
+    faults = {
+        start + row: why
+        for start, each in zip(starts, held, strict=False)
+        for row, why in each.faults.items()
+    }
+
+    def number(row: int) -> int:
+        at = max(n for n, start in enumerate(starts[:-1]) if start <= row)
+        return held[at].number(row - starts[at])
+
+    return Batch(_joined([each.rows for each in held]), faults, number)
+
+
+def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
+    """Numbers of lines, counted once they are asked for."""
+    known: list[int] = []
+
+    def number(row: int) -> int:
+        if not known:
+            known.extend(line_numbers(data, line, width))
+        return known[row]
+
+    return number
+
+
+def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:
+    """Whole lines without the header, about 16 MB at a time, and the number of the first one."""
+    if task.kind == "csv":
+        with place.open(task.file) as file:
+            file.seek(task.start)
+            yield file.read(task.end - task.start), task.first
+        return
+    with unpacked(place, task.file) as file:
+        _, below = header_of(file)
+    with unpacked(place, task.file) as file:
+        file.read(below.end)
+        for cut in cuts(lambda: unpacked(place, task.file), below):
+            yield file.read(cut.end - cut.start), cut.line
+
+
+def unpacked(place: Place, path: str) -> Any:
+    """A file of CSV, unpacked where its name ends so."""
+    file = place.open(path)
+    return gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file

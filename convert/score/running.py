@@ -1,0 +1,221 @@
+"""A table is scored: planned, done in parts, put together; and gone on with where it was ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnxlet.convert.score import resuming
+from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
+from onnxlet.convert.score.gathering import gathered
+from onnxlet.convert.score.journal import Journal, journal_of, sums
+from onnxlet.convert.score.models import directory_of, proven
+from onnxlet.convert.score.places import Place, absolute, place_of
+from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
+from onnxlet.convert.score.processes import Engine, engine_of
+from onnxlet.convert.score.rate import Rate
+from onnxlet.convert.score.target import Target, target_of
+from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.function.models.model import GRAPH, Model
+
+Report = Callable[[str], object]
+Line = dict[str, Any]
+SHOWN = 5  # parts that failed, and problems of bad rows
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was written.
+
+    Attributes:
+        out: a file, or a folder of parts; a path or an address, as it was given.
+        rows: in it.
+        bad: rows that could not be answered.
+        problems: why, the first of them in words.
+        side: where bad rows stand with their reasons; None where there are none.
+        parts: that there are.
+        already: of them, those that were done before.
+    """
+
+    out: str
+    rows: int
+    bad: int
+    problems: tuple[str, ...]
+    side: str | None
+    parts: int
+    already: int
+
+    def lines(self) -> list[str]:
+        """What a reader wants to know."""
+        said = "already " if self.already == self.parts else ""
+        lines = [f"{self.rows:,} rows {said}scored: {self.out}"]
+        if not self.bad:
+            return lines
+        rows = "row" if self.bad == 1 else "rows"
+        lines.append(f"{self.bad:,} {rows} could not be answered: {self.side}")
+        more = ["  …"] if self.bad > len(self.problems) else []
+        return [*lines, *(f"  {each}" for each in self.problems), *more]
+
+
+def score(
+    model: str,
+    source: str,
+    out: str,
+    options: Options,
+    *,
+    models: Path = Path("models"),
+    workers: int = 0,
+    overwrite: bool = False,
+    report: Report = lambda line: None,
+    engine: Engine | None = None,
+    scheduler: str | None = None,
+) -> Scored:
+    """Score a table, or go on with one.
+
+    Args:
+        model: the folder of a version or of a model, or a name in `models`.
+        source: a file or a folder of CSV or Parquet, or an address in S3.
+        out: a file with such a suffix, or a folder; or an address in S3.
+        options: how each part is answered.
+        models: the folder of model directories.
+        workers: processes; 0 is one for each core.
+        overwrite: start afresh where something else was scored into `out`.
+        report: called with a line of progress at a time.
+        engine: does parts elsewhere than on this machine.
+        scheduler: address of a Dask scheduler, whose workers do parts instead.
+
+    Raises:
+        WrongUse: there is no such model or table, the table does not fit it, or `out` holds
+            something else.
+        Unfinished: some parts could not be done; the same call goes on.
+    """
+    given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
+    chosen = proven(directory_of(model, models))
+    place, entries, others = found_in(source)
+    target = target_of(out, source, entries[0].path)._replace(out=given)
+    if others:
+        some = ", ".join(others[:SHOWN])
+        report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
+    with journal_of(place_of(target.work)) as journal:
+        files = looked_at(place, entries, chosen, options)
+        tasks = _tasks(files, place, chosen, options, target)
+        head = resuming.head_of(source, files, tasks, chosen, options)
+        resuming.check(journal, head, target, overwrite)
+        if scheduler is not None:
+            from onnxlet.convert.score.on_cluster import OnCluster  # few have one
+
+            engine = OnCluster(scheduler)
+        already = _done(tasks, journal, target, engine, workers, report)
+        return _scored(journal, target, tasks, already)
+
+
+def _tasks(
+    files: Sequence[Any], place: Place, model: Model, options: Options, target: Target
+) -> list[Task]:
+    same = {
+        "model": str(model.directory),
+        "graph": model.manifest["files"][GRAPH],
+        "options": options,
+        "target": target.work,
+        "form": target.form,
+    }
+    return tasks_of(files, place, **same)
+
+
+def _done(
+    tasks: Sequence[Task],
+    journal: Journal,
+    target: Target,
+    engine: Engine | None,
+    workers: int,
+    report: Report,
+) -> int:
+    """Do what is left, and put it together; how many parts were done already."""
+    work = place_of(target.work)
+    if resuming.is_whole(journal, target):
+        return len(tasks)
+    left = resuming.left_of(tasks, journal, work, report)
+    already = len(tasks) - len(left)
+    if left:
+        report(_begun(tasks, already))
+        try:
+            _do(left, tasks, journal, engine or engine_of(workers, len(left)))
+        finally:
+            resuming.tidy(work)
+    if target.file is not None:
+        report("putting the parts together")
+        _put_together(tasks, journal, target, target.file)
+    elif left or not journal.lines:
+        journal.add({"done": True})
+    return already
+
+
+def _begun(tasks: Sequence[Task], already: int) -> str:
+    parts = f"{len(tasks):,} part{'s' * (len(tasks) > 1)}"
+    if not already:
+        return f"scoring {parts}"
+    return f"going on: {already:,} of {parts} are done"
+
+
+def _do(left: Sequence[Task], tasks: Sequence[Task], journal: Journal, engine: Engine) -> None:
+    """Do the parts that are left, and note each as soon as it is done.
+
+    Raises:
+        Unfinished: some failed, or it was interrupted.
+    """
+    rate, failed = Rate(tasks, left, journal.lines), list[PartFailed]()
+    outcomes = engine.outcomes(left, rate.rows)
+    try:
+        for outcome in outcomes:
+            if isinstance(outcome, PartFailed):
+                failed.append(outcome)
+                if outcome.stops:
+                    break
+            else:
+                journal.add(outcome)
+                rate.done(outcome)
+    except KeyboardInterrupt:
+        said = f"interrupted: {_state(tasks, journal)}"
+        raise Unfinished(said, GO_ON) from None
+    finally:
+        if hasattr(outcomes, "close"):
+            outcomes.close()
+    if not failed:
+        return
+    if failed[-1].stops:
+        raise Unfinished(f"{failed[-1].message}\n{_state(tasks, journal)}", failed[-1].hint)
+    listed = "".join(f"\n  {each.message}" for each in failed[:SHOWN])
+    more = f"\n  and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+    hints = " ".join(dict.fromkeys(each.hint for each in failed if each.hint))
+    raise Unfinished(
+        f"{len(failed)} of {len(tasks)} parts could not be done:{listed}{more}", f"{hints} {GO_ON}"
+    )
+
+
+def _state(tasks: Sequence[Task], journal: Journal) -> str:
+    rows, _ = sums(journal.lines)
+    done = sum("part" in line for line in journal.lines)
+    return f"{done:,} of {len(tasks):,} parts are done ({rows:,} rows)"
+
+
+def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file: str) -> None:
+    work, folder = place_of(target.work), place_of(target.folder)
+    names = [task.name for task in tasks]
+    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    sides = [task.side for task in tasks if lines[task.name]["side"] is not None]
+    if sides:
+        gathered(work, sides, folder, target.side_name, target.form)
+    whole = gathered(work, names, folder, file, target.form)
+    journal.add({"done": True, "size": whole.size, "sha256": whole.sha256})
+    for name in [*names, *sides]:  # a kill here leaves some, which nobody reads
+        work.remove(name)
+
+
+def _scored(journal: Journal, target: Target, tasks: Sequence[Task], already: int) -> Scored:
+    rows, bad = sums(journal.lines)
+    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    problems = [each for task in tasks for each in lines[task.name]["problems"]]
+    side = target.side if bad else None
+    return Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)

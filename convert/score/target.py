@@ -1,0 +1,74 @@
+"""Where answers go: a folder of parts, or one file that the parts become."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
+
+from onnxlet.convert.score.places import split
+from onnxlet.convert.score.planning import kind_of
+from onnxlet.convert.score.tasks import BAD
+from onnxlet.function.errors import WrongUse
+
+ELSEWHERE = "Name another one."
+LONGEST = 8  # characters of a suffix, with its dot: a folder may have a longer one, or a number
+
+
+class Target(NamedTuple):
+    """Where answers go.
+
+    Attributes:
+        out: as messages have it.
+        work: the folder of the parts and of the journal.
+        form: of what is written.
+        folder: that a file is in; of a folder itself.
+        file: its name, where OUT is one file.
+    """
+
+    out: str
+    work: str
+    form: Literal["csv", "parquet"]
+    folder: str
+    file: str | None
+
+    @property
+    def side_name(self) -> str:
+        """Of the file of bad rows, where OUT is one file."""
+        return f"{BAD}_{self.file}"
+
+    @property
+    def side(self) -> str:
+        """Where bad rows are."""
+        if self.file is None:
+            return f"{self.out}/{BAD}"
+        return f"{self.out.removesuffix(self.file)}{self.side_name}"
+
+
+def target_of(out: str, source: str, first: str) -> Target:
+    """Where answers go.
+
+    Args:
+        out: absolute.
+        source: that is read, absolute.
+        first: the first file in it, whose form parts of a folder have.
+
+    Raises:
+        WrongUse: it can't be written, or would be read by the next scoring.
+    """
+    if out == source or out.startswith(f"{source}/") or source.startswith(f"{out}/"):
+        raise WrongUse(
+            f"OUT: '{out}' is in IN, or IN in it: the next scoring would read answers", ELSEWHERE
+        )
+    folder, name = split(out)
+    suffix = PurePosixPath(name).suffix
+    kind = kind_of(name)
+    if kind == "csv.gz" or (
+        suffix and kind is None and len(suffix) <= LONGEST and not suffix[1:].isdecimal()
+    ):
+        raise WrongUse(
+            f"OUT: expected a file .csv or .parquet, or a folder, got '{name}'", ELSEWHERE
+        )
+    if kind is None:
+        form: Literal["csv", "parquet"] = "parquet" if kind_of(first) == "parquet" else "csv"
+        return Target(out, out, form, out, None)
+    return Target(out, f"{folder}/_{name}", "csv" if kind == "csv" else "parquet", folder, name)

@@ -1,0 +1,188 @@
+"""Files of answers: Parquet or CSV, with the SHA-256 of what was written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pyarrow import compute, types
+
+from onnxlet.convert.score.errors import cannot_write
+from onnxlet.convert.score.places import writable
+from onnxlet.function import json_text
+
+GROUP_ROWS = 1 << 20  # that are written together, at most
+GROUP_BYTES = 1 << 26
+
+
+class Written(NamedTuple):
+    """A file that is closed.
+
+    Attributes:
+        rows: in it.
+        size: bytes.
+        sha256: of them.
+    """
+
+    rows: int
+    size: int
+    sha256: str
+
+
+class Sink:
+    """What PyArrow writes to: a file, of which it counts and hashes the bytes.
+
+    Args:
+        file: nothing of it is read again.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._sha256, self._size = hashlib.sha256(), 0
+        self.closed = self.dropped = False
+
+    def write(self, data: Any) -> int:
+        """Write bytes; nothing once it was dropped, when PyArrow's writers end what they began."""
+        if self.dropped:
+            return len(data)
+        self._file.write(data)
+        self._sha256.update(data)
+        self._size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """What is written is flushed once it is closed."""
+
+    def written(self, rows: int) -> Written:
+        """What there is now."""
+        return Written(rows, self._size, self._sha256.hexdigest())
+
+
+class Writer:
+    """Writes batches of one schema.
+
+    Args:
+        sink: to write to.
+        form: `parquet` or `csv`.
+        schema: of the batches.
+    """
+
+    def __init__(self, sink: Sink, form: str, schema: Any) -> None:
+        self._sink, self._form = sink, form
+        self._rows = self._bytes = self._held_rows = 0
+        self._held: list[Any] = []
+        self.schema = flat_schema(schema) if form == "csv" else schema
+        self._writer = self._opened()
+
+    def _opened(self) -> Any:
+        if self._form == "csv":
+            from pyarrow import csv
+
+            return csv.CSVWriter(self._sink, self.schema)
+        from pyarrow import parquet
+
+        # Dictionaries of numbers that all differ are tried and thrown away.
+        listed = [field.name for field in self.schema if _repeats(field.type)]
+        return parquet.ParquetWriter(self._sink, self.schema, use_dictionary=listed)
+
+    def add(self, batch: Any) -> None:
+        """Write some rows, perhaps later."""
+        self._rows += batch.num_rows
+        if self._form == "csv":
+            self._writer.write_batch(flat(batch, self.schema))
+            return
+        self._held.append(batch)
+        self._held_rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._held_rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        table = pa.Table.from_batches(self._held, self.schema)
+        self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+        self._held, self._held_rows, self._bytes = [], 0, 0
+
+    def end(self) -> Written:
+        """Write what is held back, and what is at the end; the sink stays open."""
+        if self._held:
+            self._write_group()
+        self._writer.close()
+        return self._sink.written(self._rows)
+
+
+@contextmanager
+def sink_to(path: Path) -> Iterator[Sink]:
+    """A new file, which is removed where anything goes wrong.
+
+    Raises:
+        NoRoom: it can't be written.
+    """
+    try:
+        with writable(path) as file:
+            sink = Sink(file)
+            try:
+                yield sink
+            except BaseException:
+                sink.dropped = True
+                raise
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise cannot_write(str(path), error) from error
+        raise
+
+
+def _repeats(kind: Any) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind))
+
+
+def flat_schema(schema: Any) -> Any:
+    """The columns of CSV: a column for each member of a struct, text for each list."""
+    fields = []
+    for field in schema:
+        if types.is_struct(field.type):
+            inner = [pa.field(f"{field.name}.{each.name}", each.type) for each in field.type]
+            fields += list(flat_schema(pa.schema(inner)))
+        else:
+            fields.append(pa.field(field.name, pa.string() if _nested(field.type) else field.type))
+    return pa.schema(fields)
+
+
+def flat(batch: Any, schema: Any) -> Any:
+    """A batch with the columns of `flat_schema`; lists are JSON."""
+    found = [array for column in batch.columns for array in _flat(column)]
+    return pa.RecordBatch.from_arrays(found, schema=schema)
+
+
+def _flat(array: Any) -> Iterator[Any]:
+    if types.is_struct(array.type):
+        for inner in array.flatten():
+            yield from _flat(inner)
+    elif _nested(array.type):
+        texts = [
+            None if each is None else json_text.dumps(each).decode() for each in array.to_pylist()
+        ]
+        yield pa.array(texts, pa.string())
+    elif types.is_dictionary(array.type):
+        yield compute.cast(array, array.type.value_type)
+    else:
+        yield array
+
+
+def flat_structs(table: Any) -> Any:
+    """A table with a column for each member of a struct."""
+    while any(types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
+
+
+def _json(value: Any) -> str:
+    return json_text.dumps(value).decode()
+
+
+def _nested(kind: Any) -> bool:
+    return bool(types.is_nested(kind))

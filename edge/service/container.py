@@ -1,0 +1,51 @@
+"""In a container: what the platform sets in its own words, and signals to the first process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import MutableMapping
+from pathlib import Path
+
+PORT, MODELS = "ONNXLET_DEVICE_PORT", "ONNXLET_MODELS"
+PORTS = ("PORT", "SAGEMAKER_BIND_TO_PORT")  # Cloud Run's, and SageMaker's
+PLACES = ("/opt/ml/model", "/mnt/models")  # where SageMaker and KServe put models
+FIRST = 1  # the process that a container ends with
+
+
+def begin() -> None:
+    """Take a platform's settings, and end on SIGTERM and SIGINT while the server starts."""
+    adapt(os.environ)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        end_on(number)
+
+
+def adapt(environ: MutableMapping[str, str], places: tuple[str, ...] = PLACES) -> None:
+    """Set our variables by a platform's, where they are not set.
+
+    Args:
+        environ: the environment variables.
+        places: folders that models are taken from where something is in one.
+    """
+    ports = [environ[name] for name in PORTS if environ.get(name)]
+    if ports and not environ.get(PORT):
+        environ[PORT] = ports[0]
+    if not environ.get(MODELS):
+        found = [place for place in places if _has_something(Path(place))]
+        if found:
+            environ[MODELS] = found[0]
+
+
+def _has_something(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is not None
+    except OSError:
+        return False
+
+
+def end_on(number: int) -> None:
+    """End by a signal, also as a container's first process, whom the kernel spares by default."""
+    if os.getpid() == FIRST:
+        signal.signal(number, lambda received, frame: os._exit(128 + received))
+    else:
+        signal.signal(number, signal.SIG_DFL)

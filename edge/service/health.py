@@ -1,0 +1,59 @@
+"""`edge health`: whether the server of this machine or container is ready; for health checks.
+
+A container has no curl, and its port may speak TLS.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.function.errors import OnnxletError
+
+ROUTE = "/v2/health/ready"
+SECONDS = 4.0
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
+
+class NotReady(OnnxletError):
+    """The server is not there, or not ready."""
+
+
+def main() -> None:
+    """`edge health` as health checks run it, without click."""
+    try:
+        check()
+    except OnnxletError as error:
+        sys.exit(f"error: {error}")
+
+
+def check() -> None:
+    """Ask the server that this environment sets.
+
+    Raises:
+        NotReady: it does not answer, or says that it is not ready.
+        SettingsError: a variable can't be used.
+    """
+    import http.client
+
+    device = DeviceSettings.from_environ(os.environ)
+    host = ANYWHERE.get(device.host, device.host)
+    connection = http.client.HTTPConnection(host, device.port, timeout=SECONDS)
+    if device.tls_cert:
+        import ssl
+
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is this machine
+        connection = http.client.HTTPSConnection(
+            host, device.port, timeout=SECONDS, context=context
+        )
+    try:
+        connection.request("GET", ROUTE)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotReady(f"{host} port {device.port} does not answer: {error}") from None
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        raise NotReady(f"{host} port {device.port}: expected status 200, got {status}")

@@ -1,0 +1,214 @@
+"""Answers as lines of an object: each value's text is the one that it has in HTTP's answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function import json_text
+from onnxlet.function.aws.object_batches import CSV, JSON_LINES
+from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import Model
+from onnxlet.function.protocols import native
+
+NULL = b"null"
+NUMERIC = frozenset(b"0123456789-tf")  # how numbers and booleans begin
+QUOTE = ord('"')
+MARKS = (b",", b'"', b"\n", b"\r")  # for which a field of CSV stands in quotes
+
+
+class Part(NamedTuple):
+    """An output whose numbers have names: probabilities of classes, ends of intervals.
+
+    Attributes:
+        groups: the names, of each of the model's outputs.
+        several: the model has several of these.
+        spread: each number is a column of CSV.
+    """
+
+    groups: Sequence[Sequence[str]]
+    several: bool
+    spread: bool = True
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns of CSV, of an output of this name."""
+        every = [(str(at), label) for at, group in enumerate(self.groups) for label in group]
+        return [".".join((name, *(each if self.several else each[1:]))) for each in every]
+
+    def form(self) -> bytes:
+        """The JSON text of a row's value, with `%b` for each number."""
+        objects = [_form(group) for group in self.groups]
+        return b"[%b]" % b",".join(objects) if self.several else objects[0]
+
+
+class Columns(NamedTuple):
+    """What a row is answered with.
+
+    Attributes:
+        keep: names of the row's own columns that go along.
+        outputs: names of the answers, as HTTP has them.
+        parts: of those outputs whose numbers have names.
+    """
+
+    keep: Sequence[str]
+    outputs: Sequence[str]
+    parts: Mapping[str, Part]
+
+
+def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Columns:
+    """The columns of a model's answers.
+
+    Args:
+        model: that answers.
+        keep: names of columns that go along.
+        with_coverage: intervals or sets are asked for.
+    """
+    outputs = ["prediction"]
+    outputs += [each.name for each in model.signature.outputs if each.name not in outputs]
+    parts: dict[str, Part] = {}
+    if "probabilities" in outputs and model.classes:
+        several = isinstance(model.classes[0], list)
+        groups = [_names(each) for each in (model.classes if several else [model.classes])]
+        if all(len(set(group)) == len(group) for group in groups):
+            parts["probabilities"] = Part(groups, several)
+    if with_coverage:
+        outputs.append("interval" if model.classes is None else "set")
+    if "interval" in outputs:
+        shape = model.signature.outputs[0].shape
+        several = len(shape) > 1
+        ends = [["low", "high"]] * (shape[1] if several else 1)
+        parts["interval"] = Part(ends, several, spread=not several)
+    return Columns(keep, outputs, parts)
+
+
+def _names(classes: Sequence[Any]) -> list[str]:
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in classes]
+
+
+def _form(names: Sequence[str]) -> bytes:
+    """An object of these members, each with `%b` for its value."""
+    members = (json_text.dumps(name).replace(b"%", b"%%") + b":%b" for name in names)
+    return b"{%b}" % b",".join(members)
+
+
+def texts(values: Any) -> list[bytes]:
+    """The JSON text of each row's value.
+
+    Args:
+        values: an array or list, rows first.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.size:
+        # Written at once, in the very form of HTTP's answer, and cut between the rows.
+        whole = json_text.dumps(np.ascontiguousarray(values))
+        if values.ndim == 1:
+            return whole[1:-1].split(b",")
+        if values.ndim == 2:
+            return [b"[%b]" % row for row in whole[2:-2].split(b"],[")]
+    return list(map(json_text.dumps, values))
+
+
+def _of_rows(prediction: Prediction, columns: Columns) -> list[list[bytes]]:
+    answer = native.answer(prediction)
+    return [texts(answer[name]) for name in columns.outputs]
+
+
+def json_head(columns: Columns) -> bytes:
+    """Nothing: each line of JSON Lines has the names itself."""
+    return b""
+
+
+def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
+    """An object for each row.
+
+    Args:
+        prediction: of some rows.
+        columns: of its model.
+        kept: values of each row that go along; nothing where there are none.
+    """
+    cells = [list(map(_kept, values)) for values in zip(*kept, strict=True)]
+    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
+        if name in columns.parts:
+            form = columns.parts[name].form()
+            column = [row if row == NULL else form % tuple(_numbers(row)) for row in column]
+        cells.append(column)
+    line = _form((*columns.keep, *columns.outputs)) + b"\n"
+    return b"".join(map(line.__mod__, zip(*cells, strict=True)))
+
+
+def _numbers(row: bytes) -> list[bytes]:
+    """The texts of a list's numbers, however it is nested."""
+    return row.translate(None, b"[]").split(b",")
+
+
+def _kept(value: Any) -> bytes:
+    try:
+        return json_text.dumps(value)
+    except TypeError:  # an integer of more than 64 bits, which only Python writes
+        return json.dumps(value, ensure_ascii=False).encode()
+
+
+def csv_head(columns: Columns) -> bytes:
+    """The header."""
+    names = list(columns.keep)
+    for name in columns.outputs:
+        part = columns.parts.get(name)
+        names += part.columns(name) if part and part.spread else [name]
+    return b",".join(map(_quoted, names)) + b"\n"
+
+
+def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
+    """A line for each row. Lists are the text that JSON has for them, nothing is an empty field.
+
+    Args:
+        prediction: of some rows.
+        columns: of its model.
+        kept: fields of each row that go along; nothing where there are none.
+    """
+    cells = [list(map(_quoted, values)) for values in zip(*kept, strict=True)]
+    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
+        part = columns.parts.get(name)
+        if part is None:
+            fields = list(map(_field, column))
+        elif part.spread:
+            nothing = b"," * (sum(map(len, part.groups)) - 1)
+            fields = [nothing if row == NULL else _fields(row) for row in column]
+        else:
+            form = part.form()
+            fields = [_field(row if row == NULL else form % tuple(_numbers(row))) for row in column]
+        cells.append(fields)
+    if len(cells) == 1:  # a blank line would be no row
+        cells[0] = [field or b'""' for field in cells[0]]
+    return b"".join(b",".join(row) + b"\n" for row in zip(*cells, strict=True))
+
+
+def _field(text: bytes) -> bytes:
+    """A value's field: text as it is, else its JSON."""
+    if text[0] in NUMERIC:
+        return text
+    return b"" if text == NULL else _quoted(json_text.loads(text) if text[0] == QUOTE else text)
+
+
+def _fields(row: bytes) -> bytes:
+    """The fields of a list's numbers, however it is nested."""
+    numbers = row.translate(None, b"[]")
+    if NULL not in numbers:
+        return numbers
+    return b",".join(b"" if each == NULL else each for each in numbers.split(b","))
+
+
+def _quoted(text: str | bytes) -> bytes:
+    """A field of CSV (RFC 4180), in quotes where it needs them."""
+    field = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    if any(mark in field for mark in MARKS):
+        return b'"%b"' % field.replace(b'"', b'""')
+    return field
+
+
+Write = Callable[[Prediction, Columns, Sequence[Sequence[Any]]], bytes]
+WRITE: Mapping[str, tuple[Callable[[Columns], bytes], Write]] = {
+    CSV: (csv_head, csv_lines),
+    JSON_LINES: (json_head, json_lines),
+}

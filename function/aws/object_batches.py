@@ -1,0 +1,273 @@
+"""Rows of an object, CSV or JSON Lines, in batches: each is a request as HTTP would bring it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from onnxlet.function import json_text
+from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from onnxlet.function.inputs import csv_text
+from onnxlet.function.inputs.cell_validation import Guesses
+from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Faults, Parts
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.messages import PredictRequest, Request
+from onnxlet.function.protocols import forms, native
+
+CSV, JSON_LINES = "text/csv", "application/x-ndjson"
+SUFFIXES = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
+NULLS = {"on_error": "null"}
+GZIPPED = b"\x1f\x8b"  # how gzip begins, and neither CSV nor JSON in UTF-8
+
+
+class Limits(NamedTuple):
+    """How large a batch may be: as a request of HTTP's.
+
+    Attributes:
+        rows: at most.
+        size: characters from which on it ends, although it has fewer rows.
+    """
+
+    rows: int
+    size: int
+
+
+class Batch(NamedTuple):
+    """Some rows of an object.
+
+    Attributes:
+        first: the index of the first one in the object, from 0.
+        rows: how many there are.
+        decode: reads them.
+        kept: gives, once they are read, the values that go along with each row's answer.
+    """
+
+    first: int
+    rows: int
+    decode: Callable[[], PredictRequest]
+    kept: Callable[[], Sequence[Sequence[Any]]]
+
+
+Read = Callable[[BinaryIO, Signature, Sequence[str], Limits], Iterator[Batch]]
+
+
+@contextmanager
+def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
+    """The bytes of an object, gzip undone where it is that, whatever its name.
+
+    Raises:
+        MalformedRequest: within the block, where gzip is broken, or ends too early.
+    """
+    if not stream.peek(len(GZIPPED)).startswith(GZIPPED):
+        yield stream
+        return
+    try:
+        with gzip.GzipFile(fileobj=stream) as content:
+            yield cast(BinaryIO, content)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise MalformedRequest(f"the object is not gzip, or not all of it: {error}") from error
+
+
+def of_csv(
+    stream: BinaryIO, signature: Signature, keep: Sequence[str], limits: Limits
+) -> Iterator[Batch]:
+    """Batches of a CSV file with a header. Columns that the model does not know are left out.
+
+    Raises:
+        MalformedRequest: it has no header, or is no CSV.
+        InvalidRows: the header lacks columns, or names one twice.
+        RequestTooLarge: a line is longer than a batch may be.
+    """
+    # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
+    text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
+    lines = _Lines(text, limits.size)
+    reader = csv.reader(lines, strict=True)
+    with _as_csv():
+        names = next(reader, [])
+        if not names:
+            raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
+        wanted = _wanted(names, signature, keep)
+        head, first, rows = lines.take(), 0, 0
+        kept = [names.index(name) for name in keep]
+        going: list[list[str]] = []
+        for line in reader:
+            if not line and len(names) > 1:
+                continue
+            rows += 1
+            if kept:
+                going.append([line[at] if at < len(line) else "" for at in kept])
+            if rows == limits.rows or lines.size >= limits.size:
+                yield _csv_batch(head + lines.take(), first, rows, wanted, going)
+                first, rows, going = first + rows, 0, []
+        if rows:
+            yield _csv_batch(head + lines.take(), first, rows, wanted, going)
+
+
+class _Lines:
+    """Lines of a text, and those that were read since they were last taken.
+
+    Args:
+        text: keeps the ends of lines as they are.
+        most: characters of a line.
+
+    Attributes:
+        size: characters of the lines to be taken.
+    """
+
+    def __init__(self, text: io.TextIOWrapper, most: int) -> None:
+        self._text, self._most = text, most
+        self._taken: list[str] = []
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(self._most + 1):
+            if len(line) > self._most:
+                raise _too_long(self._most)
+            self._taken.append(line)
+            self.size += len(line)
+            yield line
+
+    def take(self) -> str:
+        """The lines since the last time, together."""
+        together, self._taken, self.size = "".join(self._taken), [], 0
+        return together
+
+
+def _too_long(most: int) -> RequestTooLarge:
+    return RequestTooLarge(f"expected lines of at most {most} characters, got a longer one")
+
+
+def _csv_batch(
+    text: str,
+    first: int,
+    rows: int,
+    wanted: Sequence[int] | None,
+    kept: Sequence[Sequence[str]],
+) -> Batch:
+    body = text.encode("utf-8", "surrogateescape")
+
+    def decode() -> PredictRequest:
+        decoded = native.decode(Request(body, CSV, query=NULLS))
+        if wanted is None or decoded.names is None:
+            return decoded
+        width, names = len(decoded.names), [decoded.names[at] for at in wanted]
+        return forms.changed(decoded._replace(names=names), partial(_some, wanted, width))
+
+    return Batch(first, rows, decode, lambda: kept)
+
+
+def _some(
+    wanted: Sequence[int], width: int, rows: Sequence[list[str]]
+) -> tuple[Sequence[Any], Faults]:
+    # A row with another number of fields has a fault already.
+    return [[row[at] for at in wanted] if len(row) == width else row for row in rows], {}
+
+
+def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> list[int] | None:
+    """The positions of the columns that the model knows; None where these are all there are.
+
+    Raises:
+        InvalidRows: for every column that is missing, or to be kept and is not there.
+    """
+    csv_text.check_header(names, signature)
+    if list(names) == [signature.whole]:
+        return None
+    known = [at for at, name in enumerate(names) if name in signature.names]
+    guesses = Guesses([name for name in names if name not in signature.names])
+    lacking = [
+        (column.name, f"missing column{guesses[column.name]}")
+        for column in signature.columns
+        if column.required and not column.absent and column.name not in names
+    ]
+    lacking += [(name, "missing column, to be kept") for name in keep if name not in names]
+    if lacking:
+        raise InvalidRows([Problem(None, *each) for each in lacking])
+    return None if len(known) == len(names) else known
+
+
+@contextmanager
+def _as_csv() -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:
+        raise MalformedRequest(f"the object is not CSV: {error}") from error
+
+
+class RowLines(Parts):
+    """Rows of JSON Lines, parsed at each iteration; a line that is no JSON is a fault of its row.
+
+    Args:
+        lines: without blank ones.
+        signature: members that it does not have are left out.
+        keep: names of members that go along with the answers.
+
+    Attributes:
+        kept: their values of each row, once it was read.
+    """
+
+    def __init__(self, lines: Sequence[bytes], signature: Signature, keep: Sequence[str]) -> None:
+        super().__init__(len(lines))
+        self._lines, self._names, self._keep = lines, signature.names, keep
+        self._step = max(1, FIELDS_AT_ONCE // len(signature.columns))
+        self.kept: list[list[Any]] = [[None] * len(keep)] * len(lines)
+
+    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
+        """Some rows at a time, and the faults of those that are no JSON."""
+        for start in range(0, len(self._lines), self._step):
+            rows, faults = list[Any](), dict[int, str]()
+            for number, line in enumerate(self._lines[start : start + self._step]):
+                row = None
+                try:
+                    row = json_text.loads(line)
+                except (MalformedRequest, RequestTooLarge) as error:
+                    faults[number] = error.message.replace("the body", "the line")
+                rows.append(self._known(row, start + number))
+            yield rows, faults
+
+    def _known(self, row: Any, number: int) -> Any:
+        if not isinstance(row, dict):
+            return row
+        self.kept[number] = [row.get(name) for name in self._keep]
+        if row.keys() <= self._names:
+            return row
+        return {name: value for name, value in row.items() if name in self._names}
+
+
+def of_json_lines(
+    stream: BinaryIO, signature: Signature, keep: Sequence[str], limits: Limits
+) -> Iterator[Batch]:
+    """Batches of a file with a row on each line: an object, or a list in signature order.
+
+    Raises:
+        RequestTooLarge: a line is longer than a batch may be.
+    """
+    first, size = 0, 0
+    lines: list[bytes] = []
+    while line := stream.readline(limits.size + 1):
+        if len(line) > limits.size:
+            raise _too_long(limits.size)
+        if not line.strip():
+            continue
+        lines.append(line)
+        size += len(line)
+        if len(lines) == limits.rows or size >= limits.size:
+            yield _json_batch(lines, first, signature, keep)
+            first, size, lines = first + len(lines), 0, []
+    if lines:
+        yield _json_batch(lines, first, signature, keep)
+
+
+def _json_batch(
+    lines: Sequence[bytes], first: int, signature: Signature, keep: Sequence[str]
+) -> Batch:
+    rows = RowLines(lines, signature, keep)
+    return Batch(first, len(rows), lambda: PredictRequest(rows, nulls=True), lambda: rows.kept)
+
+
+READ: Mapping[str, Read] = {CSV: of_csv, JSON_LINES: of_json_lines}

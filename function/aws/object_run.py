@@ -1,0 +1,242 @@
+"""The rows of one object, answered in batches within memory and time."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from onnxlet.function import json_text, request_log
+from onnxlet.function.aws.native_events import answer_logged
+from onnxlet.function.aws.object_answers import WRITE, columns_of
+from onnxlet.function.aws.object_batches import (
+    CSV,
+    JSON_LINES,
+    READ,
+    SUFFIXES,
+    Batch,
+    Limits,
+    unpacked,
+)
+from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Ranges, Upload
+from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
+from onnxlet.function.models.model import Model
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import Service
+
+PACKED = ".gz"
+TABLES = (".parquet", ".pq", ".feather", ".arrow")  # which are read elsewhere
+MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: JSON_LINES}
+WISHES = ("coverage", "k")  # that an object may have as metadata
+LOGGED = 200  # characters of a key, as of a path
+FIRST_SHARE = 0.2  # of the time, after which it is estimated how long the whole will take
+MARGIN = 1.5  # times the time that there is: what would take longer is not gone on with
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Where objects come from and go to, and what answers them.
+
+    Attributes:
+        service: answers.
+        objects: S3.
+        come: bucket and prefix of the objects.
+        go: bucket and prefix of their answers.
+        keep: names of columns that go along with the answers.
+        log: writes a line for each batch.
+    """
+
+    service: Service
+    objects: Objects
+    come: Place
+    go: Place
+    keep: Sequence[str]
+    log: request_log.Log
+
+
+class NotNow(Exception):
+    """An object that may be answered when its event comes again.
+
+    Attributes:
+        kind: of the error that is the reason, which is in the log.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Refused(Exception):
+    """A batch that no try will answer; it is in the log.
+
+    Attributes:
+        failure: the reasons, with the rows' indices in the object.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+
+
+def entry_of(place: Place, request_id: str) -> dict[str, Any]:
+    """How a line of the log begins."""
+    return {"method": "object", "path": place.key[:LOGGED], "request_id": request_id}
+
+
+def elsewhere(place: Place) -> str:
+    """What to do with an object that is not for a function."""
+    return f"score it on a machine: onnxlet score MODEL 's3://{place.bucket}/{place.key}' OUT"
+
+
+@dataclass
+class Run:
+    """One try to answer one version of an object.
+
+    Attributes:
+        scoring: what answers.
+        source: the object.
+        about: its version.
+        model: that answers.
+        target: of the answers.
+        side: of the reasons why some rows were not answered.
+        mark: metadata of both.
+        request_id: for the log.
+        start: when it began, on the clock of `time.perf_counter`.
+        seconds: that it may take.
+        rows: that were answered or not, so far.
+        unanswered: these of them.
+    """
+
+    scoring: Scoring
+    source: Place
+    about: About
+    model: Model
+    target: Place
+    side: Place
+    mark: Mapping[str, str]
+    request_id: str
+    start: float
+    seconds: float
+    rows: int = field(default=0, init=False)
+    unanswered: int = field(default=0, init=False)
+
+    def answer(self) -> None:
+        """Answer all rows; or have nothing there.
+
+        Raises:
+            Refused, RequestError: no try will answer it.
+            TookTooLong: there is not enough time.
+            Changed: it is another version meanwhile.
+            NotNow: a batch failed.
+        """
+        media_type = media_type_of(self.source, self.about)
+        objects, packed = self.scoring.objects, self.source.key.lower().endswith(PACKED)
+        written = "application/gzip" if packed else MEDIA_TYPES[media_type]
+        target = Upload(objects, self.target, written, self.mark, packed)
+        side = Upload(objects, self.side, JSON_LINES, self.mark)
+        try:
+            self._answer(media_type, target, side)
+            now = objects.about(self.source, may_list=True)
+            if now is None or now.etag != self.about.etag:
+                raise Changed(self.source)
+            # The reasons first: whoever sees the answers finds them there.
+            if self.unanswered:
+                side.close()
+            elif objects.about(self.side):
+                objects.delete(self.side)  # of another version
+            target.close()
+        except BaseException:
+            target.drop()
+            side.drop()
+            raise
+
+    def _answer(self, media_type: str, target: Upload, side: Upload) -> None:
+        keep, settings = self.scoring.keep, self.scoring.service.settings
+        columns = columns_of(self.model, keep, "coverage" in self.about.metadata)
+        head, write = WRITE[media_type]
+        target.write(head(columns))
+        limits = Limits(settings.max_rows, settings.max_unpacked_bytes)
+        ranges = Ranges(self.scoring.objects, self.source, self.about)
+        with unpacked(io.BufferedReader(ranges)) as stream:
+            for batch in READ[media_type](stream, self.model.signature, keep, limits):
+                prediction = self._predict(batch)
+                target.write(write(prediction, columns, batch.kept()))
+                moved = [_moved(each, batch.first) for each in prediction.problems]
+                located = native.located(moved)
+                side.write(b"".join(json_text.dumps(each) + b"\n" for each in located))
+                self.unanswered += len({each.row for each in moved})
+                self.rows += batch.rows
+                self._check_pace(ranges.position)
+
+    def _predict(self, batch: Batch) -> Prediction:
+        """Answer a batch as a request is answered: counted, logged, watched.
+
+        Raises:
+            Refused: no try will answer it.
+            TookTooLong: there is no time left.
+            NotNow: it failed.
+        """
+        metadata = self.about.metadata
+        wishes = {name: metadata[name] for name in WISHES if name in metadata}
+
+        def decode() -> PredictRequest:
+            return native.with_wishes(batch.decode(), wishes)._replace(model=self.model.name)
+
+        def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
+            return prediction
+
+        def refuse(failure: Failure) -> Prediction | Failure:
+            return failure
+
+        entry = entry_of(self.source, self.request_id)
+        answer = answer_logged(
+            self.scoring.service, self.scoring.log, entry, decode, encode, refuse
+        )
+        if isinstance(answer, Prediction):
+            return answer
+        if answer.kind == TookTooLong.__name__:
+            raise TookTooLong(answer.detail)
+        if answer.status >= 500:
+            raise NotNow(answer.kind)
+        detail = f"rows {batch.first} to {batch.first + batch.rows - 1}: {answer.detail}"
+        moved = [_moved(each, batch.first) for each in answer.problems]
+        raise Refused(answer._replace(detail=detail, problems=moved))
+
+    def _check_pace(self, position: int) -> None:
+        """Go on only where the time may be enough.
+
+        Args:
+            position: bytes of the object that were read.
+
+        Raises:
+            TookTooLong: it won't be, by far.
+        """
+        took = time.perf_counter() - self.start
+        share = position / max(1, self.about.size)
+        if took > FIRST_SHARE * self.seconds and took > MARGIN * share * self.seconds:
+            raise TookTooLong(f"the whole would take {took / share:.0f} seconds")
+
+
+def media_type_of(place: Place, about: About) -> str:
+    """CSV or JSON Lines, by a key's suffix, or by the media type that it was uploaded with.
+
+    Raises:
+        UnsupportedMedia: neither.
+    """
+    path = PurePosixPath(place.key.lower().removesuffix(PACKED))
+    given = about.media_type.partition(";")[0].strip().lower()
+    media_type = SUFFIXES.get(path.suffix) or (given if given in READ else None)
+    if media_type is not None:
+        return media_type
+    hint = "Upload CSV with a header (.csv), or a row in JSON on each line (.jsonl); also as .gz."
+    if path.suffix in TABLES:
+        hint = f"Upload CSV or JSON Lines, or {elsewhere(place)}"
+    raise UnsupportedMedia(f"'{path.name:.100}' is neither CSV nor JSON Lines", hint)
+
+
+def _moved(problem: Problem, first: int) -> Problem:
+    return problem if problem.row is None else problem._replace(row=problem.row + first)

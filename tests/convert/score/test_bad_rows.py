@@ -1,0 +1,127 @@
+"""Rows that can't be answered: null, left out or a stop, and always with the reason of HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from onnxlet.convert.score import planning, running
+from onnxlet.convert.score.errors import Unfinished
+from onnxlet.convert.score.tasks import Options
+from onnxlet.function.errors import WrongUse
+from tests.convert.score.tables import client_of_all, content, golden_table, read_parts, write
+
+PRICES = "house-prices"
+BAD = {3: 1999.5, 4: 1e300, 77: 0.25, 150: -1.5}  # rows whose year is no whole number
+
+
+@pytest.fixture
+def table(models: Path) -> Any:
+    table = golden_table(models, PRICES, 200)
+    years: list[Any] = table["Year_Built"].to_pylist()
+    for row, year in BAD.items():
+        years[row] = year
+    at = table.schema.get_field_index("Year_Built")
+    return table.set_column(at, "Year_Built", pa.array(years, pa.float64()))
+
+
+def run(models: Path, source: str, out: Path, on_error: Any, **more: Any) -> running.Scored:
+    options = Options(keep=("id",), on_error=on_error, batch_rows=60)
+    return running.score(PRICES, source, str(out), options, models=models, workers=1, **more)
+
+
+def reasons_of_http(models: Path, table: Any) -> dict[int, str]:
+    """Each bad row's reasons, as the app gives them to all rows at once."""
+    rows = table.drop("id").to_pylist()
+    answer = client_of_all(models).post(f"/models/{PRICES}/predict?on_error=null", rows).json()
+    found: dict[int, list[str]] = {}
+    for each in answer.get("errors", []):
+        found.setdefault(each["row"], []).append(f"column '{each['column']}': {each['detail']}")
+    assert [row for row, one in enumerate(answer["prediction"]) if one is None] == sorted(found)
+    return {row: "; ".join(details) for row, details in found.items()}
+
+
+def test_bad_rows_are_null_and_stand_aside_with_their_reasons(
+    models: Path, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    expected = reasons_of_http(models, table)
+    assert expected
+    source = write(table, tmp_path / "in.parquet", group=100)
+    nulls = run(models, source, tmp_path / "nulls", "null")
+    side = run(models, source, tmp_path / "side", "side")
+
+    whole, rest = read_parts(tmp_path / "nulls"), read_parts(tmp_path / "side")
+    assert [n for n, x in enumerate(whole["prediction"].to_pylist()) if x is None] == list(expected)
+    assert whole["id"].to_pylist() == list(range(200))
+    assert rest == whole.filter(pa.compute.is_valid(whole["prediction"]))
+    assert (nulls.rows, side.rows, nulls.bad, side.bad) == (
+        200, 200 - len(expected), len(expected), len(expected)
+    )  # fmt: skip
+    for out, scored in (("nulls", nulls), ("side", side)):
+        found = pa.concat_tables(
+            parquet.read_table(path) for path in sorted((tmp_path / out / "_bad").iterdir())
+        )
+        assert scored.side == str(tmp_path / out / "_bad")
+        assert found["_file"].to_pylist() == ["in.parquet"] * len(expected)
+        assert dict(zip(*(found[n].to_pylist() for n in ("_row", "_reason")), strict=True)) == (
+            expected
+        )
+        given = table.take(pa.array(list(expected)))
+        assert found.drop(["_file", "_row", "_reason"]) == given.select(found.schema.names[3:])
+    assert nulls.problems[0] == f"'in.parquet', row {next(iter(expected))}, " + next(
+        iter(expected.values())
+    )
+    # What reads a folder of Parquet reads the answers only.
+    assert parquet.read_table(tmp_path / "nulls").num_rows == 200
+
+
+def test_bad_rows_of_csv_are_named_by_line(models: Path, table: Any, tmp_path: Path) -> None:
+    expected = reasons_of_http(models, table)
+    source = Path(write(table, tmp_path / "in.csv"))
+    lines = source.read_text().splitlines()
+    lines[10] += ",9"  # a field too many
+    lines.insert(5, "")
+    source.write_text("\n".join(lines))
+    scored = run(models, str(source), tmp_path / "out.csv", "null")
+    bad = csv.read_csv(tmp_path / "_bad_out.csv")
+    answers = csv.read_csv(tmp_path / "out.csv")
+
+    # The header is line 1, and a blank line is no row.
+    known = {row + 2 + (row >= 4): reason for row, reason in expected.items()}
+    width = len(table.schema.names)
+    known[12] = f"expected {width} fields, got {width + 1}"
+    assert dict(zip(bad["_line"].to_pylist(), bad["_reason"].to_pylist(), strict=True)) == known
+    assert (scored.rows, scored.bad) == (200, len(known))
+    nulls = [n for n, each in enumerate(answers["prediction"].to_pylist()) if each is None]
+    assert nulls == sorted({*expected, 9})
+    assert scored.side == str(tmp_path / "_bad_out.csv")
+    assert f"{len(known)} rows could not be answered" in scored.lines()[1]
+
+
+def test_to_stop_is_to_say_where_and_to_go_on_otherwise(
+    models: Path, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    expected = reasons_of_http(models, table)
+    at = max(expected)
+    good = [row for row in range(200) if row not in expected or row == at]
+    source = write(table.take(pa.array(good)), tmp_path / "in.parquet", group=60)
+    with pytest.raises(Unfinished) as stopped:
+        run(models, source, tmp_path / "out", "stop")
+    row = good.index(at)
+    message, state = stopped.value.message.splitlines()
+    assert message == f"'in.parquet', row {row}, {expected[at]}"
+    assert state == f"{row // 60} of 4 parts are done ({row // 60 * 60} rows)"
+    assert stopped.value.hint.startswith("Correct it; or --on-error null")
+    before = content(tmp_path / "out")
+
+    scored = run(models, source, tmp_path / "out", "null")
+    assert (scored.rows, scored.bad, scored.already) == (len(good), 1, row // 60)
+    assert before.items() <= content(tmp_path / "out").items()
+    with pytest.raises(WrongUse, match="--on-error was null, and is side"):
+        run(models, source, tmp_path / "out", "side")

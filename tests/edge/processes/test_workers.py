@@ -1,0 +1,343 @@
+"""`edge serve --workers`: real processes that are killed, stopped, drained and left."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.edge.service.test_serve import CLEAN
+from tests.edge.service.test_watchdog import Listener
+from tests.function.serving.test_predict import SHOP
+
+WORKERS = {"ONNXLET_DEVICE_WORKERS": "2"}
+BODY = json.dumps({"instances": [SHOP]}).encode()
+JSON = {"Content-Type": "application/json"}
+PATH = "/models/shop/predict"
+ORPHANED_SECONDS = 10
+
+
+class Started:
+    """A server with two workers."""
+
+    def __init__(self, server: Server, log: Path) -> None:
+        self.server, self.port, self._log = server, server.port, log
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers that are there."""
+        parent = str(self.server.process.pid)
+        listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,stat="], text=True)
+        rows = [line.split() for line in listed.splitlines()]
+        return sorted(int(pid) for pid, ppid, stat in rows if ppid == parent and stat[0] != "Z")
+
+    def lines(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Lines of the log with these members."""
+        whole = self._log.read_text().rpartition("\n")[0]  # the last one may be half written
+        lines = [json.loads(line) for line in whole.splitlines() if line[0] == "{"]
+        return [line for line in lines if wanted.items() <= line.items()]
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+
+@pytest.fixture
+def started(models: Path, tmp_path: Path) -> Iterator[Started]:
+    server = start_server(models, {**CLEAN, **WORKERS}, tmp_path / "log")
+    started = Started(server, tmp_path / "log")
+    wait_for(lambda: len(started.workers()) == 2)
+    yield started
+    if server.process.poll() is None:
+        assert stop_server(server) == 0
+    server.process.communicate(timeout=20)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def ask(connection: http.client.HTTPConnection) -> int:
+    connection.request("POST", PATH, BODY, JSON)
+    answer = connection.getresponse()
+    assert json.loads(answer.read())["prediction"] == [True]
+    return answer.status
+
+
+def test_connections_are_shared_out_and_lines_say_who_answered(started: Started) -> None:
+    connections = [started.connect() for _ in range(16)]
+    assert {ask(connection) for connection in connections} == {200}
+    for connection in connections:
+        connection.close()
+    wait_for(lambda: len(started.lines(status=200)) == 16)
+    by_worker = Counter(line["worker"] for line in started.lines(status=200))
+    assert set(by_worker) == {0, 1}
+    assert min(by_worker.values()) >= 4  # 8, unless the machine is busy
+
+
+class Load:
+    """Clients that keep a connection each, and ask again and again."""
+
+    def __init__(self, started: Started, clients: int) -> None:
+        self._started = started
+        self._on = True
+        self.answered = [0] * clients
+        self.failed = [0] * clients
+        self._threads = [threading.Thread(target=self._ask, args=(n,)) for n in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, number: int) -> None:
+        connection = self._started.connect()
+        while self._on:
+            try:
+                assert ask(connection) == 200
+                self.answered[number] += 1
+            except (OSError, http.client.HTTPException):
+                self.failed[number] += 1
+                connection.close()
+        connection.close()
+
+    def end(self) -> None:
+        self._on = False
+        for thread in self._threads:
+            thread.join(30)
+
+
+def test_a_killed_worker_costs_what_it_had_in_hand_and_is_replaced(started: Started) -> None:
+    load = Load(started, 8)
+    try:
+        wait_for(lambda: min(load.answered) > 5)
+        killed, other = started.workers()
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: other in (now := started.workers()) and len(now) == 2)
+        before = list(load.answered)
+        wait_for(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
+    finally:
+        load.end()
+    [line] = started.lines(event="worker", state="restarts")
+    assert (line["error"], line["in_seconds"]) == ("signal 9", 0.1)
+    assert max(load.failed) == 1
+    assert sum(load.failed) < 8, "the other worker's connections went on"
+    [serves] = wait_lines(started, event="worker", state="serves")
+    assert serves["worker"] == line["worker"]
+
+
+def wait_lines(started: Started, **wanted: Any) -> list[dict[str, Any]]:
+    wait_for(lambda: started.lines(**wanted))
+    return started.lines(**wanted)
+
+
+def test_each_restart_waits_twice_as_long(started: Started) -> None:
+    for times in range(1, 4):
+        wait_for(lambda: len(started.workers()) == 2)
+        first = started.workers()[0] if times == 1 else newest(started)
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda times=times: len(started.lines(state="restarts")) == times)  # type: ignore[misc]
+    pauses = [(line["worker"], line["in_seconds"]) for line in started.lines(state="restarts")]
+    number = pauses[0][0]
+    assert pauses == [(number, 0.1), (number, 0.2), (number, 0.4)]
+
+
+def newest(started: Started) -> int:
+    return max(started.workers())
+
+
+def test_sigterm_to_a_worker_replaces_it_and_loses_nothing(started: Started) -> None:
+    load = Load(started, 4)
+    try:
+        wait_for(lambda: min(load.answered) > 5)
+        [first, second] = started.workers()
+        os.kill(first, signal.SIGTERM)
+        wait_for(lambda: first not in (now := started.workers()) and len(now) == 2)
+        before = list(load.answered)
+        wait_for(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
+    finally:
+        load.end()
+    assert started.lines(state="restarts")[0]["error"] == "exit code 0"
+    assert second in started.workers()
+    # A connection that idles when it is closed looks broken to its client, as with any server.
+    assert max(load.failed) <= 1
+
+
+def half(started: Started) -> socket.socket:
+    """A connection on which half of a request was sent."""
+    connection = socket.create_connection(("127.0.0.1", started.port), timeout=30)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n"
+    connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + BODY[:20])
+    return connection
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What comes until the other side closes."""
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
+
+
+def test_what_has_begun_on_any_worker_is_finished(started: Started) -> None:
+    begun = [half(started) for _ in range(6)]
+    time.sleep(0.3)
+    started.server.process.terminate()
+    time.sleep(0.3)
+    with socket.socket() as tried:
+        assert tried.connect_ex(("127.0.0.1", started.port)) != 0
+    for connection in begun:
+        connection.sendall(BODY[20:])
+        with connection:
+            assert all_of(connection).startswith(b"HTTP/1.1 200 ")
+    started.server.process.communicate(timeout=20)
+    assert started.server.process.returncode == 0
+
+
+def test_a_second_signal_ends_all_at_once(started: Started) -> None:
+    with half(started) as begun:
+        workers = started.workers()
+        time.sleep(0.3)
+        started.server.process.terminate()
+        time.sleep(0.3)
+        assert started.workers() != []
+        started.server.process.send_signal(signal.SIGINT)
+        assert begun.recv(100) == b""
+    started.server.process.communicate(timeout=20)
+    assert started.server.process.returncode == -signal.SIGINT
+    wait_for(lambda: not any(map(is_there, workers)))
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A dead child that nobody has waited for is none.
+    stat = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(stat.stdout.strip()) and not stat.stdout.startswith("Z")
+
+
+def test_without_their_supervisor_workers_finish_and_free_the_port(started: Started) -> None:
+    workers = started.workers()
+    with half(started) as begun:
+        time.sleep(0.3)
+        started.server.process.kill()
+        started.server.process.wait(20)
+        time.sleep(0.3)
+        begun.sendall(BODY[20:])
+        assert all_of(begun).startswith(b"HTTP/1.1 200 ")
+    wait_for(lambda: not any(map(is_there, workers)), ORPHANED_SECONDS)
+    with socket.create_server(("127.0.0.1", started.port)):
+        pass
+
+
+def test_a_stopped_worker_keeps_no_new_client_waiting(started: Started) -> None:
+    stopped, _ = started.workers()
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        for _ in range(8):
+            connection = started.connect()
+            start = time.monotonic()
+            assert ask(connection) == 200
+            assert time.monotonic() - start < 10
+            connection.close()
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+
+
+def test_a_broken_start_is_reported_once(models: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "models"
+    for name in ("iris", "shop"):
+        (broken / name / "1").mkdir(parents=True)
+    command = [sys.executable, "-m", "edge", "serve", "--port", "0", "--workers", "3", "--models"]
+    failed = subprocess.run(
+        [*command, str(broken)], cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=60
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.count("error: ") == 1
+    assert failed.stderr.count("hint: ") == 1
+    assert failed.stdout == ""
+
+
+def test_a_supervisor_imports_nothing_heavy(started: Started) -> None:
+    heavy = "numpy", "onnxruntime", "flask", "ssl", "http.client"
+    there = f"print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, onnxlet.edge.processes.supervisor; {there}"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"
+    if (maps := Path(f"/proc/{started.server.process.pid}/maps")).exists():
+        assert "numpy" not in maps.read_text()
+
+
+# With systemd.
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[Listener]:
+    listener = Listener(str(tmp_path / "notify"))
+    yield listener
+    listener.socket.close()
+
+
+@pytest.fixture
+def watched(models: Path, tmp_path: Path, listener: Listener) -> Iterator[Started]:
+    """A server whose systemd allows it two seconds of silence."""
+    about = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "2000000"}
+    server = start_server(models, {**CLEAN, **WORKERS, **about}, tmp_path / "log")
+    yield Started(server, tmp_path / "log")
+    assert stop_server(server) == 0
+
+
+def heard(listener: Listener, last: str) -> list[str]:
+    """What systemd is notified of until a line comes that has a text."""
+    lines = [listener.next(30)]
+    while not re.search(last, lines[-1]):
+        assert lines[-1], f"{last} never came"
+        lines.append(listener.next(30))
+    return lines
+
+
+def test_a_worker_that_hangs_is_killed_and_the_service_lives(
+    watched: Started, listener: Listener
+) -> None:
+    assert heard(listener, "READY=1")[-1] == "READY=1\nSTATUS=golden rows are answered"
+    wait_for(lambda: len(watched.workers()) == 2)
+    stopped = watched.workers()[0]
+    os.kill(stopped, signal.SIGSTOP)
+    until = heard(listener, "restarting")
+    number = wait_lines(watched, state="restarts")[0]["worker"]
+    assert until[-1] == f"STATUS=restarting worker {number} of 2"
+    after = heard(listener, "are answered")
+    assert after[-1] == "STATUS=golden rows are answered"
+    assert set(until[:-1]) == {"WATCHDOG=1"}
+    [line] = watched.lines(state="restarts")
+    assert line["error"] == "golden rows were not answered for 2 seconds"
+    assert stopped not in watched.workers()
+    assert listener.next() == "WATCHDOG=1"
+
+
+def test_a_killed_supervisor_s_silence_is_systemd_s_to_notice(
+    watched: Started, listener: Listener
+) -> None:
+    heard(listener, "WATCHDOG=1")
+    watched.server.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    listener.drain()
+    assert listener.next(2.5) == ""
+    watched.server.process.send_signal(signal.SIGCONT)
+    assert listener.next() == "WATCHDOG=1"
+    time.sleep(1)
+    assert watched.lines(event="worker") == [], "nobody was late but the supervisor"

@@ -1,0 +1,85 @@
+"""`edge health`, against real servers."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+import pytest
+
+from onnxlet.edge.server.tls import TlsSocket, make_context
+from onnxlet.edge.service.health import NotReady, check
+from tests.conftest import ROOT
+from tests.edge.certificates import Pair
+from tests.edge.server.test_server import Serving
+from tests.edge.service.test_serve import CLEAN
+from tests.project.commands import free_port
+
+REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+
+def asked(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge", "health"], cwd=ROOT, env={**CLEAN, **environ},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_server_that_is_ready(socket_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONNXLET_DEVICE_PORT", str(socket_port))
+    check()
+    for host in ("0.0.0.0", "localhost"):
+        monkeypatch.setenv("ONNXLET_DEVICE_HOST", host)
+        check()
+
+
+def test_the_command(socket_port: int) -> None:
+    done = asked({"ONNXLET_DEVICE_PORT": str(socket_port)})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")
+
+    port = free_port()
+    done = asked({"ONNXLET_DEVICE_PORT": str(port)})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: 127.0.0.1 port {port} does not answer: ")
+    assert "Traceback" not in done.stderr
+
+    done = asked({"ONNXLET_DEVICE_PORT": "x"})
+    assert done.returncode == 1
+    assert "ONNXLET_DEVICE_PORT: expected a port" in done.stderr
+
+
+def test_a_server_that_speaks_tls(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = make_context(*pair)
+    serving = Serving(threads=2, in_flight=3, wrap=lambda sock: TlsSocket(sock, context))
+    monkeypatch.setenv("ONNXLET_DEVICE_PORT", str(serving.port))
+    try:
+        with pytest.raises(NotReady, match="expected status 200, got 400"):
+            check()
+        monkeypatch.setenv("ONNXLET_DEVICE_TLS_CERT", str(pair.certificate))
+        check()
+    finally:
+        serving.end()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [(REFUSED, "expected status 200, got 503"), (b"", "does not answer: "), (b"SSH\r\n", "answer")],
+)
+def test_a_server_that_is_not(answer: bytes, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.recv(1000)
+                accepted.sendall(answer)
+
+        running = threading.Thread(target=serve)
+        running.start()
+        monkeypatch.setenv("ONNXLET_DEVICE_PORT", str(listener.getsockname()[1]))
+        with pytest.raises(NotReady, match=told):
+            check()
+        running.join()

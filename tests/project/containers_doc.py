@@ -1,0 +1,29 @@
+"""The files that docs/how-to/containers.md shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "docs" / "how-to" / "containers.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    """The document's blocks of a language."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def objects() -> list[dict[str, Any]]:
+    """Cloud Run's, Kubernetes' and KServe's objects."""
+    return [told for block in blocks("yaml") for told in yaml.safe_load_all(block)]
+
+
+def task_and_model() -> tuple[dict[str, Any], dict[str, Any]]:
+    """ECS' task definition, and SageMaker's model."""
+    task, model = map(json.loads, blocks("json"))
+    return task, model

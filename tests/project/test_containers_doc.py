@@ -1,0 +1,90 @@
+"""docs/how-to/containers.md: its files set what is read, and ask routes that are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from onnxlet.convert.bundle.commands import package
+from onnxlet.convert.bundle.image import ROOT as BUNDLE
+from onnxlet.convert.bundle.image import run_config
+from onnxlet.convert.bundle.image_entry import USER
+from onnxlet.convert.bundle.image_system import UNUSED
+from onnxlet.convert.bundle.target import Target
+from onnxlet.edge.service.container import PLACES, PORTS
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.function.app import create_app
+from onnxlet.function.settings import Settings
+from tests.project.containers_doc import TEXT, objects, task_and_model
+
+KEY = f"me:{'0' * 64}"  # where a secret's value would stand
+
+
+def values(told: Any, name: str) -> Iterator[Any]:
+    """Everything of this name, however deep."""
+    if isinstance(told, Mapping):
+        for key, value in told.items():
+            if key == name:
+                yield value
+            yield from values(value, name)
+    elif isinstance(told, list):
+        for each in told:
+            yield from values(each, name)
+
+
+def environments() -> list[dict[str, str]]:
+    """What each file sets."""
+    task, model = task_and_model()
+    named = [*values(objects(), "env"), *values(task, "secrets")]
+    found = [{each["name"]: each.get("value", KEY) for each in env} for env in named]
+    return [*found, *values(model, "Environment")]
+
+
+def test_each_file_sets_what_is_read_and_who_may_ask() -> None:
+    found = environments()
+    assert len(found) == 5
+    for environ in found:
+        settings = Settings.from_environ(environ)
+        assert DeviceSettings.from_environ(environ).open or settings.api_keys, environ
+
+
+def test_probes_ask_routes_that_answer_without_a_key(models: Path) -> None:
+    probes = [each["httpGet"] for name in PROBES for each in values(objects(), name)]
+    assert len(probes) == 7
+    settings = Settings(models, api_keys={"me": b"0" * 32})
+    client = create_app(models, settings=settings).test_client()
+    for probe in probes:
+        assert probe["port"] in (8080, "http")
+        assert client.get(probe["path"]).status_code == 200, probe
+    assert client.get("/ping").status_code == 200
+
+
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+def test_every_port_and_the_time_to_end() -> None:
+    task, _ = task_and_model()
+    assert set(values([*objects(), task], "containerPort")) == {8080}
+    assert run_config(Target("image", "3.13", "x86_64"))["ExposedPorts"] == {"8080/tcp": {}}
+    longest = Settings().max_seconds
+    assert all(each > longest for each in values(objects(), "terminationGracePeriodSeconds"))
+    assert all(each > longest for each in values(task, "stopTimeout"))
+
+
+def test_what_it_says_of_a_container() -> None:
+    for word in (*PORTS, *PLACES, str(USER), f"/{BUNDLE}"):
+        assert f"`{word}`" in TEXT or word == str(USER), word
+    assert f"| {USER}; " in TEXT
+    options = {name for option in package.params for name in option.opts}
+    listed = re.findall(r"^\| (`--[^|]+) \|", TEXT, re.MULTILINE)
+    named = {name for cell in listed for name in re.findall(r"(--[a-z-]+)", cell)}
+    assert named <= options
+    assert "--no-models" in named
+
+
+def test_it_lists_the_rules() -> None:
+    rows = re.findall(r"^\| (`.*?`) \| (.*) \|$", TEXT.split("left out;")[1], re.MULTILINE)
+    told = [(tuple(re.findall("`(.*?)`", patterns)), reason) for patterns, reason in rows]
+    assert told == [(rule.patterns, rule.reason) for rule in UNUSED]
