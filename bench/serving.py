@@ -111,7 +111,7 @@ def _starts(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[L
     bare = f"{t['bare']:.0f} ms"
     what = "process start to first answer, {} against NumPy, ONNX Runtime and one run"
     ours, flask = f"{t['handler']:.0f} ms", f"{t['flask']:.0f} ms"
-    yield Line(what.format("handler"), ours, bare, t["handler"] / t["bare"], 1.6)
+    yield Line(what.format("handler"), ours, bare, t["handler"] / t["bare"], 1.3)
     yield Line(what.format("a plain Flask app"), flask, bare, t["flask"] / t["bare"])
 
 

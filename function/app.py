@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from onnxlet.function import request_log
-from onnxlet.function.errors import LATER, UnsupportedMedia
+from onnxlet.function.errors import LATER, OnnxletError, UnsupportedMedia
 from onnxlet.function.http import sites
+from onnxlet.function.http.answers import Answer
 from onnxlet.function.http.body import read_body
-from onnxlet.function.http.fast_path import Answer, App, response_to
-from onnxlet.function.http.middleware import NOTES, Environ, Middleware
+from onnxlet.function.http.fast_path import App, respond
+from onnxlet.function.http.middleware import NOTES, WSGI, Environ, Middleware
 from onnxlet.function.http.routes import table
-from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, request
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
@@ -23,6 +24,9 @@ from onnxlet.function.protocols.registry import protocol_of
 from onnxlet.function.serving.in_flight import InFlight
 from onnxlet.function.serving.service import Observe, Reports, Service
 from onnxlet.function.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlet.function.http.slim_flask import HTTPException
 
 SERVICE = "onnxlet"  # in app.extensions
 TRUTH = "/truth"  # which only a server that keeps its answers has
@@ -86,12 +90,11 @@ def create_app(
         routes=table(routes),
         realised=realised,
     )
-    app = App()
+    app = App(_refusal)
     app.extensions[SERVICE] = service
-    app.register_error_handler(Exception, _refuse)
     for route in service.routes:
         _add(app, service, route)
-    app.wsgi_app = Middleware(app.wsgi_app, service, _refusal, log)  # type: ignore[method-assign] # Flask's own way
+    app.wsgi_app = Middleware(app.wsgi_app, service, _refusal, log)
     return app
 
 
@@ -133,6 +136,8 @@ def _request(environ: Environ, settings: Settings) -> Request:
     query = NO_PARAMETERS
     # Werkzeug's parsing takes longer than most models: what needs none of it does without.
     if media_type not in ("application/json", "") or environ.get("QUERY_STRING"):
+        from onnxlet.function.http.slim_flask import Flask
+
         parsed = Flask.request_class(environ)
         media_type, parameters = parsed.mimetype, parsed.mimetype_params
         query = parsed.args.to_dict()
@@ -149,22 +154,28 @@ def _request(environ: Environ, settings: Settings) -> Request:
     return Request(body, media_type, parameters, query, header, settings.max_rows)
 
 
-def _refuse(error: Exception) -> Response:
-    """Flask's handler of every error that a view raises, Flask's own 404 and 405 among them."""
-    return _refusal(error, request.environ)
+def _refusal(error: Exception, environ: Environ) -> WSGI:
+    """The response to an error: of a request that is not let in, or that a view raises.
 
-
-def _refusal(error: Exception, environ: Environ) -> Response:
+    Flask's own 404 and 405 are among these.
+    """
     notes = environ[NOTES]
-    if isinstance(error, HTTPException):
-        headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
-        detail = _described(error, environ)
-        failure = Failure(error.code or 500, error.name, detail, headers=headers)
-        notes["error"] = type(error).__name__
-    else:
-        failure = failure_of(error)
+    found = None if isinstance(error, OnnxletError) else _failure_of_flask(error, environ)
+    if found is None:
         notes["error"] = request_log.described(error, notes["request_id"])
-    return response_to(_refused(failure, protocol_of(environ["PATH_INFO"])), environ)
+    else:
+        notes["error"] = type(error).__name__
+    failure = found or failure_of(error)
+    return respond(_refused(failure, protocol_of(environ["PATH_INFO"])), environ)
+
+
+def _failure_of_flask(error: Exception, environ: Environ) -> Failure | None:
+    from onnxlet.function.http.slim_flask import HTTPException
+
+    if not isinstance(error, HTTPException):
+        return None
+    headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
+    return Failure(error.code or 500, error.name, _described(error, environ), headers=headers)
 
 
 def _refused(failure: Failure, protocol: WireProtocol) -> Reply:

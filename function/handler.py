@@ -126,7 +126,10 @@ def _warm_up() -> dict[str, Any]:
 
 def _before_snapshot() -> None:
     """Do what would else be done after each restore."""
+    from onnxlet.function.aws import slim_serverless  # noqa: F401 - a start leaves it out
+
     warmup.warm_up(SERVED)
+    APP.flask()
     gc.collect()
     gc.freeze()
 

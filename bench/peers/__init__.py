@@ -1,6 +1,7 @@
 """Other servers of the same models, each as its own documentation says, on one process.
 
 Each runs in an environment of its own, `build/bench/NAME`, made of `requirements/bench/NAME.txt`.
+The least that Python can do runs in this one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = ROOT / "build" / "bench"
+LEAST = "least"
 QUIET = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 
 Rows = list[list[float]]
@@ -61,6 +63,13 @@ def _probabilities(answer: Any) -> Any:
 
 
 PEERS: Mapping[str, Peer] = {
+    LEAST: Peer(
+        "httptools, orjson and ONNX Runtime in a loop that checks nothing",
+        [sys.executable, "{here}/least.py", "{port}"],
+        "/predict",
+        _instances,
+        _probabilities,
+    ),
     "fastapi": Peer(
         "FastAPI + uvicorn + ONNX Runtime",
         ["{bin}/uvicorn", "fastapi_app:app", "--app-dir", "{here}", "--port", "{port}",
@@ -107,7 +116,7 @@ PEERS: Mapping[str, Peer] = {
 
 
 def install(name: str) -> Path:
-    """The peer's environment, made where it is missing or its lock is newer.
+    """The peer's environment, made where it is missing or its lock is newer; LEAST has none.
 
     Raises:
         subprocess.CalledProcessError: it can't be made.
@@ -115,6 +124,8 @@ def install(name: str) -> Path:
     lock = ROOT / "requirements" / "bench" / f"{name}.txt"
     folder = ENVIRONMENTS / name
     ready = folder / "ready"
+    if name == LEAST:
+        return folder
     if not ready.is_file() or ready.stat().st_mtime < lock.stat().st_mtime:
         uv = [sys.executable, "-m", "uv"]
         make = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, os.fspath(folder)]

@@ -12,7 +12,7 @@ from onnxlet.edge.service.metrics import Meter
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.http.slim_flask import Flask
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.messages import Prediction, Route
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
@@ -35,7 +35,7 @@ def make_app(
     settings: Settings | None = None,
     keep: Keeper | None = None,
     link: Link | None = None,
-) -> Flask:
+) -> App:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
 
     Args:

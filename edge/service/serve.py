@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from onnxlet.edge.service.post import Post
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
+    from onnxlet.function.http.fast_path import App
     from onnxlet.function.models.model import Model
 
 NOT_HERE = errno.EADDRNOTAVAIL  # not an address of this machine
+IDLE_SECONDS = 1.0  # after a start, until all is imported that predictions do without
 THREADS = 4  # answers that are computed at the same time
 
 
@@ -184,13 +186,24 @@ def serve_on(
         post.serves(said)
     else:
         show(said)
-    ending.recv(1)
+    _wait(ending, app)
     if watchdog:
         watchdog.stop()
     server.stop()
     for number in ENDING:
         end_on(number)
     running.join()
+
+
+def _wait(ending: socket.socket, app: App) -> None:
+    """Wait for the end; meanwhile import what a start leaves out."""
+    ending.settimeout(IDLE_SECONDS)
+    with suppress(TimeoutError):
+        ending.recv(1)
+        return
+    app.flask()
+    ending.settimeout(None)
+    ending.recv(1)
 
 
 def is_loopback(address: str) -> bool:

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from onnxlet.function.explanation import additive
@@ -201,9 +199,10 @@ def form(model: Model, rows: Background | None, explained: Explained) -> dict[st
 def _explanations(model: Model, explained: Explained) -> list[dict[str, Any]]:
     about = explained.target
     predictions = explained.outputs["prediction"].tolist()
+    answers = about.forms(explained.end.tolist())
     entries: list[dict[str, Any]] = [
-        {"prediction": prediction, "answer": about.form(numbers)}
-        for prediction, numbers in zip(predictions, explained.end.tolist(), strict=True)
+        {"prediction": prediction, "answer": answer}
+        for prediction, answer in zip(predictions, answers, strict=True)
     ]
     errors: Sequence[Array | None] = explained.errors or [None] * len(explained.functions)
     for function, values, spread in zip(explained.functions, explained.values, errors, strict=True):
@@ -225,18 +224,14 @@ def _by_column(
     model: Model, function: TableValueFunction, about: Target, values: Array
 ) -> dict[str, Any]:
     """The players' and spans' numbers under their columns' names; a dropped column has none."""
-    nothing = np.zeros(values.shape[1])
-    players = {
-        column.name: function.columns[block, position]
-        for block, each in enumerate(model.signature.blocks)
-        for position, column in enumerate(each.columns)
-    }
-    return {
-        column.name: about.form(
-            (values[players[column.name]] if column.name in players else nothing).tolist()
-        )
-        for column in model.signature.columns
-    }
+    blocks = model.signature.blocks
+    players = {blocks[block].columns[at].name: n for (block, at), n in function.columns.items()}
+    *forms, nothing = about.forms([*values.tolist(), [0.0] * values.shape[1]])
+    found = {}
+    for column in model.signature.columns:
+        player = players.get(column.name)
+        found[column.name] = nothing if player is None else forms[player]
+    return found
 
 
 def _by_token(

@@ -25,6 +25,7 @@ class Target:
         classes: what the numbers are of, in their order; a list for each output of several; None
             where they bear no names.
         single: there is but one number.
+        nested: several outputs, each with classes of its own.
     """
 
     def __init__(
@@ -33,13 +34,9 @@ class Target:
         self.output = output
         self.classes = classes
         self.single = single
+        self.nested = _is_nested(classes)
         self._labels = labels
         self._positions: list[int] | None = None
-
-    @property
-    def nested(self) -> bool:
-        """Several outputs, each with classes of its own."""
-        return _is_nested(self.classes)
 
     def restrict(self, wanted: Sequence[Any], width: int) -> None:
         """Explain only these classes.
@@ -75,10 +72,15 @@ class Target:
 
     def form(self, numbers: Sequence[float]) -> Any:
         """One row's numbers as they stand in an answer."""
+        return self.forms([list(numbers)])[0]
+
+    def forms(self, rows: list[list[float]]) -> list[Any]:
+        """The numbers of rows as they stand in an answer."""
         if self.single:
-            return numbers[0]
-        if not self.nested:
-            return list(numbers)
+            return [numbers[0] for numbers in rows]
+        return list(map(self._nested, rows)) if self.nested else rows
+
+    def _nested(self, numbers: Sequence[float]) -> list[list[float]]:
         rest = iter(numbers)
         return [[next(rest) for _ in known] for known in self.classes or []]
 

@@ -1,59 +1,90 @@
-"""Flask, with a fast path for predictions.
+"""The app: predictions on a fast path, everything else through Flask.
 
 For every request Flask makes what a web site's pages need: two contexts, a session, a builder of
 URLs; it looks for hooks before and after, and sends six signals. Nothing here uses any of that,
-and together it took 58 of the 110 microseconds of a small model's answer. So a prediction's rule
-is looked up in Flask's own map, once for each path, and the rest is left out. Everything else
-takes Flask's own way: other methods, paths that no rule has.
+and together it took 58 of the 110 microseconds of a small model's answer. So predictions find their
+rule here. Everything else takes Flask's own way: other methods, paths that no rule has, errors.
+Flask is imported for the first of these: a start that is asked for a prediction does without.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.function.http.middleware import Environ, StartResponse
-from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, Rule, request
+from onnxlet.function.http.answers import LARGE_ANSWER, Answer
+from onnxlet.function.http.middleware import WSGI, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 
-# Bytes; smaller answers are not compressed. Ten packets of 1,460 bytes hold that many, and a new
-# connection sends ten at once (RFC 6928): fewer would arrive no sooner.
-LARGE_ANSWER = 14_600
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+    from onnxlet.function.http.flask_app import FlaskApp
+
 KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose the names in them
 
-Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
+Found = tuple[Answer, dict[str, Any]]
 
 
-class _Rule(Rule):
-    """A rule that URLs are matched by and not built from: compiling for that took 0.3 ms each."""
+class Segment(NamedTuple):
+    """What stands between two slashes of a rule.
 
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        return _not_built
+    Attributes:
+        variable: its name; None where the segment is a text.
+        text: the whole segment, or what follows the variable.
+    """
+
+    variable: str | None
+    text: str
 
 
-def _not_built(self: Any, **values: Any) -> tuple[str, str]:
-    raise NotImplementedError("URLs are not built here")
+class App:
+    """A WSGI app.
 
+    All else that a Flask app has, such as `url_map`, is the Flask app's.
 
-class App(Flask):
-    """A Flask app that answers predictions on the fast path."""
+    Args:
+        refuse: makes Flask's response to an error, from the error and the environ.
 
-    url_rule_class = _Rule
+    Attributes:
+        extensions: by name, what belongs to the app.
+        wsgi_app: what a request comes to first.
+    """
 
-    def __init__(self) -> None:
-        super().__init__("function", static_folder=None)
-        # Flask would redirect `//`, in HTML and to wherever the Host header says.
-        self.url_map.merge_slashes = False
-        self._predictions: dict[str, Answer] = {}
-        self._known: dict[str, tuple[Answer, dict[str, Any]]] = {}
+    def __init__(self, refuse: Callable[[Exception, Environ], Any]) -> None:
+        self.extensions: dict[str, Any] = {}
+        self.wsgi_app: WSGI = self._answer
+        self._refuse = refuse
+        self._routes: list[tuple[Route, Answer]] = []
+        self._predictions: list[tuple[list[Segment], Answer]] = []
+        self._known: dict[str, Found] = {}
+        self._importing = threading.Lock()
+        self._flask: FlaskApp | None = None
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        return self.wsgi_app(environ, start_response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.flask(), name)
+
+    def test_client(self) -> FlaskClient:
+        """Flask's client; its requests come to this app first."""
+        return self.flask().test_client()
+
+    def flask(self) -> FlaskApp:
+        """The Flask app, which is imported and made when it is first needed."""
+        if self._flask is None:
+            with self._importing:
+                from onnxlet.function.http.flask_app import FlaskApp
+
+                self._flask = self._flask or FlaskApp(self, self._routes, self._refuse)
+        return self._flask
 
     def add_route(self, route: Route, answer: Answer) -> None:
         """Add a route that Flask answers in its own way."""
-
-        def view(**variables: str) -> Response:
-            return response_to(answer(request.environ, **variables), request.environ)
-
-        self.add_url_rule(route.rule, route.key, view, methods=[route.method])
+        self._routes.append((route, answer))
 
     def add_prediction(self, route: Route, predict: Answer) -> None:
         """Add a POST route that is answered on the fast path.
@@ -63,46 +94,72 @@ class App(Flask):
             predict: never raises: its errors are replies, too.
         """
         self.add_route(route, predict)
-        self._predictions[route.key] = predict
+        self._predictions.append((segments(route.rule), predict))
 
-    def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request: a prediction on the fast path, all else in Flask's own way."""
         found = None
         plain = isinstance(environ.get("QUERY_STRING", ""), str)  # a Lambda event may have anything
         if plain and environ["REQUEST_METHOD"] == "POST":
             found = self._known.get(environ["PATH_INFO"]) or self._find(environ["PATH_INFO"])
         if found is None:
-            return super().wsgi_app(environ, start_response)
+            return self.flask().own_way(environ, start_response)
         predict, variables = found
         reply = predict(environ, **variables)
         if reply.status != 200 or reply.headers or len(reply.body) > LARGE_ANSWER:
-            return response_to(reply, environ)(environ, start_response)
+            return respond(reply, environ)(environ, start_response)
         length = str(len(reply.body))
         start_response("200 OK", [("Content-Type", reply.media_type), ("Content-Length", length)])
         return (reply.body,)
 
-    def _find(self, path: str) -> tuple[Answer, dict[str, Any]] | None:
+    def _find(self, path: str) -> Found | None:
         try:
             decoded = path.encode("latin-1").decode()  # WSGI has the path's bytes as Latin-1
-            rule, variables = self.url_map.bind("").match(decoded, "POST", return_rule=True)
-        except (HTTPException, UnicodeError):
+        except UnicodeError:
             return None
-        predict = self._predictions.get(rule.endpoint)
-        if predict is None:
+        parts = decoded.lstrip("/").split("/")
+        for rule, predict in self._predictions:
+            variables = matched(rule, parts)
+            if variables is not None:
+                if len(self._known) < KNOWN_PATHS and len(path) < 1000:
+                    self._known[path] = predict, variables
+                return predict, variables
+        return None
+
+
+def segments(rule: str) -> list[Segment]:
+    """A rule in Flask's form, such as `/v1/models/<name>:predict`, in parts."""
+    found = []
+    for part in rule.removeprefix("/").split("/"):
+        name, closed, rest = part.removeprefix("<").partition(">")
+        found.append(Segment(name, rest) if closed else Segment(None, part))
+    return found
+
+
+def matched(rule: list[Segment], parts: list[str]) -> dict[str, str] | None:
+    """The variables of a path that a rule has; None where it is another's.
+
+    Args:
+        rule: as `segments` gives it.
+        parts: of the path, between its slashes.
+    """
+    if len(rule) != len(parts):
+        return None
+    variables = {}
+    for (variable, text), part in zip(rule, parts, strict=True):
+        if variable is None:
+            if part != text:
+                return None
+        elif not part.endswith(text) or len(part) == len(text):
             return None
-        found = predict, dict(variables)
-        if len(self._known) < KNOWN_PATHS and len(path) < 1000:
-            self._known[path] = found
-        return found
+        else:
+            variables[variable] = part.removesuffix(text)
+    return variables
 
 
-def response_to(reply: Reply, environ: Environ) -> Response:
-    """Flask's response; large bodies are compressed where the client takes that."""
-    response = Response(reply.body, reply.status, content_type=reply.media_type)
-    if reply.headers:
-        response.headers.update(reply.headers)
-    if len(reply.body) > LARGE_ANSWER:
-        from onnxlet.function.http import compression  # most answers are small
+def respond(reply: Reply, environ: Environ) -> WSGI:
+    """A WSGI app that sends a reply."""
+    from onnxlet.function.http.flask_app import response_to  # most answers are small, and right
 
-        compression.compress(response, environ.get("HTTP_ACCEPT_ENCODING", ""))
+    response: WSGI = response_to(reply, environ)
     return response

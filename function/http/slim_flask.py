@@ -1,89 +1,13 @@
-"""Flask and serverless-wsgi, imported without the parts that never run here.
+"""Flask and Werkzeug, imported without the parts that never run here.
 
-`import flask` also imports a development server (with http.server and ssl), a command line
-(click), a template engine (jinja2), a test client, and sessions in signed cookies (itsdangerous):
-together more than a third of the time from process start to first answer. Stubs replace
-them while Flask is imported and are then removed, so that a later import gets the real modules.
-Modules that this process has loaded already stay, and a stub that is used after all raises an
-error that says so.
-
-The rest of this package takes Flask, Werkzeug and serverless-wsgi from here.
+The rest of this package takes them from here, once a request needs them.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
-from typing import Any
-
-
-class Absent:
-    """Stands for a class or function that was left out."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
-            "this part of Flask is left out here to start faster; import flask before function"
-        )
-
-
-class AppGroup:
-    """Flask gives every app a command group; nothing runs it here."""
-
-    name: str | None = None
-
-
-class NoSessions:
-    """The session interface of an app without sessions: Flask asks for one at each request."""
-
-    def open_session(self, app: Any, request: Any) -> NoSessions:
-        """An object that says of itself that there is no session."""
-        return self
-
-    def is_null_session(self, session: Any) -> bool:
-        """True, so that Flask writes no cookie into the answer."""
-        return True
-
-
-def _not_reloading() -> bool:
-    return False
-
-
-STAND_INS: dict[str, dict[str, Any]] = {
-    "click": {},
-    "flask.cli": {"AppGroup": AppGroup},
-    "flask.sessions": {"SecureCookieSessionInterface": NoSessions, "SessionInterface": NoSessions},
-    "jinja2": {
-        "BaseLoader": type("BaseLoader", (Absent,), {}),
-        "Environment": type("Environment", (Absent,), {}),
-        "FileSystemLoader": Absent,
-        "Template": Absent,
-        "TemplateNotFound": type("TemplateNotFound", (Exception,), {}),
-    },
-    "pprint": {"pformat": repr},
-    "tempfile": {"SpooledTemporaryFile": Absent},  # of forms: an image's stays in memory
-    "werkzeug.serving": {"is_running_from_reloader": _not_reloading, "run_simple": Absent},
-    "werkzeug.test": {"Client": Absent},
-}
-
-
-@contextmanager
-def stubs() -> Iterator[None]:
-    """Have the stubs imported instead of what this process has not loaded yet."""
-    placed = [name for name in STAND_INS if name not in sys.modules]
-    for name in placed:
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__dict__.update(STAND_INS[name])
-    try:
-        yield
-    finally:
-        for name in placed:
-            del sys.modules[name]
-
+from onnxlet.function.http.stand_ins import stubs
 
 with stubs():
-    import serverless_wsgi
     from flask import Flask, Response, request
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule
@@ -94,5 +18,4 @@ __all__ = [
     "Response",
     "Rule",
     "request",
-    "serverless_wsgi",
 ]

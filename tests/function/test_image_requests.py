@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flask import Flask
 from openapi_spec_validator import validate
 from PIL import Image
 
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import lambda_events, native_events, queue_events
 from onnxlet.function.errors import InvalidRows, ModelError
+from onnxlet.function.http.fast_path import App
 from onnxlet.function.inputs.columns import Column, Encoded
 from onnxlet.function.inputs.images import ImageFeed, pixels
 from onnxlet.function.inputs.signature import Signature
@@ -56,12 +56,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def app(models: Path) -> Flask:
+def app(models: Path) -> App:
     return create_app(models, settings=Settings(models), log=lambda entry: None)
 
 
 @pytest.fixture
-def post(app: Flask) -> Any:
+def post(app: App) -> Any:
     def send(path: str, body: Any, media_type: str = "application/json", **headers: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body)
         answer = app.test_client().post(path, data=data, content_type=media_type, headers=headers)
@@ -308,7 +308,7 @@ def event(way: str, path: str, content: bytes, media_type: str) -> Any:
 
 
 @pytest.mark.parametrize("way", ["v2", "v1", "alb"])
-def test_binary_bodies_of_lambda(app: Flask, way: str) -> None:
+def test_binary_bodies_of_lambda(app: App, way: str) -> None:
     sent = event(way, "/models/photos/predict", PHOTO, "image/png")
     answer = lambda_events.respond(app, sent, CONTEXT, lambda entry: None)
     assert json.loads(answer["body"])["prediction"] == [mean(PHOTO)]
@@ -318,7 +318,7 @@ def test_binary_bodies_of_lambda(app: Flask, way: str) -> None:
     assert json.loads(answer["body"])["prediction"] == [mean(PHOTO), mean(OTHER)]
 
 
-def test_direct_invocations_and_queues(app: Flask) -> None:
+def test_direct_invocations_and_queues(app: App) -> None:
     service = app.extensions[SERVICE]
     body = {"model": "photos", "instances": [[text(PHOTO)], {"photo": text(SVG)}]}
     refused = native_events.invoke(service, body, CONTEXT, lambda entry: None)
@@ -337,7 +337,7 @@ def test_direct_invocations_and_queues(app: Flask) -> None:
     assert str(mean(PHOTO)) in json.dumps(sent, default=str)
 
 
-def test_a_model_is_described(app: Flask, post: Any) -> None:
+def test_a_model_is_described(app: App, post: Any) -> None:
     client = app.test_client()
     about = client.get("/models/photos").json
     assert about is not None

@@ -163,7 +163,7 @@ def test_onnx_runtime_sends_no_telemetry(module: str, models: Path, tmp_path: Pa
 
 def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
     code = (
-        "import onnxlet.function.app, flask, jinja2, click, werkzeug.serving as s; "
+        "import onnxlet.function.http.slim_flask, flask, jinja2, click, werkzeug.serving as s; "
         "assert s.run_simple.__module__ == 'werkzeug.serving'; "
         "assert click.command and jinja2.Template('{{ 1 }}').render() == '1'; "
         "import os; from onnxlet.function.app import create_app; "
@@ -176,7 +176,7 @@ def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
 
 def test_a_stand_in_that_is_used_says_so() -> None:
     code = (
-        "import onnxlet.function.app, flask\n"
+        "import onnxlet.function.http.slim_flask, flask\n"
         "try: flask.render_template_string('x')\n"
         "except RuntimeError as e: print(e)\n"
         "with flask.Flask('x').app_context():\n"
