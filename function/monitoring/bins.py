@@ -93,9 +93,9 @@ class Numbers:
             whole[:rows] = values
             values = whole
         parts = values.reshape(-1, 1, together * self._width)
-        found = np.add.reduce((parts > self._edges).view(np.uint8), axis=0, dtype=np.uint8)
+        found = (parts > self._edges).view(np.uint8).sum(axis=0, dtype=np.uint8)
         found = found.reshape(self._most, together, self._width)
-        above: Array = np.add.reduce(found, axis=1, dtype=np.uint8)
+        above: Array = found.sum(axis=1, dtype=np.uint8)
         return above
 
 

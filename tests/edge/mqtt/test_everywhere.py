@@ -34,8 +34,6 @@ WRONG: list[Any] = [[1.0, 2.0, 3.0, "no number"]]
 # Two requests of many rows, many of one row, and one that is refused.
 REQUESTS: list[Any] = [calm()[:600], *([row] for row in drifted()[:200]), drifted()[100:750], WRONG]
 Figures = dict[str, Any]
-# Of several workers each shows its rows in blocks of a hundred: some wait in each of them.
-ALONE = {**CLEAN, "ONNXLET_DEVICE_WORKERS": "1"}
 
 
 def same(found: Mapping[str, Any]) -> Figures:
