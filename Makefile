@@ -125,7 +125,7 @@ test-load: $(READY) ## ten times what a server takes, and clients that stall or 
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
 test-workers: $(READY) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
-	$(PY) -m pytest --workers 2 -n 2 --dist loadfile tests/edge $(ARGS)
+	$(PY) -m pytest --workers 2 -n 2 --dist loadfile --ignore tests/edge/processes --ignore tests/edge/workers --ignore tests/edge/together tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
