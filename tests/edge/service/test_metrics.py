@@ -142,7 +142,7 @@ def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
 
 
 def test_refused_versions_are_reported(models: Path, client: Any) -> None:
-    meter = client.application.wsgi_app.extensions[SERVICE].meter
+    meter = client.application.extensions[SERVICE].meter
     meter.reloader = Reloader(Repository(models))
     meter.reloader.refused["shop", 9] = "altered"
 
