@@ -79,7 +79,10 @@ class App:
             with self._importing:
                 from onnxlet.function.http.flask_app import FlaskApp
 
-                self._flask = self._flask or FlaskApp(self, self._routes, self._refuse)
+                if self._flask is None:
+                    made = FlaskApp(self, self._routes, self._refuse)
+                    made.extensions = self.extensions
+                    self._flask = made
         return self._flask
 
     def add_route(self, route: Route, answer: Answer) -> None:

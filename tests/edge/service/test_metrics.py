@@ -20,7 +20,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.metrics import Meter
 from onnxlet.edge.service.serve import _server
 from onnxlet.edge.service.tally import BOUNDS
-from onnxlet.function.app import create_app
+from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
@@ -142,7 +142,7 @@ def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
 
 
 def test_refused_versions_are_reported(models: Path, client: Any) -> None:
-    meter = client.application.wsgi_app._meter
+    meter = client.application.extensions[SERVICE].meter
     meter.reloader = Reloader(Repository(models))
     meter.reloader.refused["shop", 9] = "altered"
 
