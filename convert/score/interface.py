@@ -102,9 +102,12 @@ def score(
 
 # What the command line checks by its types: what is expected, and whether a value is that.
 CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "on_error": (f"one of {get_args(OnError)}", lambda given: given in get_args(OnError)),
+    "on_error": (
+        f"one of {', '.join(get_args(OnError))}",
+        lambda given: given in get_args(OnError),
+    ),
     "coverage": (
-        "a number between 0 and 1",
+        "a number between 0 and 1, such as 0.9",
         lambda given: given is None or (isinstance(given, int | float) and 0 < given < 1),
     ),
     "k": ("a whole number from 1", lambda given: given is None or _is_whole(given, 1)),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-from onnxlet.function.errors import WrongUse
+from typing import Literal
 
 OnError = Literal["null", "stop", "side"]
 BAD = "_bad"  # the folder of side files: readers of Parquet skip what begins so
@@ -22,9 +20,6 @@ class Options:
         explain: add what each column adds to each answer.
         k: how many nearest are wanted; None leaves it to the model.
         batch_rows: that are run together.
-
-    Raises:
-        WrongUse: there is no such `on_error`, or no row is to be run.
     """
 
     keep: tuple[str, ...] = ()
@@ -33,12 +28,6 @@ class Options:
     explain: bool = False
     k: int | None = None
     batch_rows: int = 10_000
-
-    def __post_init__(self) -> None:
-        if self.on_error not in (kinds := get_args(OnError)):
-            raise WrongUse(f"on_error: expected one of {', '.join(kinds)}, got '{self.on_error}'")
-        if self.batch_rows < 1:
-            raise WrongUse(f"batch_rows: expected a whole number from 1, got {self.batch_rows}")
 
 
 @dataclass(frozen=True)

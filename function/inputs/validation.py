@@ -323,7 +323,10 @@ def is_plain(block: Block, array: Array) -> bool:
             block.unbounded or (min(row) >= block.lowest and max(row) <= block.highest)
         ):
             return True
-    elif array.size and array.min() >= block.lowest and array.max() <= block.highest:
+    # As Python's: a float32's comparison would round the bound.
+    elif array.size and (
+        float(array.min()) >= block.lowest and float(array.max()) <= block.highest
+    ):
         return True
     odd = ~((array >= block.low) & (array <= block.high))
     return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()

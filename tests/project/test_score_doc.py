@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def started(line: str, folder: Path) -> subprocess.Popen[str]:
     """A line of the tutorial, typed in a folder."""
     for name in ("convert/examples/house_prices.py", ".venv/bin/python"):
         to = sys.executable if name.startswith(".venv") else str(ROOT / name)
-        line = line.replace(name, to)
+        line = line.replace(name, shlex.quote(to))
     alone = line if "&&" in line else f"exec {line}"  # no shell that waits for it
     environ = {**CLEAN, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
