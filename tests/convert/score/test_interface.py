@@ -160,7 +160,8 @@ def test_what_is_asked_for_wrongly_is_said_at_once(models: Path, table: Any) -> 
         onnxlet.score(LOANS, table, models=models, **wrong)
     assert refused.value.message == (
         "workers: expected a whole number from 0, got '2'; on_error: expected one of "
-        "null, stop, side, got 'Stop'; coverage: expected a number between 0 and 1, such as 0.9, got 1; "
+        "null, stop, side, got 'Stop'; "
+        "coverage: expected a number between 0 and 1, such as 0.9, got 1; "
         "k: expected a whole number from 1, got 0; "
         "batch_rows: expected a whole number from 1, got 0"
     )
