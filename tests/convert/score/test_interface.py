@@ -83,7 +83,7 @@ def test_what_is_no_frame(models: Path, table: Any) -> None:
     with pytest.raises(WrongUse, match="out: expected a file or a folder"):
         onnxlet.score(LOANS, "rows.csv", models=models)
     mixed = table.to_pandas().astype(object)
-    mixed.iloc[3, 0] = [1, 2]
+    mixed.iat[3, 0] = [1, 2]
     with pytest.raises(WrongUse, match="a DataFrame can't be scored"):
         onnxlet.score(LOANS, mixed, models=models)
 
