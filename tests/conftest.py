@@ -174,6 +174,20 @@ def through_socket(port: int, host: str = "127.0.0.1") -> Send:
     return send
 
 
+def loaded_by_a_start(models: Path) -> set[str]:
+    """The modules that a process has once Lambda's entry is imported."""
+    code = "import sys, onnxlet.function.handler; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "ONNXLET_MODELS": str(models)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
 def client_of(app: Any) -> Client:
     """A client of an app in this process."""
     return Client(_through_flask(app))

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.errors import BreakingChange
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
@@ -200,14 +201,14 @@ def _written(
             building.mkdir()
             for file, content in {**files, **beside}.items():
                 _write_durably(building / file, content)
-            _sync(building)
+            sync(building)
             home.mkdir(exist_ok=True)
             building.rename(home / str(version))
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
-        _sync(home)
-        _sync(folder)
+        sync(home)
+        sync(folder)
         return version, True
 
 
@@ -260,7 +261,7 @@ def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:
         _write_durably(part, content)
         part.rename(directory / file)
     if files:
-        _sync(directory)
+        sync(directory)
 
 
 def _write_durably(path: Path, content: bytes) -> None:
@@ -268,11 +269,3 @@ def _write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import LocalFolder, Place, put, read, sync
+from onnxlet.convert.score.places import LocalFolder, Place, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 JOURNAL = "_journal.jsonl"

@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.score.errors import cannot_write
 from onnxlet.function.errors import WrongUse
@@ -267,15 +268,6 @@ def read(place: Place, path: str) -> bytes:
     except OSError as error:
         raise WrongUse(f"'{place.uri}/{path}' can't be read: {shortened(error)}") from error
     return content
-
-
-def sync(path: Path) -> None:
-    """Have what is written on disk, of a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _raise(error: OSError) -> None:

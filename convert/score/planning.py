@@ -72,13 +72,13 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     """
     folder, name = split(given)
     try:
-        if name and (alone := place_of(folder).entry(name)) and not _is_folder(given):
+        if name and (single := place_of(folder).entry(name)) and not _is_folder(given):
             if kind_of(name) is None:
                 raise WrongUse(
                     f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
                     "Rename it to what it holds, or write it as one of these.",
                 )
-            return place_of(folder), [alone], []
+            return place_of(folder), [single], []
         place = place_of(given)
         if not S3.match(given) and not _is_folder(given):
             raise WrongUse(f"IN: there is no '{given}'", NOT_THERE)

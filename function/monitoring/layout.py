@@ -14,12 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.feeds import run_of
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Prediction
 from onnxlet.function.monitoring.bins import (
-    PICTURE,
     UNCOUNTED,
     Member,
     Numbers,
@@ -29,13 +27,11 @@ from onnxlet.function.monitoring.bins import (
     largest,
     pictures,
 )
+from onnxlet.function.monitoring.places import Key, Place, place_of, width_of
 
 ABOUT = ("source", "rows", "held_out", "left_out")
 CELLS_AT_ONCE = 2**14  # of a large batch, so that what is made of them on the way stays small
 LARGEST = -1  # the position of what is the largest number of a row
-# A block of the signature by its index, an output by its name, a text or an image by its block and
-# position.
-Key = int | str | tuple[int, int]
 
 
 class Feature(NamedTuple):
@@ -48,22 +44,6 @@ class Feature(NamedTuple):
 
     entry: Mapping[str, Any]
     bins: slice
-
-
-class Place(NamedTuple):
-    """Where a feature's values are.
-
-    Attributes:
-        key: of the array that has them.
-        width: columns of that array.
-        position: of the feature's column.
-        text: they are texts or labels.
-    """
-
-    key: Key
-    width: int
-    position: int
-    text: bool = False
 
 
 class Taken(NamedTuple):
@@ -153,7 +133,7 @@ class Layout:
             for position, column in enumerate(block.columns)
         }
         for entry, bins in self.features:
-            place = _place(entry, signature, at)
+            place = place_of(entry, signature, at)
             if place.text:
                 classes = manifest["classes"] if calibrated and "output" in entry else None
                 self._add_text(place, entry, bins, classes)
@@ -165,7 +145,7 @@ class Layout:
     def _lay_out_steps(
         self, estimate: Mapping[str, Any], classes: Sequence[Any], signature: Signature
     ) -> None:
-        width = {output.name: _width(output) for output in signature.outputs}[estimate["of"]]
+        width = {output.name: width_of(output) for output in signature.outputs}[estimate["of"]]
         if "prediction" not in self._texts:  # no class is frequent
             self._texts["prediction"] = Texts(1)
             nowhere = np.repeat(UNCOUNTED, len(classes) + 2)
@@ -322,32 +302,3 @@ def _check(entry: Mapping[str, Any]) -> None:
     bins = len(entry["categories"] if "categories" in entry else entry["edges"]) + 1
     if len(entry["counts"]) != bins or not isinstance(entry["missing"], int):
         raise ValueError(f"expected {bins} counts, got {len(entry['counts'])}")
-
-
-def _place(
-    entry: Mapping[str, Any], signature: Signature, at: Mapping[str, tuple[int, int]]
-) -> Place:
-    """Where the values of a feature are.
-
-    Args:
-        entry: of the feature.
-        signature: of the model.
-        at: block and position of each column, by name.
-    """
-    measure = entry["measure"]
-    if "output" in entry:
-        output = next(each for each in signature.outputs if each.name == entry["output"])
-        return Place(output.name, _width(output), entry.get("index", 0), measure == "label")
-    number, position = at[entry["column"]]
-    block = signature.blocks[number]
-    if measure == "unknown_tokens":
-        return Place((number, position), 1, 0)
-    if measure in PICTURE:
-        key: Key = (number, position) if block.columns[position].image else number
-        return Place(key, len(PICTURE), PICTURE.index(measure))
-    return Place(number, len(block.columns), position, block.dtype == "string")
-
-
-def _width(output: Output) -> int:
-    """Numbers that a row's answer has."""
-    return abs(int(np.prod(output.shape)))

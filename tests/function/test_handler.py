@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 from onnxlet.function.aws import lambda_events
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.errors import SettingsError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, loaded_by_a_start
 from tests.events import (
     CONTEXT,
     make_alb_event,
@@ -435,15 +435,7 @@ def test_a_queue_brings_requests_and_objects(
 def test_a_start_imports_nothing_of_what_few_events_need(models: Path) -> None:
     late = ["s3_events", "object_scoring", "object_run", "object_batches", "s3_objects"]
     late += ["object_answers", "queue_events", "answers_queue"]
-    ask = "import sys, onnxlet.function.handler; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", ask],
-        cwd=ROOT,
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-    )
-    imported = done.stdout.split()
+    imported = loaded_by_a_start(models)
     assert "onnxlet.function.aws.native_events" in imported
     assert [name for name in late if f"onnxlet.function.aws.{name}" in imported] == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, loaded_by_a_start
 from tests.project.module_graph import (
     FOLDERS,
     between_files,
@@ -124,17 +124,7 @@ def test_what_only_types_need_makes_no_circle(copy: Path) -> None:
 
 
 def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
-    code = "import sys; from onnxlet.function.handler import handler; print(*sorted(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    loaded = set(done.stdout.split())
+    loaded = loaded_by_a_start(models)
     assert {"onnxruntime", "onnxlet.function.app"} <= loaded
     assert loaded & (FORBIDDEN["function"] | LEFT_OUT | OF_IMAGES) == set()
     assert set(modules(ROOT)) >= OF_IMAGES

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.openapi.document import PARTS
 from onnxlet.function.settings import Settings
 from tests import estimators
-from tests.conftest import ROOT, Client, quiet
+from tests.conftest import Client, loaded_by_a_start, quiet
 from tests.convert.imported import onnx_files
 
 METHODS = ("get", "post")
@@ -307,17 +304,7 @@ def test_what_another_framework_exported(tmp_path: Path) -> None:
 
 
 def test_it_costs_nothing_at_the_start(models: Path) -> None:
-    code = "import sys, onnxlet.function.handler; print(*sorted(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "ONNXLET_MODELS": str(models)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    loaded = set(done.stdout.split())
+    loaded = loaded_by_a_start(models)
     assert "onnxlet.function.http.home_page" in loaded
     assert not {
         name
