@@ -44,6 +44,7 @@ over_socket = json.loads(urlopen(request, timeout=20).read())
 direct = handler(json.loads(body), None)
 assert over_socket == direct, (over_socket, direct)
 print(json.dumps(direct))
+server.shutdown()  # its thread may still hold standard error, for a line of its own log
 """
 
 
