@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
 PORT, MODELS = "ONNXLET_DEVICE_PORT", "ONNXLET_MODELS"
 PORTS = ("PORT", "SAGEMAKER_BIND_TO_PORT")  # Cloud Run's, and SageMaker's
+HIGHEST_PORT = 65535
+WRONG_USE = 2  # exit code
 PLACES = ("/opt/ml/model", "/mnt/models")  # where SageMaker and KServe put models
 ENDING = (signal.SIGTERM, signal.SIGINT)
 FIRST = 1  # the process that a container ends with
@@ -27,14 +31,25 @@ def adapt(environ: MutableMapping[str, str], places: tuple[str, ...] = PLACES) -
     Args:
         environ: the environment variables.
         places: folders that models are taken from where something is in one.
+
+    Raises:
+        SystemExit: the platform's port is none. It is reported here, by the name that was set.
     """
-    ports = [environ[name] for name in PORTS if environ.get(name)]
-    if ports and not environ.get(PORT):
-        environ[PORT] = ports[0]
+    name = next((each for each in PORTS if environ.get(each)), None)
+    if name and not environ.get(PORT):
+        environ[PORT] = _port(name, environ[name])
     if not environ.get(MODELS):
         found = [place for place in places if _has_something(Path(place))]
         if found:
             environ[MODELS] = found[0]
+
+
+def _port(name: str, text: str) -> str:
+    if re.fullmatch("[0-9]{1,5}", text) and int(text) <= HIGHEST_PORT:
+        return text
+    expected = f"error: {name}: expected a port from 0 to {HIGHEST_PORT}, got '{text[:80]}'"
+    print(expected, f"hint: Set {name}, or {PORT}.", sep="\n", file=sys.stderr)
+    sys.exit(WRONG_USE)
 
 
 def _has_something(folder: Path) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +145,27 @@ def test_one_process_at_a_time(models: Path, s3: S3, whole: dict[str, bytes]) ->
     stored = s3.objects["bucket/out/_lock"]
     s3.objects["bucket/out/_lock"] = stored._replace(at=stored.at - lease.STALE - 5)
     assert score(models, "s3://bucket/in", "s3://bucket/out").rows == 1800
+    assert "bucket/out/_lock" not in s3.objects
+
+
+def test_one_thread_at_a_time(s3: S3) -> None:
+    out = place_of("s3://bucket/out")
+    with journal_of(out):
+        refused = pytest.raises(WrongUse, match="this process writes to 's3://bucket/out' already")
+        with refused, journal_of(place_of("s3://bucket/out")):
+            pass
+        assert "bucket/out/_lock" in s3.objects
+        with journal_of(place_of("s3://bucket/elsewhere")):
+            pass
+    with journal_of(out):
+        assert "bucket/out/_lock" in s3.objects
+
+
+def test_a_killed_process_of_the_same_name_holds_nothing_up(s3: S3) -> None:
+    name = f"{socket.gethostname()}, process {os.getpid()}"
+    s3.put("bucket/out/_lock", json.dumps({"holder": name}).encode())
+    with journal_of(place_of("s3://bucket/out")):
+        pass
     assert "bucket/out/_lock" not in s3.objects
 
 

@@ -30,6 +30,20 @@ def test_the_port(case: str) -> None:
     assert environ == {**given, **set_to}
 
 
+@pytest.mark.parametrize("text", ["abc", "65536", "-1", " 80"])
+def test_a_port_that_is_none_is_reported_by_the_name_that_was_set(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"SAGEMAKER_BIND_TO_PORT": text}
+    with pytest.raises(SystemExit, match="2"):
+        adapt(environ, places=())
+    assert capsys.readouterr().err == (
+        f"error: SAGEMAKER_BIND_TO_PORT: expected a port from 0 to 65535, got '{text}'\n"
+        "hint: Set SAGEMAKER_BIND_TO_PORT, or ONNXLET_DEVICE_PORT.\n"
+    )
+    adapt(environ | {PORT: "8080"}, places=())
+
+
 def test_the_first_folder_of_models_with_something_in_it(tmp_path: Path) -> None:
     empty, full, last = (str(tmp_path / name) for name in ("empty", "full", "last"))
     places = (str(tmp_path / "missing"), empty, full, last)
