@@ -187,7 +187,6 @@ def test_rights_that_are_missing(models: Path, source: Path, tmp_path: Path) -> 
     below.mkdir()
     for name in ("a", "b", "c"):
         (below / f"{name}.parquet").write_bytes(source.read_bytes())
-    (below / "b.parquet").chmod(0)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     code, _, errors = ended([*nobody, *command(models, below, out)], cwd=tmp_path)
     assert code == 1
@@ -195,6 +194,7 @@ def test_rights_that_are_missing(models: Path, source: Path, tmp_path: Path) -> 
     assert "hint: Let this user write there." in errors
     out.mkdir(mode=0o777)
     out.chmod(0o777)
+    (below / "b.parquet").chmod(0)
     code, _, errors = ended([*nobody, *command(models, below, out)], cwd=tmp_path)
     assert code == 2, errors
     assert "IN: 1 of 3 files can't be scored:\n  'b.parquet': it can't be read" in errors
