@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -131,7 +131,7 @@ def package(
 
         report("checking the models")
         write_models(choose_models(models, names, ()), out, release or 0)
-        _sign(out, signing, kind=kind, release=release, channel=channel, name=name)
+        _sign(out, signing, release, channel, name)
         return
     usual = BUDGETS[kind]
     budget = Budget(
@@ -154,8 +154,7 @@ def package(
     if kind == "lambda" and not CHECKOUT:  # which has the make that deploys
         click.echo(f"to deploy it, in a clone of onnxlet: {deploy_line(out)}")
     if kind == "device":  # nobody asks for a signature on Lambda
-        whom = {"channel": channel, "name": name, "arch": arch, "python": python}
-        _sign(out, signing, kind="bundle", release=release, **whom)
+        _sign(out, signing, release, channel, name, target)
 
 
 def _usual_arch(kind: str) -> str:
@@ -197,13 +196,25 @@ def _signing_key(file: Path) -> SigningKey:
     )
 
 
-def _sign(out: Path, key: SigningKey | None, **parts: Any) -> None:
+def _sign(
+    out: Path,
+    key: SigningKey | None,
+    release: int | None,
+    channel: str,
+    name: str,
+    target: Target | None = None,
+) -> None:
+    """Sign a bundle for its target; or, where there is none, models."""
     from onnxlet.convert.bundle.release import sign_release
 
-    if key is None:
+    if key is None or release is None:
         click.echo(f"{out}: not signed")
         return
-    click.echo(f"{sign_release(out, key, **parts)}: the signature, to go with it")
+    whom = {"kind": "models"}
+    if target is not None:
+        whom = {"kind": "bundle", "arch": target.arch, "python": target.python}
+    signature = sign_release(out, key, release=release, channel=channel, name=name, **whom)
+    click.echo(f"{signature}: the signature, to go with it")
 
 
 @click.command(

@@ -15,9 +15,11 @@ from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.sizes import Part, parts_of, table
 from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.errors import PackagingFailed
+from onnxlet.edge.update.offer import read_offer
 from onnxlet.function.errors import ModelError
 from tests.convert.bundle.conftest import PYTHON, Made, make
 from tests.convert.helpers import command, invoked
+from tests.edge.update.conftest import make_key
 
 
 def files_in(folder: Path) -> list[str]:
@@ -189,8 +191,7 @@ def test_without_apt_there_is_no_image(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_command_and_a_model_whose_graph_is_remote(models: Path, tmp_path: Path) -> None:
     done = command(
         "package", "--models", str(models), "--model", "iris", "--model", "shop",
-        "--remote", "iris", "--python", PYTHON, "--arch", "aarch64",
-        "--out", "some folder/bundle.zip", cwd=tmp_path,
+        "--remote", "iris", "--python", PYTHON, "--out", "some folder/bundle.zip", cwd=tmp_path,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
@@ -204,3 +205,19 @@ def test_the_command_and_a_model_whose_graph_is_remote(models: Path, tmp_path: P
     assert "models/iris/1/manifest.json" in inside
     assert "models/shop/1/model.onnx" in inside
     assert (told["models"], told["remote"]) == ({"iris": 1, "shop": 1}, ["iris"])
+
+
+def test_a_device_s_release_is_signed_for_the_architecture_that_it_has(
+    models: Path, tmp_path: Path
+) -> None:
+    make_key(tmp_path, "new")
+    usual = ["package", "--models", str(models), "--target", "device", "--python", PYTHON]
+    more = ["--release", "7", "--name", "pumps", "--sign", str(tmp_path / "new.key")]
+    done = invoked(*usual, *more, "--out", str(tmp_path / "bundle.zip"))
+
+    assert done.exit_code == 0, done.output
+    comment = (tmp_path / "bundle.zip.minisig").read_text().splitlines()[2].split(": ", 1)[1]
+    offer = read_offer(comment, "here")
+    assert offer[:6] == ("bundle", "stable", "pumps", "aarch64", PYTHON, 7)
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        assert json.loads(bundle.read("bundle.json"))["arch"] == "aarch64"
