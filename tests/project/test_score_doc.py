@@ -41,8 +41,12 @@ def started(line: str, folder: Path) -> subprocess.Popen[str]:
         line = line.replace(name, shlex.quote(to))
     alone = line if "&&" in line else f"exec {line}"  # no shell that waits for it
     environ = {**CLEAN, "PYTHONPATH": str(ROOT)}
+
+    def heard() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background ignores
+
     return subprocess.Popen(
-        ["sh", "-c", alone], cwd=folder, env=environ, text=True,
+        ["sh", "-c", alone], cwd=folder, env=environ, text=True, preexec_fn=heard,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
