@@ -144,7 +144,7 @@ test-machine: $(READY) ## an arm64 Debian that boots: the README followed, the p
 	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (engines or faults or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py --ignore tests/convert/score/test_same_bytes.py --ignore tests/convert/record_batches/test_tables_doc.py $(TRAININGS:%=--ignore %) tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (engines or faults or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py --ignore tests/convert/score/test_same_bytes.py --ignore tests/convert/record_batches/test_tables_doc.py $(TRAININGS:%=--ignore %) --ignore tests/convert/imported tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt

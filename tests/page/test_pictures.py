@@ -299,39 +299,60 @@ def test_a_picture_in_which_nothing_is_found(open_page: Open, pictured_site: str
     assert answered(page) == "nothing found"
 
 
+WATCH_THE_CAMERA = """() => {
+    window.tracks = [];
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    let asked = 0;
+    navigator.mediaDevices.getUserMedia = async (wish) => {
+        const first = !asked++;
+        const stream = await ask(wish);
+        window.tracks.push(...stream.getTracks());
+        while (first && window.tracks.length < window.awaited)
+            await new Promise((done) => setTimeout(done, 20));
+        return stream;
+    };
+}"""
+STATES = "window.tracks.map((track) => track.readyState)"
+ENDED = f"{STATES}.every((state) => state === 'ended')"
+SEEN = ".stage button:enabled:text-is('Take the picture')"  # nothing moves any more
+
+
 def test_the_camera_stops_after_the_shot(open_page: Open, pictured_site: str) -> None:
     page = open_page(pictured_site, "rooms", permissions=["camera"])
-    page.evaluate(
-        """() => {
-        window.tracks = [];
-        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-        navigator.mediaDevices.getUserMedia = async (wish) => {
-            const stream = await ask(wish);
-            window.tracks.push(...stream.getTracks());
-            return stream;
-        };
-    }"""
-    )
-    states = "window.tracks.map((track) => track.readyState)"
+    page.evaluate(WATCH_THE_CAMERA)
     page.get_by_text("Use the camera").focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector(".stage button:enabled:text-is('Take the picture')")
+    page.wait_for_selector(SEEN)
     keep_screenshot(page, "camera")
     assert violations(page) == []
     page.keyboard.press("Enter")
     until(page, "JSON.parse(state.fields[0].read()) !== ''")
-    assert page.evaluate(states) == ["ended"]
+    assert page.evaluate(STATES) == ["ended"]
     taken = Image.open(io.BytesIO(sent(page)))
     assert (taken.format, taken.size) == ("JPEG", (640, 480))
     assert "photo.jpg" in page.inner_text("#snippet")
 
     for end in ("text=Stop", "text=Draw", "nav a[data-name=digits]"):
         page.click("text=Use the camera")
-        page.wait_for_selector("video")
+        page.wait_for_selector(SEEN)
         page.click(end)
-        until(page, f"{states}.every((state) => state === 'ended')")
+        until(page, ENDED)
         page.wait_for_selector("video", state="detached")
     assert page.evaluate("window.tracks.length") == 4
+
+
+def test_a_camera_that_answers_late_is_stopped_and_the_other_can_be(
+    open_page: Open, pictured_site: str
+) -> None:
+    page = open_page(pictured_site, "rooms", permissions=["camera"])
+    page.evaluate(WATCH_THE_CAMERA)
+    page.evaluate("window.awaited = 2")
+    page.click("text=Use the camera")
+    page.click("text=Use the camera")  # whose stream comes first
+    until(page, f"{STATES}.join() === 'ended,live'")
+    page.wait_for_selector(SEEN)
+    page.click("text=Stop")
+    until(page, ENDED)
 
 
 def test_without_a_camera(open_page: Open, pictured_site: str) -> None:

@@ -235,11 +235,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 # Links, git, the rights of files, and a folder of models that is empty: the tests of conversions
-# need none of them, and are the longest; those of inputs and explanations neither.
+# and of what a server does for hours need none of them, and are the longest.
 WHAT_AN_ARCHIVE_MAY_LACK = (
-    "tests/project tests/function tests/edge tests/convert/bundle tests/convert/directory "
-    "tests/convert/sources tests/convert/test_command_line.py tests/convert/test_interface.py "
-    "--ignore tests/function/inputs --ignore tests/function/explanation"
+    "tests/project tests/function/aws tests/function/http tests/function/models "
+    "tests/function/serving tests/edge/device tests/edge/install tests/edge/service "
+    "tests/edge/settings tests/convert/bundle/test_contents.py tests/convert/directory "
+    "tests/convert/sources tests/convert/test_command_line.py tests/convert/test_interface.py"
 )
 
 

@@ -69,9 +69,10 @@ function imageField(column, shared) {
       note.textContent = error.name === "NotAllowedError" ? "The browser was not allowed to use the camera." : "There is no camera that can be used.";
       return;
     }
-    halt = () => { for (const track of stream.getTracks()) track.stop(); };
-    if (mine !== turn) { halt(); return; }
-    state.ending.push(halt);
+    const stop = () => { for (const track of stream.getTracks()) track.stop(); };
+    if (mine !== turn) { stop(); return; } // what halts now is another's
+    halt = stop;
+    state.ending.push(stop);
     const video = el("video", { class: "seen", autoplay: true, playsinline: true, muted: true, "aria-label": "What the camera sees" });
     video.srcObject = stream;
     const shoot = async () => {
