@@ -201,9 +201,11 @@ class Supervisor:
                     raise ServeError(child.why, message.members["hint"])
 
     def _introduce(self) -> None:
-        """Say once what is served: as soon as all workers do."""
+        """Say once what is served: as soon as all workers do, unless they are to end."""
         serving = [child for child in self._children.values() if child.serves]
-        if not self._introduced and len(serving) == len(self._began):
+        if self._introduced or self._until is not None:
+            return
+        if len(serving) == len(self._began):
             self._introduced = True
             show(self._introduction)
 

@@ -1,10 +1,12 @@
-"""A worker's program that answers for a while before it reports that it does."""
+"""A worker's program that answers, and reports so once the file REPORT_BY names is there."""
 
 import json
+import os
 import runpy
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 sys.path[:] = json.loads(sys.argv[1])["path"]
@@ -16,7 +18,8 @@ introduction = serve._introduction
 
 
 def slowly(app: Any, listener: socket.socket, tls: bool) -> list[str]:
-    time.sleep(3)
+    while not Path(os.environ["REPORT_BY"]).exists():
+        time.sleep(0.02)
     return introduction(app, listener, tls)
 
 

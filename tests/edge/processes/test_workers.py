@@ -233,6 +233,7 @@ serve.main()
 def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_path: Path) -> None:
     port = free_port()
     about = {"ONNXLET_DEVICE_PORT": str(port), "ONNXLET_MODELS": str(models)}
+    about["REPORT_BY"] = str(tmp_path / "now")
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-c", SLOW], cwd=ROOT, env={**CLEAN, **WORKERS, **about},
@@ -248,6 +249,7 @@ def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_p
         time.sleep(0.3)
         server.terminate()
         time.sleep(0.3)
+        (tmp_path / "now").touch()
         connection.sendall(request[-20:])
         assert all_of(connection).startswith(b"HTTP/1.1 200 ")
     assert server.communicate(timeout=20)[0] == ""
