@@ -7,6 +7,7 @@ or by the caller, who still has them.
 from __future__ import annotations
 
 import time
+import weakref
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,11 +108,13 @@ class Link:
             self._client.tls_set_context(make_context(address.ca))
         if will:
             self._client.will_set(will.topic, will.payload, QOS, retain=True)
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_subscribe = self._subscribed
-        self._client.on_publish = self._was_published
-        self._client.on_message = self._received
+        # No circle of references: the client closes its sockets as soon as nobody has this link.
+        own = weakref.proxy(self)
+        self._client.on_connect = lambda *given: own._connected(*given)
+        self._client.on_disconnect = lambda *given: own._disconnected(*given)
+        self._client.on_subscribe = lambda *given: own._subscribed(*given)
+        self._client.on_publish = lambda *given: own._was_published(*given)
+        self._client.on_message = lambda *given: own._received(*given)
 
     def open(self, *, resume: bool, **properties: int) -> None:
         """Connect.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
@@ -28,6 +29,7 @@ from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
@@ -39,6 +41,8 @@ from tests.edge.mqtt.test_readings import reading
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.service.test_watchdog import Listener
 from tests.function.serving.test_predict import SHOP
+
+OPEN = Path("/proc/self/fd")  # files and sockets of this process
 
 
 @pytest.fixture
@@ -336,6 +340,32 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
         )
     finally:
         broker.end()
+
+
+@pytest.mark.skipif(not OPEN.exists(), reason="only Linux lists them")
+def test_a_connection_that_is_lost_leaves_nothing_open() -> None:
+    def lost(url: str) -> str:
+        try:
+            Link(Address(url, "", "", None), "x").open(resume=False)
+        except LinkLost as error:
+            return str(error)
+        return ""
+
+    def leave(listener: socket.socket) -> None:
+        listener.accept()[0].close()
+
+    gc.collect()
+    gc.disable()  # a service that connects again and again must not depend on it
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url, before = f"mqtt://127.0.0.1:{listener.getsockname()[1]}", len(list(OPEN.iterdir()))
+            leaving = threading.Thread(target=leave, args=(listener,))
+            leaving.start()
+            assert lost(url)
+            leaving.join()
+            assert len(list(OPEN.iterdir())) == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(("code", "state"), [(0x95, "refused"), (0x97, "failed")])
