@@ -39,8 +39,8 @@ kept; each number is the median of {rounds} turns, and every answer was looked a
 value, asks for a key, logs each request and counts it for `/metrics`; the others do what their
 documentation's first example does, on one process. One is no server: a loop of httptools, orjson
 and ONNX Runtime that checks nothing shows the least that Python can do. MLServer and MLflow have
-scikit-learn's own
-model, the others the very ONNX file. A ratio is the worst of those at {connections} connections.
+scikit-learn's own model, the others the very ONNX file. A ratio is the worst
+of those at {connections} connections.
 """
 
 
