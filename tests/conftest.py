@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -172,6 +173,11 @@ def through_socket(port: int, host: str = "127.0.0.1") -> Send:
             connection.close()
 
     return send
+
+
+def hear_ctrl_c() -> None:
+    """For a process that is started: a shell's background, which these may run in, ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def loaded_by_a_start(models: Path) -> set[str]:

@@ -21,7 +21,7 @@ from onnxlet.convert.score.lease import RENEWED, STALE
 from onnxlet.convert.score.planning import SMALL_GROUP
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.convert.score.writing import GROUP_BYTES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import client_of_all, golden_table, predictions_of_app
 from tests.edge.service.test_serve import CLEAN
 from tests.project.test_device_docs import blocks
@@ -39,14 +39,10 @@ def started(line: str, folder: Path) -> subprocess.Popen[str]:
     for name in ("convert/examples/house_prices.py", ".venv/bin/python"):
         to = sys.executable if name.startswith(".venv") else str(ROOT / name)
         line = line.replace(name, shlex.quote(to))
-    alone = line if "&&" in line else f"exec {line}"  # no shell that waits for it
+    command = line if "&&" in line else f"exec {line}"  # no shell that waits for it
     environ = {**CLEAN, "PYTHONPATH": str(ROOT)}
-
-    def heard() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background ignores
-
     return subprocess.Popen(
-        ["sh", "-c", alone], cwd=folder, env=environ, text=True, preexec_fn=heard,
+        ["sh", "-c", command], cwd=folder, env=environ, text=True, preexec_fn=hear_ctrl_c,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 

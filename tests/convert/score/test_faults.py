@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.processes import _Worker
-from tests.conftest import ROOT
+from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import content, golden_table, journal, read_parts, write
 from tests.convert.score.test_running import PRICES, Run, run, small_parts
 
@@ -39,12 +39,9 @@ def command(models: Path, source: Path, out: Path, *more: str) -> list[str]:
 
 
 def started(words: Sequence[str], **more: Any) -> subprocess.Popen[str]:
-    def heard() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background ignores
-
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        words, preexec_fn=heard, start_new_session=True, env=environ, text=True,
+        words, preexec_fn=hear_ctrl_c, start_new_session=True, env=environ, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
     )  # fmt: skip
 

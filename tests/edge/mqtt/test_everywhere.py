@@ -29,7 +29,7 @@ from tests.events import CONTEXT, make_v2_event
 from tools.deploy.drift import deltas_of, figures_of
 
 # Each of several workers has rows of its own that are too few to be shown yet.
-ALONE = {**CLEAN, "ONNXLET_DEVICE_WORKERS": "1"}
+ONE_WORKER = {**CLEAN, "ONNXLET_DEVICE_WORKERS": "1"}
 WRONG: list[Any] = [[1.0, 2.0, 3.0, "no number"]]
 # Two requests of many rows, many of one row, and one that is refused.
 REQUESTS: list[Any] = [calm()[:600], *([row] for row in drifted()[:200]), drifted()[100:750], WRONG]
@@ -59,7 +59,7 @@ def test_they_are_worth_comparing(expected: Figures) -> None:
 
 
 def test_a_server_in_every_protocol(models: Path, tmp_path: Path, expected: Figures) -> None:
-    server = start_server(models, ALONE, tmp_path / "log")
+    server = start_server(models, ONE_WORKER, tmp_path / "log")
     client = Client(through_socket(server.port))
     try:
         for number, rows in enumerate(REQUESTS):
@@ -161,7 +161,9 @@ def test_a_device_s_status(models: Path, tmp_path: Path, expected: Figures) -> N
     paths = DevicePaths(tmp_path)
     paths.state.mkdir(parents=True)
     paths.environment.parent.mkdir(parents=True)
-    server = start_server(models, {**ALONE, "STATE_DIRECTORY": str(paths.state)}, tmp_path / "log")
+    server = start_server(
+        models, {**ONE_WORKER, "STATE_DIRECTORY": str(paths.state)}, tmp_path / "log"
+    )
     try:
         paths.environment.write_text(f"ONNXLET_DEVICE_PORT={server.port}\n")
         client = Client(through_socket(server.port))

@@ -75,13 +75,17 @@ def test_an_answer_is_sent_before(
     assert failures == []  # it was not waited for in vain
 
 
-def test_who_asks_after_an_answer_finds_it_done(leaving: Serving) -> None:
+def each_is_done_once_another_asks(leaving: Serving, times: int) -> None:
     with leaving.connect() as one, leaving.connect() as other:
-        for number in range(1, 200):
+        for number in range(1, times + 1):
             one.sendall(request())
             answer(one)
             other.sendall(request("/asks"))
             assert answer(other)[2] == b"%d" % number
+
+
+def test_who_asks_after_an_answer_finds_it_done(leaving: Serving) -> None:
+    each_is_done_once_another_asks(leaving, 199)
 
 
 def test_also_on_the_same_connection(leaving: Serving) -> None:
@@ -95,12 +99,7 @@ def test_after_a_long_answer_it_is_done_before(leaving: Serving) -> None:
     app = leaving.server._app
     assert isinstance(app, Leaves)
     app.took = 4 * server.HANDOVER_SECONDS
-    with leaving.connect() as one, leaving.connect() as other:
-        for number in range(1, 10):
-            one.sendall(request())
-            answer(one)
-            other.sendall(request("/asks"))
-            assert answer(other)[2] == b"%d" % number
+    each_is_done_once_another_asks(leaving, 9)
 
 
 def test_what_fails_costs_neither_the_answer_nor_the_connection(
