@@ -29,20 +29,20 @@ class Counter:
 
     def __init__(self, counters: list[tuple[Path, int]]) -> None:
         self._counters = counters
-        self._before = [self._read(path) for path, _ in counters]
+        self._before: dict[Path, int] = {}
         self._sum = 0
-
-    @staticmethod
-    def _read(path: Path) -> int:
-        text = read_text(path)
-        return int(text) if text.isdigit() else 0
+        self.joules()
 
     def joules(self) -> float:
         """Joules since the start; must be called more often than a counter wraps."""
-        for index, (path, most) in enumerate(self._counters):
-            now, before = self._read(path), self._before[index]
+        for path, most in self._counters:
+            text = read_text(path)
+            if not text.isdigit():  # counted with the next reading: a 0 would look like a wrap
+                continue
+            now = int(text)
+            before = self._before.get(path, now)
             self._sum += now - before if now >= before else max(0, now + most - before)
-            self._before[index] = now
+            self._before[path] = now
         return self._sum / 1e6
 
 

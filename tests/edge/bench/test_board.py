@@ -65,12 +65,12 @@ def test_a_machine_that_reports_little(tmp_path: Path) -> None:
     assert (state.celsius, state.throttled, state.told, state.mhz) == (None, None, "", None)
 
 
-def counted(root: Path, *microjoules: int) -> list[float]:
-    """Joules after each of these numbers has stood in the package's counter."""
+def counted(root: Path, *contents: int | str) -> list[float]:
+    """Joules after each of these contents has stood in the package's counter."""
     counter = Counter(find_counters(root))
     joules = []
-    for number in microjoules:
-        write(root, {ZONE.format("0", "energy_uj"): f"{number}\n"})
+    for content in contents:
+        write(root, {ZONE.format("0", "energy_uj"): f"{content}\n"})
         joules.append(counter.joules())
     return joules
 
@@ -80,6 +80,11 @@ def test_packages_are_counted_and_not_their_parts_or_the_whole_board(tmp_path: P
     [(path, most)] = find_counters(tmp_path)
     assert (path.parent.name, most) == ("intel-rapl:0", 5_000_000)
     assert counted(tmp_path, 1_500_000, 4_500_000, 500_000) == [0.5, 3.5, 4.5]
+
+
+def test_a_counter_that_cannot_be_read_for_a_moment_has_not_wrapped(tmp_path: Path) -> None:
+    write(tmp_path, POWERCAP)
+    assert counted(tmp_path, 1_500_000, "", "n/a", 2_000_000) == [0.5, 0.5, 0.5, 1.0]
 
 
 def test_counters_of_hwmon(tmp_path: Path) -> None:
