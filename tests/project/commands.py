@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
+import random
 import signal
 import socket
 import subprocess
@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Below those that systems give to connections and listeners that name none (Linux: from 32,768 on):
-# nothing else takes a free one before it is listened on, or while its server starts again.
-PORTS = range(20_000, 32_000)
-
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """A port that nothing listens on.
+
+    It is none that systems give to whoever asks for any (32768 and above, or 49152): until it is
+    bound, another test's process might be given it.
+    """
     while True:
-        port = secrets.choice(PORTS)
-        with socket.socket() as listener, suppress(OSError):
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with suppress(OSError), socket.socket() as listener:
             listener.bind(("127.0.0.1", port))
             return port
 

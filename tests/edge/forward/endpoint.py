@@ -60,7 +60,7 @@ class Endpoint:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [record for batch in self.batches.values() for record in batch]
+        return [record for batch in list(self.batches.values()) for record in batch]
 
     def take(self, key: str, headers: dict[str, str], body: bytes) -> Mood:
         with self._lock:
@@ -142,7 +142,6 @@ def listening(
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for what comes soon, but late where a machine has much else to do."""
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it never happened"
