@@ -44,7 +44,7 @@ def make_system() -> Path:
         unfinished = SYSTEM.with_name("unfinished")
         command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}"]
         done = subprocess.run(
-            [*command, "trixie", str(unfinished)], capture_output=True, text=True, timeout=600
+            [*command, "trixie", str(unfinished)], capture_output=True, text=True, timeout=1800
         )
         if done.returncode:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -93,14 +93,14 @@ class Machine:
                     return True
         return False
 
-    def _wait(self, until: Callable[[], bool], seconds: float = 60) -> None:
+    def _wait(self, until: Callable[[], bool], seconds: float = 300) -> None:
         end = time.monotonic() + seconds
         while not until():
             if time.monotonic() > end:
                 raise Unavailable(f"no boot: {self._log.read_text(errors='replace')[-600:]}")
             time.sleep(0.1)
 
-    def call(self, *command: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: object, seconds: float = 200) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as root."""
         inside = ["nsenter", "-t", str(self._init), "-a", "--", "env", "-i", CLEAN, "HOME=/root"]
         words: Sequence[str] = [*inside, *map(str, command)]

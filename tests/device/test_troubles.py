@@ -26,7 +26,7 @@ body = open("/srv/numbers.gz", "rb").read()
 headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 ask = urllib.request.Request("http://127.0.0.1:8080/models/iris/predict", body, headers)
 try:
-    urllib.request.urlopen(ask, timeout=20)
+    urllib.request.urlopen(ask, timeout=60)
 except OSError as error:
     print(getattr(error, "code", error))
 """

@@ -31,7 +31,7 @@ PYTHON = "3.13"
 NATIVE = platform.machine()
 OTHER = "x86_64" if NATIVE == "aarch64" else "aarch64"
 TOOLS = ("apt-get", "dpkg-deb", "podman", "runc", f"qemu-{OTHER}")
-ANSWERS_WITHIN = 60  # seconds of a start
+ANSWERS_WITHIN = 180  # seconds of a start
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -118,7 +118,7 @@ class Podman:
         done = subprocess.run(
             ["podman", *self._options, *map(str, arguments)],
             env={**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"},
-            capture_output=True, text=True, timeout=120,
+            capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"podman {arguments}: {done.stdout}{done.stderr}")

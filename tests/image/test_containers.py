@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, started, stop_server, through_socket
+from tests.edge.forward.endpoint import wait_until
 from tests.function.serving.test_predict import HOUSE
 from tests.image.conftest import Image, Podman
 
@@ -123,13 +124,23 @@ def test_the_health_check_is_in_dockers_form_only(
     assert told["Config"]["Entrypoint"] == COMMAND
 
 
+def begin(connection: socket.socket) -> None:
+    """Send the beginning of a request, by a connection that is known to be answered.
+
+    One that was not accepted yet would be reset by the end of what listens.
+    """
+    connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(HEAD + BODY[:20])
+    time.sleep(1)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_lets_what_is_in_flight_finish(podman: Podman, loaded: str, workers: int) -> None:
     several = ("-e", f"ONNXLET_DEVICE_WORKERS={workers}")
     with podman.running(*CONFINED, *OPEN, *several, loaded) as (name, port):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-            connection.sendall(HEAD + BODY[:20])
-            time.sleep(0.3)
+            begin(connection)
             podman("kill", "--signal=TERM", name)
             time.sleep(0.3)
             connection.sendall(BODY[20:])
@@ -146,8 +157,7 @@ def test_a_second_sigterm_ends_it_at_once(podman: Podman, loaded: str) -> None:
         podman.running(*OPEN, loaded) as (name, port),
         socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
     ):
-        connection.sendall(HEAD + BODY[:20])
-        time.sleep(0.3)
+        begin(connection)
         podman("kill", "--signal=TERM", name)
         time.sleep(0.5)
         assert podman("ps", "-q").stdout, "it waits for the rest"
@@ -159,11 +169,12 @@ def test_sigterm_ends_it_while_it_starts(podman: Podman, loaded: str) -> None:
     """Its first process takes no signal that it has not asked for; it asks before it imports."""
     program = (
         "import sys, time; sys.path.insert(0, '/opt/onnxlet');"
-        "from onnxlet.edge.service.container import begin; begin(); time.sleep(60)"
+        "from onnxlet.edge.service.container import begin; begin();"
+        "print('begun', flush=True); time.sleep(500)"
     )
     run = ("run", "-d", "--entrypoint", '["/usr/bin/python3.13", "-IS", "-c"]', loaded, program)
     name = podman(run[0], "--network=host", *run[1:]).stdout.strip()
-    time.sleep(1)
+    wait_until(lambda: "begun" in podman("logs", name).stdout)
     podman("kill", "--signal=TERM", name)
     assert podman("wait", name).stdout.split() == ["143"]
     podman("rm", name)

@@ -18,8 +18,8 @@ MOUNT += " && until mount -t ext4 -o ro LABEL=srv /srv; do sleep 0.2; done"
 INIT = f'init=/bin/sh -- -c "{MOUNT} && exec python3 -I -S -B /srv/guest.py {{}}"'
 PATHS = "/srv/packages"
 BROKEN_PATHS = "/srv/packages /srv/unsynced 'import unsynced'"
-START_SECONDS = 400  # from power on until all is looked at, on a busy machine
-STEP_SECONDS = 200
+START_SECONDS = 800  # from power on until all is looked at, on a busy machine
+STEP_SECONDS = 400
 # What an update says, and seconds after which at most the power is cut, emulated.
 STEPS = {
     ("bundle", "fetching"): 1,

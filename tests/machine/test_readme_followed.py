@@ -30,7 +30,7 @@ EVERY_FILE = (
     f"find {DATA} -type f ! -name .lock | sort | xargs sha256sum | sha256sum; readlink {DATA}/live"
 )
 # Under emulation a program starts ten to fifty times as slowly as on a Raspberry Pi.
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 600
 
 
 def section(text: str, title: str) -> str:

@@ -18,12 +18,13 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @contextmanager
-def dripping(beginning: bytes, pair: Pair | None = None) -> Iterator[str]:
+def dripping(beginning: bytes, pair: Pair | None = None, at_once: bytes = b"") -> Iterator[str]:
     """Its address.
 
     Args:
         beginning: what it says first, a byte at a time; then a letter, again and again.
         pair: a certificate for localhost, where it speaks TLS.
+        at_once: what it says before that, in one piece.
     """
     over = threading.Event()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -38,6 +39,7 @@ def dripping(beginning: bytes, pair: Pair | None = None) -> Iterator[str]:
                 send(secret)
 
     def send(accepted: socket) -> None:
+        accepted.sendall(at_once)
         for byte in chain(beginning, repeat(ord("x"))):
             accepted.sendall(bytes([byte]))
             if over.wait(PAUSE_SECONDS):

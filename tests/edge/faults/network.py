@@ -74,7 +74,7 @@ class Network:
     def run(self, name: str, script: str) -> None:
         """Have a shell do something in one of them."""
         inside = ["nsenter", f"--net=/proc/{self._holders[name].pid}/ns/net"]
-        subprocess.run([*inside, "sh", "-ec", script], check=True, timeout=20)
+        subprocess.run([*inside, "sh", "-ec", script], check=True, timeout=60)
 
     @contextmanager
     def at(self, name: str) -> Iterator[None]:

@@ -93,8 +93,8 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
             wait_until(lambda: len(endpoint.records) == 2)
             card.fail()
             begun = time.monotonic()
-            ask(5)
-            assert time.monotonic() - begun < 4
+            ask(20)
+            assert time.monotonic() - begun < 15, "a second for each"
             truth = client.post("/truth", {"truth": [{"id": "a", "value": 1}]})
             assert truth.status == 503
             assert "the disk takes nothing just now" in truth.json()["detail"]
@@ -103,11 +103,11 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
             card.repair()
             wait_until(lambda: b"onnxlet_forward_keeping 1.0" in client.get("/metrics").body)
             ask(1)
-            wait_until(lambda: len(endpoint.records) >= (8 if how == "keeps" else 3), 30)
+            wait_until(lambda: len(endpoint.records) >= (23 if how == "keeps" else 3))
             time.sleep(1.5)
             ids = [record["prediction"]["id"] for record in endpoint.records]
             assert len(set(ids)) == len(ids)
-            assert (len(ids) == 8) == (how == "keeps")
+            assert (len(ids) == 23) == (how == "keeps")
             assert '"state":"keeping"' in log.read_text()
         finally:
             assert stop_server(server) == 0

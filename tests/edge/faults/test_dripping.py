@@ -22,9 +22,10 @@ from tests.edge.faults.dripping import OK, dripping
 
 BATCH = Batch("key", b'{"records": [1]}', 1)
 HEAD = OK + b"Content-Length: 1000000\r\n\r\n"
-WEB = Web(timeout=1, attempts=1, window=0.8, least=1000)
+WEB = Web(timeout=60, attempts=1, window=0.8, least=1000)
 NEVER = 3600.0  # seconds
 STILL_SECONDS = 3.0  # that it is watched for without what is there against it
+OVER_SECONDS = 60.0  # within which it ends with that, on a busy machine, too
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -36,11 +37,11 @@ def test_a_batch_whose_answer_drips_is_sent_again_later(
         begun = time.monotonic()
         verdict = https.transport(ForwardOptions(url, ca=pair.certificate))(BATCH)
     assert verdict == Outcome("failed", "no whole answer within 0.5 s")
-    assert time.monotonic() - begun < STILL_SECONDS
+    assert time.monotonic() - begun < OVER_SECONDS
 
 
 def test_one_that_was_acknowledged_has_arrived(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "OVERALL_SECONDS", 20)
+    monkeypatch.setattr(https, "OVERALL_SECONDS", 120)
     with dripping(HEAD, pair) as url:
         verdict = https.transport(ForwardOptions(url, ca=pair.certificate))(BATCH)
     assert verdict == Outcome("arrived", "status 200")
@@ -63,9 +64,9 @@ def test_an_update_whose_answer_never_begins_is_given_up() -> None:
 
 def test_an_update_that_drips_is_given_up(tmp_path: Path) -> None:
     """A few hundred bytes came in time; what is to come would take an hour."""
-    part, web = tmp_path / "part", WEB._replace(window=2, least=10_000)
+    part, web = tmp_path / "part", WEB._replace(window=4, least=10_000)
     with (
-        dripping(HEAD) as url,
+        dripping(b"", at_once=HEAD) as url,
         pytest.raises(Unreachable, match=r"\d+ bytes came in \d+ s, fewer than 10000"),
     ):
         download(f"{url}/x", part, 10**6, web)
@@ -80,7 +81,7 @@ def test_without_a_least_an_update_that_drips_goes_on(beginning: bytes) -> None:
         assert goes_on(lambda: read_small(f"{url}/x", 10**6, web))
 
 
-def goes_on(what: Callable[[], object]) -> bool:
+def goes_on(what: Callable[[], object], seconds: float = STILL_SECONDS) -> bool:
     """Whether it has not come to an end after a while; it does when its server ends."""
 
     def quietly() -> None:
@@ -89,5 +90,5 @@ def goes_on(what: Callable[[], object]) -> bool:
 
     thread = threading.Thread(target=quietly, daemon=True)
     thread.start()
-    thread.join(STILL_SECONDS)
+    thread.join(seconds)
     return thread.is_alive()

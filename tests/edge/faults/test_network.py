@@ -8,7 +8,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,7 @@ from onnxlet.edge.update.sources import Web
 from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network
-from tests.edge.faults.test_dripping import NEVER, goes_on
+from tests.edge.faults.test_dripping import NEVER, OVER_SECONDS, STILL_SECONDS, goes_on
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
@@ -164,7 +163,7 @@ def test_without_name_resolution_a_broker_is_retried(
         time.sleep(2)
         assert set(ids_by_reading(peer)) == {0}
         names = Names()
-        wait_until(lambda: 1 in ids_by_reading(peer), 30)
+        wait_until(lambda: 1 in ids_by_reading(peer))
     finally:
         process.kill()
         process.wait()
@@ -199,9 +198,9 @@ def test_a_download_whose_server_vanishes_is_given_up_and_gone_on_with(
         fetching = pool.submit(fetch)
         wait_until(lambda: part.is_file() and part.stat().st_size > 3)
         net.cut()
-        assert "file can't be fetched: TimeoutError timed out" in fetching.result(10)
+        assert "file can't be fetched: TimeoutError timed out" in fetching.result(60)
     there = part.stat().st_size
-    assert there < 100
+    assert there < 400
     net.mend()
     source.drops = False
     assert fetch() == "whole"
@@ -213,17 +212,21 @@ def test_without_a_timeout_a_download_whose_server_vanishes_goes_on(
     net: Network, serve: Serve, tmp_path: Path
 ) -> None:
     url, _ = serve(host=WORLD, drops=True)
-    web = Web(insecure=True, timeout=NEVER, attempts=1)
+    part, web = tmp_path / "part", Web(insecure=True, timeout=NEVER, attempts=1)
 
     def fetch() -> None:
         with net.at("device"):
-            download(f"{url}/file", tmp_path / "part", len(CONTENT), web)
+            download(f"{url}/file", part, len(CONTENT), web)
 
-    cutting = threading.Timer(0.5, net.cut)
-    cutting.start()
-    assert goes_on(fetch)
-    cutting.join()
-    assert (tmp_path / "part").stat().st_size < 100
+    def cut() -> None:
+        wait_until(lambda: part.is_file() and part.stat().st_size > 3)
+        net.cut()
+
+    with ThreadPoolExecutor(1) as pool:
+        cutting = pool.submit(cut)
+        assert goes_on(fetch)
+        cutting.result(60)
+    assert part.stat().st_size < 1000
 
 
 @pytest.mark.parametrize("patience", [1, NEVER])
@@ -240,7 +243,8 @@ def test_a_batch_whose_acknowledgement_never_comes_is_given_up(
             with net.at("device"):
                 send(BATCH)
 
-        assert goes_on(send_there) == (patience == NEVER)
+        never = patience == NEVER
+        assert goes_on(send_there, STILL_SECONDS if never else OVER_SECONDS) == never
         assert len(endpoint.batches) == 1
 
 
@@ -255,7 +259,7 @@ def test_what_was_sent_as_the_network_went_arrives_once(
         wait_until(lambda: len(endpoint.tries) == 1)
         endpoint.behave()
         assert [ask(net, server) for _ in range(5)] == [200] * 5
-        wait_until(lambda: "timed out" in (tmp_path / "log").read_text(), 40)
+        wait_until(lambda: "timed out" in (tmp_path / "log").read_text())
         net.mend()
         check_whole(endpoint, 6)
         assert endpoint.tries[0] == endpoint.tries[1], "the same batch, by the same key"
@@ -276,12 +280,13 @@ def test_a_broker_that_is_gone_without_a_word_is_noticed(
         peer.publish("readings/a", 0)
         wait_until(lambda: 0 in ids_by_reading(peer))
         net.cut() if fault == "vanishes" else broker.send_signal(signal.SIGSTOP)
-        end = time.monotonic() + 10
+        end = time.monotonic() + (10 if keepalive == NEVER else OVER_SECONDS)
         while time.monotonic() < end and logged(tmp_path)[-1]["state"] != "lost":
             time.sleep(0.1)
         states = [line["state"] for line in logged(tmp_path)]
         net.mend() if fault == "vanishes" else broker.send_signal(signal.SIGCONT)
-        assert states == ["answering", "lost"][: 2 if keepalive == 2 else 1]
+        # With two seconds, a busy machine may have lost it before, too.
+        assert states == ["answering"] if keepalive == NEVER else states[-1] == "lost"
         peer.publish("readings/a", 1)
         wait_until(lambda: 1 in ids_by_reading(peer), 60)
     finally:
@@ -291,11 +296,19 @@ def test_a_broker_that_is_gone_without_a_word_is_noticed(
 
 
 SHEDDING = """
-import sys
+import sys, threading, time
+from pathlib import Path
 from onnxlet.edge.server import connections
 from onnxlet.edge.command_line import main
-connections.STALLED_SECONDS = float(sys.argv.pop(1))
-connections.KEPT_SECONDS = float(sys.argv.pop(1))
+all_came, stalled, kept = Path(sys.argv.pop(1)), float(sys.argv.pop(1)), float(sys.argv.pop(1))
+connections.STALLED_SECONDS = connections.KEPT_SECONDS = 3600.0
+
+def shed():
+    while not all_came.exists():
+        time.sleep(0.05)
+    connections.STALLED_SECONDS, connections.KEPT_SECONDS = stalled, kept
+
+threading.Thread(target=shed, daemon=True).start()
 main(prog_name="edge")
 """
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -309,7 +322,8 @@ def test_clients_that_vanish_do_not_pile_up(
 ) -> None:
     """In the middle of a request, between two, and before they take a large answer."""
     options = ["serve", "--models", str(models), "--host", WORLD, "--port", "0", "--open"]
-    command = [sys.executable, "-c", SHEDDING, str(stalled), str(kept), *options]
+    all_came = tmp_path / "all came"  # until then none is closed, however long that takes
+    command = [sys.executable, "-c", SHEDDING, str(all_came), str(stalled), str(kept), *options]
     environ = {**CLEAN, "ONNXLET_MAX_IN_FLIGHT": "4"}
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -330,9 +344,10 @@ def test_clients_that_vanish_do_not_pile_up(
                 assert client.recv(100).startswith(b"HTTP/1.1 200")
         assert sockets(process.pid) >= before + 60
         net.cut()
+        all_came.touch()
         client_here = Client(through_socket(port, WORLD))
         wait_until(lambda: client_here.post("/models/shop/predict", [SHOP]).status == 200)
-        end = time.monotonic() + 10
+        end = time.monotonic() + (10 if stalled == NEVER else OVER_SECONDS)
         while time.monotonic() < end and sockets(process.pid) > before + 1:
             time.sleep(0.2)
         assert (sockets(process.pid) <= before + 1) == (stalled != NEVER)

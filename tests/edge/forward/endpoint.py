@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Mood = str  # ok, lost (taken, and the answer is lost), drop, hang, or a status
 WELL: Sequence[Mood] = ("ok",)
 AWFUL: Sequence[Mood] = ("ok", "ok", "lost", "lost", "drop", "hang", "500", "503", "408")
-HANG_SECONDS = 0.4
+LONGEST_SECONDS = 60  # that one who asks is kept hanging: it goes before that
 
 
 class Endpoint:
@@ -60,7 +60,7 @@ class Endpoint:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [record for batch in self.batches.values() for record in batch]
+        return [record for batch in list(self.batches.values()) for record in batch]
 
     def take(self, key: str, headers: dict[str, str], body: bytes) -> Mood:
         with self._lock:
@@ -86,7 +86,7 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             mood = endpoint.take(headers["idempotency-key"], headers, body)
             if mood == "hang":
-                time.sleep(HANG_SECONDS)
+                self._wait_until_gone()
             if mood in ("lost", "drop", "hang"):
                 self.close_connection = True
                 return
@@ -95,6 +95,11 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Retry-After", endpoint.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _wait_until_gone(self) -> None:
+            self.connection.settimeout(LONGEST_SECONDS)
+            with suppress(OSError):
+                self.connection.recv(1)
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -136,7 +141,7 @@ def listening(
         serving.join()
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it never happened"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.forward import writer
+from onnxlet.edge.forward import database, writer
 from onnxlet.edge.forward.database import identity, set_aside
 from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
@@ -24,12 +24,20 @@ from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.forward.keeping import Keeping
 
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that others use, too, takes seconds to sync now and then."""
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+
 
 @pytest.fixture
 def keeping(tmp_path: Path) -> Iterator[Keeping]:
     keeping = Keeping(tmp_path / "queue" / "queue.db")
     yield keeping
-    keeping.writer.stop()
+    keeping.writer.stop(PATIENCE_SECONDS)
 
 
 def test_kept_means_committed(keeping: Keeping) -> None:
@@ -43,7 +51,7 @@ def test_many_share_a_commit(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) 
 
     def slowly(queue: Queue, records: list[Record]) -> None:
         commits.append(len(records))
-        time.sleep(0.05)
+        wait_until(lambda: sum(commits) + len(keeping.writer._entries) == 40)
         add(queue, records)
 
     monkeypatch.setattr(Queue, "add", slowly)
@@ -54,17 +62,28 @@ def test_many_share_a_commit(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) 
         thread.join()
 
     assert sum(commits) == 40
-    assert len(commits) < 6
+    assert len(commits) <= 2, "what comes during the first is in the second"
     assert sorted(keeping.kept(), key=int) == [str(n) for n in range(40)]
 
 
-def test_nobody_waits_where_nobody_wants_to(tmp_path: Path) -> None:
+def test_nobody_waits_where_nobody_wants_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keeping = Keeping(tmp_path / "queue.db", gather=0.2)
-    start = time.monotonic()
+    over = threading.Event()
+    add = Queue.add
+
+    def not_yet(queue: Queue, records: list[Record]) -> None:
+        assert over.wait(PATIENCE_SECONDS)
+        add(queue, records)
+
+    monkeypatch.setattr(Queue, "add", not_yet)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.01)  # who waits finds that it hangs
     for number in range(100):
         keeping.keep(str(number), wait=False)
-    assert time.monotonic() - start < 0.1
-    keeping.writer.stop()
+    assert (keeping.lines, keeping.writer.late) == ([], 0)
+    over.set()
+    keeping.writer.stop(PATIENCE_SECONDS)
 
     assert keeping.kept() == [str(number) for number in range(100)], "the end writes what is there"
 
@@ -74,14 +93,14 @@ def test_many_and_large_ones_are_not_gathered_for_long(
     tmp_path: Path, number: int, size: int
 ) -> None:
     """Else what comes within a second would have to fit into memory."""
-    keeping = Keeping(tmp_path / "queue.db", gather=60)
+    keeping = Keeping(tmp_path / "queue.db", gather=120)
     for each in range(number):
         keeping.keep(str(each), size=size, wait=False)
     wait_until(lambda: keeping.writer._bytes < writer.MEMORY_BYTES // 2)
     start = time.monotonic()
     assert keeping.keep("awaited", wait=True)
-    assert time.monotonic() - start < 10
-    keeping.writer.stop()
+    assert time.monotonic() - start < PATIENCE_SECONDS
+    keeping.writer.stop(PATIENCE_SECONDS)
 
     assert len(keeping.kept()) == number + 1
     assert not keeping.writer.lost
@@ -97,12 +116,12 @@ def test_a_disk_that_is_away_holds_up_nobody_and_loses_nothing(tmp_path: Path) -
     for number in range(50):
         assert not keeping.keep(str(number))
     assert not keeping.keep("truth", strict=True)
-    assert time.monotonic() - start < 0.1
+    assert time.monotonic() - start < 15, "a second for each"
     assert keeping.writer.late == 51
     away.unlink()
     wait_until(lambda: not keeping.writer.failing)
     assert keeping.keep("b")
-    keeping.writer.stop()
+    keeping.writer.stop(PATIENCE_SECONDS)
 
     assert keeping.kept() == ["a", *map(str, range(50)), "b"]
     assert [line["state"] for line in keeping.lines] == ["not keeping", "keeping"]
@@ -116,7 +135,7 @@ def test_that_the_disk_works_again_is_found_without_a_record(tmp_path: Path) -> 
     away.unlink()
     wait_until(lambda: not keeping.writer.failing)
     assert keeping.keep("again", strict=True)
-    keeping.writer.stop()
+    keeping.writer.stop(PATIENCE_SECONDS)
 
     assert keeping.kept() == ["again"], "what was given up is not written behind one's back"
 
@@ -133,7 +152,7 @@ def test_memory_is_bounded_while_the_disk_is_away(
     assert not keeping.keep("huge", size=60_000)
     away.unlink()
     wait_until(lambda: not keeping.writer.failing)
-    keeping.writer.stop()
+    keeping.writer.stop(PATIENCE_SECONDS)
     kept = keeping.kept()
 
     assert kept == [str(number) for number in range(100 - len(kept), 100)]
@@ -149,15 +168,15 @@ def test_a_disk_that_hangs_holds_up_for_so_long(
     add = Queue.add
 
     def slowly(queue: Queue, records: list[Record]) -> None:
-        works.wait(10)
+        works.wait(PATIENCE_SECONDS)
         add(queue, records)
 
     monkeypatch.setattr(Queue, "add", slowly)
     start = time.monotonic()
     assert not keeping.keep("a")
-    assert 0.1 <= time.monotonic() - start < 1
+    assert 0.1 <= time.monotonic() - start < PATIENCE_SECONDS / 2
     assert keeping.writer.late == 1
-    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 10)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", PATIENCE_SECONDS)
     works.set()
     wait_until(lambda: not keeping.writer.hanging)
     assert keeping.keep("b")
@@ -168,16 +187,17 @@ def test_where_a_disk_hangs_one_waits_and_the_others_do_not(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process holds the database, as one does whose commit does not come back."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", PATIENCE_SECONDS)
     assert keeping.keep("a")
     monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.2)
     with closing(sqlite3.connect(keeping.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not keeping.keep("b")
-        monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 10)
+        monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", PATIENCE_SECONDS)
         start = time.monotonic()
         assert not keeping.keep("c")
         assert not keeping.keep("truth", strict=True)
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < PATIENCE_SECONDS / 2
         assert keeping.writer.is_unavailable
     wait_until(lambda: not keeping.writer.is_unavailable)
     assert keeping.keep("d", strict=True)
@@ -193,7 +213,7 @@ def test_a_broken_database_is_set_aside(tmp_path: Path) -> None:
     keeping = Keeping(path)
     keeping.keep("a")
     wait_until(lambda: not keeping.writer.failing)
-    keeping.writer.stop()
+    keeping.writer.stop(PATIENCE_SECONDS)
 
     assert keeping.kept() == ["a"]
     assert [line["state"] for line in keeping.lines] == ["not keeping", "set aside", "keeping"]
@@ -219,7 +239,7 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
     for number, each in enumerate((keeping, other, keeping, other)):
         wait_until(lambda each=each, name=f"after {number}": each.keep(name))  # type: ignore[misc]
         acknowledged.add(f"after {number}")
-    other.writer.stop()
+    other.writer.stop(PATIENCE_SECONDS)
 
     assert acknowledged <= set(keeping.kept())
     lines = keeping.lines + other.lines
@@ -242,7 +262,9 @@ def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_ag
 FULL = """
 import json, resource, signal, sys, time
 from pathlib import Path
+from onnxlet.edge.forward import writer
 from tests.edge.forward.keeping import Keeping
+writer.DISK_TIMEOUT_SECONDS = 60
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 keeping = Keeping(Path(sys.argv[1]))
 reported = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
@@ -255,7 +277,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
 while keeping.writer.failing:
     time.sleep(0.01)
 reported["after"] = keeping.keep("30")
-keeping.writer.stop()
+keeping.writer.stop(60)
 reported["kept"] = keeping.kept()
 reported["states"] = [line["state"] for line in keeping.lines]
 print(json.dumps(reported))
@@ -265,7 +287,7 @@ print(json.dumps(reported))
 def test_files_that_may_not_grow(tmp_path: Path) -> None:
     reported = run(FULL, tmp_path / "queue.db")
 
-    assert reported.pop("seconds") < 1
+    assert reported.pop("seconds") < 10, "a second for each"
     assert reported == {
         "before": [True] * 3,
         "full": [False] * 27,
@@ -278,7 +300,9 @@ def test_files_that_may_not_grow(tmp_path: Path) -> None:
 NO_SPACE = """
 import json, os, subprocess, sys, time
 from pathlib import Path
+from onnxlet.edge.forward import writer
 from tests.edge.forward.keeping import Keeping
+writer.DISK_TIMEOUT_SECONDS = 60
 folder = Path(sys.argv[1])
 keeping = Keeping(folder / "queue.db")
 reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
@@ -291,7 +315,7 @@ def both(change, back, numbers):
     back()
     while keeping.writer.failing:
         time.sleep(0.01)
-    return [any(kept[-3:]), seconds < 2]
+    return [any(kept[-3:]), seconds < 0.8 * len(kept)]  # not one for each
 
 def fill():
     with open(folder / "fill", "wb", buffering=0) as file:
@@ -305,12 +329,12 @@ def remount(how):
     subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
 
 reported["full"] = both(fill, (folder / "fill").unlink, range(3, 20))
-keeping.writer.stop()
+keeping.writer.stop(60)
 keeping.open().close()
 states = [line["state"] for line in keeping.lines]
 keeping = Keeping(folder / "queue.db")  # a start, with the disk read-only
 reported["read-only"] = both(lambda: remount("ro"), lambda: remount("rw"), range(20, 30))
-keeping.writer.stop()
+keeping.writer.stop(60)
 reported["kept"] = keeping.kept()
 reported["states"] = states + [line["state"] for line in keeping.lines]
 print(json.dumps(reported))
@@ -339,7 +363,8 @@ def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
 NO_SYNC = """
 import json, os, subprocess, sys, time
 from pathlib import Path
-from onnxlet.edge.forward import database
+from onnxlet.edge.forward import database, writer
+writer.DISK_TIMEOUT_SECONDS = 60
 database.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in database.PRAGMAS)
 from tests.edge.forward.keeping import Keeping
 keeping = Keeping(Path(sys.argv[1]))
@@ -361,7 +386,7 @@ sync("disable name")
 while keeping.writer.failing:
     time.sleep(0.01)
 reported["after"] = keeping.keep("9")
-keeping.writer.stop()
+keeping.writer.stop(60)
 reported["kept"] = keeping.kept()
 print(json.dumps(reported))
 """
@@ -389,7 +414,7 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
 def run(script: str, path: Path, *before: str) -> dict[str, Any]:
     done = subprocess.run(
         [*before, sys.executable, "-c", script, str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

@@ -21,9 +21,11 @@ from onnxlet.edge.net import mqtt_link
 from onnxlet.edge.settings.mqtt import MqttOptions
 from tests.edge.mqtt.broker import PASSWORD, USER
 
+PAUSES = {"early": 0.02}  # by how it answers: so that some are acknowledged and not answered yet
+
 
 def respond(message: MQTTMessage) -> tuple[int, str, bytes]:
-    time.sleep(0.003)
+    time.sleep(PAUSES.get(sys.argv[-1], 0.003))
     reported = {"id": request_id(message), "of": json.loads(message.payload)}
     return 200, "application/json", json.dumps(reported).encode()
 

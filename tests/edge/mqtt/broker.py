@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 
 from tests.conftest import lacking
 from tests.edge.forward.endpoint import wait_until
+from tests.project.commands import free_port
 
 if TYPE_CHECKING:
     from tests.edge.certificates import Pair
@@ -49,9 +50,7 @@ class Broker:
     def __init__(self, folder: Path, pair: Pair, *more: str, address: str = "127.0.0.1") -> None:
         self._program = program("mosquitto")
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.url = f"mqtts://localhost:{self.port}"
         self.ca = Path(pair.certificate)
         users = folder / "users"
@@ -62,7 +61,9 @@ class Broker:
             f"listener {self.port} {address}", f"certfile {pair.certificate}",
             f"keyfile {pair.key}", f"password_file {users}", "allow_anonymous false",
             "persistence true", f"persistence_location {folder}/", "autosave_on_changes true",
-            "autosave_interval 1", *more,
+            "autosave_interval 1",
+            "max_queued_messages 100000",  # of a client that gets no time for a while, too
+            *more,
         ]  # fmt: skip
         lines += ["user root"] * (os.geteuid() == 0)
         self._conf.write_text("\n".join(lines) + "\n")
@@ -142,7 +143,7 @@ class Peer:
         lasting.SessionExpiryInterval = 3600
         self._client.connect("localhost", broker.port, clean_start=False, properties=lasting)
         self._client.loop_start()
-        assert not topics or self._subscribed.wait(10)
+        assert not topics or self._subscribed.wait(60)
 
     def _connected(self, *properties: Any) -> None:
         if self._topics:
@@ -158,10 +159,10 @@ class Peer:
             setattr(given, name, value)
         sent = self._client.publish(topic, body, qos, properties=given)
         if wait:
-            sent.wait_for_publish(20)
+            sent.wait_for_publish(60)
         return sent
 
-    def wait_for(self, count: int, topic: str = "", seconds: float = 20) -> list[Message]:
+    def wait_for(self, count: int, topic: str = "", seconds: float = 60) -> list[Message]:
         def there() -> list[Message]:
             return [each for each in list(self.messages) if topic in ("", each.topic)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ = 1, 3, 4, 8, 12
 
@@ -38,7 +39,7 @@ class ClosingBroker:
         """Stop listening; the client has ended its connection before."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(60)
 
     def _serve(self) -> None:
         while True:
@@ -47,7 +48,8 @@ class ClosingBroker:
             except OSError:
                 return
             self.connections.append([])
-            with connection, connection.makefile("rb") as stream:
+            # Who connects may go at any byte.
+            with connection, connection.makefile("rb") as stream, suppress(OSError, IndexError):
                 while (head := stream.read(1)) and self._answer(
                     connection, head[0], stream.read(_length(stream.read))
                 ):

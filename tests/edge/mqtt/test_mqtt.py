@@ -90,7 +90,7 @@ def test_readings_are_answered_by_a_model(
         wait_until(lambda: len(endpoint.records) == 2)
         assert endpoint.records[0]["prediction"]["id"] == "pump-7/1"
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     last = peer.wait_for_state("offline")
     assert last == {"state": "offline", "answered": 2, "refused": 2, "unwanted": 0, "dropped": 0}
     assert [line["state"] for line in logged(tmp_path)] == ["answering"]
@@ -103,7 +103,7 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     answered = threading.Event()  # until then the first record is still in the queue
 
     def take(batch: Batch) -> Outcome:
-        answered.wait(20)
+        assert answered.wait(60)
         sent.extend(json.loads(batch.body)["records"])
         return Outcome("arrived")
 
@@ -172,8 +172,9 @@ def test_it_finds_readings_that_are_acknowledged_too_early(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
     kill_often(broker, peer, start, "early", kills=6)
-    time.sleep(1)
-    assert set(ids_by_reading(peer)) < set(range(150))
+    peer.publish("readings/a", 150)
+    wait_until(lambda: 150 in ids_by_reading(peer))
+    assert set(range(150)) - set(ids_by_reading(peer)), "all that came before is answered or lost"
 
 
 def kill_often(broker: Broker, peer: Peer, start: Start, how: str, kills: int) -> None:
@@ -182,9 +183,11 @@ def kill_often(broker: Broker, peer: Peer, start: Start, how: str, kills: int) -
     process = answerer(start, broker, how)
     peer.wait_for_state("online")
     readings = iter(range(150))
-    for _ in range(kills):
+    for turn in range(kills):
         for _ in range(25):
             peer.publish("readings/a", next(readings), wait=False)
+        if turn % 2:  # else, on a busy machine, none may have come to it yet
+            wait_until(lambda turn=turn: max(ids_by_reading(peer), default=-1) >= 25 * turn)  # type: ignore[misc]
         time.sleep(chance.uniform(0.0, 0.06))
         process.kill()
         process.wait()
@@ -207,10 +210,10 @@ def test_a_broker_that_starts_again_loses_nothing(
         if part < 2:
             broker.end(how)
             broker.start()
-    wait_until(lambda: set(ids_by_reading(peer)) == set(range(90)), 30)
+    wait_until(lambda: set(ids_by_reading(peer)) == set(range(90)))
     process.terminate()
 
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     states = Counter(line["state"] for line in logged(tmp_path))
     assert states["answering"] >= 2
     assert 1 <= states["lost"] <= 3
@@ -226,9 +229,9 @@ def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
         if number % 30 == 29:
             peer.publish("readings/a", 10_000 + number, wait=False)
     promised = {10_000 + number for number in range(29, 3000, 30)}
-    wait_until(lambda: promised <= set(ids_by_reading(peer)), 30)
+    wait_until(lambda: promised <= set(ids_by_reading(peer)), 120)
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     reported = peer.wait_for_state("offline")
     fleeting = [number for number in ids_by_reading(peer) if number < 10_000]
 
@@ -258,7 +261,7 @@ def test_a_broker_that_refuses_is_logged_once_and_retried(
     time.sleep(1.5)
     process.terminate()
 
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     [line] = logged(tmp_path)
     assert line["state"] == "lost"
     assert "Not authorized" in line["error"]
@@ -273,7 +276,7 @@ def test_systemd_is_notified_while_there_is_no_broker(
         "edge", "mqtt", "--models", str(models), **variables,
         NOTIFY_SOCKET=listener.address, WATCHDOG_USEC="4000000",
     )  # fmt: skip
-    assert listener.next(30) == "READY=1"
+    assert listener.next(60) == "READY=1"
     assert [listener.next() for _ in range(4)] == ["WATCHDOG=1"] * 4
     process.send_signal(signal.SIGSTOP)
     time.sleep(0.1)
@@ -327,6 +330,7 @@ def test_batches_go_by_a_topic(broker: Broker, peer: Peer) -> None:
     assert mqtt.transport(options._replace(ca=None))(BATCH).state == "failed"
     broker.end()
     assert send(BATCH).state == "failed"
+    gc.collect()  # here, where it is passed over, and not in whatever test comes next
 
 
 def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair: Pair) -> None:

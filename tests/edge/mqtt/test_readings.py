@@ -235,7 +235,7 @@ def test_with_the_connection_goes_what_the_broker_sends_again() -> None:
     running.start()
     wait_until(lambda: bool(lines) and len(serving._backlog) == 2)
     serving.stopping.set()
-    running.join(10)
+    running.join(60)
 
     assert [line["state"] for line in lines] == ["lost"]
 

@@ -50,7 +50,7 @@ def serving(broker: ClosingBroker) -> Iterator[list[dict[str, Any]]]:
         yield lines
     finally:
         service.stopping.set()
-        thread.join(10)
+        thread.join(60)
         broker.end()
 
 

@@ -164,8 +164,8 @@ def setup_of(paths: DevicePaths, port: int, restart: str) -> Setup:
         f'ONNXLET_DEVICE_PORT={port}\nONNXLET_DEVICE_ID=one\nONNXLET_DEVICE_RESTART="{restart}"\n'
     )
     made = make_setup(paths, quiet)
-    web = Web(timeout=2, attempts=4, pause=0.01)
-    return made._replace(web=web, service=made.service._replace(seconds=8))
+    web = Web(timeout=20, attempts=4, pause=0.01)
+    return made._replace(web=web, service=made.service._replace(seconds=60))
 
 
 @pytest.fixture(autouse=True)
@@ -202,7 +202,7 @@ file = pathlib.Path(sys.argv[1])
 before = file.read_text()
 with contextlib.suppress(ProcessLookupError):
     os.kill(int(before), signal.SIGTERM)
-over = time.monotonic() + 20
+over = time.monotonic() + 60
 while file.read_text() in ("", before) and time.monotonic() < over:
     time.sleep(0.02)
 """
@@ -236,9 +236,10 @@ class Supervised:
 
     def stop(self) -> None:
         self._stopped.set()
-        if self._process:
-            self._process.terminate()
-        self._thread.join(30)
+        while self._thread.is_alive():  # it may have just started another process
+            if self._process:
+                self._process.terminate()
+            self._thread.join(5)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def kill(process: subprocess.Popen[bytes], seconds: float) -> int:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-    return process.wait(20)
+    return process.wait(60)
 
 
 def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
@@ -59,7 +59,7 @@ def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
     def updated() -> float:
         """Seconds that a whole update takes, at this moment."""
         begun = time.monotonic()
-        assert start("whole", paths, "update", str(archives(number))).wait(60) == 0
+        assert start("whole", paths, "update", str(archives(number))).wait(200) == 0
         return time.monotonic() - begun
 
     whole = updated()
@@ -74,7 +74,7 @@ def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
             code = kill(process, chance.uniform(0.25, 0.8 if back else 1.1) * whole)
         else:
             change = chance.randint(1, 14 if back else 350)
-            code = start(str(change), paths, *command).wait(60)
+            code = start(str(change), paths, *command).wait(200)
         killed[back] += code == KILLED
         assert live_faults(paths) == [], f"turn {turn}, seed {SEED}"
         assert back or release_of(paths.live) in (before, number)
@@ -103,7 +103,7 @@ def test_the_order_of_an_update_is_what_keeps_the_slot_whole(
     setup: Setup, archives: Archives, how: str, torn: bool
 ) -> None:
     """Killed in the middle of a file; where the link is switched first, damage is found."""
-    assert start(how, setup.paths, "update", str(archives(2))).wait(60) == KILLED
+    assert start(how, setup.paths, "update", str(archives(2))).wait(200) == KILLED
     assert (live_slot(setup.paths), bool(live_faults(setup.paths))) == (
         "b" if torn else "a",
         torn,
@@ -178,7 +178,7 @@ def test_an_update_cut_off_is_settled_by_the_previous_slot(
     paths.environment.write_text(settings)
     link = paths.back if of == "before" else paths.live
     command = [sys.executable, "-B", str(link), "settle", "--root", str(paths.root)]
-    done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, timeout=200)
     assert (live_slot(paths), done.returncode) == (("a", 0) if of == "before" else ("b", 1))
     if of == "before":
         assert "bundle release 2 was cut off: proving it now" in done.stderr
@@ -194,7 +194,7 @@ def test_a_process_goes_on_by_its_own_code_when_the_link_is_switched(
     variables = {"URL": "http://127.0.0.1:1/", "SECONDS": "900"}
     environ = {f"ONNXLET_DEVICE_FORWARD_{name}": value for name, value in variables.items()}
     setup = supervise(ONNXLET_DEVICE_QUEUE=str(tmp_path / "queue.db"), **environ)
-    assert service_faults(setup.service._replace(seconds=20), {}) == []
+    assert service_faults(setup.service, {}) == []
     paths.slot("b").mkdir()
     switch(paths, "b")
     with urlopen(f"{setup.service.url}/metrics", timeout=10) as answer:  # noqa: S310 - http

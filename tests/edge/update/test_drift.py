@@ -44,7 +44,7 @@ def serve(models: Path, paths: DevicePaths, tmp_path: Path) -> Iterator[Serve]:
 
 def status(paths: DevicePaths, *more: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "edge", "status", "--root", str(paths.root), *more]
-    done = subprocess.run(command, cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=200)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
@@ -121,7 +121,7 @@ def test_nothing_where_something_else_answers(paths: DevicePaths, body: bytes) -
         thread.start()
         paths.environment.write_text(f"ONNXLET_DEVICE_PORT={listener.getsockname()[1]}\n")
         assert drift_of(paths, ["iris"]) == {}
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_service_that_hangs_is_asked_once(

@@ -36,7 +36,7 @@ from tests.conftest import ROOT
 from tests.edge.update.conftest import tree
 
 CONTENT = bytes(range(256)) * 4000
-WEB = Web(timeout=0.5, attempts=3, pause=0.01)
+WEB = Web(timeout=20, attempts=3, pause=0.01)
 
 
 @dataclass
@@ -201,14 +201,12 @@ def test_trying_again_is_bounded_and_slower_each_time(serve: Serve, part: Path) 
 
 def test_a_server_that_sends_drops_is_left(serve: Serve, part: Path) -> None:
     url, source = serve(drops=True)
-    (source.folder / "file").write_bytes(CONTENT[:100])
-    begun = time.monotonic()
+    (source.folder / "file").write_bytes(CONTENT[:400])  # for 20 seconds
     with pytest.raises(Unreachable, match="it takes too long"):
-        download(f"{url}/file", part, 100, WEB._replace(most_seconds=0.4))
-    assert time.monotonic() - begun < 2
-    assert 0 < part.stat().st_size < 40
+        download(f"{url}/file", part, 400, WEB._replace(most_seconds=2))
+    assert 0 < part.stat().st_size < 300
     with pytest.raises(Unreachable, match="it takes too long"):
-        read_small(f"{url}/file", 200, WEB._replace(most_seconds=0.4))
+        read_small(f"{url}/file", 500, WEB._replace(most_seconds=0.4))
 
 
 def test_a_small_file_that_broke_off_is_fetched_again(serve: Serve) -> None:
@@ -266,14 +264,13 @@ def test_it_is_led_on_a_few_times_and_reads_nothing_of_that(serve: Serve) -> Non
     other, source = serve()
     (source.folder / "a%20file").write_bytes(b"here")
     url, leads = serve(led=["/x", f"{other}/a file"], beside=400_000_000)
-    web = WEB._replace(timeout=20)
-    assert read_small(f"{url}/file", 10, web) == b"here"
+    assert read_small(f"{url}/file", 10, WEB) == b"here"
     assert [path for path, _ in leads.asked] == ["/file", "/x"]
     assert leads.sent < 40_000_000, "what the sockets' buffers hold, at most"
     leads.led[:] = ["/round"]
     leads.beside = 0
     with pytest.raises(Unreachable, match="redirects too often"):
-        read_small(f"{url}/file", 10, web)
+        read_small(f"{url}/file", 10, WEB)
 
 
 def test_nobody_leads_it_from_https_to_http_on_this_machine(

@@ -59,7 +59,7 @@ def test_golden_rows_need_no_configured_key(
     paths.state.mkdir()
     digest = hashlib.sha256(b"ours").hexdigest()
     setup = supervise(STATE_DIRECTORY=str(paths.state), ONNXLET_API_KEYS=f"ci:{digest}")
-    service = setup.service._replace(seconds=20)
+    service = setup.service
     assert service_faults(service, models_in(paths.live.resolve())) == []
     [directory] = models_in(paths.live.resolve())
     rewrite_golden(directory, lambda golden: golden.update(answers=nonsense(golden["answers"])))

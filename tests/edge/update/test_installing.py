@@ -44,7 +44,7 @@ def zip_command(archive: Path, root: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-I", "-S", str(archive), "install", "--root", str(root)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         cwd="/",
         env={"PATH": os.environ["PATH"]},
     )

@@ -26,10 +26,10 @@ def test_it_serves_and_loads_no_more_than_that_needs(
     assert process.stdout is not None
     url = f"http://127.0.0.1:{free_tcp_port}"
     assert process.stdout.readline() == f"serving iris on {url}  (Ctrl-C ends it)\n"
-    with urlopen(f"{url}/v2/health/ready", timeout=10) as answer:  # noqa: S310 - http
+    with urlopen(f"{url}/v2/health/ready", timeout=60) as answer:  # noqa: S310 - http
         assert answer.status == 200
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
     reported = (tmp_path / "errors").read_text()
     loaded = {line.rpartition("|")[2].strip() for line in reported.splitlines()}
@@ -40,7 +40,7 @@ def test_it_serves_and_loads_no_more_than_that_needs(
 
 def test_errors_are_printed_as_elsewhere(paths: DevicePaths, tmp_path: Path) -> None:
     process = start(paths, tmp_path / "errors", ONNXLET_DEVICE_PORT="http", ONNXLET_MODEL="iris")
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
 
     reported = (tmp_path / "errors").read_text()
     assert (process.returncode, out) == (1, "")
