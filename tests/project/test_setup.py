@@ -17,7 +17,7 @@ from onnxlet.convert.bundle.contents import TOP, place_code
 from tests.conftest import ROOT
 from tests.project.commands import free_port, run_make, wait_for_line
 
-BUILT = (".venv*", "node_modules", ".git", "__pycache__", ".*_cache", ".hypothesis")
+BUILT = (".venv*", "node_modules", ".serverless", ".git", "__pycache__", ".*_cache", ".hypothesis")
 
 
 def not_built(folder: str, names: list[str]) -> set[str]:
