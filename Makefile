@@ -135,7 +135,7 @@ test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits
 	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
-	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
+	$(PY) -m pytest -m lambda_runtime --timeout 600 -rs tests/lambda_runtime $(ARGS)
 
 test-device: $(READY) ## a bundle's life under real systemd, in a Debian of its own (Linux, root; slow)
 	$(PY) -m pytest -m device -rs -s tests/device $(ARGS)
@@ -178,7 +178,7 @@ $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt
 
 test-gallery: $(BROWSER)/ready ## every example: built, asked over a socket, from a bundle, on the page (needs chromium, mosquitto)
-	$(BROWSER)/bin/python -m pytest -m gallery tests/gallery $(ARGS)
+	$(BROWSER)/bin/python -m pytest -m gallery --timeout 600 tests/gallery $(ARGS)
 
 pictures: ## the gallery's pictures again, into docs/images/gallery
 	$(MAKE) --no-print-directory test-gallery ARGS="-k picture"
@@ -197,7 +197,7 @@ $(SHAP)/ready: requirements/shap.txt tools/setup.sh
 	sh tools/setup.sh $(SHAP) requirements/shap.txt
 
 test-deploy: $(READY) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
-	$(PY) -m pytest -m deploy tests/deploy $(ARGS)
+	$(PY) -m pytest -m deploy --timeout 600 tests/deploy $(ARGS)
 
 test-image: $(READY) ## container images of both architectures, and containers of them (Debian, root; slow)
 	$(PY) -m pytest -m image --timeout 900 -rs tests/image $(ARGS)

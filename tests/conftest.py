@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.build import build
@@ -28,6 +29,14 @@ from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "convert" / "examples"
+
+
+# By itself Hypothesis fails an example that takes 0.2 seconds, or drawing ten that takes one: a
+# busy machine does that. Where nothing may be missing, as in CI, each run has the same examples.
+settings.register_profile(
+    "patient", deadline=None, derandomize=os.environ.get("TESTS_MAY_SKIP") == "no"
+)
+settings.load_profile("patient")
 
 
 WORKERS: dict[str, str] = {}  # what servers that tests start get of `--workers`

@@ -78,29 +78,31 @@ class EventAlarm:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._lock = threading.Lock()  # else what is set while an earlier time rings is lost
         self._asleep = False
         self._due: float | None = None
 
     def set(self, seconds: float) -> None:
         """Ring after so many seconds."""
-        self._due = time.monotonic() + seconds
-        if self._asleep or seconds == SHORTEST_SECONDS:
-            self._event.set()
+        with self._lock:
+            self._due = time.monotonic() + seconds
+            if self._asleep or seconds == SHORTEST_SECONDS:
+                self._event.set()
 
     def clear(self) -> None:
         """Cancel the time that was set."""
-        self._due = None
+        with self._lock:
+            self._due = None
 
     def wait(self) -> None:
         """Block until it rings."""
         while True:
-            self._asleep = True
-            due = self._due
-            self._asleep = due is None
-            left = None if due is None else due - time.monotonic()
-            if left is not None and left <= 0:
-                self._due = None
-                return
+            with self._lock:
+                self._asleep = self._due is None
+                left = None if self._due is None else self._due - time.monotonic()
+                if left is not None and left <= 0:
+                    self._due = None
+                    return
             self._event.wait(left)
             self._event.clear()
 

@@ -20,7 +20,7 @@ FRAME = pd.DataFrame(ROWS[DEFAULT])
 
 
 def test_it_is_there() -> None:
-    CLIENT.wait_server_ready(timeout=5)
+    CLIENT.wait_server_ready(timeout=60)
     CLIENT.ping()
     assert CLIENT.get_version().split(".")[0] == "3"
 

@@ -133,7 +133,7 @@ def started(home: Path) -> Iterator[Emulator]:
     log = home / "emulator.log"
     with run_make(["emulator", f"EMULATOR_PORT={port}"], ROOT, environ, log) as process:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: post(f"{url}/_ministack/health", None).status == 200, 60)
+        wait_until(lambda: post(f"{url}/_ministack/health", None).status == 200, 180)
         assert process.poll() is None, log.read_text()
         yield Emulator(url, home)
 

@@ -78,9 +78,10 @@ def test_make_deploys_calls_and_removes(emulator: Emulator, iris_models: Path) -
     assert post(url, BAD, X_API_Key=KEY).status == 422
     assert json.loads(direct.stdout) == answer.json()
     assert json.loads(golden.stdout)["model"] == "iris"
+    post(url, BODY, X_API_Key=KEY)  # the emulator may keep a line until the next comes
     log = emulator.make("logs", *at)
     lines = [json.loads(line) for line in log.stdout.splitlines() if line.startswith("{")]
-    assert [line["status"] for line in lines if "path" in line] == [200, 401, 401, 422]
+    assert [line["status"] for line in lines if "path" in line][:4] == [200, 401, 401, 422]
 
     removed = emulator.make("remove", *at)
     assert removed.returncode == 0, removed.stderr
@@ -115,23 +116,28 @@ def left_behind(emulator: Emulator, stage: str) -> dict[str, Any]:
 
 
 def test_a_batch_with_a_bad_record(emulator: Emulator, first: Path) -> None:
-    emulator.up(STAGE="batch", BUNDLE=str(first), OPEN="1", QUEUE="1", TIMEOUT="2")
+    emulator.up(STAGE="batch", BUNDLE=str(first), OPEN="1", QUEUE="1", TIMEOUT="10")
     outputs = emulator.outputs("batch")
     queue = outputs["RequestQueueUrl"]
     bodies = {"a": BODY, "b": BAD, "c": {"instances": [ROW, ROW]}}
     entries = [{"Id": k, "MessageBody": json.dumps(v)} for k, v in bodies.items()]
     attributes = emulator.aws("sqs", "get_queue_attributes", QueueUrl=queue, AttributeNames=["All"])
-    # Five times six times the timeout is long to wait: a bad record comes back at once here.
-    emulator.aws(
-        "sqs", "set_queue_attributes", QueueUrl=queue, Attributes={"VisibilityTimeout": "1"}
-    )
+
+    def come_back_after(seconds: int) -> None:
+        visible = {"VisibilityTimeout": str(seconds)}
+        emulator.aws("sqs", "set_queue_attributes", QueueUrl=queue, Attributes=visible)
+
+    # Five times six times the timeout is long to wait; but whoever is being answered must not come
+    # back meanwhile: the first has to wait until the function has imported what sends answers.
+    come_back_after(10)
     sent = emulator.aws("sqs", "send_message_batch", QueueUrl=queue, Entries=entries)["Successful"]
     ids = {each["Id"]: each["MessageId"] for each in sent}
 
     answers = received(emulator, outputs["AnswersQueueUrl"], 2)
+    come_back_after(1)
     [dead] = received(emulator, outputs["DeadLettersUrl"], 1)
 
-    assert attributes["Attributes"]["VisibilityTimeout"] == "12"
+    assert attributes["Attributes"]["VisibilityTimeout"] == "60"
     by_request = {
         each["MessageAttributes"]["request_id"]["StringValue"]: json.loads(each["Body"])
         for each in answers
@@ -169,7 +175,7 @@ def received(emulator: Emulator, url: str, count: int) -> list[dict[str, Any]]:
         found.extend(got.get("Messages", ()))
         return len(found) >= count
 
-    wait_until(look, 60)
+    wait_until(look, 120)
     assert len(found) == count
     return found
 

@@ -226,7 +226,8 @@ def test_what_is_deployed(emulator: Emulator, first: Path) -> None:
     at = {"STAGE": "drift", "BUNDLE": str(first)}
     told = emulator.up(OPEN="1", **at)
     early = emulator.command("drift", **at)
-    for rows in (X, *([row] for row in X), FAR, FAR, FAR):
+    # The emulator may keep a line until the next comes: that of the last row has no counts yet.
+    for rows in (X, *([row] for row in X), FAR, FAR, FAR, X[:1]):
         assert post(endpoint(told), {"instances": np.asarray(rows).tolist()}).status == 200
 
     done = emulator.command("drift", JSON="1", MINUTES="10", **at)

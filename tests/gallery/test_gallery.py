@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +29,7 @@ from tests.gallery.document import ADDRESS, close_to, readings, sections
 from tests.page.conftest import SCREENSHOTS, Open, predict
 from tests.page.test_page import until
 from tests.page.test_pictures import stroke
-from tests.project.commands import free_port
+from tests.project.commands import free_port, wait_for_port
 from tests.project.test_device_docs import environ_in, running
 
 pytestmark = pytest.mark.gallery
@@ -204,19 +203,19 @@ def test_the_groups_of_the_report_are_those_of_the_document(
 def test_the_reading_that_is_shown_is_answered_by_mqtt(
     gallery: Mapping[str, Made], folder: Path, tmp_path: Path
 ) -> None:
-    port, section = str(free_port()), SECTIONS["sensor_anomalies"]
+    port, section = free_port(), SECTIONS["sensor_anomalies"]
     start, ask = readings(section.text)
     environ = environ_in(start, ONNXLET_DEVICE_MQTT_URL=f"mqtt://localhost:{port}")
     environ["ONNXLET_MODELS"] = str(folder)
     command = start.splitlines()[-1].replace(".venv/bin/python", shlex.quote(sys.executable))
     with (
-        running([program("mosquitto"), "-p", port], tmp_path, CLEAN),
+        running([program("mosquitto"), "-p", str(port)], tmp_path, CLEAN),
         running(shlex.split(command), ROOT, environ) as process,
     ):
-        wait = [program("mosquitto_sub"), "-p", port, "-t", "answers/status", "-C", "1"]
-        time.sleep(0.5)  # until the broker listens
-        assert json.loads(subprocess.check_output(wait, timeout=30))["state"] == "online"
-        typed = ask.replace("1883", port)
+        wait = [program("mosquitto_sub"), "-p", str(port), "-t", "answers/status", "-C", "1"]
+        wait_for_port(port)
+        assert json.loads(subprocess.check_output(wait, timeout=60))["state"] == "online"
+        typed = ask.replace("1883", str(port))
         got = subprocess.check_output(["sh", "-c", typed], text=True, timeout=30)
         assert process.poll() is None
 

@@ -24,7 +24,7 @@ from tests.lambda_runtime.machines import Machine, Unavailable
 HANDLER = "onnxlet.function.handler.handler"
 RIE = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 OF_THE_PLATFORM = re.compile(r"(START|END|REPORT) RequestId: ")
-LOG_SECONDS = 5.0
+LOG_SECONDS = 60.0
 # What Lambda's documentation lists: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 ENVIRON = {
     "AWS_DEFAULT_REGION": "eu-west-1",
@@ -129,17 +129,20 @@ class Runtime:
         """`peak_kib`, `user` and `threads` of the function, and its `calls` to our own platform."""
         return self._ask("process")
 
-    def log(self, requests: int | None = None) -> list[str]:
-        """What the function has written so far, in lines.
+    def log(self, requests: int = 0, *, until: str = "") -> list[str]:
+        """What the function has written so far, in lines; AWS's emulator hands them on some later.
 
         Args:
-            requests: wait until it is so many lines.
+            requests: wait until there are so many lines of requests, which are JSON.
+            until: wait until there is this.
         """
         end = time.monotonic() + LOG_SECONDS
         while True:
-            lines = self._log.read_text().splitlines()
+            written = self._log.read_text()
+            lines = written[: written.rfind("\n") + 1].splitlines()
             kept = [line for line in lines if line and not OF_THE_PLATFORM.match(line)]
-            if requests is None or len(kept) >= requests or time.monotonic() > end:
+            count = sum(line.startswith("{") for line in kept)
+            if (count >= requests and until in written) or time.monotonic() > end:
                 return kept
             time.sleep(0.01)
 

@@ -336,11 +336,16 @@ def test_two_hundred_columns_are_folded_and_quick(open_page: Open, site: str) ->
     assert page.locator("#drift *").count() < 3000
     spent = page.evaluate(
         """async () => {
-        const found = await (await fetch("models/wide/drift?version=2")).json();
-        const start = performance.now();
-        document.body.append(...driftParts(found).flat(Infinity).filter(Boolean));
-        document.body.getBoundingClientRect();
-        return performance.now() - start;
+        const found = await (await fetch("models/wide/drift?version=2")).json(), spent = [];
+        for (let turn = 0; turn < 5; turn += 1) {
+            const start = performance.now(), box = document.createElement("div");
+            document.body.append(box);
+            box.append(...driftParts(found).flat(Infinity).filter(Boolean));
+            document.body.getBoundingClientRect();
+            spent.push(performance.now() - start);
+            box.remove();
+        }
+        return Math.min(...spent);
     }"""
     )
     assert spent < 500  # milliseconds; some 30 where nothing else runs

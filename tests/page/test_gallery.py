@@ -12,7 +12,7 @@ import pytest
 
 from tests.page.conftest import Open, keep_screenshot, predict, serving
 from tests.page.test_accessibility import violations
-from tests.page.test_page import MODELS, NARROW, ask, tab_to, until
+from tests.page.test_page import MODELS, NARROW, ask, tab_to, until, wait_until
 
 pytestmark = pytest.mark.page
 
@@ -132,13 +132,17 @@ def test_a_search_sifts_fifty(open_page: Open, fifty_site: str) -> None:
 
     took = page.evaluate(
         """() => {
-        const box = document.getElementById("search"), start = performance.now();
-        for (const text of ["a", "al", "", "price", "x"]) {
-            box.value = text;
-            box.dispatchEvent(new Event("input"));
-            document.body.offsetHeight;
+        const box = document.getElementById("search"), took = [];
+        for (let turn = 0; turn < 5; turn += 1) {
+            const start = performance.now();
+            for (const text of ["a", "al", "", "price", "x"]) {
+                box.value = text;
+                box.dispatchEvent(new Event("input"));
+                document.body.offsetHeight;
+            }
+            took.push((performance.now() - start) / 5);
         }
-        return (performance.now() - start) / 5;
+        return Math.min(...took);
     }"""
     )
     assert took < 100  # milliseconds a letter, on a busy machine
@@ -174,6 +178,7 @@ def test_an_answer_that_comes_late_is_not_shown(open_page: Open, site: str) -> N
     held: list[Any] = []
     page.route("**/predict*", lambda route: held.append(route))
     page.click("button.main")
+    wait_until(page, lambda: held)
     page.click("nav a >> nth=0")
     page.wait_for_selector(".gallery")
 

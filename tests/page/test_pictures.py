@@ -21,7 +21,7 @@ from tests.convert.imported import test_boxes
 from tests.convert.imported.photos import encoded, picture
 from tests.page.conftest import Open, keep_screenshot
 from tests.page.test_accessibility import violations
-from tests.page.test_page import NARROW, ask, until
+from tests.page.test_page import NARROW, ask, until, wait_until
 
 pytestmark = pytest.mark.page
 
@@ -167,10 +167,9 @@ def test_drawing_by_finger_does_not_scroll(open_page: Open, pictured_site: str) 
         event = {"type": f"touch{kind}", "touchPoints": points}
         touch.send("Input.dispatchTouchEvent", event)
     until(page, "state.fields[0].picture() !== null")
-    page.wait_for_timeout(50)
 
-    drawn = pixels(page)
-    assert drawn[120 * 280 // round(box["height"]), 140] == 255
+    line = 120 * 280 // round(box["height"])
+    wait_until(page, lambda: pixels(page)[line, 140] == 255)
     assert page.evaluate("scrollY") == top
     assert answered(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -13,7 +13,7 @@ import pytest
 
 from tests.page.conftest import KEY, Open, keep_screenshot, predict, serving
 from tests.page.test_accessibility import violations
-from tests.page.test_page import NARROW, ask, until
+from tests.page.test_page import NARROW, ask, until, wait_until
 
 pytestmark = pytest.mark.page
 
@@ -251,6 +251,7 @@ def test_leaving_the_model_ends_it(open_page: Open, site: str) -> None:
         },
     )
     until(page, "document.querySelector('#whole progress') !== null")
+    wait_until(page, lambda: held)
 
     page.click("nav a[data-name=iris]")
     page.wait_for_selector("h1:text-is('iris')")

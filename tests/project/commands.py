@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,18 +12,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+FIRST, PORTS = 10_000, 22_000  # below those that Linux and macOS hand out by themselves
+
 
 def free_port() -> int:
-    """A port that nothing listens on.
+    """A port that nothing listens on, for a server that is started later.
 
-    It is none that systems give to whoever asks for any (32768 and above, or 49152): until it is
-    bound, another test's process might be given it.
+    The system gives it to nobody who asks for any: in a test that runs beside this one, that would
+    take it meanwhile.
     """
     while True:
-        port = random.SystemRandom().randrange(10_000, 32_000)
-        with suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
+        port = FIRST + secrets.randbelow(PORTS)  # of no seed that another test may have, too
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("", port))
             return port
+
+
+def wait_for_port(port: int, *, seconds: float = 60) -> None:
+    """Until something on this machine listens there."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=seconds).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, f"nothing listens on {port}"
+            time.sleep(0.05)
+        else:
+            return
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import program
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_predict import HOUSE
-from tests.project.commands import free_port
+from tests.project.commands import free_port, wait_for_port
 
 FORWARD = (ROOT / "docs" / "how-to" / "forward.md").read_text()
 MQTT = (ROOT / "docs" / "how-to" / "mqtt.md").read_text()
@@ -85,7 +84,7 @@ def test_the_metrics_that_are_listed(models: Path, tmp_path: Path) -> None:
     forward = forwarder.start(options)
     settings = Settings(models, reload_seconds=0)
     client = make_app(models, forward=forward, settings=settings).test_client()
-    wait_until(lambda: forward.figures().totals is not None)
+    wait_until(lambda: forward.figures().totals is not None, 60)
     families = text_string_to_metric_families(client.get("/metrics").text)
     forward.stop()
 
@@ -144,7 +143,7 @@ def test_a_device_and_the_collector_that_is_shown(models: Path, tmp_path: Path) 
         )
         answer = shell(truth.replace(":8080", f":{server.port}"))
         database = tmp_path / "records.db"
-        wait_until(lambda: len(collected(database)) == 2)
+        wait_until(lambda: len(collected(database)) == 2, 60)
         assert stop_server(server) == 0
 
     assert json.loads(answer) == kept
@@ -167,7 +166,7 @@ def collected(path: Path) -> list[dict[str, Any]]:
 
 
 def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
-    port = str(free_port())
+    port = free_port()
     broker, asks = program("mosquitto"), program("mosquitto_rr")
     start, ask = blocks(MQTT, "sh")
     answer, status, drift = map(json.loads, blocks(MQTT, "json"))
@@ -175,15 +174,15 @@ def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
     environ["ONNXLET_MODELS"] = str(models)
     command = start.splitlines()[-1].replace(".venv/bin/python", shlex.quote(sys.executable))
     with (
-        running([broker, "-p", port], tmp_path, CLEAN),
+        running([broker, "-p", str(port)], tmp_path, CLEAN),
         running(shlex.split(command), ROOT, environ) as process,
     ):
-        listen = [program("mosquitto_sub"), "-p", port, "-t", "answers/status", "-C", "1"]
-        time.sleep(0.5)  # until the broker listens
-        told = subprocess.check_output(listen, text=True, timeout=30)
+        listen = [program("mosquitto_sub"), "-p", str(port), "-t", "answers/status", "-C", "1"]
+        wait_for_port(port)
+        told = subprocess.check_output(listen, text=True, timeout=60)
         listen[listen.index("answers/status")] = f"answers/drift/{drift['model']}"
         begun = subprocess.check_output(listen, text=True, timeout=30)
-        words = shlex.split(ask.replace("1883", port))
+        words = shlex.split(ask.replace("1883", str(port)))
         got = subprocess.check_output([asks, *words[1:]], text=True, timeout=30)
         assert process.poll() is None
 

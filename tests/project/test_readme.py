@@ -47,7 +47,7 @@ def test_make_run_and_the_pasted_curls(tmp_path: Path) -> None:
     port = free_port()
     made = ["run", f"PORT={port}", f"MODELS={tmp_path / 'the models'}"]
     with run_make(made, ROOT, dict(os.environ), tmp_path / "log") as process:
-        printed = wait_for_line(process, tmp_path / "log", "curl ", seconds=60)
+        printed = wait_for_line(process, tmp_path / "log", "curl ", seconds=180)
         time.sleep(0.1)
         pasted = printed.splitlines()[-1]
         answers = [

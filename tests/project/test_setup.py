@@ -17,7 +17,7 @@ from onnxlet.convert.bundle.contents import TOP, place_code
 from tests.conftest import ROOT
 from tests.project.commands import free_port, run_make, wait_for_line
 
-BUILT = (".venv*", "node_modules", ".git", "__pycache__", ".*_cache", ".hypothesis")
+BUILT = (".venv*", "node_modules", ".serverless", ".git", "__pycache__", ".*_cache", ".hypothesis")
 
 
 def not_built(folder: str, names: list[str]) -> set[str]:
@@ -176,7 +176,7 @@ def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python:
     for number, setting_up in ((1, True), (2, False)):
         port, log = free_port(), tmp_path / f"log {number}"
         with run_make(["run", f"PORT={port}"], copy, environ, log) as process:
-            printed = wait_for_line(process, log, "curl ", seconds=600 if setting_up else 60)
+            printed = wait_for_line(process, log, "curl ", seconds=600 if setting_up else 180)
             pasted = printed.splitlines()[-1]
             answer = json.loads(subprocess.check_output(["sh", "-c", pasted], timeout=20))
             os.killpg(process.pid, signal.SIGINT)

@@ -80,14 +80,14 @@ def test_several_first_requests_open_one_session(own: Path) -> None:
     model = Model("shop", 1, known.manifest, open_slowly)
 
     def ask() -> None:
-        ready.wait(5)
+        ready.wait(60)
         model.open()
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert opened == [1]
 
 
