@@ -60,7 +60,7 @@ class Endpoint:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [record for batch in self.batches.values() for record in batch]
+        return [record for batch in list(self.batches.values()) for record in batch]
 
     def take(self, key: str, headers: dict[str, str], body: bytes) -> Mood:
         with self._lock:
