@@ -112,11 +112,11 @@ def test_a_server_without_timers(holds: Callable[[Serving], None], without_timer
     holds(without_timers)
 
 
-def test_nobody_wakes_for_short_answers(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_wakes_for_short_answers(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that woke for each of them would take the interpreter from the one that answers."""
-    monkeypatch.setattr(server, "HANDOVER_SECONDS", 0.05)  # an answer may take 5 ms where others run
+    monkeypatch.setattr(
+        server, "HANDOVER_SECONDS", 0.05
+    )  # an answer may take 5 ms where others run
     alarm, rang = serving.server._alarm, list[None]()
     wait = alarm.wait
     alarm.wait = lambda: rang.append(wait())  # type: ignore[method-assign] # counts
