@@ -173,7 +173,7 @@ def through_socket(port: int, host: str = "127.0.0.1") -> Send:
     """Sends each request over a connection of its own."""
 
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(host, port, timeout=20)
+        connection = http.client.HTTPConnection(host, port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers))
             got = connection.getresponse()
@@ -255,7 +255,7 @@ def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Se
 def stop_server(server: Server) -> int:
     """SIGTERM, and the exit code."""
     server.process.terminate()
-    server.process.communicate(timeout=20)
+    server.process.communicate(timeout=60)
     return server.process.returncode
 
 

@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         path, _ = self._asked()
         if (found := self.s3.objects.get(path)) is None:
-            known = any(each.startswith(f"{path}/") for each in self.s3.objects)
+            known = any(each.startswith(f"{path}/") for each in list(self.s3.objects))
             self._reply(200 if "/" not in path.rstrip("/") and known else 404)
             return
         self._reply(200, b"", Content_Length=str(len(found.content)), **_about(found))
@@ -138,7 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, bucket: str, query: dict[str, str]) -> None:
         prefix = query.get("prefix", "")
         keys = sorted(
-            path[len(bucket) + 1 :] for path in self.s3.objects if path.startswith(f"{bucket}/")
+            path[len(bucket) + 1 :]
+            for path in list(self.s3.objects)  # others are put meanwhile
+            if path.startswith(f"{bucket}/")
         )
         keys = [key for key in keys if key.startswith(prefix)]
         limit = int(query.get("max-keys", 1000))

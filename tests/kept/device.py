@@ -66,7 +66,7 @@ class Device:
     def run(self, command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            command, env={**LIVE, **environ}, cwd="/", capture_output=True, text=True, timeout=60
+            command, env={**LIVE, **environ}, cwd="/", capture_output=True, text=True, timeout=200
         )
 
     def change(self, command: list[str], *arguments: str, **environ: str) -> tuple[int, str]:

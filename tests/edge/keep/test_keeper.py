@@ -145,11 +145,11 @@ def test_the_newest_is_last_whatever_the_order_of_rows(
     rows = [FLOWERS[n % 3] for n in range(10_000)]
     right = kept.predict("a", rows)["prediction"]
     order = np.random.default_rng(3).permutation(10_000).tolist()
-    start = time.monotonic()
+    start = time.process_time()  # of the processor's time, since others use it, too
     values = [right[row] if n >= 8000 else 7 for n, row in enumerate(order)]
 
     assert kept.truth(*zip(["a"] * 10_000, order, values, strict=True)) == counts(10_000, 10_000)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     report = kept.report()
     assert (report["rows"], report["accuracy"]) == (1000, 1.0)
     assert (report["total"]["rows"], report["total"]["accuracy"]) == (10_000, 0.2)
@@ -326,13 +326,13 @@ def test_no_start_waits_for_the_disk_and_a_report_only_once(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make().keep.stop()
-    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.5)
     path = tmp_path / "kept" / "kept.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other, transaction(other):
-        start = time.monotonic()
         kept = make()
-        assert [kept.report() for _ in range(20)] == [None] * 20
-        assert time.monotonic() - start < 2
+        start = time.monotonic()
+        assert [kept.report() for _ in range(60)] == [None] * 60
+        assert time.monotonic() - start < 20  # 30, where each waits
 
 
 def test_an_odd_manifest_is_its_model_s_fault_and_not_the_disk_s(
@@ -401,9 +401,11 @@ def test_truths_from_many_threads_are_joined_once(make: Make) -> None:
     assert kept.report()["rows"] == 90
 
 
-def test_a_truth_right_after_its_prediction_is_always_joined(models: Path, tmp_path: Path) -> None:
+def test_a_truth_right_after_its_prediction_is_always_joined(
+    models: Path, in_memory: Path, tmp_path: Path
+) -> None:
     """Eight clients of a real server: no prediction waits for the disk, and no truth overtakes."""
-    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
+    environ = {**CLEAN, "ONNXLET_KEEP": str(in_memory / "kept.db")}
     server = start_server(models, environ, tmp_path / "log")
     got: list[Any] = []
 
@@ -435,7 +437,7 @@ def test_without_a_disk_answers_go_on_and_truths_are_refused(make: Make, tmp_pat
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert kept.report() is None
     away.unlink()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while kept.client.post("/truth", said(("a", 0, 0))).json() != counts(1, 1):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -447,18 +449,18 @@ def test_without_a_disk_answers_go_on_and_truths_are_refused(make: Make, tmp_pat
 def test_where_the_database_is_locked_nobody_waits_for_long(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.2)
     kept = make()
     right = kept.predict("a", FLOWERS)["prediction"]
     assert kept.truth(("a", 0, right[0])) == counts(1, 1)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.5)
     path = tmp_path / "kept" / "kept.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other, transaction(other):
         start = time.monotonic()
-        for name in ("b", "c", "d"):
-            kept.predict(name, FLOWERS)
-            assert kept.client.post("/truth", said((name, 0, 0))).status == 503
+        for number in range(50):
+            kept.predict(f"b{number}", FLOWERS)
+            assert kept.client.post("/truth", said((f"b{number}", 0, 0))).status == 503
         assert kept.report()["rows"] == 1
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 18  # 25, where each waits
 
 
 def test_what_is_ours_is_set_aside_when_it_breaks(make: Make, tmp_path: Path) -> None:
@@ -471,7 +473,7 @@ def test_what_is_ours_is_set_aside_when_it_breaks(make: Make, tmp_path: Path) ->
         file.write(b"no page at all" * 1000)
     kept = make(path)
     right = kept.predict("a", FLOWERS)["prediction"]
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while kept.client.post("/truth", said(("a", 0, right[0]))).status != 200:
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -540,8 +542,8 @@ def test_what_was_keyed_is_only_taken_with_a_key(models: Path, tmp_path: Path) -
     keep.stop()
 
 
-def test_a_server_keeps_over_a_restart(models: Path, tmp_path: Path) -> None:
-    environ = {**CLEAN, "ONNXLET_KEEP": str(tmp_path / "kept.db")}
+def test_a_server_keeps_over_a_restart(models: Path, in_memory: Path, tmp_path: Path) -> None:
+    environ = {**CLEAN, "ONNXLET_KEEP": str(in_memory / "kept.db")}
     server = start_server(models, environ, tmp_path / "log")
     client = Client(through_socket(server.port))
     answer = client.post(IRIS, {"instances": FLOWERS})
@@ -571,14 +573,16 @@ def test_what_was_answered_before_the_end_is_on_the_disk(models: Path, tmp_path:
     assert set(json.loads(body)) == {"prediction", "probabilities"}
 
 
-def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: Path) -> None:
+def test_a_device_that_forwards_joins_what_it_has_sent(
+    models: Path, in_memory: Path, tmp_path: Path
+) -> None:
     """Its record is forgotten once it has arrived: the answer is kept beside the queue."""
     with listening(None) as endpoint:
         environ = {
             **CLEAN,
             "ONNXLET_DEVICE_FORWARD_URL": endpoint.url,
             "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
-            "ONNXLET_DEVICE_QUEUE": str(tmp_path / "state" / "queue.db"),
+            "ONNXLET_DEVICE_QUEUE": str(in_memory / "state" / "queue.db"),
         }
         server = start_server(models, environ, tmp_path / "log")
         client = Client(through_socket(server.port))
@@ -593,7 +597,7 @@ def test_a_device_that_forwards_joins_what_it_has_sent(models: Path, tmp_path: P
     assert sent == counts(2, 1, unknown=1), "what is unknown here is sent on all the same"
     assert wrong.status == 422
     assert endpoint.records[1]["truth"] == body["truth"], "what is refused is not"
-    assert sorted(each.name for each in (tmp_path / "state").glob("*.db")) == [
+    assert sorted(each.name for each in (in_memory / "state").glob("*.db")) == [
         "kept.db", "queue.db",
     ]  # fmt: skip
 

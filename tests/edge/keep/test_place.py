@@ -55,7 +55,7 @@ def serve(keep: str, models: Path) -> str:
     """What a server says that does not start."""
     done = subprocess.run(
         [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"],
-        cwd=ROOT, env={**CLEAN, "ONNXLET_KEEP": keep}, capture_output=True, text=True, timeout=30,
+        cwd=ROOT, env={**CLEAN, "ONNXLET_KEEP": keep}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
@@ -116,7 +116,7 @@ def test_a_full_disk_stops_only_a_start_where_the_file_is_named(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "kept.db"), how],
-        cwd=ROOT, capture_output=True, text=True, timeout=30,
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
     assert (done.stdout.split()[0], done.stderr) == (outcome, "")

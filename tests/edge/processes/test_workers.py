@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Server, start_server, stop_server
-from tests.edge.service.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN, is_listened_on
 from tests.edge.service.test_watchdog import Listener
 from tests.function.serving.test_predict import SHOP
 from tests.project.commands import free_port
@@ -34,7 +34,7 @@ HEAD = (
     f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n"
     "Content-Type: application/json\r\n\r\n"
 ).encode()
-ORPHANED_SECONDS = 10
+ORPHANED_SECONDS = 40  # each has 25 to finish
 
 
 class Started:
@@ -44,11 +44,17 @@ class Started:
         self.server, self.port, self._log = server, server.port, log
 
     def workers(self) -> list[int]:
-        """Process ids of the workers that are there."""
+        """Process ids of the workers that are there, by their numbers: ids begin anew at times."""
         parent = str(self.server.process.pid)
-        listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,stat="], text=True)
-        rows = [line.split() for line in listed.splitlines()]
-        return sorted(int(pid) for pid, ppid, stat in rows if ppid == parent and stat[0] != "Z")
+        listed = subprocess.check_output(["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="])
+        rows = [line.split(None, 3) for line in listed.decode(errors="replace").splitlines()]
+        found: dict[int, int] = {}
+        for pid, ppid, stat, *rest in rows:
+            # Of the pipes that wake them each has inherited its own; they were opened in turn.
+            bell = re.search(r'"bell": (\d+)', "".join(rest))
+            if ppid == parent and stat[0] != "Z" and bell:
+                found[int(bell[1])] = int(pid)
+        return [found[bell] for bell in sorted(found)]
 
     def lines(self, **wanted: Any) -> list[dict[str, Any]]:
         """Lines of the log with these members."""
@@ -72,7 +78,7 @@ def started(models: Path, tmp_path: Path) -> Iterator[Started]:
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end
@@ -97,14 +103,22 @@ def ask(connection: http.client.HTTPConnection) -> int:
 
 
 def test_connections_are_shared_out_and_lines_say_who_answered(started: Started) -> None:
-    connections = [started.connect() for _ in range(16)]
-    assert {ask(connection) for connection in connections} == {200}
+    connections = list[http.client.HTTPConnection]()
+
+    def shares() -> list[int]:
+        """How many each worker has got, once there are more of them."""
+        for _ in range(16):
+            connections.append(started.connect())
+            assert ask(connections[-1]) == 200
+        wait_for(lambda: len(started.lines(status=200)) == len(connections))
+        by_worker = Counter(line["worker"] for line in started.lines(status=200))
+        return [by_worker[number] for number in (0, 1)]
+
+    # One that stands still for a moment loses some, and has the next ones until both have as many.
+    while min(found := shares()) < len(connections) / 4:
+        assert len(connections) < 96, found
     for connection in connections:
         connection.close()
-    wait_for(lambda: len(started.lines(status=200)) == 16)
-    by_worker = Counter(line["worker"] for line in started.lines(status=200))
-    assert set(by_worker) == {0, 1}
-    assert min(by_worker.values()) >= 4  # 8, unless the machine is busy
 
 
 class Load:
@@ -113,11 +127,23 @@ class Load:
     def __init__(self, started: Started, clients: int) -> None:
         self._started = started
         self._on = True
-        self.answered = [0] * clients
-        self.failed = [0] * clients
-        self._threads = [threading.Thread(target=self._ask, args=(n,)) for n in range(clients)]
-        for thread in self._threads:
-            thread.start()
+        self.answered: list[int] = []
+        self.failed: list[int] = []
+        self._threads: list[threading.Thread] = []
+        for _ in range(clients):
+            self._add()
+        while {line["worker"] for line in started.lines(status=200)} != {0, 1}:
+            assert len(self._threads) < 10 * clients, "one worker has them all"
+            self._add()
+
+    def _add(self) -> None:
+        """One more; of those that come one after another no worker is left out."""
+        number = len(self._threads)
+        self.answered.append(0)
+        self.failed.append(0)
+        self._threads.append(threading.Thread(target=self._ask, args=(number,)))
+        self._threads[-1].start()
+        wait_for(lambda: self.answered[number])
 
     def _ask(self, number: int) -> None:
         connection = self._started.connect()
@@ -147,10 +173,10 @@ def test_a_killed_worker_costs_what_it_had_in_hand_and_is_replaced(started: Star
         wait_for(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
     finally:
         load.end()
-    [line] = started.lines(event="worker", state="restarts")
+    [line] = wait_lines(started, event="worker", state="restarts")
     assert (line["error"], line["in_seconds"]) == ("signal 9", 0.1)
     assert max(load.failed) == 1
-    assert sum(load.failed) < 8, "the other worker's connections went on"
+    assert sum(load.failed) < len(load.failed), "the other worker's connections went on"
     [serves] = wait_lines(started, event="worker", state="serves")
     assert serves["worker"] == line["worker"]
 
@@ -163,16 +189,11 @@ def wait_lines(started: Started, **wanted: Any) -> list[dict[str, Any]]:
 def test_each_restart_waits_twice_as_long(started: Started) -> None:
     for times in range(1, 4):
         wait_for(lambda: len(started.workers()) == 2)
-        first = started.workers()[0] if times == 1 else newest(started)
-        os.kill(first, signal.SIGKILL)
+        os.kill(started.workers()[0], signal.SIGKILL)
         wait_for(lambda times=times: len(started.lines(state="restarts")) == times)  # type: ignore[misc]
     pauses = [(line["worker"], line["in_seconds"]) for line in started.lines(state="restarts")]
     number = pauses[0][0]
     assert pauses == [(number, 0.1), (number, 0.2), (number, 0.4)]
-
-
-def newest(started: Started) -> int:
-    return max(started.workers())
 
 
 def test_sigterm_to_a_worker_replaces_it_and_loses_nothing(started: Started) -> None:
@@ -211,9 +232,7 @@ def test_what_has_begun_on_any_worker_is_finished(started: Started) -> None:
     begun = [half(started) for _ in range(6)]
     time.sleep(0.3)
     started.server.process.terminate()
-    time.sleep(0.3)
-    with socket.socket() as tried:
-        assert tried.connect_ex(("127.0.0.1", started.port)) != 0
+    wait_for(lambda: not is_listened_on(started.port))
     for connection in begun:
         connection.sendall(BODY[20:])
         with connection:
@@ -247,8 +266,7 @@ def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_p
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(request[:-20])
         time.sleep(0.3)
-        server.terminate()
-        time.sleep(0.3)
+        terminate(server)
         (tmp_path / "now").touch()
         connection.sendall(request[-20:])
         assert all_of(connection).startswith(b"HTTP/1.1 200 ")
@@ -256,12 +274,22 @@ def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_p
     assert server.returncode == 0
 
 
+def terminate(server: subprocess.Popen[str]) -> None:
+    """SIGTERM; returns once it is heard: the supervisor has closed its listener."""
+    if (files := Path(f"/proc/{server.pid}/fd")).exists():
+        before = len(list(files.iterdir()))
+        server.terminate()
+        wait_for(lambda: len(list(files.iterdir())) < before)
+    else:
+        server.terminate()
+        time.sleep(0.5)
+
+
 def test_a_second_signal_ends_all_at_once(started: Started) -> None:
     with half(started) as begun:
         workers = started.workers()
         time.sleep(0.3)
-        started.server.process.terminate()
-        time.sleep(0.3)
+        terminate(started.server.process)
         assert started.workers() != []
         started.server.process.send_signal(signal.SIGINT)
         assert begun.recv(100) == b""
@@ -397,8 +425,8 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
 
 @pytest.fixture
 def watched(models: Path, tmp_path: Path, listener: Listener) -> Iterator[Started]:
-    """A server whose systemd allows it two seconds of silence."""
-    about = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "2000000"}
+    """A server whose systemd allows it four seconds of silence."""
+    about = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "4000000"}
     server = start_server(models, {**CLEAN, **WORKERS, **about}, tmp_path / "log")
     yield Started(server, tmp_path / "log")
     assert stop_server(server) == 0
@@ -427,7 +455,7 @@ def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     assert after[-1] == "STATUS=golden rows are answered"
     assert set(until[:-1]) == {"WATCHDOG=1"}
     [line] = watched.lines(state="restarts")
-    assert line["error"] == "golden rows were not answered for 2 seconds"
+    assert line["error"] == "golden rows were not answered for 4 seconds"
     assert stopped not in watched.workers()
     assert listener.next() == "WATCHDOG=1"
 
@@ -439,7 +467,7 @@ def test_a_killed_supervisor_s_silence_is_systemd_s_to_notice(
     watched.server.process.send_signal(signal.SIGSTOP)
     time.sleep(0.5)
     listener.drain()
-    assert listener.next(2.5) == ""
+    assert listener.next(5) == ""
     watched.server.process.send_signal(signal.SIGCONT)
     assert listener.next() == "WATCHDOG=1"
     time.sleep(1)

@@ -53,11 +53,15 @@ def test_it_rings_once_after_so_long(alarm: Alarm) -> None:
 
 
 def test_it_does_not_ring_where_it_is_cleared(alarm: Alarm) -> None:
-    hears = Hears(alarm)
+    hears, late, rang = Hears(alarm), 0, 0
     for _ in range(100):
+        start = time.monotonic()
         alarm.set(0.2)
         alarm.clear()
-    assert not hears.within(0.4)
+        late += time.monotonic() - start >= 0.2  # this thread stood still: it may have rung
+    while hears.within(0.4):
+        rang += 1
+    assert rang <= late
     alarm.set(0.05)
     assert hears.within(10)
 
@@ -108,17 +112,19 @@ def test_a_server_without_timers(holds: Callable[[Serving], None], without_timer
     holds(without_timers)
 
 
-def test_nobody_wakes_for_short_answers(serving: Serving) -> None:
+def test_nobody_wakes_for_short_answers(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that woke for each of them would take the interpreter from the one that answers."""
+    # On a busy machine any answer may take the usual 5 ms.
+    monkeypatch.setattr(server, "HANDOVER_SECONDS", 0.05)
     alarm, rang = serving.server._alarm, list[None]()
     wait = alarm.wait
     alarm.wait = lambda: rang.append(wait())  # type: ignore[method-assign] # counts
     with serving.connect() as connection:
-        for _ in range(50):
+        for _ in range(20):
             connection.sendall(test_server.request())
             test_server.answer(connection)
             time.sleep(3 * server.HANDOVER_SECONDS)
-    assert len(rang) < 25  # each of them, where the machine has time for nobody
+    assert len(rang) < 10  # each of them, where the machine has time for nobody
 
 
 def test_a_leader_with_a_long_answer_after_short_ones_is_replaced(serving: Serving) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.server.entrance import LOOK_SECONDS, PATIENCE_SECONDS, Entrance
+from onnxlet.edge.server import entrance as module
+from onnxlet.edge.server.entrance import Entrance
 from onnxlet.edge.server.server import Server
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.self_check import connector
@@ -25,7 +26,7 @@ from onnxlet.edge.workers.board import Board, make_board
 from onnxlet.function.errors import SHED
 from tests.edge.certificates import Pair
 
-PATIENT_SECONDS = 5.0  # for a busy machine
+PATIENT_SECONDS = 15.0  # for a busy machine
 
 
 class Room:
@@ -85,6 +86,12 @@ def room() -> Iterator[Room]:
     made.end()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left to another is left for longer than it takes to run on a busy machine."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 3.0)
+
+
 def answered(connection: http.client.HTTPConnection) -> str:
     answer = connection.getresponse()
     return answer.read().decode()
@@ -116,7 +123,12 @@ class Noted:
         return True
 
 
-def test_another_is_called_once_and_what_it_leaves_is_accepted_later() -> None:
+def test_another_is_called_once_and_what_it_leaves_is_accepted_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patience, look = 0.5, 60.0  # on a busy machine this may stand still between two lines
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(module, "LOOK_SECONDS", look)
     (bell, ring), accepted = os.pipe(), []
     with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as all_:
         peers = Noted(bell)
@@ -129,7 +141,7 @@ def test_another_is_called_once_and_what_it_leaves_is_accepted_later() -> None:
         entrance = Entrance(listener, all_, accept, peers)
         usual = entrance.wait(None)
         assert usual is not None
-        assert PATIENCE_SECONDS < usual <= LOOK_SECONDS
+        assert patience < usual <= look
         with socket.create_connection(listener.getsockname()):
             [(key, _)] = all_.select(5)
             key.data()
@@ -137,7 +149,7 @@ def test_another_is_called_once_and_what_it_leaves_is_accepted_later() -> None:
             entrance.go_on()
             left = entrance.wait(None)
             assert left is not None
-            assert 0 < left <= PATIENCE_SECONDS
+            assert 0 < left <= patience
             assert all_.select(0) == [], "it waits, and does not spin"
             time.sleep(left)
             entrance.go_on()
@@ -159,12 +171,12 @@ def test_another_is_called_once_and_what_it_leaves_is_accepted_later() -> None:
     os.close(ring)
 
 
-def test_connections_that_stay_are_spread(room: Room) -> None:
+def test_connections_that_stay_are_spread(room: Room, patient: None) -> None:
     room.run(0, 1)
     held = [room.ask() for _ in range(20)]
     by = Counter(map(answered, held))
     assert sum(by.values()) == 20
-    assert min(by["0"], by["1"]) >= 6  # 10, unless the machine is busy
+    assert min(by["0"], by["1"]) >= 6  # about 10
     for connection in held:
         connection.close()
 
@@ -259,7 +271,9 @@ def test_nobody_waits_for_a_process_that_starts_or_drains(room: Room) -> None:
     asked.close()
 
 
-def test_it_works_where_there_is_no_epoll(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_works_where_there_is_no_epoll(
+    room: Room, patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on macOS."""
     monkeypatch.delattr(selectors, "EpollSelector", raising=False)
     monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)

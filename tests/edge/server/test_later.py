@@ -61,7 +61,9 @@ def leaving(failures: list[BaseException]) -> Iterator[Serving]:
 def test_an_answer_is_sent_before(
     leaving: Serving, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "SLOW_SECONDS", SECONDS)  # this machine may be busy
+    # This machine may be busy: a short answer that takes long would be sent only afterwards.
+    monkeypatch.setattr(server, "SLOW_SECONDS", SECONDS)
+    monkeypatch.setattr(server, "HANDOVER_SECONDS", SECONDS)
     app = leaving.server._app
     assert isinstance(app, Leaves)
     app.blocks = True

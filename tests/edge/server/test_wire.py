@@ -107,7 +107,7 @@ def next_answer(connection: socket.socket, method: str = "GET") -> tuple[int, An
 
 
 def ends(connection: socket.socket) -> bool:
-    connection.settimeout(5)
+    connection.settimeout(60)
     try:
         return connection.recv(1) == b""
     except ConnectionResetError:

@@ -16,7 +16,6 @@ from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.server.test_server import Serving
 from tests.edge.service.test_serve import CLEAN
-from tests.project.commands import free_port
 
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
@@ -40,8 +39,10 @@ def test_the_command(socket_port: int) -> None:
     done = asked({"ONNXLET_DEVICE_PORT": str(socket_port)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")
 
-    port = free_port()
-    done = asked({"ONNXLET_DEVICE_PORT": str(port)})
+    with socket.socket() as taken:  # and not listening: nobody else can listen there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        done = asked({"ONNXLET_DEVICE_PORT": str(port)})
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: 127.0.0.1 port {port} does not answer: ")
     assert "Traceback" not in done.stderr

@@ -21,7 +21,7 @@ from tests.edge.service.test_serve import CLEAN
 
 FLOWER = json.dumps([[7.2, 3.0, 5.8, 1.6]])  # the two models differ on it
 PATH = "/models/iris/predict"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 class Asking(threading.Thread):

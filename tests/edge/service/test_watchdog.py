@@ -70,7 +70,7 @@ def start(
         return subprocess.Popen(
             [*command, *more],
             cwd=ROOT,
-            env={**CLEAN, "NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "800000", **environ},
+            env={**CLEAN, "NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "4000000", **environ},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -84,12 +84,12 @@ def test_from_the_start_to_the_end(
     more = ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)] if way == "tls" else []
     environ = KEYS if way == "keys" else {}
     process = start(models, listener, tmp_path / "log", *more, **environ)
-    reported = [listener.next(30) for _ in range(6)]
+    reported = [listener.next(60) for _ in range(4)]
     process.terminate()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while reported[-1] != "STOPPING=1" and time.monotonic() < end:
         reported.append(listener.next())
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
     assert reported[0] == "READY=1\nSTATUS=golden rows are answered"
     assert set(reported[1:-1]) == {"WATCHDOG=1"}
@@ -103,7 +103,7 @@ def test_a_stopped_process_is_not_fed_and_a_resumed_one_is(
 ) -> None:
     process = start(models, listener, tmp_path / "log")
     try:
-        assert listener.next(30).startswith("READY=1")
+        assert listener.next(60).startswith("READY=1")
         assert listener.next() == "WATCHDOG=1"
         process.send_signal(signal.SIGSTOP)
         time.sleep(0.1)
@@ -168,7 +168,7 @@ def serving(models: Path) -> Iterator[Serving]:
 
 
 def wait_for(what: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not what():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -188,6 +188,7 @@ def test_a_server_that_answers_no_golden_row_is_not_fed(serving: Serving) -> Non
 def test_a_server_that_answers_something_else_is_not_ready_and_not_fed(serving: Serving) -> None:
     serving.answer = lambda body: re.sub(rb"(?<=:\[)[1-8]", b"9", body)  # another first digit
     serving.watchdog.start(serving.asker)
+    wait_for(lambda: serving.told)
     time.sleep(0.5)
     assert "WATCHDOG=1" not in serving.told
     assert not any(line.startswith("READY=1") for line in serving.told)
@@ -265,20 +266,20 @@ def test_others_that_are_answered_count_as_life_for_some_time() -> None:
     reported: list[str] = []
     watchdog = Watchdog(reported.append, 0.4, lambda entry: None)
     watchdog.start(Silent())
-    for entry in ({"status": 200, "rows": 1}, {"status": 503}):
-        for _ in range(10):
-            watchdog.log(entry)
-            time.sleep(0.05)
-        reported.append(f"after {entry['status']}")
+
+    def answer(entry: dict[str, Any]) -> bool:
+        watchdog.log(entry)
+        time.sleep(0.05)
+        return reported.count("WATCHDOG=1") > 12
+
+    wait_for(lambda: answer({"status": 200, "rows": 1}))  # without others' answers there are four
+    before = reported.count("WATCHDOG=1")
+    for _ in range(10):
+        answer({"status": 503})
+    after = reported.count("WATCHDOG=1")
     watchdog.stop()
 
-    crowded, silent = (
-        reported[: reported.index("after 200")],
-        reported[reported.index("after 200") :],
-    )
-    assert crowded[-1] == "WATCHDOG=1"
-    assert crowded.count("WATCHDOG=1") > 5
-    assert silent.count("WATCHDOG=1") < 5
+    assert after - before < 5
 
 
 @pytest.mark.parametrize(

