@@ -100,6 +100,7 @@ def test_ten_kills_of_what_becomes_one_file(models: Path, source: Path, tmp_path
     assert out.read_bytes() == whole.read_bytes()
     assert parquet.read_table(out)["id"].to_pylist() == list(range(ROWS))
     assert sorted(content(tmp_path / "_out.parquet")) == []
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
