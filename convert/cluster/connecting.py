@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT = 10.0  # seconds for a scheduler to answer, and to have a worker
-CLOSE = 2.0  # seconds to take leave
+CLOSE = 20.0  # seconds to take leave
 SHOWN = 3  # workers in a message
 EXAMPLE = "Start one with `dask scheduler`, and `dask worker tcp://HOST:8786` on each machine."
 
@@ -70,8 +71,12 @@ def _imported() -> Any:
 
 
 def _client(made: Any, address: str) -> Client:
+    from distributed.versions import VersionMismatchWarning
+
     try:
-        return made(address, timeout=CONNECT, set_as_default=False)
+        with warnings.catch_warnings():  # `check` says which worker has others, and what to do
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            return made(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         raise WrongUse(
             f"--scheduler: expected a Dask scheduler at '{address}', got: {shortened(error)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from onnxlet.convert.score.csv_cuts import header_of
@@ -25,6 +26,7 @@ def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: s
     Raises:
         NoRoom: it can't be written; nothing of it is left.
     """
+    _tidy(target, to)
     written = target.scratch / f".{os.getpid()}-{to}{PART}"
     try:
         with sink_to(written) as sink:
@@ -33,6 +35,14 @@ def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: s
     finally:
         written.unlink(missing_ok=True)
     return done
+
+
+def _tidy(target: Place, to: str) -> None:
+    """Remove what a kill left of the file half-written: nobody else writes it."""
+    half = re.compile(rf"\.\d+-{re.escape(to + PART)}")
+    for path in target.scratch.glob(f".*{PART}"):
+        if half.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _groups(parts: Place, names: Sequence[str], sink: Sink) -> Written:

@@ -67,13 +67,18 @@ class FileJournal:
 
     def add(self, line: Line) -> None:
         """Add a line at its end."""
+        written = _written([line])
         try:
             with self._path.open("ab") as file:
-                file.write(_written([line]))
+                file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(str(self._path), error) from error
+        except KeyboardInterrupt:  # it comes when a slow disk has synced, if not before
+            if self._path.read_bytes().endswith(written):
+                self.lines.append(line)
+            raise
         self.lines.append(line)
 
 
@@ -104,7 +109,15 @@ class ObjectJournal:
     def add(self, line: Line) -> None:
         """Add an object."""
         path = f"{LINES}/{len(self._paths):08}.json"
-        put(self._place, path, _written([line]))
+        try:
+            put(self._place, path, _written([line]))
+        except KeyboardInterrupt:  # it comes once all is sent, if not before
+            if self._place.entry(path) is not None:
+                self._added(path, line)
+            raise
+        self._added(path, line)
+
+    def _added(self, path: str, line: Line) -> None:
         self._paths.append(path)
         self.lines.append(line)
 

@@ -166,6 +166,14 @@ def tidy(work: Place) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_parts(tasks: Iterable[Task], work: Place) -> None:
+    """Remove the parts of what has become one file, those that a kill left among them."""
+    parts = {name for task in tasks for name in (task.name, task.side)}
+    for path in [entry.path for entry in work.entries()]:
+        if path in parts:
+            work.remove(path)
+
+
 def _is_there(task: Task, line: Line | None, work: Place) -> bool:
     if line is None:
         return False

@@ -137,6 +137,7 @@ def _done(
     """Do what is left, and put it together; how many parts were done already."""
     work = place_of(target.work)
     if resuming.is_whole(journal, target):
+        resuming.remove_parts(tasks, work)
         return len(tasks)
     left = resuming.left_of(tasks, journal, work, report)
     already = len(tasks) - len(left)
@@ -211,8 +212,7 @@ def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file:
         gathered(work, sides, folder, target.side_name, target.form)
     whole = gathered(work, names, folder, file, target.form)
     journal.add({"done": True, "size": whole.size, "sha256": whole.sha256})
-    for name in [*names, *sides]:  # a kill here leaves some, which nobody reads
-        work.remove(name)
+    resuming.remove_parts(tasks, work)  # a kill here leaves some, until the same command comes
 
 
 def _scored(journal: Journal, target: Target, tasks: Sequence[Task], already: int) -> Scored:

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import ROOT
 
-SECONDS = 60.0  # that a scheduler may take to start, on a machine that is busy
+SECONDS = 60.0  # that each of them may take to start, on a machine that is busy
 
 
 class Processes:
@@ -50,6 +51,18 @@ class Processes:
         self.workers.append(started)
         return started
 
+    def wait_for_workers(self) -> None:
+        """Until all of them have registered: whoever asks for one that has not waits ten seconds.
+
+        On a machine that is busy they may take longer.
+        """
+        from distributed import Client
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of workers that have other versions on purpose
+            with Client(self.address, timeout=SECONDS, set_as_default=False) as client:
+                client.wait_for_workers(len(self.workers), timeout=SECONDS)
+
     def _start(
         self, *arguments: str, cwd: Path, env: Mapping[str, str] | None
     ) -> subprocess.Popen[bytes]:
@@ -80,6 +93,8 @@ def cluster(folder: Path, workers: int = 2, threads: int = 1) -> Iterator[Proces
     try:
         for _ in range(workers):
             started.worker(threads)
+        if workers:
+            started.wait_for_workers()
         yield started
     finally:
         started.end()

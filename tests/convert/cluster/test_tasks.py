@@ -122,7 +122,7 @@ def test_until_a_time_is_waited_and_no_longer(pair: Processes, tmp_path: Path) -
         tasks = Tasks(client, f"{HERE}:waiting", b"", str(tmp_path))
         since = time.monotonic()
         assert list(tasks.run(iter([("a", 1)]), until=since + 1)) == []
-        assert 1 <= time.monotonic() - since < 20
+        assert 1 <= time.monotonic() - since < 60  # and not for ever, as the task would take
 
 
 def test_another_worker_does_what_one_that_is_killed_was_doing(tmp_path: Path) -> None:
@@ -147,6 +147,7 @@ def test_a_worker_with_other_versions_is_refused(tmp_path: Path) -> None:
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n")
     with cluster(tmp_path / "cluster", workers=0) as started:
         started.worker(env={"PYTHONPATH": str(tmp_path / "other")}, cwd=tmp_path)
+        started.wait_for_workers()
         with pytest.raises(Refusal) as raised, connected(started.address, ["numpy"]):
             pass
         import numpy as np

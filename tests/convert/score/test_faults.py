@@ -60,7 +60,8 @@ def noted(out: Path) -> int:
 
 def wait_for_parts(out: Path, process: subprocess.Popen[str], count: int) -> None:
     while noted(out) < count:
-        assert process.poll() is None, process.communicate()
+        # It may have done all the rest, and ended, while this process stood still.
+        assert process.poll() is None or noted(out) >= count, process.communicate()
         time.sleep(0.01)
 
 
@@ -73,7 +74,7 @@ def test_ten_kills_lose_no_row_and_double_none(models: Path, source: Path, tmp_p
         process = started(command(models, source, out))
         wait_for_parts(out, process, min(before + draw.randrange(3), 17))
         time.sleep(draw.random() / 4)
-        if kill % 2:  # also its workers
+        if kill % 2 and process.poll() is None:  # also its workers
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
@@ -100,6 +101,7 @@ def test_ten_kills_of_what_becomes_one_file(models: Path, source: Path, tmp_path
     assert out.read_bytes() == whole.read_bytes()
     assert parquet.read_table(out)["id"].to_pylist() == list(range(ROWS))
     assert sorted(content(tmp_path / "_out.parquet")) == []
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
@@ -109,7 +111,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     process = started(command(models, source, out))
     wait_for_parts(out, process, 3)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=200)
     assert process.returncode == 1
     *_, message, hint = errors.splitlines()
     done = noted(out)
@@ -129,7 +131,7 @@ def test_workers_end_with_whoever_asked(models: Path, source: Path, tmp_path: Pa
     assert len(found) == 2
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(Path(f"/proc/{each}").exists() for each in found):
         assert time.monotonic() < deadline
         time.sleep(0.1)

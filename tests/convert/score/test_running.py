@@ -238,6 +238,29 @@ def test_what_a_kill_left_is_removed(models: Path, tmp_path: Path, run: Run) -> 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("out", ["out.parquet", "out.csv"])
+def test_what_a_kill_left_beside_one_file_is_removed(
+    out: str, models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = golden_table(models, PRICES, 900)
+    years = table["Year_Built"].to_pylist()
+    years[7] = 1999.5
+    at = table.schema.get_field_index("Year_Built")
+    table = table.set_column(at, "Year_Built", pa.array(years, pa.float64()))
+    write(table, tmp_path / "in.parquet", group=300)
+    half, others = tmp_path / f".123-{out}.part", tmp_path / f".123-other-{out}.part"
+    for path in (half, others):
+        path.write_bytes(b"half")
+    with monkeypatch.context() as patch:  # as a kill there does
+        patch.setattr(LocalFolder, "remove", lambda folder, path: None)
+        run("in.parquet", out)
+    assert (half.exists(), others.exists()) == (False, True)
+    work = tmp_path / f"_{out}"
+    assert len(content(work)) == 4  # one has its bad row aside
+    assert run("in.parquet", out).already == 3
+    assert content(work) == {}
+
+
 # What has changed
 
 

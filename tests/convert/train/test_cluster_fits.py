@@ -78,10 +78,13 @@ def test_what_overruns_dies_or_cannot_be_sent_costs_nobody_else_anything(pair: P
 def test_when_the_time_is_up_or_nobody_waits_fits_end(pair: Processes, tmp_path: Path) -> None:
     with cluster_fits(pair.address, table()) as fits:
         outcomes(fits, iter([Job(n, made.constant(), 0) for n in range(8)]))  # both have begun
-        jobs = iter([Job(0, waiting(tmp_path, "first"), 0)])
-        found = outcomes(fits, jobs, until=time.monotonic() + 10)
-        assert found[0].overran
-        assert found[0].why == "the time was up"
+        for seconds in (10, 90):  # on a busy machine the fit may not get so far in ten
+            jobs = iter([Job(0, waiting(tmp_path, "first"), 0)])
+            found = outcomes(fits, jobs, until=time.monotonic() + seconds)
+            assert found[0].overran
+            assert found[0].why == "the time was up"
+            if (tmp_path / "first").exists():
+                break
         assert ends(int((tmp_path / "first").read_text()))
 
         def stop_once_begun() -> None:
@@ -160,4 +163,4 @@ def test_one_that_goes_away_before_anything_was_found_is_an_error(tmp_path: Path
         with pytest.raises(Refusal, match="has gone away"):
             searched(made.binary(), slow, scheduler=started.address)
         killing.join()
-        assert ends(int((tmp_path / "began").read_text()), 60)  # its worker has gone, too
+        assert ends(int((tmp_path / "began").read_text()), 180)  # its worker gives up, too

@@ -231,7 +231,7 @@ def test_it_ends_in_time_though_a_fit_would_take_minutes() -> None:
     everyone = [made.constant(), made.linear(), made.doing("slow", made.sleep), made.tree()]
     found = searched(made.binary(), everyone, seconds=seconds, trials=None, cores=2)
     took = time.monotonic() - since
-    assert took < 1.1 * seconds
+    assert took < seconds + 20  # this process may stand still for a while, and the fit takes 300
     assert found.seconds <= took
     assert found.trials[2].state == "stopped"
     assert found.trials[1].state == "done"

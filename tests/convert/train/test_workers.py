@@ -62,8 +62,8 @@ def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
         stuck = iter([Job(5, made.doing("slow", made.sleep), 0)])
         late = outcomes(workers, stuck, until=time.monotonic() + 1)
         assert late[5].why == "the time was up"
-        assert time.monotonic() - since < 10
-    assert time.monotonic() - since < 20  # and nothing waits for what is stuck
+        assert time.monotonic() - since < 60
+    assert time.monotonic() - since < 120  # and nothing waits for what is stuck, 300 seconds
 
 
 def test_where_the_process_that_forks_was_ended_another_does() -> None:
@@ -98,15 +98,18 @@ def test_what_overruns_is_ended_at_once_and_the_server_with_the_last_of_them(
         time.sleep(300)
 
     with Workers(table(), 1) as workers:
-        jobs = iter([Job(0, made.doing("slow", write), 0, limit=2.0)])
-        assert outcomes(workers, jobs)[0].overran
+        for limit in (2.0, 60.0):  # on a busy machine it may not get so far in two seconds
+            jobs = iter([Job(0, made.doing("slow", write), 0, limit=limit)])
+            assert outcomes(workers, jobs)[0].overran
+            if (tmp_path / "pid").exists():
+                break
         assert ends(int((tmp_path / "pid").read_text()))
         server = workers._forking.pid
         assert not ends(server, 0.0)
     assert ends(server)
 
 
-def ends(pid: int, seconds: float = 10.0) -> bool:
+def ends(pid: int, seconds: float = 60.0) -> bool:
     """Whether a process ends within some seconds."""
     until = time.monotonic() + seconds
     while True:
