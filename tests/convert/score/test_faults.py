@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -176,30 +178,38 @@ def test_a_disk_that_is_full_from_the_start(models: Path, source: Path, small_di
     assert "Traceback" not in errors
 
 
-def test_rights_that_are_missing(models: Path, source: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that others may walk into: any start of pytest closes its own to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_rights_that_are_missing(models: Path, source: Path, public: Path) -> None:
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
-    for folder in (tmp_path, *tmp_path.parents, models, *models.rglob("*"), *models.parents):
-        if folder.is_dir():
-            folder.chmod(folder.stat().st_mode | 0o755)
-    below, out = tmp_path / "in", tmp_path / "out"
+    below, out = public / "in", public / "out"
+    models = shutil.copytree(models, public / "models")
     below.mkdir()
     for name in ("a", "b", "c"):
         (below / f"{name}.parquet").write_bytes(source.read_bytes())
+    for path in public.rglob("*"):
+        path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    code, _, errors = ended([*nobody, *command(models, below, out)], cwd=tmp_path)
+    code, _, errors = ended([*nobody, *command(models, below, out)], cwd=public)
     assert code == 1
     assert f"error: can't write '{out}': Permission denied" in errors
     assert "hint: Let this user write there." in errors
     out.mkdir(mode=0o777)
     out.chmod(0o777)
     (below / "b.parquet").chmod(0)
-    code, _, errors = ended([*nobody, *command(models, below, out)], cwd=tmp_path)
+    code, _, errors = ended([*nobody, *command(models, below, out)], cwd=public)
     assert code == 2, errors
     assert "IN: 1 of 3 files can't be scored:\n  'b.parquet': it can't be read" in errors
     assert content(out) == {}
     below.chmod(0o700)
-    code, _, errors = ended([*nobody, *command(models, below, out)], cwd=tmp_path)
+    code, _, errors = ended([*nobody, *command(models, below, out)], cwd=public)
     assert code == 2, errors
     assert "can't be read" in errors
     assert "Traceback" not in errors
