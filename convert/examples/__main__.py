@@ -53,7 +53,7 @@ def make(name: str, folder: Path, report: Report) -> Made:
     """Build an example.
 
     Args:
-        name: of its file; the model's has hyphens.
+        name: of its file, or of its model, which has hyphens.
         folder: the folder of model directories.
         report: called with a line for each step.
 
@@ -61,10 +61,10 @@ def make(name: str, folder: Path, report: Report) -> Made:
         WrongUse: there is no such example.
         Refusal: it can't be served; nothing was written.
     """
-    if name not in names():
+    file, called = name.replace("-", "_"), name.replace("_", "-")
+    if file not in names():
         raise WrongUse(f"no example '{name}'", f"There are {', '.join(names())}.")
-    example = import_module(f"onnxlet.convert.examples.{name}")
-    called = name.replace("_", "-")
+    example = import_module(f"onnxlet.convert.examples.{file}")
     source = Source(*example.build()) if hasattr(example, "build") else None
     built = _built(example, source, called, folder, report)
     model = ProvenModel(built.directory.absolute(), called, built.version, built.manifest)
