@@ -48,6 +48,6 @@ def layers(image: Path) -> list[tuple[str, int]]:
             assert opened is not None
             return opened.read()
 
-        [told] = json.loads(read("manifest.json"))
-        names = [each["comment"] for each in json.loads(read(told["Config"]))["history"]]
-    return [(name, files[path].size) for name, path in zip(names, told["Layers"], strict=True)]
+        [manifest] = json.loads(read("manifest.json"))
+        names = [each["comment"] for each in json.loads(read(manifest["Config"]))["history"]]
+    return [(name, files[path].size) for name, path in zip(names, manifest["Layers"], strict=True)]

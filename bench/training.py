@@ -133,8 +133,8 @@ def _row(name: str, frame: pd.DataFrame) -> str:
     differences = losses[OURS] - losses[best]
     error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(by) > 1 else np.nan
     cells = [f"{losses[system].mean():.4g}" for system in (OURS, *PEERS)]
-    told = f"{differences.mean():+.2g} ± {error:.2g}"
-    return f"| {name} | {' | '.join(cells)} | {best} | {told} |"
+    mean = f"{differences.mean():+.2g} ± {error:.2g}"
+    return f"| {name} | {' | '.join(cells)} | {best} | {mean} |"
 
 
 def _run(name: str, split: int, system: str) -> Run:

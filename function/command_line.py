@@ -54,8 +54,8 @@ class Command(click.Command):
             if not isinstance(kind, click.IntRange | click.FloatRange):
                 raise
             got = error.message.partition(" is not ")[0].strip("'")
-            told = f"expected {_in_words(kind)}, got '{got}'"
-            raise click.BadParameter(told, error.ctx, error.param, error.param_hint) from None
+            message = f"expected {_in_words(kind)}, got '{got}'"
+            raise click.BadParameter(message, error.ctx, error.param, error.param_hint) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and print an `OnnxletError` without its traceback."""

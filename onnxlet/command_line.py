@@ -82,8 +82,8 @@ class Sides(click.Group):
             from difflib import get_close_matches  # slow to import, and seldom needed
 
             if close := get_close_matches(args[0], self.list_commands(ctx)):
-                told = f"{error.message} Did you mean '{close[0]}'?"
-                raise click.UsageError(told, ctx) from None
+                message = f"{error.message} Did you mean '{close[0]}'?"
+                raise click.UsageError(message, ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

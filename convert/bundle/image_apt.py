@@ -104,8 +104,8 @@ def _apt(folder: Path, command: Sequence[str], lost: str) -> None:
     )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
-        told = "\n".join(said[:SHOWN_LINES]) or done.stderr.strip()[-500:]
-        raise PackagingFailed(f"{lost}:\n{told}", NEEDED)
+        printed = "\n".join(said[:SHOWN_LINES]) or done.stderr.strip()[-500:]
+        raise PackagingFailed(f"{lost}:\n{printed}", NEEDED)
 
 
 def _sources() -> list[tuple[str, str]]:
@@ -134,7 +134,7 @@ def signed_only(text: str, suffix: str) -> str:
         lines = [line.strip() for line in text.splitlines() if re.match(r"\s*deb\s", line)]
         kept = [line for line in lines if not UNSIGNED_LINE.match(line)]
         return "".join(re.sub(r"\barch=[^]\s]*", "", line) + "\n" for line in kept)
-    told = re.sub(r"^#.*\n?", "", text, flags=re.MULTILINE)
-    paragraphs = [each.strip("\n") for each in re.split(r"\n(?:[ \t]*\n)+", told)]
+    plain = re.sub(r"^#.*\n?", "", text, flags=re.MULTILINE)
+    paragraphs = [each.strip("\n") for each in re.split(r"\n(?:[ \t]*\n)+", plain)]
     kept = [each for each in paragraphs if each and not UNSIGNED.search(each)]
     return "".join(re.sub(r"^Architectures:.*\n?", "", f"{each}\n\n", flags=FLAGS) for each in kept)

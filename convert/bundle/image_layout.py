@@ -75,9 +75,9 @@ def write_layout(
         }
     )
     digest = _sha256(manifest)
-    told = json.loads(config)
+    parsed = json.loads(config)
     whole = _descriptor(f"{OCI}.manifest.v1+json", digest, len(manifest))
-    whole["platform"] = {key: told[key] for key in PLATFORM if key in told}
+    whole["platform"] = {key: parsed[key] for key in PLATFORM if key in parsed}
     whole["annotations"] = dict.fromkeys(NAMES, tag)
     index = {"schemaVersion": SCHEMA, "mediaType": f"{OCI}.index.v1+json", "manifests": [whole]}
     docker = [

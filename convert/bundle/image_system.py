@@ -23,7 +23,7 @@ BUNDLED_CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 STATUS = "var/lib/dpkg/status.d"  # where scanners of images without dpkg look
 LICENCES = "usr/share/common-licenses/"
 REFERRED = re.compile(rb"/usr/share/common-licenses/([A-Za-z0-9.+-]*[A-Za-z0-9])")
-TOLD = ("usr/lib/os-release", "etc/os-release", "etc/debian_version")
+RELEASES = ("usr/lib/os-release", "etc/os-release", "etc/debian_version")
 # Of Python's own library; `*` stands for slashes, too.
 UNUSED = (
     Rule(
@@ -79,7 +79,7 @@ def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> Sys
     kept = {path for path in every if path.startswith(library) and not is_unused(path, library)}
     kept.add(f"usr/bin/python{python}")
     kept |= _libraries(kept, every, others)
-    kept |= set(_followed(TOLD, every))
+    kept |= set(_followed(RELEASES, every))
     certificates = sorted(path for path in every if fnmatchcase(path, CERTIFICATES))
     used = [deb for deb in debs if not kept.isdisjoint(deb.files)]
     used += [deb for deb in debs if not set(certificates).isdisjoint(deb.files)]
@@ -129,8 +129,8 @@ def _libraries(kept: set[str], every: Entries, others: Mapping[str, bytes]) -> s
             found |= new
             waiting += [(p, every[p].read()) for p in sorted(new) if every[p].link is None]
     if lost:
-        told = ", ".join(f"{name} (for {asking})" for name, asking in sorted(lost.items()))
-        raise PackagingFailed(f"libraries are in none of Debian's packages here: {told}")
+        named = ", ".join(f"{name} (for {asking})" for name, asking in sorted(lost.items()))
+        raise PackagingFailed(f"libraries are in none of Debian's packages here: {named}")
     return found
 
 
@@ -156,8 +156,8 @@ def _followed(paths: Iterable[str], every: Entries) -> Iterator[str]:
 
 def _licences(texts: Iterable[str], every: Entries) -> set[str]:
     """The licences of Debian's common ones that copyright files refer to."""
-    told = [every[path].read() for path in texts if every[path].link is None]
-    names = {name.decode() for text in told for name in REFERRED.findall(text)}
+    read = [every[path].read() for path in texts if every[path].link is None]
+    names = {name.decode() for text in read for name in REFERRED.findall(text)}
     return set(_followed((f"{LICENCES}{name}" for name in names), every))
 
 

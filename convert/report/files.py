@@ -50,8 +50,8 @@ def read_findings(directory: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        told = f"'{directory}' has no {JSON}: this version was written without a report"
-        raise Refusal(told, again) from error
+        message = f"'{directory}' has no {JSON}: this version was written without a report"
+        raise Refusal(message, again) from error
     except ValueError as error:
         raise damaged(path, f"it is no JSON: {error}") from error
     if not isinstance(found, dict) or "format" not in found:

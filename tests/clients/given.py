@@ -13,7 +13,7 @@ GIVEN: dict[str, Any] = json.loads(Path(os.environ["ONNXLET_GIVEN"]).read_text()
 ADDRESS: str = GIVEN["address"]  # host:port
 DEFAULT: str = GIVEN["default"]  # the model that is meant where a request names none
 ROWS: dict[str, list[Any]] = GIVEN["rows"]  # by model
-ANSWERS: dict[str, dict[str, Any]] = GIVEN["answers"]  # by model, of the native dialect
+ANSWERS: dict[str, dict[str, Any]] = GIVEN["answers"]  # by model, of the native protocol
 OUTPUTS = ("prediction", "probabilities")  # those of them that are tensors in version 2
 MODELS = sorted(ROWS)
 

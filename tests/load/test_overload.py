@@ -260,8 +260,8 @@ def test_large_bodies_that_stall_hold_little_memory(server: Server) -> None:
     assert held[-1] - held[1] < 30, held
 
 
-def _malformed(dialect: str) -> list[tuple[str, bytes, str]]:
-    path, valid, kind = request(dialect, "shop", SHOP)
+def _malformed(protocol: str) -> list[tuple[str, bytes, str]]:
+    path, valid, kind = request(protocol, "shop", SHOP)
     right = valid if isinstance(valid, bytes) else json.dumps(valid).encode()
     bodies = [
         b"",
@@ -282,15 +282,15 @@ def _malformed(dialect: str) -> list[tuple[str, bytes, str]]:
     return [(path, body, kind) for body in bodies]
 
 
-@pytest.mark.parametrize("dialect", ERRORS)
-def test_many_malformed_requests_in_a_row(server: Server, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", ERRORS)
+def test_many_malformed_requests_in_a_row(server: Server, protocol: str) -> None:
     client, held = Client(server), []
     for _ in range(3):
         for _ in range(25):
-            for path, body, kind in _malformed(dialect):
+            for path, body, kind in _malformed(protocol):
                 answer = client.send("POST", path, body, kind)
                 assert 400 <= answer.status < 500, (body[:60], answer)
-                assert ERRORS[dialect] in json.loads(answer.body)
+                assert ERRORS[protocol] in json.loads(answer.body)
         held.append(resident(server))
     client.close()
 

@@ -18,7 +18,7 @@ from onnxlet.convert.report.plots.drawing import (
 Findings = Mapping[str, Any]
 MARGINS = (28, 16, 42, 46)
 HEIGHT = 340
-TOLD = 11  # points of a curve that its description has
+DESCRIBED = 11  # points of a curve that its description has
 COSTS = {
     "precision": ("other", (5, 2), "precision: of those selected, how many are right"),
     "recall": ("model", (1, 0), "recall: of those there are, how many are selected"),
@@ -40,9 +40,11 @@ def roc(found: Findings) -> Plot | None:
         _mark(axes, points, 2, 0, 1, found)
         titles(axes, "false alarms (false positive rate)", "found (true positive rate)")
 
-    told = "; ".join(f"{share(p[1])} found at {share(p[0])} false alarms" for p in _some(points))
+    description = "; ".join(
+        f"{share(p[1])} found at {share(p[0])} false alarms" for p in _some(points)
+    )
     legend = (("line-model", "this model"), ("line-plain", "guessing"), *_chosen(found))
-    return plot("roc-plot", "ROC curve", f"{told}.", HEIGHT, draw, MARGINS, legend)
+    return plot("roc-plot", "ROC curve", f"{description}.", HEIGHT, draw, MARGINS, legend)
 
 
 def precision_recall(found: Findings) -> Plot | None:
@@ -60,11 +62,13 @@ def precision_recall(found: Findings) -> Plot | None:
         _mark(axes, points, 2, 0, 1, found)
         titles(axes, "found (recall)", "right among the selected (precision)")
 
-    told = "; ".join(f"precision {share(p[1])} at recall {share(p[0])}" for p in _some(points))
+    description = "; ".join(
+        f"precision {share(p[1])} at recall {share(p[0])}" for p in _some(points)
+    )
     guess = () if base is None else (("line-plain", f"guessing, {share(base)}"),)
     legend = (("line-model", "this model"), *guess, *_chosen(found))
     title = "Precision and recall"
-    return plot("precision-recall-plot", title, f"{told}.", HEIGHT, draw, MARGINS, legend)
+    return plot("precision-recall-plot", title, f"{description}.", HEIGHT, draw, MARGINS, legend)
 
 
 def calibration(found: Findings) -> Plot | None:
@@ -95,7 +99,7 @@ def calibration(found: Findings) -> Plot | None:
             axes.axvline(chosen, color=colour("other"), linewidth=1.5, dashes=(6, 2, 1.5, 2))
         titles(axes, "probability that the model gave", _promise(found))
 
-    told = "; ".join(
+    description = "; ".join(
         f"said {share(b['predicted'])}, came true {share(b['observed'])} of {b['rows']}"
         for b in bins
     )
@@ -103,7 +107,7 @@ def calibration(found: Findings) -> Plot | None:
     if chosen is not None:
         legend.append(("line-other false_positive_rate", f"threshold {number(chosen)}"))
     title = "Calibration"
-    return plot("calibration-plot", title, f"{told}.", HEIGHT, draw, MARGINS, tuple(legend))
+    return plot("calibration-plot", title, f"{description}.", HEIGHT, draw, MARGINS, tuple(legend))
 
 
 def _promise(found: Findings) -> str:
@@ -135,14 +139,14 @@ def threshold(found: Findings) -> Plot | None:
             )  # fmt: skip
         titles(axes, "threshold on the probability")
 
-    told = "; ".join(
+    description = "; ".join(
         f"at {number(row['threshold'])} precision {share(row['precision'])}, recall "
         f"{share(row['recall'])}, selected {share(row['selected'])}"
         for row in _some(table)
     )
     legend = tuple((f"line-{paint} {key}", words) for key, (paint, _, words) in COSTS.items())
     title = "What moving the threshold changes"
-    return plot("threshold-plot", title, f"{told}.", HEIGHT, draw, MARGINS, legend)
+    return plot("threshold-plot", title, f"{description}.", HEIGHT, draw, MARGINS, legend)
 
 
 def _square(axes: Any) -> None:
@@ -157,10 +161,10 @@ def _at(points: Sequence[Sequence[float]], index: int) -> list[float]:
 
 
 def _some(items: Sequence[Any]) -> Sequence[Any]:
-    """About TOLD of them, the ends among them."""
-    if len(items) <= TOLD:
+    """About DESCRIBED of them, the ends among them."""
+    if len(items) <= DESCRIBED:
         return items
-    return [items[round(i * (len(items) - 1) / (TOLD - 1))] for i in range(TOLD)]
+    return [items[round(i * (len(items) - 1) / (DESCRIBED - 1))] for i in range(DESCRIBED)]
 
 
 def _mark(

@@ -55,10 +55,15 @@ def _number(index: int, each: Findings) -> Plot | None:
         plain_ticks(axes.yaxis, 5)
         titles(axes, fitting(each["column"], 44), _answer(each))
 
-    told = "; ".join(f"{number(point['at'])}: {number(point['value'])}" for point in points)
+    description = "; ".join(f"{number(point['at'])}: {number(point['value'])}" for point in points)
     title = f"Answer by {name(each['column'], 60)}"
     return plot(
-        f"dependence-{index}", title, f"{_answer(each)}. {told}.", 240, draw, (28, 16, 42, 58)
+        f"dependence-{index}",
+        title,
+        f"{_answer(each)}. {description}.",
+        240,
+        draw,
+        (28, 16, 42, 58),
     )
 
 

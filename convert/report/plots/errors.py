@@ -25,11 +25,11 @@ def residuals(found: Findings) -> Plot | None:
         plain_ticks(axes.yaxis, 4)
         titles(axes, "true value minus prediction", "rows")
 
-    told = (
+    description = (
         f"From {number(edges[0])} to {number(edges[-1])}; rows by bin: "
         f"{listed([count(each) for each in counts], 60)}."
     )
-    return plot("residuals-plot", "How the errors are spread", told, 260, draw, MARGINS)
+    return plot("residuals-plot", "How the errors are spread", description, 260, draw, MARGINS)
 
 
 def by_prediction(found: Findings) -> Plot | None:
@@ -50,7 +50,7 @@ def by_prediction(found: Findings) -> Plot | None:
         plain_ticks(axes.yaxis, 5)
         titles(axes, "prediction", "true value minus prediction")
 
-    told = "; ".join(
+    description = "; ".join(
         f"around {number(at)} on average {number(each['mean'])}, nine in ten between "
         f"{number(each['p05'])} and {number(each['p95'])} ({each['rows']} rows)"
         for at, each in zip(middle, bins, strict=True)
@@ -61,4 +61,4 @@ def by_prediction(found: Findings) -> Plot | None:
         ("line-plain", "no error"),
     )
     title = "Errors along the predictions"
-    return plot("by-prediction-plot", title, f"{told}.", 300, draw, MARGINS, legend)
+    return plot("by-prediction-plot", title, f"{description}.", 300, draw, MARGINS, legend)

@@ -39,9 +39,9 @@ def learning(found: Findings) -> Plot | None:
         plain_ticks(axes.yaxis, 5)
         titles(axes, "training rows", metric)
 
-    told = "; ".join(f"{count(p['rows'])} rows: {number(p['value'])}" for p in points)
+    description = "; ".join(f"{count(p['rows'])} rows: {number(p['value'])}" for p in points)
     legend = (("line-model", "score on rows kept apart"), ("band-model", "95\u202f% interval"))
-    return plot("learning-plot", "Learning curve", f"{told}.", 280, draw, MARGINS, legend)
+    return plot("learning-plot", "Learning curve", f"{description}.", 280, draw, MARGINS, legend)
 
 
 def search(found: Findings) -> Plot | None:
@@ -74,14 +74,14 @@ def search(found: Findings) -> Plot | None:
         plain_ticks(axes.yaxis, 5)
         titles(axes, "seconds of work", found["search"]["metric"])
 
-    told = "; ".join(
+    description = "; ".join(
         f"after {seconds(x)} {number(t['score'])}"
         for x, t in list(zip(at, scored, strict=True))[:40]
     )
     legend = [("disc-model", "a candidate"), ("cross-plain", "stopped early")]
     if best and up is not None:
         legend.append(("line-other", "best so far"))
-    return plot("search-plot", "The search", f"{told}.", 280, draw, MARGINS, tuple(legend))
+    return plot("search-plot", "The search", f"{description}.", 280, draw, MARGINS, tuple(legend))
 
 
 def _limit(axes: Any, scores: list[float]) -> None:

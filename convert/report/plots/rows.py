@@ -85,12 +85,12 @@ def draw_rows(
 
     if not rows:
         return None
-    told = "; ".join(_told(row, write) for row in rows)
+    description = "; ".join(_described(row, write) for row in rows)
     height = TOP + HIGH * len(rows) + BOTTOM
-    return plot(key, title, f"{axis}. {told}.", height, draw, (TOP, SIDE, BOTTOM, SIDE))
+    return plot(key, title, f"{axis}. {description}.", height, draw, (TOP, SIDE, BOTTOM, SIDE))
 
 
-def _told(row: Row, write: Callable[[float | None], str]) -> str:
+def _described(row: Row, write: Callable[[float | None], str]) -> str:
     between = interval(row.of)
     return f"{row.label}: {write(row.of['value'])}" + (f" ({between})" if between else "")
 

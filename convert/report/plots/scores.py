@@ -50,8 +50,8 @@ def _histogram(spread: Findings) -> Plot:
         plain_ticks(axes.yaxis, 4)
         titles(axes, "target", "rows")
 
-    told = f"From {number(edges[0])} to {number(edges[-1])}; rows by bin: {_counts(counts)}."
-    return plot("target-plot", "How the target is spread", told, 230, draw, (28, 14, 40, 44))
+    description = f"From {number(edges[0])} to {number(edges[-1])}; rows by bin: {_counts(counts)}."
+    return plot("target-plot", "How the target is spread", description, 230, draw, (28, 14, 40, 44))
 
 
 def _labels(spread: Findings) -> Plot | None:

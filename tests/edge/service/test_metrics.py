@@ -115,8 +115,8 @@ def test_clients_cannot_make_labels(client: Any) -> None:
         client.open(f"/{number}", method=f"M{number}" if number > 1 else "GET")
         client.post(PATH, json={"instances": [{f"column{number}": 1}]})
         client.post("/predict", json={"instances": [], "model": f"nope{number}"})
-        for dialect in ERRORS:
-            path, body, kind = request(dialect, f"nope{number}", SHOP)
+        for protocol in ERRORS:
+            path, body, kind = request(protocol, f"nope{number}", SHOP)
             content = {"data": body} if isinstance(body, bytes) else {"json": body}
             client.post(path, **content, content_type=kind)
 
