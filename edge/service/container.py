@@ -12,7 +12,7 @@ from pathlib import Path
 PORT, MODELS = "ONNXLET_DEVICE_PORT", "ONNXLET_MODELS"
 PORTS = ("PORT", "SAGEMAKER_BIND_TO_PORT")  # Cloud Run's, and SageMaker's
 HIGHEST_PORT = 65535
-WRONG_USE = 2  # exit code
+REFUSED = 1  # exit code, as of any variable that is wrong
 PLACES = ("/opt/ml/model", "/mnt/models")  # where SageMaker and KServe put models
 ENDING = (signal.SIGTERM, signal.SIGINT)
 FIRST = 1  # the process that a container ends with
@@ -49,7 +49,7 @@ def _port(name: str, text: str) -> str:
         return text
     expected = f"error: {name}: expected a port from 0 to {HIGHEST_PORT}, got '{text[:80]}'"
     print(expected, f"hint: Set {name}, or {PORT}.", sep="\n", file=sys.stderr)
-    sys.exit(WRONG_USE)
+    sys.exit(REFUSED)
 
 
 def _has_something(folder: Path) -> bool:
