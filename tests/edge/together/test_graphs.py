@@ -203,9 +203,10 @@ def test_what_can_not_be_used_leaves_nothing_open(folder: Path, graph: bytes) ->
         state = json.dumps([[os.getpid(), file.fileno(), "digest"]]).encode()
         other.provide("graphs", lambda: state)
         before = len(list(Path("/proc/self/fd").iterdir()))
-        for _ in range(2):
+        for _ in range(20):
             with pytest.raises(Exception, match="NoSuchOperator"):
                 one.graphs.open(content, 1, folder / "net" / "1" / "model.onnx", "digest")
         gc.collect()
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        # What else runs in this process may have opened some.
+        assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
     assert one.files == []
