@@ -68,7 +68,7 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
     """Names as in requirements/*.in; no newest version, so that an environment keeps its own."""
     with zipfile.ZipFile(wheel) as archive:
         metadata = Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
-    extras = ("function", "convert", "train", "images", "edge")
+    extras = ("function", "convert", "train", "engines", "images", "edge")
     asked: dict[str, set[str]] = {name: set() for name in extras}
     for text in metadata.get_all("Requires-Dist", []):
         requirement = Requirement(text)

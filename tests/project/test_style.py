@@ -1,9 +1,10 @@
-"""Format, lint and types are part of the suite."""
+"""Format, lint and types are part of the suite, and so is every file of tests."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from fnmatch import fnmatch
 
 import pytest
 
@@ -21,6 +22,14 @@ def test_style(command: list[str]) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_folder_of_tests_is_left_out(pytestconfig: pytest.Config) -> None:
+    patterns = pytestconfig.getini("norecursedirs")
+    below = (file.relative_to(ROOT).parts[:-1] for file in (ROOT / "tests").rglob("test_*.py"))
+    folders = {name for names in below for name in names}
+    assert {"tests", "dist"} <= folders
+    assert [name for name in folders if any(fnmatch(name, each) for each in patterns)] == []
 
 
 def test_no_lock_file_names_an_index_or_lacks_a_hash() -> None:
