@@ -24,13 +24,8 @@ from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.forward.keeping import Keeping
 
+pytestmark = pytest.mark.usefixtures("patient_writer")
 PATIENCE_SECONDS = 60.0
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that others use, too, takes seconds to sync now and then."""
-    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import start_server, stop_server
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.processes.test_together import both, close_all
-from tests.edge.processes.test_workers import WORKERS, Started, wait_for
+from tests.edge.processes.test_workers import WORKERS, Started
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.together.test_graphs import WIDTH, folder, linux
 
@@ -53,6 +54,6 @@ def test_real_workers_share_it_and_a_new_one_finds_it(started: Started) -> None:
     assert found[0] == found[1]
     assert min(shared_bytes(pid) for pid in (one, two)) > WIDTH * WIDTH * 8
     os.kill(one, signal.SIGKILL)
-    wait_for(lambda: started.lines(event="worker", state="serves"))
+    wait_until(lambda: started.lines(event="worker", state="serves"))
     [new] = set(started.workers()) - {one, two}
     assert inode in mapped(new)

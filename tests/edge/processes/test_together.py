@@ -19,8 +19,8 @@ from sklearn.datasets import load_iris
 
 from onnxlet.convert.build import build
 from tests.conftest import quiet, start_server, stop_server
-from tests.edge.forward.endpoint import listening
-from tests.edge.processes.test_workers import WORKERS, Started, stop, wait_for
+from tests.edge.forward.endpoint import listening, wait_until
+from tests.edge.processes.test_workers import WORKERS, Started, stop
 from tests.edge.service.test_metrics import at, samples
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.service.test_serve import CLEAN
@@ -43,7 +43,7 @@ class Asked:
         self._connection = started.connect()
         name = uuid4().hex
         self.ask("GET", "/v2", None, name)
-        wait_for(lambda: started.lines(request_id=name))
+        wait_until(lambda: started.lines(request_id=name))
         self.worker: int = started.lines(request_id=name)[0]["worker"]
 
     def ask(self, method: str, path: str, body: Any = None, name: str = "") -> Any:
@@ -130,7 +130,7 @@ def kill(started: Started, worker: int) -> None:
     time.sleep(COLLECTED_SECONDS)
     pids = started.workers()
     os.kill(pids[worker], signal.SIGKILL)
-    wait_for(lambda: started.lines(event="worker", worker=worker, state="serves"))
+    wait_until(lambda: started.lines(event="worker", worker=worker, state="serves"))
 
 
 def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) -> None:
@@ -162,7 +162,7 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
         }  # fmt: skip
 
     # One that does not say within a second what it has counted is shown with what was known of it.
-    wait_for(lambda: shown(one) == shown(two) and shown(one)["stats"]["inference_count"] == 450)
+    wait_until(lambda: shown(one) == shown(two) and shown(one)["stats"]["inference_count"] == 450)
     before = shown(one)
     assert before["metrics"]["onnxlet_rows_total"] == 450
     assert before["metrics"]["onnxlet_drift_rows_total"] == 450
@@ -175,16 +175,16 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
     one.close()
     again, other = both(started)
     for asked in (again, other):
-        wait_for(lambda asked=asked: shown(asked) == before)  # type: ignore[misc]
+        wait_until(lambda asked=asked: shown(asked) == before)  # type: ignore[misc]
         found = asked.metrics()
         assert at(found, "onnxlet_workers") == 2
         assert at(found, "onnxlet_workers_ended_total") == 1
     assert at_process(again) >= processor
     again.ask("POST", IRIS, {"instances": FLOWERS * 2}, "three")
-    wait_for(lambda: other.drift()["rows"] == again.drift()["rows"] == 750)
+    wait_until(lambda: other.drift()["rows"] == again.drift()["rows"] == 750)
     entries = [{"id": "three", "row": row, "value": 7} for row in range(20)]
     assert other.ask("POST", "/truth", {"truth": entries})["joined"] == 20
-    wait_for(lambda: again.drift()["realised"] == other.drift()["realised"])
+    wait_until(lambda: again.drift()["realised"] == other.drift()["realised"])
     assert again.drift()["realised"]["total"]["rows"] == 460
 
 
@@ -203,7 +203,7 @@ def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> Non
     stop(pids[1])
     asking = Asking(started.port)  # accepted by the other one
     asking.start()
-    wait_for(lambda: asking.answers)
+    wait_until(lambda: asking.answers)
     add_version(own, tmp_path, 2)
     time.sleep(4)
     assert [answer[:2] for answer in asking.answers] == [(200, 1)]
@@ -211,15 +211,15 @@ def test_both_switch_or_none(started: Started, own: Path, tmp_path: Path) -> Non
     os.kill(pids[1], signal.SIGCONT)
     for client in clients:
         client.start()
-    wait_for(lambda: started.lines(event="reload", version=2, state="served"))
+    wait_until(lambda: started.lines(event="reload", version=2, state="served"))
     one, two = both(started)
     for worker in (one, two):
         assert worker.ask("POST", IRIS, FLOWERS[:1])["version"] == 2
     for client in (asking, *clients):
-        wait_for(lambda client=client: client.failed or client.answers[-1:])  # type: ignore[misc]
+        wait_until(lambda client=client: client.failed or client.answers[-1:])  # type: ignore[misc]
     time.sleep(0.5)
     for client in (asking, *clients):
-        wait_for(lambda client=client: client.failed or client.answers[-1][1] == 2)  # type: ignore[misc]
+        wait_until(lambda client=client: client.failed or client.answers[-1][1] == 2)  # type: ignore[misc]
         client.stopped.set()
         client.join()
         assert client.failed is None
@@ -236,13 +236,13 @@ def test_a_worker_that_dies_holds_nothing_up_and_begins_with_what_is_served(
     add_version(own, tmp_path, 2)
     time.sleep(3)
     os.kill(pids[1], signal.SIGKILL)
-    wait_for(lambda: started.lines(event="reload", version=2, state="served"))
+    wait_until(lambda: started.lines(event="reload", version=2, state="served"))
     (own / "iris" / "3").mkdir()
     for file in (own / "iris" / "2").iterdir():
         shutil.copy(file, own / "iris" / "3")
     (own / "iris" / "3" / "model.onnx").write_bytes(b"broken")  # no start could load it
-    wait_for(lambda: started.lines(event="reload", version=3, state="refused"))
-    wait_for(lambda: started.lines(event="worker", worker=1, state="serves"))
+    wait_until(lambda: started.lines(event="reload", version=3, state="refused"))
+    wait_until(lambda: started.lines(event="worker", worker=1, state="serves"))
     kill(started, 0)
     for asked in both(started):
         assert asked.ask("POST", IRIS, FLOWERS[:1])["version"] == 2
@@ -268,13 +268,13 @@ def test_one_queue_and_one_sender(models: Path, in_memory: Path, tmp_path: Path)
             name = f"r{number}"
             if number == 20:
                 os.kill(started.workers()[0], signal.SIGKILL)
-                wait_for(lambda: started.lines(event="worker", state="serves"))
+                wait_until(lambda: started.lines(event="worker", state="serves"))
                 asked = both(started)
             with suppress(OSError, http.client.HTTPException):
                 asked[number % 2].ask("POST", IRIS, FLOWERS[:3], name)
                 answered.add(name)
         assert len(answered) == 40
-        wait_for(lambda: answered <= {r["prediction"]["id"] for r in endpoint.records})
+        wait_until(lambda: answered <= {r["prediction"]["id"] for r in endpoint.records})
         sent = [record["prediction"]["id"] for record in endpoint.records]
         assert sorted(sent) == sorted(answered)
 
@@ -282,7 +282,7 @@ def test_one_queue_and_one_sender(models: Path, in_memory: Path, tmp_path: Path)
             found = asked[0].metrics()
             return at(found, "onnxlet_forward_sent_total") == 40
 
-        wait_for(arrived)
+        wait_until(arrived)
         assert at(asked[1].metrics(), "onnxlet_forward_keeping") == 1
         assert stop_server(server) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN, is_listened_on
 from tests.edge.service.test_watchdog import Listener
 from tests.function.serving.test_predict import SHOP
@@ -70,7 +71,7 @@ class Started:
 def started(models: Path, tmp_path: Path) -> Iterator[Started]:
     server = start_server(models, {**CLEAN, **WORKERS}, tmp_path / "log")
     started = Started(server, tmp_path / "log")
-    wait_for(lambda: len(started.workers()) == 2)
+    wait_until(lambda: len(started.workers()) == 2)
     yield started
     if server.process.poll() is None:
         assert stop_server(server) == 0
@@ -78,19 +79,12 @@ def started(models: Path, tmp_path: Path) -> Iterator[Started]:
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def stop(pid: int) -> None:
     """SIGSTOP; returns once no thread runs: the first one that sees it has the others stop."""
     os.kill(pid, signal.SIGSTOP)
     if (threads := Path(f"/proc/{pid}/task")).exists():
         stats = [each / "stat" for each in threads.iterdir()]
-        wait_for(lambda: all(each.read_text().rpartition(") ")[2][0] == "T" for each in stats))
+        wait_until(lambda: all(each.read_text().rpartition(") ")[2][0] == "T" for each in stats))
     else:
         time.sleep(0.5)
 
@@ -110,7 +104,7 @@ def test_connections_are_shared_out_and_lines_say_who_answered(started: Started)
         for _ in range(16):
             connections.append(started.connect())
             assert ask(connections[-1]) == 200
-        wait_for(lambda: len(started.lines(status=200)) == len(connections))
+        wait_until(lambda: len(started.lines(status=200)) == len(connections))
         by_worker = Counter(line["worker"] for line in started.lines(status=200))
         return [by_worker[number] for number in (0, 1)]
 
@@ -143,7 +137,7 @@ class Load:
         self.failed.append(0)
         self._threads.append(threading.Thread(target=self._ask, args=(number,)))
         self._threads[-1].start()
-        wait_for(lambda: self.answered[number])
+        wait_until(lambda: self.answered[number])
 
     def _ask(self, number: int) -> None:
         connection = self._started.connect()
@@ -165,12 +159,12 @@ class Load:
 def test_a_killed_worker_costs_what_it_had_in_hand_and_is_replaced(started: Started) -> None:
     load = Load(started, 8)
     try:
-        wait_for(lambda: min(load.answered) > 5)
+        wait_until(lambda: min(load.answered) > 5)
         killed, other = started.workers()
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: other in (now := started.workers()) and len(now) == 2)
+        wait_until(lambda: other in (now := started.workers()) and len(now) == 2)
         before = list(load.answered)
-        wait_for(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
+        wait_until(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
     finally:
         load.end()
     [line] = wait_lines(started, event="worker", state="restarts")
@@ -182,15 +176,15 @@ def test_a_killed_worker_costs_what_it_had_in_hand_and_is_replaced(started: Star
 
 
 def wait_lines(started: Started, **wanted: Any) -> list[dict[str, Any]]:
-    wait_for(lambda: started.lines(**wanted))
+    wait_until(lambda: started.lines(**wanted))
     return started.lines(**wanted)
 
 
 def test_each_restart_waits_twice_as_long(started: Started) -> None:
     for times in range(1, 4):
-        wait_for(lambda: len(started.workers()) == 2)
+        wait_until(lambda: len(started.workers()) == 2)
         os.kill(started.workers()[0], signal.SIGKILL)
-        wait_for(lambda times=times: len(started.lines(state="restarts")) == times)  # type: ignore[misc]
+        wait_until(lambda times=times: len(started.lines(state="restarts")) == times)  # type: ignore[misc]
     pauses = [(line["worker"], line["in_seconds"]) for line in started.lines(state="restarts")]
     number = pauses[0][0]
     assert pauses == [(number, 0.1), (number, 0.2), (number, 0.4)]
@@ -199,12 +193,12 @@ def test_each_restart_waits_twice_as_long(started: Started) -> None:
 def test_sigterm_to_a_worker_replaces_it_and_loses_nothing(started: Started) -> None:
     load = Load(started, 4)
     try:
-        wait_for(lambda: min(load.answered) > 5)
+        wait_until(lambda: min(load.answered) > 5)
         [first, second] = started.workers()
         os.kill(first, signal.SIGTERM)
-        wait_for(lambda: first not in (now := started.workers()) and len(now) == 2)
+        wait_until(lambda: first not in (now := started.workers()) and len(now) == 2)
         before = list(load.answered)
-        wait_for(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
+        wait_until(lambda: all(a > b for a, b in zip(load.answered, before, strict=True)))
     finally:
         load.end()
     assert started.lines(state="restarts")[0]["error"] == "exit code 0"
@@ -232,7 +226,7 @@ def test_what_has_begun_on_any_worker_is_finished(started: Started) -> None:
     begun = [half(started) for _ in range(6)]
     time.sleep(0.3)
     started.server.process.terminate()
-    wait_for(lambda: not is_listened_on(started.port))
+    wait_until(lambda: not is_listened_on(started.port))
     for connection in begun:
         connection.sendall(BODY[20:])
         with connection:
@@ -259,7 +253,7 @@ def test_what_has_begun_before_all_workers_serve_is_finished(models: Path, tmp_p
             stderr=log, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
     started = Started(Server(server, port), tmp_path / "log")
-    wait_for(lambda: len(started.workers()) == 2)
+    wait_until(lambda: len(started.workers()) == 2)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         request = HEAD + BODY
         connection.sendall(request)
@@ -279,7 +273,7 @@ def terminate(server: subprocess.Popen[str]) -> None:
     if (files := Path(f"/proc/{server.pid}/fd")).exists():
         before = len(list(files.iterdir()))
         server.terminate()
-        wait_for(lambda: len(list(files.iterdir())) < before)
+        wait_until(lambda: len(list(files.iterdir())) < before)
     else:
         server.terminate()
         time.sleep(0.5)
@@ -295,7 +289,7 @@ def test_a_second_signal_ends_all_at_once(started: Started) -> None:
         assert begun.recv(100) == b""
     started.server.process.communicate(timeout=20)
     assert started.server.process.returncode == -signal.SIGINT
-    wait_for(lambda: not any(map(is_there, workers)))
+    wait_until(lambda: not any(map(is_there, workers)))
 
 
 def is_there(pid: int) -> bool:
@@ -317,7 +311,7 @@ def test_without_their_supervisor_workers_finish_and_free_the_port(started: Star
         time.sleep(0.3)
         begun.sendall(BODY[20:])
         assert all_of(begun).startswith(b"HTTP/1.1 200 ")
-    wait_for(lambda: not any(map(is_there, workers)), ORPHANED_SECONDS)
+    wait_until(lambda: not any(map(is_there, workers)), ORPHANED_SECONDS)
     with socket.create_server(("127.0.0.1", started.port)):
         pass
 
@@ -362,7 +356,7 @@ def test_a_signal_to_all_ends_a_start_without_a_word(
             start_new_session=True, text=True,
         )  # fmt: skip
     started = Started(Server(server, 0), tmp_path / "log")
-    wait_for(lambda: len(started.workers()) == 2)
+    wait_until(lambda: len(started.workers()) == 2)
     os.killpg(server.pid, number)
     assert server.wait(20) == 0
     assert (tmp_path / "log").read_text() == ""
@@ -376,7 +370,7 @@ def test_others_go_on_where_none_can_be_started(started: Started) -> None:
     usual = resource.prlimit(pid, limit)
     resource.prlimit(pid, limit, (5, usual[1]))
     os.kill(started.workers()[0], signal.SIGKILL)
-    wait_for(lambda: started.lines(state="restarts", error="[Errno 24] Too many open files"))
+    wait_until(lambda: started.lines(state="restarts", error="[Errno 24] Too many open files"))
     connection = started.connect()
     assert ask(connection) == 200
     connection.close()
@@ -394,9 +388,9 @@ def test_a_start_that_fails_says_why_and_without_others_begins_afresh(
     (tmp_path / "models" / "iris" / "1").rename(tmp_path / "models" / "iris" / "2")
     os.kill(one, signal.SIGKILL)
     why = "model iris/1: it is not there any more, and others serve it"
-    wait_for(lambda: started.lines(state="restarts", error=why))
+    wait_until(lambda: started.lines(state="restarts", error=why))
     os.kill(other, signal.SIGKILL)
-    wait_for(lambda: len({line["worker"] for line in started.lines(state="serves")}) == 2)
+    wait_until(lambda: len({line["worker"] for line in started.lines(state="serves")}) == 2)
     connection = started.connect()
     connection.request("GET", "/models/iris")
     assert json.loads(connection.getresponse().read())["versions"] == [2]
@@ -445,7 +439,7 @@ def test_a_worker_that_hangs_is_killed_and_the_service_lives(
     watched: Started, listener: Listener
 ) -> None:
     assert heard(listener, "READY=1")[-1] == "READY=1\nSTATUS=golden rows are answered"
-    wait_for(lambda: len(watched.workers()) == 2)
+    wait_until(lambda: len(watched.workers()) == 2)
     stopped = watched.workers()[0]
     stop(stopped)
     until = heard(listener, "restarting")

@@ -6,7 +6,6 @@ import http.client
 import json
 import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from sklearn.tree import DecisionTreeClassifier
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet, start_server, stop_server
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
 
 FLOWER = json.dumps([[7.2, 3.0, 5.8, 1.6]])  # the two models differ on it
 PATH = "/models/iris/predict"
-PATIENCE_SECONDS = 60
 
 
 class Asking(threading.Thread):
@@ -66,15 +65,6 @@ def own(models: Path, tmp_path: Path) -> Path:
     shutil.copytree(models / "iris", tmp_path / "models" / "iris")
     build(another_iris(), "iris", tmp_path / "built", quiet)
     return tmp_path / "models"
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    ticks = threading.Event()
-    for _ in range(PATIENCE_SECONDS * 20):
-        if happened():
-            return
-        ticks.wait(0.05)
-    raise AssertionError("it never happened")
 
 
 def copy_slowly(source: Path, target: Path) -> None:

@@ -27,6 +27,7 @@ from onnxlet.edge.service.watchdog import CROWDED_SECONDS, Watchdog, is_alive
 from onnxlet.function.app import SERVICE
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_serve import CLEAN
 
 KEYS = {"ONNXLET_API_KEYS": "ci:" + "a" * 64}
@@ -167,35 +168,28 @@ def serving(models: Path) -> Iterator[Serving]:
     serving.end()
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_a_server_that_answers_no_golden_row_is_not_fed(serving: Serving) -> None:
     serving.watchdog.start(serving.asker)
-    wait_for(lambda: serving.feeds(0.1))
+    wait_until(lambda: serving.feeds(0.1))
     serving.held.set()
     time.sleep(0.8 * 3 / 8 + 0.3)
 
     assert serving.feeds(1) == 0
     serving.held.clear()
-    wait_for(lambda: serving.feeds(0.1))
+    wait_until(lambda: serving.feeds(0.1))
 
 
 def test_a_server_that_answers_something_else_is_not_ready_and_not_fed(serving: Serving) -> None:
     serving.answer = lambda body: re.sub(rb"(?<=:\[)[1-8]", b"9", body)  # another first digit
     serving.watchdog.start(serving.asker)
-    wait_for(lambda: serving.told)
+    wait_until(lambda: serving.told)
     time.sleep(0.5)
     assert "WATCHDOG=1" not in serving.told
     assert not any(line.startswith("READY=1") for line in serving.told)
     [status] = serving.told
     assert status.endswith("a golden row is answered differently than at build")
     serving.answer = lambda body: body
-    wait_for(lambda: serving.feeds(0.1))
+    wait_until(lambda: serving.feeds(0.1))
     assert [line["event"] for line in serving.lines] == ["watchdog", "watchdog"]
 
 
@@ -272,7 +266,7 @@ def test_others_that_are_answered_count_as_life_for_some_time() -> None:
         time.sleep(0.05)
         return reported.count("WATCHDOG=1") > 12
 
-    wait_for(lambda: answer({"status": 200, "rows": 1}))  # without others' answers there are four
+    wait_until(lambda: answer({"status": 200, "rows": 1}))  # without others' answers there are four
     before = reported.count("WATCHDOG=1")
     for _ in range(10):
         answer({"status": 503})

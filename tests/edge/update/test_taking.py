@@ -27,7 +27,8 @@ from onnxlet.edge.update.status import lines, release_of, status
 from onnxlet.edge.update.update import exclusively, update
 from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT, quiet
-from tests.edge.service.test_reloading import Asking, another_iris, wait_until
+from tests.edge.forward.endpoint import wait_until
+from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
 from tests.function.serving.test_reload import rewrite_golden
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from onnxlet.edge.workers import relay, socket_link
 from onnxlet.edge.workers.link import Link
 from onnxlet.edge.workers.relay import ANSWER_SECONDS
 from onnxlet.edge.workers.socket_link import COLLECT_SECONDS, SocketLink
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.workers.hub import Hub, hub
 
 
@@ -37,13 +38,6 @@ class Counter:
         self.count += json.loads(state)
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def total(link: SocketLink) -> int:
     return sum(map(json.loads, link.collect_all("counts")))
 
@@ -57,10 +51,10 @@ def test_counts_of_all_are_summed_and_those_of_a_dead_one_stay(room: Hub) -> Non
     assert total(links[0]) == 211
     room.leave(2)
     assert total(links[1]) == 211
-    wait_for(lambda: counters[0].count == 201)
+    wait_until(lambda: counters[0].count == 201)
     assert total(links[0]) == 211
     room.leave(0)
-    wait_for(lambda: counters[1].count == 211)
+    wait_until(lambda: counters[1].count == 211)
     assert links[1].collect("counts") == []
 
 
@@ -95,7 +89,7 @@ def test_a_stopped_worker_holds_a_collection_up_for_a_time_and_only_once(
     assert time.monotonic() - middle < 3.9
     Counter(stopped, 2)
     stopped.start()
-    wait_for(lambda: total(link) == 3)
+    wait_until(lambda: total(link) == 3)
 
 
 def test_without_a_supervisor_there_is_what_was_collected_before(
@@ -105,7 +99,7 @@ def test_without_a_supervisor_there_is_what_was_collected_before(
     Counter(links[1], 5)
     assert links[0].collect("counts") == [b"5"]
     room.leave(0)
-    wait_for(lambda: room.ended == [0])
+    wait_until(lambda: room.ended == [0])
     monkeypatch.setattr(socket_link, "COLLECT_SECONDS", 0.5)  # nobody answers
     assert links[0].collect("counts") == [b"5"]
     links[0].tell("news", b"to nobody")
@@ -119,7 +113,7 @@ def test_others_hear_what_one_tells_in_order(room: Hub) -> None:
         link.hear("news", each.append)
     for number in range(20):
         links[number % 2].tell("news", b"%d" % number)
-    wait_for(lambda: [len(each) for each in heard] == [10, 10, 20])
+    wait_until(lambda: [len(each) for each in heard] == [10, 10, 20])
     assert heard[0] == [b"%d" % number for number in range(1, 20, 2)]
     assert [each for each in heard[2] if each in heard[0]] == heard[0]
     assert sorted(heard[2], key=int) == [b"%d" % number for number in range(20)]
@@ -138,7 +132,7 @@ def test_one_who_listens_may_take_long_and_collect(room: Hub) -> None:
     links[0].tell("news", b"")
     assert links[0].collect_all("counts") == [b"3"], "states are read meanwhile"
     go.set()
-    wait_for(lambda: found == [[b"3"]])
+    wait_until(lambda: found == [[b"3"]])
 
 
 def test_one_who_listens_and_fails_ends_nothing(
@@ -149,7 +143,7 @@ def test_one_who_listens_and_fails_ends_nothing(
     links[1].hear("news", lambda message: heard.append(int(message)))
     links[0].tell("news", b"no number")
     links[0].tell("news", b"1")
-    wait_for(lambda: heard == [1])
+    wait_until(lambda: heard == [1])
     assert '"error":"ValueError"' in capfd.readouterr().err
 
 
@@ -162,10 +156,10 @@ def test_all_are_called_once_they_agree_and_a_new_one_begins_with_it(room: Hub) 
     links[0].propose("plan", b"a")
     links[1].propose("plan", b"b")
     links[0].propose("plan", b"b")
-    wait_for(lambda: taken[:2] == [[b"b"], [b"b"]])
+    wait_until(lambda: taken[:2] == [[b"b"], [b"b"]])
     third = room.join(2)
     third.agreed("plan", taken[2].append)
     assert taken[2] == [b"b"], "before it returns"
     links[0].propose("plan", b"c")
     links[1].propose("plan", b"c")
-    wait_for(lambda: taken == [[b"b", b"c"]] * 3)
+    wait_until(lambda: taken == [[b"b", b"c"]] * 3)
