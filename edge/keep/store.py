@@ -134,15 +134,15 @@ class Outcome(NamedTuple):
     Attributes:
         joined: the rows that they were joined to.
         again: how many were for rows that have one already.
-        taken: how many were under an id of which the key has other predictions, too.
         unknown: how many were for rows that are not here.
+        taken: how many were under an id of which the key has other predictions, too.
         faults: the index and what is wrong, of those of another type; then none was joined.
     """
 
     joined: Sequence[Joined] = ()
     again: int = 0
-    taken: int = 0
     unknown: int = 0
+    taken: int = 0
     faults: Sequence[tuple[int, str]] = ()
 
 
@@ -158,7 +158,11 @@ class Truths:
     """
 
     def __init__(
-        self, entries: Sequence[dict[str, Any]], body: bytes, key: str, all_known: bool = False
+        self,
+        entries: Sequence[dict[str, Any]],
+        body: bytes,
+        key: str = "",
+        all_known: bool = False,
     ) -> None:
         self.entries = entries
         self.key = key
@@ -292,7 +296,7 @@ class Store:
             if self._database.execute(JOIN, record).rowcount:
                 joined.append(each)
         taken = sum(is_taken for _, _, is_taken in found.values())
-        return Outcome(joined, len(found) - len(joined), taken, len(entries) - len(found))
+        return Outcome(joined, len(found) - len(joined), len(entries) - len(found), taken)
 
     def _found(
         self, entries: Sequence[dict[str, Any]], key: str

@@ -79,7 +79,7 @@ def _counts(sent: int, outcome: Outcome | None, forwarded: bool) -> dict[str, in
         return {"kept": sent}
     joined = len(outcome.joined)
     kept = sent if forwarded else joined
-    counts = {"again": outcome.again, "taken": outcome.taken, "unknown": outcome.unknown}
+    counts = {"again": outcome.again, "unknown": outcome.unknown, "taken": outcome.taken}
     return {"kept": kept, "joined": joined, **counts}
 
 
@@ -94,7 +94,7 @@ def describe(endpoint: Endpoint) -> Operation:
     entries = forms.listed(entry, 1, most)
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
     count = {"type": "integer", "minimum": 0}
-    others = dict.fromkeys(("joined", "again", "taken", "unknown"), count)
+    others = dict.fromkeys(("joined", "again", "unknown", "taken"), count)
     kept = forms.record({"kept": count}, others)
     return forms.Operation(
         "Report what came of predictions",

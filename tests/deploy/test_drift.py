@@ -88,7 +88,7 @@ def test_several_instances_are_as_one(log: Any, models: Path) -> None:
     _, first = log(*([row] for row in X[:100]), X, X)
     _, second = log(FAR, X, stream="two")
     rows = np.concatenate([X[:100], X, X, FAR, X]).tolist()
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = create_app(models, settings=Settings(models, owned=True)).test_client()
     client.post("/models/iris/predict", json={"instances": rows})
 
     report = report_of(first + second, models)

@@ -140,7 +140,7 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
     crossed = [(one, "two", 150), (two, "one", 300)]
     for asked, name, rows in crossed:  # each truth comes to the worker that has not answered
         entries = [{"id": name, "row": row, "value": right[row]} for row in range(rows)]
-        joined = {"kept": rows, "joined": rows, "again": 0, "unknown": 0}
+        joined = {"kept": rows, "joined": rows, "again": 0, "taken": 0, "unknown": 0}
         assert asked.ask("POST", "/truth", {"truth": entries}) == joined
 
     def shown(asked: Asked) -> dict[str, Any]:

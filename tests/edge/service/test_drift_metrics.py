@@ -39,7 +39,9 @@ def _every_report_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def app(models: Path) -> Any:
-    return make_app(models, settings=Settings(models, reload_seconds=0, default_model="iris"))
+    return make_app(
+        models, settings=Settings(models, owned=True, reload_seconds=0, default_model="iris")
+    )
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_rows_as_at_build_alarm_nothing(client: Client) -> None:
 
 
 def test_off_there_is_none_of_it(models: Path) -> None:
-    settings = Settings(models, reload_seconds=0, watch=False)
+    settings = Settings(models, owned=True, reload_seconds=0, watch=False)
     client = client_of(make_app(models, settings=settings))
     client.post("/models/iris/predict", drifted())
 
@@ -181,7 +183,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_scrape_of_two_hundred_columns_is_fast_and_bounded(wide: Path) -> None:
     """Of the processor's time, since others use it, too; the least of several."""
-    client = client_of(make_app(wide, settings=Settings(wide, reload_seconds=0)))
+    client = client_of(make_app(wide, settings=Settings(wide, owned=True, reload_seconds=0)))
     random = np.random.default_rng(1)
     took = []
     for _ in range(4):
@@ -278,7 +280,7 @@ def test_what_readings_come_to_is_published_of_the_others(
 
 @pytest.mark.parametrize("with_tests", [True, False])
 def test_little_is_kept_of_a_report_of_two_hundred_columns(wide: Path, with_tests: bool) -> None:
-    app = make_app(wide, settings=Settings(wide, reload_seconds=0))
+    app = make_app(wide, settings=Settings(wide, owned=True, reload_seconds=0))
     service = app.extensions[SERVICE]
     rows = np.random.default_rng(1).normal(0.3, 1, (1000, 210)).tolist()
     assert client_of(app).post("/predict", rows).status == 200

@@ -37,7 +37,7 @@ class Worker:
         self.link = link
         app = make_app(
             models,
-            settings=Settings(models, **{"reload_seconds": 0, **settings}),
+            settings=Settings(models, owned=True, **{"reload_seconds": 0, **settings}),
             secret=Secret("s" * 32),
             log=lambda entry: None,
             link=link,
