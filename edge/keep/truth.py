@@ -46,7 +46,7 @@ def route(forward: Forwarder | None, keep: Keeper | None) -> Route:
         truths = read(json_text.loads(request.body), service.settings.max_rows)
         # Joined first: where that is refused nothing is sent on, and a repetition joins nothing.
         outcome = None if keep is None else keep.join(truths, request.body, request.key)
-        if forward is not None and not forward.keep_truth(truths):
+        if forward is not None and not forward.keep_truth(truths, request.key):
             raise no_disk()
         return json_reply(_counts(len(truths), outcome, forward is not None))
 

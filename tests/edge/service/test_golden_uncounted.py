@@ -27,9 +27,8 @@ def serving(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
 
 def counted(serving: Serving) -> dict[str, int]:
     found = serving.app.extensions[SERVICE]
-    names = found.repository.names
-    client = serving.app.test_client()
-    return {name: client.get(f"/models/{name}/drift").get_json()["rows"] for name in names}
+    figures = {each.name: found.watches.figures(each) for each in found.repository.models}
+    return {name: each.total.rows for name, each in figures.items() if each}
 
 
 def test_what_it_asks_itself_is_in_no_count_of_drift(serving: Serving) -> None:
