@@ -92,7 +92,7 @@ def test_no_key_predicts_and_reads(reader: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["me", "me:12", ",", f"me:{DIGEST},me:{DIGEST}"])
 def test_a_wrong_key_for_reading_is_named(wrong: str) -> None:
-    with pytest.raises(SettingsError, match="^ONNXLET_READER_KEYS: "):
+    with pytest.raises(SettingsError, match=r"^ONNXLET_READER_KEYS: "):
         Settings.from_environ({"ONNXLET_READER_KEYS": wrong})
 
 

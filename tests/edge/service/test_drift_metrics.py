@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,39 @@ def of_drift(found: Samples, model: str) -> dict[str, list[float]]:
         if ("model", model) in labels and ("drift" in name or "performance" in name):
             values.setdefault(name, []).append(value)
     return values
+
+
+def test_they_are_for_readers(models: Path) -> None:
+    """All else is for every key, as it was."""
+    keys = {name: {name: sha256(name.encode()).digest()} for name in ("client", "reader")}
+    settings = Settings(
+        models, reload_seconds=0, api_keys=keys["client"], reader_keys=keys["reader"]
+    )
+    client = client_of(make_app(models, settings=settings))
+    assert client.post("/models/iris/predict", drifted(), CLIENT).status == 200
+
+    shown = client.get("/metrics", CLIENT).body.decode()
+    assert at(samples(shown), "onnxlet_rows_total", model="iris") == 750
+    assert "drift" not in shown
+    assert "performance" not in shown
+    read = samples(client.get("/metrics", {"X-API-Key": "reader"}).body.decode())
+    assert at(read, "onnxlet_drift_rows_total", model="iris") == 750
+
+
+CLIENT = {"X-API-Key": "client"}
+
+
+def test_all_rows_of_a_block_but_one_change_no_metric_of_it(models: Path) -> None:
+    """Of five clients, who all read: the first asks for all rows but one."""
+    keys = {name: sha256(name.encode()).digest() for name in ("client", "a", "b", "c", "victim")}
+    client = client_of(make_app(models, settings=Settings(models, reload_seconds=0, api_keys=keys)))
+    assert client.post("/models/iris/predict", drifted(), CLIENT).status == 200
+    before = of_drift(samples(client.get("/metrics", CLIENT).body.decode()), "iris")
+    victim = {"X-API-Key": "victim"}
+    assert client.post("/models/iris/predict", [[5.1, 3.5, 1.4, 0.2]], victim).status == 200
+
+    assert of_drift(samples(client.get("/metrics", CLIENT).body.decode()), "iris") == before
+    assert before["onnxlet_drift_rows_total"] == [0]
 
 
 def test_the_figures_are_those_of_the_route(client: Client) -> None:

@@ -123,6 +123,37 @@ def test_once_it_has_shown_it_its_own_state_has_it() -> None:
     assert [m.parts for m in workers.read(2, "absorb")] == [[b"0 and 1"]]
 
 
+def test_one_that_ends_by_itself_hands_on_what_it_had_taken_over_once() -> None:
+    """Its last state comes unasked, with the number of what it heard last."""
+    workers = absorbing(3)
+    workers.relay.leave(1, workers.now)
+    [given] = workers.read(0, "absorb")
+    workers.say(0, "state", b"0 and 1", ask=given.members["ask"], topics={"a": True})
+    workers.relay.leave(0, workers.now)
+    assert [m.parts for m in workers.read(2, "absorb")] == [[b"0 and 1"]]
+
+
+def test_one_that_ends_before_it_took_over_hands_on_its_own_and_the_other_is_given_again() -> None:
+    workers = absorbing(3)
+    workers.tick(ASK_SECONDS)
+    [asked] = workers.read(0, "ask")
+    workers.relay.leave(1, workers.now)
+    workers.say(0, "state", b"0 at its end", ask=asked.members["ask"], topics={"a": True})
+    workers.relay.leave(0, workers.now)
+    assert [m.parts for m in workers.read(2, "absorb")] == [[b"0 at its end"], [b"state 1"]]
+
+
+def test_one_that_ends_before_it_counts_hands_on_nothing_of_its_own() -> None:
+    workers = absorbing(2)
+    workers.relay.leave(1, workers.now)
+    [given] = workers.read(0, "absorb")
+    workers.say(0, "state", ask=given.members["ask"], topics={})
+    workers.join(1)
+    workers.say(1, "absorbs", topic="a")
+    workers.relay.leave(0, workers.now)
+    assert [m.parts for m in workers.read(1, "absorb")] == [[b"state 0"], [b"state 1"]]
+
+
 def test_a_death_while_states_are_collected_counts_once() -> None:
     """Worker 0 was asked before it was given worker 1's state, and its answer is without it."""
     workers = absorbing(3)

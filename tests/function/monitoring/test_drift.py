@@ -175,5 +175,3 @@ def test_it_is_off_by_one_setting(folder: Path, model: Model) -> None:
 
     assert answer.status == 404
     assert answer.json()["hint"] == "Set ONNXLET_WATCH=on."
-
-
