@@ -67,7 +67,7 @@ class Numbers:
         truth = np.array(truths, np.float64).reshape(shape)
         with np.errstate(over="ignore"):
             error = answered - truth
-        beyond = (np.abs(error) > self._bounds).any(axis=1)
+        beyond = (np.abs(error) > self._bounds).max(axis=1)
         error = error.clip(-self._bounds, self._bounds)
         return NumberRows(error, beyond, np.searchsorted(self._edges, answered[:, 0]))
 
