@@ -1,4 +1,7 @@
-"""Rows wait until a block of them is counted at once, so that no figure is of one row."""
+"""Rows wait until a block of them is counted at once, so that no figure is of one row.
+
+That holds against whoever only reads: who sends all rows of a block but one could compute that one.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Realised:
     A total, and a window of the last 1,000 to 2,000 truths: two halves, of which the older one
     is forgotten once the newer one is full. Truths are counted in whole blocks, those of a bin of
     calibration and of a coverage in blocks of their own: no figure is of one row, and no
-    difference of two reports. The last ones wait for their block.
+    difference of two reports, for an owner who sends none. The last ones wait for their block.
 
     It takes some 20 kB, with two classes for the ranks of the window's rows, with twenty for
     three confusion matrices; a few otherwise.
