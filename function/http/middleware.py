@@ -67,6 +67,7 @@ class Middleware:
         self._never_shed = frozenset(r.rule for r in service.routes if r.open or r.urgent)
         self._settings = settings
         self._keys = {**settings.reader_keys, **settings.api_keys, **settings.own_keys}
+        self._only_read = settings.reader_keys.keys() - settings.own_keys.keys()
         self._origins = settings.cors_origins
         self._hosts = settings.hosts
         self._host = ""  # that was let in last: most requests have the same one
@@ -146,13 +147,12 @@ class Middleware:
         return self._app
 
     def _identify(self, environ: Environ, notes: dict[str, Any]) -> None:
-        settings = self._settings
         sent = environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_X_API_KEY", "")
-        if not settings.api_keys:  # predictions need no key
+        if not self._settings.api_keys:  # predictions need no key
             with suppress(Unauthorized):
                 if any(sent):
                     notes["key"] = key_name(*sent, self._keys)
             return
         name = notes["key"] = key_name(*sent, self._keys)
-        if name in settings.reader_keys and environ["REQUEST_METHOD"] not in sites.READS:
+        if name in self._only_read and environ["REQUEST_METHOD"] not in sites.READS:
             raise Forbidden(f"key '{name}' only reads", "Send one of ONNXLET_API_KEYS.")

@@ -26,7 +26,7 @@ class Meter(Protocol):
         """Count one request by its line in the log."""
 
     def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
-        """All figures, in a form that the client's Accept header names; `on_rows` those, too."""
+        """Figures in a form that the client's Accept header names; `on_rows`, also those."""
 
 
 def answer(service: Service, request: Request) -> Reply:
