@@ -15,7 +15,7 @@ from bench import edge_device, edge_guest, edge_update, lambda_bundles, open_loo
 from bench.edge_device import Service
 from bench.lambda_bundles import MODEL
 from bench.report import Line, comparisons
-from bench.servers import KEY, ROOT, free_port
+from bench.servers import ROOT, free_port
 from bench.serving import Fitted
 from onnxlet.edge.device.slots import DevicePaths
 from tests.lambda_runtime import machines
@@ -131,8 +131,9 @@ def _service(paths: DevicePaths, machine: Machine, whole: bytes) -> Iterator[Lin
 
 
 def _core_percent(service: Service, whole: bytes, rate: float) -> float:
-    """Percent of a core that `rate` requests a second take, `/metrics` among them."""
-    metrics = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\n\r\n".encode()
+    """Percent of a core that `rate` requests a second take, `/metrics` with drift among them."""
+    head = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {edge_device.READER}"
+    metrics = f"{head}\r\n\r\n".encode()
     edge_device.ask(service.port, metrics)  # brings in what the first one needs
     shares = []
     with open_loop.asking(whole, service.port, rate) as load:

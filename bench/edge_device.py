@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -24,6 +25,7 @@ from tests.lambda_runtime.machines import Machine
 
 # As the service's unit has them.
 ENVIRON = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+READER = "a key for reading, as Prometheus has one"
 START_SECONDS = 120.0
 NOT_A_DISK = Path("/dev/shm")  # noqa: S108 - the journal takes a service's log without waiting
 
@@ -100,7 +102,9 @@ def command(machine: Machine, slot: Path, *arguments: object) -> list[str]:
 
 def environ(port: int) -> Mapping[str, str]:
     """The environment of a service on this port, which asks for a key."""
+    readers = f"reader:{hashlib.sha256(READER.encode()).hexdigest()}"
     keys = {"ONNXLET_API_KEYS": environ_for(ROOT, MODEL)["ONNXLET_API_KEYS"]}
+    keys["ONNXLET_READER_KEYS"] = readers
     path = {"PATH": os.environ["PATH"]}
     return {**path, **ENVIRON, **keys, "ONNXLET_DEVICE_PORT": str(port)}
 

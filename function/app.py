@@ -86,7 +86,7 @@ def create_app(
         in_flight,
         meter,
         stats or ModelStats(),
-        watches or Watches(settings.watch),
+        watches or Watches(settings.watch, keys=settings.block_keys),
         routes=table(routes),
         realised=realised,
     )
@@ -151,7 +151,8 @@ def _request(environ: Environ, settings: Settings) -> Request:
         raise UnsupportedMedia(
             "'Content-Type': expected one, got none", "Send Content-Type: application/json."
         )
-    return Request(body, media_type, parameters, query, header, settings.max_rows)
+    key = environ[NOTES].get("key", "")
+    return Request(body, media_type, parameters, query, header, settings.max_rows, key)
 
 
 def _refusal(error: Exception, environ: Environ) -> WSGI:

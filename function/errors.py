@@ -119,7 +119,7 @@ class Unauthorized(RequestError):
 
 
 class Forbidden(RequestError):
-    """The request comes from another site's page, or is for a host that this server is not."""
+    """The request comes from another site's page, asks for another host, or by another key."""
 
     status = 403
 

@@ -38,6 +38,7 @@ class Request(NamedTuple):
         query: the first value of each query parameter.
         header: gives the named header's value, or an empty text.
         most_rows: a batch of more is refused before it is read.
+        key: name of the API key that asks; empty where there is none.
     """
 
     body: bytes = b""
@@ -46,6 +47,7 @@ class Request(NamedTuple):
     query: Mapping[str, str] = {}
     header: Callable[[str], str] = lambda name: ""
     most_rows: int = sys.maxsize
+    key: str = ""
 
     def check_rows(self, rows: int, counted: bool = True) -> None:
         """Refuse a batch by the number of its rows.
@@ -156,6 +158,7 @@ class Prediction(NamedTuple):
             where no `k` is given; None where that is all that the answer has.
         noted: what was counted of texts and images, by their block and position there.
         coverage: of the intervals or sets among the outputs; None where there are none.
+        key: name of the API key that asked; empty where there is none.
     """
 
     request_id: str
@@ -168,6 +171,7 @@ class Prediction(NamedTuple):
     answered: Mapping[str, Array] | None = None
     noted: Mapping[tuple[int, int], Sequence[float]] = {}
     coverage: float | None = None
+    key: str = ""
 
 
 class Failure(NamedTuple):

@@ -14,6 +14,7 @@ from onnxlet.function.inputs.columns import MAX_PIXELS
 PREFIX = "ONNXLET_"
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings/device.py)
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
+BLOCK_KEYS = 5  # whose rows figures are of where clients read them: docs/how-to/drift.md
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; not compiled at the start, since few have any
 # A bundle has its own models; a command elsewhere takes those of the current folder.
 DEFAULT_MODELS = (ROOT if (ROOT / "bundle.json").exists() else Path()) / "models"
@@ -28,6 +29,9 @@ class Settings:
         default_model: served where a request names none, or None.
         pins: of models by name the version, or its alias, that is served where none is named.
         api_keys: SHA-256 digest of each accepted key, by the key's name; empty means open.
+        reader_keys: the same of keys that read, figures on rows among it, and don't predict.
+        own_keys: the same of this process's own, which predict and read.
+        owned: whoever asks without a key is the server's owner, and may read.
         max_body_bytes: largest request body.
         max_unpacked_bytes: largest request body once it is unpacked.
         max_rows: largest batch.
@@ -58,6 +62,9 @@ class Settings:
     default_model: str | None = None
     pins: Mapping[str, str] = field(default_factory=dict)
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
+    reader_keys: Mapping[str, bytes] = field(default_factory=dict)
+    own_keys: Mapping[str, bytes] = field(default_factory=dict)
+    owned: bool = False
     max_body_bytes: int = 6 * 1024 * 1024
     max_unpacked_bytes: int = 24 * 1024 * 1024
     max_rows: int = 10_000
@@ -81,6 +88,11 @@ class Settings:
     keep: Path | None = None
     keep_mb: int = 100
     keep_days: int = 90
+
+    @property
+    def block_keys(self) -> int:
+        """How many keys figures are of, which all clients may then read; 0: only readers may."""
+        return BLOCK_KEYS if len(self.api_keys) >= BLOCK_KEYS and not self.reader_keys else 0
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -122,7 +134,8 @@ class Settings:
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
             pins=pins_of(get("ONNXLET_SERVE"), faults),
-            api_keys=_api_keys(get("ONNXLET_API_KEYS"), faults),
+            api_keys=_keys("ONNXLET_API_KEYS", get("ONNXLET_API_KEYS"), faults),
+            reader_keys=_keys("ONNXLET_READER_KEYS", get("ONNXLET_READER_KEYS"), faults),
             max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
             max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
@@ -149,6 +162,7 @@ class Settings:
             keep_mb=whole("ONNXLET_KEEP_MB", cls.keep_mb),
             keep_days=whole("ONNXLET_KEEP_DAYS", cls.keep_days),
         )
+        faults += _in_both(settings)
         faults += _unknown(environ, known)
         if faults:
             hint = documented(
@@ -220,10 +234,17 @@ def _hosts(text: str, faults: list[str]) -> frozenset[str] | None:
     return names or None
 
 
-def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:
+def _in_both(settings: Settings) -> Iterator[str]:
+    """Keys that would predict and read: whoever does both learns of others' rows."""
+    for name, digest in settings.reader_keys.items():
+        if name in settings.api_keys or digest in settings.api_keys.values():
+            yield f"ONNXLET_READER_KEYS: '{name[:40]}' is in ONNXLET_API_KEYS, too; choose another"
+
+
+def _keys(variable: str, text: str, faults: list[str]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     if text.strip() and not text.replace(",", "").strip():
-        faults.append(f"ONNXLET_API_KEYS: expected name:sha256-hex, got '{text.strip()[:40]}'")
+        faults.append(f"{variable}: expected name:sha256-hex, got '{text.strip()[:40]}'")
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, colon, digest = entry.partition(":")
         if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
@@ -232,11 +253,11 @@ def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:
                 f"named '{name[:40]}' with {len(digest)} characters behind" if colon else "without"
             )
             faults.append(
-                "ONNXLET_API_KEYS: expected name:sha256-hex, 64 characters behind the colon, "
+                f"{variable}: expected name:sha256-hex, 64 characters behind the colon, "
                 f"got an entry {named} a colon"
             )
         elif name in keys:
-            faults.append(f"ONNXLET_API_KEYS: the name '{name}' stands there twice")
+            faults.append(f"{variable}: the name '{name}' stands there twice")
         else:
             keys[name] = bytes.fromhex(digest)
     return keys

@@ -90,8 +90,9 @@ class Forwarder:
         """Keep a prediction, unless one of the same request is kept: MQTT may repeat requests."""
         self._observe(prediction, again=True)
 
-    def keep_truth(self, truths: Sequence[Mapping[str, Any]]) -> bool:
-        """Keep the ground truth of predictions; False if the disk does not accept it."""
+    def keep_truth(self, truths: Sequence[Mapping[str, Any]], key: str = "") -> bool:
+        """Keep the ground truth of a key's predictions; False if the disk does not accept it."""
+        truths = [{**each, "key": key} for each in truths] if key else truths
         kept = record("truth", str(truths[0]["id"]), truths, self._clock)
         return self._writer.keep(kept, wait=True, strict=True)
 

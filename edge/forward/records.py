@@ -71,7 +71,7 @@ def record(kind: str, request_id: str, form: Any, clock: Clock, again: bool = Fa
 
 
 def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, Any]:
-    """The native answer with the request's id, and what is to be kept of the rows.
+    """The native answer with the request's id and key, and what is to be kept of the rows.
 
     The problems of refused rows are left out, since they quote the rows.
 
@@ -80,7 +80,9 @@ def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, 
         inputs: nothing, a keyed hash of each row, or each row as an object by column name.
         secret: the hashes' key.
     """
-    form = {"id": prediction.request_id, "rows": prediction.rows}
+    form: dict[str, Any] = {"id": prediction.request_id, "rows": prediction.rows}
+    if prediction.key:
+        form["key"] = prediction.key
     form |= native.answer(prediction._replace(problems=()))
     refused = {problem.row for problem in prediction.problems}
     if refused:

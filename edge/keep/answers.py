@@ -22,7 +22,7 @@ class Answer(NamedTuple):
     """Some rows of a prediction.
 
     Attributes:
-        id: of the request that was answered.
+        id: of the request that was answered, as `id_of` has it.
         first: index of the first row.
         model: that answered.
         version: of it.
@@ -40,6 +40,16 @@ class Answer(NamedTuple):
     time_s: int
 
 
+def id_of(request_id: str, key: str) -> str:
+    """The id under which an answer is kept: two keys may choose the same one.
+
+    Args:
+        request_id: has no space.
+        key: name of the API key that asked; empty where there was none, as before there were keys.
+    """
+    return f"{request_id} {key}" if key else request_id
+
+
 def answers_of(prediction: Prediction, time_s: int) -> list[Answer]:
     """A prediction in parts; none where no truth can be compared with it."""
     model = prediction.model
@@ -47,10 +57,11 @@ def answers_of(prediction: Prediction, time_s: int) -> list[Answer]:
     if not kind:
         return []
     columns = _columns(prediction, kind)
+    kept_as = id_of(prediction.request_id, prediction.key)
     beside = {} if prediction.coverage is None else {"coverage": prediction.coverage}
     return [
         Answer(
-            prediction.request_id, first, model.name, model.version, kind,
+            kept_as, first, model.name, model.version, kind,
             json_text.dumps(beside | {k: v[first : first + PART_ROWS] for k, v in columns.items()}),
             time_s,
         )

@@ -121,12 +121,13 @@ class Keeper:
             self._writer.lost["failed"] += 1
             request_log.fail(error, request_id=prediction.request_id)
 
-    def join(self, entries: Sequence[dict[str, Any]], body: bytes) -> Outcome:
+    def join(self, entries: Sequence[dict[str, Any]], body: bytes, key: str = "") -> Outcome:
         """Join truths to the answers that are kept.
 
         Args:
             entries: `id`, `row` and `value` of each.
             body: of the request that they came in.
+            key: name of the API key that it came with, whose predictions are meant.
 
         Raises:
             InvalidRows: some are of another type than what was predicted; none was joined.
@@ -137,10 +138,10 @@ class Keeper:
             raise RequestTooLarge(
                 f"expected at most {MEMORY_BYTES} bytes, got {len(body)}", "Send fewer at once."
             )
-        outcome = self._joined(Truths(entries, body, all_known=self.shared is not None))
+        outcome = self._joined(Truths(entries, body, key, all_known=self.shared is not None))
         if self.shared and outcome.unknown and not outcome.joined:
             self.shared.have_written()
-            outcome = self._joined(Truths(entries, body))
+            outcome = self._joined(Truths(entries, body, key))
         if faults := outcome.faults:
             raise InvalidRows([Fault.of(number, entries[number], why) for number, why in faults])
         return outcome

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.forward.database import QueueMoved, identity, transaction
 from onnxlet.edge.forward.retention import used
-from onnxlet.edge.keep.answers import PART_ROWS, Answer, row_of
+from onnxlet.edge.keep.answers import PART_ROWS, Answer, id_of, row_of
 from onnxlet.edge.keep.place import opened
 from onnxlet.edge.keep.truth_values import fault_of
 from onnxlet.function import json_text
@@ -43,15 +43,26 @@ CREATE TABLE IF NOT EXISTS joined (
     body BLOB NOT NULL,
     UNIQUE (answer, row)
 );
+CREATE TABLE IF NOT EXISTS taken (answer INTEGER PRIMARY KEY);
 CREATE INDEX IF NOT EXISTS newest ON joined (model, version, sequence);
 COMMIT;
 """
-# Of an id that comes again the first answer counts: MQTT and retries repeat requests.
+# Of an id that comes again the first answer counts: MQTT and retries repeat requests. Where the
+# answer is another, the id was taken.
 ADD = """
 INSERT OR IGNORE INTO answer (id, first, model, version, kind, body, time_s)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-FIND = "SELECT sequence, model, version, kind, body FROM answer WHERE id = ? AND first = ?"
+TAKEN = """
+INSERT OR IGNORE INTO taken
+SELECT sequence FROM answer
+WHERE id = ? AND first = ? AND (model, version, kind, body) <> (?, ?, ?, ?)
+"""
+# An answer to this very key, else one to nobody's.
+FIND = """
+SELECT sequence, model, version, kind, body, sequence IN (SELECT answer FROM taken) FROM answer
+WHERE id IN (?1, ?2) AND first = ?3 ORDER BY id = ?1 DESC LIMIT 1
+"""
 JOIN = """
 INSERT OR IGNORE INTO joined (time_s, answer, row, model, version, body) VALUES (?, ?, ?, ?, ?, ?)
 """
@@ -72,6 +83,9 @@ DELETE FROM answer WHERE sequence <= (
     SELECT min(sequence) + (max(sequence) - min(sequence)) / 20 FROM answer)
 """
 OLDEST = OLDEST_PART, OLDEST_PART.replace("answer", "joined")
+FREED = """
+DELETE FROM taken WHERE answer < coalesce((SELECT min(sequence) FROM answer), 9223372036854775807)
+"""
 # Without its answer a joined row serves only to compute a window anew.
 SPENT = """
 DELETE FROM joined WHERE model = ?1 AND version = ?2
@@ -121,12 +135,14 @@ class Outcome(NamedTuple):
         joined: the rows that they were joined to.
         again: how many were for rows that have one already.
         unknown: how many were for rows that are not here.
+        taken: how many were under an id of which the key has other predictions, too.
         faults: the index and what is wrong, of those of another type; then none was joined.
     """
 
     joined: Sequence[Joined] = ()
     again: int = 0
     unknown: int = 0
+    taken: int = 0
     faults: Sequence[tuple[int, str]] = ()
 
 
@@ -136,14 +152,20 @@ class Truths:
     Attributes:
         entries: `id`, `row` and `value` of each.
         body: the request's.
+        key: name of the API key that they came with, or an empty text.
         all_known: join none where an answer is not here: another process may have it in memory.
         outcome: None until they were looked up.
     """
 
     def __init__(
-        self, entries: Sequence[dict[str, Any]], body: bytes, all_known: bool = False
+        self,
+        entries: Sequence[dict[str, Any]],
+        body: bytes,
+        key: str = "",
+        all_known: bool = False,
     ) -> None:
         self.entries = entries
+        self.key = key
         self.body = body
         self.all_known = all_known
         self.outcome: Outcome | None = None
@@ -218,10 +240,10 @@ class Store:
         with transaction(self._database):
             for each in records:
                 if isinstance(each, Truths):
-                    each.outcome = self._join(each.entries, each.all_known)
+                    each.outcome = self._join(each)
                     joined += each.outcome.joined
-                elif isinstance(each, Answer):
-                    self._database.execute(ADD, each)
+                elif isinstance(each, Answer) and not self._database.execute(ADD, each).rowcount:
+                    self._database.execute(TAKEN, each[:6])
             looks = [each for each in records if isinstance(each, Look)]
             if len(looks) == len(records) and (not looks or any(look.proves for look in looks)):
                 # Also of none: once this has returned, the disk is taken to be writable.
@@ -253,30 +275,37 @@ class Store:
         last = found[-1][0] if found else after or 0
         return Rows([each["answer"] for each in forms], [each["truth"] for each in forms], last)
 
-    def _join(self, entries: Sequence[dict[str, Any]], all_known: bool) -> Outcome:
-        found = self._found(entries)
-        if all_known and len(found) < len(entries):
+    def _join(self, truths: Truths) -> Outcome:
+        entries = truths.entries
+        found = self._found(entries, truths.key)
+        if truths.all_known and len(found) < len(entries):
             return Outcome(unknown=len(entries) - len(found))
         faults = [
             (number, why)
-            for number, (_, each) in sorted(found.items())
+            for number, (_, each, _) in sorted(found.items())
             if (why := fault_of(each.truth, each.answer["prediction"], each.kind))
         ]
         if faults:
             return Outcome(faults=faults)
         joined = []
         now = int(self._now())
-        for number, (sequence, each) in sorted(found.items()):
+        for number, (sequence, each, _) in sorted(found.items()):
             body = json_text.dumps({"truth": each.truth, "answer": each.answer})
             row = entries[number]["row"]
             record = (now, sequence, row, each.model, each.version, body)
             if self._database.execute(JOIN, record).rowcount:
                 joined.append(each)
-        return Outcome(joined, len(found) - len(joined), len(entries) - len(found))
+        taken = sum(is_taken for _, _, is_taken in found.values())
+        return Outcome(joined, len(found) - len(joined), len(entries) - len(found), taken)
 
-    def _found(self, entries: Sequence[dict[str, Any]]) -> dict[int, tuple[int, Joined]]:
-        """By the entry's index its answer's number, and its row; only of those that are here."""
-        found: dict[int, tuple[int, Joined]] = {}
+    def _found(
+        self, entries: Sequence[dict[str, Any]], key: str
+    ) -> dict[int, tuple[int, Joined, bool]]:
+        """By the entry's index its answer's number, its row, and whether its id was taken.
+
+        Only of those that are here.
+        """
+        found: dict[int, tuple[int, Joined, bool]] = {}
         part, last, columns = None, None, None
         # In order of ids and rows: then one part at a time is in memory.
         for number in sorted(
@@ -285,12 +314,13 @@ class Store:
             entry = entries[number]
             wanted = entry["id"], entry["row"] // PART_ROWS * PART_ROWS
             if wanted != last:
-                part, last = self._database.execute(FIND, wanted).fetchone(), wanted
+                name, first = last = wanted
+                part = self._database.execute(FIND, (id_of(name, key), name, first)).fetchone()
                 columns = json_text.loads(part[4]) if part else None
             answer = row_of(columns, entry["row"] % PART_ROWS) if columns else None
             if part and answer is not None:
                 row = Joined(part[1], part[2], part[3], answer, entry["value"])
-                found[number] = part[0], row
+                found[number] = part[0], row, bool(part[5])
         return found
 
     def _trim(self) -> None:
@@ -310,6 +340,7 @@ class Store:
             self._drop_spent()
 
     def _drop_spent(self) -> None:
+        self._database.execute(FREED)
         versions = self._database.execute("SELECT DISTINCT model, version FROM joined").fetchall()
         for model, version in versions:
             self._database.execute(SPENT, (model, version, NEWEST))

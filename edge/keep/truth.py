@@ -45,8 +45,8 @@ def route(forward: Forwarder | None, keep: Keeper | None) -> Route:
         check_json(request)
         truths = read(json_text.loads(request.body), service.settings.max_rows)
         # Joined first: where that is refused nothing is sent on, and a repetition joins nothing.
-        outcome = None if keep is None else keep.join(truths, request.body)
-        if forward is not None and not forward.keep_truth(truths):
+        outcome = None if keep is None else keep.join(truths, request.body, request.key)
+        if forward is not None and not forward.keep_truth(truths, request.key):
             raise no_disk()
         return json_reply(_counts(len(truths), outcome, forward is not None))
 
@@ -79,7 +79,8 @@ def _counts(sent: int, outcome: Outcome | None, forwarded: bool) -> dict[str, in
         return {"kept": sent}
     joined = len(outcome.joined)
     kept = sent if forwarded else joined
-    return {"kept": kept, "joined": joined, "again": outcome.again, "unknown": outcome.unknown}
+    counts = {"again": outcome.again, "unknown": outcome.unknown, "taken": outcome.taken}
+    return {"kept": kept, "joined": joined, **counts}
 
 
 def describe(endpoint: Endpoint) -> Operation:
@@ -93,13 +94,13 @@ def describe(endpoint: Endpoint) -> Operation:
     entries = forms.listed(entry, 1, most)
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
     count = {"type": "integer", "minimum": 0}
-    others = dict.fromkeys(("joined", "again", "unknown"), count)
+    others = dict.fromkeys(("joined", "again", "unknown", "taken"), count)
     kept = forms.record({"kept": count}, others)
     return forms.Operation(
         "Report what came of predictions",
         forms.answered(
             "How many are on the disk, and were joined to their predictions; how many are for a "
-            "row that has its truth already, or that is not kept here.",
+            "row that has its truth already, under an id of several predictions, or not kept here.",
             kept,
         ),
         forms.body(forms.content(forms.closed({"truth": entries}), example)),

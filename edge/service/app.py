@@ -60,12 +60,14 @@ def make_app(
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
     seen, logged = secret.unobserved(observe), secret.unlogged(log)
-    watches, stats, shared = Watches(settings.watch, secret.request_id), ModelStats(), None
+    keys, stats, shared = settings.block_keys, ModelStats(), None
+    watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
         from onnxlet.edge.together.counts import Counts  # not where one process serves
         from onnxlet.edge.together.models import SharedModels
 
-        counts, shared = Counts(link, settings.watch, secret.request_id), SharedModels(link)
+        counts = Counts(link, settings.watch, secret.request_id, keys)
+        shared = SharedModels(link)
         meter.counts, watches, stats = counts, counts.watches, counts.stats
     app = create_app(
         models,

@@ -58,8 +58,14 @@ class Meter:
             return
         self.tally.count(entry)
 
-    def expose(self, service: Service, accept: str) -> Reply:
-        """All metrics, in the format that the client accepts: Prometheus' or OpenMetrics'."""
+    def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
+        """Metrics in the format that the client accepts: Prometheus' or OpenMetrics'.
+
+        Args:
+            service: has the models.
+            accept: the request's header.
+            on_rows: those of drift, too.
+        """
         from prometheus_client import CollectorRegistry, ProcessCollector
         from prometheus_client.exposition import choose_encoder
 
@@ -67,7 +73,7 @@ class Meter:
         states = self.counts.collect() if self.counts else None
         if states is None:
             ProcessCollector(registry=registry)
-        registry.register(Figures(self, service, states))
+        registry.register(Figures(self, service, states, on_rows))
         encode, media_type = choose_encoder(_readable(accept))
         text = encode(registry)
         self.imported()
@@ -87,10 +93,14 @@ class Figures:
         meter: counts requests.
         service: has the models.
         states: the counts of all workers; None where one process serves.
+        on_rows: those of drift, too.
     """
 
-    def __init__(self, meter: Meter, service: Service, states: States | None = None) -> None:
+    def __init__(
+        self, meter: Meter, service: Service, states: States | None = None, on_rows: bool = True
+    ) -> None:
         self._meter = meter
+        self._on_rows = on_rows
         self._service = service
         self._states = states
         self._tally = meter.tally
@@ -127,7 +137,7 @@ class Figures:
         for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
             refused.add_metric([name, str(version)], 1)
         yield refused
-        if digests := self._meter.drift.of(self._service, DRIFT_SECONDS):
+        if self._on_rows and (digests := self._meter.drift.of(self._service, DRIFT_SECONDS)):
             from onnxlet.edge.service import drift_metrics
 
             yield from drift_metrics.metrics(digests)

@@ -50,11 +50,9 @@ class Secret:
             beside.replace(folder / FILE)
 
     def added_to(self, settings: Settings) -> Settings:
-        """Settings that accept this key, too, where keys are set."""
-        if not settings.api_keys:
-            return settings
+        """Settings that accept this key, too."""
         digest = hashlib.sha256(self.key.encode()).digest()
-        return replace(settings, api_keys={**settings.api_keys, KEY_NAME: digest})
+        return replace(settings, own_keys={KEY_NAME: digest})
 
     def is_in(self, entry: dict[str, Any]) -> bool:
         """Whether a log line is of a request with this secret."""

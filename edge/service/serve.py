@@ -212,15 +212,18 @@ def is_loopback(address: str) -> bool:
 
 
 def for_address(address: str, host: str, settings: Settings) -> Settings:
-    """Check the Host header on loopback, against DNS rebinding.
+    """Check the Host header on loopback, against DNS rebinding; know the owner of a server there.
 
     A page of any site can make its own name resolve to this machine, and would read the answers.
+    Without keys, and without names that a proxy would ask by, only the owner asks.
 
     Args:
         address: that is listened on.
         host: as it was configured; a device's updates use it in their requests.
         settings: have further accepted names.
     """
+    if is_loopback(address) and settings.hosts is None:
+        settings = replace(settings, owned=not (settings.api_keys or settings.reader_keys))
     if is_loopback(address) or settings.hosts is not None:
         return replace(settings, hosts=(settings.hosts or frozenset()) | {host.lower()})
     return settings

@@ -19,7 +19,6 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.monitoring.watch import (
-    BLOCK_ROWS,
     HALF_ROWS,
     HISTORY,
     Figures,
@@ -68,6 +67,7 @@ def together(parts: Sequence[Counted]) -> Counted:
         min(each.since for each in blocks),
         max(each.until for each in blocks),
         reduce(add, (each.seen for each in blocks)),
+        reduce(add, (Counter(each.asked) for each in blocks)),
     )
     found = Figures(since, total, window, dict(refused), tuple(history[-HISTORY:]))
     return Counted(found, pieces, block)
@@ -84,15 +84,20 @@ def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
     return reduce(add, (each.seen for each in pieces if each.until >= since), Seen(0, nothing))
 
 
-def ended(parts: Sequence[Counted]) -> Counted:
-    """The sum of what workers that have ended had counted; their blocks become one."""
+def ended(parts: Sequence[Counted], keys: int = 0) -> Counted:
+    """The sum of what workers that have ended had counted; their blocks become one.
+
+    Args:
+        parts: the workers'.
+        keys: whose rows a block has to have.
+    """
     found = together(parts)
     pieces = sorted(found.pieces, key=attrgetter("until"))
-    if (block := found.block).seen.rows >= BLOCK_ROWS:
+    if (block := found.block).is_whole(keys):
         pieces.append(block)
         figures = found.figures._replace(total=found.figures.total + block.seen)
         nothing = Seen(0, np.zeros_like(block.seen.counts))
-        found = Counted(figures, pieces, block._replace(seen=nothing))
+        found = Counted(figures, pieces, block._replace(seen=nothing, asked={}))
     return found._replace(pieces=pieces[-LASTING:])
 
 
@@ -105,7 +110,7 @@ def state(counted: Counted) -> dict[str, Any]:
         "refused": figures.refused,
         "history": [[half.until, half.rows, half.expected] for half in figures.history],
         "pieces": [
-            [each.since, each.until, _seen_state(each.seen)]
+            [each.since, each.until, _seen_state(each.seen), each.asked]
             for each in (*counted.pieces, counted.block)
         ],
     }
@@ -114,7 +119,8 @@ def state(counted: Counted) -> dict[str, Any]:
 def read(state: Mapping[str, Any]) -> Counted:
     """What `state` was of; the window is made anew."""
     *pieces, block = [
-        Piece(since, until, _seen(seen, np.uint32)) for since, until, seen in state["pieces"]
+        Piece(since, until, _seen(seen, np.uint32), asked)
+        for since, until, seen, asked in state["pieces"]
     ]
     total = _seen(state["total"], np.int64)
     history = tuple(Half(*each) for each in state["history"])

@@ -120,17 +120,18 @@ class Counts:
         link: to the others.
         watch: whether rows are counted.
         unseen: the id of requests that are not.
+        keys: whose rows a block has to have.
 
     Attributes:
         stats: of each model's requests.
         watches: of rows.
     """
 
-    def __init__(self, link: Link, watch: bool, unseen: str) -> None:
+    def __init__(self, link: Link, watch: bool, unseen: str, keys: int = 0) -> None:
         self._link = link
         self.stats = SharedStats(self)
         self.watches = SharedWatches(
-            watch, unseen, lambda: (state["watches"] for state in self.collect())
+            watch, unseen, lambda: (state["watches"] for state in self.collect()), keys
         )
         self._parts: dict[str, Part] = {
             "models": self.stats,

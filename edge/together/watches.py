@@ -26,10 +26,13 @@ class SharedWatches(Watches):
         on: whether anything is counted.
         uncounted: the id of requests that are not.
         collect: the states of all workers.
+        keys: whose rows a block has to have.
     """
 
-    def __init__(self, on: bool, uncounted: str, collect: Callable[[], Iterable[Entries]]) -> None:
-        super().__init__(on, uncounted)
+    def __init__(
+        self, on: bool, uncounted: str, collect: Callable[[], Iterable[Entries]], keys: int = 0
+    ) -> None:
+        super().__init__(on, uncounted, keys=keys)
         self.is_served: Callable[[str, int], bool] = lambda name, version: True
         self._collect = collect
         self._ended: dict[Key, Counted] = {}
@@ -79,7 +82,7 @@ class SharedWatches(Watches):
         for entry in state:
             key, read = _key(entry), counted.read(entry)
             known = [self._ended[key]] if key in self._ended else []
-            self._ended[key] = counted.ended([*known, read])
+            self._ended[key] = counted.ended([*known, read], self.keys)
 
     def _entry(self, model: Model, watch: Watch) -> dict[str, Any]:
         from onnxlet.edge.together import counted
@@ -104,7 +107,7 @@ class Moment(Watches):
     """
 
     def __init__(self, watches: SharedWatches, entries: Entries) -> None:
-        super().__init__(watches.on)
+        super().__init__(watches.on, keys=watches.keys)
         self.of = watches.of  # type: ignore[method-assign] # the very watches
         self._entries: dict[Key, list[Mapping[str, Any]]] = defaultdict(list)
         for entry in entries:

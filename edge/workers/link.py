@@ -43,9 +43,10 @@ class Link(Protocol):
     def absorb(self, topic: str, take: Take) -> None:
         """Take over the states of workers that die.
 
-        Exactly one of the living is called with the last state that is known, at most about a
-        second old. From then on it is a part of that worker's own state: whoever collects sees it
-        there, or still as the dead worker's, never twice and never not at all.
+        Exactly one of the living is called with the last state that is known: the very last of one
+        that ended by itself, else at most about a second old. From then on it is a part of that
+        worker's own state: whoever collects sees it there, or still as the dead worker's, never
+        twice and never not at all.
         """
 
     def collect(self, topic: str) -> list[bytes]:

@@ -2,7 +2,8 @@
 
 Each worker has the supervisor's messages in order. That keeps sums right where a worker dies: one
 that is asked for its state after it was given a dead one's includes it, and before, the dead one's
-last state is among the answers.
+last state is among the answers. One that ends by itself sends its last state unasked, with the
+number of what it has heard last: what it was given later is not in it.
 """
 
 from __future__ import annotations
@@ -215,8 +216,9 @@ class Relay:
                 self._orphans.append((topic, state))
                 continue
             number = min(takers, key=lambda n: (not self._seats[n].ready, n))
-            self._seats[number].given.append(Given(next(self._asks), topic, state))
-            self._send(number, packed("absorb", state, topic=topic))
+            given = Given(next(self._asks), topic, state)
+            self._seats[number].given.append(given)
+            self._send(number, packed("absorb", state, topic=topic, ask=given.ask))
 
     def _settle(self, topic: str) -> None:
         """Have a proposal taken where all of the living have made it."""

@@ -36,6 +36,8 @@ class SocketLink:
         self._unpacker = Unpacker()
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         self._calls: SimpleQueue[tuple[Take, bytes]] = SimpleQueue()
+        self._taking = threading.Lock()  # held while a message is taken
+        self._heard = 0  # the number of the last one that was a question, or to be absorbed
         self._lock = threading.Lock()  # guards what is below
         self._states: dict[str, State] = {}
         self._sent: dict[str, bytes] = {}  # what the supervisor knows; of the reading thread
@@ -73,7 +75,9 @@ class SocketLink:
         self._outgoing.put(packed(kind, *parts, **members))
 
     def close(self) -> None:
-        """Send what there is to send, if that takes no second."""
+        """Send the last states, and what else there is to send, if that takes no second."""
+        with self._taking:
+            self._answer(self._heard, None)
         self._outgoing.put(None)
         self._threads[1].join(1)
 
@@ -147,6 +151,11 @@ class SocketLink:
         self._end()
 
     def _take(self, message: Message) -> None:
+        with self._taking:
+            self._heard = message.members.get("ask", self._heard)
+            self._take_next(message)
+
+    def _take_next(self, message: Message) -> None:
         members, parts = message.members, message.parts
         match message.kind:
             case "ask":

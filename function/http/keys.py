@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from onnxlet.function.errors import Unauthorized
+from onnxlet.function.errors import Forbidden, Unauthorized
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
 
 HINT = "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 
@@ -38,6 +42,27 @@ def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) 
     if not fitting:
         raise Unauthorized("the API key is not known here", HINT)
     return fitting
+
+
+def check_reader(service: Service, key: str) -> None:
+    """Refuse figures on rows to a key that may not read them; an empty one is that of nobody.
+
+    Raises:
+        Unauthorized, Forbidden: it may not.
+    """
+    if service.may_read(key):
+        return
+    if not service.settings.reader_keys:
+        raise Forbidden(
+            "figures on rows are for keys for reading, and none is set",
+            "Set ONNXLET_READER_KEYS=NAME:$(printf %s KEY | sha256sum | cut -c 1-64), and send it.",
+        )
+    if not key:
+        raise Unauthorized("figures on rows need a key for reading", HINT)
+    raise Forbidden(
+        f"figures on rows are for keys for reading, and '{key}' is one for predictions",
+        "Send one of ONNXLET_READER_KEYS.",
+    )
 
 
 def _as_sent(key: str) -> list[bytes]:

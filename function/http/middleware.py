@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import deadline, request_log
-from onnxlet.function.errors import CAME, LATER, SHED, Overloaded, RequestError
+from onnxlet.function.errors import (
+    CAME,
+    LATER,
+    SHED,
+    Forbidden,
+    Overloaded,
+    RequestError,
+    Unauthorized,
+)
 from onnxlet.function.http import cors, sites
 from onnxlet.function.http.keys import key_name
 
@@ -56,7 +65,9 @@ class Middleware:
         self._in_flight = service.in_flight
         self._open_paths = frozenset(route.rule for route in service.routes if route.open)
         self._never_shed = frozenset(r.rule for r in service.routes if r.open or r.urgent)
-        self._keys = settings.api_keys
+        self._settings = settings
+        self._keys = {**settings.reader_keys, **settings.api_keys, **settings.own_keys}
+        self._only_read = settings.reader_keys.keys() - settings.own_keys.keys()
         self._origins = settings.cors_origins
         self._hosts = settings.hosts
         self._host = ""  # that was let in last: most requests have the same one
@@ -130,11 +141,18 @@ class Middleware:
             if not (within and SHED not in environ) and path not in self._never_shed:
                 raise Overloaded("more requests are in flight than are taken at once")
             if self._keys and path not in self._open_paths:
-                notes["key"] = key_name(
-                    environ.get("HTTP_AUTHORIZATION", ""),
-                    environ.get("HTTP_X_API_KEY", ""),
-                    self._keys,
-                )
+                self._identify(environ, notes)
         except RequestError as error:
             return self._refuse(error, environ)
         return self._app
+
+    def _identify(self, environ: Environ, notes: dict[str, Any]) -> None:
+        sent = environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_X_API_KEY", "")
+        if not self._settings.api_keys:  # predictions need no key
+            with suppress(Unauthorized):
+                if any(sent):
+                    notes["key"] = key_name(*sent, self._keys)
+            return
+        name = notes["key"] = key_name(*sent, self._keys)
+        if name in self._only_read and environ["REQUEST_METHOD"] not in sites.READS:
+            raise Forbidden(f"key '{name}' only reads", "Send one of ONNXLET_API_KEYS.")

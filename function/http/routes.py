@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from onnxlet.function.http import home_page
+from onnxlet.function.http import home_page, keys
 from onnxlet.function.messages import Reply, Request, Route, json_reply
 from onnxlet.function.monitoring import metrics
 from onnxlet.function.protocols import native
@@ -35,6 +35,7 @@ def _report(service: Service, request: Request, name: str) -> Reply:
 def _drift(service: Service, request: Request, name: str) -> Reply:
     from onnxlet.function.monitoring import drift  # no prediction needs it
 
+    keys.check_reader(service, request.key)
     return drift.answer(service, request, name)
 
 

@@ -1,4 +1,7 @@
-"""Rows wait until a block of them is counted at once, so that no figure is of one row."""
+"""Rows wait until a block of them is counted at once, so that no figure is of one row.
+
+That holds against whoever only reads: who sends all rows of a block but one could compute that one.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,10 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 BLOCK = 20  # rows; it divides `realised.HALF`, so that no block is in two halves
-MOST_KEYS = 16  # whose rows wait; the ones that have waited longest are given up
 
 
 class Blocks:
-    """Rows that wait, by a key of theirs.
+    """Rows that wait, by a key of theirs; there are few keys, whatever clients send.
 
     Blocks are cut in the order of rows, whichever come together. So the difference of two reports
     is of whole blocks, too, and rows that are counted anew after a restart are in the same ones.
@@ -34,6 +36,4 @@ class Blocks:
             self._waiting[key] = waiting[end:]
             if end == len(waiting):
                 del self._waiting[key]
-        while len(self._waiting) > MOST_KEYS:
-            del self._waiting[next(iter(self._waiting))]
         return full

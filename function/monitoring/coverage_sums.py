@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 REGIONS = {"interval", "set"}
-MOST = 8  # different coverages that are told apart; further ones are not counted
+DIGITS = 2  # of coverages that are told apart, whole percents; all others count together
 
 
 def read(
@@ -21,18 +21,25 @@ def read(
             yield asked, _covered(answer, truth)
 
 
+def told_apart(asked: float) -> float | None:
+    """A coverage that has a figure of its own; None for others, so that no client fills these."""
+    return asked if asked == round(asked, DIGITS) else None
+
+
 class CoverageSums:
-    """Rows and hits by the coverage that was asked for."""
+    """Rows, hits and what was asked for, summed up by what is told apart."""
 
     def __init__(self) -> None:
-        self.sums: dict[float, tuple[int, float]] = {}
+        self.sums: dict[float | None, tuple[int, float, float]] = {}
 
     def add(self, covered: Iterable[tuple[float, float]]) -> None:
         """Add rows, as `read` has them."""
         for asked, hit in covered:
-            if asked in self.sums or len(self.sums) < MOST:
-                rows, hits = self.sums.get(asked, (0, 0.0))
-                self.sums[asked] = rows + 1, hits + hit
+            self._add(told_apart(asked), (1, hit, asked))
+
+    def _add(self, key: float | None, more: tuple[int, float, float]) -> None:
+        rows, hits, asked = self.sums.get(key, (0, 0.0, 0.0))
+        self.sums[key] = rows + more[0], hits + more[1], asked + more[2]
 
 
 def _covered(answer: Mapping[str, Any], truth: Any) -> float:
@@ -45,13 +52,17 @@ def _covered(answer: Mapping[str, Any], truth: Any) -> float:
 
 
 def figures(parts: Sequence[CoverageSums]) -> list[dict[str, Any]]:
-    """What was asked for, what came of it, and of how many rows; the lowest coverage first."""
-    total: dict[float, tuple[int, float]] = {}
+    """What was asked for, what came of it, and of how many rows; the lowest coverage first.
+
+    `others` marks the mean of all that are not told apart.
+    """
+    total = CoverageSums()
     for part in parts:
-        for asked, (rows, hits) in part.sums.items():
-            before = total.get(asked, (0, 0.0))
-            total[asked] = before[0] + rows, before[1] + hits
-    return [
-        {"asked": asked, "realised": hits / rows, "rows": rows}
-        for asked, (rows, hits) in sorted(total.items())
+        for key, sums in part.sums.items():
+            total._add(key, sums)
+    found: list[dict[str, Any]] = [
+        {"asked": round(asked / rows, 6), "realised": hits / rows, "rows": rows}
+        | ({"others": True} if key is None else {})
+        for key, (rows, hits, asked) in total.sums.items()
     ]
+    return sorted(found, key=lambda each: float(each["asked"]))

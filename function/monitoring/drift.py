@@ -74,7 +74,7 @@ def of(service: Service, model: Model) -> dict[str, Any] | None:
     if watch is None or figures is None:
         return None
     found = report(model, watch.layout, figures)
-    if service.realised is not None:
+    if service.realised is not None and not service.watches.keys:  # truths have blocks of rows
         found["realised"] = service.realised.report(model)
     return found
 

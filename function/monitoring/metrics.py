@@ -25,12 +25,12 @@ class Meter(Protocol):
     def count(self, entry: Mapping[str, Any]) -> None:
         """Count one request by its line in the log."""
 
-    def expose(self, service: Service, accept: str) -> Reply:
-        """All figures, in a form that the client's Accept header names."""
+    def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
+        """Figures in a form that the client's Accept header names; `on_rows`, also those."""
 
 
 def answer(service: Service, request: Request) -> Reply:
-    """All figures.
+    """All figures that the request's key may read.
 
     Raises:
         NotServed: nothing is counted here.
@@ -40,4 +40,5 @@ def answer(service: Service, request: Request) -> Reply:
             "no metrics are kept here",
             f"{typed('edge', 'serve')} keeps them; on Lambda the log lines have the figures.",
         )
-    return service.meter.expose(service, request.header("Accept"))
+    may_read = service.may_read(request.key)
+    return service.meter.expose(service, request.header("Accept"), may_read)

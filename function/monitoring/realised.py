@@ -36,12 +36,12 @@ def _is_list(value: Any) -> bool:
 
 
 class Realised:
-    """Figures of one version of a model; safe from several threads.
+    """Figures of one version of a model, for its owner; safe from several threads.
 
     A total, and a window of the last 1,000 to 2,000 truths: two halves, of which the older one
     is forgotten once the newer one is full. Truths are counted in whole blocks, those of a bin of
     calibration and of a coverage in blocks of their own: no figure is of one row, and no
-    difference of two reports. The last ones wait for their block.
+    difference of two reports, for an owner who sends none. The last ones wait for their block.
 
     It takes some 20 kB, with two classes for the ranks of the window's rows, with twenty for
     three confusion matrices; a few otherwise.
@@ -57,7 +57,8 @@ class Realised:
         if kind_of(manifest) == "labels":
             self._reader = Labels(manifest.get("classes") or OUTLIER, estimate)
         else:
-            self._reader = Numbers(_outputs(manifest), estimate)
+            features = (manifest.get("reference") or {}).get("features", ())
+            self._reader = Numbers(_outputs(manifest), estimate, features)
         self._lock = threading.Lock()
         self._rows, self._regions = Blocks(), Blocks()
         self._calibration, self._estimates = Blocks(), Blocks()
@@ -104,7 +105,7 @@ class Realised:
 
     def _add_part(self, rows: Any, covered: Iterable[tuple[float, float]]) -> None:
         """Count rows; those of a bin or of a coverage only once they are a block, too."""
-        regions = self._regions.add((asked, (asked, hit)) for asked, hit in covered)
+        regions = self._regions.add((coverage_sums.told_apart(e[0]), e) for e in covered)
         to = self._total, self._halves[-1]
         for sums, coverage in to:
             sums.add(rows)

@@ -1,7 +1,9 @@
 """Counts what comes into a model and what goes out, in constant memory.
 
 Rows are gathered until there are enough to be counted together. What was counted is shown, or
-logged, only in blocks of at least BLOCK_ROWS rows, so that no figure is of somebody's row.
+logged, only in blocks of at least BLOCK_ROWS rows, so that no figure is of somebody's row. Who may
+both ask and read could send all rows of a block but one: where clients read, a block has KEY_ROWS
+rows at least of each of some keys. So of whoever holds fewer keys it has as many rows of others.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.reasons import reasons
 
 BLOCK_ROWS = 100
+KEY_ROWS = 20  # of one key
 # The window of recent rows is two halves; the older one goes when the newer one has so many.
 HALF_ROWS = 1000
 AT_ONCE = 250  # rows that are counted together: a request of so many is, fewer are gathered first
@@ -84,11 +87,30 @@ class Piece(NamedTuple):
         since: of their first block, in seconds since 1970.
         until: of their last one.
         seen: of a window at most two pieces; or those of a block that is not full.
+        asked: rows of such a block by the key that asked; empty where that does not matter.
     """
 
     since: float
     until: float
     seen: Seen
+    asked: Mapping[str, int] = {}
+
+    def is_whole(self, keys: int) -> bool:
+        """Whether this block may be shown, to all where its rows are of so many keys."""
+        return is_block(self.seen.rows, self.asked, keys)
+
+
+def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
+    """Whether rows may be shown.
+
+    Args:
+        rows: how many.
+        asked: how many of them each key asked for.
+        keys: that they have to be of; 0 where that does not matter.
+    """
+    if rows < BLOCK_ROWS:
+        return False
+    return not keys or sum(each >= KEY_ROWS for each in asked.values()) >= keys
 
 
 class Watch:
@@ -98,10 +120,14 @@ class Watch:
         layout: of its bins.
         logged: keep what is to be logged, until `to_log` takes it; count as soon as there are
             BLOCK_ROWS, since an instance may end any moment.
+        keys: whose rows a block has to have; 0 where that does not matter. Then why rows were
+            refused is not shown: that is of single rows.
     """
 
-    def __init__(self, layout: Layout, logged: bool = False) -> None:
+    def __init__(self, layout: Layout, logged: bool = False, keys: int = 0) -> None:
         self.layout = layout
+        self._keys = keys
+        self._asked: Counter[str] = Counter()  # rows that are in no block yet, where keys matter
         self._lock = threading.Lock()
         self._since = time.time()
         self._total = Seen(0, np.zeros(layout.size, np.int64))
@@ -121,8 +147,8 @@ class Watch:
     def _none_gathered(self) -> list[bytearray]:
         return [bytearray() for _ in self.layout.dtypes]
 
-    def count(self, prediction: Prediction) -> None:
-        """Count the rows that were answered."""
+    def count(self, prediction: Prediction, key: str = "") -> None:
+        """Count the rows that were answered to a key."""
         rows, layout = prediction.table.rows, self.layout
         if prediction.problems:
             self.refuse(reasons(prediction.problems, prediction.model))
@@ -134,9 +160,13 @@ class Watch:
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
+                if self._keys:
+                    self._asked[key] += rows
                 self._add(seen)
             return
         with self._lock:
+            if self._keys:
+                self._asked[key] += rows
             for gathered, part in zip(self._gathered, packed, strict=True):
                 gathered += part.tobytes()
             self._rows += rows
@@ -170,10 +200,11 @@ class Watch:
 
     def _add(self, seen: Seen, at: float | None = None) -> None:
         block = self._block + seen if self._block.rows else seen
-        if block.rows < BLOCK_ROWS:
+        if not is_block(block.rows, self._asked, self._keys):
             self._block = block
             return
         self._block = self._empty
+        self._asked.clear()
         now = time.time() if at is None else at
         if self._newer.rows >= HALF_ROWS:
             expected = self.layout.expected_performance(self._newer.counts)
@@ -202,7 +233,8 @@ class Watch:
 
     def _figures(self) -> Figures:
         window = self._older + self._newer
-        refused, history = dict(self._refused), tuple(self._history)
+        refused = {} if self._keys else dict(self._refused)
+        history = tuple(self._history)
         return Figures(self._since, self._total, window, refused, history)
 
     def pieces(self) -> tuple[Figures, Sequence[Piece]]:
@@ -216,7 +248,7 @@ class Watch:
             now = time.time()
             halves = zip(self._spans, (self._older, self._newer), strict=True)
             pieces = [Piece(*span, half) for span, half in halves]
-            pieces.append(Piece(now, now, self._block))
+            pieces.append(Piece(now, now, self._block, dict(self._asked)))
             return self._figures(), pieces
 
     def to_log(self) -> tuple[Seen, Mapping[str, int]] | None:

@@ -24,15 +24,20 @@ class Watches:
 
     Attributes:
         on: whether anything is counted.
+        keys: of so many clients rows are in each block, which all of them may then read; 0 where
+            blocks are of any rows, and only for readers.
 
     Args:
         on: the same.
         uncounted: the id of requests that are not.
         logged: keep what is to be logged.
+        keys: the same.
     """
 
-    def __init__(self, on: bool = True, uncounted: str = "", logged: bool = False) -> None:
-        self.on = on
+    def __init__(
+        self, on: bool = True, uncounted: str = "", logged: bool = False, keys: int = 0
+    ) -> None:
+        self.on, self.keys = on, keys
         self._uncounted = uncounted
         self._logged = logged
         self._lock = threading.Lock()
@@ -63,7 +68,7 @@ class Watches:
         from onnxlet.function.monitoring.watch import Watch
 
         try:
-            return Watch(Layout(model.manifest, model.signature), self._logged)
+            return Watch(Layout(model.manifest, model.signature), self._logged, self.keys)
         except Exception as error:  # of whatever class: somebody may have edited the manifest
             request_log.fail(error, event="uncounted", model=model.name)
             return None
@@ -84,8 +89,12 @@ class Watches:
         watch = self.of(model)
         return watch is not None and watch.layout.wants_notes
 
-    def count(self, prediction: Prediction) -> Counted | None:
+    def count(self, prediction: Prediction, key: str = "") -> Counted | None:
         """Count a request that was answered. Never raises: this must not fail the answer.
+
+        Args:
+            prediction: the answer.
+            key: name of the API key that asked, or an empty text.
 
         Returns:
             What is to be logged now, if anything.
@@ -94,7 +103,7 @@ class Watches:
         if watch is None or prediction.request_id == self._uncounted:
             return None
         try:
-            watch.count(prediction)
+            watch.count(prediction, key)
         except Exception as error:  # of whatever class; the next request would fail alike
             self._watches[prediction.model] = None
             request_log.fail(error, event="uncounted", request_id=prediction.request_id)

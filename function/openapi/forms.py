@@ -23,7 +23,7 @@ SECURITY: list[Schema] = [{"bearer": []}, {"key": []}]  # either is enough
 REASONS = {
     400: "Malformed: not JSON or CSV, or not in this protocol's form.",
     401: "No API key, or one that is not known.",
-    403: "A page of another site, or a host that is not this server's.",
+    403: "A page of another site, a host that is not this server's, or a key that may not.",
     404: "No such model or version.",
     406: "No answer in a media type that is accepted.",
     409: "The model was built without what this needs: background rows, rows for a coverage, or "

@@ -103,7 +103,8 @@ class Service:
             answer = encode(prediction, request)
             timer.end("encode")
             if self.observe is not None:
-                self.observe(prediction)
+                key = entry.get("key", "")
+                self.observe(prediction._replace(key=key) if key else prediction)
             entry["rows"] = prediction.rows
         except Exception as error:  # of every class: a request's failure is only its own
             if "model" in entry:
@@ -123,7 +124,7 @@ class Service:
     ) -> None:
         model = prediction.model
         self.stats.answered(model.name, model.version, prediction.rows, stages)
-        counted = self.watches.count(prediction)
+        counted = self.watches.count(prediction, entry.get("key", ""))
         if counted is not None:  # this request has completed a block of rows
             from onnxlet.function.monitoring import deltas  # not by a start, nor a server
 
@@ -135,6 +136,12 @@ class Service:
         with suppress(OnnxletError):  # it is not served any more
             model = self.repository.choose(entry["model"], str(entry["version"]))
             self.watches.refuse(model, error, entry["request_id"])
+
+    def may_read(self, key: str) -> bool:
+        """Whether a key, or whoever has none, may read figures on rows."""
+        settings, shown_to_all = self.settings, bool(self.watches.keys)
+        known = key in settings.reader_keys or key in settings.own_keys
+        return shown_to_all or known or (settings.owned and not key)
 
     def decoded(
         self,

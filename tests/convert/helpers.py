@@ -61,8 +61,8 @@ def contents(models: Path, name: str = "m") -> dict[str, bytes]:
 
 
 def served(folder: Path) -> Any:
-    """A client of the function that serves a folder of models."""
-    return create_app(folder, settings=Settings(models=folder)).test_client()
+    """A client of the function that serves a folder of models: its owner's."""
+    return create_app(folder, settings=Settings(models=folder, owned=True)).test_client()
 
 
 def reference_of(source: Source) -> tuple[Reference, list[Cells]]:

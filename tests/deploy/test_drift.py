@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def log(
 ) -> Iterator[Any]:
     """Has an instance answer requests, and gives its log's events, a second apart."""
     monkeypatch.setenv("ONNXLET_MODELS", str(models))
+    monkeypatch.setenv("ONNXLET_READER_KEYS", f"reader:{sha256(b'KEY').hexdigest()}")
 
     def written(*batches: Any, stream: str = "one") -> tuple[Any, list[dict[str, Any]]]:
         sys.modules.pop("onnxlet.function.handler", None)
@@ -80,7 +82,9 @@ def test_of_one_instance_the_log_says_what_its_route_does(log: Any, models: Path
     assert report["estimated"]["history"]
     assert report["refused"] != {}
     assert report["alarms"][0]["column"] == "x2"
-    assert without_moments(report) == without_moments(client.get("/models/iris/drift").json)
+    assert without_moments(report) == without_moments(
+        client.get("/models/iris/drift", headers={"X-API-Key": "KEY"}).json
+    )
     assert report["since"] == "2026-01-01T00:00:00+00:00"
 
 
@@ -88,7 +92,7 @@ def test_several_instances_are_as_one(log: Any, models: Path) -> None:
     _, first = log(*([row] for row in X[:100]), X, X)
     _, second = log(FAR, X, stream="two")
     rows = np.concatenate([X[:100], X, X, FAR, X]).tolist()
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = create_app(models, settings=Settings(models, owned=True)).test_client()
     client.post("/models/iris/predict", json={"instances": rows})
 
     report = report_of(first + second, models)

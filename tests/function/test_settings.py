@@ -14,6 +14,7 @@ from onnxlet.function.settings import DEFAULT_MODELS, Settings
 from tests.conftest import ROOT
 
 DIGEST = hashlib.sha256(b"key").hexdigest()
+OTHER = hashlib.sha256(b"other key").hexdigest()
 
 
 def test_defaults() -> None:
@@ -39,6 +40,7 @@ def test_everything_set() -> None:
             "ONNXLET_MODELS": "/there",
             "ONNXLET_DEFAULT_MODEL": "a",
             "ONNXLET_API_KEYS": f"one:{DIGEST}, two:{DIGEST.upper()},",
+            "ONNXLET_READER_KEYS": f"three:{OTHER}",
             "ONNXLET_MAX_BODY_BYTES": "1000",
             "ONNXLET_MAX_UNPACKED_BYTES": "4000",
             "ONNXLET_MAX_ROWS": "7",
@@ -62,6 +64,7 @@ def test_everything_set() -> None:
         models=Path("/there"),
         default_model="a",
         api_keys={"one": digest, "two": digest},
+        reader_keys={"three": bytes.fromhex(OTHER)},
         max_body_bytes=1000,
         max_unpacked_bytes=4000,
         max_rows=7,
@@ -78,6 +81,27 @@ def test_everything_set() -> None:
         keep_mb=20,
         keep_days=365,
     )
+
+
+@pytest.mark.parametrize("reader", [f"one:{OTHER}", f"two:{DIGEST}"])
+def test_no_key_predicts_and_reads(reader: str) -> None:
+    keys = {"ONNXLET_API_KEYS": f"one:{DIGEST}", "ONNXLET_READER_KEYS": reader}
+    with pytest.raises(SettingsError, match=r"'(one|two)' is in ONNXLET_API_KEYS, too"):
+        Settings.from_environ(keys)
+
+
+@pytest.mark.parametrize("wrong", ["me", "me:12", ",", f"me:{DIGEST},me:{DIGEST}"])
+def test_a_wrong_key_for_reading_is_named(wrong: str) -> None:
+    with pytest.raises(SettingsError, match=r"^ONNXLET_READER_KEYS: "):
+        Settings.from_environ({"ONNXLET_READER_KEYS": wrong})
+
+
+@pytest.mark.parametrize(
+    ("clients", "readers", "expected"), [(4, 0, 0), (5, 0, 5), (30, 0, 5), (5, 1, 0), (0, 0, 0)]
+)
+def test_clients_read_where_they_are_five(clients: int, readers: int, expected: int) -> None:
+    keys = [{str(n): bytes([n]) * 32 for n in range(size)} for size in (clients, readers)]
+    assert Settings(api_keys=keys[0], reader_keys=keys[1]).block_keys == expected
 
 
 def test_every_fault_is_named_at_once() -> None:

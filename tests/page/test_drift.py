@@ -409,6 +409,17 @@ def test_a_server_that_is_gone_and_back(open_page: Open, site: str) -> None:
     page.wait_for_selector("#drift .calm")
 
 
+def test_who_may_not_read_sees_why(open_page: Open, site: str) -> None:
+    """It is no failure: figures on rows are for others."""
+    page = open_page(site, "wide", refused=True)
+    problem = {"status": 403, "title": "Forbidden", "detail": "for readers", "hint": "Set KEYS."}
+    page.route("**/drift?*", lambda route: route.fulfill(status=403, json=problem))
+    open_panel(page)
+
+    assert "For readers. Set KEYS." in page.inner_text("#drift")
+    assert page.query_selector("#drift .trouble") is None
+
+
 def test_an_older_version_has_its_own(open_page: Open, site: str) -> None:
     page = open_page(site, "wide/1")
     with page.expect_request("**/models/wide/drift?version=1"):

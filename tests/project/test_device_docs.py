@@ -82,7 +82,7 @@ def test_the_defaults_that_are_listed() -> None:
 def test_the_metrics_that_are_listed(models: Path, tmp_path: Path) -> None:
     options = ForwardOptions("https://localhost:9/", queue=tmp_path / "queue.db")
     forward = forwarder.start(options)
-    settings = Settings(models, reload_seconds=0)
+    settings = Settings(models, owned=True, reload_seconds=0)
     client = make_app(models, forward=forward, settings=settings).test_client()
     wait_until(lambda: forward.figures().totals is not None, 60)
     families = text_string_to_metric_families(client.get("/metrics").text)

@@ -27,7 +27,7 @@ EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TE
 
 
 def test_the_line_that_it_shows(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = create_app(models, settings=Settings(models, owned=True)).test_client()
     client.post(EXAMPLES[0]["path"], json={"instances": [HOUSE]})
 
     line = json.loads(capfd.readouterr().err)
@@ -43,7 +43,7 @@ def test_the_metrics_that_it_lists(models: Path) -> None:
     meter = Meter()
     meter.reloader = Reloader(Repository(models))
     meter.reloader.refused["iris", 2] = "altered"
-    client = create_app(models, settings=Settings(models), meter=meter).test_client()
+    client = create_app(models, settings=Settings(models, owned=True), meter=meter).test_client()
     client.post("/models/house-prices/predict", json={"instances": [HOUSE]})
     client.post("/models/iris/predict", json=drifted())
     client.post("/models/iris/predict", json=[["no number"]])
@@ -52,7 +52,7 @@ def test_the_metrics_that_it_lists(models: Path) -> None:
     with_truth = text_string_to_metric_families(text_of(REPORT))
     realised = [family for family in with_truth if "realised" in family.name]
     worker = make_app(
-        models, settings=Settings(models, reload_seconds=0), link=Links().join()
+        models, settings=Settings(models, owned=True, reload_seconds=0), link=Links().join()
     ).test_client()
     workers = [
         family

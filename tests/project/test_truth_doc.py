@@ -49,7 +49,7 @@ def body_of(command: str) -> Any:
 
 def test_the_figures(models: Path, tmp_path: Path) -> None:
     keep = Keeper(tmp_path / "kept.db", 100, 90)
-    app = make_app(models, settings=Settings(models, reload_seconds=0), keep=keep)
+    app = make_app(models, settings=Settings(models, owned=True, reload_seconds=0), keep=keep)
     client = client_of(app)
     realised = []
     for sale in range(10):

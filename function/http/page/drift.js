@@ -27,7 +27,7 @@ async function showDrift(model, box) {
     if (!(error instanceof Trouble)) throw error;
     if (!box.isConnected) return;
     if (error.status === 401) { showGate(error); return; }
-    parts = error.status === 404 ? [el("p", {}, [sentence(error.problem.detail), error.problem.hint].filter(Boolean).join(" "))] : [trouble(error, "h3")];
+    parts = [403, 404].includes(error.status) ? [el("p", {}, [sentence(error.problem.detail), error.problem.hint].filter(Boolean).join(" "))] : [trouble(error, "h3")];
     say(error.problem.detail || "");
   } finally {
     box.removeAttribute("aria-busy");

@@ -47,7 +47,7 @@ class Kept:
         self.lines: list[dict[str, Any]] = []
         bounds = {"max_mb": 100, "max_days": 90, **bounds}
         self.keep = Keeper(path, log=self.lines.append, **bounds)
-        settings = Settings(models, reload_seconds=0)
+        settings = Settings(models, owned=True, reload_seconds=0)
         app = make_app(
             models, settings=settings, secret=secret, log=lambda entry: None, keep=self.keep
         )
@@ -92,8 +92,11 @@ def make(models: Path, tmp_path: Path) -> Iterator[Make]:
         each.keep.stop()
 
 
-def counts(kept: int, joined: int, again: int = 0, unknown: int = 0) -> dict[str, int]:
-    return {"kept": kept, "joined": joined, "again": again, "unknown": unknown}
+def counts(
+    kept: int, joined: int, again: int = 0, taken: int = 0, unknown: int = 0
+) -> dict[str, int]:
+    among = {"again": again, "taken": taken, "unknown": unknown}
+    return {"kept": kept, "joined": joined, **among}
 
 
 def test_truth_is_joined_by_id_and_row(make: Make) -> None:
@@ -132,8 +135,17 @@ def test_of_an_id_that_comes_again_the_first_answer_counts(make: Make) -> None:
     second = kept.predict("a", FLOWERS[1:])["prediction"][0]
     assert first != second
 
-    assert kept.truth(("a", 0, first), ("a", 1, first)) == counts(1, 1, unknown=1)
+    assert kept.truth(("a", 0, first), ("a", 1, first)) == counts(1, 1, taken=1, unknown=1)
     assert kept.report()["accuracy"] == 1.0
+
+
+def test_a_repeated_request_takes_no_id(make: Make) -> None:
+    """A client that had no answer sends it again: there is one truth to both."""
+    kept = make()
+    right = kept.predict("a", FLOWERS)["prediction"]
+    kept.predict("a", FLOWERS)
+
+    assert kept.truth(("a", 0, right[0])) == counts(1, 1)
 
 
 def test_the_newest_is_last_whatever_the_order_of_rows(

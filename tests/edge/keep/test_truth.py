@@ -25,7 +25,9 @@ MARKS = ". _ : / + = -"
 @pytest.fixture
 def client(models: Path, tmp_path: Path) -> Iterator[Client]:
     keep = Keeper(tmp_path / "kept.db", 100, 90)
-    yield client_of(make_app(models, settings=Settings(models, reload_seconds=0), keep=keep))
+    yield client_of(
+        make_app(models, settings=Settings(models, owned=True, reload_seconds=0), keep=keep)
+    )
     keep.stop()
 
 
@@ -96,13 +98,13 @@ def test_the_id_is_the_header_and_a_bad_one_is_replaced(client: Client) -> None:
     assert REQUEST_ID.fullmatch(name)
     assert answer.json()["id"] == "in-the-body"
     assert client.post("/truth", {"truth": entries}).json() == {
-        "kept": 1, "joined": 1, "again": 0, "unknown": 1,
+        "kept": 1, "joined": 1, "again": 0, "taken": 0, "unknown": 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_where_nothing_is_kept_the_404_says_so(models: Path, method: str) -> None:
-    client = client_of(make_app(models, settings=Settings(models, reload_seconds=0)))
+    client = client_of(make_app(models, settings=Settings(models, owned=True, reload_seconds=0)))
     answer = client.request(method, TRUTH)
 
     assert answer.status == 404
@@ -115,7 +117,7 @@ def test_without_a_watch_truths_are_joined_and_no_figures_shown(
     models: Path, tmp_path: Path
 ) -> None:
     keep = Keeper(tmp_path / "kept.db", 100, 90)
-    settings = Settings(models, reload_seconds=0, watch=False)
+    settings = Settings(models, owned=True, reload_seconds=0, watch=False)
     client = client_of(make_app(models, settings=settings, keep=keep))
     row = [5.1, 3.5, 1.4, 0.2]
     client.post("/models/iris/predict", {"instances": [row]}, {"X-Request-Id": "a"})

@@ -44,7 +44,7 @@ def same(found: Mapping[str, Any]) -> Figures:
 @pytest.fixture(scope="module")
 def expected(models: Path) -> Figures:
     """By one process that is asked through its app."""
-    client = create_app(models, settings=Settings(models)).test_client()
+    client = create_app(models, settings=Settings(models, owned=True)).test_client()
     for rows in REQUESTS:
         client.post("/models/iris/predict", json={"instances": rows})
     return same(summary(client.get("/models/iris/drift").get_json()))

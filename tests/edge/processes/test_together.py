@@ -140,7 +140,7 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
     crossed = [(one, "two", 150), (two, "one", 300)]
     for asked, name, rows in crossed:  # each truth comes to the worker that has not answered
         entries = [{"id": name, "row": row, "value": right[row]} for row in range(rows)]
-        joined = {"kept": rows, "joined": rows, "again": 0, "unknown": 0}
+        joined = {"kept": rows, "joined": rows, "again": 0, "taken": 0, "unknown": 0}
         assert asked.ask("POST", "/truth", {"truth": entries}) == joined
 
     def shown(asked: Asked) -> dict[str, Any]:
@@ -186,6 +186,22 @@ def test_counts_drift_and_truth_are_of_both_and_outlive_one(started: Started) ->
     assert other.ask("POST", "/truth", {"truth": entries})["joined"] == 20
     wait_until(lambda: again.drift()["realised"] == other.drift()["realised"])
     assert again.drift()["realised"]["total"]["rows"] == 460
+
+
+def test_a_worker_that_is_ended_by_a_signal_of_its_own_loses_no_counts(started: Started) -> None:
+    """A second's worth of them is what the supervisor has not asked for yet."""
+    for number in range(3):
+        one, two = both(started)
+        gone = started.workers()[one.worker]
+        for _ in range(7):
+            one.ask("POST", IRIS, {"instances": FLOWERS})
+        os.kill(gone, signal.SIGTERM)
+        wait_until(lambda gone=gone: gone not in (now := started.workers()) and len(now) == 2)  # type: ignore[misc]
+        wait_until(lambda two=two: at(two.metrics(), "onnxlet_workers") == 2)  # type: ignore[misc]
+        expected = 7 * len(FLOWERS) * (number + 1)
+        assert at(two.metrics(), "onnxlet_rows_total", model="iris") == expected
+        assert two.drift()["rows"] == expected
+        close_all()
 
 
 def at_process(asked: Asked) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def _every_report_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def app(models: Path) -> Any:
-    return make_app(models, settings=Settings(models, reload_seconds=0, default_model="iris"))
+    return make_app(
+        models, settings=Settings(models, owned=True, reload_seconds=0, default_model="iris")
+    )
 
 
 @pytest.fixture
@@ -58,6 +61,39 @@ def of_drift(found: Samples, model: str) -> dict[str, list[float]]:
         if ("model", model) in labels and ("drift" in name or "performance" in name):
             values.setdefault(name, []).append(value)
     return values
+
+
+def test_they_are_for_readers(models: Path) -> None:
+    """All else is for every key, as it was."""
+    keys = {name: {name: sha256(name.encode()).digest()} for name in ("client", "reader")}
+    settings = Settings(
+        models, reload_seconds=0, api_keys=keys["client"], reader_keys=keys["reader"]
+    )
+    client = client_of(make_app(models, settings=settings))
+    assert client.post("/models/iris/predict", drifted(), CLIENT).status == 200
+
+    shown = client.get("/metrics", CLIENT).body.decode()
+    assert at(samples(shown), "onnxlet_rows_total", model="iris") == 750
+    assert "drift" not in shown
+    assert "performance" not in shown
+    read = samples(client.get("/metrics", {"X-API-Key": "reader"}).body.decode())
+    assert at(read, "onnxlet_drift_rows_total", model="iris") == 750
+
+
+CLIENT = {"X-API-Key": "client"}
+
+
+def test_all_rows_of_a_block_but_one_change_no_metric_of_it(models: Path) -> None:
+    """Of five clients, who all read: the first asks for all rows but one."""
+    keys = {name: sha256(name.encode()).digest() for name in ("client", "a", "b", "c", "victim")}
+    client = client_of(make_app(models, settings=Settings(models, reload_seconds=0, api_keys=keys)))
+    assert client.post("/models/iris/predict", drifted(), CLIENT).status == 200
+    before = of_drift(samples(client.get("/metrics", CLIENT).body.decode()), "iris")
+    victim = {"X-API-Key": "victim"}
+    assert client.post("/models/iris/predict", [[5.1, 3.5, 1.4, 0.2]], victim).status == 200
+
+    assert of_drift(samples(client.get("/metrics", CLIENT).body.decode()), "iris") == before
+    assert before["onnxlet_drift_rows_total"] == [0]
 
 
 def test_the_figures_are_those_of_the_route(client: Client) -> None:
@@ -110,7 +146,7 @@ def test_rows_as_at_build_alarm_nothing(client: Client) -> None:
 
 
 def test_off_there_is_none_of_it(models: Path) -> None:
-    settings = Settings(models, reload_seconds=0, watch=False)
+    settings = Settings(models, owned=True, reload_seconds=0, watch=False)
     client = client_of(make_app(models, settings=settings))
     client.post("/models/iris/predict", drifted())
 
@@ -181,7 +217,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_scrape_of_two_hundred_columns_is_fast_and_bounded(wide: Path) -> None:
     """Of the processor's time, since others use it, too; the least of several."""
-    client = client_of(make_app(wide, settings=Settings(wide, reload_seconds=0)))
+    client = client_of(make_app(wide, settings=Settings(wide, owned=True, reload_seconds=0)))
     random = np.random.default_rng(1)
     took = []
     for _ in range(4):
@@ -278,7 +314,7 @@ def test_what_readings_come_to_is_published_of_the_others(
 
 @pytest.mark.parametrize("with_tests", [True, False])
 def test_little_is_kept_of_a_report_of_two_hundred_columns(wide: Path, with_tests: bool) -> None:
-    app = make_app(wide, settings=Settings(wide, reload_seconds=0))
+    app = make_app(wide, settings=Settings(wide, owned=True, reload_seconds=0))
     service = app.extensions[SERVICE]
     rows = np.random.default_rng(1).normal(0.3, 1, (1000, 210)).tolist()
     assert client_of(app).post("/predict", rows).status == 200

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.service.secret import Secret
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.secret import KEY_NAME, Secret
 from onnxlet.edge.service.self_check import SelfCheck, connector
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring import watch
+from onnxlet.function.settings import Settings
+from tests.conftest import client_of
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_watchdog import Serving
 
@@ -27,9 +30,8 @@ def serving(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
 
 def counted(serving: Serving) -> dict[str, int]:
     found = serving.app.extensions[SERVICE]
-    names = found.repository.names
-    client = serving.app.test_client()
-    return {name: client.get(f"/models/{name}/drift").get_json()["rows"] for name in names}
+    figures = {each.name: found.watches.figures(each) for each in found.repository.models}
+    return {name: each.total.rows for name, each in figures.items() if each}
 
 
 def test_what_it_asks_itself_is_in_no_count_of_drift(serving: Serving) -> None:
@@ -45,3 +47,19 @@ def test_what_it_asks_itself_is_in_no_count_of_drift(serving: Serving) -> None:
     somebody.close()
     # The last row is counted once its answer is sent, and nobody asks the server for it here.
     wait_until(lambda: set(counted(serving).values()) == {watch.BLOCK_ROWS}, 60)
+
+
+@pytest.mark.parametrize("readers", [{}, {"reader": bytes(32)}, {KEY_NAME: bytes(32)}])
+@pytest.mark.parametrize("clients", [{}, {"client": bytes([1]) * 32}])
+def test_what_it_asks_itself_is_answered_whichever_keys_are_set(
+    models: Path, readers: dict[str, bytes], clients: dict[str, bytes]
+) -> None:
+    """It reads figures on rows, too, for a device's status."""
+    secret = Secret()
+    settings = Settings(models, reload_seconds=0, api_keys=clients, reader_keys=readers)
+    client = client_of(make_app(models, secret=secret, settings=settings))
+    header = {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
+
+    predicted = client.post("/models/iris/predict", [[5.1, 3.5, 1.4, 0.2]], header)
+    assert predicted.status == 200
+    assert client.get("/models/iris/drift", header).status == 200

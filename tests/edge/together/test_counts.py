@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Worker:
         self.link = link
         app = make_app(
             models,
-            settings=Settings(models, **{"reload_seconds": 0, **settings}),
+            settings=Settings(models, **{"reload_seconds": 0, "owned": True, **settings}),
             secret=Secret("s" * 32),
             log=lambda entry: None,
             link=link,
@@ -120,6 +121,37 @@ def test_a_dead_workers_counts_stay(workers: Workers) -> None:
     assert stats["inference_count"] == 360
     assert stats["execution_count"] == 3
     assert at(before, "onnxlet_rows_total", model="iris") == 360
+
+
+def test_blocks_of_ended_workers_have_rows_of_five_keys(models: Path) -> None:
+    """Three workers have rows of two keys each; what two of them leave is of four, then of five."""
+    keys = {name: sha256(name.encode()).digest() for name in "abcde"}
+    links = Links()
+    three = [Worker(models, links.join(), owned=False, api_keys=keys) for _ in range(3)]
+
+    def ask(worker: Worker, key: str, rows: int) -> None:
+        answer = worker.client.post(IRIS, [FLOWER] * rows, {"X-API-Key": key})
+        assert answer.status == 200
+
+    def shown(worker: Worker) -> int:
+        rows: int = worker.client.get("/models/iris/drift", {"X-API-Key": "a"}).json()["rows"]
+        return rows
+
+    for worker, pair in zip(three, ("ab", "cd", "de"), strict=True):
+        for key in pair:
+            ask(worker, key, 60)
+    last = three[2]
+    assert shown(last) == 0
+    for gone in three[:2]:
+        assert gone.link is not None
+        links.end(gone.link)
+        assert shown(last) == 0, "what is left is of four keys"
+
+    joined = Worker(models, links.join(), owned=False, api_keys=keys)
+    ask(last, "e", 1)
+    assert last.link is not None
+    links.end(last.link)
+    assert shown(joined) == 361
 
 
 def test_statistics_of_v2_are_of_all(workers: Workers) -> None:

@@ -34,7 +34,7 @@ class Keeping:
     def __init__(self, models: Path, path: Path, links: Links) -> None:
         self.link = links.join()
         self.keep = Keeper(path, 100, 90, log=lambda entry: None)
-        settings = Settings(models, reload_seconds=0)
+        settings = Settings(models, owned=True, reload_seconds=0)
         secret = Secret("s" * 32)
         app = make_app(
             models, secret=secret, log=lambda e: None, settings=settings, keep=self.keep,

@@ -51,6 +51,11 @@ class Hub:
         with self._lock:
             self._relay.ready(number)
 
+    def known(self, number: int, topic: str) -> bytes | None:
+        """What the supervisor knows of a worker."""
+        with self._lock:
+            return self._relay._seats[number].states.get(topic)
+
     def leave(self, number: int) -> None:
         """The worker dies."""
         with self._lock:

@@ -102,7 +102,9 @@ def test_exactly_one_gets_what_a_dead_one_had() -> None:
     workers = absorbing(3)
     workers.relay.leave(1, workers.now)
     got = [workers.read(number, "absorb") for number in (0, 2)]
-    assert got == [[Message("absorb", {"topic": "a"}, [b"state 1"])], []]
+    assert [[(m.members["topic"], m.parts) for m in each] for each in got] == [
+        [("a", [b"state 1"])], [],
+    ]  # fmt: skip
 
 
 def test_if_that_one_dies_before_it_shows_it_another_gets_both() -> None:
@@ -119,6 +121,37 @@ def test_once_it_has_shown_it_its_own_state_has_it() -> None:
     workers.answer(0, a=b"0 and 1")
     workers.relay.leave(0, workers.now)
     assert [m.parts for m in workers.read(2, "absorb")] == [[b"0 and 1"]]
+
+
+def test_one_that_ends_by_itself_hands_on_what_it_had_taken_over_once() -> None:
+    """Its last state comes unasked, with the number of what it heard last."""
+    workers = absorbing(3)
+    workers.relay.leave(1, workers.now)
+    [given] = workers.read(0, "absorb")
+    workers.say(0, "state", b"0 and 1", ask=given.members["ask"], topics={"a": True})
+    workers.relay.leave(0, workers.now)
+    assert [m.parts for m in workers.read(2, "absorb")] == [[b"0 and 1"]]
+
+
+def test_one_that_ends_before_it_took_over_hands_on_its_own_and_the_other_is_given_again() -> None:
+    workers = absorbing(3)
+    workers.tick(ASK_SECONDS)
+    [asked] = workers.read(0, "ask")
+    workers.relay.leave(1, workers.now)
+    workers.say(0, "state", b"0 at its end", ask=asked.members["ask"], topics={"a": True})
+    workers.relay.leave(0, workers.now)
+    assert [m.parts for m in workers.read(2, "absorb")] == [[b"0 at its end"], [b"state 1"]]
+
+
+def test_one_that_ends_before_it_counts_hands_on_nothing_of_its_own() -> None:
+    workers = absorbing(2)
+    workers.relay.leave(1, workers.now)
+    [given] = workers.read(0, "absorb")
+    workers.say(0, "state", ask=given.members["ask"], topics={})
+    workers.join(1)
+    workers.say(1, "absorbs", topic="a")
+    workers.relay.leave(0, workers.now)
+    assert [m.parts for m in workers.read(1, "absorb")] == [[b"state 0"], [b"state 1"]]
 
 
 def test_a_death_while_states_are_collected_counts_once() -> None:

@@ -58,6 +58,24 @@ def test_counts_of_all_are_summed_and_those_of_a_dead_one_stay(room: Hub) -> Non
     assert links[1].collect("counts") == []
 
 
+def test_one_that_ends_by_itself_hands_on_its_last_counts(
+    room: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had absorbed among them; nobody asks for it meanwhile."""
+    links = [room.join(number) for number in range(3)]
+    counters = [Counter(link, 10**number) for number, link in enumerate(links)]
+    assert total(links[0]) == 111
+    room.leave(0)
+    wait_until(lambda: counters[1].count == 11)
+    monkeypatch.setattr(relay, "ASK_SECONDS", 3600.0)
+    counters[1].count += 1000
+    links[1].close()
+    wait_until(lambda: room.known(1, "counts") == b"1011")
+    room.leave(1)
+    wait_until(lambda: counters[2].count == 1111)
+    assert total(links[2]) == 1111
+
+
 def test_a_topic_that_nobody_provides_is_empty(room: Hub) -> None:
     link = room.join(0)
     assert link.collect_all("nothing") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import sys
@@ -230,11 +231,17 @@ def test_no_client_can_have_its_rows_not_counted(
 
 
 def test_an_instance_still_answers_for_itself(instance: Instance) -> None:
-    one = instance()
-    ask(one, ROWS)
-    answer = one.handler(make_v2_event(path="/models/iris/drift"), CONTEXT)
-
+    """To keys for reading only: of five clients, too, one instance has seen few rows."""
+    digest = hashlib.sha256(b"KEY").hexdigest()
+    reading = instance(READER_KEYS=f"me:{digest}")
+    ask(reading, ROWS)
+    sent = make_v2_event(path="/models/iris/drift", headers={"x-api-key": "KEY"})
+    answer = reading.handler(sent, CONTEXT)
     assert json.loads(answer["body"])["rows"] == 150
+
+    names = ",".join(f"{name}:{digest}" for name in "abcde")
+    clients = instance(API_KEYS=names, READER_KEYS="")
+    assert clients.handler(sent, CONTEXT)["statusCode"] == 403
 
 
 def test_metrics_of_what_was_counted(instance: Instance, capfd: pytest.CaptureFixture[str]) -> None:

@@ -247,6 +247,20 @@ def test_which_servers_check_the_name(tmp_path: Path) -> None:
         assert for_address(address, "pi.lan", one).hosts == frozenset({HERE, "pi.lan"})
 
 
+def test_whose_server_it_is(tmp_path: Path) -> None:
+    """Only this machine's user asks on loopback, unless keys or a proxy's name let others in."""
+    key = {"me": bytes(32)}
+    bare, reading = Settings(tmp_path), Settings(tmp_path, reader_keys=key)
+    for others in (reading, Settings(tmp_path, api_keys=key)):
+        assert not for_address("127.0.0.1", "127.0.0.1", others).owned
+    named = Settings(tmp_path, hosts=frozenset({"models.example"}))
+    assert not for_address("127.0.0.1", "127.0.0.1", named).owned
+    for address in ("0.0.0.0", "::", "192.168.1.5"):
+        assert not for_address(address, address, bare).owned
+    for address in ("127.0.0.1", "127.0.1.1", "::1"):
+        assert for_address(address, "localhost", bare).owned
+
+
 def ask(port: int, method: str, path: str, host: str, **headers: str) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from sklearn import metrics
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.monitoring.blocks import BLOCK, MOST_KEYS, Blocks
+from onnxlet.function.monitoring.blocks import BLOCK
 from onnxlet.function.monitoring.realised import HALF, Realised, kind_of
 
 RANDOM = np.random.default_rng(20)
@@ -271,6 +272,7 @@ def test_numbers_are_as_scikit_learn_counts_them(outputs: int) -> None:
         "rows": 60,
         "mean_absolute_error": pytest.approx(metrics.mean_absolute_error(truth, answered)),
         "root_mean_squared_error": pytest.approx(metrics.root_mean_squared_error(truth, answered)),
+        "beyond": 0,
         "coverage": [],
         "estimated": None,
     }
@@ -394,13 +396,47 @@ def test_blocks_are_the_same_whatever_comes_together() -> None:
     assert one["accuracy"] == other["accuracy"]
 
 
-def test_few_coverages_wait() -> None:
-    blocks = Blocks()
-    for number in range(1000):
-        assert blocks.add([(number, number)]) == []
+def test_no_coverage_silences_another() -> None:
+    """Any number may be asked for: all but whole percents count together."""
+    realised = Realised(regressor())
+    odd = [number / 7919 for number in range(2, 7900)]
+    one: Rows = [{"prediction": 1.0, "interval": [0.0, 2.0], "coverage": each} for each in odd]
+    realised.add(one, [1.0] * len(odd))
+    right: Rows = [{"prediction": 1.0, "interval": [0.0, 2.0], "coverage": 0.9}] * 20
+    realised.add(right * 2, [5.0] * 40)
 
-    assert len(blocks._waiting) == MOST_KEYS
-    assert blocks.add([(999, n) for n in range(19)]) == [999, *range(19)]
+    report = realised.report()
+    assert report is not None
+    whole = len(odd) // 20 * 20
+    assert report["total"]["coverage"] == [
+        {"asked": pytest.approx(0.5, abs=0.01), "realised": 1.0, "rows": whole, "others": True},
+        {"asked": 0.9, "realised": 0.0, "rows": 20},
+    ]
+
+
+def test_a_truth_beyond_all_that_was_seen_leaves_a_figure() -> None:
+    """The largest number there is, and one that is infinite once it is squared."""
+    seen = {"output": "prediction", "measure": "value", "edges": [0.0, 10.0], "counts": [9, 9, 9]}
+    manifest = {**regressor(), "reference": {"features": [{**seen, "missing": 0}]}}
+    realised = Realised(manifest)
+    answers: Rows = [{"prediction": 1.0}] * 17 + [{"prediction": 1e308}] * 3
+    realised.add(answers, [2.0] * 16 + [1e308, -1e308, -1e200, 1.0])
+
+    report = realised.report()
+    assert report is not None
+    assert report["beyond"] == 4
+    assert report["mean_absolute_error"] == (16 + 4 * 1000) / 20
+    assert report["root_mean_squared_error"] == pytest.approx(math.sqrt((16 + 4e6) / 20))
+
+
+def test_a_truth_beyond_leaves_a_figure_of_models_whose_range_is_not_known() -> None:
+    realised = Realised(regressor())
+    realised.add([{"prediction": 1.0}] * 20, [1e308] * 20)
+
+    report = realised.report()
+    assert report is not None
+    assert math.isfinite(report["root_mean_squared_error"])
+    assert report["beyond"] == 20
 
 
 def test_nothing_has_come() -> None:

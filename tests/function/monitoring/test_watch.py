@@ -239,7 +239,7 @@ def test_another_version_begins_anew(model: Model, answered: Prediction) -> None
 
 @pytest.fixture
 def app(models: Path) -> Any:
-    return create_app(models, settings=Settings())
+    return create_app(models, settings=Settings(owned=True))
 
 
 def test_rows_that_are_answered_beside_refused_ones_count(app: Any) -> None:

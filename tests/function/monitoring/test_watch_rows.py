@@ -16,7 +16,7 @@ from tests.conftest import Client
 def test_a_hundred_are_enough(
     flask_client: Callable[..., Client], requests: list[int], rows: int
 ) -> None:
-    client = flask_client()
+    client = flask_client(owned=True)
     for size in requests:
         answer = client.post("/models/iris/predict", {"instances": [[5.1, 3.5, 1.4, 0.2]] * size})
         assert answer.status == 200

@@ -328,7 +328,7 @@ def test_what_is_explained_is_how_near_they_are(at: At) -> None:
 
 
 def test_drift_is_counted_by_the_models_own_number(near: Path) -> None:
-    app = create_app(near, settings=Settings(near), log=lambda entry: None)
+    app = create_app(near, settings=Settings(near, owned=True), log=lambda entry: None)
     client = client_of(app)
     rows = made.ROWS.tolist()
     for query in ("", "?k=1", "?k=9"):
