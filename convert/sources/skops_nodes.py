@@ -138,6 +138,8 @@ def _fits(name: str, value: Node, held: Mapping[str, Node], trusted: frozenset[s
     """An attribute holds what is expected there; `held` are all of its object."""
     if OF_METHODS.fullmatch(name):
         return all(_is_one_of(leaf, ASKED | {"auto", None}) for leaf in _leaves(value))
+    if name == "input":  # a vectoriser would open what rows name
+        return _is_one_of(value, {"content"})
     if name == "importance_getter" and isinstance(_text(value), str):
         return IMPORTANCE.fullmatch(_text(value)) is not None
     if OF_ESTIMATORS.fullmatch(name):

@@ -80,7 +80,7 @@ def _comment(why: str) -> str:
     return "".join(char for char in " ".join(why.split()) if char.isprintable())
 
 
-def _no_toml(path: Path, error: tomllib.TOMLDecodeError) -> WrongUse:
+def _no_toml(path: Path, error: Exception) -> WrongUse:
     said = str(error)
     where = WHERE.search(said)
     place = f"'{path}', {where[1]}" if where else f"'{path}'"
