@@ -3,12 +3,11 @@
 A process of its own (`tried`) notices where that crashes, not where it reads, or writes, what lies
 beside. The forms are those of scikit-learn's `tree/_tree.pyx`, `neighbors/_binary_tree.pxi.tp`,
 `ensemble/_hist_gradient_boosting/_predictor.pyx`, `ensemble/_gradient_boosting.pyx` and
-`svm/_base.py`, and of LightGBM's `src/io/tree.cpp`.
+`svm/_base.py`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from onnxlet.convert.sources.lightgbm_text import within
 from onnxlet.convert.sources.skops_file import Malformed
 from onnxlet.function.arrays import Array
 
@@ -54,13 +54,9 @@ def _everything(made: Any) -> Iterator[Any]:
         left += getattr(part, "__dict__", {}).values()
 
 
-def _within(numbers: Any, end: int, start: Any = 0) -> bool:
-    return bool(np.all((np.asarray(numbers) >= start) & (np.asarray(numbers) < end)))
-
-
 def _are_later(left: Array, right: Array, inner: Array) -> bool:
     own = np.flatnonzero(inner) + 1
-    return all(_within(child[inner], len(child), own) for child in (left, right))
+    return all(within(child[inner], len(child), own) for child in (left, right))
 
 
 def _width(part: Any) -> int:
@@ -75,7 +71,7 @@ def _tree(tree: Any) -> bool:
     return (
         _are_later(tree.children_left, tree.children_right, inner)
         and bool(np.all(tree.children_right[~inner] == -1))
-        and _within(tree.feature[inner], tree.n_features)
+        and within(tree.feature[inner], tree.n_features)
     )
 
 
@@ -104,7 +100,7 @@ def _predictor(part: Any) -> bool:
         len(nodes) > 0
         and _are_later(nodes["left"], nodes["right"], inner)
         and sets.shape == (len(sets), 8)
-        and _within(nodes["bitset_idx"][inner & (nodes["is_categorical"] != 0)], len(sets))
+        and within(nodes["bitset_idx"][inner & (nodes["is_categorical"] != 0)], len(sets))
     )
 
 
@@ -119,7 +115,7 @@ def _histograms(part: Any) -> bool:
         all(n == "OrdinalEncoder" or c is check_array for n, c in zip(names, checks, strict=True))
         and sum(len(np.arange(width)[at]) for *_, at in steps) == (width if before else 0)
         and part._bin_mapper.is_categorical_.size == width
-        and all(_within(p.nodes["feature_idx"][p.nodes["is_leaf"] == 0], width) for p in predictors)
+        and all(within(p.nodes["feature_idx"][p.nodes["is_leaf"] == 0], width) for p in predictors)
     )
 
 
@@ -131,12 +127,12 @@ def _neighbours(tree: Any) -> bool:
     sizes = {"SEuclidean": {width}, "Minkowski": {0, width}}
     return (
         order.shape == (rows,)
-        and _within(order, rows)
+        and within(order, rows)
         and nodes.shape == (count,) != (0,)
         and bounds.shape == (1 if "Ball" in type(tree).__name__ else 2, count, width)
-        and _within(2 * inner + 2, count)
-        and _within(nodes["idx_start"], rows + 1)
-        and _within(nodes["idx_end"], rows + 1, nodes["idx_start"])
+        and within(2 * inner + 2, count)
+        and within(nodes["idx_start"], rows + 1)
+        and within(nodes["idx_end"], rows + 1, nodes["idx_start"])
         and (weights is None or weights.shape == (rows,))
         and len(vector) in sizes.get(name, {len(vector)})
         and (name != "Mahalanobis" or matrix.shape == (width, width))
@@ -149,7 +145,7 @@ def _vectors(part: Any) -> bool:
     pairs = several * (several - 1) // 2
     by_rows = callable(part.kernel) or part.kernel == "precomputed"
     return (
-        _within(each, count + 1)
+        within(each, count + 1)
         and (each.sum() if is_svc else each[0]) == count
         and several == (len(part.classes_) if is_svc else 2)
         and factors.shape == (several - 1, count)
@@ -157,34 +153,8 @@ def _vectors(part: Any) -> bool:
         and len(part._intercept_) == pairs
         and {len(part._probA), len(part._probB)} <= {0, pairs}
         and (by_rows or part.support_vectors_.shape == (count, _width(part)))
-        and (not by_rows or _within(part.support_, part.shape_fit_[0]))
+        and (not by_rows or within(part.support_, part.shape_fit_[0]))
     )
-
-
-def _booster(part: Any) -> bool:
-    """LightGBM's, by its own text: see `Tree::ToString`."""
-
-    def numbers(of: str, name: str) -> Array:
-        line = re.search(rf"^{name}=(.*)$", of, re.M)
-        return np.array(line[1].split() if line else [], dtype=float)
-
-    text = part.model_to_string(num_iteration=-1).partition("end of trees")[0]
-    head, *trees = re.split(r"^Tree=", text, flags=re.M)
-    [width], [several] = numbers(head, "max_feature_idx") + 1, numbers(head, "num_class")
-    sound = list(numbers(head, "num_tree_per_iteration")) == [several] and not len(trees) % several
-    for tree in trees:
-        [leaves], [sets] = numbers(tree, "num_leaves"), numbers(tree, "num_cat")
-        ends, own = numbers(tree, "cat_boundaries"), np.arange(leaves - 1)
-        chosen = numbers(tree, "threshold")[numbers(tree, "decision_type") % 2 == 1]
-        features = [*numbers(tree, "split_feature"), *numbers(tree, "leaf_features")]
-        sound = sound and _within(features, width) and _within(chosen, sets)
-        sound = sound and len(ends) in (0, sets + 1) and bool(np.all(np.diff(ends) >= 0))
-        sound = sound and _within(ends, len(numbers(tree, "cat_threshold")) + 1)
-        for child in (numbers(tree, "left_child"), numbers(tree, "right_child")):
-            inner = child >= 0
-            sound = sound and child.shape == own.shape and _within(-child[~inner], leaves + 1, 1)
-            sound = sound and _within(child[inner], leaves - 1, own[inner] + 1)
-    return sound
 
 
 # By a class's name: what those have that answer, and whether its numbers stay inside.
@@ -206,6 +176,5 @@ SOUND: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
     "LGBMModel": (
         "_other_params", lambda part: "predict_disable_shape_check" not in part._other_params
     ),
-    "Booster": ("model_to_string", _booster),
     "_cs_matrix": ("indptr", lambda part: part.check_format(full_check=True) is None),
 }  # fmt: skip

@@ -23,6 +23,7 @@ from onnxlet.convert.sources.harmless import (
     is_of_sklearn,
     reached,
 )
+from onnxlet.convert.sources.lightgbm_text import is_sound_booster
 
 Node = Mapping[str, Any]
 
@@ -62,6 +63,7 @@ OF_NUMPY: Final = frozenset(
         *("n", "nan", "neginf", "posinf"),
     }
 )
+HANDLES: Final = frozenset({"BytearrayNode", "BytesNode", "JsonNode"})
 NEVER: Final = frozenset({"initial", "out", "where"})
 SEQUENCES: Final = frozenset({"ListNode", "TupleNode"})
 PLAIN: Final = frozenset(
@@ -138,6 +140,9 @@ def _fits(name: str, value: Node, held: Mapping[str, Node], trusted: frozenset[s
     """An attribute holds what is expected there; `held` are all of its object."""
     if OF_METHODS.fullmatch(name):
         return all(_is_one_of(leaf, ASKED | {"auto", None}) for leaf in _leaves(value))
+    if name in ("_handle", "handle"):  # of a booster: LightGBM's is a text, others' are bytes
+        text = _text(value)
+        return is_sound_booster(text) if isinstance(text, str) else value["__loader__"] in HANDLES
     if name == "input":  # a vectoriser would open what rows name
         return _is_one_of(value, {"content"})
     if name == "importance_getter" and isinstance(_text(value), str):

@@ -25,7 +25,7 @@ from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import built, invoked
 
 cloudpickle = pytest.importorskip("cloudpickle")
-pytest.importorskip("yaml")
+yaml = pytest.importorskip("yaml")
 
 FOLDERS = Path(__file__).parent / "mlflow"
 RANDOM = np.random.default_rng(0)
@@ -182,11 +182,9 @@ def test_what_can_not_be_read_is_refused(folder: Path, tmp_path: Path, case: str
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '[{"name":' * 100_000])
 def test_a_signature_that_is_nested_too_deeply_is_none(folder: Path, text: str) -> None:
-    about = (folder / "MLmodel").read_text()
-    before, _, after = about.partition("  inputs: ")
-    (folder / "MLmodel").write_text(
-        f"{before}  inputs: '{text}'\n{after.partition('  outputs')[2]}"
-    )
+    about = yaml.safe_load((folder / "MLmodel").read_text())
+    about["signature"]["inputs"] = text
+    (folder / "MLmodel").write_text(yaml.safe_dump(about))
     assert len(load_source(str(folder)).X_test) == 5
 
 
