@@ -90,7 +90,7 @@ def _stages(part: Any) -> bool:
     if not _trees_of(part, _width(part)):
         return False
     start = part._raw_predict_init(np.zeros((1, _width(part))))  # stages are added to it
-    return start.shape == (1, part.estimators_.shape[1])
+    return bool(start.shape == (1, part.estimators_.shape[1]))
 
 
 def _predictor(part: Any) -> bool:

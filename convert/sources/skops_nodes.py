@@ -120,10 +120,20 @@ def _is_sound_object(node: Node, there: Any, trusted: frozenset[str]) -> bool:
     if not _has_names(state):
         return False
     held = state["content"]
+    if there.__name__ == "Booster":
+        handles = [held[name] for name in ("_handle", "handle") if name in held]
+        if not all(map(_is_sound_handle, handles)):
+            return False
     return all(
         not _shadows(there, name) and _fits(name, value, held, trusted)
         for name, value in held.items()
     )
+
+
+def _is_sound_handle(node: Node) -> bool:
+    """LightGBM keeps a text, XGBoost bytes."""
+    text = _text(node)
+    return is_sound_booster(text) if isinstance(text, str) else node["__loader__"] in HANDLES
 
 
 def _shadows(there: type, name: str) -> bool:
@@ -140,9 +150,6 @@ def _fits(name: str, value: Node, held: Mapping[str, Node], trusted: frozenset[s
     """An attribute holds what is expected there; `held` are all of its object."""
     if OF_METHODS.fullmatch(name):
         return all(_is_one_of(leaf, ASKED | {"auto", None}) for leaf in _leaves(value))
-    if name in ("_handle", "handle"):  # of a booster: LightGBM's is a text, others' are bytes
-        text = _text(value)
-        return is_sound_booster(text) if isinstance(text, str) else value["__loader__"] in HANDLES
     if name == "input":  # a vectoriser would open what rows name
         return _is_one_of(value, {"content"})
     if name == "importance_getter" and isinstance(_text(value), str):

@@ -10,6 +10,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,12 @@ def ask(load_saved: Callable[..., Any]) -> None:
     path, trusted, rows = pickle.load(sys.stdin.buffer)  # noqa: S301 - of our own process
     made = _ended_well(lambda: load_saved(path, trusted, lambda line: None))
     for name in ASKED:
-        _ended_well(lambda name=name: getattr(made, name)(rows))
+        _ended_well(partial(_asked, made, name, rows))
     os._exit(0)
+
+
+def _asked(made: Any, name: str, rows: Any) -> Any:
+    return getattr(made, name)(rows)
 
 
 def _ended_well(call: Callable[[], Any]) -> Any:

@@ -103,8 +103,8 @@ def splits(model: Any) -> Any:
     return first(model).nodes["is_leaf"] == 0
 
 
-def put_all(nodes: Any, field: str, value: Any) -> None:
-    nodes[field][nodes["is_leaf"] == 0] = value
+def put_all(nodes: Any, field: str, value: Any) -> Any:
+    return put(nodes[field], nodes["is_leaf"] == 0, value)
 
 
 HOSTILE: dict[str, tuple[str, Callable[[Any], Any]]] = {
