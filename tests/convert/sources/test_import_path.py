@@ -30,6 +30,7 @@ X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b
 Y = X["a"] + 2 * X["b"]
 MLMODEL = "flavors:\n  sklearn:\n    pickled_model: {file}\n    code: code\n"
 RAN = "import pathlib; pathlib.Path({ran!r}).touch()\n"
+CALLED = "import sys; del sys.path[0]; from onnxlet.command_line import main; main()"
 OWN = """
 from sklearn.linear_model import LinearRegression
 class Line(LinearRegression): pass
@@ -227,13 +228,16 @@ def test_a_type_of_ones_own_is_found_where_one_stands(place: Place) -> None:
     assert runs(said) == [f"--trust own_place.Line runs code in '{place.folder}'"]
 
 
-def test_the_command_as_a_module_imports_nothing_from_where_it_is_called(place: Place) -> None:
-    """As `onnxlet` does."""
+@pytest.mark.parametrize("front", ["", ".:", ":"])
+@pytest.mark.parametrize("how", [["-m", "onnxlet"], ["-c", CALLED]])
+def test_the_command_imports_nothing_from_where_it_is_called(
+    place: Place, how: list[str], front: str
+) -> None:
     place.module("click.py")
     shutil.copytree(ROOT / "onnxlet", place.folder.parent / "packages" / "onnxlet", symlinks=False)
-    environ = {**os.environ, "PYTHONPATH": str(place.folder.parent / "packages")}
+    environ = {**os.environ, "PYTHONPATH": f"{front}{place.folder.parent / 'packages'}"}
     done = subprocess.run(
-        [sys.executable, "-m", "onnxlet", "--version"],
+        [sys.executable, *how, "--version"],
         env=environ, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
