@@ -6,7 +6,17 @@ help needs neither side.
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+
+from onnxlet.folders import ROOT
+
+# Nothing is imported from where it happens to be called, not even by an empty entry of PYTHONPATH.
+with suppress(FileNotFoundError):  # it may be gone
+    if (here := Path.cwd()) != ROOT:
+        sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != here]
 
 import click
 

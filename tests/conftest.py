@@ -53,6 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
         WORKERS["ONNXLET_DEVICE_WORKERS"] = config.getoption("--workers")
 
 
+@pytest.fixture(autouse=True)
+def path_of_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file that is read takes off it for good is there again for the next test."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     _draw_as_ever()

@@ -109,7 +109,7 @@ def highest_manifest(folder: Path, name: str) -> dict[str, Any]:
     """The manifest of a model's highest version; empty where there is none that can be read."""
     home = folder / name
     for version in versions_in(home)[-1:]:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             found = json.loads((home / str(version) / "manifest.json").read_bytes())
             return found if isinstance(found, dict) else {}
     return {}

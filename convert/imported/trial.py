@@ -9,33 +9,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import onnx
 
+from onnxlet.convert.apart import MOST_MEMORY, PATIENCE, ran_out_of_memory, run_apart
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.onnx_file import all_nodes
 
-PATIENCE = 120.0  # seconds to load a graph, and to answer one row and three
-MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # bytes of memory
-MOST_MEMORY = max(4 * 2**30, MACHINE // 4 * 3)  # bytes
 LONG = " Or let it vary less: --shape NAME=..128."
-OUT_OF_MEMORY = 3  # an exit code, as TRIAL has it
 
 # Made-up rows are those of `sample.made_rows`. What can't be tried here is refused later.
 TRIAL = r"""
 import json, re, sys
 import numpy as np
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
-except (ImportError, ValueError, OSError):
-    pass
 import onnxruntime
 
 
@@ -46,7 +35,7 @@ def run():
         sys.stdin.buffer.read(), options, providers=["CPUExecutionProvider"]
     )
     given = dict(np.load(sys.argv[1], allow_pickle=False)) if sys.argv[1] else {}
-    limits = json.loads(sys.argv[3])
+    limits = json.loads(sys.argv[2])
 
     def answer(length, *several):
         random, rows = np.random.default_rng(0), {}
@@ -127,18 +116,14 @@ def _outcome(
 
     It is kept until the sample is `written` again.
     """
-    command = [sys.executable, "-P", "-c", TRIAL, sample, str(MOST_MEMORY), limits]
-    try:
-        done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
-            command, input=content, capture_output=True, timeout=PATIENCE
-        )
-    except subprocess.TimeoutExpired:
+    done = run_apart(TRIAL, content, sample, limits, seconds=PATIENCE, memory=MOST_MEMORY)
+    if done is None:
         return None, (
             f"the model does not answer one row, and three, within {PATIENCE:g} seconds",
             "Has it a Loop that ends only by what it computes? Export it with a fixed number of "
             "turns, or give rows for which it ends: --sample IN.npz." + LONG * (limits != "{}"),
         )
-    if done.returncode in (OUT_OF_MEMORY, -signal.SIGKILL):  # the kernel's way to say the same
+    if ran_out_of_memory(done):
         return None, (
             f"the model needs more than {MOST_MEMORY / 2**30:.1f} GiB for three rows",
             "Has it a Tile, Expand, Resize or ConstantOfShape to a size that it computes? Give "

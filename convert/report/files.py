@@ -52,7 +52,7 @@ def read_findings(directory: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         message = f"'{directory}' has no {JSON}: this version was written without a report"
         raise Refusal(message, again) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(path, f"it is no JSON: {error}") from error
     if not isinstance(found, dict) or "format" not in found:
         raise damaged(path, "expected an object with 'format'")

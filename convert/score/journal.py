@@ -130,7 +130,7 @@ def _parsed(content: bytes, path: object, head: bool) -> list[Line]:
     """Lines of a journal, the first of which is a head where one is expected."""
     try:
         lines = [json.loads(line) for line in content.splitlines()]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OnnxletError(f"'{path}' is no journal any more: {error}", REMOVE) from error
     for number, line in enumerate(lines):
         kinds = [HEAD] if head and not number else [OF_PART, {"done"}]

@@ -74,10 +74,12 @@ def read_mlflow(path: Path, report: Callable[[str], object]) -> MLflowModel:
     flavours = about.get("flavors")
     flavour = flavours.get("sklearn") if isinstance(flavours, dict) else None
     if not isinstance(flavour, dict) or not isinstance(flavour.get("pickled_model"), str):
-        names = ", ".join(flavours) if isinstance(flavours, dict) else "none"
+        names = ", ".join(map(str, flavours)) if isinstance(flavours, dict) else "none"
         hint = OTHERS
         if isinstance(flavours, dict) and isinstance(flavours.get("onnx"), dict):
-            hint = f"'import {folder / str(flavours['onnx'].get('data', 'model.onnx'))}' takes it."
+            graph = flavours["onnx"].get("data")
+            graph = graph if isinstance(graph, str) else "model.onnx"
+            hint = f"'import {folder / graph}' takes it."
         raise SourceFailed(f"'{folder / FILE}' has the flavours {names}: expected sklearn", hint)
     code = flavour.get("code")
     for differs in _differing(folder / "requirements.txt"):
@@ -96,7 +98,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         raise WrongUse(f"SOURCE: '{path}' is YAML", "pip install pyyaml") from error
     try:
         about = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise SourceFailed(f"'{path}' can't be read: {shortened(error)}") from error
     if not isinstance(about, dict):
         raise SourceFailed(f"'{path}' is no MLmodel: expected names and values")
@@ -164,7 +166,7 @@ def example_rows(model: MLflowModel, folder: Path) -> Any:
     try:
         content = json.loads(path.read_bytes())
         rows = _rows(content, str(saved.get("type")), columns)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # whatever pandas raises for what is no table
         raise WrongUse(
             f"SOURCE: the input example '{path}' is no table: {shortened(error)}", ROWS_HINT
         ) from error
@@ -180,7 +182,7 @@ def _columns(about: Mapping[str, Any]) -> dict[str, str]:
     try:
         listed = json.loads(inputs) if isinstance(inputs, str) else []
         return {str(each["name"]): str(each["type"]) for each in listed if "name" in each}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 

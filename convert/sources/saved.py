@@ -22,7 +22,9 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.sources.harmless import OURS, PACKAGES, PLUGGED_IN, not_installed, package
+from onnxlet.convert.sources.import_path import find_trusted, lies_in
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
+from onnxlet.convert.sources.tried import check_it_answers
 from onnxlet.function.errors import WrongUse
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
@@ -38,22 +40,36 @@ BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
 SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
 
 
-def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], object]) -> Any:
+def is_pickle(path: Path) -> bool:
+    """Whether reading a file runs what is in it."""
+    return path.suffix != ".skops"
+
+
+def load_saved(
+    path: Path,
+    trusted: Sequence[str],
+    report: Callable[[str], object],
+    rows: Any = None,
+    kept_out: Sequence[Path] = (),
+) -> Any:
     """The estimator in a .skops, .joblib or .pkl file.
 
     Args:
         path: of a file that is there.
         trusted: types of a .skops file that may be made, beside what is known to be harmless.
         report: called with what the reader should know of the file.
+        rows: that a .skops file is tried with, where it has what may crash; None tries nothing.
+        kept_out: folders where modules are found only of what is trusted.
 
     Raises:
         WrongUse: types are trusted for a pickle, which asks for none.
-        SourceFailed: the file can't be read, or has types that nobody trusts.
+        SourceFailed: the file can't be read, or has types that nobody trusts, or crashes.
     """
     if path.stat().st_size == 0:
         raise SourceFailed(f"'{path.name}' can't be read: it is empty", "Save the estimator again.")
-    if path.suffix == ".skops":
-        read = _skops(path, trusted)
+    if not is_pickle(path):
+        find_trusted(trusted, kept_out, report)
+        read = _skops(path, trusted, rows, kept_out)
     elif trusted:
         raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
     else:
@@ -83,7 +99,9 @@ def _pickled(path: Path) -> Callable[[], Any]:
     return lambda: pickle.loads(path.read_bytes())  # noqa: S301 - the user's own, who is warned
 
 
-def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
+def _skops(
+    path: Path, trusted: Sequence[str], rows: Any, kept_out: Sequence[Path]
+) -> Callable[[], Any]:
     from skops import io  # brings all of scikit-learn's modules, which names are looked up in
 
     for name in OURS:
@@ -113,12 +131,18 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
         )
     if refused:
         named = [f"{name}{BY_ITS_CONTENT if name in found.misused else ''}" for name in refused]
+        run = sorted({f"'{folder}'" for n in refused if (folder := lies_in(n, kept_out))})
+        runs = f" (which runs code in {' and '.join(run)})" if run else ""
         raise SourceFailed(
             f"'{path.name}' has types that are not known to be harmless: {', '.join(named)}",
-            f"Add --trust {' --trust '.join(refused)} if the file is yours; or give SOURCE as "
-            "FILE.py:FUNCTION, which returns the estimator.",
+            f"Add --trust {' --trust '.join(refused)} if the file is yours{runs}; or give SOURCE "
+            "as FILE.py:FUNCTION, which returns the estimator.",
         )
-    return lambda: io.loads(plain, trusted=sorted(found.allowed))
+    if rows is not None:
+        check_it_answers(path, trusted, rows)
+    from onnxlet.convert.sources.native_state import settle
+
+    return lambda: settle(io.loads(plain, trusted=sorted(found.allowed)))
 
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:

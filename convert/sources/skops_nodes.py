@@ -23,6 +23,7 @@ from onnxlet.convert.sources.harmless import (
     is_of_sklearn,
     reached,
 )
+from onnxlet.convert.sources.lightgbm_text import is_sound_booster
 
 Node = Mapping[str, Any]
 
@@ -62,6 +63,7 @@ OF_NUMPY: Final = frozenset(
         *("n", "nan", "neginf", "posinf"),
     }
 )
+HANDLES: Final = frozenset({"BytearrayNode", "BytesNode", "JsonNode"})
 NEVER: Final = frozenset({"initial", "out", "where"})
 SEQUENCES: Final = frozenset({"ListNode", "TupleNode"})
 PLAIN: Final = frozenset(
@@ -118,10 +120,20 @@ def _is_sound_object(node: Node, there: Any, trusted: frozenset[str]) -> bool:
     if not _has_names(state):
         return False
     held = state["content"]
+    if there.__name__ == "Booster":
+        handles = [held[name] for name in ("_handle", "handle") if name in held]
+        if not all(map(_is_sound_handle, handles)):
+            return False
     return all(
         not _shadows(there, name) and _fits(name, value, held, trusted)
         for name, value in held.items()
     )
+
+
+def _is_sound_handle(node: Node) -> bool:
+    """LightGBM keeps a text, XGBoost bytes."""
+    text = _text(node)
+    return is_sound_booster(text) if isinstance(text, str) else node["__loader__"] in HANDLES
 
 
 def _shadows(there: type, name: str) -> bool:
@@ -138,6 +150,8 @@ def _fits(name: str, value: Node, held: Mapping[str, Node], trusted: frozenset[s
     """An attribute holds what is expected there; `held` are all of its object."""
     if OF_METHODS.fullmatch(name):
         return all(_is_one_of(leaf, ASKED | {"auto", None}) for leaf in _leaves(value))
+    if name == "input":  # a vectoriser would open what rows name
+        return _is_one_of(value, {"content"})
     if name == "importance_getter" and isinstance(_text(value), str):
         return IMPORTANCE.fullmatch(_text(value)) is not None
     if OF_ESTIMATORS.fullmatch(name):

@@ -17,13 +17,14 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.import_path import find_in, keep_out
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
     example_rows,
     is_mlflow,
     read_mlflow,
 )
-from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.table_files import looked_in, read_table_file
 from onnxlet.convert.sources.users_code import where
 from onnxlet.folders import typed
@@ -80,13 +81,11 @@ def load_source(
         WrongUse: there is no such file, function or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
-    _find_in(Path.cwd())
-    if Path(text).suffix in FILES:
-        rows, y_test = _held_out(Path(text), data, target, report)
-        estimator = load_saved(Path(text), trusted, report)
-        return Source(estimator, rows, y_test, data=data, target=target)
     if is_mlflow(Path(text)):
         return _of_mlflow(Path(text), data, target, trusted, report)
+    if Path(text).suffix in FILES:
+        return _of_file(Path(text), data, target, trusted, report)
+    find_in(Path.cwd())
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
         raise WrongUse(
@@ -124,6 +123,24 @@ def load_source(
     return Source(*made)
 
 
+def _of_file(
+    path: Path,
+    data: Path | None,
+    target: str | None,
+    trusted: Sequence[str],
+    report: Callable[[str], object],
+) -> Source:
+    """The estimator in a file, on rows of `--data`."""
+    kept_out = (Path.cwd(), path.parent, path.resolve().parent)
+    if is_pickle(path):
+        find_in(Path.cwd())
+    else:
+        keep_out(kept_out)
+    rows, y_test = _held_out(path, data, target, report)
+    estimator = load_saved(path, trusted, report, rows, kept_out)
+    return Source(estimator, rows, y_test, data=data, target=target)
+
+
 def _of_mlflow(
     path: Path,
     data: Path | None,
@@ -132,29 +149,24 @@ def _of_mlflow(
     report: Callable[[str], object],
 ) -> Source:
     """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
+    folder, before = path if path.is_dir() else path.parent, list(sys.path)
+    keep_out([Path.cwd()], within=folder)
     model = read_mlflow(path, report)
     if data is not None:
         rows, y_test = _held_out(model.file, data, target, report)
     elif target is not None:
         raise WrongUse("--target names a column of --data", "Add --data FILE.")
     else:
-        folder = path if path.is_dir() else path.parent
         rows, y_test = example_rows(model, folder), None
         report(f"held-out rows: the {len(rows)} of the folder's input example. {FEW}")
         report(NO_ANSWERS)
-    if model.code is not None:
-        _find_in(model.code)
-    estimator = load_saved(model.file, trusted, report)
+    kept_out = (*([model.code] if model.code else []), Path.cwd(), folder)
+    if is_pickle(model.file):
+        sys.path[:] = before
+        for own in kept_out[:-1]:
+            find_in(own)
+    estimator = load_saved(model.file, trusted, report, rows, kept_out)
     return Source(estimator, rows, y_test, data=data, target=target)
-
-
-def _find_in(folder: Path) -> None:
-    """Have modules of the user's own found below a folder, after what is installed.
-
-    Python started as a program of an environment, as `onnxlet` is, looks nowhere else.
-    """
-    if os.fspath(folder) not in sys.path:
-        sys.path.append(os.fspath(folder))
 
 
 def _form_hint(text: str) -> str:

@@ -49,7 +49,7 @@ def read_choices(path: Path) -> dict[str, str]:
         raise no_rights(path, "--columns") from error
     except UnicodeDecodeError as error:
         raise WrongUse(f"--columns: '{path}' is not in UTF-8", "Save it in UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _no_toml(path, error) from error
     refuse(_wrong(path, found), f"--columns '{path}'")
     return dict(found[TABLE])
@@ -80,7 +80,7 @@ def _comment(why: str) -> str:
     return "".join(char for char in " ".join(why.split()) if char.isprintable())
 
 
-def _no_toml(path: Path, error: tomllib.TOMLDecodeError) -> WrongUse:
+def _no_toml(path: Path, error: Exception) -> WrongUse:
     said = str(error)
     where = WHERE.search(said)
     place = f"'{path}', {where[1]}" if where else f"'{path}'"

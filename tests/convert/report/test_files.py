@@ -60,6 +60,10 @@ def _no_json(version: Path) -> None:
     (version / "report.json").write_text("{")
 
 
+def _deep(version: Path) -> None:
+    (version / "report.json").write_text("[" * 100_000)
+
+
 def _a_list(version: Path) -> None:
     (version / "report.json").write_text("[1]")
 
@@ -79,6 +83,7 @@ def _no_name(version: Path) -> None:
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "has no report.json": _missing,
     "is damaged: it is no JSON": _no_json,
+    "is damaged: it is no JSON: maximum recursion": _deep,
     "expected an object with 'format'": _a_list,
     "expected format 1, got 2": _newer,
     "a part has not its form (": _no_name,

@@ -427,7 +427,11 @@ def test_links_and_dots_don_t_lead_to_in(out: str, models: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", "", "null", '{"format": 1}', "x", "{first}\n{}", '{first}\n{"part": "in"}']
+    "text",
+    [
+        *("{}", "[]", "", "null", '{"format": 1}', "x", "{first}\n{}", '{first}\n{"part": "in"}'),
+        pytest.param("[" * 100_000, id="nested too deeply"),
+    ],
 )
 def test_what_is_no_journal(text: str, models: Path, tmp_path: Path, run: Run) -> None:
     write(golden_table(models, PRICES, 10), tmp_path / "in.csv")

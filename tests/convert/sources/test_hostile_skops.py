@@ -8,11 +8,18 @@ import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse
 import scipy.stats
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfVectorizer,
+)
+from sklearn.pipeline import make_pipeline
 from skops.io import dump
 
 from onnxlet.convert.errors import SourceFailed
@@ -130,6 +137,22 @@ def state_of(method: str) -> Node:
     return mapped(_response_method=named, _sign=plain(1), _kwargs=mapped())
 
 
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
+@pytest.mark.parametrize("reads", ["filename", "file", np.str_("filename"), np.array("filename")])
+def test_no_file_is_opened_that_rows_name(tmp_path: Path, kind: type, reads: Any) -> None:
+    (tmp_path / "secret").write_text("a secret of mine")
+    text = str(tmp_path / "secret")
+    model = kind().fit([text, "others"])
+    model.input = reads
+    dump(make_pipeline(model), tmp_path / "model.skops")
+    where = f"sklearn.feature_extraction.text.{kind.__name__}"
+    assert refused(tmp_path / "model.skops").endswith(f"{where} (by what it holds)")
+
+    model.input = "content"
+    dump(make_pipeline(model), tmp_path / "model.skops")
+    load_saved(tmp_path / "model.skops", (), print)
+
+
 def test_a_node_can_not_pass_for_another_by_its_id(tmp_path: Path) -> None:
     other = {**plain("save_model"), "__id__": 7}
     path = written(tmp_path / "model.skops", listed([other, scorer("predict")]))
@@ -180,6 +203,23 @@ def test_what_says_that_it_unpacks_to_too_much_is_refused(tmp_path: Path) -> Non
 
     with pytest.raises(SourceFailed, match=r"unpacked it has 2,147,483,648 bytes.* 20 times"):
         load_saved(path, (), print)
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000])
+def test_a_schema_that_is_nested_too_deeply_is_refused(tmp_path: Path, deep: str) -> None:
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        archive.writestr("schema.json", deep)
+    with pytest.raises(SourceFailed, match="can't be read: RecursionError"):
+        load_saved(tmp_path / "model.skops", (), print)
+
+
+def test_nodes_that_are_nested_too_deeply_are_refused(tmp_path: Path) -> None:
+    deep = '{"__loader__": "ListNode", "__module__": "builtins", "__class__": "list", "content": ['
+    schema = deep * 900 + "]}" * 900
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        archive.writestr("schema.json", schema[:-1] + ', "protocol": 2}')
+    with pytest.raises(SourceFailed, match="can't be read: RecursionError"):
+        load_saved(tmp_path / "model.skops", (), print)
 
 
 def test_one_file_in_the_archive_does_not_fill_many_nodes(tmp_path: Path) -> None:

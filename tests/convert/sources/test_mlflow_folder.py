@@ -25,7 +25,7 @@ from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import built, invoked
 
 cloudpickle = pytest.importorskip("cloudpickle")
-pytest.importorskip("yaml")
+yaml = pytest.importorskip("yaml")
 
 FOLDERS = Path(__file__).parent / "mlflow"
 RANDOM = np.random.default_rng(0)
@@ -143,6 +143,18 @@ WRONG = {
         r"FILE.py:FUNCTION",
     ),
     "no YAML": ("flavors: [", r"can't be read: ", r"^$"),
+    "nested too deeply": ("[" * 5000, r"MLmodel' can't be read: maximum recursion", r"^$"),
+    "a mapping of mappings": ("a: {" * 5000, r"can't be read: maximum recursion", r"^$"),
+    "flavours that are numbers": (
+        "flavors:\n  1: 2\n",
+        r"has the flavours 1: expected",
+        r"FILE.py:FUNCTION",
+    ),
+    "a graph without a name": (
+        "flavors:\n  onnx:\n    data: [1]\n",
+        r"has the flavours onnx",
+        r"import .*model\.onnx' takes it",
+    ),
     "a list": ("- 1\n", r"is no MLmodel", r"^$"),
     "objects": ("!!python/object/apply:os.getcwd []\n", r"can't be read: ", r"^$"),
     "a file outside": (
@@ -166,6 +178,32 @@ def test_what_can_not_be_read_is_refused(folder: Path, tmp_path: Path, case: str
     with pytest.raises(SourceFailed, match=message) as refused:
         load_source(str(folder))
     assert re.search(hint, refused.value.hint)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '[{"name":' * 100_000])
+def test_a_signature_that_is_nested_too_deeply_is_none(folder: Path, text: str) -> None:
+    about = yaml.safe_load((folder / "MLmodel").read_text())
+    about["signature"]["inputs"] = text
+    (folder / "MLmodel").write_text(yaml.safe_dump(about))
+    assert len(load_source(str(folder)).X_test) == 5
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "[" * 100_000,
+        '{"columns":' * 100_000,
+        '{"columns": ["area"], "data": [[1e999, 10]]}',
+        '{"columns": ["area", "rooms", "town"], "data": [[1, 1000000000000000000000000, "a"]]}',
+        "7",
+        "null",
+    ],
+)
+def test_an_example_that_no_frame_is_made_of_is_refused(folder: Path, example: str) -> None:
+    (folder / "input_example.json").write_text(example)
+    with pytest.raises(WrongUse, match="the input example") as refused:
+        load_source(str(folder))
+    assert "--data FILE" in refused.value.hint
 
 
 @pytest.mark.parametrize("example", ["{}", "[1, 2]", "[]", '{"a": {"b": 1}}', "nothing"])

@@ -59,6 +59,7 @@ def test_reasons_stand_beside_the_kinds() -> None:
         ("[columns]\na = number\n", "line 2, column 5: no TOML: Invalid value"),
         ('[columns]\na = "number"\na = "text"\n', "line 3, column 11: no TOML"),
         ('[columns\na = "number"\n', "line 1"),
+        ("[columns]\na = " + "[" * 5000, "no TOML: maximum recursion depth"),
         ('a = "number"\n', "expected only a table [columns], got 'a' beside it"),
         ("", "expected a table [columns], got none"),
         ("columns = 3\n", "expected a table [columns], got 3"),
