@@ -17,6 +17,11 @@ models_option = click.option(
     show_default=True, envvar="ONNXLET_MODELS", show_envvar=True,
     help="Folder of model directories.",
 )  # fmt: skip
+images_option = click.option(
+    "--images-from", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of the images that rows name by paths, instead of the rows' own: no other file is"
+    " read.",
+)  # fmt: skip
 
 
 def report(line: str) -> None:
