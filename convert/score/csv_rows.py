@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, any_size, check_quotes
+from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, check_quotes
+from onnxlet.convert.sources.limits import any_size
 from onnxlet.function.errors import MalformedRequest
 
 

@@ -1,16 +1,128 @@
-"""Rows of a Parquet file, some at a time."""
+"""Rows of a Parquet file, some at a time, none of which unpacks to more than it may."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
-from pyarrow import parquet
+import pyarrow as pa
+from pyarrow import compute, parquet, types
+
+from onnxlet.convert.sources.limits import LIMITS, Limits
+from onnxlet.function.errors import WrongUse
 
 SOME_ROWS = 100_000
+BATCH_BYTES = 1 << 27  # of texts that are unpacked together, and of columns that are read together
+HELD_BYTES = 1 << 30  # of texts that any table may unpack to
+HELD_CELLS = 200_000_000  # of a table that is held whole
+FEWER = "Give fewer rows, or columns."
+
+
+class ParquetRows:
+    """A Parquet file that is open.
+
+    A text that stands in a dictionary once takes its size again in every row that has it: it is
+    read as it is stored, and written out when it is known what that takes.
+
+    Attributes:
+        schema: of its columns.
+        about: its metadata.
+    """
+
+    def __init__(self, file: Any, schema: Any, place: str, limits: Limits) -> None:
+        self._file, self._place, self._limits = file, place, limits
+        self.schema, self.about = schema, file.metadata
+
+    def batches(
+        self, most: int, groups: Sequence[int] | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[Any]:
+        """Record batches of so many rows at most.
+
+        Args:
+            most: rows.
+            groups: numbers of row groups; None is all.
+            columns: that are read; None is all.
+
+        Raises:
+            WrongUse: a cell is larger than it may be.
+        """
+        read = range(self.about.num_row_groups) if groups is None else groups
+        about = [self.about.row_group(number) for number in read]
+        size, rows = (sum(getattr(a, n) for a in about) for n in ("total_byte_size", "num_rows"))
+        at_once = max(1, min(most, BATCH_BYTES * rows // max(size, 1)))
+        found = self._file.iter_batches(
+            at_once, list(read), columns=columns and list(columns), use_threads=False
+        )
+        for batch in found:
+            yield from self._written_out(batch)
+
+    def _written_out(self, batch: Any) -> Iterator[Any]:
+        sizes = np.zeros(batch.num_rows, np.int64)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if types.is_dictionary(column.type) and _is_text(column.type.value_type):
+                lengths = compute.binary_length(column.dictionary).cast(pa.int64())
+                own = compute.fill_null(compute.take(lengths, column.indices), 0).to_numpy(False)
+                if len(own) and own.max() > self._limits.row:
+                    raise WrongUse(
+                        f"{self._place}column '{name}': expected cells of at most "
+                        f"{self._limits.row:,} bytes, got {own.max():,}"
+                    )
+                sizes += own
+        ends, start = np.cumsum(sizes), 0
+        while start < batch.num_rows:
+            before = ends[start - 1] if start else 0
+            end = int(np.searchsorted(ends, before + BATCH_BYTES, side="right"))
+            some = batch.slice(start, max(end - start, 1))
+            yield pa.record_batch(
+                [
+                    column.dictionary_decode().cast(field.type)
+                    if types.is_dictionary(column.type) and not types.is_dictionary(field.type)
+                    else column
+                    for column, field in zip(
+                        some.columns, map(self.schema.field, some.schema.names), strict=True
+                    )
+                ],
+                schema=pa.schema(list(map(self.schema.field, some.schema.names))),
+            )
+            start += some.num_rows
+
+
+def _is_text(kind: Any) -> bool:
+    return any(
+        (types.is_string(kind), types.is_large_string(kind), types.is_binary(kind),
+         types.is_large_binary(kind))
+    )  # fmt: skip
+
+
+@contextmanager
+def parquet_rows(
+    source: Any, size: int, place: str, limits: Limits = LIMITS
+) -> Iterator[ParquetRows]:
+    """Open a Parquet file.
+
+    Args:
+        source: a path, or a file of PyArrow's.
+        size: bytes of it.
+        place: of messages, such as "DATA: 'rows.parquet': ".
+        limits: of the file.
+
+    Raises:
+        WrongUse: by its own account it has too many columns, or unpacks to too much.
+    """
+    with parquet.ParquetFile(source, pre_buffer=False) as plain:
+        schema, about = plain.schema_arrow, plain.metadata
+        limits.check_columns(len(schema.names), place)
+        groups = map(about.row_group, range(about.num_row_groups))
+        limits.check_unpacked(sum(group.total_byte_size for group in groups), size, place)
+        texts = [field.name for field in schema if _is_text(field.type)]
+        with parquet.ParquetFile(
+            source, metadata=about, pre_buffer=False, read_dictionary=texts
+        ) as file:
+            yield ParquetRows(file, schema, place, limits)
 
 
 class Parts(NamedTuple):
@@ -28,19 +140,47 @@ class Parts(NamedTuple):
 
 
 @contextmanager
-def parquet_parts(path: Path) -> Iterator[Parts]:
-    """Open a Parquet file."""
-    with parquet.ParquetFile(path, pre_buffer=False) as opened:
-        batches = opened.iter_batches(SOME_ROWS)
-        frames = (batch.to_pandas(timestamp_as_object=False) for batch in batches)
-        every = (frame.reset_index(drop=frame.index.name is None) for frame in frames)
-        empty = iter([opened.schema_arrow.empty_table().to_pandas()])
-        rows = opened.metadata.num_rows
-        yield Parts(rows, list(opened.schema_arrow.names), every if rows else empty)
+def parquet_parts(
+    path: Path, what: str, kept: int | None = None, limits: Limits = LIMITS
+) -> Iterator[Parts]:
+    """Open a Parquet file whose rows are kept.
+
+    Args:
+        path: of the file.
+        what: it is called in messages, such as --data.
+        kept: rows of a sample that is kept; None keeps all.
+        limits: of the file.
+
+    Raises:
+        WrongUse: its rows would take too much memory; also from `frames`.
+    """
+    place, size = f"{what}: '{path.name}': ", path.stat().st_size
+    with parquet_rows(path, size, place, limits) as opened:
+        rows, names = opened.about.num_rows, list(opened.schema.names)
+        if kept is None and rows * len(names) > HELD_CELLS:
+            got = f"got {rows:,} rows of {len(names):,} columns"
+            raise WrongUse(f"{place}expected at most {HELD_CELLS:,} cells, {got}", FEWER)
+        share = min(1.0, (rows if kept is None else kept) / max(rows, 1))
+
+        def frames() -> Iterator[pd.DataFrame]:
+            held = 0.0
+            for batch in opened.batches(SOME_ROWS):
+                held += share * batch.nbytes
+                if held > HELD_BYTES:
+                    limits.check_unpacked(int(held), size, place)
+                frame = batch.to_pandas(timestamp_as_object=False)
+                yield frame.reset_index(drop=frame.index.name is None)
+
+        empty = iter([opened.schema.empty_table().to_pandas()])
+        yield Parts(rows, names, frames() if rows else empty)
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """All rows of a Parquet file."""
-    with parquet_parts(path) as parts:
+def read_parquet(path: Path, what: str) -> pd.DataFrame:
+    """All rows of a Parquet file.
+
+    Raises:
+        WrongUse: they would take too much memory.
+    """
+    with parquet_parts(path, what) as parts:
         frames = list(parts.frames)
     return pd.concat(frames, ignore_index=True) if len(frames) != 1 else frames[0]
