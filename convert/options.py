@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from onnxlet.convert.progress_bar import on_terminal
+from onnxlet.function.errors import shortened
 
 MODELS = Path("models")
 models_option = click.option(
@@ -26,7 +27,7 @@ images_option = click.option(
 
 def report(line: str) -> None:
     """Progress, on standard error."""
-    click.echo(f"  {line}", err=True)
+    click.echo(shortened(f"  {line}"), err=True)
 
 
 @contextmanager

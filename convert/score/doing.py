@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ import pyarrow as pa
 
 from onnxlet.convert.record_batches.scorer import Answered, Scorer
 from onnxlet.convert.score.errors import BadRows
-from onnxlet.convert.score.places import PART, Place, place_of
+from onnxlet.convert.score.places import Place, half_written, place_of
 from onnxlet.convert.score.reading import Batch, batches
 from onnxlet.convert.score.tables import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.tasks import Task
@@ -84,9 +83,8 @@ class _Part:
     ) -> None:
         self._task, self._scorer, self._columns = task, scorer, columns
         whose = hashlib.sha256(f"{task.target}/{task.name}".encode()).hexdigest()
-        mark = f".{os.getpid()}-{whose[:16]}"
-        self.path = target.scratch / f"{mark}{PART}"
-        self.side_path = target.scratch / f"{mark}-bad{PART}"
+        self.path = half_written(target, whose[:16])
+        self.side_path = half_written(target, f"{whose[:16]}-bad")
         self._kept = kept_schema(schema, task.options.keep)
         self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
         self._side_schema = side_schema(schema, columns, task.kind)

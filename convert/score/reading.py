@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from onnxlet.convert.sources.limits import bounded
 from onnxlet.function.errors import MalformedRequest, WrongUse
 
 UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException)  # what readers raise
-BATCH_BYTES = 1 << 27  # of rows that are answered together, whatever their number
+BATCH_BYTES = 1 << 26  # of rows that are answered together, whatever their number
 CHANGED = "It was planned as it was before: give the same command again, once nobody writes to it."
 
 
@@ -166,14 +167,8 @@ def _one(held: Sequence[Batch]) -> Batch:
 
 def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
     """Numbers of lines, counted once they are asked for."""
-    known: list[int] = []
-
-    def number(row: int) -> int:
-        if not known:
-            known.extend(line_numbers(data, line, width))
-        return known[row]
-
-    return number
+    known = cache(lambda: line_numbers(data, line, width))
+    return lambda row: known()[row]
 
 
 def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:

@@ -12,7 +12,7 @@ from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.gathering import gathered
 from onnxlet.convert.score.journal import Journal, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.places import Place, absolute, place_of
+from onnxlet.convert.score.places import Place, absolute, place_of, tidy
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
 from onnxlet.convert.score.processes import Engine, engine_of
 from onnxlet.convert.score.rate import Rate
@@ -146,7 +146,7 @@ def _done(
         try:
             _do(left, tasks, journal, engine or engine_of(workers, len(left)))
         finally:
-            resuming.tidy(work)
+            tidy(work)
     if target.file is not None:
         report("putting the parts together")
         _put_together(tasks, journal, target, target.file)

@@ -14,7 +14,10 @@ from onnxlet.function.errors import WrongUse
 
 BLOCK = 1 << 20
 BY_YOURSELF = "Unpack it by yourself, and name what comes of it; or give a part of its rows."
-QUOTES = 'Is a quote never closed? Double a quote in a field: "like, ""this""".'
+QUOTES = (
+    "Does each row end by a line end, and is each quote closed? Double a quote in a field: "
+    '"like, ""this""".'
+)
 
 
 class Limits(NamedTuple):
@@ -26,6 +29,7 @@ class Limits(NamedTuple):
         row: bytes of a row, and so of a cell.
         header: bytes of all names.
         columns: that there may be.
+        held: bytes of cells that any table may take, of those that are kept.
     """
 
     surely_fine: int = 1 << 28
@@ -33,6 +37,7 @@ class Limits(NamedTuple):
     row: int = 1 << 26
     header: int = 1 << 24
     columns: int = 100_000
+    held: int = 1 << 30
 
     def check_unpacked(self, size: int, packed: int, place: str) -> None:
         """Refuse what was packed to harm.

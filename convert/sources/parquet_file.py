@@ -16,8 +16,7 @@ from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.function.errors import WrongUse
 
 SOME_ROWS = 100_000
-BATCH_BYTES = 1 << 27  # of texts that are unpacked together, and of columns that are read together
-HELD_BYTES = 1 << 30  # of texts that any table may unpack to
+BATCH_BYTES = 1 << 25  # of texts that are unpacked together, and of columns that are read together
 HELD_CELLS = 200_000_000  # of a table that is held whole
 FEWER = "Give fewer rows, or columns."
 
@@ -166,7 +165,7 @@ def parquet_parts(
             held = 0.0
             for batch in opened.batches(SOME_ROWS):
                 held += share * batch.nbytes
-                if held > HELD_BYTES:
+                if held > limits.held:
                     limits.check_unpacked(int(held), size, place)
                 frame = batch.to_pandas(timestamp_as_object=False)
                 yield frame.reset_index(drop=frame.index.name is None)
