@@ -119,7 +119,9 @@ def _check_empty(target: Target, overwrite: bool) -> None:
             )
         return
     every = (entry.path for entry in place_of(target.work).entries())
-    there = next((path for path in every if not HALF_WRITTEN.fullmatch(path) and path != LOCK), None)
+    there = next(
+        (path for path in every if not HALF_WRITTEN.fullmatch(path) and path != LOCK), None
+    )
     if there is not None:
         raise WrongUse(
             f"OUT: '{target.out}' is a folder with something else in it, such as '{there}'",

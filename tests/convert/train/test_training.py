@@ -257,6 +257,17 @@ def test_what_gives_the_target_away_is_left_out_and_said_at_the_end(binary: Trai
     assert said[0].startswith("1 column gives the target away")
 
 
+def test_rows_of_the_table_are_answered_with_the_columns_that_are_left_out(
+    binary: Trained,
+) -> None:
+    manifest = binary.built.manifest
+    assert manifest["target"] == "target"
+    assert {"outcome", "target"} <= set(manifest["signature"]["ignored"])
+    rows = rows_of(table("binary").head(5))
+    assert rows[0].keys() >= {"outcome", "target"}
+    assert len(served(binary).predict(rows)) == 5
+
+
 def test_the_last_lines_say_how_good_it_is_and_where_it_lies(regression: Trained) -> None:
     said = "\n".join(lines(regression))
     assert "parity certificate of m version 1" in said
