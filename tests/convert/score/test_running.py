@@ -245,7 +245,7 @@ def test_what_somebody_else_writes_is_not_taken_for_half_written(
     own = tmp_path / "out" / ".film.part"
     own.parent.mkdir()
     own.write_bytes(b"half")
-    with pytest.raises(WrongUse, match="something else in it, such as '.film.part'"):
+    with pytest.raises(WrongUse, match=r"something else in it, such as '.film.part'"):
         run("in.parquet", "out")
     own.rename(tmp_path / ".film.part")
     run("in.parquet", "out")
