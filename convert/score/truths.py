@@ -20,7 +20,7 @@ def truths_of(manifest: Mapping[str, Any], names: Sequence[str]) -> Truths | Non
         manifest: of the model.
         names: of the table's columns.
     """
-    target, kind = manifest.get("target"), kind_of(manifest)
+    target, kind = manifest.get("target", ""), kind_of(manifest)
     return Truths(kind, target) if kind and list(names).count(target) == 1 else None
 
 

@@ -84,7 +84,7 @@ class Bounded(io.RawIOBase):
         limits: of the file.
     """
 
-    def __init__(self, file: IO[bytes], packed: int, place: str, limits: Limits = LIMITS) -> None:
+    def __init__(self, file: Any, packed: int, place: str, limits: Limits = LIMITS) -> None:
         self._file, self._packed, self._place, self._limits = file, packed, place, limits
         self._size = self._line = 0
         # What there is of a file that is cut off comes before the complaint.
@@ -116,7 +116,7 @@ class Bounded(io.RawIOBase):
         super().close()
 
 
-def bounded(file: IO[bytes], packed: int, place: str, limits: Limits = LIMITS) -> IO[bytes]:
+def bounded(file: Any, packed: int, place: str, limits: Limits = LIMITS) -> IO[bytes]:
     """A file as `Bounded` has it, to be read in parts of any size."""
     return io.BufferedReader(Bounded(file, packed, place, limits), BLOCK)
 

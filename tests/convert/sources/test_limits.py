@@ -173,7 +173,7 @@ def test_a_process_takes_little_memory_for_what_unpacks_to_much(tmp_path: Path) 
             file.write(b"1" * (1 << 20))
 
     with gzip.open(tmp_path / "a.csv.gz", "wb", compresslevel=1) as packed:
-        block(packed)  # type: ignore[arg-type]
+        block(packed)
     with (
         zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open("rows.csv", "w") as member,
