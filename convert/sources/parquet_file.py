@@ -16,9 +16,9 @@ from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.function.errors import WrongUse
 
 SOME_ROWS = 100_000
-BATCH_BYTES = 1 << 25  # of texts that are unpacked together, and of columns that are read together
+BATCH_BYTES = 1 << 25  # of columns that are read together
 HELD_CELLS = 200_000_000  # of a table that is held whole
-FEWER = "Give fewer rows, or columns."
+FEWER = "Give fewer rows, or columns; to score, smaller --batch-rows."
 
 
 class ParquetRows:
@@ -47,7 +47,7 @@ class ParquetRows:
             columns: that are read; None is all.
 
         Raises:
-            WrongUse: a cell is larger than it may be.
+            WrongUse: texts are larger than they may be.
         """
         read = range(self.about.num_row_groups) if groups is None else groups
         about = [self.about.row_group(number) for number in read]
@@ -56,38 +56,30 @@ class ParquetRows:
         found = self._file.iter_batches(
             at_once, list(read), columns=columns and list(columns), use_threads=False
         )
-        for batch in found:
-            yield from self._written_out(batch)
+        return map(self._written_out, found)
 
-    def _written_out(self, batch: Any) -> Iterator[Any]:
+    def _written_out(self, batch: Any) -> Any:
+        fields = pa.schema(list(map(self.schema.field, batch.schema.names)))
+        stored = [
+            types.is_dictionary(column.type) and not types.is_dictionary(field.type)
+            for column, field in zip(batch.columns, fields, strict=True)
+        ]
         sizes = np.zeros(batch.num_rows, np.int64)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if types.is_dictionary(column.type) and _is_text(column.type.value_type):
-                lengths = compute.binary_length(column.dictionary).cast(pa.int64())
-                own = compute.fill_null(compute.take(lengths, column.indices), 0).to_numpy(False)
-                if len(own) and own.max() > self._limits.row:
-                    raise WrongUse(
-                        f"{self._place}column '{name}': expected cells of at most "
-                        f"{self._limits.row:,} bytes, got {own.max():,}"
-                    )
-                sizes += own
-        ends, start = np.cumsum(sizes), 0
-        while start < batch.num_rows:
-            before = ends[start - 1] if start else 0
-            end = int(np.searchsorted(ends, before + BATCH_BYTES, side="right"))
-            some = batch.slice(start, max(end - start, 1))
-            yield pa.record_batch(
-                [
-                    column.dictionary_decode().cast(field.type)
-                    if types.is_dictionary(column.type) and not types.is_dictionary(field.type)
-                    else column
-                    for column, field in zip(
-                        some.columns, map(self.schema.field, some.schema.names), strict=True
-                    )
-                ],
-                schema=pa.schema(list(map(self.schema.field, some.schema.names))),
+        for column in (each for each, text in zip(batch.columns, stored, strict=True) if text):
+            lengths = compute.binary_length(column.dictionary).cast(pa.int64())
+            sizes += compute.fill_null(compute.take(lengths, column.indices), 0).to_numpy(False)
+        if sizes.max(initial=0) > self._limits.row or sizes.sum() > self._limits.held:
+            raise WrongUse(
+                f"{self._place}expected rows with at most {self._limits.row:,} bytes of text, and "
+                f"{self._limits.held:,} of {len(sizes):,} rows together, got {sizes.max():,} and "
+                f"{sizes.sum():,}",
+                FEWER,
             )
-            start += some.num_rows
+        columns = [
+            column.dictionary_decode().cast(field.type) if text else column
+            for column, field, text in zip(batch.columns, fields, stored, strict=True)
+        ]
+        return pa.record_batch(columns, schema=fields)
 
 
 def _is_text(kind: Any) -> bool:
