@@ -143,7 +143,7 @@ def build(
         metrics = _metrics(source, task, answers)
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
-    accepted = replace(found.attempt, manifest=manifest)
+    accepted = replace(found.attempt, manifest=_with_ignored(manifest, source, inputs))
     about = {
         "parity": found.certificate,
         "metrics": metrics,
@@ -172,6 +172,22 @@ def build(
     made = _made(beside, name, files) if beside else None
     version, new = write_version(folder, name, files, breaking, report, made)
     return Built(folder / name / str(version), version, new, written)
+
+
+def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:
+    """A manifest that names what stands beside the columns in the user's own table."""
+    y_test = source.y_test
+    of_answers = getattr(y_test, "columns", None)  # of several outputs
+    target = source.target or (getattr(y_test, "name", None) if of_answers is None else None)
+    beside = [*source.left_out, *([target] if of_answers is None else of_answers)]
+    known = {column.name for column in inputs.columns}
+    named = list(dict.fromkeys(n for n in beside if isinstance(n, str) and n not in known))
+    if not inputs.frame or not named:
+        return manifest
+    signature = {**manifest["signature"], "ignored": named}
+    return {
+        **manifest, "signature": signature, **({"target": target} if target in named else {})
+    }  # fmt: skip
 
 
 def _made(beside: Beside, name: str, files: dict[str, bytes]) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ try:
     import click
 
     from onnxlet.convert.bundle.commands import COMMANDS
-    from onnxlet.convert.options import models_option, progress, report
+    from onnxlet.convert.options import images_option, models_option, progress, report
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
     from onnxlet.convert.report.command import report as report_command
@@ -49,6 +49,7 @@ def main() -> None:
     "--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows, CSV or Parquet."
 )
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
+@images_option
 @click.option(
     "--trust",
     multiple=True,
@@ -78,6 +79,7 @@ def build(
     models: Path,
     data: Path | None,
     target: str | None,
+    images_from: Path | None,
     trust: tuple[str, ...],
     keep_background: int | None,
     without: tuple[str, ...],
@@ -95,11 +97,16 @@ def build(
     from onnxlet.convert.build import build as build_model
     from onnxlet.convert.directory.model_directory import check_name
     from onnxlet.convert.reference.image_columns import with_images_beside
+    from onnxlet.convert.reference.image_paths import images_root
+    from onnxlet.convert.sources.mlflow_folder import is_mlflow
     from onnxlet.convert.sources.source import load_source
 
     check_name(name)
     report("loading the estimator and its test set")
-    loaded = with_images_beside(load_source(source, data, target, trust, report))
+    folder = None if images_from is None else images_root(images_from)
+    if data is None and is_mlflow(Path(source)):  # the rows are of its own example
+        folder = folder or (Path(source) if Path(source).is_dir() else Path(source).parent)
+    loaded = with_images_beside(load_source(source, data, target, trust, report), folder)
     loaded = replace(loaded, without=without)
     with progress() as shown:
         beside = None

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from onnxlet.convert.progress_bar import on_terminal
+from onnxlet.function.errors import shortened
 
 MODELS = Path("models")
 models_option = click.option(
@@ -17,11 +18,16 @@ models_option = click.option(
     show_default=True, envvar="ONNXLET_MODELS", show_envvar=True,
     help="Folder of model directories.",
 )  # fmt: skip
+images_option = click.option(
+    "--images-from", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of the images that rows name by paths, instead of the rows' own: no other file is"
+    " read.",
+)  # fmt: skip
 
 
 def report(line: str) -> None:
     """Progress, on standard error."""
-    click.echo(f"  {line}", err=True)
+    click.echo(shortened(f"  {line}"), err=True)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ CAME = "onnxlet.came"  # when the request had come as a whole, on the clock of t
 
 SHOWN_PROBLEMS = 20
 LISTED_PROBLEMS = 1000  # beside an answer
+LONGEST_LINE = 2000  # characters of a message's line
 
 
 def quoted(value: Any, most: int = 60) -> str:
@@ -51,6 +52,17 @@ def quoted(value: Any, most: int = 60) -> str:
         return "lists or objects, nested deeply"
 
 
+def shortened(text: str, most: int = LONGEST_LINE) -> str:
+    """A text whose long lines are cut in their middle, as by a column's name of megabytes."""
+    if len(text) <= most:
+        return text
+    lines = (
+        line if len(line) <= most else f"{line[: most // 2]} … {line[-most // 3 :]}"
+        for line in text.split("\n")
+    )
+    return "\n".join(lines)
+
+
 class OnnxletError(Exception):
     """An error with a message for its reader and, where there is one, a way out.
 
@@ -63,9 +75,8 @@ class OnnxletError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = shortened(message), shortened(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

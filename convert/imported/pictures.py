@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.reference.image_paths import ENDINGS, Outside, file_inside
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.inputs.images import ImageFeed
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MOST = 10_000
 DRAWN = ((64, 48), (40, 60), (96, 96))  # width and height of those that are drawn
 LIST = ".txt"
@@ -47,8 +47,9 @@ def files_of(sample: Path) -> list[Path]:
     """The pictures of a folder by name, or those that a list names, relative to itself.
 
     Raises:
-        WrongUse: there are none, too many, or some that are not there.
+        WrongUse: there are none, too many, or some that are not there or lie elsewhere.
     """
+    folder = sample if sample.is_dir() else sample.parent
     if sample.is_dir():
         files = sorted(each for each in sample.iterdir() if each.suffix.lower() in ENDINGS)
     elif not sample.is_file():
@@ -56,7 +57,10 @@ def files_of(sample: Path) -> list[Path]:
     else:
         lines = sample.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         files = [sample.parent / line.strip() for line in lines if line.strip()]
-    gone = [f"'{each}'" for each in files if not each.is_file()]
+    try:
+        gone = [f"'{each}'" for each in files if file_inside(str(each.absolute()), folder) is None]
+    except Outside as error:  # by a link, or by a list that came with it
+        raise WrongUse(f"--sample: {error}", "Copy it there.") from None
     if gone:
         raise WrongUse(f"--sample: there is no file {', '.join(gone[:8])}", HINT)
     if not 0 < len(files) <= MOST:

@@ -12,14 +12,19 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.image_paths import (
+    ELSEWHERE,
+    Outside,
+    file_inside,
+)
 from onnxlet.convert.reference.images import (
     FIRST,
+    SHOWN,
     TRIED,
     UNREAD,
     are_images,
     is_image,
     is_missing,
-    is_path,
     is_readable,
     is_stack,
     not_read,
@@ -28,6 +33,7 @@ from onnxlet.convert.reference.images import (
 )
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable
 
 
@@ -36,22 +42,34 @@ def takes_images(estimator: Any) -> bool:
     return any(hasattr(type(part), "reads_images") for part in parts_of(estimator))
 
 
-def with_images_beside(source: Source) -> Source:
-    """A source whose table names images by paths from the table's own folder."""
+def with_images_beside(source: Source, folder: Path | None = None) -> Source:
+    """A source whose table names images by paths, which no step can follow elsewhere.
+
+    Args:
+        source: whose table may be a stranger's, as its estimator may be.
+        folder: that they are read from; None is the table's own.
+
+    Raises:
+        WrongUse: a text of the table names a file elsewhere; each by its row and column.
+    """
     rows = source.X_test
-    if source.data is None or not isinstance(rows, pd.DataFrame):
+    root = source.data.parent if folder is None and source.data is not None else folder
+    if root is None or not isinstance(rows, pd.DataFrame) or not takes_images(source.estimator):
         return source
-    if not takes_images(source.estimator):
-        return source
-    made = rows.copy(deep=False)
-    for position in range(rows.shape[1]):
-        cells = rows.iloc[:, position].tolist()
-        beside = [
-            source.data.parent / cell if isinstance(cell, str) and is_path(cell) else cell
-            for cell in cells
-        ]
-        if any(isinstance(c, Path) and is_readable(str(c)) for c in beside[:TRIED]):
+    made, outside = rows.copy(deep=False), list[str]()
+    for position, label in enumerate(rows.columns):
+        beside = list[Any]()
+        for row, cell in enumerate(rows.iloc[:, position].tolist()):
+            try:
+                beside.append((file_inside(cell, root) if isinstance(cell, str) else None) or cell)
+            except Outside as error:  # a step would open it, whatever else the column holds
+                outside.append(f"row {row} (counted from 0), column '{label}': {error}")
+        paths = [cell for cell in beside if isinstance(cell, Path)][:TRIED]
+        if not outside and any(map(is_readable, paths)):
             made.isetitem(position, _objects(beside))
+    if outside:
+        more = f"; and {len(outside) - SHOWN} more" if len(outside) > SHOWN else ""
+        raise WrongUse(f"--data: {'; '.join(outside[:SHOWN])}{more}", ELSEWHERE)
     return replace(source, X_test=made)
 
 

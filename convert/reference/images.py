@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from io import BytesIO
@@ -16,6 +18,7 @@ from onnxlet.function.inputs.images import Unreadable, decoded_bytes, picture_si
 
 LONGEST_NAME = 300  # characters of a text that is shown as what may be meant as a path
 LONGEST_PATH = 4096  # characters; no file of Linux has more
+LARGEST_FILE = 2**28  # bytes; no image of as many pixels as may be decoded has more
 SHAPES = "(rows, height, width) or (rows, height, width, channels)"
 CHANNELS = (1, 3, 4)
 FAST = 1  # zlib's level: such a PNG is read a few times, and its pixels are the same
@@ -64,8 +67,10 @@ def content_of(cell: Any) -> bytes:
     """The bytes of an image's file; of numbers, and of an image of Pillow, a PNG.
 
     Raises:
-        Unreadable: it is no image, no file, or a file that can't be read.
+        Unreadable: it is no image, no file, or a file that can't be read; or it is such a reason.
     """
+    if isinstance(cell, Unreadable):
+        raise cell
     if isinstance(cell, ENCODED):
         return bytes(cell)
     if isinstance(cell, PurePath):
@@ -121,10 +126,10 @@ def is_stack(X: Any) -> bool:
     )
 
 
-def is_readable(text: str) -> bool:
-    """Whether a text is an image, or names one's file: by its header."""
+def is_readable(cell: Any) -> bool:
+    """Whether a cell, such as a text, is an image, or names one's file: by its header."""
     try:
-        return _has_size(content_of(text))
+        return _has_size(content_of(cell))
     except Unreadable:
         return False
 
@@ -174,8 +179,12 @@ def _decoded(text: str) -> bytes:
 
 
 def _read(path: PurePath) -> bytes:
-    try:
-        return Path(path).read_bytes()
+    try:  # a pipe, or a device, would be waited for, or never end
+        with open(path, "rb", opener=lambda name, how: os.open(name, how | os.O_NONBLOCK)) as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_FILE:
+                raise Unreadable(f"'{path}': expected a file of at most {LARGEST_FILE:,} bytes")
+            return file.read(LARGEST_FILE)
     except OSError as error:
         raise Unreadable(f"'{path}': {error.strerror}") from error
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.convert.sources.limits import LIMITS, QUOTES, Limits, rows_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest
 
@@ -38,38 +36,41 @@ class Uneven(Exception):
     """Quotes stand where they open or close no field: only Python's reader knows the rows."""
 
 
-def header_of(file: IO[bytes]) -> tuple[list[str], Cut]:
+def header_of(file: IO[bytes], limits: Limits = LIMITS) -> tuple[list[str], Cut]:
     """The names in the first line that is not blank, and where it stands; empty if none does.
 
     Raises:
-        MalformedRequest: it is not UTF-8, or not CSV.
+        MalformedRequest: it is not UTF-8, not CSV, or longer than it may be.
     """
-    for row, cut in _exact_rows(file, 0, 1, skip_blank=True):
+    for row, cut in _exact_rows(file, 0, 1, limits.header, skip_blank=True):
         names = [row[0].removeprefix("\ufeff"), *row[1:]]
         return names, cut
     return [], Cut(0, 0, 1)
 
 
-def cuts(open_file: Any, below: Cut, most: int = PART_BYTES) -> Iterator[Cut]:
+def cuts(
+    open_file: Any, below: Cut, most: int = PART_BYTES, limits: Limits = LIMITS
+) -> Iterator[Cut]:
     """The rows below a header, in parts of about `most` bytes.
 
     Args:
         open_file: opens the file, unpacked, from its start.
         below: the header.
         most: bytes in a part; a little more, and whole rows.
+        limits: of the file.
 
     Raises:
-        MalformedRequest: it is not CSV.
+        MalformedRequest: it is not CSV, or a row is longer than it may be.
     """
     lines = below.line + _line_ends_in(open_file, below)
     try:
         with open_file() as file:
-            file.seek(below.end)
+            file.read(below.end)  # what is unpacked can't seek
             found = list(_fast_cuts(file, Cut(below.end, below.end, lines), most))
     except Uneven:
         with open_file() as file:
-            file.seek(below.end)
-            found = list(_exact_cuts(file, Cut(below.end, below.end, lines), most))
+            file.read(below.end)
+            found = list(_exact_cuts(file, Cut(below.end, below.end, lines), most, limits.row))
     yield from found
 
 
@@ -142,32 +143,10 @@ def _last_end(block: Array, quotes: Array, inside: bool) -> int:
     return int(found[-1]) + 1 if len(found) else 0
 
 
-class _Limit:
-    """Python's limit of a field, which is one for all threads."""
-
-    lock, users, before = Lock(), 0, 0
-
-
-@contextmanager
-def any_size() -> Iterator[None]:
-    """Have Python's reader take fields of any size, as PyArrow's does."""
-    with _Limit.lock:
-        if not _Limit.users:
-            _Limit.before = csv.field_size_limit(sys.maxsize)
-        _Limit.users += 1
-    try:
-        yield
-    finally:
-        with _Limit.lock:
-            _Limit.users -= 1
-            if not _Limit.users:
-                csv.field_size_limit(_Limit.before)
-
-
-def _exact_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
+def _exact_cuts(file: IO[bytes], start: Cut, most: int, longest: int) -> Iterator[Cut]:
     begun = end = start.start
     line = start.line
-    for _, cut in _exact_rows(file, start.start, start.line):
+    for _, cut in _exact_rows(file, start.start, start.line, longest):
         if end - begun >= most:
             yield Cut(begun, end, line)
             begun, line = cut.start, cut.line
@@ -177,29 +156,36 @@ def _exact_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
 
 
 def _exact_rows(
-    file: IO[bytes], at: int, line: int, skip_blank: bool = False
+    file: IO[bytes], at: int, line: int, most: int, skip_blank: bool = False
 ) -> Iterator[tuple[list[str], Cut]]:
-    """Rows as Python's reader finds them, blank lines among them."""
-    read = at
+    """Rows as Python's reader finds them, blank lines among them; none is longer than `most`."""
+    read, before = at, line - 1
+
+    def too_long(number: int) -> Exception:
+        return MalformedRequest(
+            f"line {line + number - 1}: expected rows of at most {most:,} bytes, got a longer",
+            QUOTES,
+        )
 
     def texts() -> Iterator[str]:
         nonlocal read
-        for text in io.TextIOWrapper(file, "utf-8", newline=""):
+        lines = io.TextIOWrapper(file, "utf-8", newline="")
+        while text := lines.readline(most + 1):
             read += len(text.encode())
             yield text
 
-    reader = csv.reader(texts(), strict=True)
-    lines = 0
+    number = 0
     try:
-        with any_size():
-            for row in reader:
-                if row or not skip_blank:
-                    yield row, Cut(at, read, line + lines)
-                at, lines = read, reader.line_num
+        for number, row in rows_of(texts(), most, too_long, strict=True):
+            if row or not skip_blank:
+                yield row, Cut(at, read, before + 1)
+            elif read > most:
+                raise too_long(number)
+            at, before = read, line - 1 + number
     except UnicodeDecodeError as error:
         raise MalformedRequest(
-            f"below line {line + reader.line_num - 1} it is not UTF-8",
+            f"below line {line + number - 1} it is not UTF-8",
             "pandas.read_csv(FILE, encoding='…').to_csv('rows.csv', index=False) writes it so.",
         ) from error
     except csv.Error as error:
-        raise MalformedRequest(f"line {line + lines}: it is not CSV: {error}") from error
+        raise MalformedRequest(f"line {before + 1}: it is not CSV: {error}") from error

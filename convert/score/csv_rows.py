@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +13,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, any_size, check_quotes
+from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, check_quotes
+from onnxlet.convert.sources.limits import any_size
 from onnxlet.function.errors import MalformedRequest
+
+ROWS_AT_ONCE = 100_000  # a list and its texts take ten times what they are in a table
 
 
 class Rows(NamedTuple):
@@ -44,7 +48,7 @@ def rows_of(data: bytes, names: Sequence[str]) -> Rows:
         return _exact(data, names)
 
 
-def line_numbers(data: bytes, line: int, width: int) -> list[int]:
+def line_numbers(data: bytes, line: int, width: int) -> Sequence[int]:
     """The number of each row's first line.
 
     Args:
@@ -52,7 +56,7 @@ def line_numbers(data: bytes, line: int, width: int) -> list[int]:
         line: the first one's number.
         width: names in the header.
     """
-    reader, numbers, before = _reader(data), list[int](), 0
+    reader, numbers, before = _reader(data), array("q"), 0
     with any_size():
         for row in reader:
             if row or width == 1:
@@ -63,9 +67,9 @@ def line_numbers(data: bytes, line: int, width: int) -> list[int]:
 
 def _fast(data: bytes, names: Sequence[str]) -> Any:
     if b'"' in data:
-        array = np.frombuffer(b"\n" + data + b"\n", np.uint8)
-        quotes = np.flatnonzero(array[1:-1] == QUOTE)
-        check_quotes(array, quotes, inside=False)
+        every = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+        quotes = np.flatnonzero(every[1:-1] == QUOTE)
+        check_quotes(every, quotes, inside=False)
         if len(quotes) % 2:
             raise Uneven
     if not data.strip(b"\r\n") and len(names) > 1:
@@ -91,7 +95,8 @@ def _fast(data: bytes, names: Sequence[str]) -> Any:
 
 def _exact(data: bytes, names: Sequence[str]) -> Rows:
     rows, faults, width = list[list[Any]](), dict[int, str](), len(names)
-    before = 0
+    before = count = 0
+    found = list[Any]()
     try:
         reader = _reader(data)
         with any_size():
@@ -99,19 +104,26 @@ def _exact(data: bytes, names: Sequence[str]) -> Rows:
                 if not row and width == 1:
                     row = [""]
                 if row and len(row) != width:
-                    faults[len(rows)] = f"expected {width} fields, got {len(row)}"
+                    faults[count] = f"expected {width} fields, got {len(row)}"
                     row = [None] * width
                 if row:
                     rows.append(row)
+                    count += 1
+                if len(rows) == ROWS_AT_ONCE:
+                    found.append(_table(rows, names))
+                    rows = []
                 before = reader.line_num
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise MalformedRequest(f"line {number} is not UTF-8", "Save it in UTF-8.") from error
     except csv.Error as error:
         raise MalformedRequest(f"line {before + 1}: it is not CSV: {error}") from error
-    columns = zip(*rows, strict=True) if rows else [()] * width
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return Rows(pa.table(arrays, names=list(names)), faults)
+    return Rows(pa.concat_tables([*found, _table(rows, names)]).combine_chunks(), faults)
+
+
+def _table(rows: Sequence[list[Any]], names: Sequence[str]) -> Any:
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pa.table([pa.array(c, pa.string()) for c in columns], names=list(names))
 
 
 def _reader(data: bytes) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +13,11 @@ import pyarrow as pa
 
 from onnxlet.convert.record_batches.scorer import Answered, Scorer
 from onnxlet.convert.score.errors import BadRows
-from onnxlet.convert.score.places import PART, Place, place_of
+from onnxlet.convert.score.places import Place, half_written, place_of
 from onnxlet.convert.score.reading import Batch, batches
 from onnxlet.convert.score.tables import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.truths import Truths, truths_of
 from onnxlet.convert.score.writing import Writer, Written, sink_to
 from onnxlet.function.errors import Problem
 from onnxlet.function.models.model import Model
@@ -41,7 +41,8 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
     Returns:
         The part's line in the journal, of plain values: `part`, `file`, `rows` that are written,
         `bad` rows, `problems` (the first of them in words), `size` and `sha256` of the file, and
-        `side` with `rows`, `size` and `sha256`, or None where no row is bad.
+        `side` with `rows`, `size` and `sha256`, or None where no row is bad; and `truths`, the
+        sums of `Truths`, where the table has the model's target.
 
     Raises:
         PartFailed: it can't be read, or written, or has bad rows where these are to stop all.
@@ -49,11 +50,13 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
     source, target = place_of(task.source), place_of(task.target)
     scorer, schema = scorer_of(task, model, source)
     columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))
-    part = _Part(task, scorer, schema, columns, target)
+    truths = truths_of(model.manifest, schema.names)
+    part = _Part(task, scorer, schema, columns, target, truths)
+    read = columns if truths is None else list(dict.fromkeys([*columns, truths.column]))
     try:
         with ExitStack() as files:
             part.open(files)
-            for batch in batches(task, source, columns):
+            for batch in batches(task, source, read):
                 part.answer(batch)
                 tick(batch.rows.num_rows)
             written, side = part.end()
@@ -73,6 +76,7 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
         "size": written.size,
         "sha256": written.sha256,
         "side": None if side is None else side._asdict(),
+        **({} if truths is None else {"truths": truths.sums}),
     }
 
 
@@ -80,18 +84,23 @@ class _Part:
     """What is written of one part."""
 
     def __init__(
-        self, task: Task, scorer: Scorer, schema: Any, columns: Sequence[str], target: Place
+        self,
+        task: Task,
+        scorer: Scorer,
+        schema: Any,
+        columns: Sequence[str],
+        target: Place,
+        truths: Truths | None,
     ) -> None:
         self._task, self._scorer, self._columns = task, scorer, columns
         whose = hashlib.sha256(f"{task.target}/{task.name}".encode()).hexdigest()
-        mark = f".{os.getpid()}-{whose[:16]}"
-        self.path = target.scratch / f"{mark}{PART}"
-        self.side_path = target.scratch / f"{mark}-bad{PART}"
+        self.path = half_written(target, whose[:16])
+        self.side_path = half_written(target, f"{whose[:16]}-bad")
         self._kept = kept_schema(schema, task.options.keep)
         self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
         self._side_schema = side_schema(schema, columns, task.kind)
         self._side: Writer | None = None
-        self.bad = 0
+        self.bad, self._truths = 0, truths
         self.shown: list[str] = []
 
     def open(self, files: ExitStack) -> None:
@@ -110,6 +119,10 @@ class _Part:
         rows = batch.rows.select(self._kept.names)
         columns = [*rows.columns, *answered.columns.columns]
         whole = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        if self._truths is not None:
+            self._truths.add(
+                answered.columns.column("prediction"), batch.rows.column(self._truths.column)
+            )
         if answered.bad and self._task.options.on_error == "side":
             good = np.ones(whole.num_rows, bool)
             good[answered.bad] = False

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 
 from onnxlet.convert.score.csv_cuts import header_of
-from onnxlet.convert.score.places import PART, Place
+from onnxlet.convert.score.places import Place, half_written, tidy
 from onnxlet.convert.score.writing import Sink, Writer, Written, sink_to
 
 COPIED = 1 << 20  # bytes at a time
@@ -26,8 +24,8 @@ def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: s
     Raises:
         NoRoom: it can't be written; nothing of it is left.
     """
-    _tidy(target, to)
-    written = target.scratch / f".{os.getpid()}-{to}{PART}"
+    tidy(target, to)
+    written = half_written(target, to)
     try:
         with sink_to(written) as sink:
             done = (_groups if form == "parquet" else _lines)(parts, names, sink)
@@ -35,14 +33,6 @@ def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: s
     finally:
         written.unlink(missing_ok=True)
     return done
-
-
-def _tidy(target: Place, to: str) -> None:
-    """Remove what a kill left of the file half-written: nobody else writes it."""
-    half = re.compile(rf"\.\d+-{re.escape(to + PART)}")
-    for path in target.scratch.glob(f".*{PART}"):
-        if half.fullmatch(path.name):
-            path.unlink(missing_ok=True)
 
 
 def _groups(parts: Place, names: Sequence[str], sink: Sink) -> Written:

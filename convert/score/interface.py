@@ -66,7 +66,8 @@ def score(
 
     Returns:
         For a frame, one of its kind, with a row for each of its rows; for a path, what was
-        written: `out`, `rows`, `bad`, `problems` and `side`, the file or folder of bad rows.
+        written: `out`, `rows`, `bad`, `problems` and `side`, the file or folder of bad rows; and
+        where the table has the model's target, `scores`, of `compared` rows, beside `at_build`.
 
     Raises:
         WrongUse: the table is not there or does not fit the model, `out` holds something else, or

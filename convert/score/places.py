@@ -20,6 +20,7 @@ from onnxlet.function.errors import WrongUse
 
 S3 = re.compile(r"s3://", re.I)
 PART = ".part"  # how the names of files end that are being written; they begin with a dot
+HALF_WRITTEN = re.compile(rf"\.\d+-(.*){re.escape(PART)}", re.S)
 
 
 class Entry(NamedTuple):
@@ -239,13 +240,32 @@ def writable(path: Path) -> Any:
         raise cannot_write(str(path), error) from error
 
 
+def half_written(place: Place, name: str) -> Path:
+    """Where this process writes a file until it is whole."""
+    return place.scratch / f".{os.getpid()}-{name}{PART}"
+
+
+def tidy(place: Place, name: str | None = None) -> None:
+    """Remove what a kill left half-written.
+
+    Args:
+        place: that no other process writes to.
+        name: as `half_written` takes it, in a folder that others write to, too; None is all.
+    """
+    if isinstance(place, LocalFolder):
+        for path in place.scratch.glob(f".*{PART}"):
+            found = HALF_WRITTEN.fullmatch(path.name)
+            if found and name in (None, found[1]):
+                path.unlink(missing_ok=True)
+
+
 def put(place: Place, path: str, content: bytes) -> None:
     """Write a small file, whole or not at all.
 
     Raises:
         NoRoom: it can't be.
     """
-    written = place.scratch / f".{path.replace('/', '-')}.{os.getpid()}{PART}"
+    written = half_written(place, path.replace("/", "-"))
     try:
         with writable(written) as file:
             file.write(content)

@@ -16,6 +16,7 @@ from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
 from onnxlet.convert.score.tables import faults_of, kept_schema
 from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.sources.limits import LIMITS
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.csv_text import check_header
 from onnxlet.function.models.model import Model
@@ -159,16 +160,17 @@ def _looked_at(place: Place, entry: Entry, model: Model) -> File:
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
     if kind == "parquet":
-        from pyarrow import parquet
+        from onnxlet.convert.sources.parquet_file import parquet_rows
 
-        with place.open(entry.path) as opened, parquet.ParquetFile(opened) as file:
-            about = file.metadata
+        with place.open(entry.path) as opened, parquet_rows(opened, entry.size, "") as file:
+            about = file.about
             groups = tuple(about.row_group(n).num_rows for n in range(about.num_row_groups))
-            return File(entry, kind, _ends(place, entry), file.schema_arrow, groups=groups)
+            return File(entry, kind, _ends(place, entry), file.schema, groups=groups)
     with unpacked(place, entry.path) as file:
         names, below = header_of(file)
     if not names:
         raise WrongUse("it has no header: its first line names the columns")
+    LIMITS.check_columns(len(names), "")
     check_header(names, model.signature)
     return File(entry, kind, _ends(place, entry), csv_schema(names), below)
 

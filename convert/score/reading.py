@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,9 +17,11 @@ from onnxlet.convert.score.csv_rows import Rows, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.places import Place
 from onnxlet.convert.score.tasks import Task
-from onnxlet.function.errors import MalformedRequest
+from onnxlet.convert.sources.limits import bounded
+from onnxlet.function.errors import MalformedRequest, WrongUse
 
 UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException)  # what readers raise
+BATCH_BYTES = 1 << 26  # of rows that are answered together, whatever their number
 CHANGED = "It was planned as it was before: give the same command again, once nobody writes to it."
 
 
@@ -66,7 +69,7 @@ def _refusing(task: Task, place: Place) -> Iterator[None]:
     """Raise what readers complain of with the name of the file."""
     try:
         yield
-    except MalformedRequest as error:
+    except (MalformedRequest, WrongUse) as error:
         _check_unchanged(task, place)
         raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
     except UNREADABLE as error:
@@ -78,15 +81,14 @@ def _refusing(task: Task, place: Place) -> Iterator[None]:
 
 
 def _parquet(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
-    from pyarrow import parquet
+    from onnxlet.convert.sources.parquet_file import parquet_rows
 
     most, first = task.options.batch_rows, task.first
-    with place.open(task.file) as opened, parquet.ParquetFile(opened, pre_buffer=False) as file:
+    with place.open(task.file) as opened, parquet_rows(opened, task.size, "") as file:
         groups = list(range(task.start, task.end))
         if not groups:
             return
-        read = file.iter_batches(most, groups, columns=list(columns), use_threads=False)
-        for batch in _of_size(read, most):
+        for batch in _of_size(file.batches(most, groups, columns), most):
             batch = batch.select(list(columns))
             yield Batch(batch, {}, _counting(first))
             first += batch.num_rows
@@ -97,16 +99,17 @@ def _counting(first: int) -> Callable[[int], int]:
 
 
 def _of_size(read: Iterator[Any], most: int) -> Iterator[Any]:
-    """Batches of `most` rows each, but for the last."""
+    """Batches of `most` rows each, but for the last, and for large rows."""
     held: list[Any] = []
-    rows = 0
+    rows = size = 0
     for batch in read:
         while batch.num_rows:
             some = batch.slice(0, most - rows)
             held, rows, batch = [*held, some], rows + some.num_rows, batch.slice(some.num_rows)
-            if rows == most:
+            size += some.nbytes
+            if rows == most or size >= BATCH_BYTES:
                 yield _joined(held)
-                held, rows = [], 0
+                held, rows, size = [], 0, 0
     if held:
         yield _joined(held)
 
@@ -128,7 +131,8 @@ def _csv(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
             some = min(most - sum(each.rows.num_rows for each in held), count - start)
             held.append(_slice(every, start, some, number))
             start += some
-            if sum(each.rows.num_rows for each in held) == most:
+            size = sum(each.rows.nbytes for each in held)
+            if sum(each.rows.num_rows for each in held) == most or size >= BATCH_BYTES:
                 yield _one(held)
                 held = []
     if held:
@@ -163,14 +167,8 @@ def _one(held: Sequence[Batch]) -> Batch:
 
 def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
     """Numbers of lines, counted once they are asked for."""
-    known: list[int] = []
-
-    def number(row: int) -> int:
-        if not known:
-            known.extend(line_numbers(data, line, width))
-        return known[row]
-
-    return number
+    known = cache(lambda: line_numbers(data, line, width))
+    return lambda row: known()[row]
 
 
 def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:
@@ -189,6 +187,8 @@ def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:
 
 
 def unpacked(place: Place, path: str) -> Any:
-    """A file of CSV, unpacked where its name ends so."""
+    """A file of CSV, unpacked where its name ends so, to no more than it may."""
     file = place.open(path)
-    return gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file
+    if not path.lower().endswith(".gz"):
+        return file
+    return bounded(gzip.GzipFile(fileobj=file), file.size(), "")

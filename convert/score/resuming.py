@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, sums
-from onnxlet.convert.score.places import PART, LocalFolder, Place, place_of
+from onnxlet.convert.score.places import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
 from onnxlet.convert.score.planning import File, part_names
 from onnxlet.convert.score.target import Target
 from onnxlet.convert.score.tasks import BAD, Options, Task
@@ -119,7 +119,9 @@ def _check_empty(target: Target, overwrite: bool) -> None:
             )
         return
     every = (entry.path for entry in place_of(target.work).entries())
-    there = next((path for path in every if not path.endswith(PART) and path != LOCK), None)
+    there = next(
+        (path for path in every if not HALF_WRITTEN.fullmatch(path) and path != LOCK), None
+    )
     if there is not None:
         raise WrongUse(
             f"OUT: '{target.out}' is a folder with something else in it, such as '{there}'",
@@ -157,13 +159,6 @@ def left_of(
         kept = [line for line in journal.lines if line.get("part") not in lost]
         journal.begin(journal.head or {}, [line for line in kept if "part" in line])
     return left
-
-
-def tidy(work: Place) -> None:
-    """Remove what a kill left half-written."""
-    if isinstance(work, LocalFolder):
-        for path in work.root.glob(f".*{PART}"):
-            path.unlink(missing_ok=True)
 
 
 def remove_parts(tasks: Iterable[Task], work: Place) -> None:

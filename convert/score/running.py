@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,16 @@ from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.gathering import gathered
 from onnxlet.convert.score.journal import Journal, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.places import Place, absolute, place_of
+from onnxlet.convert.score.places import Place, absolute, place_of, tidy
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
 from onnxlet.convert.score.processes import Engine, engine_of
 from onnxlet.convert.score.rate import Rate
 from onnxlet.convert.score.tables import check_wanted
 from onnxlet.convert.score.target import Target, target_of
 from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.truths import combined, scores
 from onnxlet.function.models.model import GRAPH, Model
+from onnxlet.function.monitoring.realised import kind_of
 
 Report = Callable[[str], object]
 Line = dict[str, Any]
@@ -38,6 +40,10 @@ class Scored:
         side: where bad rows stand with their reasons; None where there are none.
         parts: that there are.
         already: of them, those that were done before.
+        target: the column of IN that says what is right; None where there is none.
+        compared: rows that have it, and an answer.
+        scores: how good the answers to these are, by the names of the manifest's metrics.
+        at_build: the manifest's own.
     """
 
     out: str
@@ -47,11 +53,19 @@ class Scored:
     side: str | None
     parts: int
     already: int
+    target: str | None = None
+    compared: int = 0
+    scores: Mapping[str, float] = field(default_factory=dict)
+    at_build: Mapping[str, float] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """What a reader wants to know."""
         said = "already " if self.already == self.parts else ""
         lines = [f"{self.rows:,} rows {said}scored: {self.out}"]
+        for name, value in self.scores.items():
+            built = f" ({self.at_build[name]:.6g} at build)" if name in self.at_build else ""
+            rows = f"{self.compared:,} row{'s' * (self.compared > 1)} with '{self.target}'"
+            lines.append(f"  {name.replace('_', ' ')}: {value:.6g}{built}, on {rows}")
         if not self.bad:
             return lines
         rows = "row" if self.bad == 1 else "rows"
@@ -110,7 +124,7 @@ def score(
 
             engine = OnCluster(scheduler)
         already = _done(tasks, journal, target, engine, workers, report)
-        return _scored(journal, target, tasks, already)
+        return _scored(journal, target, tasks, already, chosen.manifest)
 
 
 def _tasks(
@@ -146,7 +160,7 @@ def _done(
         try:
             _do(left, tasks, journal, engine or engine_of(workers, len(left)))
         finally:
-            resuming.tidy(work)
+            tidy(work)
     if target.file is not None:
         report("putting the parts together")
         _put_together(tasks, journal, target, target.file)
@@ -215,9 +229,24 @@ def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file:
     resuming.remove_parts(tasks, work)  # a kill here leaves some, until the same command comes
 
 
-def _scored(journal: Journal, target: Target, tasks: Sequence[Task], already: int) -> Scored:
+def _scored(
+    journal: Journal,
+    target: Target,
+    tasks: Sequence[Task],
+    already: int,
+    manifest: Mapping[str, Any],
+) -> Scored:
     rows, bad = sums(journal.lines)
     lines = {line["part"]: line for line in journal.lines if "part" in line}
     problems = [each for task in tasks for each in lines[task.name]["problems"]]
     side = target.side if bad else None
-    return Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)
+    shown = Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)
+    compared = [lines[task.name]["truths"] for task in tasks if "truths" in lines[task.name]]
+    if not compared:
+        return shown
+    total = combined(compared)
+    at_build = {name: pair["model"] for name, pair in (manifest["metrics"] or {}).items()}
+    return replace(
+        shown, target=manifest["target"], compared=int(total[0]),
+        scores=scores(kind_of(manifest), total), at_build=at_build,
+    )  # fmt: skip

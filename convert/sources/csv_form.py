@@ -8,9 +8,9 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import IO
 
+from onnxlet.convert.sources.limits import BLOCK, LIMITS, Limits, rows_of
 from onnxlet.function.errors import WrongUse
 
 SEPARATORS = {
@@ -26,8 +26,6 @@ MARKS = (
 )  # fmt: skip
 EXCELS = re.compile(r"sep=(.)\s*$")  # a first line that Excel writes and reads
 SOME_LINES = 1000  # that are looked at for separators, and for commas in numbers
-LONGEST_LINES = 1 << 24  # characters of them
-BLOCK = 1 << 20
 NO_TABLE = (
     (b"%PDF", "a PDF"), (b"\x89PNG", "an image"), (b"\xff\xd8\xff", "an image"),
     (b"\xd0\xcf\x11\xe0", "a workbook of an old Excel"), (b"SQLite format", "an SQLite database"),
@@ -76,21 +74,23 @@ class Form:
         return ", ".join(said)
 
 
-def form_of(opened: Callable[[], IO[bytes]], name: str, what: str) -> Form:
+def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits = LIMITS) -> Form:
     """How a file is written, by its bytes and its first lines.
 
     Args:
         opened: opens it, unpacked.
         name: of the file, for messages.
         what: it is called in messages, such as --data.
+        limits: of the file.
 
     Raises:
-        WrongUse: it is no text, or text of no encoding that is known here.
+        WrongUse: it is no text, or text of no encoding that is known here; or a row or its header
+            is longer than it may be.
     """
+    place = f"{what}: '{name}'"
     encoding = _encoding(opened, name, what)
     with opened() as file, io.TextIOWrapper(file, encoding, newline=None) as text:
-        lines = islice(iter(lambda: text.readline(LONGEST_LINES), ""), SOME_LINES + 2)
-        first, *others = [line.strip("\r\n") for line in lines] or [""]
+        first, *others = _first_lines(text, place, limits) or [""]
     header, *rows = [first.removeprefix("\ufeff"), *others]
     skip, separator = 0, ""
     if (excels := EXCELS.match(header)) and rows:
@@ -102,7 +102,49 @@ def form_of(opened: Callable[[], IO[bytes]], name: str, what: str) -> Form:
     separator = separator or _separator(header, rows)
     decimal = "," if separator != "," and _has_decimal_commas(rows, separator) else "."
     names, trailing, unnamed = _shape([header, *rows], separator)
+    limits.check_columns(len(names), f"{place}: ")
+    _check_rows(opened, encoding, separator, place, limits)
     return Form(encoding, separator, decimal, skip, names, tuple(rows), trailing, unnamed)
+
+
+def _first_lines(text: IO[str], place: str, limits: Limits) -> list[str]:
+    """Some lines, without their ends, and no more of them than a header may have characters."""
+    lines, left = list[str](), limits.header
+    while len(lines) < SOME_LINES + 2 and (line := text.readline(left)):
+        left -= len(line)
+        if not left:
+            if not any(line.strip() and not EXCELS.match(line) for line in lines):
+                raise WrongUse(
+                    f"{place}: expected a header of at most {limits.header:,} characters",
+                    "Does its first line name the columns, with commas between, and end there?",
+                )
+            break  # the last one is cut off
+        lines.append(line.strip("\r\n"))
+    return lines
+
+
+def _check_rows(
+    opened: Callable[[], IO[bytes]], encoding: str, separator: str, place: str, limits: Limits
+) -> None:
+    """Read all rows of a file in which one could be too long: lines are limited as they are read.
+
+    Raises:
+        WrongUse: one is, within quotes.
+    """
+    size, quotes = 0, False
+    with opened() as file:
+        while block := file.read(BLOCK):
+            size, quotes = size + len(block), quotes or b'"' in block
+    if size <= limits.row or not quotes:
+        return
+    signed = encoding.replace("utf-8", "utf-8-sig")  # a field may begin behind the signature
+    with opened() as file, io.TextIOWrapper(file, signed, newline="") as text:
+        rows = rows_of(
+            text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: "),
+            delimiter=separator,
+        )  # fmt: skip
+        for _ in rows:
+            pass
 
 
 def _encoding(opened: Callable[[], IO[bytes]], name: str, what: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.sources.limits import LIMITS, Limits, bounded
 from onnxlet.function.errors import WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
@@ -41,11 +41,13 @@ class Opened:
         path: where it lies, perhaps only for now.
         name: as messages call it, without user names, passwords and queries.
         what: the rows are called in messages, such as DATA.
+        limits: of what it unpacks to.
     """
 
     path: Path
     name: str
     what: str
+    limits: Limits = LIMITS
 
     @property
     def parquet(self) -> bool:
@@ -54,27 +56,27 @@ class Opened:
             return file.read(4) == b"PAR1"
 
     def open(self) -> IO[bytes]:
-        """Its bytes, unpacked.
+        """Its bytes, unpacked; whoever reads too many of them gets WrongUse, too.
 
         Raises:
             WrongUse: it is packed in a way that nothing here unpacks.
         """
         with self.path.open("rb") as file:
             start = file.read(MAGIC)
-        for magic, unpack in PACKED:
-            if start.startswith(magic):
-                unpacked: IO[bytes] = unpack(self.path, f"{self.what}: '{self.name}'")
-                return unpacked
-        return self.path.open("rb")
+        place, size = f"{self.what}: '{self.name}'", self.path.stat().st_size
+        unpack = next((unpack for magic, unpack in PACKED if start.startswith(magic)), None)
+        file = self.path.open("rb") if unpack is None else unpack(self.path, place)
+        return bounded(file, size, f"{place}: ", self.limits)
 
 
 @contextmanager
-def opened(source: str, what: str) -> Iterator[Opened]:
+def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
     """A file, fetched for as long as it is read if it is a URL.
 
     Args:
         source: a path, or a URL of S3 or of any file system that fsspec knows.
         what: the rows are called in messages, such as DATA.
+        limits: of what it unpacks to.
 
     Raises:
         WrongUse: there is no such file, or it may not be read.
@@ -87,7 +89,7 @@ def opened(source: str, what: str) -> Iterator[Opened]:
         else:
             path = Path(source)
             _check_is_there(path, what)
-        yield Opened(path, shown if ELSEWHERE.match(source) else path.name, what)
+        yield Opened(path, shown if ELSEWHERE.match(source) else path.name, what, limits)
 
 
 def looked_in(path: Path) -> str:
@@ -175,7 +177,7 @@ def _to_install(said: str) -> str:
 
 
 def _only_member(path: Path, place: str) -> IO[bytes]:
-    """The one file in a zip, in memory: a member that is read is closed with its archive."""
+    """The one file in a zip; it is open as long as it is read, and its archive with it."""
     with zipfile.ZipFile(path) as archive:
         names = [n for n in archive.namelist() if not n.startswith("__MACOSX") and n[-1] != "/"]
         if "[Content_Types].xml" in names:
@@ -186,7 +188,7 @@ def _only_member(path: Path, place: str) -> IO[bytes]:
             raise WrongUse(
                 f"{place} holds {len(names)} files, expected one", "Unpack it, and name one."
             )
-        return io.BytesIO(archive.read(names[0]))
+        return archive.open(names[0])
 
 
 def _zstandard(path: Path, place: str) -> IO[bytes]:

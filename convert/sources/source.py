@@ -50,6 +50,7 @@ class Source:
         data: the file that X_test was read from, or None.
         target: the column of it that y_test is, or None.
         without: outputs that are not served, such as `std`.
+        left_out: columns of the table that the estimator is not given.
     """
 
     estimator: Any
@@ -59,6 +60,7 @@ class Source:
     data: Path | None = None
     target: str | None = None
     without: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def load_source(

@@ -39,7 +39,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
         raise no_file(path, WHAT)
     try:
         if path.suffix in (".parquet", ".pq"):
-            return read_parquet(path)
+            return read_parquet(path, WHAT)
         if ".csv" in path.suffixes or path.suffix == ".tsv":
             return _csv(path, report)
     except OnnxletError:
@@ -60,7 +60,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
 
 def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
     opened = Opened(path, path.name, WHAT)
-    form = form_of(opened.open, str(path), WHAT)
+    form = form_of(opened.open, str(path), WHAT, opened.limits)
     if said := form.said():
         report(f"note: '{path.name}' is read as it is {said}")
     with opened.open() as file:

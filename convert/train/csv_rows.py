@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -15,6 +14,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.sources.csv_form import Form
+from onnxlet.convert.sources.limits import any_size
 from onnxlet.convert.sources.opened import Opened
 from onnxlet.convert.train.problems import Problem, counted, listed, refuse
 from onnxlet.function.errors import WrongUse
@@ -101,7 +101,7 @@ class CsvRows:
             WrongUse: the file is broken, and where.
         """
         names, extra = self._names()
-        at_once = max(1000, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(len(self.form.names), 1)))
+        at_once = max(100, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(len(self.form.names), 1)))
         try:
             with (
                 self.opened.open() as file,
@@ -156,19 +156,16 @@ class CsvRows:
     @contextmanager
     def _fields(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
         """Line numbers and fields of all lines that hold something."""
-        before = csv.field_size_limit(sys.maxsize)
-        try:
-            with (
-                self.opened.open() as file,
-                io.TextIOWrapper(file, self.form.encoding, newline="") as text,
-            ):
-                lines = (line.replace("\0", "") for line in text)
-                for _ in range(self.form.skip):
-                    next(lines, None)
-                reader = csv.reader(lines, delimiter=self.form.separator)
-                yield ((self.form.skip + reader.line_num, row) for row in reader if row)
-        finally:
-            csv.field_size_limit(before)
+        with (
+            self.opened.open() as file,
+            io.TextIOWrapper(file, self.form.encoding, newline="") as text,
+            any_size(),
+        ):
+            lines = (line.replace("\0", "") for line in text)
+            for _ in range(self.form.skip):
+                next(lines, None)
+            reader = csv.reader(lines, delimiter=self.form.separator)
+            yield ((self.form.skip + reader.line_num, row) for row in reader if row)
 
     def _some_line_is_longer(self) -> bool:
         reader = csv.reader(

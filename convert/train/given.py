@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.image_paths import ENDINGS, images_root
 from onnxlet.convert.sources.opened import ELSEWHERE
 from onnxlet.convert.train.augmenting import COPIES
 from onnxlet.convert.train.images import (
     Seen,
     image_columns,
-    located,
+    located_cells,
     read_images,
     rows_with_images,
     wrong_forms,
@@ -28,7 +29,6 @@ from onnxlet.function.errors import WrongUse
 LABELLED = (
     "Put images into a folder for each label, FOLDER/LABEL/photo.jpg; or name a file of rows."
 )
-FILES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 IMAGE = "image"  # the column that a folder of images has beside its labels
 
 
@@ -38,13 +38,13 @@ class Rows(NamedTuple):
     Attributes:
         frame: with text for names, and an index from 0.
         notes: what the reader guessed, sampled or found odd.
-        folder: from which paths of images are relative; None for the working directory.
+        root: the folder that images named in the rows are read from; None where none may be.
         name: of where they come from, for messages.
     """
 
     frame: pd.DataFrame
     notes: list[str]
-    folder: Path | None
+    root: Path | None
     name: str
 
 
@@ -65,7 +65,12 @@ class Read(NamedTuple):
 
 
 def rows_of(
-    data: Any, target: str, seed: int, report: Callable[[str], object], what: str = WHAT
+    data: Any,
+    target: str,
+    seed: int,
+    report: Callable[[str], object],
+    what: str = WHAT,
+    images_from: str | Path | None = None,
 ) -> Rows:
     """Rows of a table, of a frame, or of a folder of images in a folder for each label.
 
@@ -75,19 +80,21 @@ def rows_of(
         seed: of the sample that is taken of more than a million rows.
         report: called with a line of progress at a time.
         what: the argument or option that names it, for messages.
+        images_from: the folder that images named in the rows are read from, instead of the
+            table's own; the working directory's for a frame.
 
     Raises:
         WrongUse: there is no such file, or it is no table; with all that is wrong with it.
     """
+    root = None if images_from is None else images_root(images_from)
     if not isinstance(data, str):
-        return Rows(_of_frame(data, seed, what), [], None, "the frame")
+        return Rows(_of_frame(data, seed, what), [], root or Path(), "the frame")
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
-        return Rows(labelled, [], Path(data), data)
+        return Rows(labelled, [], root or Path(data), data)
     table = read_table(data, seed, report, what)
-    return Rows(
-        table.frame, table.notes, None if ELSEWHERE.match(data) else Path(data).parent, data
-    )
+    here = None if ELSEWHERE.match(data) else Path(data).parent
+    return Rows(table.frame, table.notes, root or here, data)
 
 
 def _of_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
@@ -108,9 +115,9 @@ def _labelled(folder: Path, target: str, what: str) -> pd.DataFrame | None:
     """The images in a folder's folders, whose names are the labels; None where there are none."""
     if ELSEWHERE.match(str(folder)) or not folder.is_dir():
         return None
-    files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in FILES and p.is_file())
+    files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in ENDINGS and p.is_file())
     names = ["images" if target == IMAGE else IMAGE, target]
-    rows = [(str(p.relative_to(folder)), p.parent.name) for p in files]
+    rows = [(str(p.absolute()), p.parent.name) for p in files]
     if not rows and not any(folder.glob("*.csv*")) and not any(folder.glob("*.parquet")):
         raise WrongUse(f"{what}: '{folder}' is a folder without rows or labelled images", LABELLED)
     return pd.DataFrame(rows, columns=names, dtype=object) if rows else None
@@ -141,7 +148,7 @@ def with_hashes(
     """
     refuse(list(wrong_forms(wanted)), "--columns")
     parts = [rows] if tested is None else [rows, tested]
-    names = image_columns(rows.frame, rows.folder, wanted, without)
+    names = image_columns(rows.frame, rows.root, wanted, without)
     if not names:
         frames = [part.frame for part in parts]
         whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
@@ -149,7 +156,7 @@ def with_hashes(
     frames, notes, places = [], list[str](), list[str]()
     for part, start in zip(parts, ("DATA: ", "--test: "), strict=False):
         known, said = rows_with_images(part.frame, names)
-        found = {name: located(part.frame[name][known], part.folder) for name in names}
+        found = {name: located_cells(part.frame[name][known], part.root) for name in names}
         frames.append(part.frame[known].assign(**found))
         places += [f"{start}row {row + 1}" for row in np.flatnonzero(known)]
         notes += said

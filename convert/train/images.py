@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, located
 from onnxlet.convert.reference.images import (
     TRIED,
     content_of,
     is_image,
     is_missing,
-    is_path,
     is_readable,
 )
 from onnxlet.convert.train.problems import Problem, counted, refuse
@@ -89,13 +89,13 @@ def form_named(text: str | None) -> Form:
 
 
 def image_columns(
-    frame: pd.DataFrame, folder: Path | None, wanted: Mapping[str, str], without: Sequence[str]
+    frame: pd.DataFrame, root: Path | None, wanted: Mapping[str, str], without: Sequence[str]
 ) -> list[str]:
     """Names of the columns that hold images, or are to be taken for such.
 
     Args:
         frame: all columns.
-        folder: from which paths of files are relative; None where there is none.
+        root: the folder that images are read from; None where texts name no files.
         wanted: kinds by column, which hold whatever the cells are.
         without: columns that are none, such as the target.
     """
@@ -106,38 +106,32 @@ def image_columns(
         if (
             wanted[name].partition(" ")[0] == KIND
             if name in wanted
-            else _holds_images(frame[name], folder)
+            else _holds_images(frame[name], root)
         )
     ]
 
 
-def _holds_images(column: pd.Series[Any], folder: Path | None) -> bool:
+def _holds_images(column: pd.Series[Any], root: Path | None) -> bool:
     if column.dtype != object and not isinstance(column.dtype, pd.StringDtype):
         return False
     some = [cell for cell in column.head(10 * TRIED).tolist() if not is_missing(cell)][:TRIED]
-    read = [is_readable(str(c)) if isinstance(c, str | Path) else is_image(c)
-            for c in (_located(cell, folder) for cell in some)]  # fmt: skip
+    read = [_is_one(cell, located(cell, root)) for cell in some]
     return bool(read) and sum(read) >= ENOUGH * len(read)
 
 
-def located(column: pd.Series[Any], folder: Path | None) -> pd.Series[Any]:
-    """A column whose relative paths are those from a folder, where files are there."""
+def _is_one(cell: Any, found: Any) -> bool:
+    """Whether a cell is an image; one that may not be opened, by its name."""
+    if isinstance(found, Outside):
+        return found.pictured
+    return is_readable(found) if isinstance(cell, str) else is_image(found)
+
+
+def located_cells(column: pd.Series[Any], root: Path | None) -> pd.Series[Any]:
+    """A column whose texts are files below a folder, what they encode, or why they are neither."""
     cells = np.empty(len(column), dtype=object)
     for row, cell in enumerate(column.tolist()):
-        cells[row] = _located(cell, folder)
+        cells[row] = located(cell, root)
     return pd.Series(cells, index=column.index, name=column.name, dtype=object)
-
-
-def _located(cell: Any, folder: Path | None) -> Any:
-    """A cell; the file itself where it is the path of one, or Parquet's struct of an image."""
-    if isinstance(cell, dict) and "bytes" in cell:
-        return cell["bytes"] if cell["bytes"] is not None else _located(cell.get("path"), folder)
-    if folder is None or not isinstance(cell, str) or not is_path(cell):
-        return cell
-    try:
-        return path if (path := folder / cell).is_file() else cell
-    except OSError:  # a name that is too long, as base64 is
-        return cell
 
 
 def read_images(
@@ -210,7 +204,7 @@ def _hash(array: Array) -> str:
 
 HINT = (
     "Leave such rows out, mend their files, or leave the column out: --column NAME=out. "
-    "A relative path is one from the folder of DATA."
+    f"A relative path is one from the folder of DATA. {ELSEWHERE}"
 )
 
 

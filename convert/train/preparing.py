@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ class Options:
         augment: candidates are also fitted on copies of training rows, whose images are shifted
             and have noise.
         scheduler: address of a Dask scheduler whose workers fit, instead of this machine.
+        images_from: folder that images named in the rows are read from; None is the table's own.
     """
 
     seconds: float = 60.0
@@ -61,6 +63,7 @@ class Options:
     test: str | pd.DataFrame | None = None
     augment: bool = False
     scheduler: str | None = None
+    images_from: str | Path | None = None
 
 
 @dataclass(frozen=True)
@@ -133,12 +136,12 @@ def look_at_columns(
         WrongUse: the table can't be read, or has no such columns.
         Refusal: there is nothing to learn from.
     """
-    table = rows_of(data, target, options.seed, report)
+    table = rows_of(data, target, options.seed, report, images_from=options.images_from)
     _check_named([str(name) for name in table.frame.columns], target, options)
     wanted = dict(options.columns)
     tested = None
     if options.test is not None:
-        tested = _held_out(options.test, table.frame, target, options.seed, report)
+        tested = _held_out(options.test, table.frame, target, options, report)
     without = [name for name in (target, options.group, options.time) if name is not None]
     known = with_hashes(table, tested, wanted, without, options.augment, report)
     frame, before = known.frame, known.before
@@ -179,10 +182,10 @@ def _check_augmented(taken: Sequence[Taken], options: Options) -> None:
 
 
 def _held_out(
-    data: str | pd.DataFrame, frame: pd.DataFrame, target: str, seed: int, report: Report
+    data: str | pd.DataFrame, frame: pd.DataFrame, target: str, options: Options, report: Report
 ) -> Rows:
     """The rows of another table, with the same columns."""
-    table = rows_of(data, target, seed, report, "--test")
+    table = rows_of(data, target, options.seed, report, "--test", options.images_from)
     tested, named = table.frame, table.name
     missing = [str(name) for name in frame.columns if name not in tested.columns]
     if missing:

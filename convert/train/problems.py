@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import WrongUse, shortened
 
 SHOWN = 10  # problems, and names in a list
+LONGEST_NAME = 100  # characters of one
 
 
 class Problem(NamedTuple):
@@ -53,7 +54,7 @@ def refuse(problems: Sequence[Problem], what: str) -> None:
 
 def listed(names: Sequence[object], most: int = SHOWN) -> str:
     """Names in quotes, and how many more there are."""
-    shown = ", ".join(f"'{name}'" for name in names[:most])
+    shown = ", ".join(f"'{shortened(str(name), LONGEST_NAME)}'" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 

@@ -9,12 +9,13 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.sources.csv_form import form_of
+from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.convert.sources.opened import Opened, opened
 from onnxlet.convert.sources.parquet_file import parquet_parts
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
 from onnxlet.convert.train.csv_rows import CsvRows
 from onnxlet.convert.train.problems import Problem, counted, listed, refuse
-from onnxlet.convert.train.sampling import most_rows, sampled
+from onnxlet.convert.train.sampling import MOST_ROWS, most_rows, sampled
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"
@@ -38,7 +39,11 @@ class Table(NamedTuple):
 
 
 def read_table(
-    source: str, seed: int, report: Report = lambda line: None, what: str = WHAT
+    source: str,
+    seed: int,
+    report: Report = lambda line: None,
+    what: str = WHAT,
+    limits: Limits = LIMITS,
 ) -> Table:
     """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
 
@@ -47,6 +52,7 @@ def read_table(
         seed: of the sample that is taken of more than a million rows.
         report: called with a line for each note, as soon as it is known.
         what: the argument or option that names it, for messages.
+        limits: of the file.
 
     Raises:
         WrongUse: there is no such file, or it is no table; with all that is wrong with it.
@@ -57,7 +63,7 @@ def read_table(
         notes.append(text)
         report(f"note: {text}")
 
-    with opened(source, what) as file:
+    with opened(source, what, limits) as file:
         try:
             parquet = file.parquet
             frame, rows = (
@@ -85,7 +91,7 @@ def read_table(
 
 
 def _of_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
-    form = form_of(file.open, file.name, what)
+    form = form_of(file.open, file.name, what, file.limits)
     if said := form.said():
         note(f"'{file.name}' is read as it is {said}")
     if not any(form.names) and not any(line.strip() for line in form.lines):
@@ -120,7 +126,7 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
 
 
 def _of_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
-    with parquet_parts(file.path) as parts:
+    with parquet_parts(file.path, what, MOST_ROWS, file.limits) as parts:
         names = parts.names
         twice = sorted({name for name in names if names.count(name) > 1})
         message = f"{what}: '{file.name}' has columns {listed(twice)} more than once"

@@ -148,5 +148,10 @@ def _built(
     prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part
-    source = Source(combined.estimator, X_test, y_test, prepared.train_part[0])
+    columned = prepared.columned
+    left_out = tuple(one.name for one in columned.taken if not one.used)
+    source = Source(
+        combined.estimator, X_test, y_test, prepared.train_part[0], target=columned.target_name,
+        left_out=left_out,
+    )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)

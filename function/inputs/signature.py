@@ -125,6 +125,9 @@ class Signature:
         whole: the name of the one tensor that has all columns; None where each is its own.
         inputs: the tensors that clients may send instead of rows.
         sources: for each block, the inputs that its columns are in, in its order, and where there.
+        ignored: names of columns that its rows had at build, and that it is not given: rows by
+            column name may have them, as they may have columns that the model drops.
+        names: of all columns, those among them.
     """
 
     def __init__(
@@ -135,11 +138,13 @@ class Signature:
         rows_at_once: int | None = None,
         whole: str | None = None,
         inputs: Sequence[Input] = (),
+        ignored: Iterable[str] = (),
     ) -> None:
         self.columns = tuple(columns)
         self.outputs = tuple(outputs)
         self.whole = whole
-        self.names = frozenset(column.name for column in columns)
+        self.ignored = frozenset(ignored)
+        self.names = self.ignored.union(column.name for column in columns)
         self.all_required = all(column.required for column in columns)
         position = {column.name: index for index, column in enumerate(columns)}
         holds = {name: _held_as(tensor) for tensor in graph_inputs for name in tensor["columns"]}
@@ -232,7 +237,9 @@ class Signature:
         graph = manifest["graph"]
         tensors = manifest["signature"]["inputs"]
         whole = tensors[0]["name"] if len(tensors) == 1 and "columns" in tensors[0] else None
-        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"), whole, inputs)
+        ignored = manifest["signature"].get("ignored", ())  # of versions before there is none
+        at_once = graph.get("rows_at_once")
+        return cls(columns, outputs, graph["inputs"], at_once, whole, inputs, ignored)
 
 
 def _column(entry: Mapping[str, Any]) -> Column:

@@ -153,7 +153,7 @@ def _misfits(tensors: Mapping[str, Tensor], signature: Signature) -> list[Proble
     problems += [
         Problem(None, name[:100], f"unknown input{guesses[name]}")
         for name in tensors
-        if name not in known
+        if name not in known and name not in signature.ignored
     ]
     first = None
     for name, each in known.items():

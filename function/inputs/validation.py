@@ -240,7 +240,10 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
     """Whether no row has an unknown column, if it turns out that none lacks a known one."""
     if signature.all_required:
-        return sum(map(len, rows)) == len(rows) * len(signature.columns)
+        if sum(map(len, rows)) == len(rows) * len(signature.columns):
+            return True
+        if not signature.ignored:
+            return False
     return signature.names.issuperset(chain.from_iterable(rows))
 
 

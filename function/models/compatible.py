@@ -11,7 +11,7 @@ text stalls a server.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from onnxlet.function.inputs.columns import Column, Output
@@ -43,7 +43,8 @@ def differences(served: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before, after = Signature.from_manifest(served), Signature.from_manifest(new)
     data = (served.get("statistics") or {}).get("columns", {})
     return [
-        *_of_columns(before.columns, after.columns, data),
+        *_of_columns(before.columns, after.columns, after.ignored, data),
+        *(f"column '{n}' is ignored no more" for n in sorted(before.ignored - after.names)),
         *_of_tensors(before, after),
         *_of_outputs(before.outputs, after.outputs),
         *_of_member("task", served.get("task"), new.get("task")),
@@ -52,10 +53,13 @@ def differences(served: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _of_columns(
-    before: Sequence[Column], after: Sequence[Column], data: Mapping[str, Mapping[str, Any]]
+    before: Sequence[Column],
+    after: Sequence[Column],
+    ignored: Collection[str],
+    data: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
     old, new = ({column.name: column for column in columns} for columns in (before, after))
-    yield from (f"column '{name}' is removed" for name in old if name not in new)
+    yield from (f"column '{name}' is removed" for name in old if name not in {*new, *ignored})
     for name, column in new.items():
         if name in old:
             yield from _of_column(old[name], column, data.get(name, {}))

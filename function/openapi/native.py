@@ -156,6 +156,7 @@ def _drift(endpoint: Endpoint) -> Operation | None:
     return drift.operation(endpoint, list(_model(endpoint).parameters))
 
 
+IGNORED = "columns that its table had at build: rows by column name may have them"
 MODEL: Schema = record(
     {
         "name": {"type": "string"},
@@ -175,7 +176,8 @@ MODEL: Schema = record(
             ]
         },
         "signature": record(
-            {"inputs": listed({"type": "object"}), "outputs": listed({"type": "object"})}
+            {"inputs": listed({"type": "object"}), "outputs": listed({"type": "object"})},
+            {"ignored": {**listed({"type": "string"}), "description": IGNORED}},
         ),
         "parity": {
             "type": ["object", "null"],
@@ -189,6 +191,7 @@ MODEL: Schema = record(
             "description": "versions by name; `stable` is served where none is named",
         },
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
+        "target": {"type": "string", "description": "the column that it predicts; it is ignored"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
         "coverage": {

@@ -81,10 +81,13 @@ def of_models(models: Iterable[Model], max_rows: int) -> dict[str, Schema]:
     return schemas
 
 
+IGNORED: Schema = {"description": "the model drops this column: any value, or none, will do"}
+
+
 def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Schema:
     """What a column takes; `about` has typical values."""
     if not column.required:
-        return {"description": "the model drops this column: any value, or none, will do"}
+        return dict(IGNORED)
     schema = dict(TYPES[column.type])
     if column.cell:
         return _list_schema(column, schema)
@@ -131,6 +134,7 @@ def row_by_name(model: Model) -> Schema:
     columns = model.signature.columns
     example = example_instance(model)
     properties = {c.name: column_schema(c, typical.get(c.name)) for c in columns}
+    properties |= {name: dict(IGNORED) for name in sorted(model.signature.ignored)}
     return {
         "type": "object",
         "title": f"{model.name}: a row by column name",

@@ -36,7 +36,7 @@ MEMBERS = ("instances", "model", *WISHES)
 IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
 LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
-DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
+DESCRIBED = ("task", "target", "signature", "classes", "parity", "metrics")
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 

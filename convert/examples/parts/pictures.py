@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from onnxlet.convert.imported.pictures import ENDINGS
+from onnxlet.convert.reference.image_paths import ENDINGS
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable, pixels

@@ -77,7 +77,8 @@ function pasted(text, columns) {
   if (/^\s*[[{]/.test(text)) return pastedJson(text, columns);
   const lines = csv(text);
   const names = columns.map((column) => column.name);
-  const header = lines[0].every((name) => names.includes(name.trim())) ? lines.shift().map((name) => name.trim()) : names;
+  const known = new Set([...names, ...(state.model.signature.ignored || [])]);
+  const header = lines[0].every((name) => known.has(name.trim())) && lines[0].some((name) => names.includes(name.trim())) ? lines.shift().map((name) => name.trim()) : names;
   const row = lines[0] || [];
   if (row.length !== header.length) return `Expected ${plural(header.length, "value")}, got ${row.length}.`;
   return columns.map((column) => {

@@ -31,7 +31,7 @@ async function answerFile(file, model) {
       bar.value = done;
       count.textContent = `${grouped(String(done))} of ${plural(table.rows.length, "row")}`;
     });
-    if (box.isConnected) showTable(box, table, file.name);
+    if (box.isConnected) showTable(box, table, file.name, model);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (error.status === 401) { showGate(error); return; }
@@ -153,7 +153,7 @@ function note(table, index, column, detail) {
 }
 
 /** What was answered, as a file that is saved at once, and what was not, by row. */
-function showTable(box, table, name) {
+function showTable(box, table, name, model) {
   const whole = table.done === table.rows.length;
   const answered = table.rows.filter((row) => row.answer && row.answer.prediction !== null && !row.problem).length;
   const file = URL.createObjectURL(new Blob(written(table), { type: "text/csv" }));
@@ -162,12 +162,28 @@ function showTable(box, table, name) {
   const said = whole ? `${plural(answered, "row")} answered` : `Cancelled: ${grouped(String(table.done))} of ${plural(table.rows.length, "row")} were sent`;
   const left = table.rows.length - answered;
   box.replaceChildren(el("p", {}, el("b", {}, `${said}.`), " ", table.done ? link : null),
+    el("p", { id: "how-good" }, howGood(table, model)),
     table.ignored.length ? el("p", { class: "hint" }, `Not sent: ${some(table.ignored, 8)}`) : "",
     table.count ? el("div", { class: "trouble" }, el("h3", {}, `${plural(left, "row")} without an answer`),
       el("ul", { tabindex: "0", "aria-label": "Problems" }, table.problems.sort((a, b) => a[0] - b[0]).map(([, text]) => el("li", {}, text))),
       el("p", {}, `${table.count > table.problems.length ? `The first ${table.problems.length}; the` : "The"} column "problem" of the file has them. Row 1 is the header.`)) : "");
   say(`${said}. ${table.count ? plural(left, "row") + " without an answer" : ""}`);
   if (whole) link.click();
+}
+
+/** How good the answers were, where the file has what is right: the manifest's own measure, with its value at build. */
+function howGood({ rows, head, separator }, { target, task, metrics }) {
+  const at = head.cells.findIndex((name) => name.trim() === target);
+  const pairs = at < 0 ? [] : rows.filter(({ answer, cells }) => answer && answer.prediction !== null && (cells[at] || "").trim() !== "")
+    .map(({ answer, cells }) => [answer.prediction, cells[at].trim()]);
+  if (!pairs.length || typeof pairs[0][0] === "object") return "";
+  const number = (text) => Number(separator === "," ? text : text.replace(",", "."));
+  const regression = task === "regression", measure = regression ? "mean_absolute_error" : "accuracy";
+  const values = pairs.map(([got, right]) => regression ? Math.abs(got - number(right)) :
+    Number(typeof got === "number" ? got === number(right) : typeof got === "boolean" ? String(got) === right.toLowerCase() : got === right)).filter(Number.isFinite);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length, show = regression ? short : percent;
+  const built = metrics && metrics[measure] ? ` (${show(metrics[measure].model)} at build)` : "";
+  return values.length ? `${regression ? "Mean absolute error" : "Accuracy"}: ${show(mean)}${built}, on ${plural(values.length, "row")} with ${target}` : "";
 }
 
 /** The lines of the file: each row as it stood, and its answer. What is not ASCII begins with a mark, for Excel. */

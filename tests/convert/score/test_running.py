@@ -238,6 +238,22 @@ def test_what_a_kill_left_is_removed(models: Path, tmp_path: Path, run: Run) -> 
     ]  # fmt: skip
 
 
+def test_what_somebody_else_writes_is_not_taken_for_half_written(
+    models: Path, tmp_path: Path, run: Run
+) -> None:
+    write(golden_table(models, PRICES, 10), tmp_path / "in.parquet")
+    own = tmp_path / "out" / ".film.part"
+    own.parent.mkdir()
+    own.write_bytes(b"half")
+    with pytest.raises(WrongUse, match=r"something else in it, such as '.film.part'"):
+        run("in.parquet", "out")
+    own.rename(tmp_path / ".film.part")
+    run("in.parquet", "out")
+    (tmp_path / ".film.part").rename(own)
+    assert run("in.parquet", "out").already == 1
+    assert own.read_bytes() == b"half"
+
+
 @pytest.mark.parametrize("out", ["out.parquet", "out.csv"])
 def test_what_a_kill_left_beside_one_file_is_removed(
     out: str, models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch

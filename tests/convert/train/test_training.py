@@ -250,11 +250,23 @@ def test_a_linear_model_is_compared_with_the_constant_only(
 
 def test_what_gives_the_target_away_is_left_out_and_said_at_the_end(binary: Trained) -> None:
     assert "outcome" not in binary.prepared.X.columns
-    assert "outcome" not in served(binary)._loaded.signature.names
+    columns = served(binary)._loaded.signature.columns
+    assert "outcome" not in {column.name for column in columns}
     said = [line for line in lines(binary) if "give" in line]
     assert len(said) == 1
     assert "outcome" in said[0]
     assert said[0].startswith("1 column gives the target away")
+
+
+def test_rows_of_the_table_are_answered_with_the_columns_that_are_left_out(
+    binary: Trained,
+) -> None:
+    manifest = binary.built.manifest
+    assert manifest["target"] == "target"
+    assert {"outcome", "target"} <= set(manifest["signature"]["ignored"])
+    rows = rows_of(table("binary").head(5))
+    assert rows[0].keys() >= {"outcome", "target"}
+    assert len(served(binary).predict(rows)) == 5
 
 
 def test_the_last_lines_say_how_good_it_is_and_where_it_lies(regression: Trained) -> None:

@@ -1,0 +1,97 @@
+"""How good answers are, where a table has what is right: sums, of which parts are added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyarrow import types
+
+from onnxlet.function.inputs.csv_text import READ
+from onnxlet.function.monitoring.realised import kind_of
+
+
+def truths_of(manifest: Mapping[str, Any], names: Sequence[str]) -> Truths | None:
+    """What compares a table's own answers; None where it has none.
+
+    Args:
+        manifest: of the model.
+        names: of the table's columns.
+    """
+    target, kind = manifest.get("target", ""), kind_of(manifest)
+    return Truths(kind, target) if kind and list(names).count(target) == 1 else None
+
+
+class Truths:
+    """Sums over rows, as plain numbers.
+
+    Attributes:
+        column: that says what is right.
+        sums: of labels, rows and right ones; of numbers, rows, absolute and squared errors, and
+            the mean of what is right with its squared distances from that.
+    """
+
+    def __init__(self, kind: str, column: str) -> None:
+        self.kind, self.column = kind, column
+        self.sums = [0.0] * (2 if kind == "labels" else 5)
+
+    def add(self, answers: Any, truths: Any) -> None:
+        """Add rows.
+
+        Args:
+            answers: what is predicted, null where nothing is.
+            truths: what is right, null or an empty text where that is not known; text in CSV.
+        """
+        if types.is_nested(answers.type):
+            return
+        if self.kind == "labels":
+            self._add(
+                [float(len(pairs := _labels(answers, truths))), sum(a == b for a, b in pairs)]
+            )
+            return
+        got, right = (_numbers(column) for column in (answers, truths))
+        known = np.isfinite(got) & np.isfinite(right)
+        error, right = (got - right)[known], right[known]
+        mean = float(right.mean()) if len(right) else 0.0
+        spread = float(np.square(right - mean).sum())
+        self._add([len(right), np.abs(error).sum(), np.square(error).sum(), mean, spread])
+
+    def _add(self, more: Sequence[float]) -> None:
+        self.sums = combined([self.sums, list(map(float, more))])
+
+
+def combined(parts: Sequence[Sequence[float]]) -> list[float]:
+    """The sums of all parts; means as Chan, Golub and LeVeque (1979) update them."""
+    found = np.sum([part[:3] for part in parts], axis=0).tolist()
+    if len(parts[0]) == 2 or not found[0]:
+        return [*found, *parts[0][3:]]
+    mean = sum(part[0] * part[3] for part in parts) / found[0]
+    spread = sum(part[4] + part[0] * (part[3] - mean) ** 2 for part in parts)
+    return [*found, mean, spread]
+
+
+def scores(kind: str, sums: Sequence[float]) -> dict[str, float]:
+    """By the names that a manifest's metrics have; empty where no row has a truth."""
+    rows = sums[0]
+    if not rows:
+        return {}
+    if kind == "labels":
+        return {"accuracy": sums[1] / rows}
+    found = {"mean_absolute_error": sums[1] / rows}
+    return found | ({"r2": 1 - sums[2] / sums[4]} if sums[4] else {})
+
+
+def _numbers(column: Any) -> Any:
+    values = pd.Series(column.to_pylist(), dtype=object)
+    return pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def _labels(answers: Any, truths: Any) -> list[tuple[Any, Any]]:
+    """Answers beside what is right; a text is read as the answers' type, as in a request of CSV."""
+    textual = types.is_string(truths.type) or types.is_large_string(truths.type)
+    kind = "bool" if types.is_boolean(answers.type) else "float64"
+    read = READ[kind] if textual and not types.is_string(answers.type) else lambda value: value
+    pairs = zip(answers.to_pylist(), truths.to_pylist(), strict=True)
+    return [(a, read(b)) for a, b in pairs if a is not None and b is not None and b != ""]

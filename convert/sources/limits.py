@@ -1,0 +1,171 @@
+"""What a file of rows may unpack to, and how long a row may be: known before memory is taken."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import IO, Any, NamedTuple
+
+from onnxlet.function.errors import WrongUse
+
+BLOCK = 1 << 20
+BY_YOURSELF = "Unpack it by yourself, and name what comes of it; or give a part of its rows."
+QUOTES = (
+    "Does each row end by a line end, and is each quote closed? Double a quote in a field: "
+    '"like, ""this""".'
+)
+
+
+class Limits(NamedTuple):
+    """Of a file of rows.
+
+    Attributes:
+        surely_fine: bytes that any file may unpack to.
+        densest: times the file's own size that it may unpack to beyond that.
+        row: bytes of a row, and so of a cell.
+        header: bytes of all names.
+        columns: that there may be.
+        held: bytes of cells that any table may take, of those that are kept.
+    """
+
+    surely_fine: int = 1 << 28
+    densest: int = 50
+    row: int = 1 << 26
+    header: int = 1 << 24
+    columns: int = 100_000
+    held: int = 1 << 30
+
+    def check_unpacked(self, size: int, packed: int, place: str) -> None:
+        """Refuse what was packed to harm.
+
+        Args:
+            size: bytes that it unpacks to, or has unpacked to so far.
+            packed: bytes of the file.
+            place: of the message, such as "DATA: 'rows.csv.gz': ".
+
+        Raises:
+            WrongUse: it is out of all proportion.
+        """
+        if size > max(self.surely_fine, self.densest * packed):
+            raise WrongUse(
+                f"{place}unpacked it has {size:,} bytes or more, and {packed:,} packed: expected "
+                f"at most {self.densest} times as many",
+                BY_YOURSELF,
+            )
+
+    def check_columns(self, count: int, place: str) -> None:
+        """Refuse a table of too many columns.
+
+        Raises:
+            WrongUse: it has.
+        """
+        if count > self.columns:
+            raise WrongUse(f"{place}expected at most {self.columns:,} columns, got {count:,}")
+
+    def too_long(self, where: str) -> WrongUse:
+        """What to say of a row."""
+        return WrongUse(f"{where}expected rows of at most {self.row:,} bytes, got a longer", QUOTES)
+
+
+LIMITS = Limits()
+
+
+class Bounded(io.RawIOBase):
+    """A file's bytes as they are unpacked, with the unpacked size and each line's length limited.
+
+    Args:
+        file: unpacks while it is read.
+        packed: bytes of the file.
+        place: of messages.
+        limits: of the file.
+    """
+
+    def __init__(self, file: Any, packed: int, place: str, limits: Limits = LIMITS) -> None:
+        self._file, self._packed, self._place, self._limits = file, packed, place, limits
+        self._size = self._line = 0
+        # What there is of a file that is cut off comes before the complaint.
+        self._read = getattr(file, "read1", file.read)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes.
+
+        Raises:
+            WrongUse: there are too many of them, or of a line.
+        """
+        data = self._read(min(len(buffer), BLOCK))
+        self._size += len(data)
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._line = self._line + len(data) if end < 0 else len(data) - end - 1
+        self._limits.check_unpacked(self._size, self._packed, self._place)
+        if self._line > self._limits.row:
+            raise self._limits.too_long(self._place)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file, too."""
+        self._file.close()
+        super().close()
+
+
+def bounded(file: Any, packed: int, place: str, limits: Limits = LIMITS) -> IO[bytes]:
+    """A file as `Bounded` has it, to be read in parts of any size."""
+    return io.BufferedReader(Bounded(file, packed, place, limits), BLOCK)
+
+
+class _FieldLimit:
+    """Python's limit of a field, which is one for all threads."""
+
+    lock, users, before = Lock(), 0, 0
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Have Python's reader take fields of any size, as others do: rows are limited here."""
+    with _FieldLimit.lock:
+        if not _FieldLimit.users:
+            _FieldLimit.before = csv.field_size_limit(sys.maxsize)
+        _FieldLimit.users += 1
+    try:
+        yield
+    finally:
+        with _FieldLimit.lock:
+            _FieldLimit.users -= 1
+            if not _FieldLimit.users:
+                csv.field_size_limit(_FieldLimit.before)
+
+
+def rows_of(
+    lines: Iterable[str], most: int, too_long: Callable[[int], Exception], **form: Any
+) -> Iterator[tuple[int, list[str]]]:
+    """Python's rows of CSV, each with the number of its last line, from 1.
+
+    Args:
+        lines: none of which is longer than a row may be.
+        most: characters of a row.
+        too_long: what is raised for a row of more, by the number of the line that it begins in.
+        form: as `csv.reader` takes it.
+    """
+    begun = size = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            size += len(line)
+            if size > most:
+                raise too_long(begun + 1)
+            yield line
+
+    reader = csv.reader(counted(), **form)
+    with any_size():
+        for row in reader:
+            yield reader.line_num, row
+            begun, size = reader.line_num, 0
