@@ -1,8 +1,9 @@
 """Python functions that a build has followed: of one text, in a closed part of Python.
 
 A manifest has their code as text. Nothing runs that is not listed here: no imports, no attributes
-but methods of texts and lists, and nothing that a call could leave for the next one. What a
-function computes is what Python computes, since Python runs it; so it may take any time and memory,
+but methods of texts and lists, and nothing that a call could leave for the next one: constants are
+read-only, defaults are constants, and a function that changes either is refused. What a function
+computes is what Python computes, since Python runs it; so it may take any time and memory,
 as a graph may. What clients' texts can cost is measured at build (convert's `text_limits`).
 """
 
@@ -14,7 +15,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import unescape
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,14 @@ from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
 MAIN = "main"  # the function that is called with the text
-FUNCTIONS: Mapping[str, Any] = {
+
+
+def copied(constant: Any) -> Any:
+    """A constant as the user's code has it, where a read-only one is not the same to it."""
+    return dict(constant) if isinstance(constant, MappingProxyType) else list(constant)
+
+
+FUNCTIONS: Mapping[str, Any] = {"copied": copied} | {
     each.__name__: each
     for each in (
         abs, all, any, bool, chr, enumerate, filter, float, frozenset, int, isinstance, len, list,
@@ -58,11 +67,16 @@ NODES = frozenset(
     }
 )  # fmt: skip
 CONSTANTS = (str, int, float, bool, type(None))
-KINDS: Mapping[str, Callable[[Any], Any]] = {"set": frozenset, "tuple": tuple, "dict": dict}
+KINDS: Mapping[str, Callable[[Any], Any]] = {
+    "set": frozenset, "tuple": tuple, "dict": lambda pairs: MappingProxyType(dict(pairs)),
+}  # fmt: skip
 FLAGS = re.I | re.M | re.S | re.X | re.A
-# What a default may not be made of: all calls share it, and one could leave something in it.
-MADE_ONCE = (
-    ast.Call, ast.GeneratorExp, ast.JoinedStr, ast.List, ast.ListComp, ast.Set, ast.SetComp,
+CHANGING = frozenset({"add", "append", "extend"})
+CHANGED = "a constant that it changes is not followed"
+Named = tuple[str, str]  # a function, and a name in it; none of a function has a constant's
+# All that a default may be made of: all calls share it, and one could leave something in another.
+IN_DEFAULTS = (
+    ast.Attribute, ast.Constant, ast.Lambda, ast.Load, ast.Name, ast.UAdd, ast.USub, ast.UnaryOp,
 )  # fmt: skip
 
 
@@ -124,12 +138,15 @@ def function_of(
         tree = ast.parse(code)
         for definition in tree.body:
             known.add(_checked(definition, known))
+        _refuse_changes(
+            [each for each in tree.body if isinstance(each, ast.FunctionDef)], {*values}
+        )
         if MAIN not in known.difference(made):
             raise ValueError(f"a function of text: no {MAIN} is defined")
         # Every node was checked; the names that it can reach are those above.
         names = {**FUNCTIONS, **made, "__builtins__": {}}
         exec(compile(tree, "<followed>", "exec"), names)  # noqa: S102
-    except (SyntaxError, RecursionError, MemoryError) as error:  # as deep nesting does
+    except (SyntaxError, RecursionError, MemoryError, AttributeError) as error:  # as deep nesting
         raise ValueError(f"a function of text: Python can't read it: {error}") from error
     main: Callable[[Any], Any] = names[MAIN]
     return main
@@ -146,7 +163,7 @@ def _checked(definition: ast.stmt, known: Collection[str]) -> str:
         raise ValueError(f"a function of text: {'; '.join(reasons) or 'no definition'}")
     arguments = definition.args
     around = [each for each in (*arguments.defaults, *arguments.kw_defaults) if each is not None]
-    if any(isinstance(node, MADE_ONCE) for each in around for node in _of_no_lambda(each)):
+    if not all(isinstance(node, IN_DEFAULTS) for each in around for node in _of_no_lambda(each)):
         raise ValueError("a function of text: a default that calls could share is not followed")
     inside = [*ast.walk(definition)][1:]
     annotated = [node for node in inside if isinstance(node, ast.arg) and node.annotation]
@@ -165,6 +182,70 @@ def _of_no_lambda(node: ast.AST) -> Iterator[ast.AST]:
     if not isinstance(node, ast.Lambda):
         for child in ast.iter_child_nodes(node):
             yield from _of_no_lambda(child)
+
+
+def _refuse_changes(functions: Sequence[ast.FunctionDef], constants: Collection[str]) -> None:
+    """Refuse a program that changes a constant, under whatever name a function has for it.
+
+    What is not seen here, such as one within a list of lists, raises when it runs.
+
+    Raises:
+        ValueError: it does.
+    """
+    parameters = {each.name: [argument.arg for argument in each.args.args] for each in functions}
+    bound = [pair for each in functions for pair in _bound(each, parameters)]
+    known = {("", name) for name in constants}
+    found = known
+    while found:  # a name may stand for one that stands for a constant
+        found = {own for own, others in bound if own not in known and not known.isdisjoint(others)}
+        known |= found
+    for each in functions:
+        for node in ast.walk(each):
+            if isinstance(node, ast.AugAssign):
+                changed: ast.expr = node.target
+            elif isinstance(node, ast.Attribute) and node.attr in CHANGING:
+                changed = node.value
+            else:
+                continue
+            if not known.isdisjoint(_may_be(changed, each.name)):
+                raise ValueError(f"a function of text: {CHANGED}")
+
+
+def _bound(
+    function: ast.FunctionDef, parameters: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Named, Collection[Named]]]:
+    """What a function binds to a name, its own or of one that it calls, with what it may be."""
+    own, defaults = function.name, function.args.defaults
+    pairs = [*zip(repeat(own), parameters[own][len(parameters[own]) - len(defaults) :], defaults)]
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign | ast.For | ast.comprehension):
+            value = node.value if isinstance(node, ast.Assign) else node.iter
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [n.id for each in targets for n in ast.walk(each) if isinstance(n, ast.Name)]
+            if isinstance(node, ast.Assign) or isinstance(value, ast.List | ast.Set | ast.Tuple):
+                pairs += [(own, name, value) for name in names]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            to = node.func.id
+            pairs += [*zip(repeat(to), parameters.get(to, ()), node.args)]
+            pairs += [(to, str(each.arg), each.value) for each in node.keywords]
+    for to, name, value in pairs:
+        yield (to, name), _may_be(value, own)
+
+
+def _may_be(value: ast.expr, function: str) -> set[Named]:
+    """The names of what an expression in a function may be the very object of, or holds."""
+    parts: list[ast.expr] = []
+    if isinstance(value, ast.Name):
+        return {("", value.id), (function, value.id)}
+    if isinstance(value, ast.IfExp):
+        parts = [value.body, value.orelse]
+    elif isinstance(value, ast.BoolOp):
+        parts = value.values
+    elif isinstance(value, ast.List | ast.Set | ast.Tuple):
+        parts = value.elts
+    elif isinstance(value, ast.Call) and ast.unparse(value.func) == copied.__name__:
+        parts = value.args
+    return {name for each in parts for name in _may_be(each, function)}
 
 
 def _collection(kind: str, members: Sequence[Any]) -> Any:

@@ -29,6 +29,7 @@ PLAIN = (
     "Plain Python is followed: methods of str, re with a literal pattern, comprehensions, "
     "and constants around it" + documented(" (docs/how-to/texts.md).", ".")
 )
+NEW = "What changes is made anew for each text, such as [] or list(CONSTANT)."
 BOUNDED = "Bound what the pattern repeats, such as {1,50}, and let repeats share no letters."
 LIBRARIES = {
     "jieba": "jieba", "spacy": "spaCy", "nltk": "NLTK", "pkuseg": "pkuseg", "thulac": "THULAC",
@@ -119,11 +120,15 @@ class Following:
 
     def _partial(self, function: functools.partial[Any]) -> str:
         inner = self.named(function.func)
-        given = [self.value(each) for each in function.args]
+        given = [self._given(each) for each in function.args]
         own = inner.startswith("function_")  # its parameters are marked
         options = [(marked(key) if own else key, each) for key, each in function.keywords.items()]
-        given += ["text", *(f"{key}={self.value(each)}" for key, each in options)]
+        given += ["text", *(f"{key}={self._given(each)}" for key, each in options)]
         return f"(lambda text: {inner}({', '.join(given)}))"
+
+    def _given(self, value: Any) -> str:
+        made = self.value(value)
+        return f"copied({made})" if isinstance(value, list) else made
 
     def _defined(self, function: FunctionType) -> str:
         if id(function) in self._open:
@@ -165,7 +170,10 @@ class Following:
             program["values"] = self.values
         if self.patterns:
             program["patterns"] = self.patterns
-        function_of(**program)  # its own check of what was followed
+        try:
+            function_of(**program)  # its own check of what was followed
+        except ValueError as error:
+            self.refuse(f"is not plain enough: {str(error).partition(': ')[2]}", NEW)
         return program
 
     def value(self, value: Any) -> str:
@@ -189,7 +197,8 @@ class Following:
         if HOLDS[type(value)] == "set":
             members = sorted(members, key=repr)
         entry = [HOLDS[type(value)], [list(m) if isinstance(m, tuple) else m for m in members]]
-        return self._named_as("constant", self.values, entry)
+        stem = "list" if isinstance(value, list) else "constant"
+        return self._named_as(stem, self.values, entry)
 
     def pattern(self, pattern: Any, flags: int) -> str:
         """The name of a regular expression.
@@ -208,7 +217,7 @@ class Following:
 
     def _named_as(self, stem: str, entries: dict[str, list[Any]], entry: list[Any]) -> str:
         for name, known in entries.items():
-            if repr(known) == repr(entry):
+            if name.startswith(stem) and repr(known) == repr(entry):
                 return name
         name = f"{stem}_{len(entries)}"
         entries[name] = entry

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.inputs.followed import FUNCTIONS, why_not
+from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, why_not
 
 if TYPE_CHECKING:
     from onnxlet.convert.converters.following.follow import Following
@@ -25,7 +25,13 @@ SEARCHED: Mapping[Any, str] = {
 MODULES = (html, itertools, math, re, string, unicodedata)
 # What does not show in which order a set is gone through: each process has another.
 ORDERLESS = frozenset({"all", "any", "len", "max", "min", "set", "frozenset", "sorted", "sum"})
-CHANGING = frozenset({"add", "append", "extend"})
+# What takes the members of a list, and does not see that its program has a tuple.
+GOING_THROUGH = frozenset(
+    {
+        "all", "any", "chain", "enumerate", "filter", "frozenset", "join", "len", "list", "map",
+        "pairwise", "reversed", "set", "sorted", "tuple", "zip",
+    }
+)  # fmt: skip
 UNORDERED = (
     "goes through a set, whose order is another in each process",
     "Sort it: sorted(set(…)).",
@@ -42,6 +48,7 @@ class Rewritten(ast.NodeTransformer):
         self._own: set[str] = set()
         self._kept: set[str] = set()
         self._sets: set[str] = set()
+        self._parents: dict[ast.AST, ast.AST] = {}
 
     def function(
         self, node: ast.FunctionDef | ast.Lambda, defaults: Mapping[str, str]
@@ -58,6 +65,10 @@ class Rewritten(ast.NodeTransformer):
         self._own = {each.arg for each in parameters} | _bound(whole)
         self._kept = self._own - _bound(whole)  # they may be a default, which all calls share
         self._sets = self._names_of_sets(whole)
+        self._parents = {
+            child: node for node in ast.walk(whole) for child in ast.iter_child_nodes(node)
+        }
+        self._check_defaults(whole, defaults)
         self._check_order(whole)
         rewritten = [self.visit(each) for each in inner] or [ast.Pass()]
         names = [each.arg for each in parameters if each.arg not in defaults]
@@ -188,7 +199,42 @@ class Rewritten(ast.NodeTransformer):
             self._following.check_library(value)
             self._following.refuse(f"takes the module {value.__name__} as a value")
         made = ast.parse(self._following.value(value), mode="eval").body
+        if not self._is_same(type(value), node):
+            made = ast.Call(ast.Name("copied", ast.Load()), [made], [])
         return ast.copy_location(made, node)
+
+    # what is constant in the program is of another type than in the user's code
+
+    def _is_same(self, kind: type, node: ast.AST) -> bool:
+        """Whether a program does the same with its own read-only constant as with one of a kind."""
+        parent = self._parents.get(node)
+        if kind is dict:  # only its own text is another one
+            formats = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mod)
+            held = ast.FormattedValue | ast.List | ast.Tuple | ast.Set
+            return not formats and not isinstance(parent, held)
+        if kind is not list or (isinstance(parent, ast.For | ast.comprehension)):
+            return True
+        if isinstance(parent, ast.Compare):
+            return parent.left is not node and isinstance(parent.ops[-1], ast.In | ast.NotIn)
+        if isinstance(parent, ast.Subscript):
+            return not isinstance(parent.slice, ast.Slice)
+        if isinstance(parent, ast.Attribute):
+            return True
+        return isinstance(parent, ast.Call) and _name_of(parent.func) in GOING_THROUGH
+
+    def _check_defaults(self, whole: ast.AST, defaults: Mapping[str, str]) -> None:
+        """Refuse a list as a default that shows that its program has a tuple.
+
+        Raises:
+            Unsupported: there is such.
+        """
+        lists = {name for name, made in defaults.items() if made.startswith("list_")}
+        for node in ast.walk(whole):
+            if isinstance(node, ast.Name) and node.id in lists and not self._is_same(list, node):
+                self._following.refuse(
+                    f"does other than look into {node.id}, a list that is its default",
+                    "Take it as a constant around the function.",
+                )
 
     # order
 
@@ -216,13 +262,12 @@ class Rewritten(ast.NodeTransformer):
         Raises:
             Unsupported: there is such.
         """
-        parents = {child: node for node in ast.walk(whole) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(whole):
             if not isinstance(node, ast.expr) or not self._is_set(node, self._sets):
                 continue
             if isinstance(node, ast.Name) and type(node.ctx) is ast.Store:
                 continue
-            if not self._unseen(node, parents):
+            if not self._unseen(node, self._parents):
                 self._following.refuse(*UNORDERED)
 
     def _unseen(self, node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
@@ -250,6 +295,12 @@ class Rewritten(ast.NodeTransformer):
 def marked(name: str) -> str:
     """A user's name, which none of the program's is."""
     return f"_{name}_" if not name.startswith("__") else f"_u{name.strip('_')}_"
+
+
+def _name_of(function: ast.AST) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _is_of_program(node: ast.AST) -> bool:
