@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
@@ -274,6 +275,7 @@ def followed_text(**program: Any) -> Callable[[str], str]:
     function = function_of(**program)
 
     def change(text: str) -> str:
+        deadline.check()  # it may take a second by itself
         try:
             made = function(None if text == MISSING_TEXT else text)
         except Exception:  # whatever scikit-learn would raise, too
@@ -294,6 +296,7 @@ def followed_numbers(width: int, **program: Any) -> Callable[[str], Sequence[flo
     failed = (*[np.nan] * width, 1.0)
 
     def read(text: str) -> Sequence[float]:
+        deadline.check()
         try:
             made = function(None if text == MISSING_TEXT else text)
             members = made if isinstance(made, list | tuple) else [made]

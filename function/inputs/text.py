@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.murmur import murmurhash3
@@ -99,12 +100,12 @@ class TokenFeed:
             texts = [instead if cell == text else cell for cell in texts]
         if self._column is not None:
             return self._of_functions(texts, self._column, first)
-        return [self._count(self._cut(text)) for text in texts]
+        return [self._count(self._cut(text)) for text in deadline.checked(texts)]
 
     def _of_functions(self, texts: Sequence[str], column: str, first: int) -> list[Counts]:
         """The same where functions of the user's own, which may raise, cut the texts."""
         rows, problems = [], []
-        for row, text in enumerate(texts):
+        for row, text in enumerate(deadline.checked(texts)):
             try:
                 rows.append(self._count(self._cut(text)))
             except Exception:  # whatever scikit-learn would raise, too
