@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, BinaryIO, TypeVar
@@ -50,6 +50,12 @@ def check() -> None:
     """
     if time.perf_counter() > _now.ends:
         raise _too_long()
+
+
+def until(share: float) -> Callable[[], bool]:
+    """Whether a share of the time that this thread has from its beginning is not over yet."""
+    ends = _now.ends if _now.ends == NEVER else _now.ends - (1 - share) * _now.seconds
+    return lambda: time.perf_counter() < ends
 
 
 def checked(items: Sequence[Item], every: int = 1) -> Iterable[Item]:
