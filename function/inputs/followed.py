@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import unescape
-from itertools import chain, pairwise, repeat
+from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -26,14 +26,7 @@ from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
 MAIN = "main"  # the function that is called with the text
-
-
-def copied(constant: Any) -> Any:
-    """A constant as the user's code has it, where a read-only one is not the same to it."""
-    return dict(constant) if isinstance(constant, MappingProxyType) else list(constant)
-
-
-FUNCTIONS: Mapping[str, Any] = {"copied": copied} | {
+FUNCTIONS: Mapping[str, Any] = {
     each.__name__: each
     for each in (
         abs, all, any, bool, chr, enumerate, filter, float, frozenset, int, isinstance, len, list,
@@ -73,8 +66,7 @@ KINDS: Mapping[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 FLAGS = re.I | re.M | re.S | re.X | re.A
 CHANGING = frozenset({"add", "append", "extend"})
-CHANGED = "a constant that it changes is not followed"
-Named = tuple[str, str]  # a function, and a name in it; none of a function has a constant's
+HOLDS = (ast.List, ast.Set, ast.Tuple)
 # All that a default may be made of: all calls share it, and one could leave something in another.
 IN_DEFAULTS = (
     ast.Attribute, ast.Constant, ast.Lambda, ast.Load, ast.Name, ast.UAdd, ast.USub, ast.UnaryOp,
@@ -138,10 +130,7 @@ def function_of(
     try:
         tree = ast.parse(code)
         for definition in tree.body:
-            known.add(_checked(definition, known))
-        _refuse_changes(
-            [each for each in tree.body if isinstance(each, ast.FunctionDef)], {*values}
-        )
+            known.add(_checked(definition, known, values))
         if MAIN not in known.difference(made):
             raise ValueError(f"a function of text: no {MAIN} is defined")
         # Every node was checked; the names that it can reach are those above.
@@ -153,7 +142,7 @@ def function_of(
     return main
 
 
-def _checked(definition: ast.stmt, known: Collection[str]) -> str:
+def _checked(definition: ast.stmt, known: Collection[str], values: Collection[str]) -> str:
     """The name of a definition.
 
     Raises:
@@ -174,6 +163,8 @@ def _checked(definition: ast.stmt, known: Collection[str]) -> str:
         raise ValueError(f"a function of text: {definition.name} is defined twice")
     if unknown := _loaded(definition) - {*known}:
         raise ValueError(f"a function of text: no {sorted(unknown)[0]} is known in it")
+    if changes(inside, values):
+        raise ValueError("a function of text: a constant that it changes is not followed")
     return definition.name
 
 
@@ -185,68 +176,51 @@ def _of_no_lambda(node: ast.AST) -> Iterator[ast.AST]:
             yield from _of_no_lambda(child)
 
 
-def _refuse_changes(functions: Sequence[ast.FunctionDef], constants: Collection[str]) -> None:
-    """Refuse a program that changes a constant, under whatever name a function has for it.
+def changes(nodes: Sequence[ast.AST], shared: Collection[str]) -> bool:
+    """Whether code changes what all calls share, by whatever name it has for it.
 
-    What is not seen here, such as one within a list of lists, raises when it runs.
+    A program in which that is not seen, such as by a function that it calls, raises when it runs.
 
-    Raises:
-        ValueError: it does.
+    Args:
+        nodes: of a function.
+        shared: names of constants.
     """
-    parameters = {each.name: [argument.arg for argument in each.args.args] for each in functions}
-    bound = [pair for each in functions for pair in _bound(each, parameters)]
-    known = {("", name) for name in constants}
-    found = known
-    while found:  # a name may stand for one that stands for a constant
-        found = {own for own, others in bound if own not in known and not known.isdisjoint(others)}
-        known |= found
-    for each in functions:
-        for node in ast.walk(each):
-            if isinstance(node, ast.AugAssign):
-                changed: ast.expr = node.target
-            elif isinstance(node, ast.Attribute) and node.attr in CHANGING:
-                changed = node.value
-            else:
-                continue
-            if not known.isdisjoint(_may_be(changed, each.name)):
-                raise ValueError(f"a function of text: {CHANGED}")
+    bound = [pair for node in nodes for pair in _bound(node)]
+    names = found = {*shared}
+    while found:
+        found = {name for name, value in bound if name not in names and names & _may_be(value)}
+        names = names | found
+    changed: list[ast.AST] = [n.target for n in nodes if isinstance(n, ast.AugAssign)]
+    changed += [n.value for n in nodes if isinstance(n, ast.Attribute) and n.attr in CHANGING]
+    return any(names & _may_be(each) for each in changed)
 
 
-def _bound(
-    function: ast.FunctionDef, parameters: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[Named, Collection[Named]]]:
-    """What a function binds to a name, its own or of one that it calls, with what it may be."""
-    own, defaults = function.name, function.args.defaults
-    pairs = [*zip(repeat(own), parameters[own][len(parameters[own]) - len(defaults) :], defaults)]
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign | ast.For | ast.comprehension):
-            value = node.value if isinstance(node, ast.Assign) else node.iter
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = [n.id for each in targets for n in ast.walk(each) if isinstance(n, ast.Name)]
-            if isinstance(node, ast.Assign) or isinstance(value, ast.List | ast.Set | ast.Tuple):
-                pairs += [(own, name, value) for name in names]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            to = node.func.id
-            pairs += [*zip(repeat(to), parameters.get(to, ()), node.args)]
-            pairs += [(to, str(each.arg), each.value) for each in node.keywords]
-    for to, name, value in pairs:
-        yield (to, name), _may_be(value, own)
+def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Each name that a node binds, and what to; of a list that is gone through, its members."""
+    if isinstance(node, ast.arguments):
+        last = (node.posonlyargs + node.args)[::-1]
+        defaults = node.defaults[::-1] + [None] * (len(last) - len(node.defaults))
+        pairs = zip(last + node.kwonlyargs, defaults + node.kw_defaults, strict=True)
+        yield from ((each.arg, default) for each, default in pairs if default is not None)
+        return
+    if isinstance(node, ast.Assign):
+        targets, value = node.targets, node.value
+    elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, HOLDS):
+        targets, value = [node.target], node.iter
+    else:
+        return
+    for each in targets:
+        yield from ((n.id, value) for n in ast.walk(each) if isinstance(n, ast.Name))
 
 
-def _may_be(value: ast.expr, function: str) -> set[Named]:
-    """The names of what an expression in a function may be the very object of, or holds."""
-    parts: list[ast.expr] = []
+def _may_be(value: ast.AST) -> set[str]:
+    """The names of what an expression may be the very object of, or hold."""
     if isinstance(value, ast.Name):
-        return {("", value.id), (function, value.id)}
-    if isinstance(value, ast.IfExp):
-        parts = [value.body, value.orelse]
-    elif isinstance(value, ast.BoolOp):
-        parts = value.values
-    elif isinstance(value, ast.List | ast.Set | ast.Tuple):
-        parts = value.elts
-    elif isinstance(value, ast.Call) and ast.unparse(value.func) == copied.__name__:
-        parts = value.args
-    return {name for each in parts for name in _may_be(each, function)}
+        return {value.id}
+    inner = (
+        ast.iter_child_nodes(value) if isinstance(value, (*HOLDS, ast.IfExp, ast.BoolOp)) else ()
+    )
+    return set().union(*map(_may_be, inner))
 
 
 def _collection(kind: str, members: Sequence[Any]) -> Any:

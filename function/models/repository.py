@@ -92,7 +92,7 @@ class Repository:
         self._lazy = lazy
         self._max_pixels = max_pixels
         self._lock = threading.Lock()
-        self.progress = Progress("reload")
+        self.progress = Progress()
         if described is not None:
             self.begin(described)
             return

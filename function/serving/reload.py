@@ -90,7 +90,7 @@ class Reloader:
             except Exception as error:  # nothing that is in a folder may end the scans
                 request_log.fail(error)
             finally:
-                self.progress.done()
+                self.progress.at(None)
 
     def refresh(self) -> None:
         """Scan once, and serve what there is to serve."""

@@ -103,7 +103,7 @@ CSV_TEXT = b"a,b\n" + b"1.5,2.5\n" * MANY
 
 
 def objects_of(read: Any, content: bytes) -> list[Any]:
-    with unpacked(io.BufferedReader(io.BytesIO(content))) as stream:  # type: ignore[arg-type]
+    with unpacked(io.BufferedReader(io.BytesIO(content))) as stream:
         return list(read(stream, SIGNATURE, (), LIMITS))
 
 
@@ -116,6 +116,30 @@ def tensor(rows: int) -> bytes:
     data = b",".join([b"[1.5,2.5]"] * rows)
     head = b'{"name":"input","datatype":"FP64","shape":[%d,2],"data":[' % rows
     return b'{"inputs":[' + head + data + b"]}]}"
+
+
+TOKENS: Any = {
+    "name": "counts",
+    "places": "positions",
+    "dtype": "float64",
+    "columns": ["text"],
+    "tokens": {
+        "analyzer": "word", "token_pattern": r"\w+", "ngram_range": [1, 1], "stop_words": None,
+        "lowercase": False, "strip_accents": None, "binary": False, "replaced": [],
+        "vocabulary": ["a", "b"],
+    },
+}  # fmt: skip
+BY_FUNCTION: Any = {
+    "functions": {"tokenizer": {"code": "def main(text):\n    return text.split()"}}
+}
+UNITS: Any = {
+    "name": "ids",
+    "columns": ["text"],
+    "ids": {
+        "unit": "character", "units": ["a", "b"], "special": [], "unknown": None, "before": [],
+        "after": [], "nfc": False, "longest": 5, "cost": 0,
+    },
+}  # fmt: skip
 
 
 LOOPS: dict[str, Callable[[], object]] = {
@@ -162,26 +186,6 @@ LOOPS: dict[str, Callable[[], object]] = {
         [np.array([["ab"]] * 3, dtype=object)]
     ),
 }
-TOKENS: Any = {
-    "name": "counts",
-    "places": "positions",
-    "dtype": "float64",
-    "columns": ["text"],
-    "tokens": {
-        "analyzer": "word", "token_pattern": r"\w+", "ngram_range": [1, 1], "stop_words": None,
-        "lowercase": False, "strip_accents": None, "binary": False, "replaced": [],
-        "vocabulary": ["a", "b"],
-    },
-}  # fmt: skip
-BY_FUNCTION = {"functions": {"tokenizer": {"code": "def main(text):\n    return text.split()"}}}
-UNITS: Any = {
-    "name": "ids",
-    "columns": ["text"],
-    "ids": {
-        "unit": "character", "units": ["a", "b"], "special": [], "unknown": None, "before": [],
-        "after": [], "nfc": False, "longest": 5, "cost": 0,
-    },
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", LOOPS)
@@ -195,8 +199,8 @@ def test_a_loop_over_what_comes_looks_at_the_time(what: str, late: Callable[[], 
 
 def test_rows_that_are_read_later_look_at_the_time(late: Callable[[], None]) -> None:
     """Of a large body only how many they are is known before."""
-    _, rows, _ = csv_text.read(CSV_TEXT, lambda rows, least: None)
-    columns = forms.by_column(json_body.read(
+    rows: Any = csv_text.read(CSV_TEXT, lambda rows, least: None).rows
+    columns: Any = forms.by_column(json_body.read(
         b'{"a":%b,"b":%b}' % (JSON, JSON), frozenset({("a",), ("b",)}), frozenset({()})
     )).rows  # fmt: skip
     lines = RowLines([b"[1, 2]"] * MANY, SIGNATURE, ())

@@ -165,12 +165,18 @@ def test_a_report_is_the_one_that_was_written(own: Path) -> None:
     version = own / "iris" / "1"
     asking: Client = client_of(create_app(own, settings=Settings(own)))
     (version / PAGE).write_bytes(b"another page")
-    for change in (
+
+    def linked() -> None:
+        (version / PAGE).unlink()
+        (version / PAGE).symlink_to("golden.json")
+
+    changes: list[Callable[[], object]] = [
         lambda: None,
-        lambda: ((version / PAGE).unlink(), (version / PAGE).symlink_to("golden.json")),
+        linked,
         lambda: (version / PAGE_HASH).write_bytes(b"\xff\xfe"),
         lambda: (version / PAGE_HASH).unlink(),
-    ):
+    ]
+    for change in changes:
         change()
         answer = asking.get("/models/iris/report")
         assert answer.status == 404

@@ -29,7 +29,6 @@ PLAIN = (
     "Plain Python is followed: methods of str, re with a literal pattern, comprehensions, "
     "and constants around it" + documented(" (docs/how-to/texts.md).", ".")
 )
-NEW = "What changes is made anew for each text, such as [] or list(CONSTANT)."
 BOUNDED = "Bound what the pattern repeats, such as {1,50}, and let repeats share no letters."
 LIBRARIES = {
     "jieba": "jieba", "spacy": "spaCy", "nltk": "NLTK", "pkuseg": "pkuseg", "thulac": "THULAC",
@@ -120,15 +119,11 @@ class Following:
 
     def _partial(self, function: functools.partial[Any]) -> str:
         inner = self.named(function.func)
-        given = [self._given(each) for each in function.args]
+        given = [self.value(each) for each in function.args]
         own = inner.startswith("function_")  # its parameters are marked
         options = [(marked(key) if own else key, each) for key, each in function.keywords.items()]
-        given += ["text", *(f"{key}={self._given(each)}" for key, each in options)]
+        given += ["text", *(f"{key}={self.value(each)}" for key, each in options)]
         return f"(lambda text: {inner}({', '.join(given)}))"
-
-    def _given(self, value: Any) -> str:
-        made = self.value(value)
-        return f"copied({made})" if isinstance(value, list) else made
 
     def _defined(self, function: FunctionType) -> str:
         if id(function) in self._open:
@@ -136,7 +131,8 @@ class Following:
         if id(function) in self._known:
             return self._known[id(function)]
         self._open.add(id(function))
-        defaults = {name: self.value(each) for name, each in defaults_of(function).items()}
+        given = defaults_of(function).items()
+        defaults = {n: self.value(each, shared=True) for n, each in given}
         name = self.define(written(function), around(function), defaults)
         self._known[id(function)] = name
         self._kept.append(function)
@@ -173,27 +169,34 @@ class Following:
         try:
             function_of(**program)  # its own check of what was followed
         except ValueError as error:
-            self.refuse(f"is not plain enough: {str(error).partition(': ')[2]}", NEW)
+            self.refuse(f"is not plain enough: {str(error).partition(': ')[2]}")
         return program
 
-    def value(self, value: Any) -> str:
-        """An expression for a constant that the function takes from around it."""
+    def value(self, value: Any, shared: bool = False) -> str:
+        """An expression for a constant that the function takes from around it.
+
+        Args:
+            value: the constant.
+            shared: by all calls, as a default is, so that a list has to be a tuple.
+        """
         if type(value) in CONSTANTS:
             return repr(value)
         if isinstance(value, re.Pattern):
             return self.pattern(value.pattern, value.flags)
         if type(value) in HOLDS:
-            return self._collection(value)
+            return self._collection(value, shared)
         if callable(value):
             return self.named(value)
         self.check_library(value)
         self.refuse(f"takes a {type(value).__name__} from around it")
 
-    def _collection(self, value: Any) -> str:
+    def _collection(self, value: Any, shared: bool) -> str:
         members = list(value.items()) if isinstance(value, dict) else list(value)
         flat = [each for pair in members for each in pair] if isinstance(value, dict) else members
         if not all(type(each) in CONSTANTS for each in flat):
             self.refuse(f"takes a {type(value).__name__} of other than texts and numbers")
+        if isinstance(value, list) and not shared:  # made anew, since it may be compared with one
+            return repr(value)
         if HOLDS[type(value)] == "set":
             members = sorted(members, key=repr)
         entry = [HOLDS[type(value)], [list(m) if isinstance(m, tuple) else m for m in members]]
