@@ -30,7 +30,9 @@ def answer(service: Service, request: Request, name: str) -> Reply:
     label = f"report of {model.name} version {model.version}"
     if model.directory is None or not model.has_report:
         raise NotServed(
-            f"no {label} here", "`train`, and `build --report`, write one; bundles leave it out."
+            f"no {label} here",
+            "`train`, and `build --report`, write one; bundles leave it out. One of an older version "
+            f"of onnxlet is written again by {typed('convert', 'report')}.",
         )
     try:
         expected = read_file(model.directory, PAGE_HASH)[:64].decode("ascii", "replace")

@@ -131,8 +131,8 @@ class Model:
 
     @property
     def has_report(self) -> bool:
-        """Whether a report lies beside it."""
-        return self.directory is not None and (self.directory / PAGE).is_file()
+        """Whether a report lies beside it, with its hash."""
+        return self.directory is not None and (self.directory / PAGE_HASH).is_file()
 
     @cached_property
     def output_types(self) -> dict[str, str]:
