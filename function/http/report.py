@@ -31,8 +31,8 @@ def answer(service: Service, request: Request, name: str) -> Reply:
     if model.directory is None or not model.has_report:
         raise NotServed(
             f"no {label} here",
-            "`train`, and `build --report`, write one; bundles leave it out. One of an older version "
-            f"of onnxlet is written again by {typed('convert', 'report')}.",
+            "`train`, and `build --report`, write one; bundles leave it out. "
+            f"{typed('convert', 'report')} writes that of an older version of onnxlet again.",
         )
     try:
         expected = read_file(model.directory, PAGE_HASH)[:64].decode("ascii", "replace")
