@@ -177,7 +177,7 @@ LOOPS: dict[str, Callable[[], object]] = {
         1, code="def main(text):\n    return len(text)"
     )("a"),
     "texts that are cut into tokens": lambda: TokenFeed(TOKENS, (0, 0)).gather(
-        [np.array([["a b"]] * 3, dtype=object)]
+        [np.array([["a b"]] * 30, dtype=object)]
     ),
     "texts that a user's function cuts": lambda: TokenFeed(
         {**TOKENS, "tokens": {**TOKENS["tokens"], **BY_FUNCTION}}, (0, 0)
