@@ -348,7 +348,7 @@ def test_how_slow_a_model_is_stands_in_its_manifest(made: Path) -> None:
         (SPEEDS[0] - 1, None, 1),
         (SPEEDS[1] - 1, None, 2),
         (SPEEDS[2] - 1, None, 3),
-        (0.1, None, 3),
+        (0.1, None, 4),
         (SPEEDS[0] - 1, {"rows": 50}, 0),  # a step away: it is what was measured before
         (1e6, {"evaluations": SPEEDS[1]}, 1),
         (SPEEDS[1] - 1, {"rows": 50}, 2),
