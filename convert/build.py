@@ -156,7 +156,9 @@ def build(
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
         if summary is not None:
             return None
-        return background_file(model, described.rows, described.of, reference, keep_background)
+        return background_file(
+            model, described.rows, described.of, reference, keep_background, earlier
+        )
 
     labels = items_of(task, source, [column.name for column in inputs.columns], report)
     files = _files(accepted, found.state.evidence, about, background, labels, summary)

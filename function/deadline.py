@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import chain
+from typing import Any, BinaryIO, TypeVar
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import TookTooLong
 
+Item = TypeVar("Item")
 NEVER = float("inf")
 HINT = "Send fewer rows at once."
 
@@ -47,6 +50,45 @@ def check() -> None:
     """
     if time.perf_counter() > _now.ends:
         raise _too_long()
+
+
+def until(share: float) -> Callable[[], bool]:
+    """Whether a share of the time that this thread has from its beginning is not over yet."""
+    ends = _now.ends if _now.ends == NEVER else _now.ends - (1 - share) * _now.seconds
+    return lambda: time.perf_counter() < ends
+
+
+def checked(items: Sequence[Item], every: int = 1) -> Iterable[Item]:
+    """The same items; the time is looked at before each, or before each `every`, of several."""
+    return items if len(items) <= every else chain.from_iterable(_slices(items, every))
+
+
+def _slices(items: Sequence[Item], every: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), every):
+        check()
+        yield items[start : start + every]
+
+
+class Checked(io.RawIOBase):
+    """The bytes of a stream; the time is looked at whenever some are read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """As any file that is open for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, as far as the stream does.
+
+        Raises:
+            TookTooLong: there is no time left.
+        """
+        check()
+        content = self._stream.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def _too_long() -> TookTooLong:

@@ -14,6 +14,7 @@ from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, typed
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.model_files import read_file, read_within
 from onnxlet.function.models.aliases import file_of, read, serves
 from onnxlet.function.models.repository import NAME, versions_in
 
@@ -104,7 +105,7 @@ def _chosen(home: Path, versions: Sequence[int], remote: bool) -> Chosen:
 
 
 def _proven(directory: Path, remote: bool) -> Chosen:
-    model, _ = verify(directory.resolve())
+    model, _ = verify(directory)
     listed: dict[str, Any] = model.manifest["files"]
     files = sorted(["manifest.json", *listed])
     images = any("image" in each for each in model.manifest["graph"]["inputs"])
@@ -120,11 +121,12 @@ def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
             (root / below).mkdir(parents=True)
             for file in each.files:
                 if not (each.remote and file == GRAPH):
-                    shutil.copyfile(each.directory / file, root / below / file)
+                    (root / below / file).write_bytes(read_file(each.directory, file))
                     paths.append(f"{below}/{file}")
         if model.aliases is not None:
             paths.append(f"models/{model.name}/{model.aliases.name}")
-            shutil.copyfile(model.aliases, root / paths[-1])
+            content = read_within(model.aliases.parent, model.aliases.name)
+            (root / paths[-1]).write_bytes(content)
     return paths
 
 

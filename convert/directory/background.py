@@ -9,10 +9,11 @@ values that so many rows share may stand for themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from math import inf, isfinite
 from random import Random
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.explanation.background import text_columns
+from onnxlet.function.explanation.background import decoded, text_columns
 from onnxlet.function.explanation.masking import EMPTY_TEXT
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
@@ -36,7 +37,12 @@ MADE_UP_ROWS = 50
 FEWEST_ROWS = 5
 MOST_CELLS = 50_000
 MOST_IMAGES = 2**21  # characters of all images, which stand in each row
-TRIES = 4  # of drawing a row that is answered, for each row
+TRIES = 4  # of drawing a row that is answered, for each row; and of measuring
+# Rows a second that explanations may count on; most models exceed the first by far.
+SPEEDS = (2**15, 2**13, 2**11, 2**9, 2**7)
+MEASURED_ROWS = 50
+LONGEST_TRY = 0.5  # seconds
+NO_MANIFEST: Mapping[str, Any] = {}
 FEW_VALUES = 50  # numbers that are drawn as they are, where most rows share them
 MOSTLY = 0.9
 
@@ -47,6 +53,7 @@ def background_file(
     of: str,
     reference: Reference | None = None,
     keep: int | None = None,
+    earlier: Mapping[str, Any] = NO_MANIFEST,
 ) -> tuple[dict[str, Any], bytes] | None:
     """What a manifest says of the background, and the bytes of its file.
 
@@ -56,6 +63,7 @@ def background_file(
         of: which of the two.
         reference: answers all of the background, where there is one.
         keep: rows of these that stand in the file; None is made-up ones.
+        earlier: the manifest of the highest version that is there.
 
     Returns:
         None where no row is answered.
@@ -67,7 +75,34 @@ def background_file(
     if not found:
         return None
     about = {"source": source, "of": of, "rows": len(found)}
-    return about, json_text.dumps({**about, "instances": found})
+    content = json_text.dumps({**about, "instances": found})
+    slow = slowness(_rows_a_second(model, found), earlier.get("background"))
+    return about | ({"evaluations": SPEEDS[slow]} if slow else {}), content
+
+
+def slowness(rows_a_second: float, earlier: Mapping[str, Any] | None) -> int:
+    """The place of a model's speed in SPEEDS.
+
+    It is kept where that of the version before is a step away: a rebuild on a busy machine is the
+    same version.
+    """
+    slow = next((n for n, speed in enumerate(SPEEDS) if rows_a_second >= speed), len(SPEEDS) - 1)
+    before = earlier.get("evaluations", SPEEDS[0]) if earlier else None
+    near = [n for n in range(len(SPEEDS)) if SPEEDS[n] == before and abs(n - slow) <= 1]
+    return near[0] if near else slow
+
+
+def _rows_a_second(model: Model, rows: list[Cells]) -> float:
+    """How many rows of many a model answers; the best of several tries."""
+    table = decoded(model, rows * -(-MEASURED_ROWS // len(rows)))
+    best = inf
+    for _ in range(TRIES):
+        start = perf_counter()
+        model.run(table)
+        best = min(best, perf_counter() - start)
+        if best > LONGEST_TRY:
+            break
+    return table.rows / best
 
 
 def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) -> list[Cells]:

@@ -17,13 +17,13 @@ from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.errors import BreakingChange
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
+from onnxlet.function.model_files import read_file
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.model import NO_VERSION, REPORT
+from onnxlet.function.models.model import MANIFEST, NO_VERSION, REPORT
 from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.settings import pins_of
 
-MANIFEST = "manifest.json"
 LOCK = ".lock"  # in the folder of models: held while a version is written
 
 
@@ -110,7 +110,7 @@ def highest_manifest(folder: Path, name: str) -> dict[str, Any]:
     home = folder / name
     for version in versions_in(home)[-1:]:
         with suppress(OSError, ValueError, RecursionError):
-            found = json.loads((home / str(version) / "manifest.json").read_bytes())
+            found = json.loads(read_file(home / str(version), MANIFEST))
             return found if isinstance(found, dict) else {}
     return {}
 
@@ -222,7 +222,7 @@ def _compare(
     """Compare a manifest with that of the version that is served from this folder."""
     try:
         number = serves_in(home, versions)
-        served = json_text.loads((home / str(number) / MANIFEST).read_bytes())
+        served = json_text.loads(read_file(home / str(number), MANIFEST))
         found = differences(served, json_text.loads(files[MANIFEST]))
     except (OnnxletError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         why = getattr(error, "message", f"{type(error).__name__} {error}")
@@ -250,7 +250,7 @@ def _only_writer(folder: Path) -> Iterator[None]:
 def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
     # A report makes no versions differ: it holds measured times.
     there = {entry.name for entry in version.iterdir() if not entry.name.startswith(REPORT)}
-    return there == set(files) and all((version / f).read_bytes() == c for f, c in files.items())
+    return there == set(files) and all(read_file(version, f) == c for f, c in files.items())
 
 
 def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -13,6 +13,7 @@ from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
+    highest_manifest,
     sha256,
     write_version,
 )
@@ -101,7 +102,8 @@ def import_onnx(
     manifest = dict(taken.model.manifest)
     no_mix = boxes is not None or texts is not None or any(each.nested for each in taken.tensors)
     explained = bool(given) and not no_mix
-    made = background_file(taken.model, given, "sample") if explained else None
+    earlier = highest_manifest(folder, name)
+    made = background_file(taken.model, given, "sample", earlier=earlier) if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made
     statistics = _statistics(taken.tensors, given)

@@ -13,7 +13,6 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestError, WrongUse
 from onnxlet.function.explanation import additive
 from onnxlet.function.explanation.background import Background, background
-from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import (
     MOST_CONTRIBUTIONS,
     Explained,
@@ -26,21 +25,6 @@ from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 
 COLUMN = "explanation"
-
-
-class Least(Budget):
-    """No clock: what is exact takes its time, and what is sampled the least that HTTP walks.
-
-    That is a pair of permutations on each background row, whatever the machine's speed.
-    """
-
-    def allows(self, times: float) -> bool:
-        """True: what is exact is computed to its end."""
-        return True
-
-    def room(self, done: int) -> int:
-        """None: after the first round nothing is sampled any more."""
-        return 0
 
 
 class Contributions:
@@ -126,8 +110,8 @@ class Contributions:
         """Of shape (rows, columns, numbers)."""
         if self._rows is None:
             return additive.by_column(self._model, self._model.terms(table))
-        options = ExplainOptions()
-        found = explain(self._model, self._rows, table, options, Least(options.seconds))
+        # The least that HTTP walks: a pair of permutations on each background row.
+        found = explain(self._model, self._rows, table, ExplainOptions(usual=2))
         return _by_column(self._model, found, table.rows)
 
     def _column(self, values: Array) -> Any:

@@ -1,7 +1,8 @@
-"""The report's three files, and writing them beside a model."""
+"""The report's files, and writing them beside a model."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError
+from onnxlet.function.model_files import read_file
+from onnxlet.function.models.model import PAGE_HASH
 
 Findings = Mapping[str, Any]
 
@@ -31,10 +34,12 @@ def _json(found: Findings) -> bytes:
 
 
 def pages(found: Findings) -> dict[str, bytes]:
-    """The page and the model card, by file name."""
+    """The page with its hash, without which it is not served, and the model card, by file name."""
     from onnxlet.convert.report import card, page  # with matplotlib and Jinja
 
-    return {HTML: page.html(found).encode(), MARKDOWN: card.markdown(found).encode()}
+    html = page.html(found).encode()
+    line = f"{hashlib.sha256(html).hexdigest()}  {HTML}\n".encode()
+    return {PAGE_HASH: line, HTML: html, MARKDOWN: card.markdown(found).encode()}
 
 
 def read_findings(directory: Path) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def read_findings(directory: Path) -> dict[str, Any]:
         f"'{typed('convert', 'train')}' writes one, and so does 'build' with y_test and --report."
     )
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_file(directory, JSON))
     except FileNotFoundError as error:
         message = f"'{directory}' has no {JSON}: this version was written without a report"
         raise Refusal(message, again) from error

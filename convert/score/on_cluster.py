@@ -23,6 +23,7 @@ from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.worker import FEWER, plain, task_of
 from onnxlet.function import json_text
 from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
@@ -132,7 +133,7 @@ def _packed(directory: Path, graph: str) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name in names:
             path = f"{model.name}/{model.version}/{name}"
-            archive.writestr(zipfile.ZipInfo(path), (directory / name).read_bytes())
+            archive.writestr(zipfile.ZipInfo(path), read_file(directory, name))
         archive.writestr(zipfile.ZipInfo(PROOF), proof_of(model, directory))
     if model.manifest["files"][GRAPH] != graph:
         raise OnnxletError(f"model {directory}: its graph is another one now", "Score again.")
@@ -141,7 +142,7 @@ def _packed(directory: Path, graph: str) -> bytes:
 
 def proof_of(model: Model, directory: Path) -> str:
     """SHA-256 of the answers to a version's golden rows: equal where they are, to the last bit."""
-    golden = json_text.loads((directory / GOLDEN).read_bytes())
+    golden = json_text.loads(read_file(directory, GOLDEN))
     if not golden["instances"]:
         return ""
     request = native.from_object({"instances": golden["instances"]})

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from onnxlet.edge.device.slots import with_updates
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.model_files import AGAIN, way_out
+from onnxlet.function.model_files import AGAIN, read_file, way_out
 from onnxlet.function.models.aliases import of_model, serves
 from onnxlet.function.models.repository import NAME, versions_in
 
@@ -67,7 +67,7 @@ def choose_model(models: Path, name: str | None) -> BenchModel:
         raise WrongUse(f"--model {model}: there is no such model", f"There are {', '.join(there)}.")
     version, directory = there[model]
     try:
-        golden = json.loads((directory / "golden.json").read_bytes())
+        golden = json.loads(read_file(directory, "golden.json"))
         rows = len(golden["instances"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = getattr(error, "strerror", "") or "it has no golden rows in it"

@@ -137,6 +137,11 @@ class Figures:
         for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
             refused.add_metric([name, str(version)], 1)
         yield refused
+        yield GaugeMetricFamily(
+            "onnxlet_reload_still_seconds",
+            "How long a look at the models' folder has stood still; 0 where none does.",
+            self._service.repository.progress.seconds_still(),
+        )
         if self._on_rows and (digests := self._meter.drift.of(self._service, DRIFT_SECONDS)):
             from onnxlet.edge.service import drift_metrics
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.edge.service.secret import Secret
+from onnxlet.function.model_files import read_file
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import compare_body
 
@@ -33,7 +34,7 @@ class GoldenRow(NamedTuple):
 def first_row(directory: Path) -> GoldenRow | None:
     """The first golden row of a version; None if it has none."""
     try:
-        golden = json.loads((directory / "golden.json").read_bytes())
+        golden = json.loads(read_file(directory, "golden.json"))
         one = {name: values[:1] for name, values in golden["answers"].items()}
         golden |= {"instances": golden["instances"][:1], "answers": one}
     except (OSError, ValueError, KeyError, TypeError):

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
 from onnxlet.edge.service.secret import read_secret
 from onnxlet.edge.update.errors import Killed
+from onnxlet.function.model_files import read_file
 from onnxlet.function.serving.golden import compare_body
 
 CHECK_SECONDS = 300
@@ -123,7 +124,7 @@ def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[
         return [f"{service.url}/v2/health/ready: {_got(status)}"], True
     faults, may_pass = [], True
     for directory, (name, version) in models.items():
-        golden = json.loads((directory / "golden.json").read_bytes())
+        golden = json.loads(read_file(directory, "golden.json"))
         if not golden["instances"]:
             continue
         body = json.dumps({"instances": golden["instances"]}).encode()

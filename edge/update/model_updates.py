@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from onnxlet.edge.device.slots import DevicePaths, sync_folder
+from onnxlet.function.model_files import read_file, read_within
 from onnxlet.function.models.aliases import FILE
+from onnxlet.function.models.model import MANIFEST
 from onnxlet.function.models.repository import versions_in
 
 KEPT_VERSIONS = 2  # versions of each model: the served one and the previous one
@@ -28,7 +30,7 @@ def clashes(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> li
 def _same(one: Path, other: Path) -> bool:
     """Compare manifests: they have the hashes of all other files."""
     with suppress(OSError):
-        return (one / "manifest.json").read_bytes() == (other / "manifest.json").read_bytes()
+        return read_file(one, MANIFEST) == read_file(other, MANIFEST)
     return False
 
 
@@ -73,7 +75,7 @@ def names_of(paths: DevicePaths, name: str, version: int, pins: Mapping[str, str
     """The pin and aliases that name a version: without it the service would not start."""
     named = [f"ONNXLET_SERVE={name}={version}"] if pins.get(name) == str(version) else []
     try:
-        aliases = json.loads((paths.models / name / FILE).read_bytes())
+        aliases = json.loads(read_within(paths.models / name, FILE))
         return [*named, *(f"{FILE}: {alias}" for alias, to in aliases.items() if to == version)]
     except FileNotFoundError:
         return named

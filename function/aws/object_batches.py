@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from onnxlet.function import json_text
+from onnxlet.function import deadline, json_text
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.cell_validation import Guesses
@@ -23,6 +23,7 @@ from onnxlet.function.protocols import forms, native
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 SUFFIXES = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
 NULLS = {"on_error": "null"}
+SLICE = 2**17  # bytes that are unpacked together
 GZIPPED = b"\x1f\x8b"  # how gzip begins, and neither CSV nor JSON in UTF-8
 
 
@@ -69,7 +70,10 @@ def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
         return
     try:
         with gzip.GzipFile(fileobj=stream) as content:
-            yield cast(BinaryIO, content)
+            # A few bytes may unpack to gigabytes of blank lines, which make no batch.
+            yield cast(
+                BinaryIO, io.BufferedReader(deadline.Checked(cast(BinaryIO, content)), SLICE)
+            )
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise MalformedRequest(f"the object is not gzip, or not all of it: {error}") from error
 

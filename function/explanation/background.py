@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model
 
 FILE = "background.json"
+USUAL = 2**17  # rows a second that explanations may cost, where the build has not measured fewer
 
 
 class Background(NamedTuple):
@@ -34,6 +35,14 @@ class Background(NamedTuple):
 def has_background(model: Model) -> bool:
     """Whether the model was built with one."""
     return model.directory is not None and FILE in model.manifest.get("files", {})
+
+
+def evaluations(model: Model) -> int:
+    """Rows that may be answered for each second that a request gives to its explanations.
+
+    It was measured when the model was built: the same request has the same answer anywhere.
+    """
+    return int(model.manifest.get("background", {}).get("evaluations", USUAL))
 
 
 _known: WeakKeyDictionary[Model, Background] = WeakKeyDictionary()
@@ -65,14 +74,24 @@ def _read(model: Model) -> Background:
     content = read_checked(model.directory, FILE, expected, label)
     try:
         about = json_text.loads(content)
-        table = validate_rows(about["instances"], model.signature)
-        if feeds := model.signature.image_feeds:
-            from onnxlet.function.inputs.seen import seen  # models without images do without
-
-            table = Table(table.rows, seen(feeds, table.arrays))
+        table = decoded(model, about["instances"])
         return Background(str(about["source"]), table, model.run(table))
     except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
         raise ModelError(f"{label}: {FILE} is not answered: {error}", AGAIN) from error
+
+
+def decoded(model: Model, rows: Sequence[Any]) -> Table:
+    """Rows of a background, with images decoded once for all runs.
+
+    Raises:
+        InvalidRows: they are not of the model's signature.
+    """
+    table = validate_rows(rows, model.signature)
+    if feeds := model.signature.image_feeds:
+        from onnxlet.function.inputs.seen import seen  # models without images do without
+
+        table = Table(table.rows, seen(feeds, table.arrays))
+    return table
 
 
 def text_columns(model: Model) -> dict[str, list[Mapping[str, Any]]]:

@@ -11,7 +11,6 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
 from onnxlet.function.explanation import shapley
 from onnxlet.function.explanation.background import Background, text_columns
-from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, target
 from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
 from onnxlet.function.inputs.feeds import Feed
@@ -28,15 +27,19 @@ MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
 NOT_FINITE = "the answer to this row is not finite: nothing adds up to it"
 
 
+FREE = shapley.Budget()
+
+
 class ExplainOptions(NamedTuple):
     """How a request wants its answers explained.
 
     Attributes:
-        seconds: to begin further work in.
+        seconds: of runs, at the speed that was measured at build.
         permutations: to walk for each instance; None is exactly where there are few players.
         seed: of the permutations.
         output: to explain; None is the most informative one.
         classes: of it; None is all.
+        usual: permutations to walk where nothing is said and there are many players.
     """
 
     seconds: float = 2.0
@@ -44,9 +47,7 @@ class ExplainOptions(NamedTuple):
     seed: int = 0
     output: str | None = None
     classes: Sequence[Any] | None = None
-
-
-DEFAULT_PERMUTATIONS = 1000
+    usual: int = 1000
 
 
 class Explained(NamedTuple):
@@ -63,6 +64,7 @@ class Explained(NamedTuple):
             numbers).
         errors: likewise; empty where the values are exact.
         permutations: that were walked for each row; 0 where the values are exact.
+        cut_short: time ran out, and the same request may have another answer.
     """
 
     target: Target
@@ -74,10 +76,15 @@ class Explained(NamedTuple):
     values: Sequence[Array]
     errors: Sequence[Array]
     permutations: int
+    cut_short: bool = False
 
 
 def explain(
-    model: Model, rows: Background | None, table: Table, options: ExplainOptions, budget: Budget
+    model: Model,
+    rows: Background | None,
+    table: Table,
+    options: ExplainOptions,
+    budget: shapley.Budget = FREE,
 ) -> Explained:
     """Shapley values of every column of every row, and what the tiles of its images add.
 
@@ -86,7 +93,7 @@ def explain(
         rows: its background; None leaves only the tiles.
         table: what is explained.
         options: of the request.
-        budget: of time.
+        budget: of runs, and of time.
 
     Raises:
         MalformedRequest: the model has no such output or class.
@@ -120,26 +127,27 @@ def explain(
     start = about.matrix(rows.outputs)
     functions = list(_functions(model, rows.table, start, table, end, about))
     base = start.mean(axis=0)
-    values, errors, permutations = _values(functions, options, budget)
-    return Explained(about, outputs, base, end, covered, functions, values, errors, permutations)
-
-
-def _values(
-    functions: Sequence[TableValueFunction], options: ExplainOptions, budget: Budget
-) -> tuple[Sequence[Array], Sequence[Array], int]:
-    """The contributions of each value function, their errors, and the permutations of each row."""
+    explained = Explained(about, outputs, base, end, covered, functions, [], [], 0)
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused
-        if (
-            options.permutations is None
-            and max(g.players for g in functions) <= shapley.EXACT_PLAYERS
-        ):
-            values = shapley.exact(functions, budget)
-            if values is not None:
-                return values, [], 0
-        permutations = options.permutations or DEFAULT_PERMUTATIONS
-        shares = shapley.sampled(functions, permutations, options.seed, budget)
-    done = shares[0].permutations
-    return [each.values for each in shares], [each.errors for each in shares], done
+        return _with_values(explained, options, budget)
+
+
+def _with_values(
+    explained: Explained, options: ExplainOptions, budget: shapley.Budget
+) -> Explained:
+    functions = explained.functions
+    few = max(each.players for each in functions) <= shapley.EXACT_PLAYERS
+    meant = options.permutations is None and few and shapley.cost(functions) <= budget.evaluations
+    if meant and (values := shapley.exact(functions, budget)) is not None:
+        return explained._replace(values=values)
+    permutations = options.permutations or options.usual
+    shares = shapley.sampled(functions, permutations, options.seed, budget)
+    return explained._replace(
+        values=[each.values for each in shares],
+        errors=[each.errors for each in shares],
+        permutations=shares[0].permutations,
+        cut_short=meant or shares[0].cut_short,
+    )
 
 
 def _check_size(model: Model, end: Array) -> None:

@@ -6,12 +6,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from onnxlet.function.explanation import additive
-from onnxlet.function.explanation.background import Background, background, has_background
-from onnxlet.function.explanation.budget import Budget
+from onnxlet.function.explanation.background import (
+    Background,
+    background,
+    evaluations,
+    has_background,
+)
 from onnxlet.function.explanation.explain import Explained, ExplainOptions, explain
+from onnxlet.function.explanation.shapley import Budget
 from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
@@ -25,7 +31,8 @@ if TYPE_CHECKING:
 
 OCCLUSION = "occlusion"  # the method where there are only the tiles of images
 MOST_ROWS = 100  # each is run against every background row, many times
-MOST_SECONDS = 20.0  # below the 29 and 30 seconds of API Gateway and of the default deadline
+MOST_SECONDS = 20.0
+TIME_SHARE = 0.5  # of the request's time, in which further work is begun
 MOST_PERMUTATIONS = 100_000
 MOST_SEED = 2**63 - 1
 EXPLANATIONS_AT_ONCE = (
@@ -65,8 +72,9 @@ def _answer(
     notes: dict[str, Any] = {}
     decoded, model = serving.decoded(lambda: decode(request), notes, name, version)
     options: ExplainOptions = decoded.options
-    # Half of the deadline: the least that an explanation takes comes on top of its budget.
-    budget = Budget(min(options.seconds, serving.settings.max_seconds / 2))
+    # The least that an explanation takes comes on top of the time.
+    in_time = deadline.until(TIME_SHARE)
+    budget = Budget(evaluations(model) * options.seconds, in_time)
     most = min(MOST_ROWS, serving.settings.max_rows)
     if len(decoded.rows) > most:
         raise RequestTooLarge(
@@ -192,6 +200,8 @@ def form(model: Model, rows: Background | None, explained: Explained) -> dict[st
     )
     if explained.permutations:
         answer["permutations"] = explained.permutations
+    if explained.cut_short:
+        answer["cut_short"] = True
     answer["explanations"] = _explanations(model, explained)
     return answer
 

@@ -9,18 +9,17 @@ value for n-person games", 1953.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from math import comb
+from math import comb, inf
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.explanation.budget import Budget
 
 EXACT_PLAYERS = 8  # at most: 2**8 coalitions are fewer runs than sampling needs
-ROUNDS_AT_ONCE = 4  # between two checks of the clock
+ROUNDS_AT_ONCE = 4  # between two looks at the time
 MOST_NUMBERS = 2_000_000  # in the arrays of the rounds that are computed together
 Span = tuple[int, int]
 
@@ -57,6 +56,18 @@ class ValueFunction(Protocol):
         """Refuse instances with values that are not finite; the first dimension is instances."""
 
 
+class Budget(NamedTuple):
+    """What all that one request asks for may cost.
+
+    Attributes:
+        evaluations: rows that may be answered, which decides alike on every machine.
+        in_time: whether there is time left: the last resort.
+    """
+
+    evaluations: float = inf
+    in_time: Callable[[], bool] = lambda: True
+
+
 class Shares(NamedTuple):
     """Estimates of the Shapley values of the players and spans.
 
@@ -64,11 +75,18 @@ class Shares(NamedTuple):
         values: float64 of shape (instances, players and spans, outputs).
         errors: their standard errors, of the same shape.
         permutations: that were walked for each instance.
+        cut_short: there was no time for as many as were meant to be.
     """
 
     values: Array
     errors: Array
     permutations: int
+    cut_short: bool
+
+
+def cost(functions: Sequence[ValueFunction]) -> int:
+    """The rows that are answered for exact values."""
+    return sum(len(f.end) * len(f.start) * (2**f.players - 2) for f in functions)
 
 
 def exact(functions: Sequence[ValueFunction], budget: Budget) -> list[Array] | None:
@@ -76,32 +94,25 @@ def exact(functions: Sequence[ValueFunction], budget: Budget) -> list[Array] | N
 
     Args:
         functions: of at most EXACT_PLAYERS each.
-        budget: of time.
+        budget: has the time.
 
     Returns:
-        None where they would take longer than that.
+        None where they take longer than that.
     """
     values = []
-    work = [
-        len(function.end) * len(function.start) * (2 ** (function.players - 1) - 1)
-        for function in functions
-    ]
-    done = 0
-    budget.begin()
     for function in functions:
         worth = np.zeros((len(function.end), 2**function.players, function.end.shape[1]))
         worth[:, 0] = function.start.mean(axis=0)
         worth[:, -1] = function.end
         half = 2 ** (function.players - 1)  # the other coalitions are complements of these
         for first in range(1, half, function.at_once):
+            if not budget.in_time():
+                return None
             some = np.arange(first, min(first + function.at_once, half))
             masks = (some[:, None, None] >> np.arange(function.players) & 1).astype(bool)
             inside, outside = function.pairs(masks)
             worth[:, some] = mean(inside)
             worth[:, -1 - some] = mean(outside)
-            done += len(function.end) * len(function.start) * len(some)
-            if not budget.allows(sum(work) / done):
-                return None
         gained = np.matmul(_weights(function.players), worth)
         function.check(gained)
         values.append(with_sums(gained, function.spans))
@@ -134,19 +145,18 @@ def sampled(
         functions: with as many background rows each.
         permutations: for each instance, rounded up to one pair on each background row.
         seed: of the orders.
-        budget: of time, for more than that pair.
+        budget: for more than that pair.
     """
     tallies = [Tally(function.spans) for function in functions]
     randoms = [
         np.random.default_rng(seed) for _ in functions
     ]  # the same orders, whatever else is explained with it
     slots = len(functions[0].start)
-    rounds, done = -(-permutations // (2 * slots)), 0
-    budget.begin()
-    while done < rounds:
-        some = min(rounds, _next_end(done), done + budget.room(done)) - done if done else 1
-        if some < 1:
-            break
+    each = sum(2 * len(f.end) * slots * max(f.players - 1, 1) for f in functions)
+    rounds = int(max(1, min(-(-permutations // (2 * slots)), budget.evaluations // each)))
+    done = 0
+    while done < rounds and (not done or budget.in_time()):
+        some = min(rounds, _next_end(done)) - done if done else 1
         for function, random, tally in zip(functions, randoms, tallies, strict=True):
             most = max(1, MOST_NUMBERS // (len(function.end) * slots * function.players))
             for first in range(0, some, most):
@@ -154,11 +164,13 @@ def sampled(
         done += some
     for function, tally in zip(functions, tallies, strict=True):
         function.check(tally.means())
-    return [Shares(tally.means(), tally.errors(), 2 * slots * done) for tally in tallies]
+    return [
+        Shares(tally.means(), tally.errors(), 2 * slots * done, done < rounds) for tally in tallies
+    ]
 
 
 def _next_end(done: int) -> int:
-    """The round after which the time is checked next: the same whatever the machine's speed."""
+    """The round after which the time is looked at next: the same whatever the machine's speed."""
     return (done // ROUNDS_AT_ONCE + 1) * ROUNDS_AT_ONCE
 
 

@@ -111,7 +111,7 @@ def first_of(lines: Sequence[list[str]]) -> list[str]:
 def _count(body: bytes) -> int:
     """The number of lines that are not blank, where no field has a line break in it."""
     count, before = 0, True
-    for start in range(0, len(body), SLICE):
+    for start in deadline.checked(range(0, len(body), SLICE)):
         array: Array = np.frombuffer(body, np.uint8, min(SLICE, len(body) - start), start)
         ends = (array == ord("\n")) | (array == ord("\r"))
         count += int(np.count_nonzero(ends[:-1] & ~ends[1:])) + int(before and not ends[0])

@@ -1,8 +1,9 @@
 """Python functions that a build has followed: of one text, in a closed part of Python.
 
 A manifest has their code as text. Nothing runs that is not listed here: no imports, no attributes
-but methods of texts and lists, and nothing that a call could leave for the next one. What a
-function computes is what Python computes, since Python runs it; so it may take any time and memory,
+but methods of texts and lists, and nothing that a call could leave for the next one: constants are
+read-only, defaults are constants, and a function that changes either is refused. What a function
+computes is what Python computes, since Python runs it; so it may take any time and memory,
 as a graph may. What clients' texts can cost is measured at build (convert's `text_limits`).
 """
 
@@ -15,10 +16,12 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import chain, pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
@@ -58,11 +61,15 @@ NODES = frozenset(
     }
 )  # fmt: skip
 CONSTANTS = (str, int, float, bool, type(None))
-KINDS: Mapping[str, Callable[[Any], Any]] = {"set": frozenset, "tuple": tuple, "dict": dict}
+KINDS: Mapping[str, Callable[[Any], Any]] = {
+    "set": frozenset, "tuple": tuple, "dict": lambda pairs: MappingProxyType(dict(pairs)),
+}  # fmt: skip
 FLAGS = re.I | re.M | re.S | re.X | re.A
-# What a default may not be made of: all calls share it, and one could leave something in it.
-MADE_ONCE = (
-    ast.Call, ast.GeneratorExp, ast.JoinedStr, ast.List, ast.ListComp, ast.Set, ast.SetComp,
+CHANGING = frozenset({"add", "append", "extend"})
+HOLDS = (ast.List, ast.Set, ast.Tuple)
+# All that a default may be made of: all calls share it, and one could leave something in another.
+IN_DEFAULTS = (
+    ast.Attribute, ast.Constant, ast.Lambda, ast.Load, ast.Name, ast.UAdd, ast.USub, ast.UnaryOp,
 )  # fmt: skip
 
 
@@ -123,19 +130,19 @@ def function_of(
     try:
         tree = ast.parse(code)
         for definition in tree.body:
-            known.add(_checked(definition, known))
+            known.add(_checked(definition, known, values))
         if MAIN not in known.difference(made):
             raise ValueError(f"a function of text: no {MAIN} is defined")
         # Every node was checked; the names that it can reach are those above.
         names = {**FUNCTIONS, **made, "__builtins__": {}}
         exec(compile(tree, "<followed>", "exec"), names)  # noqa: S102
-    except (SyntaxError, RecursionError, MemoryError) as error:  # as deep nesting does
+    except (SyntaxError, RecursionError, MemoryError, AttributeError) as error:  # as deep nesting
         raise ValueError(f"a function of text: Python can't read it: {error}") from error
     main: Callable[[Any], Any] = names[MAIN]
     return main
 
 
-def _checked(definition: ast.stmt, known: Collection[str]) -> str:
+def _checked(definition: ast.stmt, known: Collection[str], values: Collection[str]) -> str:
     """The name of a definition.
 
     Raises:
@@ -146,7 +153,7 @@ def _checked(definition: ast.stmt, known: Collection[str]) -> str:
         raise ValueError(f"a function of text: {'; '.join(reasons) or 'no definition'}")
     arguments = definition.args
     around = [each for each in (*arguments.defaults, *arguments.kw_defaults) if each is not None]
-    if any(isinstance(node, MADE_ONCE) for each in around for node in _of_no_lambda(each)):
+    if not all(isinstance(node, IN_DEFAULTS) for each in around for node in _of_no_lambda(each)):
         raise ValueError("a function of text: a default that calls could share is not followed")
     inside = [*ast.walk(definition)][1:]
     annotated = [node for node in inside if isinstance(node, ast.arg) and node.annotation]
@@ -156,6 +163,8 @@ def _checked(definition: ast.stmt, known: Collection[str]) -> str:
         raise ValueError(f"a function of text: {definition.name} is defined twice")
     if unknown := _loaded(definition) - {*known}:
         raise ValueError(f"a function of text: no {sorted(unknown)[0]} is known in it")
+    if changes(inside, values):
+        raise ValueError("a function of text: a constant that it changes is not followed")
     return definition.name
 
 
@@ -165,6 +174,53 @@ def _of_no_lambda(node: ast.AST) -> Iterator[ast.AST]:
     if not isinstance(node, ast.Lambda):
         for child in ast.iter_child_nodes(node):
             yield from _of_no_lambda(child)
+
+
+def changes(nodes: Sequence[ast.AST], shared: Collection[str]) -> bool:
+    """Whether code changes what all calls share, by whatever name it has for it.
+
+    A program in which that is not seen, such as by a function that it calls, raises when it runs.
+
+    Args:
+        nodes: of a function.
+        shared: names of constants.
+    """
+    bound = [pair for node in nodes for pair in _bound(node)]
+    names = found = {*shared}
+    while found:
+        found = {name for name, value in bound if name not in names and names & _may_be(value)}
+        names = names | found
+    changed: list[ast.AST] = [n.target for n in nodes if isinstance(n, ast.AugAssign)]
+    changed += [n.value for n in nodes if isinstance(n, ast.Attribute) and n.attr in CHANGING]
+    return any(names & _may_be(each) for each in changed)
+
+
+def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Each name that a node binds, and what to; of a list that is gone through, its members."""
+    if isinstance(node, ast.arguments):
+        last = (node.posonlyargs + node.args)[::-1]
+        defaults = node.defaults[::-1] + [None] * (len(last) - len(node.defaults))
+        pairs = zip(last + node.kwonlyargs, defaults + node.kw_defaults, strict=True)
+        yield from ((each.arg, default) for each, default in pairs if default is not None)
+        return
+    if isinstance(node, ast.Assign):
+        targets, value = node.targets, node.value
+    elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, HOLDS):
+        targets, value = [node.target], node.iter
+    else:
+        return
+    for each in targets:
+        yield from ((n.id, value) for n in ast.walk(each) if isinstance(n, ast.Name))
+
+
+def _may_be(value: ast.AST) -> set[str]:
+    """The names of what an expression may be the very object of, or hold."""
+    if isinstance(value, ast.Name):
+        return {value.id}
+    inner = (
+        ast.iter_child_nodes(value) if isinstance(value, (*HOLDS, ast.IfExp, ast.BoolOp)) else ()
+    )
+    return set().union(*map(_may_be, inner))
 
 
 def _collection(kind: str, members: Sequence[Any]) -> Any:
@@ -193,6 +249,7 @@ def followed_text(**program: Any) -> Callable[[str], str]:
     function = function_of(**program)
 
     def change(text: str) -> str:
+        deadline.check()  # it may take a second by itself
         try:
             made = function(None if text == MISSING_TEXT else text)
         except Exception:  # whatever scikit-learn would raise, too
@@ -213,6 +270,7 @@ def followed_numbers(width: int, **program: Any) -> Callable[[str], Sequence[flo
     failed = (*[np.nan] * width, 1.0)
 
     def read(text: str) -> Sequence[float]:
+        deadline.check()
         try:
             made = function(None if text == MISSING_TEXT else text)
             members = made if isinstance(made, list | tuple) else [made]

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 
+BETWEEN_CHECKS = 16  # cells, of which a build lets none hold the interpreter for 0.1 s
 Step = Callable[[Any], Any]
 
 # The steps of each module of this folder: only models that have one import its module.
@@ -66,7 +68,7 @@ class StepFeed:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def _changed(self, column: Array) -> Array:
-        changed = [self._change(cell) for cell in column.tolist()]
+        changed = [self._change(cell) for cell in deadline.checked(column.tolist(), BETWEEN_CHECKS)]
         dtype = object if self._dtype == "string" else self._dtype
         return np.array(changed, dtype).reshape(len(changed), self._width)
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 import orjson
 
-from onnxlet.function import json_text
+from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.parts import Faults, Parts
@@ -81,6 +81,7 @@ class Members:
     def objects(self) -> Iterator[dict[str, Any]]:
         """Some members at a time; of equal names the last one counts."""
         for start, end, count in self._spans:
+            deadline.check()
             text = b"{%b}" % self._body[start:end]
             found = _part(text, self._body, start, count, self._lists)
             if count and not found:
@@ -224,6 +225,7 @@ class _Scan:
         """
         start = 0
         while start < len(self._body):
+            deadline.check()
             start = self._slice(start)
         if self._within or self._depth > 0:
             within = "a string" if self._within else "a list or an object"

@@ -9,6 +9,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 
 Faults = Mapping[int, str]
@@ -39,6 +40,7 @@ class Parts(Sequence[Any]):
     def parts(self) -> Iterator[tuple[Sequence[Any], Faults]]:
         """What `read` yields, with every change that `then` was given."""
         for part, faults in self.read():
+            deadline.check()
             for change in self._changes:
                 part, more = change(part)
                 faults = {**faults, **more}

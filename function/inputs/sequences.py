@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, quoted
 from onnxlet.function.inputs.nested import packed
@@ -64,7 +65,7 @@ class IdFeed:
         """
         block, position = self.at
         found, problems = list[Array](), list[Problem]()
-        for row, text in enumerate(blocks[block][:, position].tolist()):
+        for row, text in enumerate(deadline.checked(blocks[block][:, position].tolist())):
             try:
                 found.append(np.array(self.ids_of(text), np.int64))
             except Unfit as error:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.murmur import murmurhash3
@@ -28,6 +29,7 @@ Count = Callable[[Iterable[str]], Counts]
 DOUBLE_SPACE = re.compile(r"\s\s+")
 FUNCTION = "function"  # the analyzer of a vectoriser whose own is a Python function
 UNKNOWN = -1  # the position of a token that is no term
+BETWEEN_CHECKS = 8  # texts, of which a build lets none hold the interpreter for 0.1 s
 TOKENS_AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
 RAISING = "scikit-learn raises for this text: the model's own function can't cut it into tokens"
 DECOMPOSED_AT_ONCE = 64  # characters that are decomposed together
@@ -99,12 +101,13 @@ class TokenFeed:
             texts = [instead if cell == text else cell for cell in texts]
         if self._column is not None:
             return self._of_functions(texts, self._column, first)
-        return [self._count(self._cut(text)) for text in texts]
+        return [self._count(self._cut(text)) for text in deadline.checked(texts, BETWEEN_CHECKS)]
 
     def _of_functions(self, texts: Sequence[str], column: str, first: int) -> list[Counts]:
         """The same where functions of the user's own, which may raise, cut the texts."""
         rows, problems = [], []
         for row, text in enumerate(texts):
+            deadline.check()  # one may take a second by itself
             try:
                 rows.append(self._count(self._cut(text)))
             except Exception:  # whatever scikit-learn would raise, too

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
@@ -166,6 +167,7 @@ class Gathered:
 
     def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
         """Check the next rows, and add them or their problems."""
+        deadline.check()
         if self._left_out is not None:
             arrays, kept, problems = good_rows(rows, signature, faults)
             self._problems.add(problems, self._seen)
@@ -187,6 +189,7 @@ class Gathered:
 
     def take(self, size: int, read: Callable[[], list[Array]]) -> None:
         """Add the next rows as `read` returns them; none are left out."""
+        deadline.check()
         try:
             arrays = read()
         except InvalidRows as error:

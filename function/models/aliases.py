@@ -15,6 +15,7 @@ from pathlib import Path
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, RequestError
+from onnxlet.function.model_files import read_within
 from onnxlet.function.settings import ALIAS
 
 FILE = "aliases.json"
@@ -55,8 +56,7 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
         return NONE
     label = f"model {file.parent.name}: {FILE}"
     try:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST_FILE + 1)
+        content = read_within(file.parent, file.name, most=LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             raise ModelError(f"{label}: expected at most {LARGEST_FILE} bytes, got more", HINT)
         found = json_text.loads(content)

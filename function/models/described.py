@@ -15,10 +15,10 @@ import orjson
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError
+from onnxlet.function.model_files import read_file
 from onnxlet.function.models.catalogue import Catalogue
-from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import MANIFEST, Model
 
-MANIFEST = "manifest.json"
 AGAIN = "The others go on with the version that they have loaded; it has to be there unaltered."
 
 Hash = Callable[[str, int], str]  # of a version's manifest; empty where it can't be read
@@ -32,7 +32,7 @@ def hash_of(manifest: Any) -> str:
 def hash_in(directory: Path) -> str:
     """The hash of a version's manifest; empty where it can't be read."""
     try:
-        return hash_of(json_text.loads((directory / MANIFEST).read_bytes()))
+        return hash_of(json_text.loads(read_file(directory, MANIFEST)))
     except (OSError, OnnxletError, orjson.JSONEncodeError):
         return ""
 

@@ -8,12 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from onnxlet.function.models.aliases import file_of
-from onnxlet.function.models.model import REPORT
+from onnxlet.function.models.model import MANIFEST, REPORT
 from onnxlet.function.models.repository import NAME, VERSION
 
 Key = tuple[str, int]  # a model's name, and a version
 Stamp = tuple[tuple[str, int, int, int], ...]  # of each file its name, bytes, time and inode
-MANIFEST = "manifest.json"
 
 
 def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:

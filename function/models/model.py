@@ -17,7 +17,7 @@ from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, P
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
-from onnxlet.function.model_files import AGAIN, check_hash, read_checked, way_out
+from onnxlet.function.model_files import AGAIN, check_hash, read_checked, read_file, way_out
 from onnxlet.function.models import foreign_graph, nested_rows, sessions
 from onnxlet.function.models.declared import as_declared
 from onnxlet.function.models.sessions import new_session
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
+MANIFEST = "manifest.json"
 REPORT = "report."  # how the names of a report's files begin: they lie beside the model, not of it
+PAGE, PAGE_HASH = f"{REPORT}html", f"{REPORT}sha256"  # as sha256sum writes it
 IMPORTED = "function"  # the task of what another framework exported
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
@@ -128,10 +130,9 @@ class Model:
             return self.__dict__["_session"]
 
     @property
-    def report(self) -> Path | None:
-        """The file of the report that lies beside it; None where there is none."""
-        path = None if self.directory is None else self.directory / f"{REPORT}html"
-        return path if path is not None and path.is_file() else None
+    def has_report(self) -> bool:
+        """Whether a report lies beside it, with its hash."""
+        return self.directory is not None and (self.directory / PAGE_HASH).is_file()
 
     @cached_property
     def output_types(self) -> dict[str, str]:
@@ -273,13 +274,13 @@ def load_model(
     """
     label = f"{directory.parent.name}/{directory.name}"
     try:
-        manifest = json_text.loads((directory / "manifest.json").read_bytes())
+        manifest = json_text.loads(read_file(directory, MANIFEST))
     except MalformedRequest as error:
         why = error.__cause__ or error.message
         message = f"model {label}: manifest.json: expected JSON, got other text: {why}"
         raise ModelError(message, AGAIN) from error
     except OSError as error:  # its words have the whole path, and clients see this
-        message = f"model {label}: {Path(str(error.filename)).name}: {error.strerror}"
+        message = f"model {label}: {MANIFEST}: {error.strerror}"
         hint = way_out(error) if directory.is_dir() else NO_VERSION
         raise ModelError(message, hint) from error
     found = manifest.get("format") if isinstance(manifest, dict) else None
@@ -324,7 +325,7 @@ def _graph(
         # Its digest in its name: another build of this version does not replace it.
         return str(fetch(models_url, f"{label}/{expected}.onnx", expected))
     try:
-        graph = (directory / GRAPH).read_bytes()
+        graph = read_file(directory, GRAPH)
     except OSError as error:
         away = " ONNXLET_MODELS_URL says where graphs are that a bundle was made without."
         gone = isinstance(error, FileNotFoundError) and not models_url

@@ -22,6 +22,7 @@ from onnxlet.function.models.aliases import (
 )
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.models.progress import Progress
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
@@ -63,6 +64,7 @@ class Repository:
         folders: theirs; where both have a version, the first one's counts.
         threads: inside each session.
         pins: by name, a version or an alias.
+        progress: of whoever keeps it in step with its folders, if anybody does.
         catalogue: what is served now. It is replaced as a whole, so that a request sees one
             moment of it.
 
@@ -90,6 +92,7 @@ class Repository:
         self._lazy = lazy
         self._max_pixels = max_pixels
         self._lock = threading.Lock()
+        self.progress = Progress()
         if described is not None:
             self.begin(described)
             return

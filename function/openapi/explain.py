@@ -136,7 +136,11 @@ def _answer(model: Model) -> Schema:
             "output": {"enum": [output.name for output in explained(model)]},
             "explanations": listed(each, 1),
         },
-        {"classes": {"type": "array"}, "permutations": {"type": "integer"}},
+        {
+            "classes": {"type": "array"},
+            "permutations": {"type": "integer"},
+            "cut_short": {"const": True, "description": "time ran out; it may differ next time"},
+        },
     )
     return sampled if additive.terms(model) is None else one_of(sampled, _additive(model, columns))
 

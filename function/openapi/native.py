@@ -139,7 +139,7 @@ def _model(endpoint: Endpoint) -> Operation:
 
 
 def _report(endpoint: Endpoint) -> Operation | None:
-    if endpoint.model is None or endpoint.model.report is None:
+    if endpoint.model is None or not endpoint.model.has_report:
         return None
     described = _model(endpoint)
     page = answered("A page of HTML, without script.", {"type": "string"}, "text/html")

@@ -165,7 +165,7 @@ OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
         "Is it alive?", "It is.", record({"live": {"const": True}})
     ),
     "GET /v2/health/ready": _information(
-        "Is it ready?", "Models are loaded.", record({"ready": {"const": True}})
+        "Is it ready?", "Models are loaded.", record({"ready": {"const": True}}, {"reload": TEXT})
     ),
     "GET /v2/models": _information("Name the models", "All.", record({"models": listed(TEXT)})),
     "GET /v2/models/stats": _information("Count", "Of all models.", ref("v2.statistics")),

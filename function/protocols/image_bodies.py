@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from onnxlet.function import deadline
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge, UnsupportedMedia
 from onnxlet.function.messages import PredictRequest
 
@@ -63,7 +64,8 @@ def _parsed(request: Request) -> tuple[list[bytes], dict[str, str]]:
     parser = FormDataParser(in_memory, MOST_TEXT, silent=False, max_form_parts=most)
     size, parameters = len(request.body), dict(request.parameters)
     try:
-        _, fields, files = parser.parse(BytesIO(request.body), FORM, size, parameters)
+        content = deadline.Checked(BytesIO(request.body))
+        _, fields, files = parser.parse(cast(BinaryIO, content), FORM, size, parameters)
     except RequestEntityTooLarge as error:
         raise RequestTooLarge(
             f"the form has more than {request.most_rows} files, or more than {MOST_TEXT} bytes of "

@@ -254,7 +254,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
         about["aliases"] = aliases
     if model.name in repository.pins:
         about["pin"] = repository.pins[model.name]
-    if model.report is not None:  # below the server's own address, wherever that is
+    if model.has_report:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
     if (table := model.manifest.get("conformal")) and table.get("ranks"):
         from onnxlet.function.models.coverage import highest  # no prediction needs it

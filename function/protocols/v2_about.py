@@ -37,7 +37,10 @@ def _live(service: Service, request: Request) -> Reply:
 
 
 def _ready(service: Service, request: Request) -> Reply:
-    return json_reply({"ready": True})  # models are loaded before the app exists
+    ready: dict[str, Any] = {"ready": True}  # models are loaded before the app exists
+    if seconds := service.repository.progress.seconds_still():
+        ready["reload"] = f"a look at the models' folder is not done after {seconds:.0f} s"
+    return json_reply(ready)
 
 
 def _models(service: Service, request: Request) -> Reply:

@@ -44,6 +44,7 @@ class Reloader:
 
     Attributes:
         refused: why a version is not served, by model and version.
+        progress: of the scan that runs.
     """
 
     def __init__(self, repository: Repository, peers: Peers | None = None) -> None:
@@ -68,13 +69,15 @@ class Reloader:
         self._described = peers and describe(repository.catalogue, self._hash)
         self._away = False
         self._stop = threading.Event()
+        self.progress = repository.progress
 
     def start(self, seconds: float) -> None:
-        """Scan every so many seconds from now on, in a thread of its own."""
-        scanning = threading.Thread(
-            target=self._scan_on, args=(seconds,), name="reload", daemon=True
-        )
-        scanning.start()
+        """Scan every so many seconds from now on, in a thread that another one watches."""
+        for name, target, argument in (
+            ("reload", self._scan_on, seconds),
+            ("reload-watch", self.progress.watch, self._stop),
+        ):
+            threading.Thread(target=target, args=(argument,), name=name, daemon=True).start()
 
     def stop(self) -> None:
         """End the scans, once the one that runs is done."""
@@ -86,9 +89,12 @@ class Reloader:
                 self.refresh()
             except Exception as error:  # nothing that is in a folder may end the scans
                 request_log.fail(error)
+            finally:
+                self.progress.at(None)
 
     def refresh(self) -> None:
         """Scan once, and serve what there is to serve."""
+        self.progress.at("the models' folder")
         try:
             self._scan.again()
         except OSError as error:  # an unplugged disk: what is loaded goes on
@@ -242,6 +248,7 @@ class Reloader:
 
     def _load(self, key: Key) -> Model | None:
         name, number = key
+        self.progress.at(f"model {name}/{number}")
         directory = self._repository.directory(name, number)
         try:
             model, _, faults = load_proven(directory, self._repository.threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from onnxlet.function import json_text
+from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import Service, predict
@@ -36,5 +37,5 @@ def warm_up(service: Service) -> list[str]:
 def _golden_row(model: Model) -> Any:
     if model.directory is None:
         return None
-    golden = json_text.loads((model.directory / "golden.json").read_bytes())
+    golden = json_text.loads(read_file(model.directory, "golden.json"))
     return next(iter(golden["instances"]), None)

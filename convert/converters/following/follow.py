@@ -131,7 +131,8 @@ class Following:
         if id(function) in self._known:
             return self._known[id(function)]
         self._open.add(id(function))
-        defaults = {name: self.value(each) for name, each in defaults_of(function).items()}
+        given = defaults_of(function).items()
+        defaults = {n: self.value(each, shared=True) for n, each in given}
         name = self.define(written(function), around(function), defaults)
         self._known[id(function)] = name
         self._kept.append(function)
@@ -165,31 +166,42 @@ class Following:
             program["values"] = self.values
         if self.patterns:
             program["patterns"] = self.patterns
-        function_of(**program)  # its own check of what was followed
+        try:
+            function_of(**program)  # its own check of what was followed
+        except ValueError as error:
+            self.refuse(f"is not plain enough: {str(error).partition(': ')[2]}")
         return program
 
-    def value(self, value: Any) -> str:
-        """An expression for a constant that the function takes from around it."""
+    def value(self, value: Any, shared: bool = False) -> str:
+        """An expression for a constant that the function takes from around it.
+
+        Args:
+            value: the constant.
+            shared: by all calls, as a default is, so that a list has to be a tuple.
+        """
         if type(value) in CONSTANTS:
             return repr(value)
         if isinstance(value, re.Pattern):
             return self.pattern(value.pattern, value.flags)
         if type(value) in HOLDS:
-            return self._collection(value)
+            return self._collection(value, shared)
         if callable(value):
             return self.named(value)
         self.check_library(value)
         self.refuse(f"takes a {type(value).__name__} from around it")
 
-    def _collection(self, value: Any) -> str:
+    def _collection(self, value: Any, shared: bool) -> str:
         members = list(value.items()) if isinstance(value, dict) else list(value)
         flat = [each for pair in members for each in pair] if isinstance(value, dict) else members
         if not all(type(each) in CONSTANTS for each in flat):
             self.refuse(f"takes a {type(value).__name__} of other than texts and numbers")
+        if isinstance(value, list) and not shared:  # made anew, since it may be compared with one
+            return repr(value)
         if HOLDS[type(value)] == "set":
             members = sorted(members, key=repr)
         entry = [HOLDS[type(value)], [list(m) if isinstance(m, tuple) else m for m in members]]
-        return self._named_as("constant", self.values, entry)
+        stem = "list" if isinstance(value, list) else "constant"
+        return self._named_as(stem, self.values, entry)
 
     def pattern(self, pattern: Any, flags: int) -> str:
         """The name of a regular expression.
@@ -208,7 +220,7 @@ class Following:
 
     def _named_as(self, stem: str, entries: dict[str, list[Any]], entry: list[Any]) -> str:
         for name, known in entries.items():
-            if repr(known) == repr(entry):
+            if name.startswith(stem) and repr(known) == repr(entry):
                 return name
         name = f"{stem}_{len(entries)}"
         entries[name] = entry

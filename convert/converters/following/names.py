@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.inputs.followed import FUNCTIONS, why_not
+from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, changes, why_not
 
 if TYPE_CHECKING:
     from onnxlet.convert.converters.following.follow import Following
@@ -25,7 +25,11 @@ SEARCHED: Mapping[Any, str] = {
 MODULES = (html, itertools, math, re, string, unicodedata)
 # What does not show in which order a set is gone through: each process has another.
 ORDERLESS = frozenset({"all", "any", "len", "max", "min", "set", "frozenset", "sorted", "sum"})
-CHANGING = frozenset({"add", "append", "extend"})
+# What takes the members of a list, and does not see that its program has a tuple.
+GOING_THROUGH = ORDERLESS | {"chain", "enumerate", "filter", "join", "list", "map", "tuple", "zip"}
+LISTS = ast.List | ast.ListComp | ast.Set | ast.SetComp
+SHOWN = ast.BinOp | ast.FormattedValue | ast.List | ast.Set | ast.Tuple
+CHANGED = ("has a constant that it changes", "Begin a new list: [], or list(CONSTANT).")
 UNORDERED = (
     "goes through a set, whose order is another in each process",
     "Sort it: sorted(set(…)).",
@@ -42,6 +46,9 @@ class Rewritten(ast.NodeTransformer):
         self._own: set[str] = set()
         self._kept: set[str] = set()
         self._sets: set[str] = set()
+        self._lists: set[str] = set()
+        self._parameters: set[str] = set()
+        self._parents: dict[ast.AST, ast.AST] = {}
 
     def function(
         self, node: ast.FunctionDef | ast.Lambda, defaults: Mapping[str, str]
@@ -55,9 +62,20 @@ class Rewritten(ast.NodeTransformer):
             inner = inner[1:]
         parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         whole = ast.Module([*inner], [])
-        self._own = {each.arg for each in parameters} | _bound(whole)
+        self._parameters = {each.arg for each in parameters}
+        self._own = self._parameters | _bound(whole)
         self._kept = self._own - _bound(whole)  # they may be a default, which all calls share
         self._sets = self._names_of_sets(whole)
+        self._lists = {name for name, made in defaults.items() if made.startswith("list_")}
+        nodes = [*ast.walk(whole)]
+        self._parents = {child: n for n in nodes for child in ast.iter_child_nodes(n)}
+        around = {n.id for n in nodes if isinstance(n, ast.Name)} - self._own
+        shared = {n for n in around if isinstance(self._looked_up(n), list | set | dict)}
+        shared |= {
+            name for name, made in defaults.items() if made.startswith(("list_", "constant_"))
+        }
+        if changes(nodes, shared):
+            self._following.refuse(*CHANGED)
         self._check_order(whole)
         rewritten = [self.visit(each) for each in inner] or [ast.Pass()]
         names = [each.arg for each in parameters if each.arg not in defaults]
@@ -104,9 +122,25 @@ class Rewritten(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> Any:
         """An own name, or a constant from around."""
         if node.id in self._own:
+            if node.id in self._lists and not self._looks_into(node):
+                self._following.refuse(
+                    f"does other than look into {node.id}, a list that is its default",
+                    "Take it as a constant around the function.",
+                )
             return ast.copy_location(ast.Name(marked(node.id), node.ctx), node)
         found = self._constant(node)
         return self._expression(found, node)
+
+    def _looks_into(self, node: ast.Name) -> bool:
+        """Whether a list may as well be a tuple, which no call can change for the next."""
+        match self._parents[node]:
+            case ast.Compare(ops=[ast.In() | ast.NotIn()]) | ast.For() | ast.comprehension():
+                return True
+            case ast.Subscript(slice=ast.Constant() | ast.UnaryOp() | ast.Name()):
+                return True
+            case ast.Call(function):
+                return ast.unparse(function).rpartition(".")[2] in GOING_THROUGH
+        return False
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """`string.punctuation`, a class's constant, or a method."""
@@ -115,7 +149,14 @@ class Rewritten(ast.NodeTransformer):
             return self._expression(found, node)
         owner = node.value.id if isinstance(node.value, ast.Name) else None
         if node.attr in CHANGING and (owner is None or owner in self._kept | self._outside(owner)):
-            self._following.refuse("has a constant that it changes", "Begin a new list: [].")
+            self._following.refuse(*CHANGED)
+        return self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        """`x += …`, but of a list that a caller has."""
+        is_given = isinstance(node.target, ast.Name) and node.target.id in self._parameters
+        if is_given and isinstance(node.value, LISTS):
+            self._following.refuse(*CHANGED)
         return self.generic_visit(node)
 
     def _outside(self, name: str) -> set[str]:
@@ -188,6 +229,8 @@ class Rewritten(ast.NodeTransformer):
             self._following.check_library(value)
             self._following.refuse(f"takes the module {value.__name__} as a value")
         made = ast.parse(self._following.value(value), mode="eval").body
+        if isinstance(value, dict) and isinstance(self._parents.get(node), SHOWN):
+            made = ast.BinOp(made, ast.BitOr(), made)  # a new dict: only a read-only one's text
         return ast.copy_location(made, node)
 
     # order
@@ -216,13 +259,12 @@ class Rewritten(ast.NodeTransformer):
         Raises:
             Unsupported: there is such.
         """
-        parents = {child: node for node in ast.walk(whole) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(whole):
             if not isinstance(node, ast.expr) or not self._is_set(node, self._sets):
                 continue
             if isinstance(node, ast.Name) and type(node.ctx) is ast.Store:
                 continue
-            if not self._unseen(node, parents):
+            if not self._unseen(node, self._parents):
                 self._following.refuse(*UNORDERED)
 
     def _unseen(self, node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from onnxlet.convert.bundle import compiled, image_apt, wheels
 from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.sizes import Part, parts_of, table
 from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.errors import PackagingFailed
@@ -221,3 +222,16 @@ def test_a_device_s_release_is_signed_for_the_architecture_that_it_has(
     assert offer[:6] == ("bundle", "stable", "pumps", "aarch64", PYTHON, 7)
     with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
         assert json.loads(bundle.read("bundle.json"))["arch"] == "aarch64"
+
+
+@pytest.mark.parametrize("what", ["golden.json", "model.onnx", "aliases.json", "1"])
+def test_what_a_link_leads_to_is_not_packed(models: Path, tmp_path: Path, what: str) -> None:
+    shutil.copytree(models / "iris", tmp_path / "models" / "iris")
+    home = tmp_path / "models" / "iris"
+    (home / "aliases.json").write_text('{"stable": 1}')
+    path = home / what if (home / what).exists() else home / "1" / what
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+
+    with pytest.raises(ModelError, match="it leads out of the model's folder"):
+        choose_models(tmp_path / "models", [], [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from onnxlet.convert.directory.background import made_up
+from onnxlet.convert.directory.background import SPEEDS, background_file, made_up, slowness
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.reference.answers import Answers, task_of
 from onnxlet.convert.reference.inputs import read_inputs
@@ -317,3 +318,45 @@ def test_an_imported_model_has_a_background_made_of_its_sample(tmp_path: Path) -
     np.testing.assert_allclose(np.median(rows, axis=0), np.median(features, axis=0), atol=0.15)
     assert not set(rows.ravel().tolist()) & set(features.ravel().tolist())
     verify(result.directory)
+
+
+# What explanations may cost
+
+
+class Slow(Model):
+    """Takes a tenth of a second for any batch."""
+
+    def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+        time.sleep(0.1)
+        return super().run(table, *more, **most)
+
+
+def test_how_slow_a_model_is_stands_in_its_manifest(made: Path) -> None:
+    model, rows = load_model(made), rows_of(made)
+    about, content = background_file(model, rows, "X_train") or ({}, b"")
+    assert "evaluations" not in about
+    slow = Slow(model.name, 1, model.manifest, (made / "model.onnx").read_bytes())
+    slower, same = background_file(slow, rows, "X_train") or ({}, b"")
+    assert (slower, same) == ({**about, "evaluations": SPEEDS[-1]}, content)
+
+
+@pytest.mark.parametrize(
+    ("rows_a_second", "earlier", "expected"),
+    [
+        (1e6, None, 0),
+        (SPEEDS[0], None, 0),
+        (SPEEDS[0] - 1, None, 1),
+        (SPEEDS[1] - 1, None, 2),
+        (SPEEDS[2] - 1, None, 3),
+        (0.1, None, 4),
+        (SPEEDS[0] - 1, {"rows": 50}, 0),  # a step away: it is what was measured before
+        (1e6, {"evaluations": SPEEDS[1]}, 1),
+        (SPEEDS[1] - 1, {"rows": 50}, 2),
+        (1e6, {"evaluations": SPEEDS[2]}, 0),
+        (1e6, {"evaluations": 7}, 0),
+    ],
+)
+def test_a_speed_is_what_it_was_unless_it_is_another_by_far(
+    rows_a_second: float, earlier: Any, expected: int
+) -> None:
+    assert slowness(rows_a_second, earlier) == expected

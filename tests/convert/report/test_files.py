@@ -31,10 +31,12 @@ def version(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_the_three_files(sample: str) -> None:
+def test_the_files(sample: str) -> None:
     files = report_files(SAMPLES[sample])
 
-    assert set(files) == set(FILES) == {"report.json", "report.html", "report.md"}
+    assert set(files) == set(FILES) == {
+        "report.json", "report.html", "report.md", "report.sha256",
+    }  # fmt: skip
     assert json.loads(files["report.json"]) == SAMPLES[sample]
     assert max(map(len, files.values())) < 2_000_000
     assert files == report_files(json.loads(files["report.json"]))

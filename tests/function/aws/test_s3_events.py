@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tracemalloc
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -585,6 +586,19 @@ def test_what_takes_too_long_is_refused_with_how_to_score_it(slow: Site) -> None
     assert problem["status"] == 413
     assert deadline._watchdog is None
     assert deadline._now.ends == deadline.NEVER
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_blank_lines_that_unpack_without_end_take_no_longer(slow: Site, suffix: str) -> None:
+    """Some kilobytes of gzip make no batch, so that nothing else looks at the time."""
+    slow.seconds = 1
+    packer = zlib.compressobj(wbits=31)
+    content = packer.compress(b",".join(n.encode() for n in NAMES) + b"\n" * (suffix == "csv"))
+    content += b"".join(packer.compress(b"\n" * 2**20) for _ in range(2**8)) + packer.flush()
+
+    assert slow.come(f"shop/some.{suffix}.gz", content)["state"] == "refused"
+    [problem] = problems_of(slow, f"go/shop/_some.{suffix}.gz.problems.jsonl")
+    assert "too large to be answered in 1 seconds" in problem["detail"]
 
 
 def test_what_would_take_too_long_is_not_gone_on_with(

@@ -15,7 +15,6 @@ from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.background import background
-from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import NOT_FINITE, ExplainOptions
 from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.value_function import NOT_ANSWERED
@@ -154,7 +153,7 @@ def test_a_row_that_has_no_finite_answer_is_named(
     table = validate_rows([[5.0, 3.0, 1.5, 0.2], [7.5, width, 1.5, 0.2]], model.signature)
 
     with pytest.raises(InvalidRows) as refused:
-        explain_rows(model, background(known), table, options, Budget(9))
+        explain_rows(model, background(known), table, options)
     assert refused.value.problems == [Problem(1, None, detail)]
 
 

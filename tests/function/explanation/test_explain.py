@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from functools import partial
 from itertools import compress
@@ -19,10 +20,11 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.app import create_app
 from onnxlet.function.explanation import route
+from onnxlet.function.explanation.background import USUAL
 from onnxlet.function.explanation.background import background as background_of
-from onnxlet.function.explanation.budget import Budget
-from onnxlet.function.explanation.explain import DEFAULT_PERMUTATIONS, ExplainOptions
+from onnxlet.function.explanation.explain import ExplainOptions
 from onnxlet.function.explanation.explain import explain as explain_rows
+from onnxlet.function.explanation.route import MOST_PERMUTATIONS
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS
 from onnxlet.function.explanation.target import MOST_OUTPUTS
 from onnxlet.function.explanation.texts import MOST_TOKENS
@@ -245,9 +247,7 @@ def test_counted_texts_are_run_some_rows_at_a_time(
     table = validate_rows([["not a very good film at all"]], model.signature)
 
     def contributions() -> Any:
-        return explain_rows(model, background_of(model), table, ExplainOptions(), Budget(9)).values[
-            0
-        ]
+        return explain_rows(model, background_of(model), table, ExplainOptions()).values[0]
 
     whole = contributions()
     assert model.signature.counted_at_once is not None
@@ -362,12 +362,55 @@ def test_little_time_leaves_few_permutations(ask: Callable[..., Any]) -> None:
     assert (short["method"], short["permutations"]) == ("permutation", 100)
 
 
-def test_the_servers_own_limit_leaves_time_for_the_answer(folder: Path) -> None:
-    settings = Settings(models=folder, max_seconds=1)
-    client = create_app(folder, settings=settings).test_client()
-    body = {"instances": INSTANCES * 50, "seconds": 20, "permutations": 100_000}
+def method_of(ask: Callable[..., Any], rows: int, seconds: float) -> str:
+    answer = ask("outliers", [INSTANCES[0]] * rows, seconds=seconds)
+    assert "cut_short" not in answer
+    return str(answer["method"])
+
+
+def test_seconds_count_runs_not_time(ask: Callable[..., Any]) -> None:
+    """Neither the machine's speed nor what else it does changes an answer."""
+    whole, half = (
+        ask("outliers", INSTANCES, seconds=seconds, permutations=MOST_PERMUTATIONS)
+        for seconds in (1, 0.5)
+    )
+    each_round = len(INSTANCES) * 50 * 2 * 2  # background rows, directions, coalitions of three
+    for answer, most in ((whole, USUAL), (half, USUAL // 2)):
+        spent = answer["evaluations"] - len(INSTANCES)
+        assert spent <= most < spent + each_round
+        assert answer["permutations"] == spent // each_round * 100
+        assert "cut_short" not in answer
+    # Exact values of a row cost six coalitions, on 50 background rows.
+    seconds = 10 * 50 * 6 / USUAL
+    assert (method_of(ask, 10, seconds), method_of(ask, 11, seconds)) == ("exact", "permutation")
+
+
+def with_evaluations(folder: Path, to: Path, evaluations: int) -> Path:
+    """A copy of a model, as if its build had measured so many."""
+    shutil.copytree(folder / "outliers", to / "outliers")
+    manifest = json.loads((to / "outliers" / "1" / "manifest.json").read_bytes())
+    manifest["background"]["evaluations"] = evaluations
+    (to / "outliers" / "1" / "manifest.json").write_text(json.dumps(manifest))
+    return to
+
+
+def test_a_slow_model_is_explained_by_fewer_runs(folder: Path, tmp_path: Path) -> None:
+    settings = Settings(models=with_evaluations(folder, tmp_path, 64))
+    client = create_app(tmp_path, settings=settings).test_client()
+    answer = client.post("/models/outliers/explain", json={"instances": INSTANCES}).get_json()
+    assert (answer["method"], answer["permutations"]) == ("permutation", 100)
+    assert "cut_short" not in answer
+
+
+def test_the_servers_own_limit_leaves_time_for_the_answer(folder: Path, tmp_path: Path) -> None:
+    """The last resort, which the answer says."""
+    settings = Settings(models=with_evaluations(folder, tmp_path, 10**12), max_seconds=1)
+    client = create_app(tmp_path, settings=settings).test_client()
+    body = {"instances": INSTANCES * 25, "permutations": MOST_PERMUTATIONS}
     answer = client.post("/models/outliers/explain", json=body).get_json()
-    assert 100 <= answer["permutations"] < 100_000
+    assert 100 <= answer["permutations"] < MOST_PERMUTATIONS
+    assert answer["cut_short"] is True
+    check_sums(answer)
 
 
 # What is asked for
@@ -522,9 +565,9 @@ def test_the_documented_limits() -> None:
     for phrase in (
         f"at most {route.MOST_ROWS} rows",
         f"all, at most {MOST_OUTPUTS}",
-        f"at most {route.MOST_SECONDS:g}, and half of",
-        f"`ONNXLET_MAX_SECONDS` | {ExplainOptions().seconds:g} |",
-        f"sampled too | {DEFAULT_PERMUTATIONS} |",
+        f"at most {route.MOST_SECONDS:g} | {ExplainOptions().seconds:g} |",
+        f"else {USUAL:,})",
+        f"sampled too | {ExplainOptions().usual} |",
         f"of the orders | {ExplainOptions().seed} |",
         f"at most {MOST_TOKENS} to a text",
         f"Up to {EXACT_PLAYERS} columns",

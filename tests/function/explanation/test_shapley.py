@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.explanation.budget import Budget
-from onnxlet.function.explanation.shapley import EXACT_PLAYERS, exact, sampled
-from tests.function.explanation.value_functions import ArrayValueFunction, Clock, by_definition
+from onnxlet.function.explanation.shapley import EXACT_PLAYERS, Budget, cost, exact, sampled
+from tests.function.explanation.value_functions import ArrayValueFunction, by_definition
 
-ENDLESS = Budget(1e9)
+ENDLESS = Budget()
 random = np.random.default_rng(5)
 
 
@@ -61,7 +60,7 @@ def test_exact_values_cost_every_coalition_once() -> None:
         line, random.normal(size=(7, EXACT_PLAYERS)), random.normal(size=(2, 8))
     )
     values_of(function)
-    assert function.evaluations == 2 * 7 * (2**EXACT_PLAYERS - 2)
+    assert function.evaluations == cost([function]) == 2 * 7 * (2**EXACT_PLAYERS - 2)
 
 
 def test_sums_of_spans_stand_behind_the_players() -> None:
@@ -207,28 +206,49 @@ def test_more_players_than_a_byte_counts() -> None:
 # The budget
 
 
-def test_one_pair_is_made_however_little_time_there_is() -> None:
-    function = ArrayValueFunction(tangled, random.normal(size=(5, 9)), random.normal(size=(2, 9)))
-    [shares] = sampled([function], 1000, 0, Budget(0.001, Clock(1)))
-    assert shares.permutations == 10
-    np.testing.assert_allclose(
-        shares.values.sum(axis=1), function.end - function.start.mean(axis=0), atol=1e-12
+def nine(instances: int = 2) -> ArrayValueFunction:
+    """Nine players: a round costs 80 evaluations of each instance."""
+    return ArrayValueFunction(tangled, np.ones((5, 9)), np.arange(9.0 * instances).reshape(-1, 9))
+
+
+class Late:
+    """Says so many times that there is time left."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def __call__(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+
+def test_one_pair_is_made_however_little_there_is() -> None:
+    for budget in (Budget(0), Budget(159), Budget(in_time=Late(0))):
+        function = nine()
+        [shares] = sampled([function], 1000, 0, budget)
+        assert shares.permutations == 10
+        assert shares.cut_short == (budget.evaluations > 1e9)
+        np.testing.assert_allclose(
+            shares.values.sum(axis=1), function.end - function.start.mean(axis=0), atol=1e-12
+        )
+
+
+@pytest.mark.parametrize(("evaluations", "rounds"), [(160, 1), (320, 2), (479, 2), (480, 3)])
+def test_no_more_rows_are_answered_than_are_allowed(evaluations: int, rounds: int) -> None:
+    function = nine()
+    [shares] = sampled([function], 1000, 0, Budget(evaluations))
+    assert (shares.permutations, shares.cut_short) == (10 * rounds, False)
+    assert function.evaluations == 160 * rounds
+    # ... the same as if they had been asked for.
+    np.testing.assert_array_equal(
+        shares.values, sampled([nine()], 10 * rounds, 0, ENDLESS)[0].values
     )
 
 
-def test_no_round_is_begun_that_would_end_too_late() -> None:
-    function = ArrayValueFunction(tangled, random.normal(size=(5, 9)), random.normal(size=(2, 9)))
-    clock = Clock(0)
-
-    def slow(rows: Array) -> Array:
-        clock.now += 1
-        return tangled(rows)
-
-    function.function = slow
-    [shares] = sampled([function], 1000, 0, Budget(200, clock))
-    each_round = 2 * 2 * 3  # instances, directions, batches of three of eight coalitions
-    assert shares.permutations == 200 // each_round * 10
-    assert clock.now <= 200
+@pytest.mark.parametrize(("looks", "rounds"), [(0, 1), (1, 4), (2, 8), (3, 12), (25, 100)])
+def test_what_ends_by_time_says_so(looks: int, rounds: int) -> None:
+    [shares] = sampled([nine()], 1000, 0, Budget(in_time=Late(looks)))
+    assert (shares.permutations, shares.cut_short) == (10 * rounds, rounds < 100)
 
 
 def test_all_instances_get_as_many_permutations() -> None:
@@ -241,6 +261,7 @@ def test_all_instances_get_as_many_permutations() -> None:
 
 def test_exact_values_that_take_too_long_are_given_up() -> None:
     function = ArrayValueFunction(tangled, random.normal(size=(5, 8)), random.normal(size=(2, 8)))
-    assert exact([function], Budget(5, Clock(1))) is None
-    assert function.evaluations < 2 * 5 * 254 / 4
-    assert exact([function], Budget(5000, Clock(1))) is not None
+    chunks = -(-127 // function.at_once)
+    assert exact([function], Budget(in_time=Late(chunks - 1))) is None
+    assert function.evaluations < cost([function])
+    assert exact([function], Budget(in_time=Late(chunks))) is not None

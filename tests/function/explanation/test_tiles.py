@@ -30,7 +30,6 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, TookTooLong
 from onnxlet.function.explanation import tiles
 from onnxlet.function.explanation.background import background
-from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import ExplainOptions, explain
 from onnxlet.function.inputs import images as front_end
 from onnxlet.function.inputs.validation import Table, validate_rows
@@ -237,7 +236,7 @@ def test_a_color_is_the_mean_of_each_channel(tmp_path: Path) -> None:
     red[0, :, 0], red[1, 0] = 200, 50
     table = validate_rows([[text(encoded(Image.fromarray(red)))]], model.signature)
 
-    explained = explain(model, None, table, ExplainOptions(), Budget(9))
+    explained = explain(model, None, table, ExplainOptions())
 
     mean = np.round(red.mean(axis=(0, 1)))
     expected = ((red - mean) / 24).sum(axis=2)
@@ -278,7 +277,7 @@ def test_each_image_is_decoded_once(folder: Path, monkeypatch: pytest.MonkeyPatc
     rows = [[WIDE[0], 1.0, WIDE[1], "good one"], [WIDE[0], 2.0, WIDE[2], "bad one"]]
     table = validate_rows(rows, model.signature)
 
-    explained = explain(model, background(model), table, ExplainOptions(), Budget(9))
+    explained = explain(model, background(model), table, ExplainOptions())
 
     # One mean image of each column, and here one photo and two signs; photos in two sizes.
     assert len(decoded) == (2 + 1) + (2 + 2)
@@ -298,12 +297,12 @@ def test_covered_images_are_made_in_small_parts(
 
     rows = background(model)
     monkeypatch.setattr(Model, "run", noting)
-    explain(model, rows, table, ExplainOptions(), Budget(9))
+    explain(model, rows, table, ExplainOptions())
     assert sizes == [2, *[64, 64, 64, 4] * 2]
 
     sizes.clear()
     model.signature.rows_at_once = 50  # as where a row takes more memory
-    explain(model, rows, table, ExplainOptions(), Budget(9))
+    explain(model, rows, table, ExplainOptions())
     assert sizes == [2, *[50, 50, 50, 46] * 2]
 
 
@@ -327,7 +326,7 @@ def test_too_many_pixels_or_numbers(
     monkeypatch.setattr(tiles, "MOST_PIXELS", 3 * 20 * 31 * 2 + 1)
     rows = validate_rows([[WIDE[0]]] * 3, model.signature)
     with pytest.raises(RequestTooLarge, match="expected at most 2 rows of such images") as refused:
-        explain(model, background(model), rows, ExplainOptions(), Budget(9))
+        explain(model, background(model), rows, ExplainOptions())
     assert refused.value.status == 413
     monkeypatch.undo()
 
@@ -366,7 +365,7 @@ def test_rows_whose_covered_image_is_not_answered(tmp_path: Path) -> None:
     table = validate_rows(rows, model.signature)
 
     with pytest.raises(InvalidRows) as refused:
-        explain(model, None, table, ExplainOptions(), Budget(9))
+        explain(model, None, table, ExplainOptions())
     why = tiles.NOT_ANSWERED
     assert refused.value.problems == [Problem(0, "photo", why), Problem(2, "photo", why)]
 
@@ -377,7 +376,7 @@ def test_the_deadline_ends_it(folder: Path) -> None:
     deadline.begin(0, 1e-9)
     try:
         with pytest.raises(TookTooLong):
-            explain(model, rows, table, ExplainOptions(), Budget(9))
+            explain(model, rows, table, ExplainOptions())
     finally:
         deadline.end()
 

@@ -75,14 +75,3 @@ def by_definition(function: Function, background: Any, instance: Any) -> Array:
             before = frozenset(order[:place])
             gains[player] += (worth(before | {player}) - worth(before)) / len(orders)
     return gains
-
-
-class Clock:
-    """Goes on by as many seconds at each look."""
-
-    def __init__(self, step: float) -> None:
-        self.now, self.step = 0.0, step
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now

@@ -17,13 +17,19 @@ from tests.conftest import Client, client_of
 PAGE = "<!doctype html><title>\u6708 report</title>".encode()
 
 
+def write_page(version: Path, page: bytes) -> None:
+    (version / "report.html").write_bytes(page)
+    line = f"{hashlib.sha256(page).hexdigest()}  report.html\n"
+    (version / "report.sha256").write_text(line)
+
+
 @pytest.fixture
 def own(models: Path, tmp_path: Path) -> Path:
     shutil.copytree(models / "iris", tmp_path / "iris")
     shutil.copytree(models / "iris" / "1", tmp_path / "iris" / "2")
     shutil.copytree(models / "shop", tmp_path / "shop")
-    (tmp_path / "iris" / "1" / "report.html").write_bytes(b"old")
-    (tmp_path / "iris" / "2" / "report.html").write_bytes(PAGE)
+    write_page(tmp_path / "iris" / "1", b"old")
+    write_page(tmp_path / "iris" / "2", PAGE)
     return tmp_path
 
 
@@ -93,7 +99,7 @@ def test_the_document_has_it_for_models_with_one(asking: Client) -> None:
 
 def test_a_report_that_is_written_again_reloads_no_model(own: Path) -> None:
     before = scan(own)
-    for name in ("report.html", "report.md", "report.json", ".report.html.42"):
+    for name in ("report.html", "report.sha256", "report.md", "report.json", ".report.html.42"):
         (own / "iris" / "2" / name).write_bytes(b"new")
 
     assert scan(own) == before

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
+from types import BuiltinFunctionType, CodeType, FunctionType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,8 @@ PROGRAMS = {
     "a set as a default": "def main(text, a={1}):\n    a.add(text)\n    return len(a)",
     "an iterator as a default": "def main(text, a=chain('abc')):\n    return list(a)",
     "a keyword's default": "def main(text, *, a=[1 for b in 'a']):\n    return a",
+    "a dict made once": "def main(text, a=dict_0 | dict_0):\n    a |= [(text, 1)]\n    return a",
+    "an attribute that is not there": "def main(text, a=len.count):\n    return text",
     "a default's default": "def main(text, f=lambda a, b=[]: b):\n    return f(text)",
     "an attribute of a function": (
         "def other(text):\n    return 1\n"
@@ -114,7 +118,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_programs_that_are_refused(what: str) -> None:
     with pytest.raises(ValueError, match="a function of text: "):
-        function_of(PROGRAMS[what])
+        function_of(PROGRAMS[what], values={"dict_0": ["dict", [["a", "b"]]]})
 
 
 @pytest.mark.parametrize(
@@ -134,6 +138,137 @@ def test_programs_that_are_refused(what: str) -> None:
 def test_values_that_are_refused(around: Any) -> None:
     with pytest.raises(ValueError, match="a function of text: "):
         function_of("def main(text):\n    return 1", **around)
+
+
+AROUND: Any = {
+    "values": {
+        "dict_0": ["dict", [["a", "b"]]],
+        "dict_1": ["dict", [["c", "d"]]],
+        "list_0": ["tuple", ["x", "y"]],
+        "set_0": ["set", ["q"]],
+    },
+    "patterns": {"pattern_0": ["[a-z]+", 2]},
+}
+ADDS = "    t |= [(text, 1)]\n    return sorted(t)"
+KEEPERS = {
+    "a dict": f"def main(text):\n    t = dict_0\n{ADDS}",
+    "a dict as a default": f"def main(text, t=dict_0):\n{ADDS}",
+    "a dict that a default returns": f"def main(text, f=lambda: dict_0):\n    t = f()\n{ADDS}",
+    "a dict in a list": f"def main(text):\n    t = [dict_0][0]\n{ADDS}",
+    "a dict that is unpacked": f"def main(text):\n    a, t = [1, dict_0]\n{ADDS}",
+    "a dict of a loop": f"def main(text):\n    for t in [dict_0]:\n        pass\n{ADDS}",
+    "one of two dicts": f"def main(text):\n    t = dict_0 if text else dict_1\n{ADDS}",
+    "a dict or another": f"def main(text):\n    t = dict_0 or dict_1\n{ADDS}",
+    "the largest dict": f"def main(text):\n    t = max([dict_0], key=len)\n{ADDS}",
+    "a dict as get's default": f"def main(text):\n    t = dict_1.get(text, dict_0)\n{ADDS}",
+    "a dict that is passed": (
+        f"def f(t, text):\n{ADDS}\ndef main(text):\n    return f(dict_0, text)"
+    ),
+    "a dict that is passed by name": (
+        f"def f(text, t):\n{ADDS}\ndef main(text):\n    return f(text, t=dict_0)"
+    ),
+    "a dict that is returned": (
+        f"def f():\n    return dict_0\ndef main(text):\n    t = f()\n{ADDS}"
+    ),
+    "a dict that is mapped": (
+        f"def f(t, text):\n{ADDS}\ndef main(text):\n    return list(map(f, [dict_0], [text]))"
+    ),
+    "a dict under a third name": (f"def main(text):\n    a = dict_0\n    b = a\n    t = b\n{ADDS}"),
+    "a list": "def main(text):\n    t = list_0\n    t.append(text)\n    return list(t)",
+    "a list by its class": (
+        "def main(text):\n    list.append(list_0, text)\n    return list(list_0)"
+    ),
+    "a list that is added to": "def main(text):\n    t = list_0\n    t += [text]\n    return t",
+    "a set": "def main(text):\n    t = set_0\n    t |= {text}\n    return sorted(t)",
+    "a set by its class": "def main(text):\n    set.add(set_0, text)\n    return sorted(set_0)",
+}
+RAISE = {
+    "a dict that a default returns", "a dict in a list", "the largest dict",
+    "a dict as get's default", "a dict that is returned", "a dict that is mapped",
+    "a dict that is passed", "a dict that is passed by name",
+    "a list by its class", "a set by its class",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KEEPERS)
+def test_no_text_is_kept_for_the_next(what: str) -> None:
+    """Where the program's text does not show that it changes a constant, it raises."""
+    code = KEEPERS[what]
+    if what not in RAISE:
+        with pytest.raises(ValueError, match="a constant that it changes is not followed"):
+            function_of(code, **AROUND)
+        return
+    function = function_of(code, **AROUND)
+    for text in ("one's own", "another's"):
+        with pytest.raises((AttributeError, TypeError)):
+            function(text)
+
+
+# Functions may be reached, and refer to their module's names: no program of the closed part of
+# Python reads or writes those as a dict, nor an attribute of a function.
+MACHINERY = (type(test_no_text_is_kept_for_the_next), type(ast), type)
+READ_ONLY = (
+    str, int, float, bool, bytes, type(None), re.Pattern, type(len), type(str.lower), CodeType,
+)  # fmt: skip
+
+
+def reached(function: Any) -> list[Any]:
+    """All objects that a program may come to."""
+    found: list[Any] = []
+    left = [function]
+    while left:
+        each = left.pop()
+        if any(each is known for known in found):
+            continue
+        found.append(each)
+        if isinstance(each, FunctionType):
+            if each.__globals__["__builtins__"] == {}:  # of the program itself: what it can name
+                left += [v for k, v in each.__globals__.items() if k != "__builtins__"]
+            left += [*(each.__defaults__ or ()), *(each.__kwdefaults__ or {}).values()]
+            left += [cell.cell_contents for cell in each.__closure__ or ()]
+            left += [each.__code__]
+        elif isinstance(each, tuple | frozenset):
+            left += each
+        elif isinstance(each, CodeType):
+            left += each.co_consts
+        elif isinstance(each, MappingProxyType):
+            left += [*each.items()]
+        elif isinstance(each, BuiltinFunctionType):
+            left += [each.__self__]
+    return found
+
+
+def test_nothing_that_a_program_reaches_can_be_changed() -> None:
+    code = (
+        "def other(text, a=list_0, b=dict_0, c=set_0, d=lambda e: dict_0.get(e), f=dict_0.get):\n"
+        "    return pattern_0.findall(text)\n"
+        "def main(text, g=pattern_0.sub, h=-1, i='a', j=other, k=str.lower):\n"
+        "    return [k(word) for word in j(text)]"
+    )
+    function = function_of(code, **AROUND)
+    assert function("a Bc") == ["a", "bc"]
+    found = reached(function)
+    assert len(found) > len(FUNCTIONS) + len(AROUND["values"])
+    allowed = (*READ_ONLY, *MACHINERY, tuple, frozenset, MappingProxyType)
+    assert [each for each in found if not isinstance(each, allowed)] == []
+    # Nobody has another name for what is behind a read-only dict.
+    for each in found:
+        if isinstance(each, MappingProxyType):
+            (inner,) = gc.get_referents(each)
+            assert not any(known is inner for known in found)
+
+
+def test_a_constant_dict_is_one() -> None:
+    code = (
+        "def main(text):\n"
+        "    both = dict_0 | dict_1\n"
+        "    return [dict_0['a'], dict_0.get(text), text in dict_0, sorted(both), len(both),\n"
+        "            dict_0 == dict_0, dict_0 == dict_1, [k for k in dict_0], '%(a)s' % dict_0,\n"
+        "            f'{dict_0}', dict_0 | both == both]"
+    )
+    assert function_of(code, **AROUND)("a") == [
+        "b", "b", True, ["a", "c"], 2, True, False, ["a"], "b", "{'a': 'b'}", True,
+    ]  # fmt: skip
 
 
 def test_no_value_becomes_the_builtins() -> None:

@@ -25,6 +25,7 @@ from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.conftest import Client, loaded_by_a_start, quiet
 from tests.convert.imported import onnx_files
+from tests.function.http.test_report import write_page
 
 METHODS = ("get", "post")
 KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")}
@@ -34,7 +35,7 @@ KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6
 def document(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     own = tmp_path_factory.mktemp("reported") / "models"
     shutil.copytree(models, own)
-    (own / "iris" / "1" / "report.html").write_text("<p>")  # only then it has that path
+    write_page(own / "iris" / "1", b"<p>")  # only then it has that path
     app = create_app(own, settings=Settings(own))
     form: dict[str, Any] = app.test_client().get("/openapi.json").get_json()
     return form

@@ -1,0 +1,86 @@
+"""A look at the models' folder that never comes back: said in the log, in health and in metrics."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onnxlet.edge.service.metrics import Meter
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.models.progress import Progress
+from onnxlet.function.serving.peers import Refusal
+from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.settings import Settings
+from tests.edge.forward.endpoint import wait_until
+from tests.edge.service.test_metrics import at, samples
+from tests.log_lines import without_time
+
+
+class Silent:
+    """Other processes that don't come back, as a disk does that has stalled."""
+
+    described: bytes | None = None
+
+    def __init__(self) -> None:
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def propose(self, described: bytes) -> None:
+        self.asked.set()
+        self.let_go.wait()
+
+    def refused(self) -> list[Refusal]:
+        return []
+
+    def leads(self) -> bool:
+        self.let_go.wait()
+        return True
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    silent = Silent()
+    yield silent
+    silent.let_go.set()
+
+
+def test_a_look_that_stands_still_is_reported(
+    models: Path, tmp_path: Path, silent: Silent, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(models / "iris", tmp_path / "iris")
+    meter = Meter()
+    client: Any = create_app(tmp_path, settings=Settings(tmp_path), meter=meter).test_client()
+    repository = client.application.extensions[SERVICE].repository
+    repository.progress = Progress(still=0.05)
+    meter.reloader = reloader = Reloader(repository, silent)
+    assert client.get("/v2/health/ready").json == {"ready": True}
+    assert at(samples(client.get("/metrics").text), "onnxlet_reload_still_seconds") == 0
+
+    reloader.start(0.01)
+    silent.asked.wait()
+    wait_until(lambda: "reload" in client.get("/v2/health/ready").json)
+    health: Any = client.get("/v2/health/ready")
+    assert health.status_code == 200
+    assert health.json["ready"] is True
+    assert health.json["reload"].startswith("a look at the models' folder is not done after ")
+    value = at(samples(client.get("/metrics").text), "onnxlet_reload_still_seconds")
+    assert value is not None
+    assert value >= 0.05
+    said: list[dict[str, Any]] = []
+
+    def logged() -> bool:
+        said.extend(without_time(capfd.readouterr().err))
+        return line in said
+
+    why = "the models' folder: not done after 0.05 s; what is loaded answers as before"
+    line = {"event": "reload", "error": why}
+    wait_until(logged)
+
+    silent.let_go.set()
+    wait_until(lambda: "reload" not in client.get("/v2/health/ready").json)
+    reloader.stop()
+    assert said.count(line) == 1  # once for each that stands still, however often it is looked at
