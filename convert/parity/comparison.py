@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,7 @@ class Comparison:
         unstable: more rows than are forgiven are wrong, and rounding is why.
         floors: of each output of numbers, the magnitude below which a difference counts against it.
         off: the outputs that differed on some row, forgiven or not.
+        left_out: how many rows were not compared, since no others could make up for those before.
     """
 
     outputs: dict[str, Difference]
@@ -98,6 +100,7 @@ class Comparison:
     unstable: bool = False
     floors: Mapping[str, float | Array] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
+    left_out: int = 0
 
     def joined(self, other: Comparison) -> Comparison:
         """The comparison of these rows, and of others that come after them."""
@@ -119,6 +122,11 @@ class Comparison:
         self.forgiven |= other.forgiven
         self.unstable |= other.unstable
         self.off |= other.off
+
+    @property
+    def compared(self) -> int:
+        """How many rows were compared."""
+        return len(self.tied) - self.left_out
 
     @property
     def ties(self) -> int:
@@ -162,6 +170,10 @@ def compare(
     rows: Sequence[Cells],
     expected: Answers,
     floors: Mapping[str, float | Array] | None = None,
+    *,
+    first: Sequence[range] = (),
+    most_wrong: float = np.inf,
+    known: dict[int, Answers] | None = None,
 ) -> Comparison:
     """Compare the function's answers, validation included, with scikit-learn's.
 
@@ -171,19 +183,29 @@ def compare(
         rows: in signature order.
         expected: scikit-learn's answers to them.
         floors: of each output of numbers; as `floor_of` gives them if not given.
+        first: positions of rows that are compared before all others.
+        most_wrong: where more of these are wrong, no others are compared.
+        known: the function's answers to the same rows, by batch; takes those that it gives.
     """
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
-    for part in _batches(len(rows)):
+    known = {} if known is None else known
+    for number, (part, left_out) in enumerate(_batches(len(rows), first)):
         advanced("comparing rows", part.start, len(rows))
         try:
-            got = model.run(validate_rows(rows[part], model.signature))
+            if number not in known:
+                known[number] = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue
         for name, difference in comparison.outputs.items():
             floor = floors.get(name, 0.0)
-            _add(difference, part.start, name, got[name], expected[name][part], floor)
+            _add(difference, part.start, name, known[number][name], expected[name][part], floor)
+        if left_out and len(comparison.wrong) > most_wrong:
+            _forgive_ties(comparison, task, expected)
+            if len(comparison.wrong) > most_wrong:
+                comparison.left_out = left_out
+                break
     _forgive_ties(comparison, task, expected)
     comparison.off = frozenset(name for name, off in comparison.outputs.items() if off.wrong)
     return comparison
@@ -215,11 +237,26 @@ def _highest(
     return {name: np.maximum(floor, other.get(name, 0.0)) for name, floor in one.items()}
 
 
-def _batches(count: int) -> Iterator[slice]:
-    """All rows, and some again by themselves: the rows beside one must not change its answer."""
-    yield from (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
+def _batches(count: int, first: Sequence[range]) -> Iterator[tuple[slice, int]]:
+    """All rows, and some again by themselves: the rows beside one must not change its answer.
+
+    Yields:
+        Rows; and how many come after them, while they are of the first.
+    """
+    ends = sorted({0, count, *(end for some in first for end in (some.start, some.stop))})
+    spans = [range(*pair) for pair in pairwise(ends)]
+    left = count
+    for span in sorted(spans, key=lambda span: span not in first):
+        for part in _chunks(span):
+            left -= part.stop - part.start
+            yield part, left if span in first else 0
     for row in spaced_indices(count, SINGLE_ROWS):
-        yield slice(row, row + 1)
+        yield slice(row, row + 1), 0
+
+
+def _chunks(span: range) -> Iterator[slice]:
+    """The rows of a span, CHUNK at a time."""
+    return (slice(n, min(n + CHUNK, span.stop)) for n in range(span.start, span.stop, CHUNK))
 
 
 def _add(

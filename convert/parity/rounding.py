@@ -37,6 +37,7 @@ GAPS = 100  # times the usual gap between neighbouring answers: some times as fa
 LARGEST_INTEGER = 2**63 - 1
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
+HOPELESS = 0.05  # of the usual rows: where more are wrong, other rows are no longer compared
 
 
 def forgive_rounding(
@@ -101,13 +102,18 @@ def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0
         least: so many of a kind never are too many: one of thirty is no measure of a share.
     """
     if comparison.unstable:
-        return f"{len(comparison.wrong)} of {len(evidence.rows)} rows"
+        return f"{len(comparison.wrong)} of {comparison.compared} rows"
     return " and ".join(
         f"{forgiven} of {len(rows)} {kind} rows"
         for kind, rows in evidence.kinds.items()
         if (forgiven := sum(row in rows for row in comparison.forgiven)) > least
         and forgiven > FORGIVABLE[kind] * len(rows)
     )
+
+
+def most_wrong(evidence: Evidence) -> float:
+    """How many usual rows may be wrong: of more, too many would have to be forgiven."""
+    return max(SAMPLE, HOPELESS * sum(map(len, evidence.usual)))
 
 
 def _seen(
