@@ -180,13 +180,13 @@ def all_nodes(proto: onnx.ModelProto) -> Iterator[Any]:
                 todo += graph.node
 
 
-def small_numbers(proto: onnx.ModelProto) -> list[float]:
-    """The numbers of a graph's smaller constants, and those beside: what rows are compared with."""
+def small_numbers(proto: onnx.ModelProto, most: float) -> list[float]:
+    """The numbers in a graph's small constants, and those beside: what rows are compared with."""
     held = [attribute.t for node in all_nodes(proto) for attribute in node.attribute]
     small = [t for t in (*proto.graph.initializer, *held) if t.data_type and t.ByteSize() < SMALL]
     arrays = [numpy_helper.to_array(tensor).ravel() for tensor in small]
     found = {float(n) for array in arrays if array.dtype.kind in "fiu" for n in array}
-    near = sorted(n for n in found if abs(n) <= 1000)
+    near = sorted(n for n in found if abs(n) <= most)
     return [n + step for n in near for step in (0, 1, -1)] or [0.0]
 
 

@@ -44,7 +44,9 @@ Images = Mapping[str, Mapping[str, Any]]
 MIXED_HINT = "Export the model for inference: model.eval(), training=False, no random numbers."
 PATIENCE = 120.0  # seconds for a sample's rows, all together
 PATIENCE_A_ROW = 1.0
-FIRST, SIZES, DRAWS = 8, 4, (1, 2, 3)  # rows, sizes that vary, and draws of other numbers, tried
+FIRST, DRAWS = 8, (1, 2, 4, 6)  # rows, and draws of other numbers, that are tried
+LOOPS = {"Loop", "Scan"}
+SIZING = {"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"}
 VALUES_TOGETHER = 2**14  # of rows that are sent together, again and again the same few
 ROUNDING = 0.1  # relative: quantised graphs make as much of a last digit
 # Operators whose result for a row depends on the range of all rows: they scale by it.
@@ -121,7 +123,7 @@ def take(
         if not (_one_row(fixed, freed) or isinstance(error, LastDigits)):
             raise
         digits = isinstance(error, LastDigits)
-        why = "together they are rounded otherwise" if digits else "the graph is for one at a time"
+        why = "together their answers differ a little" if digits else "the graph is for one at a time"
         report(f"rows are run one by one: {why}")
         return _take(fixed, longest, sample, report, images)
     for line in lines:
@@ -227,12 +229,16 @@ def _check_rows_are_independent(taken: Taken, proto: onnx.ModelProto, rows: Rows
 
     Other numbers and sizes than those of the first rows are tried, too, where the graph takes them.
     """
-    _check_together(taken, taken.rows[:FIRST])
-    others = [of_sizes(rows, taken.tensors, sizes) for sizes in varied_sizes(taken.tensors)[:SIZES]]
-    ends = not any(node.op_type in ("Loop", "Scan") for node in all_nodes(proto))
-    if ends and not any(tensor.image for tensor in taken.tensors):
-        numbers = small_numbers(proto)
-        others += [made_rows(taken.tensors, draw, numbers) for draw in DRAWS]
+    first = taken.rows[:FIRST]
+    answers(taken.model, first)  # a row that is refused is named by its index
+    _check_together(taken, first)
+    others = [of_sizes(rows, taken.tensors, sizes) for sizes in varied_sizes(taken.tensors)[::3]]
+    operators = {node.op_type for node in all_nodes(proto)}
+    sizing = bool(operators & SIZING)  # by large numbers it may make larger tensors than there are
+    if not operators & LOOPS and not any(tensor.image for tensor in taken.tensors):
+        numbers = small_numbers(proto, 100 if sizing else 1e9)
+        draws = DRAWS[:1] if sizing else DRAWS
+        others += [made_rows(taken.tensors, draw, numbers) for draw in draws]
     for made in others:
         some = instances(made, taken.tensors)[:MADE_ROWS]
         _check_together(taken, [row for row in some if _is_answered(taken.model, row)])

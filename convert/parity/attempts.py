@@ -174,7 +174,8 @@ class SearchState:
         reference = self.reference
         ask = partial(compare, model, reference.task, evidence.rows, evidence.expected, known={})
         if reference.precision == "float64":
-            ask = partial(ask, first=evidence.usual, most_wrong=most_wrong(evidence))
+            spans = [*evidence.usual, evidence.kinds["edge-case"]]
+            ask = partial(ask, spans=spans, most_wrong=most_wrong(evidence))
         comparison = ask(self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
             differing = {name: self._looser[name] for name in comparison.off & self._floors.keys()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -171,7 +170,7 @@ def compare(
     expected: Answers,
     floors: Mapping[str, float | Array] | None = None,
     *,
-    first: Sequence[range] = (),
+    spans: Sequence[range] = (),
     most_wrong: float = np.inf,
     known: dict[int, Answers] | None = None,
 ) -> Comparison:
@@ -183,14 +182,14 @@ def compare(
         rows: in signature order.
         expected: scikit-learn's answers to them.
         floors: of each output of numbers; as `floor_of` gives them if not given.
-        first: positions of rows that are compared before all others.
-        most_wrong: where more of these are wrong, no others are compared.
+        spans: positions of all rows, in the order in which they are compared.
+        most_wrong: where more of all but the last span are wrong, no others are compared.
         known: the function's answers to the same rows, by batch; takes those that it gives.
     """
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
     known = {} if known is None else known
-    for number, (part, left_out) in enumerate(_batches(len(rows), first)):
+    for number, (part, left_out) in enumerate(_batches(spans or [range(len(rows))])):
         advanced("comparing rows", part.start, len(rows))
         try:
             if number not in known:
@@ -237,26 +236,20 @@ def _highest(
     return {name: np.maximum(floor, other.get(name, 0.0)) for name, floor in one.items()}
 
 
-def _batches(count: int, first: Sequence[range]) -> Iterator[tuple[slice, int]]:
+def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
     """All rows, and some again by themselves: the rows beside one must not change its answer.
 
     Yields:
-        Rows; and how many come after them, while they are of the first.
+        Rows; and how many come after them, while these are not of the last span.
     """
-    ends = sorted({0, count, *(end for some in first for end in (some.start, some.stop))})
-    spans = [range(*pair) for pair in pairwise(ends)]
-    left = count
-    for span in sorted(spans, key=lambda span: span not in first):
-        for part in _chunks(span):
+    count = left = sum(map(len, spans))
+    for number, span in enumerate(spans, start=1):
+        for start in range(span.start, span.stop, CHUNK):
+            part = slice(start, min(start + CHUNK, span.stop))
             left -= part.stop - part.start
-            yield part, left if span in first else 0
+            yield part, left if number < len(spans) else 0
     for row in spaced_indices(count, SINGLE_ROWS):
         yield slice(row, row + 1), 0
-
-
-def _chunks(span: range) -> Iterator[slice]:
-    """The rows of a span, CHUNK at a time."""
-    return (slice(n, min(n + CHUNK, span.stop)) for n in range(span.start, span.stop, CHUNK))
 
 
 def _add(
