@@ -55,7 +55,7 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
             turn = graph.constant([standing], "float64")
             if tree is not None:
                 turn = turns(x, tree, metric, options, replace(ranking, rank=rank))
-            return kept(rank, turn, count)
+            return kept(rank, turn, count, standing.tolist().index(0))
 
         indices = _chosen_again(x, ranking.rank, first, tied, choose)
     if metric == "cosine":

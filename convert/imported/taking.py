@@ -123,7 +123,9 @@ def take(
         if not (_one_row(fixed, freed) or isinstance(error, LastDigits)):
             raise
         digits = isinstance(error, LastDigits)
-        why = "together their answers differ a little" if digits else "the graph is for one at a time"
+        why = (
+            "together their answers differ a little" if digits else "the graph is for one at a time"
+        )
         report(f"rows are run one by one: {why}")
         return _take(fixed, longest, sample, report, images)
     for line in lines:

@@ -151,11 +151,11 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
         if narrow := float32_refusal(state.columns, recipe):
             failed.append(FailedRecipe(str(recipe), narrow))
             continue
-        if failed and state.overdue:
-            failed.append(FailedRecipe(str(recipe), NOT_TRIED))
-            continue
         if recipe.cast and converted is not None and not converted.of_skl2onnx:
             continue  # it would be the same graph
+        if converted is not None and state.overdue:
+            failed.append(FailedRecipe(str(recipe), NOT_TRIED))
+            continue
         report(f"trying {recipe}")
         attempt = state.attempt(recipe)
         if isinstance(attempt, FailedRecipe):
