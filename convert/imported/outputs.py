@@ -47,6 +47,8 @@ def served_outputs(
 ) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 
+    Where sizes vary, some of all that are promised are tried, the largest among them.
+
     Args:
         session: of the graph.
         tensors: its inputs.
@@ -71,11 +73,9 @@ def served_outputs(
     own = {n: tried(session, names, tensors, rows, n, freed) for n in (1, count)}
     seen = {(n, ""): arrays for n, arrays in own.items()}  # by rows, and the sizes that vary
     for sizes in varied_sizes(tensors):
+        named = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        some = of_sizes(rows, tensors, sizes)
         with suppress(Refusal):  # sizes that do not fit: requests of them are refused, too
-            some, named = (
-                of_sizes(rows, tensors, sizes),
-                ", ".join(f"{d}={s}" for d, s in sizes.items()),
-            )
             seen |= {(n, named): tried(session, names, tensors, some, n, freed) for n in own}
     first = "prediction" if "prediction" in names else names[0]
     served = []
@@ -91,7 +91,7 @@ def served_outputs(
         elif name == first:
             got = f"{together.shape} for {count} rows, and {single.shape} for one"
             if by_row and odd[0][1]:
-                got = f"{shapes[odd[0]]} for {odd[0][0]} rows with {odd[0][1]}"
+                got = f"{shapes[odd[0]]} for {odd[0][0]} of {odd[0][1]}"
             raise Refusal(
                 f"output '{name}' has the shape {got}: expected an entry for each row",
                 FREE_HINT % freed[0] if freed else "Export a model that answers row by row.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ PATIENCE_A_ROW = 1.0
 FIRST, DRAWS = 8, (1, 2, 4, 6)  # rows, and draws of other numbers, that are tried
 LOOPS = {"Loop", "Scan"}
 SIZING = {"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"}
-VALUES_TOGETHER = 2**14  # of rows that are sent together, again and again the same few
+VALUES_TOGETHER = 2**12  # of rows that are sent together, again and again the same few
 ROUNDING = 0.1  # relative: quantised graphs make as much of a last digit
 # Operators whose result for a row depends on the range of all rows: they scale by it.
 SCALED_TOGETHER = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
@@ -120,14 +121,12 @@ def take(
     try:
         taken = _take(proto, longest, sample, lines.append, images, freed)
     except Refusal as error:
-        if not (_one_row(fixed, freed) or isinstance(error, LastDigits)):
+        of_one = _one_row(fixed, freed)
+        if not (of_one or isinstance(error, LastDigits)):
             raise
-        digits = isinstance(error, LastDigits)
-        why = (
-            "together their answers differ a little" if digits else "the graph is for one at a time"
-        )
+        why = "the graph is for one at a time" if of_one else "others change their last digits"
         report(f"rows are run one by one: {why}")
-        return _take(fixed, longest, sample, report, images)
+        return _take(fixed if of_one else proto, longest, sample, report, images)
     for line in lines:
         report(line)
     return taken
@@ -272,7 +271,8 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
             )
     wanted = {name: np.concatenate([one[name] for one in alone]) for name in alone[0]}
     count = len(rows)
-    values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0])
+    pixels = [prod(t.sizes(t.longest)) for t in taken.tensors if t.image is not None]
+    values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0]) + sum(pixels)
     many = max(count, min(CHUNK, VALUES_TOGETHER // values))
     for order in (range(count), range(count)[::-1], np.arange(many) % count):
         some = {name: array[list(order)] for name, array in wanted.items()}

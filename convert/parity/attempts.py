@@ -172,7 +172,7 @@ class SearchState:
     def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
         reference = self.reference
-        ask = partial(compare, model, reference.task, evidence.rows, evidence.expected, known={})
+        ask = partial(compare, model, reference.task, evidence.rows, evidence.expected)
         if reference.precision == "float64":
             spans = [*evidence.usual, evidence.kinds["edge-case"]]
             ask = partial(ask, spans=spans, most_wrong=most_wrong(evidence))

@@ -172,7 +172,6 @@ def compare(
     *,
     spans: Sequence[range] = (),
     most_wrong: float = np.inf,
-    known: dict[int, Answers] | None = None,
 ) -> Comparison:
     """Compare the function's answers, validation included, with scikit-learn's.
 
@@ -184,22 +183,19 @@ def compare(
         floors: of each output of numbers; as `floor_of` gives them if not given.
         spans: positions of all rows, in the order in which they are compared.
         most_wrong: where more of all but the last span are wrong, no others are compared.
-        known: the function's answers to the same rows, by batch; takes those that it gives.
     """
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
-    known = {} if known is None else known
-    for number, (part, left_out) in enumerate(_batches(spans or [range(len(rows))])):
+    for part, left_out in _batches(spans or [range(len(rows))]):
         advanced("comparing rows", part.start, len(rows))
         try:
-            if number not in known:
-                known[number] = model.run(validate_rows(rows[part], model.signature))
+            got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue
         for name, difference in comparison.outputs.items():
             floor = floors.get(name, 0.0)
-            _add(difference, part.start, name, known[number][name], expected[name][part], floor)
+            _add(difference, part.start, name, got[name], expected[name][part], floor)
         if left_out and len(comparison.wrong) > most_wrong:
             _forgive_ties(comparison, task, expected)
             if len(comparison.wrong) > most_wrong:

@@ -12,15 +12,12 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.images import FIRST, UNREAD, shows_image
 from onnxlet.function.inputs.columns import ColumnType
 
-MOMENTS = "make dates of them, by pd.to_datetime(column)"
-PARTS = "make a column of each part"
 INSTEAD = {
     "Decimal": "make floats of them, by .astype(float)",
-    "Fraction": "make floats of them, by .astype(float)",
     "bytes": "make text of them, by .str.decode('utf-8')",
     "timedelta": "make seconds of them, by pd.to_timedelta(column).dt.total_seconds()",
-    **dict.fromkeys(("date", "datetime", "datetime64", "Timestamp"), MOMENTS),
-    **dict.fromkeys(("dict", "list", "tuple", "set", "frozenset", "ndarray"), PARTS),
+    **dict.fromkeys(("date", "datetime", "Timestamp"), "make dates, by pd.to_datetime(column)"),
+    **dict.fromkeys(("dict", "list", "tuple", "ndarray"), "make a column of each part"),
 }
 
 

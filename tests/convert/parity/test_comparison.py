@@ -200,11 +200,3 @@ def test_wrong_rows_of_the_last_span_stop_nothing(linear: Proof) -> None:
         most_wrong=3,
     )
     assert (comparison.compared, comparison.wrong) == (150, list(range(60, 90)))
-
-
-def test_known_answers_are_not_asked_for_again(linear: Proof) -> None:
-    known: dict[int, Any] = {}
-    first = compare(linear.model, linear.task, linear.rows, linear.expected, known=known)
-    known[0] = {"prediction": known[0]["prediction"] + 1.0}
-    again = compare(linear.model, linear.task, linear.rows, linear.expected, known=known)
-    assert (first.passed, again.passed, len(again.wrong)) == (True, False, len(linear.rows))
