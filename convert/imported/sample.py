@@ -57,6 +57,7 @@ def made_rows(
         if tensor.dtype == "string":
             made[tensor.name] = np.full(shape, "a", dtype=object)
             continue
+        array: Array
         if tensor.dtype.startswith("float"):
             array = random.normal(size=shape) * 30.0**draw
         else:

@@ -274,8 +274,9 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
     pixels = [prod(t.sizes(t.longest)) for t in taken.tensors if t.image is not None]
     values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0]) + sum(pixels)
     many = max(count, min(CHUNK, VALUES_TOGETHER // values))
-    for order in (range(count), range(count)[::-1], np.arange(many) % count):
-        some = {name: array[list(order)] for name, array in wanted.items()}
+    every = list(range(count))
+    for order in (every, every[::-1], [row % count for row in range(many)]):
+        some = {name: array[order] for name, array in wanted.items()}
         comparison = compared(taken, [rows[row] for row in order], some)
         if comparison.passed:
             continue

@@ -174,7 +174,7 @@ def test_a_column_of_another_type_is_named_with_what_to_do(value: Any, said: str
     [
         (Decimal("1.5"), lambda column: column.astype(float)),
         (date(2024, 1, 2), pd.to_datetime),
-        (timedelta(1), lambda column: pd.to_timedelta(column).dt.total_seconds()),
+        (timedelta(1), lambda column: pd.to_timedelta(pd.Series(column)).dt.total_seconds()),
         (b"x", lambda column: column.str.decode("utf-8")),
     ],
     ids=["decimal", "date", "duration", "bytes"],
