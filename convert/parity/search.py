@@ -222,7 +222,7 @@ def _within_limits(
     inputs, estimator = state.reference.inputs, state.reference.estimator
     kinds = kinds_of_columns(inputs, estimator) if is_wide(len(state.columns)) else []
     for _ in range(NARROWINGS):
-        columns = narrowed(state.columns, state.evidence, attempt.comparison, kinds)
+        columns = narrowed(state.columns, state.evidence, attempt.comparison, kinds=kinds)
         if columns is None or columns == state.columns or state.overdue:
             return None
         report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")
