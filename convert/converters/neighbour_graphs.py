@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
-from onnxlet.convert.converters.neighbours import neighbours, points_of
+from onnxlet.convert.converters.neighbours import neighbours, not_beyond, points_of
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import ranked
 from onnxlet.convert.graph.loops import by_row
@@ -36,6 +36,7 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     ranking = ranked(x, compared, metric, options, fitted._tree is None)
     rank = ranking.rank if compared is points else ranking.rank.take(own.ravel().tolist())
     ordered, indices = rank.smallest(default, size)
+    ordered = not_beyond(fitted, ordered)
     return {"kneighbors": indices, "distances": ranking.distance(ordered).cast(graph.precision)}
 
 

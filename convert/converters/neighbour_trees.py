@@ -55,13 +55,14 @@ def turns(x: Tensor, tree: Any, metric: Any, options: Any, ranking: Ranking) -> 
     return of_leaf.take(leaves.points.tolist()) + within
 
 
-def kept(rank: Tensor, turn: Tensor, count: int) -> Tensor:
+def kept(rank: Tensor, turn: Tensor, count: int, nobody: int) -> Tensor:
     """The indices of the points that the heap keeps for one row, int64, in no order.
 
     Args:
         rank: of each point, shape (1, points).
         turn: when the search visits it, of the same shape.
         count: the size of the heap.
+        nobody: the index that it holds where all distances overflow.
     """
     graph = rank.graph
     levels = int(np.log2(count))
@@ -69,7 +70,7 @@ def kept(rank: Tensor, turn: Tensor, count: int) -> Tensor:
     heap[:, :count] = np.inf
     states = [
         graph.constant(heap, "float64"),
-        graph.constant(np.zeros(heap.shape), "int64"),
+        graph.constant(np.full(heap.shape, nobody), "int64"),
         graph.constant([[-1.0]], "float64"),
     ]
 

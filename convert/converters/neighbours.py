@@ -24,6 +24,7 @@ from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
 
 MANY_POINTS = 1000  # points; with more of them, rows are compared one by one
+FARTHEST = float(np.finfo(np.float64).max)
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 
@@ -54,13 +55,24 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
             turn = graph.constant([standing], "float64")
             if tree is not None:
                 turn = turns(x, tree, metric, options, replace(ranking, rank=rank))
-            return kept(rank, turn, count)
+            return kept(rank, turn, count, standing.tolist().index(0))
 
         indices = _chosen_again(x, ranking.rank, first, tied, choose)
     if metric == "cosine":
         indices = _without_direction(fitted, x, indices, count)
     distances = graph.op("GatherElements", ranking.rank, indices, width=count, axis=1)
+    distances = not_beyond(fitted, distances)
     return [ranking.distance(distances), gathered(graph, standing, indices, count)]
+
+
+def not_beyond(fitted: Any, rank: Tensor) -> Tensor:
+    """Ranks as brute force has them, whose heap begins with the largest number, not infinity.
+
+    It does not begin so for whole numbers, which are not searched by `_argkmin.pyx.tp`.
+    """
+    if fitted._tree is not None or fitted._fit_X.dtype.kind != "f":
+        return rank
+    return (rank <= FARTHEST).where(rank, FARTHEST)
 
 
 def _chosen_again(

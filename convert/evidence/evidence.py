@@ -41,3 +41,8 @@ class Evidence:
             "edge-case": range(first, last),
             "drawn": range(last, len(self.rows)),
         }
+
+    @property
+    def usual(self) -> list[range]:
+        """Positions of the rows that are no edge cases, whose numbers may be of any size."""
+        return [self.kinds["held-out"], self.kinds["drawn"]]

@@ -189,8 +189,10 @@ def ranked(
     """
     points = np.asarray(points, dtype=np.float64)
     if metric in ("euclidean", "l2"):
-        form = expanded if brute else squared_differences
-        return Ranking(form(x, points), 2.0)
+        if not brute:
+            return Ranking(squared_differences(x, points), 2.0)
+        square = expanded(x, points)  # infinity less infinity counts as 0 in _argkmin.pyx.tp
+        return Ranking(square.isnan().where(0.0, square), 2.0)
     if metric == "nan_euclidean":
         return Ranking(_ignoring_gaps(x, points), 2.0)
     if metric in ("minkowski", "p"):

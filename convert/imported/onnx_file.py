@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.function.errors import WrongUse
@@ -18,6 +18,7 @@ from onnxlet.function.models.sessions import new_session
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses
+SMALL = 256  # bytes of a constant
 STANDARD = "ai.onnx"  # the empty domain, by its name
 INSIDE = "Keep its data beside the ONNX file, as the exporter wrote it, and name the file there."
 
@@ -177,6 +178,16 @@ def all_nodes(proto: onnx.ModelProto) -> Iterator[Any]:
         for attribute in node.attribute:
             for graph in (attribute.g, *attribute.graphs):
                 todo += graph.node
+
+
+def small_numbers(proto: onnx.ModelProto, most: float) -> list[float]:
+    """The numbers in a graph's small constants, and those beside: what rows are compared with."""
+    held = [attribute.t for node in all_nodes(proto) for attribute in node.attribute]
+    small = [t for t in (*proto.graph.initializer, *held) if t.data_type and t.ByteSize() < SMALL]
+    arrays = [numpy_helper.to_array(tensor).ravel() for tensor in small]
+    found = {float(n) for array in arrays if array.dtype.kind in "fiu" for n in array}
+    near = sorted(n for n in found if abs(n) <= most)
+    return [n + step for n in near for step in (0, 1, -1)] or [0.0]
 
 
 def _runtime() -> str:

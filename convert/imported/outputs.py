@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,10 @@ import numpy as np
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
-from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_length
+from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_sizes, varied_sizes
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT
 
-OTHER_LENGTH = 5  # that a graph is tried with, to see which sizes of its outputs vary
 RESERVED = ("model", "version", "classes", "prediction")  # members of an answer
 KINDS = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string", "U": "string"}
 
@@ -47,6 +47,8 @@ def served_outputs(
 ) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 
+    Where sizes vary, some of all that are promised are tried, the largest among them.
+
     Args:
         session: of the graph.
         tensors: its inputs.
@@ -68,27 +70,30 @@ def served_outputs(
             )
     names = [output.name for output in outputs]
     count = 1 if one_by_one else MADE_ROWS
-    one, several = (tried(session, names, tensors, rows, n, freed) for n in (1, count))
-    other = one
-    if lengths := [n for t in tensors for n in rows.arrays[t.name].shape[1:] if t.longest]:
-        length = OTHER_LENGTH + (OTHER_LENGTH in lengths)
-        other = tried(session, names, tensors, of_length(rows, tensors, length), 1, freed)
+    own = {n: tried(session, names, tensors, rows, n, freed) for n in (1, count)}
+    seen = {(n, ""): arrays for n, arrays in own.items()}  # by rows, and the sizes that vary
+    for sizes in varied_sizes(tensors):
+        named = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        some = of_sizes(rows, tensors, sizes)
+        with suppress(Refusal):  # sizes that do not fit: requests of them are refused, too
+            seen |= {(n, named): tried(session, names, tensors, some, n, freed) for n in own}
     first = "prediction" if "prediction" in names else names[0]
     served = []
-    for name, single, together, longer in zip(names, one, several, other, strict=True):
-        if (
-            _is_by_row(single, 1)
-            and _is_by_row(together, count)
-            and single.shape[1:] == together.shape[1:]
-            and single.ndim == longer.ndim
-        ):
-            sizes = zip(single.shape[1:], longer.shape[1:], strict=True)
-            dims = tuple(-1 if size != varied else size for size, varied in sizes)
+    for number, name in enumerate(names):
+        single, together = (own[n][number] for n in (1, count))
+        shapes = {run: arrays[number].shape for run, arrays in seen.items()}
+        by_row = single.size > 0 and single.shape[1:] == together.shape[1:]
+        odd = [run for run in shapes if not _is_by_row(shapes[run], run[0], single.ndim)]
+        if by_row and not odd:
+            sizes_of = zip(*(shape[1:] for shape in shapes.values()), strict=True)
+            dims = tuple(-1 if len(set(some)) > 1 else some[0] for some in sizes_of)
             served.append(_output(name, together, name == first, dims))
         elif name == first:
+            got = f"{together.shape} for {count} rows, and {single.shape} for one"
+            if by_row and odd[0][1]:
+                got = f"{shapes[odd[0]]} for {odd[0][0]} of {odd[0][1]}"
             raise Refusal(
-                f"output '{name}' has the shape {together.shape} for {count} rows, and "
-                f"{single.shape} for one: expected an entry for each row",
+                f"output '{name}' has the shape {got}: expected an entry for each row",
                 FREE_HINT % freed[0] if freed else "Export a model that answers row by row.",
             )
         else:
@@ -144,8 +149,8 @@ def tried(
         ) from error
 
 
-def _is_by_row(array: Array, rows: int) -> bool:
-    return array.ndim > 0 and len(array) == rows and array.size > 0
+def _is_by_row(shape: Sequence[int], rows: int, dimensions: int) -> bool:
+    return len(shape) == dimensions > 0 and shape[0] == rows
 
 
 def _output(name: str, array: Array, first: bool, dims: tuple[int, ...]) -> Served:

@@ -18,6 +18,8 @@ from onnxlet.function.errors import InvalidRows, WrongUse
 SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
 MADE_ROWS = 3
 MADE_LENGTH = 7  # of what varies
+# Beside it, small ones and those that graphs divide by; then the longest.
+TRIED_SIZES = (5, 1, 2, 3, 8, 9, 16, 17, 64, 100)
 
 
 class Rows(NamedTuple):
@@ -34,9 +36,17 @@ class Rows(NamedTuple):
     texts: Mapping[str, Sequence[str]] = {}
 
 
-def made_rows(tensors: Sequence[InputTensor]) -> Rows:
-    """A few rows of no meaning, to try a model with."""
-    random = np.random.default_rng(0)
+def made_rows(
+    tensors: Sequence[InputTensor], draw: int = 0, numbers: Sequence[float] = (0.0,)
+) -> Rows:
+    """A few rows of no meaning, to try a model with.
+
+    Args:
+        tensors: the inputs.
+        draw: 0 for usual numbers, another for larger ones with some of these among them.
+        numbers: that the graph holds.
+    """
+    random = np.random.default_rng(draw)
     made: dict[str, Array] = {}
     texts: dict[str, list[str]] = {}
     for tensor in tensors:
@@ -44,12 +54,18 @@ def made_rows(tensors: Sequence[InputTensor]) -> Rows:
             texts[tensor.name], made[tensor.name] = pictures.drawn(tensor.image)
             continue
         shape = (MADE_ROWS, *tensor.sizes(MADE_LENGTH))
-        if tensor.dtype.startswith("float"):
-            made[tensor.name] = random.normal(size=shape).astype(tensor.dtype)
-        elif tensor.dtype == "string":
+        if tensor.dtype == "string":
             made[tensor.name] = np.full(shape, "a", dtype=object)
+            continue
+        array: Array
+        if tensor.dtype.startswith("float"):
+            array = random.normal(size=shape) * 30.0**draw
         else:
-            made[tensor.name] = random.integers(0, 2, shape).astype(tensor.dtype)
+            array = random.integers(0, 2 + 8 * draw, shape)
+        if draw:
+            array = np.where(random.random(shape) < 0.5, array, random.choice(numbers, shape))
+        with np.errstate(all="ignore"):  # what a tensor can't hold is refused
+            made[tensor.name] = array.astype(tensor.dtype)
     return Rows(made, True, texts)
 
 
@@ -141,14 +157,24 @@ def _fits(shape: Sequence[int], tensor: InputTensor, lengths: dict[str, int]) ->
     )
 
 
-def of_length(rows: Rows, tensors: Sequence[InputTensor], length: int) -> Rows:
-    """The same rows, cut or repeated to another length where they vary."""
+def varied_sizes(tensors: Sequence[InputTensor]) -> list[dict[str, int]]:
+    """Sizes to try a graph with, by the dimension's name: all alike, and each another than all."""
+    longest = {size: t.longest for t in tensors for size in t.dims if isinstance(size, str)}
+    most = max(longest.values(), default=0)
+    tried = dict.fromkeys(min(size, most) for size in (*TRIED_SIZES, most - 1, most))
+    alike = [{name: min(size, longest[name]) for name in longest} for size in tried]
+    apart = [dict.fromkeys(longest, 5) | {name: 8} for name in longest if len(longest) > 1]
+    return [*alike, *apart] if longest else []
+
+
+def of_sizes(rows: Rows, tensors: Sequence[InputTensor], sizes: Mapping[str, int]) -> Rows:
+    """The same rows, cut or repeated to other sizes where they vary."""
     arrays = {}
     for tensor in tensors:
         array = rows.arrays[tensor.name]
         for axis, size in enumerate(tensor.dims, 1):
             if isinstance(size, str):
-                array = np.take(array, range(min(length, tensor.longest)), axis, mode="wrap")
+                array = np.take(array, range(sizes[size]), axis, mode="wrap")
         arrays[tensor.name] = array
     return rows._replace(arrays=arrays)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +20,16 @@ from onnxlet.convert.imported.inputs import (
     signature_inputs,
 )
 from onnxlet.convert.imported.judging import floors, shares
-from onnxlet.convert.imported.onnx_file import all_nodes, open_session
+from onnxlet.convert.imported.onnx_file import all_nodes, open_session, small_numbers
 from onnxlet.convert.imported.outputs import Served, served_outputs, serving_part
 from onnxlet.convert.imported.sample import (
+    MADE_ROWS,
     Rows,
     instances,
     made_rows,
+    of_sizes,
     read_sample,
+    varied_sizes,
     with_missing,
 )
 from onnxlet.convert.imported.trial import check_it_ends
@@ -41,8 +45,17 @@ Images = Mapping[str, Mapping[str, Any]]
 MIXED_HINT = "Export the model for inference: model.eval(), training=False, no random numbers."
 PATIENCE = 120.0  # seconds for a sample's rows, all together
 PATIENCE_A_ROW = 1.0
+FIRST, DRAWS = 8, (1, 2, 4, 6)  # rows, and draws of other numbers, that are tried
+LOOPS = {"Loop", "Scan"}
+SIZING = {"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"}
+VALUES_TOGETHER = 2**12  # of rows that are sent together, again and again the same few
+ROUNDING = 0.1  # relative: quantised graphs make as much of a last digit
 # Operators whose result for a row depends on the range of all rows: they scale by it.
 SCALED_TOGETHER = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
+
+
+class LastDigits(Refusal):
+    """Rows that are answered together differ from rows by themselves, by no more than rounding."""
 
 
 class Taken(NamedTuple):
@@ -107,11 +120,13 @@ def take(
     lines: list[str] = []
     try:
         taken = _take(proto, longest, sample, lines.append, images, freed)
-    except Refusal:
-        if not _one_row(fixed, freed):
+    except Refusal as error:
+        of_one = _one_row(fixed, freed)
+        if not (of_one or isinstance(error, LastDigits)):
             raise
-        report("rows are run one by one: the graph is for one at a time")
-        return _take(fixed, longest, sample, report, images)
+        why = "the graph is for one at a time" if of_one else "others change their last digits"
+        report(f"rows are run one by one: {why}")
+        return _take(fixed if of_one else proto, longest, sample, report, images)
     for line in lines:
         report(line)
     return taken
@@ -147,7 +162,7 @@ def _take(
     model = model_of(content, tensors, served, rows, one_by_one)
     cells = instances(rows, tensors)
     taken = Taken(content, model, tensors, served, shares(proto), cells, rows.made, one_by_one)
-    _check_rows_are_independent(taken)
+    _check_rows_are_independent(taken, proto, rows)
     return taken
 
 
@@ -210,27 +225,64 @@ def compared(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> Comparison
         return compare(taken.model, task, rows, wanted, taken.floors(wanted))
 
 
-def _check_rows_are_independent(taken: Taken) -> None:
-    """A row's answer may not depend on the rows that it is sent with, nor on chance."""
-    few = list(taken.rows[:3])
-    together = answers(taken.model, few)
+def _check_rows_are_independent(taken: Taken, proto: onnx.ModelProto, rows: Rows) -> None:
+    """A row's answer may not depend on the rows that it is sent with, nor on chance.
+
+    Other numbers and sizes than those of the first rows are tried, too, where the graph takes them.
+    """
+    first = taken.rows[:FIRST]
+    answers(taken.model, first)  # a row that is refused is named by its index
+    _check_together(taken, first)
+    others = [of_sizes(rows, taken.tensors, sizes) for sizes in varied_sizes(taken.tensors)[::3]]
+    operators = {node.op_type for node in all_nodes(proto)}
+    sizing = bool(operators & SIZING)  # by large numbers it may make larger tensors than there are
+    if not operators & LOOPS and not any(tensor.image for tensor in taken.tensors):
+        numbers = small_numbers(proto, 100 if sizing else 1e9)
+        draws = DRAWS[:1] if sizing else DRAWS
+        others += [made_rows(taken.tensors, draw, numbers) for draw in draws]
+    for made in others:
+        some = instances(made, taken.tensors)[:MADE_ROWS]
+        _check_together(taken, [row for row in some if _is_answered(taken.model, row)])
+
+
+def _is_answered(model: Model, row: Cells) -> bool:
+    try:
+        return bool(answers(model, [row]))
+    except Exception:  # whatever a graph does with sizes and numbers that it was not made for
+        return False
+
+
+def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
+    """Rows have to be answered by themselves as in any order, and among many.
+
+    Raises:
+        LastDigits: they are, but for rounding.
+        Refusal: they are not.
+    """
+    if not rows:
+        return
+    alone = [answers(taken.model, [row]) for row in rows]
     for output in taken.served:
-        if output.type != "string" and together[output.name].dtype == object:
+        if len({one[output.name].shape for one in alone}) > 1:
             raise Refusal(
                 f"output '{output.output}' has another size for each row of one size: what it "
                 "depends on are the values",
                 "Export what comes before: a number of results that is the same for all rows.",
             )
-    sizes = taken.floors(together)
-    task = Task("transformation", {name: name for name in together})
-    for position, row in enumerate(few):
-        single = answers(taken.model, [row])
-        one_row = {name: array[position : position + 1] for name, array in together.items()}
-        if not compare(taken.model, task, [row], one_row, sizes).passed or any(
-            single[name].shape != array.shape for name, array in one_row.items()
-        ):
-            raise Refusal(
-                f"row {position} is answered differently by itself than together with "
-                f"{len(few) - 1} others",
-                MIXED_HINT,
-            )
+    wanted = {name: np.concatenate([one[name] for one in alone]) for name in alone[0]}
+    count = len(rows)
+    pixels = [prod(t.sizes(t.longest)) for t in taken.tensors if t.image is not None]
+    values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0]) + sum(pixels)
+    many = max(count, min(CHUNK, VALUES_TOGETHER // values))
+    every = list(range(count))
+    for order in (every, every[::-1], [row % count for row in range(many)]):
+        some = {name: array[order] for name, array in wanted.items()}
+        comparison = compared(taken, [rows[row] for row in order], some)
+        if comparison.passed:
+            continue
+        found = (
+            f"row {order[comparison.wrong[0]]} is answered differently by itself than together "
+            f"with {len(order) - 1} others"
+        )
+        apart = max(off.relative for off in comparison.outputs.values())
+        raise (LastDigits if apart < ROUNDING else Refusal)(found, MIXED_HINT)

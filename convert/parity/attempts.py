@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
-from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.parity.rounding import forgive_rounding, most_wrong
 from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import Task, dense
@@ -34,7 +35,9 @@ from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.golden import differences
 
+SHOWN_COLUMNS = 4
 STEPPED = 50  # rows that differ and are sent through the steps one after another
 ROUNDING_HINT = (
     "The steps before it agree up to their last digits, and it may be these that decide: round "
@@ -43,6 +46,10 @@ ROUNDING_HINT = (
 TIED_HINT = (
     "Among training rows that are as far as each other, such as equal ones or texts without a "
     "known word, chance chooses: drop them before fit, scale the columns, or use another model."
+)
+WHOLE_HINT = (
+    "Among rows of whole numbers that are as far as each other scikit-learn leaves the choice to "
+    "chance, among floats it takes the first: fit it on X.astype(float), and give floats."
 )
 TOGETHER_HINT = (
     "What one column may hold depends on the others, which no bound of a single column can say: "
@@ -80,6 +87,7 @@ class SearchState:
         others: rows like those held out, that rows are drawn from too.
         draw: draws rows.
         models: by their graph, those that were made: a session takes long to open.
+        ends: when nothing else is tried, on the clock of `time.thread_time`.
     """
 
     reference: Reference
@@ -90,6 +98,12 @@ class SearchState:
     others: Sequence[Cells] = ()
     draw: Draw = drawn_rows
     models: dict[bytes, Model] = field(default_factory=dict)
+    ends: float = math.inf
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the search has taken as long as it may."""
+        return thread_time() > self.ends
 
     def again(self, **changed: Any) -> SearchState:
         """With another reference, other columns or more draws: rows are gathered anew."""
@@ -157,12 +171,16 @@ class SearchState:
 
     def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
-        reference, task = self.reference, self.reference.task
-        comparison = compare(model, task, evidence.rows, evidence.expected, self._floors)
+        reference = self.reference
+        ask = partial(compare, model, reference.task, evidence.rows, evidence.expected)
+        if reference.precision == "float64":
+            spans = [*evidence.usual, evidence.kinds["edge-case"]]
+            ask = partial(ask, spans=spans, most_wrong=most_wrong(evidence))
+        comparison = ask(self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
             differing = {name: self._looser[name] for name in comparison.off & self._floors.keys()}
             floors = self._floors | differing
-            comparison = compare(model, task, evidence.rows, evidence.expected, floors)
+            comparison = ask(floors)
         if reference.wide and comparison.wrong:
             # Rows are moved by less than float32 can hold, so they must not be rounded to it again.
             inputs, rows = reference.inputs.once_rounded(evidence.rows)
@@ -251,18 +269,53 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
-            hint = TIED_HINT if hasattr(step, "n_neighbors") else ""
-            return f"; the first step to differ is '{name}' ({type(step).__name__})", hint
+            inside, hint = "", _tied_hint(step)
+            if isinstance(part_attempt, Attempt):
+                inside, hint = _inside(step, part_attempt.comparison, evidence)
+            return f"; the first step to differ is '{name}' ({type(step).__name__}){inside}", hint
+    name, step = steps[-1] if steps else ("", estimator)
+    inside, hint = _inside(step, attempt.comparison, state.evidence)
     if len(steps) > 1:
-        name, step = steps[-1]
-        differs = f"; the step that differs is '{name}' ({type(step).__name__})"
-        return differs, _hint(estimator, step)
-    return "", _hint(estimator, estimator)
+        inside = f"; the step that differs is '{name}' ({type(step).__name__}){inside}"
+    return inside, hint or _hint(estimator, step)
+
+
+def _inside(step: Any, comparison: Comparison, evidence: Evidence) -> tuple[str, str]:
+    """The transformer of a ColumnTransformer that differs most, in words; and a hint.
+
+    Of other steps only a hint.
+    """
+    spans, off = getattr(step, "output_indices_", {}), comparison.outputs["prediction"]
+    rows = [row for row in off.wrong if row in off.got]
+    if not spans or not rows:
+        return "", _tied_hint(step)
+    got = np.array([off.got[row] for row in rows]).reshape(len(rows), -1)
+    expected = evidence.expected["prediction"][rows].reshape(len(rows), -1)
+    if expected.dtype.kind == "f":
+        apart = differences(got, expected, comparison.floors.get("prediction", 0.0))[1]
+    else:
+        apart = got.astype(object) != expected.astype(object)
+    worst = int(apart.max(axis=0).argmax())
+    name = next(name for name, span in spans.items() if worst in range(span.start, span.stop))
+    fitted = step.named_transformers_[name]
+    known = getattr(step, "feature_names_in_", range(step.n_features_in_))
+    columns = [repr(known[index]) for index in step._transformer_to_input_indices[name]]
+    shown = ", ".join([*columns[:SHOWN_COLUMNS], *(["…"] if columns[SHOWN_COLUMNS:] else [])])
+    return f", in its '{name}' ({type(fitted).__name__}) of {shown}", _tied_hint(fitted)
+
+
+def _tied_hint(step: Any) -> str:
+    """What to do where a search for neighbours may have left a choice."""
+    steps = [each for _, each in step.steps] if isinstance(step, Pipeline) else [step]
+    searching = [each for each in steps if hasattr(each, "n_neighbors")]
+    if not searching:
+        return ""
+    points = [getattr(each, "_fit_X", None) for each in searching]
+    whole = any(isinstance(each, np.ndarray) and each.dtype.kind in "iu" for each in points)
+    return WHOLE_HINT if whole else TIED_HINT
 
 
 def _hint(estimator: Any, last: Any) -> str:
     """What to do where the last step differs, though it is given the same."""
-    if hasattr(last, "n_neighbors"):
-        return TIED_HINT
     among_others = last is not estimator and rounds_before_a_step(estimator)
     return ROUNDING_HINT if among_others else ""

@@ -89,6 +89,7 @@ class Comparison:
         unstable: more rows than are forgiven are wrong, and rounding is why.
         floors: of each output of numbers, the magnitude below which a difference counts against it.
         off: the outputs that differed on some row, forgiven or not.
+        left_out: how many rows were not compared, since no others could make up for those before.
     """
 
     outputs: dict[str, Difference]
@@ -98,6 +99,7 @@ class Comparison:
     unstable: bool = False
     floors: Mapping[str, float | Array] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
+    left_out: int = 0
 
     def joined(self, other: Comparison) -> Comparison:
         """The comparison of these rows, and of others that come after them."""
@@ -119,6 +121,11 @@ class Comparison:
         self.forgiven |= other.forgiven
         self.unstable |= other.unstable
         self.off |= other.off
+
+    @property
+    def compared(self) -> int:
+        """How many rows were compared."""
+        return len(self.tied) - self.left_out
 
     @property
     def ties(self) -> int:
@@ -162,6 +169,9 @@ def compare(
     rows: Sequence[Cells],
     expected: Answers,
     floors: Mapping[str, float | Array] | None = None,
+    *,
+    spans: Sequence[range] = (),
+    most_wrong: float = np.inf,
 ) -> Comparison:
     """Compare the function's answers, validation included, with scikit-learn's.
 
@@ -171,10 +181,12 @@ def compare(
         rows: in signature order.
         expected: scikit-learn's answers to them.
         floors: of each output of numbers; as `floor_of` gives them if not given.
+        spans: positions of all rows, in the order in which they are compared.
+        most_wrong: where more of all but the last span are wrong, no others are compared.
     """
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
-    for part in _batches(len(rows)):
+    for part, left_out in _batches(spans or [range(len(rows))]):
         advanced("comparing rows", part.start, len(rows))
         try:
             got = model.run(validate_rows(rows[part], model.signature))
@@ -184,6 +196,11 @@ def compare(
         for name, difference in comparison.outputs.items():
             floor = floors.get(name, 0.0)
             _add(difference, part.start, name, got[name], expected[name][part], floor)
+        if left_out and len(comparison.wrong) > most_wrong:
+            _forgive_ties(comparison, task, expected)
+            if len(comparison.wrong) > most_wrong:
+                comparison.left_out = left_out
+                break
     _forgive_ties(comparison, task, expected)
     comparison.off = frozenset(name for name, off in comparison.outputs.items() if off.wrong)
     return comparison
@@ -215,11 +232,20 @@ def _highest(
     return {name: np.maximum(floor, other.get(name, 0.0)) for name, floor in one.items()}
 
 
-def _batches(count: int) -> Iterator[slice]:
-    """All rows, and some again by themselves: the rows beside one must not change its answer."""
-    yield from (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
+def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
+    """All rows, and some again by themselves: the rows beside one must not change its answer.
+
+    Yields:
+        Rows; and how many come after them, while these are not of the last span.
+    """
+    count = left = sum(map(len, spans))
+    for number, span in enumerate(spans, start=1):
+        for start in range(span.start, span.stop, CHUNK):
+            part = slice(start, min(start + CHUNK, span.stop))
+            left -= part.stop - part.start
+            yield part, left if number < len(spans) else 0
     for row in spaced_indices(count, SINGLE_ROWS):
-        yield slice(row, row + 1)
+        yield slice(row, row + 1), 0
 
 
 def _add(

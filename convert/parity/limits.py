@@ -21,12 +21,22 @@ FAR = 1e3  # times the largest magnitude of the held-out rows
 
 
 def narrowed(
-    columns: Sequence[Column], evidence: Evidence, comparison: Comparison
+    columns: Sequence[Column],
+    evidence: Evidence,
+    comparison: Comparison,
+    kinds: Sequence[Sequence[int]] = (),
 ) -> list[Column] | None:
     """The columns with bounds that leave out the rows that differ by a number far beyond.
 
     Where most columns of numbers get bounds, all of them do: what gives out is the arithmetic, and
-    which of its columns a row has shown that in is chance.
+    which of its columns a row has shown that in is chance. So do all columns of a kind of which
+    only some were tried.
+
+    Args:
+        columns: of the signature.
+        evidence: that was compared.
+        comparison: of a conversion that differs.
+        kinds: positions of the columns that some stand for, of a wide model.
 
     Returns:
         None where more rows differ on usual numbers than may depend on rounding.
@@ -48,8 +58,9 @@ def narrowed(
         near += not far
     if near > MOST_FORGIVEN:
         return None
-    if 2 * len(limits) > len(usual):
-        limits = dict.fromkeys(usual, min(limits.values())) | limits
+    for kind in [*kinds, *([list(usual)] if 2 * len(limits) > len(usual) else [])]:
+        if found := [limits[position] for position in kind if position in limits]:
+            limits = dict.fromkeys(usual.keys() & kind, min(found)) | limits
     return [
         _bounded(column, _below(limits[position] * usual[position], FAR * usual[position]))
         if position in limits

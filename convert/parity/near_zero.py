@@ -90,14 +90,12 @@ def _moving(name: str, evidence: Evidence, moved: list[Answers]) -> Array:
 
 
 def _usual(array: Array, evidence: Evidence) -> Array:
-    """The answers to rows that are no edge cases, whose numbers may be of any size."""
-    kinds = evidence.kinds
-    return array[[*kinds["held-out"], *kinds["drawn"]]]
+    """The answers to rows that are no edge cases."""
+    return array[[row for rows in evidence.usual for row in rows]]
 
 
 def _usual_rows(evidence: Evidence) -> list[list[object]]:
-    kinds = evidence.kinds
-    return [evidence.rows[row] for row in (*kinds["held-out"], *kinds["drawn"])]
+    return [evidence.rows[row] for rows in evidence.usual for row in rows]
 
 
 def _scales(array: Array) -> Array:

@@ -100,7 +100,7 @@ def differences_in_words(
     if comparison.refused:
         return f"the function refuses {len(comparison.refused)} cells: {comparison.refused[0]}"
     name, difference = max(comparison.outputs.items(), key=lambda item: len(item[1].wrong))
-    off = f"{name} differs on {len(difference.wrong)} of {len(evidence.rows)} rows"
+    off = f"{name} differs on {len(difference.wrong)} of {comparison.compared} rows"
     if evidence.expected[name].dtype.kind == "f":
         off += f" by up to {difference.absolute:.3g} (relative {difference.relative:.3g})"
     row = difference.wrong[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import thread_time
 from typing import Any
 
 from onnxlet.convert.evidence.evidence import Evidence
@@ -30,13 +31,16 @@ from onnxlet.convert.parity.refusals import (
 )
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.recipes import float32_refusal, recipes
-from onnxlet.convert.reference.alike import tried_columns
+from onnxlet.convert.reference.alike import is_wide, kinds_of_columns, tried_columns
 from onnxlet.convert.reference.arithmetic import rounds
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
 
 NARROWINGS = 6  # times that columns get tighter bounds
 JUDGEMENTS = 3  # draws at most that judge what was found
+# Of the processor, not of the clock: a busy machine finds what an idle one does.
+SEARCH_SECONDS = 60.0
+NOT_TRIED = f"not tried: others took the {SEARCH_SECONDS:g} seconds that a search may take"
 
 Report = Callable[[str], object]
 
@@ -70,12 +74,14 @@ def find_equal_conversion(state: SearchState, report: Report) -> EqualConversion
     Raises:
         NoConversion: none passes, or only if a large share of the rows is forgiven.
     """
+    state = replace(state, ends=thread_time() + SEARCH_SECONDS)
     narrow = state.reference
     try:
         return _certified(_confirmed(state, report))
     except NoConversion as error:
         in_float32 = error
-        if narrow.precision == "float64" or not _may_be_rounding(error, narrow):
+        in_float64 = narrow.precision == "float64"
+        if in_float64 or state.overdue or not _may_be_rounding(error, narrow):
             raise
     report("its answers in float32 depend on rounding: comparing with those in float64")
     try:
@@ -113,6 +119,8 @@ def _confirmed(state: SearchState, report: Report) -> EqualConversion:
         failed[recipe] = FailedRecipe(recipe, f"on rows of another draw, {against}")
         if forgiven and (state.reference.precision == "float32" or judgement == JUDGEMENTS - 1):
             raise DependsOnRounding(_name(state), forgiven, list(failed.values()))
+        if state.overdue:
+            break
         if judgement < JUDGEMENTS - 1:
             report(f"{recipe} passed, but not on rows of another draw: trying again")
             state = state.again(draws=state.draws + 1)
@@ -145,6 +153,9 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
             continue
         if recipe.cast and converted is not None and not converted.of_skl2onnx:
             continue  # it would be the same graph
+        if converted is not None and state.overdue:
+            failed.append(FailedRecipe(str(recipe), NOT_TRIED))
+            continue
         report(f"trying {recipe}")
         attempt = state.attempt(recipe)
         if isinstance(attempt, FailedRecipe):
@@ -174,7 +185,11 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
         return EqualConversion(passed, state, others)
     if in_float32 and forgiven:
         raise DependsOnRounding(_name(state), forgiven, failed)
+    hopeless: list[list[int]] = []  # rows that no bounds leave out
     for attempt in differing:
+        if attempt.comparison.wrong in hopeless:
+            continue
+        hopeless.append(attempt.comparison.wrong)
         if found := _within_limits(state, attempt, report):
             narrower, within = found
             limits = limited(state.columns, within.columns)
@@ -204,9 +219,11 @@ def _within_limits(
     state: SearchState, attempt: Attempt, report: Report
 ) -> tuple[Attempt, SearchState] | None:
     """The same conversion with bounds on the columns, where it differs only far beyond them."""
+    inputs, estimator = state.reference.inputs, state.reference.estimator
+    kinds = kinds_of_columns(inputs, estimator) if is_wide(len(state.columns)) else []
     for _ in range(NARROWINGS):
-        columns = narrowed(state.columns, state.evidence, attempt.comparison)
-        if columns is None or columns == state.columns:
+        columns = narrowed(state.columns, state.evidence, attempt.comparison, kinds=kinds)
+        if columns is None or columns == state.columns or state.overdue:
             return None
         report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")
         state = state.again(columns=columns)

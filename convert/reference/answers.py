@@ -85,14 +85,15 @@ class Task:
 
 
 OF_ANSWERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
+GROUPING = ("predict_proba", "labels_", "cluster_centers_")  # mixtures have the first
+PREDICT = (("prediction", "predict"),)
 PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]], ...] = (
-    ("regression", is_regressor, (("prediction", "predict"),)),
-    ("clustering", is_clusterer, (("prediction", "predict"),)),
+    ("regression", is_regressor, PREDICT),
+    ("clustering", is_clusterer, PREDICT),
     ("outlier", is_outlier_detector, (("prediction", "predict"), ("score", "decision_function"))),
-    ("clustering", lambda _: True, (("prediction", "predict"),)),  # mixtures
+    ("clustering", lambda each: any(hasattr(last_of(each), n) for n in GROUPING), PREDICT),
+    ("regression", lambda _: True, PREDICT),  # rankers, which score each row
 )
-
-
 # Answered row by row, by what has neither predict nor transform, or by the last step of a Pipeline.
 OTHER_METHODS = {
     "kneighbors": Task(
@@ -233,7 +234,7 @@ def _classification(estimator: Any) -> Task:
     if classes is None and isinstance(getattr(estimator, "estimators_", None), list):
         classes = [part.classes_ for part in estimator.estimators_]  # after partial_fit
     if classes is None:
-        raise Refusal(f"{type(estimator).__name__} is not fitted: it has no classes_", "Fit it.")
+        raise _without_classes(last_of(estimator))
     methods = {"prediction": "predict"}
     if hasattr(estimator, "predict_proba"):
         methods["probabilities"] = "predict_proba"
@@ -242,6 +243,15 @@ def _classification(estimator: Any) -> Task:
     if isinstance(classes, list):
         return Task("classification", methods, [np.asarray(known).tolist() for known in classes])
     return Task("classification", methods, np.asarray(classes).tolist())
+
+
+def _without_classes(estimator: Any) -> Refusal:
+    """Some classifiers keep no classes_ though they are fitted, such as ngboost's."""
+    name, kept = type(estimator).__name__, getattr(estimator, "__dict__", {})
+    if not {key for key in kept if key[0] != "_"} - set(signature(type(estimator)).parameters):
+        return Refusal(f"{name} is not fitted: it has no classes_", "Fit it.")
+    why = f"{name} has no converter: it has no classes_, by which one could name its answers"
+    return Refusal(why, "In a class of your own set it in fit, as scikit-learn's do.")
 
 
 def _classes(estimator: Any) -> Any:

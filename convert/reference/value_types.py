@@ -12,6 +12,14 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.images import FIRST, UNREAD, shows_image
 from onnxlet.function.inputs.columns import ColumnType
 
+INSTEAD = {
+    "Decimal": "make floats of them, by .astype(float)",
+    "bytes": "make text of them, by .str.decode('utf-8')",
+    "timedelta": "make seconds of them, by pd.to_timedelta(column).dt.total_seconds()",
+    **dict.fromkeys(("date", "datetime", "Timestamp"), "make dates, by pd.to_datetime(column)"),
+    **dict.fromkeys(("dict", "list", "tuple", "ndarray"), "make a column of each part"),
+}
+
 
 def missing(values: Iterable[Any]) -> Any:
     """What stands for a missing value among these: None where there is one, else NaN."""
@@ -50,6 +58,13 @@ def type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
     kinds = {_kind(value): value for value in series[series.notna()]}
     if any(map(shows_image, kinds.values())):
         raise Refusal(f"{what}: {UNREAD}; put onnxlet.Images first", FIRST)
+    if len(kinds) == 1 and (other := {*kinds} - {"bool", "int64", "float64", "string"}):
+        [kind], [value] = other, kinds.values()
+        raise Refusal(
+            f"{what}: values of type {kind} have no form in a request, such as {repr(value)[:40]}: "
+            f"{INSTEAD.get(kind, 'make text of them, by .astype(str)')}",
+            "Fit on a column that holds numbers or text, and give X_test the same.",
+        )
     if set(kinds) <= {"string"}:
         return "string"
     if set(kinds) == {"bool"}:

@@ -83,6 +83,11 @@ class Model:
             from onnxlet.function.outputs.back_end import steps_of  # most models start without it
 
             self._back_end = steps_of(self)
+        self._shapes = {
+            name: output.shape
+            for name, output in zip(self._names, self.signature.outputs, strict=True)
+            if output.name not in self._back_end
+        }
         self._watched = "raising" in manifest["graph"]
         if self._watched:
             self._names.append(str(manifest["graph"]["raising"]))
@@ -242,7 +247,7 @@ class Model:
 
             feeds |= gathered(self.signature.image_feeds, blocks, first, noted)
         if self.manifest["task"] == IMPORTED:
-            return foreign_graph.run(self._session, names, feeds, first)
+            return foreign_graph.run(self._session, names, feeds, first, self._shapes)
         return deadline.run(self._session, names, feeds)
 
 

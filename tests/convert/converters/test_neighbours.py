@@ -83,6 +83,46 @@ def test_rows_far_from_every_point(weights: str) -> None:
     assert_exact(fit(voters, POINTS, CLASS), FAR)
 
 
+ENDLESS = np.vstack(
+    [ROWS[0], [-1e300, 0, 0, 0], [0, 1e160, 1, 1], [1.7e308, -1.7e308, 1, 1], ROWS[1]]
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "weights"),
+    [
+        ({"algorithm": "brute"}, "uniform"),
+        ({"algorithm": "brute"}, "distance"),
+        ({"algorithm": "brute", "metric": "manhattan"}, "distance"),
+        ({"algorithm": "kd_tree", "leaf_size": 5}, "uniform"),
+        ({"algorithm": "ball_tree", "leaf_size": 5}, "uniform"),
+    ],
+    ids=str,
+)
+def test_rows_whose_distances_overflow(options: dict[str, Any], weights: str) -> None:
+    """What scikit-learn's heap begins with stays in it: the first row of the fit, again and again.
+
+    Trees begin with infinity, brute force with the largest number. The very first row is of
+    another class than most, and lies in no first leaf.
+    """
+    points = np.vstack([[9.0, 9.0, 9.0, 9.0], POINTS])
+    several = {**options, "weights": weights}
+    labels = np.r_[9, CLASS]
+    fitted = fit(KNeighborsClassifier(5, **several), points, labels)
+    assert_exact(fitted, ENDLESS)
+    assert_exact(fit(KNeighborsRegressor(5, **several), points, np.r_[50.0, NUMBER]), ENDLESS)
+
+
+def test_outliers_whose_distances_overflow() -> None:
+    for algorithm in ("brute", "kd_tree"):
+        assert_exact(fit(LocalOutlierFactor(novelty=True, algorithm=algorithm), POINTS), ENDLESS)
+
+
+def test_radii_where_distances_overflow() -> None:
+    voters = RadiusNeighborsClassifier(2.0, algorithm="brute", outlier_label="most_frequent")
+    assert_exact(fit(voters, POINTS, CLASS), ENDLESS)
+
+
 @weights
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
 @pytest.mark.parametrize("count", [1, 2, 5, 11])

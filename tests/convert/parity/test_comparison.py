@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.parity.comparison import Difference
+from onnxlet.convert.parity.comparison import Difference, compare
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, prove
 
@@ -163,3 +163,40 @@ def test_rows_that_the_function_refuses_though_scikit_learn_answers() -> None:
     assert not comparison.passed
     assert "missing value" in comparison.refused[0]
     assert "column 'a'" in comparison.refused[0]
+
+
+# Stopping early
+
+
+def test_no_more_rows_are_compared_where_too_many_are_wrong(linear: Proof) -> None:
+    expected = linear.expected["prediction"].copy()
+    expected[[3, 40, 41, 42]] += 1.0
+    spans = [range(50), range(100, 150), range(50, 100)]
+
+    def compared(most_wrong: float) -> Any:
+        return compare(
+            linear.model,
+            linear.task,
+            linear.rows,
+            {"prediction": expected},
+            spans=spans,
+            most_wrong=most_wrong,
+        )
+
+    assert (compared(3).compared, compared(3).left_out) == (50, 100)
+    assert compared(3).wrong == [3, 40, 41, 42]
+    assert (compared(4).compared, compared(4).wrong) == (150, [3, 40, 41, 42])
+
+
+def test_wrong_rows_of_the_last_span_stop_nothing(linear: Proof) -> None:
+    expected = linear.expected["prediction"].copy()
+    expected[60:90] += 1.0
+    comparison = compare(
+        linear.model,
+        linear.task,
+        linear.rows,
+        {"prediction": expected},
+        spans=[range(50), range(100, 150), range(50, 100)],
+        most_wrong=3,
+    )
+    assert (comparison.compared, comparison.wrong) == (150, list(range(60, 90)))

@@ -23,13 +23,13 @@ COLUMNS = [
 USUAL: Cells = [2.0, 50.0, 7, "x"]
 
 
-def narrower(wrong: Sequence[Cells], others: int = 0) -> Any:
+def narrower(wrong: Sequence[Cells], others: int = 0, kinds: Sequence[Sequence[int]] = ()) -> Any:
     """By name, the bounds of columns after these rows differ, and so many usual ones."""
     rows = [USUAL, *wrong, *[USUAL] * others]
     answers = {"prediction": np.zeros(len(rows))}
     off = Difference(np.zeros(len(rows)), np.zeros(len(rows)), list(range(1, len(rows))))
     comparison = Comparison({"prediction": off}, np.zeros(len(rows), dtype=bool))
-    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison)
+    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison, kinds=kinds)
     return None if columns is None else limited(COLUMNS, columns)
 
 
@@ -49,3 +49,8 @@ def test_rows_of_usual_numbers_get_none() -> None:
     assert narrower([USUAL]) == {}
     assert narrower([[1e12, 50.0, 7, "x"]], others=MOST_FORGIVEN) == {"a": (-1e7, 1e7)}
     assert narrower([[1e12, 50.0, 7, "x"]], others=MOST_FORGIVEN + 1) is None
+
+
+def test_columns_that_one_stands_for_get_its_bounds() -> None:
+    found = narrower([[1e12, 50.0, 7, "x"]], kinds=[[0, 1], [2], [3]])
+    assert found == {"a": (-1e7, 1e7), "b": (-5.0, 1e9)}

@@ -12,6 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from sklearn.cluster import KMeans
+from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     GradientBoostingRegressor,
@@ -21,7 +22,7 @@ from sklearn.ensemble import (
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsRegressor, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -95,6 +96,16 @@ def test_last_digits_of_sums_before_a_tree_are_forgiven_and_counted(projected: P
     assert comparison.ties == other.compare().ties  # those are another matter
     for difference in comparison.outputs.values():
         assert difference.absolute < 1e-9
+
+
+def test_where_cosines_leave_few_digits_neighbours_change_places(tmp_path: Path) -> None:
+    """One edge case lies where two points are as near: moved by 256 units it stays on its side."""
+    X = load_breast_cancer().data[:160]
+    model = LocalOutlierFactor(novelty=True, metric="cosine").fit(X[::2])
+    parity = built(Source(model, X[1::2]), tmp_path).manifest["parity"]
+    assert 1 <= parity["undecided_rows"] <= 50
+    assert parity["undecided_held_out_rows"] == 0
+    assert parity["limited_columns"] == {}
 
 
 def test_sums_in_float32_are_not_forgiven(projected: Proof) -> None:

@@ -22,6 +22,7 @@ from sklearn.linear_model import (
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -103,6 +104,30 @@ def test_tasks(estimator: Any, name: str, methods: dict[str, str]) -> None:
 class WithoutClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # untyped there
     """A classifier that forgets what a classifier has."""
 
+    def fit(self, X: Any, y: Any) -> Any:
+        self.share_ = float(np.mean(y))
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros(len(X), dtype=int)
+
+
+class Ranker(BaseEstimator):  # type: ignore[misc] # untyped there
+    """Scores rows, as LightGBM's and XGBoost's rankers do, which have no tag of a kind."""
+
+    def fit(self, X: Any, y: Any) -> Any:
+        self.best_ = float(np.max(y))
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.asarray(X)[:, 0] * self.best_
+
+
+class Groups(Ranker):
+    """Tags of no kind, but a label for each row of the fit, as clusterers keep it."""
+
+    labels_ = (0, 1)
+
 
 @pytest.mark.parametrize(
     ("estimator", "reason"),
@@ -111,14 +136,37 @@ class WithoutClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # un
         ("model.pkl", "expected a fitted estimator, got 'model.pkl'"),
         (DBSCAN().fit(X), "DBSCAN has neither predict nor transform for new rows"),
         (WithoutClasses(), "WithoutClasses is not fitted: it has no classes_"),
+        (GaussianNB(), "GaussianNB is not fitted: it has no classes_"),
+        (make_pipeline(PCA(), GaussianNB()), "GaussianNB is not fitted: it has no classes_"),
+        (WithoutClasses().fit(X, THREE), "WithoutClasses has no converter: it has no classes_"),
+        (
+            make_pipeline(PCA(), WithoutClasses()).fit(X, THREE),
+            "WithoutClasses has no converter: it has no classes_",
+        ),
     ],
-    ids=["a class", "a path", "no new rows", "no classes"],
+    ids=[
+        "a class",
+        "a path",
+        "no new rows",
+        "no classes",
+        "not fitted",
+        "pipeline not fitted",
+        "fitted without classes",
+        "pipeline without classes",
+    ],
 )
 def test_what_has_no_task(estimator: Any, reason: str) -> None:
     with pytest.raises(Refusal) as refused:
         task_of(estimator)
     assert refused.value.message.startswith(reason)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(("kind", "task"), [(Ranker, "regression"), (Groups, "clustering")])
+def test_what_has_no_tag_of_a_kind_is_known_by_what_it_keeps(kind: Any, task: str) -> None:
+    fitted = kind().fit(X, THREE)
+    assert task_of(fitted).name == task
+    assert task_of(make_pipeline(StandardScaler(), fitted)).name == task
 
 
 # Over HTTP
