@@ -32,12 +32,14 @@ class Behaviour:
         series: it is given the one column as a Series.
         whole: the outputs that it answers in whole numbers.
         categoricals: names of the columns that it is given as pandas' categoricals.
+        sparse: the ids of estimators inside that are given sparse rows.
     """
 
     raises: bool = False
     series: bool = False
     whole: frozenset[str] = frozenset()
     categoricals: frozenset[str] = frozenset()
+    sparse: frozenset[int] = frozenset()
 
 
 PLAIN = Behaviour()
@@ -63,6 +65,7 @@ def convert(
         Unsupported: some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
+    graph.given_sparse = behaviour.sparse
     table = root_table(graph, columns, recipe.layout, behaviour.categoricals)
     table = replace(table, flat=behaviour.series)
     outputs = [

@@ -28,6 +28,7 @@ from onnxlet.convert.reference.answers import Task, dense
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.sparse_rows import given_sparse
 from onnxlet.convert.to_onnx import Behaviour, Converted, convert
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
@@ -114,7 +115,7 @@ class SearchState:
             return FailedRecipe(str(recipe), reason, error=error)
         return attempt
 
-    @property
+    @cached_property
     def _behaviour(self) -> Behaviour:
         inputs, expected = self.reference.inputs, self.evidence.expected
         return Behaviour(
@@ -122,6 +123,7 @@ class SearchState:
             series=inputs.form == "series",
             whole=frozenset(name for name, array in expected.items() if array.dtype.kind in "iu"),
             categoricals=frozenset(c.name for c in inputs.columns if c.category is not None),
+            sparse=given_sparse(self.reference, self.evidence.rows[:1]),
         )
 
     def _tried(self, recipe: Recipe, behaviour: Behaviour) -> Attempt:
