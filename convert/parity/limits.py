@@ -15,8 +15,10 @@ from dataclasses import replace
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.rounding import MOST_FORGIVEN
+from onnxlet.convert.reference.input_column import Cells
 from onnxlet.function.inputs.columns import Column
 
+EXACT = 2**53  # whole numbers up to it are float64's own
 FAR = 1e3  # times the largest magnitude of the held-out rows
 
 
@@ -33,6 +35,7 @@ def narrowed(
     """
     usual = _usual(columns, evidence)
     limits: dict[int, float] = {}  # times the usual
+    gapless = set[int]()
     near = 0
     for row in comparison.wrong:
         far = {
@@ -45,11 +48,13 @@ def narrowed(
         if far:
             position = max(far, key=far.__getitem__)
             limits[position] = min(limits.get(position, math.inf), far[position])
-        near += not far
+        near += not (far or (some := _wide_beside_gaps(columns, evidence.rows[row])))
+        gapless |= set() if far else some
     if near > MOST_FORGIVEN:
         return None
     if 2 * len(limits) > len(usual):
         limits = dict.fromkeys(usual, min(limits.values())) | limits
+    columns = [replace(c, nullable=c.nullable and p not in gapless) for p, c in enumerate(columns)]
     return [
         _bounded(column, _below(limits[position] * usual[position], FAR * usual[position]))
         if position in limits
@@ -58,12 +63,29 @@ def narrowed(
     ]  # fmt: skip
 
 
+def _wide_beside_gaps(columns: Sequence[Column], row: Cells) -> set[int]:
+    """Columns of whole numbers that float64 may not have, and does hold, since gaps are answered.
+
+    Without gaps the graph has them in the 64 bits that scikit-learn is given.
+    """
+    cells = zip(columns, row, strict=True)
+    wide = [c.type == "int64" and cell is not None and abs(cell) > EXACT for c, cell in cells]
+    return {
+        position
+        for position, column in enumerate(columns)
+        if any(wide) and column.type == "int64" and column.nullable
+        and (wide[position] or row[position] is None)
+    }  # fmt: skip
+
+
 def limited(
     columns: Sequence[Column], narrower: Sequence[Column]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """By name, the bounds of the columns that got tighter ones."""
+    """By name, the bounds of the columns that got tighter ones; None of those that lost gaps."""
     return {
         after.name: (after.minimum, after.maximum)
+        if before.nullable == after.nullable
+        else (None, None)
         for before, after in zip(columns, narrower, strict=True)
         if before != after
     }

@@ -84,6 +84,7 @@ class Task:
         return made
 
 
+TRANSFORMATION = Task("transformation", {"prediction": "transform"})  # of what steps make
 OF_ANSWERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
 PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]], ...] = (
     ("regression", is_regressor, (("prediction", "predict"),)),

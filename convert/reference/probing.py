@@ -57,7 +57,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
             [[*row[:p], _varied(value, n), *row[p + 1 :]] for n, row in enumerate(bases)]
             for p, value in trials
         ]
-        return which_are_answered(groups, lambda rows: reference.takes(inputs.data(rows)))
+        return which_are_answered(groups, reference.takes_rows)
 
     def probe(some: Sequence[int]) -> dict[int, Column]:
         return dict(zip(some, _probe(inputs, some, rows, bases, answered, known), strict=True))
@@ -67,7 +67,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         for number, row in enumerate(trial):
             for position in some:
                 row[position] = _varied(value, number)
-        return reference.takes(inputs.data(trial))
+        return reference.takes_rows(trial)
 
     kinds = kinds_of_columns(inputs, reference.estimator)
     needed = set(needed_columns(reference, bases, kinds, rows)) or {0}

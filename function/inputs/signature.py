@@ -35,8 +35,8 @@ PIXELS_AT_ONCE = 32 * 2**20  # bytes of images that are answered together, as fl
 FRONT_ENDS = ("tokens", "steps", "image", "sentences", "ids")
 
 
-# A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
-LARGEST_SAFE_INTEGER = 2.0**62
+# Larger whole numbers may have been rounded to a float64: they are looked at before they are.
+LARGEST_SAFE_INTEGER = 2.0**53 - 1
 
 
 class CellsOf:

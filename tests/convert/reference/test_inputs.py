@@ -11,7 +11,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.inputs import InputColumn, Inputs, read_inputs
+from onnxlet.convert.reference.input_column import InputColumn
+from onnxlet.convert.reference.inputs import Inputs, read_inputs
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects
 
