@@ -63,10 +63,15 @@ def flags(graph: Graph, table: Table, indices: Sequence[int], missing: Any) -> l
 
 
 def is_missing(run: Tensor, value: Any) -> Tensor | None:
-    """Where columns have the imputer's missing value, as bool; None if they can't have it."""
+    """Where columns have the imputer's missing value, as bool; None if they can't have it.
+
+    None is no NaN: in a column of text that has it for its gaps scikit-learn leaves them.
+    """
     if run.dtype == "string":
         if is_absent(value):
-            return run.equals(MISSING_TEXT)
+            found, nones = run.equals(MISSING_TEXT), [kind.endswith("None") for kind in run.types]
+            left = any(nones) and _is_nan(value)
+            return found & run.graph.constant([[not one for one in nones]], "bool") if left else found
         return run.equals(value) if isinstance(value, str) else None
     if is_absent(value):
         return run.isnan()
@@ -84,7 +89,9 @@ def _runs(graph: Graph, table: Table) -> Iterator[tuple[list[int], Tensor]]:
     for is_text, members in groupby(range(table.width), key=texts.__getitem__):
         indices = list(members)
         run = graph.select(table, indices)
-        yield indices, graph.matrix(run, "string" if is_text else None)
+        types = [kind for t in run.tensors for kind in t.types or ("",) * t.width]
+        made = graph.matrix(run, "string" if is_text else None)
+        yield indices, replace(made, types=tuple(types)) if is_text else made
 
 
 def _statistics(fitted: Any) -> list[Any]:
@@ -145,6 +152,8 @@ def filled_text(
             steps=origin.steps,
             replaced=(*origin.replaced, (text, value)),
         )
+        if not (_is_nan(missing) and origin.types[:1] == ("string?None",))
+        else origin
         for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]
 

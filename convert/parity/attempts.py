@@ -128,6 +128,9 @@ class SearchState:
             series=inputs.form == "series",
             whole=frozenset(name for name, array in expected.items() if array.dtype.kind in "iu"),
             categoricals=frozenset(c.name for c in inputs.columns if c.category is not None),
+            nones=frozenset(
+                c.name for c in inputs.columns if c.type == "string" and c.missing is None
+            ),
             sparse=given_sparse(self.reference, self.evidence.rows[:1]),
         )
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
+from onnxlet.convert.reference.index import outcome
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
@@ -83,9 +85,22 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         probed.get(position) or Column(column.name, column.type, True, required=False)
         for position, column in enumerate(inputs.columns)
     ]
+    if closed := [column.name for column in columns if column.categories == ()]:
+        raise _none_answered(reference, bases, closed[0])
     if inputs.form == "dictionaries":
         return [replace(column, absent=column.nullable) for column in columns]
     return columns
+
+
+def _none_answered(reference: Reference, rows: Sequence[Cells], name: str) -> Refusal:
+    """X_test is answered as a whole only: its gaps, or its dtypes, are what a step needs."""
+    raised = outcome(reference, reference.inputs.data(rows))
+    why = f": {type(raised).__name__}: {shortened(raised)}" * isinstance(raised, Exception)
+    return Refusal(
+        f"column '{name}': the estimator answers X_test, and none of its rows by itself{why}",
+        "A request may bring one row, without the gaps that others have: let the first steps take "
+        "it, or fit them on such rows.",
+    )
 
 
 def _rated(reference: Reference) -> list[Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from onnxlet.convert.converters.tracing.arithmetic import choose, floats, graph_of, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
@@ -64,9 +65,14 @@ def _as_text(x: Tensor) -> Tensor:
         return choose(x, "True", "False")
     if x.dtype == "int64":
         return x.cast("string")
+    if set(x.types) == {"int64?"}:  # of pandas' column, a gap makes floats: "nan", if anything
+        gap = pd.Series([np.nan]).astype(str)[0]
+        digits = as_whole(x).cast("string")
+        return choose(x.isnan(), MISSING_TEXT if pd.isna(gap) else gap, digits)
     if x.dtype != "string":
         refuse(
-            "the digits of fractions as text have no conversion", "Round to whole numbers before."
+            "the digits of fractions, or of numbers beside gaps, have no conversion to text",
+            "Where they are whole, make them so before: X['a'].fillna(0).astype(int).astype(str).",
         )
     if not any(found == MISSING_TEXT for found, _ in x.replaced):
         refuse(
