@@ -169,9 +169,7 @@ def _dates(text: Tensor, column: Column) -> Tensor:
     return made if column.zone is None else dates.in_zone(made, column.zone)
 
 
-def _run(
-    matrix: Tensor, start: int, columns: Sequence[Column], behaviour: Behaviour
-) -> Tensor:
+def _run(matrix: Tensor, start: int, columns: Sequence[Column], behaviour: Behaviour) -> Tensor:
     """Some neighbouring columns of an input."""
     tensor = matrix.take(range(start, start + len(columns)))
     return replace(

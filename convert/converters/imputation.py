@@ -20,6 +20,8 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Te
 from onnxlet.convert.graph.loops import either
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
+NONE = "string?None"  # text in which None stands for a gap
+
 
 def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's statistic where its value is missing."""
@@ -69,9 +71,10 @@ def is_missing(run: Tensor, value: Any) -> Tensor | None:
     """
     if run.dtype == "string":
         if is_absent(value):
-            found, nones = run.equals(MISSING_TEXT), [kind.endswith("None") for kind in run.types]
-            left = any(nones) and _is_nan(value)
-            return found & run.graph.constant([[not one for one in nones]], "bool") if left else found
+            found, theirs = run.equals(MISSING_TEXT), [kind != NONE for kind in run.types]
+            if all(theirs) or not _is_nan(value):
+                return found
+            return found & run.graph.constant([theirs], "bool")
         return run.equals(value) if isinstance(value, str) else None
     if is_absent(value):
         return run.isnan()
@@ -152,7 +155,7 @@ def filled_text(
             steps=origin.steps,
             replaced=(*origin.replaced, (text, value)),
         )
-        if not (_is_nan(missing) and origin.types[:1] == ("string?None",))
+        if not (_is_nan(missing) and origin.types == (NONE,))
         else origin
         for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]

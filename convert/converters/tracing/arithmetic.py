@@ -7,6 +7,7 @@ an entry for each column.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -225,6 +226,13 @@ def choose(condition: Any, yes: Any, no: Any) -> Tensor:
         return (where & x) | (~where & y)
     width = max(where.width, x.width, y.width)
     return where.graph.op("Where", where, x, y, dtype=x.dtype, width=width)
+
+
+def with_text_in_gaps(x: Tensor, value: str) -> Tensor:
+    """Filled text stays the signature's column: the function fills it before counting."""
+    made = choose(x.equals(MISSING_TEXT), value, x)
+    pair = (MISSING_TEXT, str(value))
+    return replace(made, column=x.column, steps=x.steps, replaced=(*x.replaced, pair))
 
 
 def everywhere(x: Tensor) -> Tensor:
