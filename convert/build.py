@@ -35,6 +35,7 @@ from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
+from onnxlet.convert.parity.own_rows import refuse_other_answers
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.columns_given import notes
@@ -131,7 +132,7 @@ def build(
     refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)
     rows, answers = held_out_rows(source, given, reference, X)
-    metrics = _metrics(source, task, answers)
+    own, metrics = answers, _metrics(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
     described = _described_rows(source, inputs, rows)
@@ -145,6 +146,8 @@ def build(
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     accepted = replace(found.attempt, manifest=manifest)
+    served = accepted.model.with_manifest(manifest)
+    refuse_other_answers(served, found.state, given.X_test, rows, own)
     about = {
         "parity": found.certificate,
         "metrics": metrics,

@@ -24,7 +24,7 @@ from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
-from onnxlet.convert.reference.answers import TRANSFORMATION
+from onnxlet.convert.reference.answers import TRANSFORMATION, dense
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -245,16 +245,20 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
         return "", TOGETHER_HINT
     estimator = state.reference.estimator
     steps = estimator.steps if isinstance(estimator, Pipeline) else []
-    rows = [state.evidence.rows[row] for row in attempt.comparison.wrong[:STEPPED]]
+    inputs, wrong = state.reference.inputs, attempt.comparison.wrong[:STEPPED]
+    rows = [state.evidence.rows[row] for row in wrong]
+    rows = [rows[row] for row in inputs.alike(rows)[0]]
+    columns = inputs.data(rows)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
             continue
         try:
-            part = type(estimator)(steps[:number])
-            reference = replace(state.reference, estimator=part, task=TRANSFORMATION)
-            evidence = Evidence(rows, reference.answers(rows), len(rows))
+            columns = step.transform(columns)
         except Exception:  # it raises for these rows together
             return "", ""
+        evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
+        part = type(estimator)(steps[:number])
+        reference = replace(state.reference, estimator=part, task=TRANSFORMATION)
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
