@@ -42,7 +42,7 @@ from onnxlet.convert.reference.columns_given import notes
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.held_out import held_out_rows
+from onnxlet.convert.reference.held_out import agreed
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.input_column import InputColumn
 from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
@@ -131,7 +131,7 @@ def build(
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)
-    rows, answers = held_out_rows(source, given, reference, X)
+    reference, rows, answers = agreed(source, given, reference, X)
     own, metrics = answers, _metrics(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")

@@ -32,6 +32,7 @@ class InputColumn:
         date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
         image: the text is images in base64.
         whole: NumPy's dtype of whole numbers, which those that fit it are given in.
+        text: pandas' dtype of text, where a step takes no objects instead.
         gaps: the test set has gaps among its whole numbers or booleans: they have one dtype.
     """
 
@@ -46,6 +47,7 @@ class InputColumn:
     date: Any = None
     image: bool = False
     whole: str = "int64"
+    text: pd.StringDtype | None = None
     gaps: bool = False
 
     @property

@@ -136,6 +136,12 @@ class Inputs:
         columns = zip(self.columns, narrow, strict=True)
         return replace(self, columns=tuple(replace(c, wide=c.wide or n) for c, n in columns))
 
+    def with_text_of(self, X: pd.DataFrame) -> Inputs:
+        """The same columns, with text in the dtypes of pandas that a frame has for it."""
+        own = [d if isinstance(d, pd.StringDtype) else None for d in X.dtypes]
+        columns = zip(self.columns, own, strict=True)
+        return replace(self, columns=tuple(replace(c, text=dtype) for c, dtype in columns))
+
     def once_rounded(self, rows: Sequence[Cells]) -> tuple[Inputs, list[Cells]]:
         """The numbers that estimators are given for these rows, and columns that leave them so.
 
@@ -301,6 +307,8 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
             series[position] = from_texts(cells, column.date)
         elif column.category is not None:
             series[position] = pd.Series(with_unseen(column.category, cells))
+        elif column.text is not None:
+            series[position] = pd.array(list(cells), dtype=column.text)
         else:
             array = column.given(cells)
             objects = array.dtype == object
