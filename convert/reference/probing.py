@@ -34,6 +34,13 @@ LARGEST_NUMBERS = {
 }
 UNSEEN_TEXT = "a value that no training row had"
 OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
+# Other digits ("8.2 kg"), and what a step may take for the same text: " YES", "Yes, sir".
+FORMS: Sequence[Callable[[str], str]] = (
+    lambda text: text.translate(OTHER_DIGITS),
+    str.swapcase,
+    lambda text: f" {text} ",
+    lambda text: f"{text}~",
+)
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
 WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
@@ -154,7 +161,9 @@ def _probe(
     opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
-    opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
+    for form in FORMS:
+        new = {p: _of_the_form(rows, p, form, known) for p in texts - opened}
+        opened |= where_each({p: text for p, text in new.items() if text})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
     opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
@@ -202,10 +211,12 @@ def _dated(
     return found
 
 
-def _of_the_form(rows: Sequence[Cells], position: int) -> str:
-    """A text that no row has, with other digits than one of them: "8.2 kg"; empty for none."""
-    seen = {row[position] for row in rows if row[position] is not None}
-    made = (str(text).translate(OTHER_DIGITS) for text in sorted(seen, key=str))
+def _of_the_form(
+    rows: Sequence[Cells], position: int, form: Callable[[str], str], known: Sequence[Any]
+) -> str:
+    """A text that no row and no encoder has, of the form of one that a row has; empty for none."""
+    seen = {row[position] for row in rows if row[position] is not None} | {*known}
+    made = (form(text) for text in sorted(seen, key=str) if isinstance(text, str))
     return next((text for text in made if text not in seen), "")
 
 
