@@ -123,6 +123,8 @@ def build(
     task = leaving_out(task_of(source.estimator), source.without)
     # A function in a step may write to what it is given.
     X_test = copied(source.X_test, "X_test")
+    if type(X_test) is np.ndarray:  # BLAS sums in the order of the memory, which no request has
+        X_test = X_test.copy(order="C")
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     keys = known_keys(source.estimator, source.X_train)
