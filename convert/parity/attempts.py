@@ -45,10 +45,6 @@ TIED_HINT = (
     "Among training rows that are as far as each other, such as equal ones or texts without a "
     "known word, chance chooses: drop them before fit, scale the columns, or use another model."
 )
-SPARSE_HINT = (
-    "XGBoost reads zeros that a sparse matrix stores as zeros, and all others as missing: give it "
-    "full rows (sparse=False, sparse_output=False, sparse_threshold=0), and fit again."
-)
 TOGETHER_HINT = (
     "What one column may hold depends on the others, which no bound of a single column can say: "
     "keep the model from raising, for example by np.clip of what it takes the logarithm of."
@@ -107,7 +103,7 @@ class SearchState:
 
     def attempt(self, recipe: Recipe) -> Attempt | FailedRecipe:
         """Convert by one recipe, and compare."""
-        behaviour = self.behaviour
+        behaviour = self._behaviour
         try:
             attempt = self._tried(recipe, behaviour)
             if behaviour.raises and attempt.comparison.refused:  # more than scikit-learn raises for
@@ -120,8 +116,7 @@ class SearchState:
         return attempt
 
     @cached_property
-    def behaviour(self) -> Behaviour:
-        """What the reference was seen to do, that graphs do as well."""
+    def _behaviour(self) -> Behaviour:
         inputs, expected = self.reference.inputs, self.evidence.expected
         return Behaviour(
             raises=bool(self.evidence.raising),
@@ -267,15 +262,12 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     if len(steps) > 1:
         name, step = steps[-1]
         differs = f"; the step that differs is '{name}' ({type(step).__name__})"
-        return differs, _hint(state, step)
-    return "", _hint(state, estimator)
+        return differs, _hint(estimator, step)
+    return "", _hint(estimator, estimator)
 
 
-def _hint(state: SearchState, last: Any) -> str:
+def _hint(estimator: Any, last: Any) -> str:
     """What to do where the last step differs, though it is given the same."""
-    estimator = state.reference.estimator
-    if id(last) in state.behaviour.sparse:
-        return SPARSE_HINT
     if hasattr(last, "n_neighbors"):
         return TIED_HINT
     among_others = last is not estimator and rounds_before_a_step(estimator)
