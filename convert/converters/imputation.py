@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.impute import MissingIndicator, SimpleImputer
 
+from onnxlet.convert.graph.categories import is_missing as is_absent
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import either
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -79,11 +79,6 @@ def is_missing(run: Tensor, value: Any) -> Tensor | None:
     if is_absent(value):
         return run.isnan()
     return None if isinstance(value, str) else run.equals(value)
-
-
-def is_absent(value: Any) -> bool:
-    """Whether an imputer's missing value is NaN, None or pandas.NA, not a placeholder."""
-    return value is None or value is pd.NA or _is_nan(value)
 
 
 def _runs(graph: Graph, table: Table) -> Iterator[tuple[list[int], Tensor]]:

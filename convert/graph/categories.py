@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from onnx import helper
 
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Table, Tensor, Unsupported
@@ -231,5 +232,5 @@ def _check_missing(index: int, categories: Array) -> None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a category stands for missing values."""
-    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
+    """Whether a category stands for missing values: None, NaN or pandas.NA."""
+    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))

@@ -35,11 +35,9 @@ def agreed(
     try:
         return reference, *held_out_rows(source, given, reference, X)
     except Refusal:
-        inputs = reference.inputs
-        if inputs.frame:
-            inputs = inputs.with_text_of(given.X_test)
-        if not any(column.text for column in inputs.columns):
+        if not any(column.text for column in reference.inputs.columns):
             raise
+        inputs = replace(reference.inputs, strict=True)
         strict = replace(reference, inputs=inputs)
         with suppress(Refusal):
             return strict, *held_out_rows(source, given, strict, inputs.data(inputs.rows(X)))

@@ -32,7 +32,7 @@ class InputColumn:
         date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
         image: the text is images in base64.
         whole: NumPy's dtype of whole numbers, which those that fit it are given in.
-        text: pandas' dtype of text, where a step takes no objects instead.
+        text: pandas' dtype for text, where it has that.
         gaps: the test set has gaps among its whole numbers or booleans: they have one dtype.
     """
 

@@ -41,10 +41,12 @@ class Inputs:
         columns: in signature order.
         form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
             one dimension or a Series; or a list of dictionaries, in which what is missing is not.
+        strict: text of a DataFrame is given in the dtype that it came in, and not as objects.
     """
 
     columns: tuple[InputColumn, ...]
     form: Form
+    strict: bool = False
 
     @property
     def frame(self) -> bool:
@@ -95,7 +97,7 @@ class Inputs:
             return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
-            return _frame(self.columns, by_column)
+            return _frame(self.columns, by_column, self.strict)
         arrays = [c.given(cells) for c, cells in zip(self.columns, by_column, strict=True)]
         if self.form == "series":
             return pd.Series(arrays[0], name=self.columns[0].label, dtype=object)
@@ -135,12 +137,6 @@ class Inputs:
         narrow = [column.type == "float32" for column in self.columns]
         columns = zip(self.columns, narrow, strict=True)
         return replace(self, columns=tuple(replace(c, wide=c.wide or n) for c, n in columns))
-
-    def with_text_of(self, X: pd.DataFrame) -> Inputs:
-        """The same columns, with text in the dtypes of pandas that a frame has for it."""
-        own = [d if isinstance(d, pd.StringDtype) else None for d in X.dtypes]
-        columns = zip(self.columns, own, strict=True)
-        return replace(self, columns=tuple(replace(c, text=dtype) for c, dtype in columns))
 
     def once_rounded(self, rows: Sequence[Cells]) -> tuple[Inputs, list[Cells]]:
         """The numbers that estimators are given for these rows, and columns that leave them so.
@@ -296,10 +292,13 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
         objects=category is None and dtype.kind == "O" and kind in ("int64", "float64"),
         whole=whole_dtype(dtype),
         gaps=kind in ("int64", "bool") and bool(series.isna().any()),
+        text=dtype if isinstance(dtype, pd.StringDtype) else None,
     )
 
 
-def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
+def _frame(
+    columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]], strict: bool = False
+) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
     series: dict[int, Any] = {}
     for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
@@ -307,7 +306,7 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
             series[position] = from_texts(cells, column.date)
         elif column.category is not None:
             series[position] = pd.Series(with_unseen(column.category, cells))
-        elif column.text is not None:
+        elif strict and column.text is not None:
             series[position] = pd.array(list(cells), dtype=column.text)
         else:
             array = column.given(cells)

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph import dates
+from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import DATE, Graph, Tensor
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
@@ -41,11 +41,6 @@ def _of_objects(array: Array) -> Array:
     instead = MISSING_TEXT if any(isinstance(value, str) for value in values) else np.nan
     filled = [instead if is_missing(value) else value for value in values]
     return np.asarray(filled).reshape(array.shape)
-
-
-def is_missing(value: Any) -> bool:
-    """None, NaN or pandas.NA."""
-    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
 
 
 def graph_of(*operands: Any) -> Graph:

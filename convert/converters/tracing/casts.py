@@ -71,12 +71,7 @@ def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def as_text(x: Tensor, of_gap: Callable[[Any], Any] = str) -> Tensor:
-    """Each value as text.
-
-    Args:
-        x: text, whole numbers or booleans.
-        of_gap: what a gap, None or NaN, becomes.
-    """
+    """Text, whole numbers or booleans as text; None or NaN as what is made of such a gap."""
     if x.dtype == "bool":
         return choose(x, "True", "False")
     if x.dtype == "int64":

@@ -11,14 +11,13 @@ from pandas import Series
 from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.arithmetic import (
     choose,
-    is_missing,
     may_lack,
     missing,
     tensor_of,
     with_text_in_gaps,
 )
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.categories import index_among
+from onnxlet.convert.graph.categories import index_among, is_missing
 from onnxlet.convert.graph.converter import DROPPED, Table, Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 
