@@ -17,10 +17,15 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up
+from onnxlet.convert.graph.categories import (
+    Meaning,
+    comparable,
+    identities,
+    look_up,
+    refuse_unseen,
+)
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.convert.graph.validation import is_made
 from onnxlet.function.arrays import Array
 
 MANY_CATEGORIES = 128  # a column, on average; with more, each is compared by itself
@@ -28,8 +33,9 @@ MANY_CATEGORIES = 128  # a column, on average; with more, each is compared by it
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A column for each category, or group of infrequent ones, that is not dropped."""
-    _refuse_unseen(graph, fitted, table)
     known = fitted.categories_
+    if fitted.handle_unknown == "error":
+        refuse_unseen(graph, table, known)
     groups = [_groups(fitted, index) for index in range(len(known))]
     if any(_grouping(fitted, index) is not None for index in range(len(known))):
         made = look_up(graph, table, _meanings(known, groups), "int64")
@@ -66,7 +72,8 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """OrdinalEncoder: each category's index, and the codes for missing and for unknown values."""
     if np.dtype(fitted.dtype).kind not in "biuf":
         raise Unsupported(f"it encodes as {fitted.dtype!r}", "Let it encode as numbers.")
-    _refuse_unseen(graph, fitted, table)
+    if fitted.handle_unknown == "error":
+        refuse_unseen(graph, table, fitted.categories_)
     values = [_ordinals(fitted, index) for index in range(len(fitted.categories_))]
     unseen = (
         np.array([fitted.unknown_value]).astype(fitted.dtype) if _takes_unseen(fitted) else np.nan
@@ -88,19 +95,6 @@ def by_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
         for index, categories in enumerate(fitted.categories_)
     ]
     return {"transform": look_up(graph, table, meanings, graph.precision)}
-
-
-def _refuse_unseen(graph: Graph, fitted: Any, table: Table) -> None:
-    """Mark rows with a value that a step has made, and that is no category where it has to be one.
-
-    Columns as they come have their categories in the signature.
-    """
-    pairs = zip(graph.columns(table), fitted.categories_, strict=True)
-    made = [(column, known) for column, known in pairs if is_made(column)]
-    if made and graph.watches and fitted.handle_unknown == "error":
-        columns = Table(tuple(column for column, _ in made))
-        meanings = [Meaning(known, np.zeros((len(known), 1)), np.ones(1)) for _, known in made]
-        graph.refuse_rows(look_up(graph, columns, meanings, "int64").equals(1))
 
 
 def _meanings(known: Sequence[Array], values: Sequence[tuple[Array, Any]]) -> list[Meaning]:

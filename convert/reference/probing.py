@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -161,8 +161,9 @@ def _probe(
     opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
+    categories = frozenset(known)
     for form in FORMS:
-        new = {p: _of_the_form(rows, p, form, known) for p in texts - opened}
+        new = {p: _of_the_form(rows, p, form, categories) for p in texts - opened}
         opened |= where_each({p: text for p, text in new.items() if text})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
@@ -212,12 +213,12 @@ def _dated(
 
 
 def _of_the_form(
-    rows: Sequence[Cells], position: int, form: Callable[[str], str], known: Sequence[Any]
+    rows: Sequence[Cells], position: int, form: Callable[[str], str], known: Collection[Any]
 ) -> str:
     """A text that no row and no encoder has, of the form of one that a row has; empty for none."""
-    seen = {row[position] for row in rows if row[position] is not None} | {*known}
-    made = (form(text) for text in sorted(seen, key=str) if isinstance(text, str))
-    return next((text for text in made if text not in seen), "")
+    seen = {row[position] for row in rows if row[position] is not None}
+    made = (form(str(text)) for text in sorted(seen, key=str))
+    return next((text for text in made if text not in seen and text not in known), "")
 
 
 def _between(kind: str, rows: Sequence[Cells], position: int) -> float:
