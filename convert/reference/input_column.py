@@ -70,7 +70,9 @@ class InputColumn:
     def given(self, cells: Sequence[Any]) -> Array:
         """The cells as scikit-learn is given them."""
         if self.objects:
-            return replace(self, objects=False).given(cells).astype(object)
+            made = replace(self, objects=False).given(cells).astype(object)
+            made[[cell is None for cell in cells]] = self.missing
+            return made
         some_missing = any(cell is None for cell in cells)
         if self.type in ("float64", "float32") or (
             self.type == "int64" and (some_missing or self.gaps)  # as scikit-learn makes of Int64
