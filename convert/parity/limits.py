@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
-from onnxlet.convert.parity.rounding import MOST_FORGIVEN
+from onnxlet.convert.parity.rounding import EXACT, MOST_FORGIVEN
 from onnxlet.convert.reference.input_column import Cells
+from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import Column
 
-EXACT = 2**53  # whole numbers up to it are float64's own
 FAR = 1e3  # times the largest magnitude of the held-out rows
 
 
@@ -109,7 +109,7 @@ def _below(limit: float, far: float) -> float:
 
 
 def _bounded(column: Column, bound: float) -> Column:
-    number: float = int(bound) if column.type == "int64" else bound
+    number: float = min(int(bound), LARGEST_INTEGER) if column.type == "int64" else bound
     low = -number if column.minimum is None else max(column.minimum, -number)
     high = number if column.maximum is None else min(column.maximum, number)
     return replace(column, minimum=low, maximum=high, infinite=False)

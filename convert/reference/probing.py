@@ -211,14 +211,14 @@ def _bounds(
 ) -> dict[int, float]:
     """The last number that is answered in the direction of a sign; none where any is."""
     largest = {p: sign * LARGEST_NUMBERS[kind] for p, kind in types.items()}
-    bounds = {p: bound for p, bound in largest.items() if types[p] == "float32"}
     doubles = {p for p, kind in types.items() if kind == "float64"}
     single = doubles - where(dict.fromkeys(doubles, sign * 1.1 * LARGEST_FLOAT32))
     left = set(types) - where({p: largest[p] for p in set(types) - single})
     fitting = where(dict.fromkeys(single, sign * LARGEST_FLOAT32))
-    bounds |= dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
+    fitting |= {p for p, kind in types.items() if kind == "float32" and p not in left}
+    bounds = dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
     for magnitude in WHERE_FLOATS_OVERFLOW:
-        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] == "float64"}
+        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] != "int64"}
         found = where(tried)
         bounds |= {p: tried[p] for p in found}
         left -= found
