@@ -9,7 +9,7 @@ certificate says so. It does not answer something else.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
@@ -23,27 +23,35 @@ FAR = 1e3  # times the largest magnitude of the held-out rows
 
 
 def narrowed(
-    columns: Sequence[Column], evidence: Evidence, comparison: Comparison
+    columns: Sequence[Column],
+    evidence: Evidence,
+    comparison: Comparison,
+    narrow: Collection[int] = (),
 ) -> list[Column] | None:
     """The columns with bounds that leave out the rows that differ by a number far beyond.
 
     Where most columns of numbers get bounds, all of them do: what gives out is the arithmetic, and
     which of its columns a row has shown that in is chance.
 
+    Args:
+        columns: of the signature.
+        evidence: that was compared on.
+        comparison: how it came out.
+        narrow: positions of whole numbers of few bits, which give out soon: 100 * 3 in int8.
+
     Returns:
         None where more rows differ on usual numbers than may depend on rounding.
     """
     usual = _usual(columns, evidence)
-    limits: dict[int, float] = {}  # times the usual
+    reach = {p: size if p in narrow else FAR * size for p, size in usual.items()}
+    limits: dict[int, float] = {}  # times the reach
     gapless = set[int]()
     near = 0
     for row in comparison.wrong:
         far = {
-            position: abs(cell) / usual[position]
+            position: abs(cell) / reach[position]
             for position, cell in enumerate(evidence.rows[row])
-            if position in usual
-            and type(cell) in (int, float)
-            and abs(cell) > FAR * usual[position]
+            if position in usual and type(cell) in (int, float) and abs(cell) > reach[position]
         }
         if far:
             position = max(far, key=far.__getitem__)
@@ -56,7 +64,7 @@ def narrowed(
         limits = dict.fromkeys(usual, min(limits.values())) | limits
     columns = [replace(c, nullable=c.nullable and p not in gapless) for p, c in enumerate(columns)]
     return [
-        _bounded(column, _below(limits[position] * usual[position], FAR * usual[position]))
+        _bounded(column, _below(limits[position] * reach[position], reach[position]))
         if position in limits
         else column
         for position, column in enumerate(columns)
@@ -84,7 +92,7 @@ def limited(
     """By name, the bounds of the columns that got tighter ones; None of those that lost gaps."""
     return {
         after.name: (after.minimum, after.maximum)
-        if before.nullable == after.nullable
+        if (before.minimum, before.maximum) != (after.minimum, after.maximum)
         else (None, None)
         for before, after in zip(columns, narrower, strict=True)
         if before != after

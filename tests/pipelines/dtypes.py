@@ -233,7 +233,9 @@ def made_pipeline(kind: str, seed: int) -> tuple[Any, Any] | None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            made.fit(data[:TRAINED], y[:TRAINED] > 1 if hasattr(last, "predict_proba") else y[:TRAINED])
+            made.fit(
+                data[:TRAINED], y[:TRAINED] > 1 if hasattr(last, "predict_proba") else y[:TRAINED]
+            )
             answers(made, data[TRAINED:])
         except Exception:
             return None
