@@ -14,9 +14,8 @@ from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
-from onnxlet.convert.parity.rounding import EXACT, MOST_FORGIVEN
-from onnxlet.convert.reference.input_column import Cells
-from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.convert.parity.rounding import MOST_FORGIVEN
+from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
 from onnxlet.function.inputs.columns import Column
 
 FAR = 1e3  # times the largest magnitude of the held-out rows
@@ -43,9 +42,8 @@ def narrowed(
         None where more rows differ on usual numbers than may depend on rounding.
     """
     usual = _usual(columns, evidence)
-    reach = {p: size if p in narrow else FAR * size for p, size in usual.items()}
+    reach = {p: _reach(columns[p], size, p in narrow) for p, size in usual.items()}
     limits: dict[int, float] = {}  # times the reach
-    gapless = set[int]()
     near = 0
     for row in comparison.wrong:
         far = {
@@ -56,13 +54,11 @@ def narrowed(
         if far:
             position = max(far, key=far.__getitem__)
             limits[position] = min(limits.get(position, math.inf), far[position])
-        near += not (far or (some := _wide_beside_gaps(columns, evidence.rows[row])))
-        gapless |= set() if far else some
+        near += not far
     if near > MOST_FORGIVEN:
         return None
     if 2 * len(limits) > len(usual):
         limits = dict.fromkeys(usual, min(limits.values())) | limits
-    columns = [replace(c, nullable=c.nullable and p not in gapless) for p, c in enumerate(columns)]
     return [
         _bounded(column, _below(limits[position] * reach[position], reach[position]))
         if position in limits
@@ -71,29 +67,18 @@ def narrowed(
     ]  # fmt: skip
 
 
-def _wide_beside_gaps(columns: Sequence[Column], row: Cells) -> set[int]:
-    """Columns of whole numbers that float64 may not have, and does hold, since gaps are answered.
-
-    Without gaps the graph has them in the 64 bits that scikit-learn is given.
-    """
-    cells = zip(columns, row, strict=True)
-    wide = [c.type == "int64" and cell is not None and abs(cell) > EXACT for c, cell in cells]
-    return {
-        position
-        for position, column in enumerate(columns)
-        if any(wide) and column.type == "int64" and column.nullable
-        and (wide[position] or row[position] is None)
-    }  # fmt: skip
+def _reach(column: Column, usual: float, narrow: bool) -> float:
+    """The magnitude beyond which a number is far: float64 has whole ones one by one to EXACT."""
+    far = usual if narrow else FAR * usual
+    return min(far, EXACT) if column.type == "int64" and usual <= EXACT else far
 
 
 def limited(
     columns: Sequence[Column], narrower: Sequence[Column]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """By name, the bounds of the columns that got tighter ones; None of those that lost gaps."""
+    """By name, the bounds of the columns that got tighter ones."""
     return {
         after.name: (after.minimum, after.maximum)
-        if (before.minimum, before.maximum) != (after.minimum, after.maximum)
-        else (None, None)
         for before, after in zip(columns, narrower, strict=True)
         if before != after
     }

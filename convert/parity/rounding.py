@@ -23,7 +23,7 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.models.model import Model
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
@@ -34,7 +34,6 @@ STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a
 SCATTERS = 8  # times that each of them is moved by another share, within each reach
 REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
 GAPS = 100  # times the usual gap between neighbouring answers: some times as far as they reach
-EXACT = 2**53  # whole numbers up to it are float64's own
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 

@@ -18,7 +18,7 @@ from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import probed_by_kind
-from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
@@ -136,6 +136,7 @@ def _probe(
     numbers = set(positions) - flags - texts - dates - images
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
+    nullable -= _beyond_floats(inputs, nullable, rows)
     opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
@@ -171,6 +172,13 @@ def _probe(
         )
         for position in positions
     ]
+
+
+def _beyond_floats(inputs: Inputs, nullable: set[int], rows: Sequence[Cells]) -> set[int]:
+    """Columns in which a gap would make floats of whole numbers that float64 has not one by one."""
+    whole = [position for position in nullable if inputs.columns[position].type == "int64"]
+    wide = {p for p in whole if any(abs(row[p] or 0) > EXACT for row in rows)}
+    return nullable if wide and inputs.uniform else wide  # an array has one dtype
 
 
 def _dated(

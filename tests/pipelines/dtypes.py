@@ -228,14 +228,13 @@ def made_pipeline(kind: str, seed: int) -> tuple[Any, Any] | None:
         data = data[:, 1:] if random.random() < 0.5 else data
         model = None if step == "passthrough" else clone(step)
     y = np.nan_to_num(X["v"].to_numpy()) + (pd.factorize(X["special"])[0] % 3)
+    y = y > 1 if hasattr(last, "predict_proba") else y
     steps = [clone(part) for part in (model, last) if part is not None]
     made = make_pipeline(*(steps or [StandardScaler()]))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            made.fit(
-                data[:TRAINED], y[:TRAINED] > 1 if hasattr(last, "predict_proba") else y[:TRAINED]
-            )
+            made.fit(data[:TRAINED], y[:TRAINED])
             answers(made, data[TRAINED:])
         except Exception:
             return None

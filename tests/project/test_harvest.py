@@ -16,13 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from onnxlet.convert.build import build
-from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.models.model import load_model
+from tools.harvest.catching import Caught
 from tools.harvest.document import document, summary
-from tools.harvest.judging import Judged, _own_differing
+from tools.harvest.judging import Judged, _differing
 from tools.harvest.made_rows import BEYOND, ROWS, made_rows
 
 EXAMPLE = """
@@ -86,23 +83,16 @@ def test_each_is_built_and_compared(judged: list[dict[str, Any]]) -> None:
     assert "Own has no converter" in judged[-1]["detail"]
 
 
-def test_own_rows_are_asked_in_their_own_frame(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_own_rows_are_asked_in_their_own_frame(tmp_path: Path) -> None:
     ids = pd.DataFrame({"id": 1_700_000_000_000_000_000 + np.arange(40) % 5})
     steps = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), Ridge()
     estimator = make_pipeline(*steps).fit(ids, ids["id"] % 5)
     found = build(Source(estimator, ids), "m", tmp_path, lambda line: None)
-    model, task = load_model(found.directory), task_of(estimator)
-    reference = Reference(estimator, task, read_inputs(ids)[0])
-    assert _own_differing(estimator, ids, found, model, reference) == ""
-    rounded = model.with_manifest(model.manifest)  # as if it had floats
-    monkeypatch.setattr(
-        rounded,
-        "run",
-        lambda table: model.run(table._replace(arrays=[table.arrays[0] // 256 * 256])),
-    )
-    assert "differs on 32 of 40 rows" in _own_differing(estimator, ids, found, rounded, reference)
+    caught = Caught(estimator, ids, "")
+    assert _differing(caught, ids, found, own=True) == ""
+    rounded = ids.assign(id=ids["id"] // 256 * 256)  # as if these had been served
+    odd = estimator.set_params(ordinalencoder=estimator[0].fit(rounded))
+    assert "of 40 rows" in _differing(Caught(odd, ids, ""), ids, found, own=True)
     assert made_rows(ids)["id"].isin(ids["id"]).all()
 
 

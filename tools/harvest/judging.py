@@ -78,9 +78,8 @@ def judged(caught: Caught, example: str) -> Judged:
             some = _held_out(caught.X)
             built = build(Source(caught.estimator, some), "m", Path(folder), lambda line: None)
             seconds = time.process_time() - start
-            model, reference = load_model(built.directory), _reference(caught, built)
-            found = _own_differing(caught.estimator, some, built, model, reference)
-            found = found or _differing(caught, built, model, reference)
+            found = _differing(caught, some, built, own=True)
+            found = found or _differing(caught, made_rows(caught.X), built)
         except OnnxletError as error:
             seconds = time.process_time() - start
             nothing = isinstance(error, Refusal) and NOTHING_TO_SERVE.search(error.message)
@@ -100,33 +99,27 @@ def _held_out(X: Any) -> Any:
     return [X[i] for i in indices] if isinstance(X, list | tuple) else X[indices]
 
 
-def _own_differing(
-    estimator: Any, own: Any, built: Built, model: Model, reference: Reference
-) -> str:
-    """The first difference on the example's own rows, which scikit-learn is asked as they are."""
-    inputs, X = read_inputs(own)
-    reference = replace(reference, inputs=inputs.in_float64() if reference.wide else inputs)
-    rows = inputs.rows(X)
-    task = reference.task
-    expected = reference.answers(rows) if reference.wide else task.answers(estimator, own)
-    found = _first_difference(rows, expected, built, model, reference)
-    return found and f"own rows: {found}"
+def _differing(caught: Caught, data: Any, built: Built, own: bool = False) -> str:
+    """The first difference on rows that both answer; empty where there is none.
 
-
-def _differing(caught: Caught, built: Built, model: Model, reference: Reference) -> str:
-    """The first difference on made rows that both answer; empty where there is none."""
-    inputs, X = read_inputs(made_rows(caught.X))
+    Args:
+        caught: the estimator.
+        data: rows.
+        built: what is served.
+        own: they are the example's, which scikit-learn is asked about as they are.
+    """
+    model, reference = load_model(built.directory), _reference(caught, built)
+    inputs, X = read_inputs(data)
     narrow = Reference(reference.estimator, reference.task, inputs)
     reference = narrow.in_float64() if reference.wide else narrow
-    rows = _answered(model, inputs.rows(X))
-    found, expected = reference.answers_where_answered(rows)
-    rows = [row for row, is_one in zip(rows, found, strict=True) if is_one]
-    return _first_difference(rows, expected, built, model, reference) if rows else ""
-
-
-def _first_difference(
-    rows: list[Cells], expected: Answers, built: Built, model: Model, reference: Reference
-) -> str:
+    rows = inputs.rows(X) if own else _answered(model, inputs.rows(X))
+    if own and not reference.wide:
+        expected = reference.answers_to(data)
+    else:
+        found, expected = reference.answers_where_answered(rows)
+        rows = [row for row, is_one in zip(rows, found, strict=True) if is_one]
+    if not rows:
+        return ""
     golden = json_text.loads((built.directory / "golden.json").read_bytes())
     floors = {name: np.asarray(floor) for name, floor in golden["floors"].items()}
     comparison = compare(model, reference.task, rows, expected, floors)  # as the build was judged
