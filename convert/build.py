@@ -149,7 +149,7 @@ def build(
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     accepted = replace(found.attempt, manifest=manifest)
     served = accepted.model.with_manifest(manifest)
-    refuse_other_answers(served, found.state, given.X_test, rows, own)
+    refuse_other_answers(served, found.state, rows, own)
     about = {
         "parity": found.certificate,
         "metrics": metrics,

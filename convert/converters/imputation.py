@@ -25,6 +25,8 @@ NONE = "string?None"  # text in which None stands for a gap
 
 def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's statistic where its value is missing."""
+    if _finds_no_gap(fitted, table):
+        return {"transform": table}
     statistics = _statistics(fitted)
     dropped = [not fitted.keep_empty_features and _is_nan(value) for value in statistics]
     if all(dropped):
@@ -43,6 +45,13 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
             filled.append(filled_numbers(run, values, fitted.missing_values))
     indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
     return {"transform": Table((*filled, *flags(graph, table, indicated, fitted.missing_values)))}
+
+
+def _finds_no_gap(fitted: Any, table: Table) -> bool:
+    """Whole numbers have none, and keep their 64 bits where nothing makes floats of them."""
+    floats = fitted.strategy not in ("most_frequent", "constant") or fitted.add_indicator
+    whole = all(tensor.dtype == "int64" for tensor in table.tensors)
+    return whole and not floats and is_absent(fitted.missing_values)
 
 
 def indicator(graph: Graph, fitted: Any, table: Table) -> Outputs:

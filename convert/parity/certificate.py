@@ -33,8 +33,7 @@ def certificate(
         reference: what scikit-learn computed in, float32 or float64.
         recipe: the way of typing that passed.
         failed: the ways that did not.
-        limits: by column, bounds beyond which scikit-learn answers and the function does not; None
-            where it is gaps that the function does not answer.
+        limits: by column, bounds beyond which scikit-learn answers and the function does not.
         unrefused: rows that scikit-learn raises for, and that the function answers.
     """
     searched, last = evidence
@@ -156,10 +155,7 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if parity["unrefused_rows"]:
         yield f"  unrefused   {parity['unrefused_rows']} rows that scikit-learn raises for"
     for name, (low, high) in parity["limited_columns"].items():
-        if low is None:  # it takes no gap any more, and any number
-            yield f"  limited     '{name}' to numbers: beside gaps, large ones would lose digits"
-        else:
-            yield f"  limited     '{name}' to {low:g} … {high:g}: rounding takes over beyond"
+        yield f"  limited     '{name}' to {low:g} … {high:g}: rounding takes over beyond"
     for output, off in _measured(parity["outputs"], manifest):
         yield f"  {output:<13} off by at most {off}"
     yield f"  tolerance   {parity['tolerance']:.0e}"

@@ -9,83 +9,76 @@ certificate says so. It does not answer something else.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.rounding import MOST_FORGIVEN
-from onnxlet.convert.reference.input_column import Cells
+from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
 from onnxlet.function.inputs.columns import Column
 
-EXACT = 2**53  # whole numbers up to it are float64's own
 FAR = 1e3  # times the largest magnitude of the held-out rows
 
 
 def narrowed(
-    columns: Sequence[Column], evidence: Evidence, comparison: Comparison
+    columns: Sequence[Column],
+    evidence: Evidence,
+    comparison: Comparison,
+    narrow: Collection[int] = (),
 ) -> list[Column] | None:
     """The columns with bounds that leave out the rows that differ by a number far beyond.
 
     Where most columns of numbers get bounds, all of them do: what gives out is the arithmetic, and
     which of its columns a row has shown that in is chance.
 
+    Args:
+        columns: of the signature.
+        evidence: that was compared on.
+        comparison: how it came out.
+        narrow: positions of whole numbers of few bits, which give out soon: 100 * 3 in int8.
+
     Returns:
         None where more rows differ on usual numbers than may depend on rounding.
     """
     usual = _usual(columns, evidence)
-    limits: dict[int, float] = {}  # times the usual
-    gapless = set[int]()
+    reach = {p: _reach(columns[p], size, p in narrow) for p, size in usual.items()}
+    limits: dict[int, float] = {}  # times the reach
     near = 0
     for row in comparison.wrong:
         far = {
-            position: abs(cell) / usual[position]
+            position: abs(cell) / reach[position]
             for position, cell in enumerate(evidence.rows[row])
-            if position in usual
-            and type(cell) in (int, float)
-            and abs(cell) > FAR * usual[position]
+            if position in usual and type(cell) in (int, float) and abs(cell) > reach[position]
         }
         if far:
             position = max(far, key=far.__getitem__)
             limits[position] = min(limits.get(position, math.inf), far[position])
-        near += not (far or (some := _wide_beside_gaps(columns, evidence.rows[row])))
-        gapless |= set() if far else some
+        near += not far
     if near > MOST_FORGIVEN:
         return None
     if 2 * len(limits) > len(usual):
         limits = dict.fromkeys(usual, min(limits.values())) | limits
-    columns = [replace(c, nullable=c.nullable and p not in gapless) for p, c in enumerate(columns)]
     return [
-        _bounded(column, _below(limits[position] * usual[position], FAR * usual[position]))
+        _bounded(column, _below(limits[position] * reach[position], reach[position]))
         if position in limits
         else column
         for position, column in enumerate(columns)
     ]  # fmt: skip
 
 
-def _wide_beside_gaps(columns: Sequence[Column], row: Cells) -> set[int]:
-    """Columns of whole numbers that float64 may not have, and does hold, since gaps are answered.
-
-    Without gaps the graph has them in the 64 bits that scikit-learn is given.
-    """
-    cells = zip(columns, row, strict=True)
-    wide = [c.type == "int64" and cell is not None and abs(cell) > EXACT for c, cell in cells]
-    return {
-        position
-        for position, column in enumerate(columns)
-        if any(wide) and column.type == "int64" and column.nullable
-        and (wide[position] or row[position] is None)
-    }  # fmt: skip
+def _reach(column: Column, usual: float, narrow: bool) -> float:
+    """The magnitude beyond which a number is far: float64 has whole ones one by one to EXACT."""
+    far = usual if narrow else FAR * usual
+    return min(far, EXACT) if column.type == "int64" and usual <= EXACT else far
 
 
 def limited(
     columns: Sequence[Column], narrower: Sequence[Column]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """By name, the bounds of the columns that got tighter ones; None of those that lost gaps."""
+    """By name, the bounds of the columns that got tighter ones."""
     return {
         after.name: (after.minimum, after.maximum)
-        if before.nullable == after.nullable
-        else (None, None)
         for before, after in zip(columns, narrower, strict=True)
         if before != after
     }
@@ -109,7 +102,7 @@ def _below(limit: float, far: float) -> float:
 
 
 def _bounded(column: Column, bound: float) -> Column:
-    number: float = int(bound) if column.type == "int64" else bound
+    number: float = min(int(bound), LARGEST_INTEGER) if column.type == "int64" else bound
     low = -number if column.minimum is None else max(column.minimum, -number)
     high = number if column.maximum is None else min(column.maximum, number)
     return replace(column, minimum=low, maximum=high, infinite=False)

@@ -1,18 +1,15 @@
 """The last gate: X_test as its user holds it, against the model as it will be served.
 
-Evidence is asked in frames that are made of requests' cells. What these lose of a test set (digits,
-a dtype that steps look at) both sides of a comparison would lose, and be equal. Here the expected
-answers are those to the user's own frame, and the cells have gone through JSON.
+Evidence is asked in frames made of requests' cells: what these lose of a test set, both sides would
+lose. Here the answers are those to the user's own frame, and its cells have gone through JSON.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.evidence import Evidence
@@ -23,28 +20,29 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function import json_text
+from onnxlet.function.arrays import EXACT, Array
 from onnxlet.function.models.model import Model
 
 
 def refuse_other_answers(
-    model: Model, state: SearchState, X_test: Any, rows: Sequence[Cells], answers: Answers
+    model: Model, state: SearchState, rows: Sequence[Cells], answers: Answers
 ) -> None:
     """Compare what the model answers to X_test's rows with what scikit-learn answers to X_test.
 
     Args:
         model: as it will be served.
         state: whose reference and columns it was found with.
-        X_test: as the estimator takes it.
-        rows: some of its rows, evenly spaced, in signature order.
-        answers: the estimator's to all of X_test.
+        rows: of X_test, some of them evenly spaced, in signature order.
+        answers: the estimator's to all of X_test, as its user has it.
 
     Raises:
         Refusal: they differ, though all evidence was equal.
     """
-    if state.reference.wide:
-        answers = state.reference.answers_to(_in_float64(X_test))
     some = spaced_indices(len(answers["prediction"]), len(rows))
-    own = {name: array[some] for name, array in answers.items()}
+    known = state.evidence.expected
+    own = {name: _as_compared(array[some], known[name]) for name, array in answers.items()}
+    if state.reference.wide:  # which the user's own answers are only near to
+        own = state.reference.answers(rows)
     evidence = Evidence([_through_json(row) for row in rows], own, len(rows))
     comparison, _ = state.compared(model, evidence)
     forgiven = too_many_forgiven(comparison, evidence, 1)
@@ -56,8 +54,16 @@ def refuse_other_answers(
     raise Refusal(
         f"X_test's own rows are answered differently once a request carries them: {shown}",
         "A request has 64-bit numbers, booleans and text, one row at a time: give X_test such "
-        "columns, of int64, float64, bool or object, and fit the estimator on the same.",
+        "columns, and fit the estimator on the same.",
     )
+
+
+def _as_compared(own: Array, known: Array) -> Array:
+    """Whole numbers as floats where a gap makes these of them, unless they lose digits by that."""
+    if known.dtype.kind != "f" or own.dtype.kind not in "biuO":
+        return own
+    floats = own.astype(np.float64)
+    return own if np.abs(floats).max(initial=0, where=np.isfinite(floats)) > EXACT else floats
 
 
 def _through_json(row: Cells) -> Cells:
@@ -66,10 +72,3 @@ def _through_json(row: Cells) -> Cells:
         return row
     read: Cells = json_text.loads(json_text.dumps(row))
     return read
-
-
-def _in_float64(X: Any) -> Any:
-    """The same rows with what is in float32 in float64."""
-    if isinstance(X, pd.DataFrame):
-        return X.astype({c: np.float64 for c, kind in X.dtypes.items() if kind == np.float32})
-    return np.asarray(X).astype(np.float64) if getattr(X, "dtype", None) == np.float32 else X

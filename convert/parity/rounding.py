@@ -23,7 +23,7 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.models.model import Model
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
@@ -34,7 +34,6 @@ STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a
 SCATTERS = 8  # times that each of them is moved by another share, within each reach
 REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
 GAPS = 100  # times the usual gap between neighbouring answers: some times as far as they reach
-LARGEST_INTEGER = 2**63 - 1
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 
@@ -250,5 +249,5 @@ def _number_moved(number: Any, share: float) -> float:
     if isinstance(number, float):
         moved = float(number * (1 + share))
         return number if abs(number) <= LARGEST_FLOAT32 < abs(moved) else moved
-    whole = int(number) + int(number * share)
-    return max(-LARGEST_INTEGER - 1, min(LARGEST_INTEGER, whole))
+    # Larger ones are no sums: a step may tell one from the next, as ids in 64 bits are told apart.
+    return number if abs(number) > EXACT else int(number) + int(number * share)

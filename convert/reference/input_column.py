@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.reference.dates import as_texts, zone_of
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.inputs.columns import ColumnType
 
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
@@ -63,9 +63,9 @@ class InputColumn:
     @property
     def ends(self) -> tuple[int, ...]:
         """The least and the greatest of its whole numbers, where these have fewer than 64 bits."""
-        narrow = self.type == "int64" and self.whole != "int64"
-        info = np.iinfo(self.whole) if narrow else None
-        return () if info is None else (int(info.min), min(int(info.max), 2**63 - 1))
+        if self.type != "int64" or self.whole == "int64":
+            return ()
+        return int(np.iinfo(self.whole).min), min(int(np.iinfo(self.whole).max), LARGEST_INTEGER)
 
     def given(self, cells: Sequence[Any]) -> Array:
         """The cells as scikit-learn is given them."""
@@ -91,11 +91,8 @@ class InputColumn:
 
 def in_dtype(array: Array, whole: str) -> Array:
     """Whole numbers in a dtype, if all of them fit it; else in 64 bits, as a frame would."""
-    info = np.iinfo(whole)
-    fit = whole != "int64" and (
-        not array.size or (array.min() >= info.min and int(array.max()) <= info.max)
-    )
-    return array.astype(whole) if fit else array
+    held = array.astype(whole)
+    return held if (held == array).all() else array
 
 
 def cells_of(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:

@@ -217,7 +217,8 @@ def _read(X: Any, what: str, keys: Mapping[str, ColumnType] | None = None) -> tu
         array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
         raise no_table(X, what)
-    whole = None if array.dtype == object else column_type(pd.Series(array.ravel()), what)
+    ends = array.max(axis=0, initial=0) if array.dtype == np.uint64 else array[:, 0]
+    whole = None if array.dtype == object else column_type(pd.Series(ends), what)
     columns = tuple(
         InputColumn(
             f"x{position}",

@@ -20,7 +20,7 @@ from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import probed_by_kind
-from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
@@ -158,6 +158,7 @@ def _probe(
     numbers = set(positions) - flags - texts - dates - images
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
+    nullable -= _beyond_floats(inputs, nullable, rows)
     opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
@@ -196,6 +197,13 @@ def _probe(
         )
         for position in positions
     ]
+
+
+def _beyond_floats(inputs: Inputs, nullable: set[int], rows: Sequence[Cells]) -> set[int]:
+    """Columns in which a gap would make floats of whole numbers that float64 has not one by one."""
+    whole = [position for position in nullable if inputs.columns[position].type == "int64"]
+    wide = {p for p in whole if any(abs(row[p] or 0) > EXACT for row in rows)}
+    return nullable if wide and inputs.uniform else wide  # an array has one dtype
 
 
 def _dated(
@@ -238,14 +246,14 @@ def _bounds(
 ) -> dict[int, float]:
     """The last number that is answered in the direction of a sign; none where any is."""
     largest = {p: sign * LARGEST_NUMBERS[kind] for p, kind in types.items()}
-    bounds = {p: bound for p, bound in largest.items() if types[p] == "float32"}
     doubles = {p for p, kind in types.items() if kind == "float64"}
     single = doubles - where(dict.fromkeys(doubles, sign * 1.1 * LARGEST_FLOAT32))
     left = set(types) - where({p: largest[p] for p in set(types) - single})
     fitting = where(dict.fromkeys(single, sign * LARGEST_FLOAT32))
-    bounds |= dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
+    fitting |= {p for p, kind in types.items() if kind == "float32" and p not in left}
+    bounds = dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
     for magnitude in WHERE_FLOATS_OVERFLOW:
-        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] == "float64"}
+        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] != "int64"}
         found = where(tried)
         bounds |= {p: tried[p] for p in found}
         left -= found

@@ -10,6 +10,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.images import FIRST, UNREAD, shows_image
+from onnxlet.function.arrays import EXACT
 from onnxlet.function.inputs.columns import ColumnType
 
 
@@ -30,7 +31,7 @@ def column_type(series: pd.Series[Any], what: str) -> ColumnType:
     if pd.api.types.is_bool_dtype(dtype):
         return "bool"
     if pd.api.types.is_integer_dtype(dtype):
-        return _type_of_whole(series.dropna(), series.isna().any(), what)
+        return _type_of_whole(series.dropna(), len(series), what)
     if pd.api.types.is_float_dtype(dtype):
         return "float32" if dtype in (np.float32, np.float16) else "float64"
     if dtype.kind == "O" or isinstance(dtype, pd.StringDtype):
@@ -55,9 +56,7 @@ def type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
     if set(kinds) == {"bool"}:
         return "bool"
     if set(kinds) <= {"int64", "float64"}:
-        whole = [value for value in series[series.notna()] if _kind(value) == "int64"]
-        kind = _type_of_whole(whole, series.isna().any(), what)
-        return kind if len(whole) == len(series) else "float64"
+        return _type_of_whole(series[[_kind(v) == "int64" for v in series]], len(series), what, -1)
     shown = " and ".join(repr(value)[:40] for value in list(kinds.values())[:2])
     raise Refusal(
         f"{what}: expected values of one type, got {shown}",
@@ -71,18 +70,16 @@ def whole_dtype(dtype: Any) -> str:
     return held.name if isinstance(held, np.dtype) and held.kind in "iu" else "int64"
 
 
-def _type_of_whole(values: Iterable[Any], gaps: bool, what: str) -> ColumnType:
-    """int64; of numbers beyond what float64 has one by one, float64 where a gap makes it that."""
-    ends = [
-        int(value) for values in [list(values)] if values for value in (min(values), max(values))
-    ]
+def _type_of_whole(whole: pd.Series[Any], rows: int, what: str, most: int = EXACT) -> ColumnType:
+    """int64; float64 beside gaps or fractions, where some number is larger than the most."""
+    ends = [int(whole.min()), int(whole.max())] if len(whole) else []
     if large := [value for value in ends if not -(2**63) <= value < 2**63]:
         raise Refusal(
             f"{what}: {large[0]} does not fit a 64-bit integer, and a request carries none that is "
             "larger: give it as text, or as floats where not every digit counts",
             "Turn the column into text or floats before the pipeline.",
         )
-    return "float64" if gaps and max(map(abs, ends), default=0) > 2**53 else "int64"
+    return "float64" if len(whole) < rows and max(map(abs, ends), default=1) > most else "int64"
 
 
 def _kind(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column, Input, Output
 from onnxlet.function.inputs.feeds import feed_of, run_of
 from onnxlet.function.json_text import as_keys
@@ -36,7 +36,7 @@ FRONT_ENDS = ("tokens", "steps", "image", "sentences", "ids")
 
 
 # Larger whole numbers may have been rounded to a float64: they are looked at before they are.
-LARGEST_SAFE_INTEGER = 2.0**53 - 1
+LARGEST_SAFE_INTEGER = float(EXACT - 1)
 
 
 class CellsOf:
