@@ -102,7 +102,7 @@ def _number(graph: Graph, column: Tensor, fitted: Any) -> Tensor:
     number = column.cast(graph.precision)
     if np.dtype(fitted.dtype) == np.float32:
         number = number.cast("float32").cast(graph.precision)
-    if fitted.sparse and graph.given_sparse:
+    if graph.given_sparse and getattr(fitted, "sparse", False):  # FeatureHasher stores none
         number = number.equals(0.0).where(STORED_ZERO, number)
     return number.isnan().where(0.0, number)
 

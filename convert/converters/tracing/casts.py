@@ -85,7 +85,7 @@ def as_text(x: Tensor, of_gap: Callable[[Any], Any] = str) -> Tensor:
         return choose(x.isnan(), gap, choose(x.equals(0.0), "False", "True"))
     if x.dtype != "string":
         refuse(
-            "the digits of numbers that may be fractions have no conversion",
+            "the digits of fractions as text have no conversion",
             "Where they are whole, say so before: X['a'].fillna(0).astype(int).astype(str).",
         )
     if filled or kinds == {"string"}:
