@@ -81,7 +81,7 @@ class InputColumn:
             wide = np.array([np.nan if c is None else c for c in cells], dtype=np.float64)
             narrow = wide.astype(dtype, copy=False)
             return narrow.astype(np.float64) if self.wide else narrow
-        if self.type == "string" or some_missing:
+        if self.type == "string" or some_missing or self.gaps:
             array = np.empty(len(cells), dtype=object)
             array[:] = [self.missing if cell is None else cell for cell in cells]
             return array

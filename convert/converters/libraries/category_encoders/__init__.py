@@ -42,7 +42,7 @@ def encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     _check_given(table, names)
     found = answered(fitted, names, encoded)
     tensors, starts = _looked_up(graph, table, found.meanings)
-    if fitted.handle_unknown == "error":
+    if getattr(fitted, "handle_unknown", None) == "error":
         known = [meaning.categories for meaning in found.meanings.values()]
         refuse_unseen(graph, graph.select(table, list(found.meanings)), known)
     offset = sum(tensor.width for tensor in tensors)
