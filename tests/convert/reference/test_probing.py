@@ -16,8 +16,15 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.reference.answered import is_answered
@@ -332,3 +339,15 @@ def test_a_column_that_matters_in_few_rows_is_required() -> None:
     estimator = FunctionTransformer(bonus).fit(X)
 
     assert probed(Source(estimator, X))["seldom"].required
+
+
+@pytest.mark.parametrize("step", [PowerTransformer("box-cox"), MultinomialNB()])
+def test_numbers_in_float32_have_the_bounds_that_scikit_learn_has(step: Any) -> None:
+    X = np.random.default_rng(0).gamma(2, 2, size=(100, 2)).astype("float32")
+    step.fit(X, X[:, 0] > 4)
+    low = probed(Source(step, X[:50]))["x0"].minimum
+    assert low is not None
+    ask = getattr(step, "transform", None) or step.predict
+    ask(np.array([[low, 1.0]], dtype="float32"))
+    with pytest.raises(ValueError, match=r"positive|Negative"):
+        ask(np.array([[np.nextafter(low, -1.0), 1.0]], dtype="float32"))
