@@ -15,8 +15,8 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -341,13 +341,13 @@ def test_a_column_that_matters_in_few_rows_is_required() -> None:
     assert probed(Source(estimator, X))["seldom"].required
 
 
-@pytest.mark.parametrize("step", [PowerTransformer("box-cox"), MultinomialNB()])
+@pytest.mark.parametrize("step", [PowerTransformer("box-cox"), AdditiveChi2Sampler()])
 def test_numbers_in_float32_have_the_bounds_that_scikit_learn_has(step: Any) -> None:
     X = np.random.default_rng(0).gamma(2, 2, size=(100, 2)).astype("float32")
     step.fit(X, X[:, 0] > 4)
     low = probed(Source(step, X[:50]))["x0"].minimum
     assert low is not None
-    ask = getattr(step, "transform", None) or step.predict
+    ask = step.transform
     ask(np.array([[low, 1.0]], dtype="float32"))
-    with pytest.raises(ValueError, match=r"positive|Negative"):
+    with pytest.raises(ValueError, match=r"positive|[Nn]egative"):
         ask(np.array([[np.nextafter(low, -1.0), 1.0]], dtype="float32"))
