@@ -70,7 +70,9 @@ class InputColumn:
         if self.objects:
             return replace(self, objects=False).given(cells).astype(object)
         some_missing = any(cell is None for cell in cells)
-        if self.type in ("float64", "float32") or (self.type == "int64" and some_missing):
+        if self.type in ("float64", "float32") or (
+            self.type == "int64" and (some_missing or self.gaps)  # as scikit-learn makes of Int64
+        ):
             dtype = "float64" if self.type == "int64" else self.type
             wide = np.array([np.nan if c is None else c for c in cells], dtype=np.float64)
             narrow = wide.astype(dtype, copy=False)
