@@ -16,9 +16,16 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.errors import Refusal
@@ -381,3 +388,15 @@ def test_a_text_that_only_the_encoder_knows_opens_no_column() -> None:
     model = OrdinalEncoder(categories=[["Yes", "No", "yes", "YES", "yES", "nO"]]).fit(TEXTS)
 
     assert probed(Source(model, TEXTS))["a"].categories == ("No", "YES", "Yes", "nO", "yES", "yes")
+
+
+@pytest.mark.parametrize("step", [PowerTransformer("box-cox"), AdditiveChi2Sampler()])
+def test_numbers_in_float32_have_the_bounds_that_scikit_learn_has(step: Any) -> None:
+    X = np.random.default_rng(0).gamma(2, 2, size=(100, 2)).astype("float32")
+    step.fit(X, X[:, 0] > 4)
+    low = probed(Source(step, X[:50]))["x0"].minimum
+    assert low is not None
+    ask = step.transform
+    ask(np.array([[low, 1.0]], dtype="float32"))
+    with pytest.raises(ValueError, match=r"positive|[Nn]egative"):
+        ask(np.array([[np.nextafter(low, -1.0), 1.0]], dtype="float32"))
