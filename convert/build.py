@@ -40,9 +40,9 @@ from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_co
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.columns_given import notes
 from onnxlet.convert.reference.dictionaries import known_keys
-from onnxlet.convert.reference.estimators import copied, one_threaded
+from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.held_out import agreed
+from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.input_column import InputColumn
 from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
@@ -132,8 +132,9 @@ def build(
     inputs, X = read_inputs(given.X_test, keys=keys, images=images)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     refuse_what_has_no_converter(source.estimator)
-    reference = Reference(source.estimator, task, inputs)
-    reference, rows, answers = agreed(source, given, reference, X)
+    strict = any(hasattr(part, "X_dtypes_") for part in parts_of(source.estimator))
+    reference = Reference(source.estimator, task, replace(inputs, strict=strict))
+    rows, answers = held_out_rows(source, given, reference, X)
     own, metrics = answers, _metrics(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -25,26 +23,6 @@ HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 HELD_OUT_CELLS, FEWEST_HELD_OUT = 8_000_000, 200  # of wide rows fewer
 HELD_OUT_PIXELS, SIZED = 200_000_000, 50  # of files; images whose size is looked at
 MOST_ANSWERED = 2**16  # numbers of one row's answer
-
-
-def agreed(
-    source: Source, given: Source, reference: Reference, X: Data
-) -> tuple[Reference, list[Cells], Answers]:
-    """`held_out_rows`, and the reference that agrees: steps may take no text but in X_test's dtype.
-
-    Raises:
-        Refusal: as `held_out_rows` raises it.
-    """
-    try:
-        return reference, *held_out_rows(source, given, reference, X)
-    except Refusal:
-        if not any(column.text for column in reference.inputs.columns):
-            raise
-        inputs = replace(reference.inputs, strict=True)
-        strict = replace(reference, inputs=inputs)
-        with suppress(Refusal):
-            return strict, *held_out_rows(source, given, strict, inputs.data(inputs.rows(X)))
-        raise
 
 
 def held_out_rows(

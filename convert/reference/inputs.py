@@ -41,7 +41,8 @@ class Inputs:
         columns: in signature order.
         form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
             one dimension or a Series; or a list of dictionaries, in which what is missing is not.
-        strict: text of a DataFrame is given in the dtype that it came in, and not as objects.
+        strict: text of a DataFrame is given in the dtype that it came in, and not as objects:
+            scikit-lego's selectors of types compare all dtypes with those of the fit.
     """
 
     columns: tuple[InputColumn, ...]

@@ -102,7 +102,9 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
 def _none_answered(reference: Reference, rows: Sequence[Cells], name: str) -> Refusal:
     """X_test is answered as a whole only: its gaps, or its dtypes, are what a step needs."""
     raised = outcome(reference, reference.inputs.data(rows))
-    why = f": {type(raised).__name__}: {shortened(raised)}" * isinstance(raised, Exception)
+    why = ""
+    if isinstance(raised, Exception):
+        why = f": {type(raised).__name__}: {shortened(raised)}"
     return Refusal(
         f"column '{name}': the estimator answers X_test, and none of its rows by itself{why}",
         "A request may bring one row, without the gaps that others have: let the first steps take "
