@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
@@ -93,23 +93,16 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         for position, column in enumerate(inputs.columns)
     ]
     if closed := [column.name for column in columns if column.categories == ()]:
-        raise _none_answered(reference, bases, closed[0])
+        raised = outcome(reference, inputs.data(bases))  # a step needs the gaps of other rows
+        why = f": {raised!r:.200}" if isinstance(raised, Exception) else ""
+        raise Refusal(
+            f"column '{closed[0]}': scikit-learn answers X_test, and none of its rows alone{why}",
+            "A request may bring one row, without the gaps that others have: let the first steps "
+            "take it, or fit them on such rows.",
+        )
     if inputs.form == "dictionaries":
         return [replace(column, absent=column.nullable) for column in columns]
     return columns
-
-
-def _none_answered(reference: Reference, rows: Sequence[Cells], name: str) -> Refusal:
-    """X_test is answered as a whole only: its gaps, or its dtypes, are what a step needs."""
-    raised = outcome(reference, reference.inputs.data(rows))
-    why = ""
-    if isinstance(raised, Exception):
-        why = f": {type(raised).__name__}: {shortened(raised)}"
-    return Refusal(
-        f"column '{name}': the estimator answers X_test, and none of its rows by itself{why}",
-        "A request may bring one row, without the gaps that others have: let the first steps take "
-        "it, or fit them on such rows.",
-    )
 
 
 def _rated(reference: Reference) -> list[Column]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from scipy.sparse import issparse
@@ -25,7 +26,7 @@ def given_sparse(reference: Reference, rows: Sequence[Cells]) -> frozenset[int]:
     methods = [(part, name) for part in boosters for name in names if hasattr(part, name)]
     found: set[int] = set()
     for part, name in methods:
-        vars(part)[name] = _watched(part, name, found)
+        vars(part)[name] = partial(_asked, part, name, found)
     with suppress(Exception):  # it raises for these rows
         reference.answers(rows)
     for part, name in methods:
@@ -33,11 +34,7 @@ def given_sparse(reference: Reference, rows: Sequence[Cells]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _watched(part: Any, name: str, found: set[int]) -> Any:
-    """A method that notes whether its estimator is given a sparse matrix."""
-
-    def watched(X: Any, *others: Any, **options: Any) -> Any:
-        found.update([id(part)] if issparse(X) else [])
-        return getattr(type(part), name)(part, X, *others, **options)
-
-    return watched
+def _asked(part: Any, name: str, found: set[int], X: Any, *others: Any, **options: Any) -> Any:
+    """What an estimator answers; it is noted where it is given a sparse matrix."""
+    found.update([id(part)] if issparse(X) else [])
+    return getattr(type(part), name)(part, X, *others, **options)

@@ -244,8 +244,7 @@ def _flag(text: Tensor, gap: Tensor, found: Tensor, na: Any) -> Tensor:
     """Whether something was found; `na` where the text is missing."""
     made = choose(gap, na if isinstance(na, bool) else False, found)
     filled = any(one == MISSING_TEXT for one, _ in text.replaced)
-    nullable = {*text.types} <= {"string?", "string?None"} and text.types
-    if not isinstance(na, bool) and not filled and nullable:
+    if not isinstance(na, bool) and not filled and text.types in (("string?",), ("string?None",)):
         made.graph.lacking[made.name] = gap
     return made
 
