@@ -96,7 +96,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         raised = outcome(reference, inputs.data(bases))  # a step needs the gaps of other rows
         why = f": {raised!r:.200}" if isinstance(raised, Exception) else ""
         raise Refusal(
-            f"column '{closed[0]}': scikit-learn answers X_test, and none of its rows alone{why}",
+            f"column '{closed[0]}': its values in X_test are answered, and not by themselves{why}",
             "A request may bring one row, without the gaps that others have: let the first steps "
             "take it, or fit them on such rows.",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 from scipy.sparse import issparse
@@ -26,7 +26,8 @@ def given_sparse(reference: Reference, rows: Sequence[Cells]) -> frozenset[int]:
     methods = [(part, name) for part in boosters for name in names if hasattr(part, name)]
     found: set[int] = set()
     for part, name in methods:
-        vars(part)[name] = partial(_asked, part, name, found)
+        asked = partial(_asked, part, name, found)
+        vars(part)[name] = update_wrapper(asked, getattr(type(part), name))
     with suppress(Exception):  # it raises for these rows
         reference.answers(rows)
     for part, name in methods:

@@ -358,7 +358,7 @@ class NeedsGaps(RegressorMixin, BaseEstimator):  # type: ignore[misc] # untyped 
 
 def test_what_answers_no_row_by_itself_is_said_to_and_why() -> None:
     rows = np.array([[1.0], [np.nan], [3.0]] * 5)
-    with pytest.raises(Refusal, match=r"'x0': .* none of its rows alone: ValueError\('expected"):
+    with pytest.raises(Refusal, match=r"'x0': .* not by themselves: ValueError\('expected"):
         probed(Source(NeedsGaps().fit(rows, rows[:, 0]), rows))
 
 
