@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -382,6 +383,15 @@ def test_a_column_is_open_where_a_function_makes_known_categories_of_other_texts
     model = make_pipeline(FunctionTransformer(lambda f: f.apply(compute)), OrdinalEncoder())
 
     assert (probed(Source(model.fit(TEXTS), TEXTS))["a"].categories is not None) == closed
+
+
+def test_categories_in_the_copies_of_a_calibrated_classifier_are_known() -> None:
+    rows = pd.DataFrame({"a": [*"abz"] * 20})
+    inner = make_pipeline(OneHotEncoder(), LogisticRegression())
+    model = CalibratedClassifierCV(inner, cv=2).fit(rows, rows["a"] == "a")
+    seen = rows[rows["a"] != "z"].reset_index(drop=True)
+
+    assert probed(Source(model, seen))["a"].categories == ("a", "b", "z")
 
 
 def test_a_text_that_only_the_encoder_knows_opens_no_column() -> None:
