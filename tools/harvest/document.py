@@ -51,8 +51,8 @@ def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
         "`make harvest` writes this page. It runs the example gallery of scikit-learn "
         f"{version('scikit-learn')}, catches each estimator that an example fits, builds it in a "
         "process of its own, which has 60 seconds of a processor, and compares what is served with "
-        f"scikit-learn on {ROWS} made rows in and around the range of the rows that it was fitted "
-        "on. Of models of the same classes on as many columns, such as those of a validation "
+        "scikit-learn on the example's own rows, as they are, and on "
+        f"{ROWS} made rows in and around their range. Of models of the same classes on as many columns, such as those of a validation "
         f"curve, {ALIKE} are tried. Data that an example would fetch from the network is made: "
         "similar columns, other values.\n"
     )
