@@ -52,9 +52,9 @@ def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
         f"{version('scikit-learn')}, catches each estimator that an example fits, builds it in a "
         "process of its own, which has 60 seconds of a processor, and compares what is served with "
         "scikit-learn on the example's own rows, as they are, and on "
-        f"{ROWS} made rows in and around their range. Of models of the same classes on as many columns, such as those of a validation "
-        f"curve, {ALIKE} are tried. Data that an example would fetch from the network is made: "
-        "similar columns, other values.\n"
+        f"{ROWS} made rows in and around their range. Of models of the same classes on as many "
+        f"columns, such as those of a validation curve, {ALIKE} are tried. Data that an example "
+        "would fetch from the network is made: similar columns, other values.\n"
     )
     yield "- served: every answer is scikit-learn's, up to ties and rounding as in every build"
     yield "- refused: a build says why; the last column is the reason"
