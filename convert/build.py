@@ -44,8 +44,7 @@ from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.image_columns import takes_images
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
+from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
@@ -149,8 +148,7 @@ def build(
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     accepted = replace(found.attempt, manifest=manifest)
-    served = accepted.model.with_manifest(manifest)
-    refuse_other_answers(served, found.state, rows, own)
+    refuse_other_answers(accepted.model.with_manifest(manifest), found.state, rows, own)
     about = {
         "parity": found.certificate,
         "metrics": metrics,

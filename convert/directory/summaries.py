@@ -13,8 +13,7 @@ import numpy as np
 from sklearn import metrics
 
 from onnxlet.convert.reference.answers import Answers, Task
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function.arrays import Array
 
 FREQUENT = 20  # categories listed for a text column

@@ -8,6 +8,7 @@ goes over the threshold.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,7 +102,8 @@ def at_pipeline_thresholds(
 
             with np.errstate(all="ignore"):  # a step may make numbers that float32 can't hold
                 if is_answered(seen, known):  # else it is given something else than the rows
-                    made += _rows_of(columns, known, last, seen, positions)
+                    with suppress(ValueError):  # a step may raise for a row that was moved
+                        made += _rows_of(columns, known, last, seen, positions)
     return made
 
 

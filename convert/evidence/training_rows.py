@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.convert.spacing import every_nth
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import ColumnType

@@ -40,8 +40,7 @@ from onnxlet.convert.imported.translator import (
 from onnxlet.convert.imported.trial import check_loops
 from onnxlet.convert.imported.vision import Vision, read, take_both
 from onnxlet.convert.manifest import versions
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.models.model import Model

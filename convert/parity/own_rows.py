@@ -46,11 +46,11 @@ def refuse_other_answers(
     evidence = Evidence([_through_json(row) for row in rows], own, len(rows))
     comparison, _ = state.compared(model, evidence)
     forgiven = too_many_forgiven(comparison, evidence, 1)
-    if comparison.passed and not forgiven:
-        return
-    shown = f"{forgiven} would have to be forgiven"
+    shown = forgiven and f"{forgiven} would have to be forgiven"
     if not comparison.passed:
         shown = differences_in_words(comparison, evidence, state.columns)
+    if not shown:
+        return
     raise Refusal(
         f"X_test's own rows are answered differently once a request carries them: {shown}",
         "A request has 64-bit numbers, booleans and text, one row at a time: give X_test such "

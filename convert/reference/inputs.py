@@ -16,17 +16,13 @@ from onnxlet.convert.reference.dates import from_texts, held_as, unserved_dates
 from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_columns import with_texts
-from onnxlet.convert.reference.input_column import (
-    Cells,
-    InputColumn,
-    cell_of,
-    cells_of,
-    in_dtype,
-)
+from onnxlet.convert.reference.input_column import Cells, InputColumn, cell_of, cells_of, in_dtype
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values, whole_dtype
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import ColumnType
+
+__all__ = ["Cells", "Data", "InputColumn", "Inputs", "read_inputs"]
 
 # What scikit-learn takes: a DataFrame, an array of shape (rows, columns), texts, or dictionaries.
 Data = Any
@@ -77,14 +73,13 @@ class Inputs:
         is too large for a column makes 64 bits of it. The row of a request has no others beside it.
         """
         places = [p for p, column in enumerate(self.columns) if column.splits]
-        narrow = [(p, *self.columns[p].ends) for p in places if self.columns[p].ends]
+        ends = [(p, *self.columns[p].ends) for p in places if self.columns[p].ends]
         kinds: dict[Any, list[int]] = {}
+        one_dtype = self.uniform
         for number, row in enumerate(rows if places else ()):
             gaps = [p for p in places if row[p] is None] if None in row else []
-            large = [
-                p for p, low, high in narrow if row[p] is not None and not low <= row[p] <= high
-            ]
-            kind = (bool(gaps), bool(large)) if self.uniform else (*gaps, "", *large)
+            large = [p for p, low, high in ends if not low <= (row[p] or 0) <= high]
+            kind = (bool(gaps), bool(large)) if one_dtype else (*gaps, "", *large)
             kinds.setdefault(kind, []).append(number)
         return list(kinds.values()) or [list(range(len(rows)))]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.input_column import InputColumn
+from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.bins import edges, histogram
 from onnxlet.convert.report.errors import MOST_LABELS, few_labels
 from onnxlet.convert.report.subject import Subject, indices_of

@@ -12,8 +12,7 @@ from sklearn.utils import _safe_indexing
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dictionaries import known_keys
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Cells, read_inputs
+from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.report.intervals import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.looks.wording import listed, name, plural
 from onnxlet.convert.report.measured import Measured

@@ -41,7 +41,7 @@ def model(step: Any, last: Any, X: pd.DataFrame = FRAME) -> Any:
 
 
 def categories(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(id=frame["id"].astype(pd.CategoricalDtype(ID + np.arange(9))))
+    return frame.assign(id=frame["id"].astype(pd.CategoricalDtype([ID + n for n in range(9)])))
 
 
 MODELS = {

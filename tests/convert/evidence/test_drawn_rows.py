@@ -23,8 +23,7 @@ from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Cells, read_inputs
+from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column

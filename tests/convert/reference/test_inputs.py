@@ -11,8 +11,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.input_column import InputColumn
-from onnxlet.convert.reference.inputs import Inputs, read_inputs
+from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects
 
@@ -403,7 +402,13 @@ def test_whole_numbers_that_no_request_carries_are_named(dtype: Any) -> None:
 def test_rows_are_apart_where_a_test_set_would_have_other_dtypes() -> None:
     frame = pd.DataFrame({"id": [2**60 + 1, 7], "few": pd.Series([1, 2], dtype="int8"), "b": True})
     inputs, _ = read_inputs(frame)
-    rows = [[7, 1, True], [None, 1, True], [8, 200, True], [9, 3, None], [2**60 + 1, 2, False]]
+    rows: list[Cells] = [
+        [7, 1, True],
+        [None, 1, True],
+        [8, 200, True],
+        [9, 3, None],
+        [2**60 + 1, 2, False],
+    ]
     assert inputs.alike(rows) == [[0, 4], [1], [2], [3]]
     dtypes = [list(map(str, inputs.data([rows[n] for n in part]).dtypes)) for part in [[0, 4], [2]]]
     assert dtypes == [["int64", "int8", "bool"], ["int64", "int64", "bool"]]
