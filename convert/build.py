@@ -35,11 +35,12 @@ from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
+from onnxlet.convert.parity.own_rows import refuse_other_answers
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.columns_given import notes
 from onnxlet.convert.reference.dictionaries import known_keys
-from onnxlet.convert.reference.estimators import copied, one_threaded
+from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.image_columns import takes_images
@@ -121,6 +122,8 @@ def build(
     task = leaving_out(task_of(source.estimator), source.without)
     # A function in a step may write to what it is given.
     X_test = copied(source.X_test, "X_test")
+    if type(X_test) is np.ndarray:  # BLAS sums in the order of the memory, which no request has
+        X_test = X_test.copy(order="C")
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     keys = known_keys(source.estimator, source.X_train)
@@ -128,9 +131,10 @@ def build(
     inputs, X = read_inputs(given.X_test, keys=keys, images=images)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     refuse_what_has_no_converter(source.estimator)
-    reference = Reference(source.estimator, task, inputs)
+    strict = any(hasattr(part, "X_dtypes_") for part in parts_of(source.estimator))
+    reference = Reference(source.estimator, task, replace(inputs, strict=strict))
     rows, answers = held_out_rows(source, given, reference, X)
-    metrics = _metrics(source, task, answers)
+    own, metrics = answers, _metrics(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
     described = _described_rows(source, inputs, rows)
@@ -143,7 +147,9 @@ def build(
         metrics = _metrics(source, task, answers)
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
-    accepted = replace(found.attempt, manifest=_with_ignored(manifest, source, inputs))
+    manifest = _with_ignored(manifest, source, inputs)
+    accepted = replace(found.attempt, manifest=manifest)
+    refuse_other_answers(accepted.model.with_manifest(manifest), found.state, rows, own)
     about = {
         "parity": found.certificate,
         "metrics": metrics,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -32,12 +32,16 @@ class Behaviour:
         series: it is given the one column as a Series.
         whole: the outputs that it answers in whole numbers.
         categoricals: names of the columns that it is given as pandas' categoricals.
+        nones: names of the columns of text whose gaps it is given as None.
+        sparse: the ids of estimators inside that are given sparse rows.
     """
 
     raises: bool = False
     series: bool = False
     whole: frozenset[str] = frozenset()
     categoricals: frozenset[str] = frozenset()
+    nones: frozenset[str] = frozenset()
+    sparse: frozenset[int] = frozenset()
 
 
 PLAIN = Behaviour()
@@ -63,7 +67,8 @@ def convert(
         Unsupported: some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
-    table = root_table(graph, columns, recipe.layout, behaviour.categoricals)
+    graph.given_sparse = behaviour.sparse
+    table = root_table(graph, columns, recipe.layout, behaviour)
     table = replace(table, flat=behaviour.series)
     outputs = [
         _output(graph, estimator, table, task, name, method, name in behaviour.whole)
@@ -119,7 +124,7 @@ def _rows_at_once(widest: int) -> int | None:
 
 
 def root_table(
-    graph: Graph, columns: Sequence[Column], layout: Layout, categoricals: Container[str] = ()
+    graph: Graph, columns: Sequence[Column], layout: Layout, behaviour: Behaviour = PLAIN
 ) -> Table:
     """The graph's inputs as the estimator's columns.
 
@@ -130,7 +135,7 @@ def root_table(
         graph: gets the inputs.
         columns: of the signature.
         layout: one matrix of all numbers, or types as the columns have them.
-        categoricals: names of the columns that come as pandas' categoricals.
+        behaviour: how scikit-learn is given the columns.
     """
     used = [column for column in columns if column.required]
     keys = [(_dtype(graph, c, layout), c.name if c.image else "") for c in used]
@@ -148,7 +153,7 @@ def root_table(
         else:
             runs = [[column for column, _ in members]]
         for run in runs:
-            tensors.append(_run(inputs[key], taken[key], run, categoricals))
+            tensors.append(_run(inputs[key], taken[key], run, behaviour))
             taken[key] += len(run)
             if run[0].date:
                 tensors[-1] = _dates(tensors[-1], run[0])
@@ -164,22 +169,21 @@ def _dates(text: Tensor, column: Column) -> Tensor:
     return made if column.zone is None else dates.in_zone(made, column.zone)
 
 
-def _run(
-    matrix: Tensor, start: int, columns: Sequence[Column], categoricals: Container[str]
-) -> Tensor:
+def _run(matrix: Tensor, start: int, columns: Sequence[Column], behaviour: Behaviour) -> Tensor:
     """Some neighbouring columns of an input."""
     tensor = matrix.take(range(start, start + len(columns)))
     return replace(
         tensor,
         labels=tuple(column.name for column in columns),
-        types=tuple(_described(column, categoricals) for column in columns),
+        types=tuple(_described(column, behaviour) for column in columns),
         column=columns[0].name if matrix.dtype == "string" else None,
     )
 
 
-def _described(column: Column, categoricals: Container[str]) -> str:
-    of_text = column.type == "string" and column.name in categoricals
-    return ("category" if of_text else column.type) + ("?" if column.nullable else "")
+def _described(column: Column, behaviour: Behaviour) -> str:
+    of_text = column.type == "string" and column.name in behaviour.categoricals
+    gap = "?None" if column.name in behaviour.nones else "?"
+    return ("category" if of_text else column.type) + gap * column.nullable
 
 
 def _dtype(graph: Graph, column: Column, layout: Layout) -> str:

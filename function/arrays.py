@@ -13,6 +13,7 @@ Array = npt.NDArray[Any]
 Noted = dict[tuple[int, int], list[float]]
 
 LARGEST_INTEGER = 2**63 - 1  # of int64
+EXACT = 2**53  # whole numbers up to it are float64's own, one by one
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
 LARGEST_FLOAT32 = float(np.nextafter(2.0**128 - 2.0**103, 0))
 

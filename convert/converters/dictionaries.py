@@ -16,6 +16,7 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Te
 from onnxlet.function.inputs.murmur import murmur_bucket
 
 MOST_HASHED_TEXT = 2**14  # columns that a text's hash is compared with
+STORED_ZERO = 5e-324  # a zero in float32, and among zeros that a sparse matrix does not store
 FLOATS = (np.dtype("float64"), np.dtype("float32"))
 
 
@@ -101,6 +102,8 @@ def _number(graph: Graph, column: Tensor, fitted: Any) -> Tensor:
     number = column.cast(graph.precision)
     if np.dtype(fitted.dtype) == np.float32:
         number = number.cast("float32").cast(graph.precision)
+    if graph.given_sparse and getattr(fitted, "sparse", False):  # FeatureHasher stores none
+        number = number.equals(0.0).where(STORED_ZERO, number)
     return number.isnan().where(0.0, number)
 
 

@@ -17,7 +17,13 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up
+from onnxlet.convert.graph.categories import (
+    Meaning,
+    comparable,
+    identities,
+    look_up,
+    refuse_unseen,
+)
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.function.arrays import Array
@@ -28,6 +34,8 @@ MANY_CATEGORIES = 128  # a column, on average; with more, each is compared by it
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A column for each category, or group of infrequent ones, that is not dropped."""
     known = fitted.categories_
+    if fitted.handle_unknown == "error":
+        refuse_unseen(graph, table, known)
     groups = [_groups(fitted, index) for index in range(len(known))]
     if any(_grouping(fitted, index) is not None for index in range(len(known))):
         made = look_up(graph, table, _meanings(known, groups), "int64")
@@ -64,6 +72,8 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """OrdinalEncoder: each category's index, and the codes for missing and for unknown values."""
     if np.dtype(fitted.dtype).kind not in "biuf":
         raise Unsupported(f"it encodes as {fitted.dtype!r}", "Let it encode as numbers.")
+    if fitted.handle_unknown == "error":
+        refuse_unseen(graph, table, fitted.categories_)
     values = [_ordinals(fitted, index) for index in range(len(fitted.categories_))]
     unseen = (
         np.array([fitted.unknown_value]).astype(fitted.dtype) if _takes_unseen(fitted) else np.nan

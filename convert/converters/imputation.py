@@ -13,16 +13,20 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.impute import MissingIndicator, SimpleImputer
 
+from onnxlet.convert.graph.categories import is_missing as is_absent
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import either
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
+NONE = "string?None"  # text in which None stands for a gap
+
 
 def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's statistic where its value is missing."""
+    if _finds_no_gap(fitted, table):
+        return {"transform": table}
     statistics = _statistics(fitted)
     dropped = [not fitted.keep_empty_features and _is_nan(value) for value in statistics]
     if all(dropped):
@@ -41,6 +45,13 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
             filled.append(filled_numbers(run, values, fitted.missing_values))
     indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
     return {"transform": Table((*filled, *flags(graph, table, indicated, fitted.missing_values)))}
+
+
+def _finds_no_gap(fitted: Any, table: Table) -> bool:
+    """Whole numbers have none, and keep their 64 bits where nothing makes floats of them."""
+    floats = fitted.strategy not in ("most_frequent", "constant") or fitted.add_indicator
+    whole = all(tensor.dtype == "int64" for tensor in table.tensors)
+    return whole and not floats and is_absent(fitted.missing_values)
 
 
 def indicator(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -63,19 +74,20 @@ def flags(graph: Graph, table: Table, indices: Sequence[int], missing: Any) -> l
 
 
 def is_missing(run: Tensor, value: Any) -> Tensor | None:
-    """Where columns have the imputer's missing value, as bool; None if they can't have it."""
+    """Where columns have the imputer's missing value, as bool; None if they can't have it.
+
+    None is no NaN: in a column of text that has it for its gaps scikit-learn leaves them.
+    """
     if run.dtype == "string":
         if is_absent(value):
-            return run.equals(MISSING_TEXT)
+            found, theirs = run.equals(MISSING_TEXT), [kind != NONE for kind in run.types]
+            if all(theirs) or not _is_nan(value):
+                return found
+            return found & run.graph.constant([theirs], "bool")
         return run.equals(value) if isinstance(value, str) else None
     if is_absent(value):
         return run.isnan()
     return None if isinstance(value, str) else run.equals(value)
-
-
-def is_absent(value: Any) -> bool:
-    """Whether an imputer's missing value is NaN, None or pandas.NA, not a placeholder."""
-    return value is None or value is pd.NA or _is_nan(value)
 
 
 def _runs(graph: Graph, table: Table) -> Iterator[tuple[list[int], Tensor]]:
@@ -84,7 +96,9 @@ def _runs(graph: Graph, table: Table) -> Iterator[tuple[list[int], Tensor]]:
     for is_text, members in groupby(range(table.width), key=texts.__getitem__):
         indices = list(members)
         run = graph.select(table, indices)
-        yield indices, graph.matrix(run, "string" if is_text else None)
+        types = [kind for t in run.tensors for kind in t.types or ("",) * t.width]
+        made = graph.matrix(run, "string" if is_text else None)
+        yield indices, replace(made, types=tuple(types)) if is_text else made
 
 
 def _statistics(fitted: Any) -> list[Any]:
@@ -145,6 +159,8 @@ def filled_text(
             steps=origin.steps,
             replaced=(*origin.replaced, (text, value)),
         )
+        if not (_is_nan(missing) and origin.types == (NONE,))
+        else origin
         for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]
 

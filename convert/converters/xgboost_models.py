@@ -144,6 +144,8 @@ def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     x = _encoded(graph, model, table)
     if not np.isnan(fitted.missing):
         x = x.equals(np.float32(fitted.missing)).where(np.nan, x)
+    if id(fitted) in graph.given_sparse:  # no zeros, but numbers that float32 rounds to zero
+        x = graph.matrix(table).equals(0.0).where(np.nan, x)
     numbers = [bool(c and not known) for c, known in _columns(model)]
     if any(numbers):
         whole = x.unary("Sign") * x.unary("Abs").unary("Floor")

@@ -21,7 +21,6 @@ from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
-from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER
 
 ROWS = 1000  # of each draw, where so many different ones are found
 DRAWN_CELLS = 2_000_000  # of rows that are wide there are fewer
@@ -31,6 +30,7 @@ ENOUGH_ROWS = 100  # where fewer are found between the donors, numbers are drawn
 MORE = 100  # are tried at a time than are wanted
 TIMES = 4
 FLOATS = ("float64", "float32")
+LARGEST_DRAWN = 2.0**62  # whole numbers: a float64 at 2**63 may have been rounded up to it
 
 
 class Draw(Protocol):
@@ -207,7 +207,7 @@ def _allowed(one: Donated, size: int, random: np.random.Generator) -> list[Any]:
 def _allowed_number(column: Column, number: float, cell: Any) -> Any:
     """The number where the column takes it, else the donor's cell."""
     whole = column.type == "int64"
-    if cell is None or not abs(number) <= (LARGEST_SAFE_INTEGER if whole else np.inf):
+    if cell is None or not abs(number) <= (LARGEST_DRAWN if whole else np.inf):
         return cell
     moved = round(number) if whole else number
     return moved if fits(column, moved) else cell

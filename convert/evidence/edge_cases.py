@@ -77,7 +77,10 @@ def edge_cases(
         (row, position, value)
         for position, column in enumerate(columns)
         if column.required and position in tried
-        for value in _odd_values(column, [row[position] for row in rows], categories)
+        for value in (
+            *_odd_values(column, [row[position] for row in rows], categories),
+            *reference.inputs.columns[position].ends,
+        )
         if type(value) not in (int, float) or fits(column, value)
         for row in bases
     ]
@@ -190,7 +193,7 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     else:
         yield from ODD_FLOATS
         yield from _outside(seen)
-        for value in _known(seen, categories):
+        for value in map(float, _known(seen, categories)):
             yield value
             if abs(value) <= LARGEST_FLOAT32:
                 yield float(np.float32(value))
@@ -227,5 +230,5 @@ def _recut(texts: Sequence[str]) -> Iterator[str]:
 
 def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
     """Some of a column's own numbers, and some that an encoder somewhere knows."""
-    own = sorted({float(cell) for cell in seen if cell is not None and np.isfinite(cell)})
-    return [float(v) for values in (own, categories) for v in evenly_spaced(values, KNOWN)]
+    own = sorted({cell for cell in seen if cell is not None and np.isfinite(cell)})
+    return [v for values in (own, categories) for v in evenly_spaced(values, KNOWN)]

@@ -8,7 +8,8 @@ goes over the threshold.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from onnxlet.convert.evidence.tree_thresholds import (
 )
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered
-from onnxlet.convert.reference.answers import dense
+from onnxlet.convert.reference.answers import TRANSFORMATION
 from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -96,11 +97,13 @@ def at_pipeline_thresholds(
             known = evenly_spaced(every, max(FEWEST_KNOWN, KNOWN_CELLS // made_width))
 
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
-                return dense(before.transform(reference.inputs.data(tried))).astype(np.float64)
+                asked = replace(reference, estimator=before, task=TRANSFORMATION)
+                return asked.answers(tried)["prediction"].astype(np.float64)
 
             with np.errstate(all="ignore"):  # a step may make numbers that float32 can't hold
                 if is_answered(seen, known):  # else it is given something else than the rows
-                    made += _rows_of(columns, known, last, seen, positions)
+                    with suppress(ValueError):  # a step may raise for a row that was moved
+                        made += _rows_of(columns, known, last, seen, positions)
     return made
 
 

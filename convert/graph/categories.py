@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from onnx import helper
 
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.validation import is_made
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
 NAN = float("nan")  # as a key of a dict, this one object: NaN does not equal another NaN
@@ -73,6 +75,19 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
     flat = entries[: 1 if alike else None].reshape(-1, width)
     found = graph.op("Gather", graph.constant(flat, dtype), made, width=columns, axis=0)
     return found.reshape([0, columns * width], columns * width)
+
+
+def refuse_unseen(graph: Graph, table: Table, known: Sequence[Array]) -> None:
+    """Mark rows with a value that a step has made, and that is no category of its column.
+
+    Columns as they come have their categories in the signature.
+    """
+    pairs = zip(graph.columns(table), known, strict=True)
+    made = [(column, categories) for column, categories in pairs if is_made(column)]
+    if made and graph.watches:
+        meanings = [Meaning(some, np.zeros((len(some), 1)), np.ones(1)) for _, some in made]
+        columns = Table(tuple(column for column, _ in made))
+        graph.refuse_rows(look_up(graph, columns, meanings, "int64").equals(1))
 
 
 def as_categories(values: Sequence[Any]) -> Array:
@@ -231,5 +246,5 @@ def _check_missing(index: int, categories: Array) -> None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a category stands for missing values."""
-    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
+    """Whether a category stands for missing values: None, NaN or pandas.NA."""
+    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))

@@ -53,6 +53,7 @@ class Graph(GraphBuilder):
         raising: bool tensors that mark rows for which a step inside the model raises in
             scikit-learn; empty unless the graph watches for that.
         additive: what the scores of estimators are sums of, by their id.
+        given_sparse: the ids of estimators that scikit-learn gives sparse rows.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Graph(GraphBuilder):
         self.last_in_float32 = last_in_float32
         self.raising: list[Tensor] = []
         self.additive: dict[int, Additive] = {}
+        self.given_sparse: frozenset[int] = frozenset()
         self.watches = watches
         self._converters = converters
         self._fallback = fallback
@@ -185,7 +187,11 @@ class Graph(GraphBuilder):
             return labelled(made, ())
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
-        return labelled(made, list(fitted.get_feature_names_out()))
+        try:
+            names = list(fitted.get_feature_names_out())
+        except AttributeError:  # a step inside has no names: pandas' columns are then numbered
+            names = []
+        return labelled(made, names)
 
 
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -55,7 +55,8 @@ class Tensor:
         origin: the tensor that it was taken from, and its columns' indices there.
         replaced: pairs of a text of `column` and the text that an imputer puts in its place.
         types: the signature's types of an input's columns, `category` for text that is pandas'
-            categoricals, followed by ? where they may be missing: the graph has only numbers.
+            categoricals, followed by ? where they may be missing, of text by ?None where that is
+            None and not NaN: the graph has only numbers.
         compact: indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
             all other columns are zero: a text has few words of a vocabulary.
         dimensions: how many it has; None if unknown.

@@ -42,7 +42,7 @@ CHECKS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 def raising(fitted: Any, table: Table) -> list[Tensor]:
     """Bool tensors that mark the rows that the estimator raises for; none where it can't."""
-    made = [tensor for tensor in table.tensors if _is_made(tensor)]
+    made = [t for t in table.tensors if t.dtype in ("float32", "float64") and is_made(t)]
     if not made or isinstance(fitted, TAKEN_APART):
         return []
     kinds = refused_by(fitted, table.width)
@@ -72,10 +72,10 @@ def refused_by(fitted: Any, width: int) -> list[str]:
     ]
 
 
-def _is_made(tensor: Tensor) -> bool:
+def is_made(tensor: Tensor) -> bool:
+    """Whether a step has made it, and it is none of the request's columns."""
     name = (tensor.origin[0] if tensor.origin else tensor).name
-    as_they_come = {entry["name"] for entry in tensor.graph.inputs if "steps" not in entry}
-    return tensor.dtype in ("float32", "float64") and name not in as_they_come
+    return name not in {entry["name"] for entry in tensor.graph.inputs if "steps" not in entry}
 
 
 def _changed(row: Array, index: int, value: float) -> Array:

@@ -25,10 +25,11 @@ from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import forgive_rounding, most_wrong
 from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
-from onnxlet.convert.reference.answers import Task, dense
+from onnxlet.convert.reference.answers import TRANSFORMATION, dense
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.sparse_rows import given_sparse
 from onnxlet.convert.to_onnx import Behaviour, Converted, convert
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
@@ -128,7 +129,7 @@ class SearchState:
             return FailedRecipe(str(recipe), reason, error=error)
         return attempt
 
-    @property
+    @cached_property
     def _behaviour(self) -> Behaviour:
         inputs, expected = self.reference.inputs, self.evidence.expected
         return Behaviour(
@@ -136,6 +137,10 @@ class SearchState:
             series=inputs.form == "series",
             whole=frozenset(name for name, array in expected.items() if array.dtype.kind in "iu"),
             categoricals=frozenset(c.name for c in inputs.columns if c.category is not None),
+            nones=frozenset(
+                c.name for c in inputs.columns if c.type == "string" and c.missing is None
+            ),
+            sparse=given_sparse(self.reference, self.evidence.rows[:1]),
         )
 
     def _tried(self, recipe: Recipe, behaviour: Behaviour) -> Attempt:
@@ -253,9 +258,10 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
         return "", TOGETHER_HINT
     estimator = state.reference.estimator
     steps = estimator.steps if isinstance(estimator, Pipeline) else []
-    rows = [state.evidence.rows[row] for row in attempt.comparison.wrong[:STEPPED]]
-    task = Task("transformation", {"prediction": "transform"})
-    columns = state.reference.inputs.data(rows)
+    inputs, wrong = state.reference.inputs, attempt.comparison.wrong[:STEPPED]
+    rows = [state.evidence.rows[row] for row in wrong]
+    rows = [rows[row] for row in inputs.alike(rows)[0]]
+    columns = inputs.data(rows)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
             continue
@@ -265,7 +271,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
             return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
         part = type(estimator)(steps[:number])
-        reference = replace(state.reference, estimator=part, task=task)
+        reference = replace(state.reference, estimator=part, task=TRANSFORMATION)
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:

@@ -9,12 +9,13 @@ certificate says so. It does not answer something else.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.rounding import MOST_FORGIVEN
+from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
 from onnxlet.function.inputs.columns import Column
 
 FAR = 1e3  # times the largest magnitude of the held-out rows
@@ -25,6 +26,7 @@ def narrowed(
     evidence: Evidence,
     comparison: Comparison,
     kinds: Sequence[Sequence[int]] = (),
+    narrow: Collection[int] = (),
 ) -> list[Column] | None:
     """The columns with bounds that leave out the rows that differ by a number far beyond.
 
@@ -37,20 +39,20 @@ def narrowed(
         evidence: that was compared.
         comparison: of a conversion that differs.
         kinds: positions of the columns that some stand for, of a wide model.
+        narrow: positions of whole numbers of few bits, which give out soon: 100 * 3 in int8.
 
     Returns:
         None where more rows differ on usual numbers than may depend on rounding.
     """
     usual = _usual(columns, evidence)
-    limits: dict[int, float] = {}  # times the usual
+    reach = {p: _reach(columns[p], size, p in narrow) for p, size in usual.items()}
+    limits: dict[int, float] = {}  # times the reach
     near = 0
     for row in comparison.wrong:
         far = {
-            position: abs(cell) / usual[position]
+            position: abs(cell) / reach[position]
             for position, cell in enumerate(evidence.rows[row])
-            if position in usual
-            and type(cell) in (int, float)
-            and abs(cell) > FAR * usual[position]
+            if position in usual and type(cell) in (int, float) and abs(cell) > reach[position]
         }
         if far:
             position = max(far, key=far.__getitem__)
@@ -62,11 +64,17 @@ def narrowed(
         if found := [limits[position] for position in kind if position in limits]:
             limits = dict.fromkeys(usual.keys() & kind, min(found)) | limits
     return [
-        _bounded(column, _below(limits[position] * usual[position], FAR * usual[position]))
+        _bounded(column, _below(limits[position] * reach[position], reach[position]))
         if position in limits
         else column
         for position, column in enumerate(columns)
     ]  # fmt: skip
+
+
+def _reach(column: Column, usual: float, narrow: bool) -> float:
+    """The magnitude beyond which a number is far: float64 has whole ones one by one to EXACT."""
+    far = usual if narrow else FAR * usual
+    return min(far, EXACT) if column.type == "int64" and usual <= EXACT else far
 
 
 def limited(
@@ -98,7 +106,7 @@ def _below(limit: float, far: float) -> float:
 
 
 def _bounded(column: Column, bound: float) -> Column:
-    number: float = int(bound) if column.type == "int64" else bound
+    number: float = min(int(bound), LARGEST_INTEGER) if column.type == "int64" else bound
     low = -number if column.minimum is None else max(column.minimum, -number)
     high = number if column.maximum is None else min(column.maximum, number)
     return replace(column, minimum=low, maximum=high, infinite=False)

@@ -23,7 +23,7 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.models.model import Model
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
@@ -36,7 +36,6 @@ REACHES = (16, 256)  # units in the last place; sums of many terms round by more
 # Where it is asked on which side of a step a row lies: a cosine near one leaves as few digits.
 FAR_REACH = (2**16,)
 GAPS = 100  # times the usual gap between neighbouring answers: some times as far as they reach
-LARGEST_INTEGER = 2**63 - 1
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 HOPELESS = 0.05  # of the usual rows: where more are wrong, other rows are no longer compared
@@ -258,5 +257,5 @@ def _number_moved(number: Any, share: float) -> float:
     if isinstance(number, float):
         moved = float(number * (1 + share))
         return number if abs(number) <= LARGEST_FLOAT32 < abs(moved) else moved
-    whole = int(number) + int(number * share)
-    return max(-LARGEST_INTEGER - 1, min(LARGEST_INTEGER, whole))
+    # Larger ones are no sums: a step may tell one from the next, as ids in 64 bits are told apart.
+    return number if abs(number) > EXACT else int(number) + int(number * share)

@@ -221,8 +221,9 @@ def _within_limits(
     """The same conversion with bounds on the columns, where it differs only far beyond them."""
     inputs, estimator = state.reference.inputs, state.reference.estimator
     kinds = kinds_of_columns(inputs, estimator) if is_wide(len(state.columns)) else []
+    narrow = [p for p, column in enumerate(inputs.columns) if column.ends]
     for _ in range(NARROWINGS):
-        columns = narrowed(state.columns, state.evidence, attempt.comparison, kinds=kinds)
+        columns = narrowed(state.columns, state.evidence, attempt.comparison, kinds, narrow)
         if columns is None or columns == state.columns or state.overdue:
             return None
         report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,8 @@ def check_terms(model: Model, terms: Additive, reference: Reference, rows: Seque
         Unsupported: they differ.
     """
     got = model.terms(validate_rows(list(rows), model.signature))
-    wanted = np.asarray(getattr(reference.estimator, terms.method)(reference.inputs.data(rows)))
+    task = replace(reference.task, methods={"prediction": terms.method}, margin=None)
+    wanted = replace(reference, task=task).answers(rows)["prediction"]
     off = np.abs(got - wanted.reshape(got.shape)) / np.maximum(1.0, np.abs(got))
     if not np.max(off, initial=0.0) <= TOLERANCE:
         raise Unsupported(f"its terms are not those of {terms.method}", "Please report this model.")

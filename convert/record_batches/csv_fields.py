@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import EXACT, Array
 from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.columns import Column
 
@@ -20,7 +20,6 @@ INTEGER, FLOAT = (
 )
 WHOLE = r"^-?[0-9]{1,18}$"
 PLAIN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
-EXACT = 2**53  # integers below it are float64's own
 
 
 def csv_schema(names: Sequence[str]) -> Any:

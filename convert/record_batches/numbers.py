@@ -9,9 +9,8 @@ import pyarrow as pa
 from pyarrow import compute, types
 
 from onnxlet.convert.record_batches.kinds import kind_of
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import EXACT, Array
 
-EXACT = 2**53  # integers up to it are float64's own
 LARGEST_POWER = 22  # of ten, that is float64's own
 Read = tuple[Array, "Array | None"]  # the values, and which are odd; None where none is
 

@@ -84,6 +84,7 @@ class Task:
         return made
 
 
+TRANSFORMATION = Task("transformation", {"prediction": "transform"})  # of what steps make
 OF_ANSWERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
 GROUPING = ("predict_proba", "labels_", "cluster_centers_")  # mixtures have the first
 PREDICT = (("prediction", "predict"),)

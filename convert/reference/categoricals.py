@@ -14,7 +14,8 @@ def with_unseen(dtype: pd.CategoricalDtype, cells: Sequence[Any]) -> pd.Categori
     of_text = known.dtype.kind not in "biuf"
     unseen = {c for c in cells if c is not None and c not in known}
     more = [value for value in sorted(unseen, key=str) if of_text == isinstance(value, str)]
-    if not more:
-        return pd.Categorical(list(cells), dtype=dtype)
-    every = known.append(pd.Index(more, dtype=known.dtype if of_text else None))
-    return pd.Categorical(list(cells), categories=every, ordered=dtype.ordered)
+    every = known.append(pd.Index(more, dtype=known.dtype if of_text else None)) if more else known
+    # Not of the cells: None among whole numbers would make floats of these.
+    codes = {value: code for code, value in enumerate(every.tolist())}
+    made = [codes.get(cell, -1) for cell in cells]
+    return pd.Categorical.from_codes(made, categories=every, ordered=dtype.ordered)

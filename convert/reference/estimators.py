@@ -65,7 +65,7 @@ def parts_of(fitted: Any, depth: int = 20) -> Iterator[Any]:
 
 def _is_estimator(value: Any) -> bool:
     """Whether it may be one; some libraries' have no parameters, and answer all the same."""
-    answers = hasattr(value, "get_params") or hasattr(value, "predict")
+    answers = any(hasattr(value, name) for name in ("get_params", "predict", "predict_proba"))
     return answers and hasattr(value, "__dict__")
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.reference.alike import pixels_read
@@ -90,10 +93,12 @@ def held_out_rows(
                     "Fit it on X_train.toarray(), or put the step that makes the sparse rows, "
                     "such as a vectoriser, before it in a pipeline.",
                 )
+            some = [c for c in inputs.columns if inputs.frame and _has_both(given.X_test[c.label])]
+            both = "".join(f": column '{c.name}' has both None and NaN" for c in some[:1])
             raise Refusal(
-                f"{output}: scikit-learn answers differently once X_test holds plain values",
-                "A request carries only numbers, booleans and text: turn other types into these "
-                "before the pipeline, or fit it on plain columns.",
+                f"{output}: scikit-learn answers differently once X_test holds plain values{both}",
+                "A request carries only numbers, booleans, text and one kind of gap: turn other "
+                "types into these before the pipeline, or fit it on plain columns.",
             )
     return evenly_spaced(rows, _most(reference, rows)), expected
 
@@ -143,6 +148,11 @@ def _refuse_what_has_no_form(given: Source, reference: Reference) -> None:
                 raise Refusal(
                     column.unserved, "Turn the column into numbers or text before the pipeline."
                 )
+
+
+def _has_both(column: pd.Series[Any]) -> bool:
+    """Whether a column has two kinds of gaps; steps may take None for a category."""
+    return len({value is None for value in column[column.isna()]}) > 1
 
 
 def _in_words(error: Exception) -> str:

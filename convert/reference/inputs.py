@@ -12,53 +12,21 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.categoricals import with_unseen
-from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
+from onnxlet.convert.reference.dates import from_texts, held_as, unserved_dates
 from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_columns import with_texts
+from onnxlet.convert.reference.input_column import Cells, InputColumn, cell_of, cells_of, in_dtype
 from onnxlet.convert.reference.no_table import no_table
-from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
+from onnxlet.convert.reference.value_types import column_type, missing, type_of_values, whole_dtype
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import ColumnType
+
+__all__ = ["Cells", "Data", "InputColumn", "Inputs", "read_inputs"]
 
 # What scikit-learn takes: a DataFrame, an array of shape (rows, columns), texts, or dictionaries.
 Data = Any
 Form = Literal["frame", "array", "texts", "series", "dictionaries"]
-Cells = list[Any]  # one row, in signature order, as JSON would hold it
-
-
-@dataclass(frozen=True)
-class InputColumn:
-    """One column of the test set.
-
-    Attributes:
-        name: as clients say it.
-        label: as the DataFrame has it, or the position in an array.
-        type: what values it holds.
-        missing: what stands for a missing value in it: NaN, or None where the test set has that.
-        category: pandas' dtype where it is a categorical, which some estimators use.
-        unserved: why its values have no form in a request; the model may do without them.
-        wide: numbers of float32 are given in float64, where no operation rounds them again.
-        objects: numbers are given as Python objects, among which a step may put text.
-        date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
-        image: the text is images in base64.
-    """
-
-    name: str
-    label: Any
-    type: ColumnType
-    missing: Any = np.nan
-    category: pd.CategoricalDtype | None = None
-    unserved: str = ""
-    wide: bool = False
-    objects: bool = False
-    date: Any = None
-    image: bool = False
-
-    @property
-    def zone(self) -> str | None:
-        """The time zone in which its dates count; None where they are in no zone."""
-        return zone_of(self.date)
 
 
 @dataclass(frozen=True)
@@ -69,10 +37,13 @@ class Inputs:
         columns: in signature order.
         form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
             one dimension or a Series; or a list of dictionaries, in which what is missing is not.
+        strict: text of a DataFrame is given in the dtype that it came in, and not as objects:
+            scikit-lego's selectors of types compare all dtypes with those of the fit.
     """
 
     columns: tuple[InputColumn, ...]
     form: Form
+    strict: bool = False
 
     @property
     def frame(self) -> bool:
@@ -95,8 +66,25 @@ class Inputs:
         """Some column is given in float32, which many estimators then compute in."""
         return any(column.type == "float32" and not column.wide for column in self.columns)
 
+    def alike(self, rows: Sequence[Cells]) -> list[list[int]]:
+        """Positions of the rows that a test set would hold in the same dtypes, kind by kind.
+
+        One gap makes floats of a column of whole numbers, and objects of booleans; one number that
+        is too large for a column makes 64 bits of it. The row of a request has no others beside it.
+        """
+        places = [p for p, column in enumerate(self.columns) if column.splits]
+        ends = [(p, *self.columns[p].ends) for p in places if self.columns[p].ends]
+        kinds: dict[Any, list[int]] = {}
+        one_dtype = self.uniform
+        for number, row in enumerate(rows if places else ()):
+            gaps = [p for p in places if row[p] is None] if None in row else []
+            large = [p for p, low, high in ends if not low <= (row[p] or 0) <= high]
+            kind = (bool(gaps), bool(large)) if one_dtype else (*gaps, "", *large)
+            kinds.setdefault(kind, []).append(number)
+        return list(kinds.values()) or [list(range(len(rows)))]
+
     def data(self, rows: Sequence[Cells]) -> Data:
-        """What scikit-learn is given for these rows."""
+        """What scikit-learn is given for these rows, together; `alike` are as a test set is."""
         if self.form == "dictionaries":
             keys = [column.label for column in self.columns]
             return [{k: v for k, v in zip(keys, row, strict=True) if v is not None} for row in rows]
@@ -105,8 +93,8 @@ class Inputs:
             return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
-            return _frame(self.columns, by_column)
-        arrays = [_array(c, cells) for c, cells in zip(self.columns, by_column, strict=True)]
+            return _frame(self.columns, by_column, self.strict)
+        arrays = [c.given(cells) for c, cells in zip(self.columns, by_column, strict=True)]
         if self.form == "series":
             return pd.Series(arrays[0], name=self.columns[0].label, dtype=object)
         if self.form == "texts":
@@ -121,7 +109,7 @@ class Inputs:
     def _matrix(self, rows: Sequence[Cells]) -> Array | None:
         """All cells in one array, the quicker way for hundreds of columns; None where none is."""
         if self._number == "int64" and not self.frame and not any(None in row for row in rows):
-            return np.array(rows, dtype=np.int64)
+            return in_dtype(np.array(rows, dtype=np.int64), self.columns[0].whole)
         if self._number in (None, "int64"):
             return None
         matrix = np.array(rows, dtype=np.float64)
@@ -159,7 +147,7 @@ class Inputs:
         )
         by_column = zip(*rows, strict=True)
         given = [
-            _cells(pd.Series(_array(column, cells)), "float64") if column.wide else cells
+            cells_of(pd.Series(column.given(cells)), "float64") if column.wide else cells
             for column, cells in zip(self.columns, by_column, strict=True)
         ]
         return exact, [list(row) for row in zip(*given, strict=True)]
@@ -170,9 +158,9 @@ class Inputs:
             cells: list[Cells] = np.asarray(data, dtype=np.float64).tolist()
             return [[None if c != c else c for c in row] for row in cells]
         if self.form == "dictionaries":
-            return [[_cell(row.get(c.label), c.type) for c in self.columns] for row in data]
+            return [[cell_of(row.get(c.label), c.type) for c in self.columns] for row in data]
         by_column = [
-            _cells(_values(data, position, self.form), "date" if column.date else column.type)
+            cells_of(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
         ]
         return [list(row) for row in zip(*by_column, strict=True)]
@@ -225,13 +213,15 @@ def _read(X: Any, what: str, keys: Mapping[str, ColumnType] | None = None) -> tu
         array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
         raise no_table(X, what)
-    whole = None if array.dtype == object else column_type(pd.Series(array[:, 0]), what)
+    ends = array.max(axis=0, initial=0) if array.dtype == np.uint64 else array[:, 0]
+    whole = None if array.dtype == object else column_type(pd.Series(ends), what)
     columns = tuple(
         InputColumn(
             f"x{position}",
             position,
             whole or type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
             missing(values) if array.dtype == object else np.nan,
+            whole=whole_dtype(array.dtype),
         )
         for position, values in enumerate(array.T)
     )
@@ -273,7 +263,7 @@ def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
     by_column = [
-        _cells(X.iloc[:, position], "date" if c.date else c.type)
+        cells_of(X.iloc[:, position], "date" if c.date else c.type)
         for position, c in enumerate(columns)
     ]
     return Inputs(columns, "frame"), _frame(columns, by_column)
@@ -290,12 +280,22 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
-    objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
-    gap = missing(series.astype(object))
-    return InputColumn(name, label, kind, gap, category, objects=objects)
+    return InputColumn(
+        name,
+        label,
+        kind,
+        missing(series.astype(object)),
+        category,
+        objects=category is None and dtype.kind == "O" and kind in ("int64", "float64"),
+        whole=whole_dtype(dtype),
+        gaps=kind in ("int64", "bool") and bool(series.isna().any()),
+        text=dtype if isinstance(dtype, pd.StringDtype) else None,
+    )
 
 
-def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
+def _frame(
+    columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]], strict: bool = False
+) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
     series: dict[int, Any] = {}
     for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
@@ -303,8 +303,10 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
             series[position] = from_texts(cells, column.date)
         elif column.category is not None:
             series[position] = pd.Series(with_unseen(column.category, cells))
+        elif strict and column.text is not None:
+            series[position] = pd.array(list(cells), dtype=column.text)
         else:
-            array = _array(column, cells)
+            array = column.given(cells)
             objects = array.dtype == object
             series[position] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
@@ -315,33 +317,3 @@ def _values(data: Data, position: int, form: Form) -> Any:
         return data.iloc[:, position]
     array = np.asarray(data)[:, position] if form == "array" else np.asarray(data)
     return pd.Series(array, dtype=array.dtype)
-
-
-def _cells(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:
-    if kind == "date":
-        return as_texts(series)
-    missing = series.isna().to_numpy()
-    make = {"string": str, "bool": bool, "int64": int}.get(kind, float)
-    return [None if m else make(v) for v, m in zip(series.tolist(), missing, strict=True)]
-
-
-def _cell(value: Any, kind: ColumnType) -> Any:
-    """One value of a dictionary as JSON would hold it."""
-    return None if value is None else {"string": str, "bool": bool}.get(kind, float)(value)
-
-
-def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
-    """The cells of one column as scikit-learn is given them."""
-    if column.objects:
-        return _array(replace(column, objects=False), cells).astype(object)
-    some_missing = any(cell is None for cell in cells)
-    if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
-        dtype = "float64" if column.type == "int64" else column.type
-        wide = np.array([np.nan if c is None else c for c in cells], dtype=np.float64)
-        narrow = wide.astype(dtype, copy=False)
-        return narrow.astype(np.float64) if column.wide else narrow
-    if column.type == "string" or some_missing:
-        array = np.empty(len(cells), dtype=object)
-        array[:] = [column.missing if cell is None else cell for cell in cells]
-        return array
-    return np.array(cells, dtype=column.type)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
+from onnxlet.convert.reference.index import outcome
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.wide_probing import probed_by_kind
-from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
@@ -32,6 +34,13 @@ LARGEST_NUMBERS = {
 }
 UNSEEN_TEXT = "a value that no training row had"
 OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
+# Other digits ("8.2 kg"), and what a step may take for the same text: " YES", "Yes, sir".
+FORMS: Sequence[Callable[[str], str]] = (
+    lambda text: text.translate(OTHER_DIGITS),
+    str.swapcase,
+    lambda text: f" {text} ",
+    lambda text: f"{text}~",
+)
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
 WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
@@ -57,7 +66,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
             [[*row[:p], _varied(value, n), *row[p + 1 :]] for n, row in enumerate(bases)]
             for p, value in trials
         ]
-        return which_are_answered(groups, lambda rows: reference.takes(inputs.data(rows)))
+        return which_are_answered(groups, reference.takes_rows)
 
     def probe(some: Sequence[int]) -> dict[int, Column]:
         return dict(zip(some, _probe(inputs, some, rows, bases, answered, known), strict=True))
@@ -67,7 +76,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         for number, row in enumerate(trial):
             for position in some:
                 row[position] = _varied(value, number)
-        return reference.takes(inputs.data(trial))
+        return reference.takes_rows(trial)
 
     kinds = kinds_of_columns(inputs, reference.estimator)
     needed = set(needed_columns(reference, bases, kinds, rows)) or {0}
@@ -83,6 +92,14 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         probed.get(position) or Column(column.name, column.type, True, required=False)
         for position, column in enumerate(inputs.columns)
     ]
+    if closed := [column.name for column in columns if column.categories == ()]:
+        raised = outcome(reference, inputs.data(bases))  # a step needs the gaps of other rows
+        why = f": {raised!r:.200}" if isinstance(raised, Exception) else ""
+        raise Refusal(
+            f"column '{closed[0]}': its values in X_test are answered, and not by themselves{why}",
+            "A request may bring one row, without the gaps that others have: let the first steps "
+            "take it, or fit them on such rows.",
+        )
     if inputs.form == "dictionaries":
         return [replace(column, absent=column.nullable) for column in columns]
     return columns
@@ -136,10 +153,14 @@ def _probe(
     numbers = set(positions) - flags - texts - dates - images
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
+    nullable -= _beyond_floats(inputs, nullable, rows)
     opened = where(UNSEEN_TEXT, texts) | dates | images
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
-    opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
+    categories = frozenset(known)
+    for form in FORMS:
+        new = {p: _of_the_form(rows, p, form, categories) for p in texts - opened}
+        opened |= where_each({p: text for p, text in new.items() if text})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
     opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
@@ -173,6 +194,13 @@ def _probe(
     ]
 
 
+def _beyond_floats(inputs: Inputs, nullable: set[int], rows: Sequence[Cells]) -> set[int]:
+    """Columns in which a gap would make floats of whole numbers that float64 has not one by one."""
+    whole = [position for position in nullable if inputs.columns[position].type == "int64"]
+    wide = {p for p in whole if any(abs(row[p] or 0) > EXACT for row in rows)}
+    return nullable if wide and inputs.uniform else wide  # an array has one dtype
+
+
 def _dated(
     rows: Sequence[Cells], positions: Iterable[int], where: Callable[[Mapping[int, Any]], set[int]]
 ) -> dict[int, str]:
@@ -187,11 +215,13 @@ def _dated(
     return found
 
 
-def _of_the_form(rows: Sequence[Cells], position: int) -> str:
-    """A text that no row has, with other digits than one of them: "8.2 kg"; empty for none."""
+def _of_the_form(
+    rows: Sequence[Cells], position: int, form: Callable[[str], str], known: Collection[Any]
+) -> str:
+    """A text that no row and no encoder has, of the form of one that a row has; empty for none."""
     seen = {row[position] for row in rows if row[position] is not None}
-    made = (str(text).translate(OTHER_DIGITS) for text in sorted(seen, key=str))
-    return next((text for text in made if text not in seen), "")
+    made = (form(str(text)) for text in sorted(seen, key=str))
+    return next((text for text in made if text not in seen and text not in known), "")
 
 
 def _between(kind: str, rows: Sequence[Cells], position: int) -> float:
@@ -211,14 +241,14 @@ def _bounds(
 ) -> dict[int, float]:
     """The last number that is answered in the direction of a sign; none where any is."""
     largest = {p: sign * LARGEST_NUMBERS[kind] for p, kind in types.items()}
-    bounds = {p: bound for p, bound in largest.items() if types[p] == "float32"}
     doubles = {p for p, kind in types.items() if kind == "float64"}
     single = doubles - where(dict.fromkeys(doubles, sign * 1.1 * LARGEST_FLOAT32))
     left = set(types) - where({p: largest[p] for p in set(types) - single})
     fitting = where(dict.fromkeys(single, sign * LARGEST_FLOAT32))
-    bounds |= dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
+    fitting |= {p for p, kind in types.items() if kind == "float32" and p not in left}
+    bounds = dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
     for magnitude in WHERE_FLOATS_OVERFLOW:
-        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] == "float64"}
+        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] != "int64"}
         found = where(tried)
         bounds |= {p: tried[p] for p in found}
         left -= found

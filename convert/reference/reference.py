@@ -56,7 +56,12 @@ class Reference:
         Raises:
             Exception: whatever scikit-learn raises for these rows.
         """
-        return self.answers_to(self.inputs.data(rows))
+        parts = self.inputs.alike(rows)
+        made = [self.answers_to(self.inputs.data([rows[n] for n in part])) for part in parts]
+        if len(made) == 1:
+            return made[0]
+        back = np.argsort(np.concatenate(parts))
+        return {name: np.concatenate([m[name] for m in made])[back] for name in made[0]}
 
     def answers_to(self, data: Data) -> Answers:
         """Its answers to what no rows can say, such as an index, or columns that are left out.
@@ -70,6 +75,10 @@ class Reference:
         """Whether it answers all of the data, rather than raising."""
         return is_answered(self.answers_to, data)
 
+    def takes_rows(self, rows: Sequence[Cells]) -> bool:
+        """Whether it answers all of the rows, rather than raising."""
+        return is_answered(self.answers, rows)
+
     def answered(self, rows: Sequence[Cells], raised: bool = False) -> list[bool]:
         """Which of the rows it answers, each by itself.
 
@@ -78,9 +87,8 @@ class Reference:
             raised: it is known that it does not answer all of them at once.
         """
         if self.task.one_by_one:  # a batch is no quicker, and halves would ask many times
-            return [self.takes(self.inputs.data([row])) for row in rows]
-        groups = [[row] for row in rows]
-        return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)), raised)
+            return [self.takes_rows([row]) for row in rows]
+        return which_are_answered([[row] for row in rows], self.takes_rows, raised)
 
     def answers_where_answered(self, rows: Sequence[Cells]) -> tuple[list[bool], Answers]:
         """Which of the rows it answers, and its answers to these.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.images import FIRST, UNREAD, shows_image
+from onnxlet.function.arrays import EXACT
 from onnxlet.function.inputs.columns import ColumnType
 
 INSTEAD = {
@@ -33,12 +34,12 @@ def column_type(series: pd.Series[Any], what: str) -> ColumnType:
         Refusal: no request can carry its values.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype if series.notna().all() else object)
+        series = series.cat.categories.to_series()  # a gap beside them is no category
     dtype = series.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "bool"
     if pd.api.types.is_integer_dtype(dtype):
-        return "int64"
+        return _type_of_whole(series.dropna(), len(series), what)
     if pd.api.types.is_float_dtype(dtype):
         return "float32" if dtype in (np.float32, np.float16) else "float64"
     if dtype.kind == "O" or isinstance(dtype, pd.StringDtype):
@@ -69,15 +70,31 @@ def type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
         return "string"
     if set(kinds) == {"bool"}:
         return "bool"
-    if set(kinds) == {"int64"} and series.notna().all():
-        return "int64"
     if set(kinds) <= {"int64", "float64"}:
-        return "float64"
+        return _type_of_whole(series[[_kind(v) == "int64" for v in series]], len(series), what, -1)
     shown = " and ".join(repr(value)[:40] for value in list(kinds.values())[:2])
     raise Refusal(
         f"{what}: expected values of one type, got {shown}",
         "Give the column one type: numbers, booleans or text.",
     )
+
+
+def whole_dtype(dtype: Any) -> str:
+    """NumPy's dtype of a column's whole numbers; int64 where it holds others, or objects."""
+    held = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+    return held.name if isinstance(held, np.dtype) and held.kind in "iu" else "int64"
+
+
+def _type_of_whole(whole: pd.Series[Any], rows: int, what: str, most: int = EXACT) -> ColumnType:
+    """int64; float64 beside gaps or fractions, where some number is larger than the most."""
+    ends = [int(whole.min()), int(whole.max())] if len(whole) else []
+    if large := [value for value in ends if not -(2**63) <= value < 2**63]:
+        raise Refusal(
+            f"{what}: {large[0]} does not fit a 64-bit integer, and a request carries none that is "
+            "larger: give it as text, or as floats where not every digit counts",
+            "Turn the column into text or floats before the pipeline.",
+        )
+    return "float64" if len(whole) < rows and max(map(abs, ends), default=1) > most else "int64"
 
 
 def _kind(value: Any) -> str:

@@ -43,7 +43,7 @@ def validate_cells(
     for block in signature.blocks:
         values = [
             [
-                _checked(column, row, cell, problems, block.dtype)
+                _checked(column, row, cell, problems)
                 for row, cell in enumerate(by_column[column.name])
             ]
             for column in block.columns
@@ -136,12 +136,8 @@ class Guesses(dict[str, str]):
         return self[name]
 
 
-def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype: str) -> Any:
-    """The cell as a value of its column, MISSING for a missing one.
-
-    What is checked is what its block will hold: float64 has no 2**53 + 1, scikit-learn is given
-    2**53 for it.
-    """
+def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:
+    """The cell as a value of its column, MISSING for a missing one."""
     if cell is ABSENT:
         return MISSING
     if isinstance(cell, Refused):  # not raised again: its frames would be kept for each cell
@@ -156,8 +152,7 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype
             _check_image(cell)
             return cell
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
-        held = float(value) if type(value) is int and dtype == "float64" else value
-        _check_value(column, value, held)
+        _check_value(column, value)
     except Refused as refused:
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING
@@ -239,7 +234,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _check_value(column: Column, value: Any, held: Any) -> None:
+def _check_value(column: Column, value: Any) -> None:
     if value is MISSING:
         if not column.nullable:
             raise Refused("missing value, and the model does not take one here")
@@ -253,17 +248,17 @@ def _check_value(column: Column, value: Any, held: Any) -> None:
 
         form = expected(column.format, column.zone is not None)
         raise Refused(f"expected {form}, got {shown(value)}")
-    if column.categories is not None and held not in column.categories:
+    if column.categories is not None and value not in column.categories:
         some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
         more = len(column.categories) - SHOWN_CATEGORIES
         rest = f" and {more} more" if more > 0 else ""
         raise Refused(f"{shown(value)} is not one of the known categories: {some}{rest}")
-    if isinstance(held, float) and math.isinf(held):
+    if isinstance(value, float) and math.isinf(value):
         if not column.infinite:
             raise Refused("infinity, and the model does not take one here")
-    elif column.minimum is not None and held < column.minimum:
+    elif column.minimum is not None and value < column.minimum:
         raise Refused(f"{shown(value)} does not fit: the minimum is {column.minimum!r}")
-    elif column.maximum is not None and held > column.maximum:
+    elif column.maximum is not None and value > column.maximum:
         raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
 
 

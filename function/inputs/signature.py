@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.arrays import EXACT, LARGEST_INTEGER
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, Column, Input, Output
 from onnxlet.function.inputs.feeds import feed_of, run_of
 from onnxlet.function.json_text import as_keys
@@ -35,8 +35,8 @@ PIXELS_AT_ONCE = 32 * 2**20  # bytes of images that are answered together, as fl
 FRONT_ENDS = ("tokens", "steps", "image", "sentences", "ids")
 
 
-# A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
-LARGEST_SAFE_INTEGER = 2.0**62
+# Larger whole numbers may have been rounded to a float64: they are looked at before they are.
+LARGEST_SAFE_INTEGER = float(EXACT - 1)
 
 
 class CellsOf:

@@ -35,8 +35,8 @@ CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as 
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
-    "scikit-learn raises for these values: inside the model a text is no number, or a number "
-    "becomes infinite, missing or larger than its type holds"
+    "scikit-learn raises for these values: inside the model a text is no number or no "
+    "known category, or a number becomes infinite, missing or larger than its type holds"
 )
 
 

@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from tools.harvest.catching import Caught
 from tools.harvest.document import document, summary
-from tools.harvest.judging import Judged
+from tools.harvest.judging import Judged, _differing
 from tools.harvest.made_rows import BEYOND, ROWS, made_rows
 
 EXAMPLE = """
@@ -75,6 +81,19 @@ def test_each_is_built_and_compared(judged: list[dict[str, Any]]) -> None:
     assert results == [*["served"] * 5, "transductive", "refused"]
     assert judged[0]["example"].endswith("/example")
     assert "Own has no converter" in judged[-1]["detail"]
+
+
+def test_own_rows_are_asked_in_their_own_frame(tmp_path: Path) -> None:
+    ids = pd.DataFrame({"id": 1_700_000_000_000_000_000 + np.arange(40) % 5})
+    steps = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), Ridge()
+    estimator = make_pipeline(*steps).fit(ids, ids["id"] % 5)
+    found = build(Source(estimator, ids), "m", tmp_path, lambda line: None)
+    caught = Caught(estimator, ids, "")
+    assert _differing(caught, ids, found, own=True) == ""
+    rounded = ids.assign(id=ids["id"] // 256 * 256)  # as if these had been served
+    odd = estimator.set_params(ordinalencoder=estimator[0].fit(rounded))
+    assert "of 40 rows" in _differing(Caught(odd, ids, ""), ids, found, own=True)
+    assert made_rows(ids)["id"].isin(ids["id"]).all()
 
 
 def test_rows_are_made_in_and_around_the_range() -> None:

@@ -1,4 +1,8 @@
-"""One caught estimator: is it served, and equal to scikit-learn on rows that no build has seen?"""
+"""One caught estimator: is it served, and equal to scikit-learn?
+
+Its own rows are asked in the frame that the example has them in, and made rows that no build has
+seen.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +78,8 @@ def judged(caught: Caught, example: str) -> Judged:
             some = _held_out(caught.X)
             built = build(Source(caught.estimator, some), "m", Path(folder), lambda line: None)
             seconds = time.process_time() - start
-            found = _differing(caught, built)
+            found = _differing(caught, some, built, own=True)
+            found = found or _differing(caught, made_rows(caught.X), built)
         except OnnxletError as error:
             seconds = time.process_time() - start
             nothing = isinstance(error, Refusal) and NOTHING_TO_SERVE.search(error.message)
@@ -94,15 +99,25 @@ def _held_out(X: Any) -> Any:
     return [X[i] for i in indices] if isinstance(X, list | tuple) else X[indices]
 
 
-def _differing(caught: Caught, built: Built) -> str:
-    """The first difference on made rows that both answer; empty where there is none."""
+def _differing(caught: Caught, data: Any, built: Built, own: bool = False) -> str:
+    """The first difference on rows that both answer; empty where there is none.
+
+    Args:
+        caught: the estimator.
+        data: rows.
+        built: what is served.
+        own: they are the example's, which scikit-learn is asked about as they are.
+    """
     model, reference = load_model(built.directory), _reference(caught, built)
-    inputs, X = read_inputs(made_rows(caught.X))
+    inputs, X = read_inputs(data)
     narrow = Reference(reference.estimator, reference.task, inputs)
     reference = narrow.in_float64() if reference.wide else narrow
-    rows = _answered(model, inputs.rows(X))
-    found, expected = reference.answers_where_answered(rows)
-    rows = [row for row, is_one in zip(rows, found, strict=True) if is_one]
+    rows = inputs.rows(X) if own else _answered(model, inputs.rows(X))
+    if own and not reference.wide:
+        expected = reference.answers_to(data)
+    else:
+        found, expected = reference.answers_where_answered(rows)
+        rows = [row for row, is_one in zip(rows, found, strict=True) if is_one]
     if not rows:
         return ""
     golden = json_text.loads((built.directory / "golden.json").read_bytes())

@@ -53,7 +53,7 @@ def _column(column: pd.Series[Any], picked: pd.Series[Any], random: np.random.Ge
 
 def _numbers(known: Array, picked: Array, random: np.random.Generator) -> Array:
     finite = known[np.isfinite(known)].astype(np.float64)
-    if not finite.size:
+    if not finite.size or (known.dtype.kind in "iu" and np.abs(finite).max() > 2**53):  # ids
         return picked
     low, high = float(np.min(finite)), float(np.max(finite))
     reach = BEYOND * (high - low)

@@ -7,13 +7,14 @@ an entry for each column.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph import dates
+from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import DATE, Graph, Tensor
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
@@ -40,11 +41,6 @@ def _of_objects(array: Array) -> Array:
     instead = MISSING_TEXT if any(isinstance(value, str) for value in values) else np.nan
     filled = [instead if is_missing(value) else value for value in values]
     return np.asarray(filled).reshape(array.shape)
-
-
-def is_missing(value: Any) -> bool:
-    """None, NaN or pandas.NA."""
-    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
 
 
 def graph_of(*operands: Any) -> Graph:
@@ -225,6 +221,13 @@ def choose(condition: Any, yes: Any, no: Any) -> Tensor:
         return (where & x) | (~where & y)
     width = max(where.width, x.width, y.width)
     return where.graph.op("Where", where, x, y, dtype=x.dtype, width=width)
+
+
+def with_text_in_gaps(x: Tensor, value: str) -> Tensor:
+    """Filled text stays the signature's column: the function fills it before counting."""
+    made = choose(x.equals(MISSING_TEXT), value, x)
+    pair = (MISSING_TEXT, str(value))
+    return replace(made, column=x.column, steps=x.steps, replaced=(*x.replaced, pair))
 
 
 def everywhere(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from onnxlet.convert.converters.tracing.elements import map_several
 from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, implements
+from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Table, Tensor
 
 
@@ -83,7 +84,7 @@ def _nan_to_num(
 def _isin(element: Any, test_elements: Any, **options: Any) -> Any:
     check_options("isin", options, assume_unique=(False,), kind=(None,))
     given = np.ravel(np.asarray(list(test_elements), dtype=object)).tolist()
-    values = [value for value in given if not arithmetic.is_missing(value)]
+    values = [value for value in given if not is_missing(value)]
     return elementwise(lambda x: pandas_methods.is_in(x, values), array_of(element))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from onnxlet.convert.converters.tracing import arithmetic, casts
 from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Tensor
 
 
@@ -26,7 +27,7 @@ def assigned(old: Tensor, mask: Any, value: Any) -> Tensor:
     """The old values, and where the mask is true the new one, in the old dtype."""
     everywhere = not isinstance(mask, Tensor)
     where = arithmetic.everywhere(old) if everywhere else mask
-    if old.dtype == "string" and not isinstance(value, Tensor) and arithmetic.is_missing(value):
+    if old.dtype == "string" and not isinstance(value, Tensor) and is_missing(value):
         return arithmetic.choose(where, value, old)
     given = as_dtype(arithmetic.tensor_of(arithmetic.graph_of(old), value), old.dtype)
     if everywhere:  # an array of objects takes any value

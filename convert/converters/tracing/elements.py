@@ -142,6 +142,8 @@ class Execution:
 
 def map_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) -> Tensor:
     """The values of a function of one element, for a column."""
+    if function is str:
+        return casts.as_text(column)
     return _values(lambda execution: function(Element(graph, column, execution)), column)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ from pandas import Series
 from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.arithmetic import (
     choose,
-    is_missing,
     may_lack,
     missing,
     tensor_of,
+    with_text_in_gaps,
 )
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.categories import index_among
+from onnxlet.convert.graph.categories import index_among, is_missing
 from onnxlet.convert.graph.converter import DROPPED, Table, Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -32,17 +31,10 @@ def filled(x: Tensor, value: Any) -> Tensor:
     if not isinstance(value, str | int | float | bool | np.generic) or is_missing(value):
         refuse(f"it fills gaps with {value!r:.40}")
     if x.dtype == "string":
-        return _filled_text(x, value) if isinstance(value, str) else x
+        return with_text_in_gaps(x, value) if isinstance(value, str) else x
     if isinstance(value, str):
         refuse("it fills numbers with text")
     return choose(missing(x), value, x) if may_lack(x) else x
-
-
-def _filled_text(x: Tensor, value: str) -> Tensor:
-    """Filled text stays the signature's column: the function fills it before counting."""
-    made = choose(missing(x), value, x)
-    pair = (MISSING_TEXT, str(value))
-    return replace(made, column=x.column, steps=x.steps, replaced=(*x.replaced, pair))
 
 
 def replaced(x: Tensor, pairs: Iterable[tuple[Any, Any]]) -> Tensor:

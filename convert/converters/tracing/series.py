@@ -139,7 +139,7 @@ class TracedSeries(PandasBase):
         if self._tensor.dtype == "string" and (func is len or func in vars(str).values()):
             return getattr(StrAccessor(self), func.__name__)(*args, **options)
         function = _with_arguments(func, args, options) if args or options else func
-        if self._tensor.dtype == "string" and not is_elementwise(func):
+        if self._tensor.dtype == "string" and not is_elementwise(func) and func is not str:
             return self._like(Table((_of_texts(self._graph, func, function, self._tensor),)))
         if is_elementwise(func):
             return function(self)

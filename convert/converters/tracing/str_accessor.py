@@ -244,7 +244,7 @@ def _flag(text: Tensor, gap: Tensor, found: Tensor, na: Any) -> Tensor:
     """Whether something was found; `na` where the text is missing."""
     made = choose(gap, na if isinstance(na, bool) else False, found)
     filled = any(one == MISSING_TEXT for one, _ in text.replaced)
-    if not isinstance(na, bool) and not filled and {*text.types} == {"string?"}:
+    if not isinstance(na, bool) and not filled and text.types in (("string?",), ("string?None",)):
         made.graph.lacking[made.name] = gap
     return made
 

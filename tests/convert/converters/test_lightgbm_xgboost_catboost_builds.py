@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -96,6 +99,48 @@ def test_a_build_is_exact(name: str, tmp_path: Path) -> None:
     parity = result.manifest["parity"]
     assert (parity["differing_rows"], parity["undecided_rows"]) == (0, 0)
     assert parity["hard_rows"] > 2000
+
+
+SMALL = X[["Age", "Income", "Home", "Job"]].iloc[:300].assign(Age=lambda f: f["Age"] - 30.0)
+
+
+def beside_categories(model: Any) -> Any:
+    encoder = (OneHotEncoder(handle_unknown="ignore"), ["Home", "Job"])
+    columns = make_column_transformer(encoder, remainder="passthrough", sparse_threshold=1.0)
+    return make_pipeline(columns, model)
+
+
+SPARSE: dict[str, tuple[Callable[[], Any], Any]] = {
+    "numbers with zeros and gaps beside categories": (
+        lambda: beside_categories(xgboost.XGBClassifier(n_estimators=20)),
+        SMALL,
+    ),
+    "counts of words": (
+        lambda: make_pipeline(TfidfVectorizer(), xgboost.XGBRegressor(n_estimators=20)),
+        (SMALL["Home"].fillna("") + " " + SMALL["Job"].fillna("")).tolist(),
+    ),
+    "zeros that dictionaries store": (
+        lambda: make_pipeline(DictVectorizer(), xgboost.XGBRFClassifier(n_estimators=5)),
+        SMALL.drop(columns="Income").dropna().to_dict("records"),
+    ),
+    "a copy for each fold": (
+        lambda: CalibratedClassifierCV(
+            beside_categories(xgboost.XGBClassifier(n_estimators=5)), cv=2
+        ),
+        SMALL,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_xgboost_reads_zeros_that_a_sparse_matrix_does_not_store_as_missing(
+    name: str, tmp_path: Path
+) -> None:
+    make, rows = SPARSE[name]
+    model = make().fit(rows, Y[: len(rows)])
+    parity = built(Source(model, rows[:100]), tmp_path).manifest["parity"]
+
+    assert (parity["differing_rows"], parity["unrefused_rows"]) == (0, 0)
 
 
 def test_texts_that_xgboost_raises_for_are_no_categories(tmp_path: Path) -> None:

@@ -23,13 +23,18 @@ COLUMNS = [
 USUAL: Cells = [2.0, 50.0, 7, "x"]
 
 
-def narrower(wrong: Sequence[Cells], others: int = 0, kinds: Sequence[Sequence[int]] = ()) -> Any:
+def narrower(
+    wrong: Sequence[Cells],
+    others: int = 0,
+    kinds: Sequence[Sequence[int]] = (),
+    narrow: Sequence[int] = (),
+) -> Any:
     """By name, the bounds of columns after these rows differ, and so many usual ones."""
     rows = [USUAL, *wrong, *[USUAL] * others]
     answers = {"prediction": np.zeros(len(rows))}
     off = Difference(np.zeros(len(rows)), np.zeros(len(rows)), list(range(1, len(rows))))
     comparison = Comparison({"prediction": off}, np.zeros(len(rows), dtype=bool))
-    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison, kinds=kinds)
+    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison, kinds, narrow)
     return None if columns is None else limited(COLUMNS, columns)
 
 
@@ -54,3 +59,25 @@ def test_rows_of_usual_numbers_get_none() -> None:
 def test_columns_that_one_stands_for_get_its_bounds() -> None:
     found = narrower([[1e12, 50.0, 7, "x"]], kinds=[[0, 1], [2], [3]])
     assert found == {"a": (-1e7, 1e7), "b": (-5.0, 1e9)}
+
+
+def test_whole_numbers_are_far_where_floats_or_their_few_bits_end() -> None:
+    assert narrower([[2.0, 50.0, 100, "x"]], narrow=[2]) == {"n": (-10, 10)}
+    assert narrower([[2.0, 50.0, 100, "x"]]) == {}
+    large = [Column("n", "int64"), Column("m", "int64"), Column("k", "int64")]
+    rows: list[Cells] = [[10**15, 2**60, 7], [2**54, 2**60, 7]]
+    off = Difference(np.zeros(2), np.zeros(2), [1])
+    comparison = Comparison({"prediction": off}, np.zeros(2, dtype=bool))
+    evidence = Evidence(rows, {"prediction": np.zeros(2)}, 1)
+    columns = narrowed(large, evidence, comparison)
+    assert limited(large, columns or []) == {"n": (-(10**16), 10**16)}
+
+
+def test_no_bound_lies_beyond_64_bits() -> None:
+    columns = [Column("n", "int64"), Column("a", "float64")]
+    rows: list[Cells] = [[2**62, 1.0], [2**62, 1e30]]
+    off = Difference(np.zeros(2), np.zeros(2), [1])
+    comparison = Comparison({"prediction": off}, np.zeros(2, dtype=bool))
+    found = narrowed(columns[::-1], Evidence([r[::-1] for r in rows], {}, 1), comparison)
+    assert found is not None
+    assert all(abs(column.maximum or 0) <= 2**63 - 1 for column in found if column.type == "int64")

@@ -130,13 +130,13 @@ def test_an_index_that_nothing_reads_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_step_that_takes_no_plain_values_is_not_called_unfitted(tmp_path: Path) -> None:
-    frame = X.assign(kind=pd.array(["a", "b"] * 20, dtype="string"))
+    frame = X.assign(size=pd.array([1.0, 2.0] * 20, dtype="Float64"))
 
-    def of_strings(given: pd.DataFrame) -> Any:
-        if not isinstance(given["kind"].dtype, pd.StringDtype):
-            raise TypeError("expected strings of pandas")
+    def of_pandas(given: pd.DataFrame) -> Any:
+        if not isinstance(given["size"].dtype, pd.Float64Dtype):
+            raise TypeError("expected numbers of pandas")
         return given[["weight"]]
 
-    model = make_pipeline(FunctionTransformer(of_strings), LinearRegression()).fit(frame, Y)
+    model = make_pipeline(FunctionTransformer(of_pandas), LinearRegression()).fit(frame, Y)
     with pytest.raises(Refusal, match="answers X_test, and not once that holds plain values"):
         built(Source(model, frame), tmp_path)

@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.inputs import InputColumn, Inputs, read_inputs
+from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects
 
@@ -247,7 +247,7 @@ def test_bare_arrays_have_columns_x0_x1_of_one_type(array: Any, kind: str) -> No
     assert again.shape == (2, 3)
     assert (again == array).all()
     if kind != "string":
-        assert again.dtype == (np.int64 if kind == "int64" else array.dtype)
+        assert again.dtype == array.dtype
 
 
 def test_lists_and_sparse_matrices_are_bare_arrays() -> None:
@@ -404,3 +404,52 @@ def test_all_columns_at_once_are_what_they_are_one_by_one(form: Any, wide: bool,
         assert inputs.rows(fast) == rows or kind == "float32"
     elif kind == "float32":  # BLAS sums in the order of the memory
         assert fast.to_numpy().flags.f_contiguous == slow.flags.f_contiguous
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "kind"),
+    [
+        ([2**60 + 1, 2**60 + 3], "int64", "int64"),
+        ([2**60 + 1, None], "Int64", "float64"),
+        ([7, None], "Int64", "int64"),
+        ([2**60 + 1, 0.5], object, "float64"),
+        ([0, 0.5], object, "float64"),
+        ([2**60 + 1, 2**60 + 3], object, "int64"),
+        ([2**60 + 1, None], "category", "int64"),
+    ],
+)
+def test_whole_numbers_beyond_floats(values: list[Any], dtype: Any, kind: str) -> None:
+    frame = pd.DataFrame({"a": pd.Series(values, dtype=object).astype(dtype)})
+    inputs, X = read_inputs(frame)
+    assert inputs.columns[0].type == kind
+    made = float if kind == "float64" else int
+    assert inputs.rows(X) == [[None if v is None else made(v)] for v in values]
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "UInt64", object])
+def test_whole_numbers_that_no_request_carries_are_named(dtype: Any) -> None:
+    frame = pd.DataFrame({"a": pd.Series([1, 2**63], dtype=object).astype(dtype)})
+    assert "9223372036854775808 does not fit a 64-bit" in read_inputs(frame)[0].columns[0].unserved
+    array = np.array([[1, 2], [3, 2**63]], dtype=dtype if dtype is object else "uint64")
+    with pytest.raises(Refusal, match="does not fit a 64-bit integer"):
+        read_inputs(array)
+
+
+def test_rows_are_apart_where_a_test_set_would_have_other_dtypes() -> None:
+    frame = pd.DataFrame({"id": [2**60 + 1, 7], "few": pd.Series([1, 2], dtype="int8"), "b": True})
+    inputs, _ = read_inputs(frame)
+    rows: list[Cells] = [
+        [7, 1, True],
+        [None, 1, True],
+        [8, 200, True],
+        [9, 3, None],
+        [2**60 + 1, 2, False],
+    ]
+    assert inputs.alike(rows) == [[0, 4], [1], [2], [3]]
+    dtypes = [list(map(str, inputs.data([rows[n] for n in part]).dtypes)) for part in [[0, 4], [2]]]
+    assert dtypes == [["int64", "int8", "bool"], ["int64", "int64", "bool"]]
+
+    gaps, _ = read_inputs(frame.assign(id=pd.Series([1, None], dtype="Int64")))
+    assert gaps.alike([[None, 1, True], [1, 1, True]]) == [[0, 1]]
+    array, _ = read_inputs(np.array([[2**60 + 1, 1]]))
+    assert array.alike([[1, 2], [None, 1], [2, None]]) == [[0], [1, 2]]

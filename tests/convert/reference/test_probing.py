@@ -12,14 +12,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.hush import LOUD
@@ -332,3 +342,71 @@ def test_a_column_that_matters_in_few_rows_is_required() -> None:
     estimator = FunctionTransformer(bonus).fit(X)
 
     assert probed(Source(estimator, X))["seldom"].required
+
+
+class NeedsGaps(RegressorMixin, BaseEstimator):  # type: ignore[misc] # untyped there
+    """Answers rows only among which there is a gap."""
+
+    def fit(self, X: Any, y: Any) -> NeedsGaps:
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X: Any) -> Any:
+        if not np.isnan(X).any():
+            raise ValueError("expected a gap")
+        return np.zeros(len(X))
+
+
+def test_what_answers_no_row_by_itself_is_said_to_and_why() -> None:
+    rows = np.array([[1.0], [np.nan], [3.0]] * 5)
+    with pytest.raises(Refusal, match=r"'x0': .* not by themselves: ValueError\('expected"):
+        probed(Source(NeedsGaps().fit(rows, rows[:, 0]), rows))
+
+
+TEXTS = pd.DataFrame({"a": ["Yes", "No", "yes"] * 10})
+
+
+@pytest.mark.parametrize(
+    ("compute", "closed"),
+    [
+        (lambda c: c.str.lower(), False),
+        (lambda c: c.str.strip(), False),
+        (lambda c: c.str[:1], False),
+        (lambda c: c, True),
+        (lambda c: c.replace("Yes", "yes"), True),
+    ],
+    ids=["lower", "strip", "slice", "same", "replaced"],
+)
+def test_a_column_is_open_where_a_function_makes_known_categories_of_other_texts(
+    compute: Callable[[Any], Any], closed: bool
+) -> None:
+    model = make_pipeline(FunctionTransformer(lambda f: f.apply(compute)), OrdinalEncoder())
+
+    assert (probed(Source(model.fit(TEXTS), TEXTS))["a"].categories is not None) == closed
+
+
+def test_categories_in_the_copies_of_a_calibrated_classifier_are_known() -> None:
+    rows = pd.DataFrame({"a": [*"abz"] * 20})
+    inner = make_pipeline(OneHotEncoder(), LogisticRegression())
+    model = CalibratedClassifierCV(inner, cv=2).fit(rows, rows["a"] == "a")
+    seen = rows[rows["a"] != "z"].reset_index(drop=True)
+
+    assert probed(Source(model, seen))["a"].categories == ("a", "b", "z")
+
+
+def test_a_text_that_only_the_encoder_knows_opens_no_column() -> None:
+    model = OrdinalEncoder(categories=[["Yes", "No", "yes", "YES", "yES", "nO"]]).fit(TEXTS)
+
+    assert probed(Source(model, TEXTS))["a"].categories == ("No", "YES", "Yes", "nO", "yES", "yes")
+
+
+@pytest.mark.parametrize("step", [PowerTransformer("box-cox"), AdditiveChi2Sampler()])
+def test_numbers_in_float32_have_the_bounds_that_scikit_learn_has(step: Any) -> None:
+    X = np.random.default_rng(0).gamma(2, 2, size=(100, 2)).astype("float32")
+    step.fit(X, X[:, 0] > 4)
+    low = probed(Source(step, X[:50]))["x0"].minimum
+    assert low is not None
+    ask = step.transform
+    ask(np.array([[low, 1.0]], dtype="float32"))
+    with pytest.raises(ValueError, match=r"positive|[Nn]egative"):
+        ask(np.array([[np.nextafter(low, -1.0), 1.0]], dtype="float32"))

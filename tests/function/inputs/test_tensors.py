@@ -342,7 +342,7 @@ def test_a_refused_cell_keeps_no_frames() -> None:
     refused = declared({}, "FP64")
     assert isinstance(refused, Refused)
     problems: list[Problem] = []
-    _checked(Column("a", "float64"), 0, refused, problems, "float64")
+    _checked(Column("a", "float64"), 0, refused, problems)
 
     assert problems == [Problem(0, "a", "expected a number, got an object")]
     assert refused.__traceback__ is None

@@ -16,7 +16,7 @@ import category_encoders as encoders
 from category_encoders import wrapper
 
 from onnxlet.convert.converters.libraries.category_encoders.asking import answered, columns_of
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import Meaning, look_up, refuse_unseen
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -42,6 +42,9 @@ def encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     _check_given(table, names)
     found = answered(fitted, names, encoded)
     tensors, starts = _looked_up(graph, table, found.meanings)
+    if getattr(fitted, "handle_unknown", None) == "error":
+        known = [meaning.categories for meaning in found.meanings.values()]
+        refuse_unseen(graph, graph.select(table, list(found.meanings)), known)
     offset = sum(tensor.width for tensor in tensors)
     order = []
     for source in found.sources:

@@ -14,14 +14,14 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Inputs, read_inputs
 from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import assert_exact
-from tests.convert.helpers import built
+from tests.convert.helpers import built, served
 from tests.pipelines import data_sets
 
 pytest.importorskip("category_encoders")
@@ -211,3 +211,20 @@ def test_an_encoder_that_forbids_unseen_and_missing_values(tmp_path: Path) -> No
     home = made.manifest["signature"]["inputs"][0]
     assert home["categories"] == sorted(set(X["Home"]))
     assert not home["nullable"]
+
+
+@pytest.mark.parametrize("kind", [encoders.OrdinalEncoder, encoders.OneHotEncoder])
+def test_rows_of_which_a_function_makes_no_known_category_are_refused(
+    kind: Any, tmp_path: Path
+) -> None:
+    rows = pd.DataFrame({"a": ["Yes", "No", "yes"] * 20})
+    lower = FunctionTransformer(lambda f: f.assign(a=f["a"].str.lower()))
+    encoder = kind(cols=["a"], handle_unknown="error", handle_missing="error")
+    model = make_pipeline(lower, encoder).fit(rows)
+    made = built(Source(model, rows), tmp_path)
+    assert made.manifest["parity"]["unrefused_rows"] == 0
+
+    client = served(tmp_path)
+    known = client.post("/predict", json=[{"a": "YES"}]).json["prediction"]
+    np.testing.assert_array_equal(known, model.transform(pd.DataFrame({"a": ["YES"]})))
+    assert client.post("/predict", json=[{"a": "other"}]).status_code == 422

@@ -180,6 +180,15 @@ def test_columns_by_name_and_type() -> None:
         assert_exact(_fitted(selector, rows, GOOD), OTHERS.astype({"Home": object, "Job": object}))
 
 
+def test_types_are_those_that_x_test_has(tmp_path: Path) -> None:
+    numbers = preprocessing.TypeSelector(include="number")
+    rows = FRAME.astype({"Home": "str", "Job": object})[["Home", "Job", "Age"]].dropna()
+    model = make_pipeline(numbers, Ridge()).fit(rows, rows["Age"])
+    answered = built(Source(model, rows), tmp_path)
+
+    assert answered.manifest["parity"]["differing_rows"] == 0
+
+
 def test_a_dictionary_of_texts() -> None:
     mapper = preprocessing.DictMapper({"rent": 3, "owner": 1.9, "parents": -1, 7: 2}, default=9)
     model = make_pipeline(preprocessing.ColumnSelector(["Home", "Job"]), mapper)
