@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from pyarrow import parquet
 
 SOME_ROWS = 100_000
 
@@ -30,6 +29,8 @@ class Parts(NamedTuple):
 @contextmanager
 def parquet_parts(path: Path) -> Iterator[Parts]:
     """Open a Parquet file."""
+    from pyarrow import parquet  # which only tables need: `make run` does without
+
     with parquet.ParquetFile(path, pre_buffer=False) as opened:
         batches = opened.iter_batches(SOME_ROWS)
         frames = (batch.to_pandas(timestamp_as_object=False) for batch in batches)

@@ -42,7 +42,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
             return read_parquet(path)
         if ".csv" in path.suffixes or path.suffix == ".tsv":
             return _csv(path, report)
-    except OnnxletError:
+    except (OnnxletError, ModuleNotFoundError):
         raise
     except pd.errors.EmptyDataError as error:
         raise WrongUse(f"{WHAT}: '{path}' is empty", way_out(path)) from error
