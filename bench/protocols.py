@@ -22,11 +22,11 @@ from onnxlet.function.arrays import Array
 
 ROWS, BINARY_ROWS = 1000, 10_000
 MODEL, FRAME = "array", "logistic"
-ABOUT = f"""Whole requests through the app, keys, limits and the log switched on, to a logistic
-regression that was fitted on an array, or on a frame where names are sent. {ROWS:,} × 30 numbers in
-JSON against orjson, NumPy, one `session.run` and orjson that answer the same outputs;
-{BINARY_ROWS:,} × 30 as a float32 tensor against a bare Flask route that does `np.frombuffer`,
-`session.run` and `tobytes`.
+ABOUT = f"""Whole requests through the app, with keys, limits, the log and counting for drift, to a
+logistic regression that was fitted on an array, or on a frame where names are sent.
+{ROWS:,} × 30 numbers in JSON against orjson, NumPy, one `session.run` and orjson that answer the
+same outputs; {BINARY_ROWS:,} × 30 as a float32 tensor against a bare Flask route that does
+`np.frombuffer`, `session.run` and `tobytes`. All in the processor's time, the mean of all requests.
 """
 
 
@@ -69,7 +69,7 @@ def section(models: Path, fitted: Fitted) -> str:
         "bare Flask": _calling(_flask(session), Call("/", tensor)),
     }
     with log_to_file(models.parent / "log"):
-        t = taking_turns(calls, repeats=4) | taking_turns(binary, repeats=4)
+        t = taking_turns(calls, 4, True) | taking_turns(binary, 4, True)
     lines = []
     for name in calls:
         if name.startswith("bare"):

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from bench import closed_loop, servers
 from bench.report import Figure, Line, comparisons, figures
 from bench.serving import Fitted
+from tests.project.commands import free_port
 
 RUN_SECONDS = 200e-6  # of the model, as one request has it
 CONNECTIONS, SECONDS, ROUNDS = 16, 3.0, 5
@@ -122,7 +123,7 @@ class _Server:
 
 @contextmanager
 def _server(models: Path, workers: int) -> Iterator[_Server]:
-    port = servers.free_port()
+    port = free_port()
     command = [
         sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", str(port),
         "--workers", str(workers),
