@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from bench import closed_loop, servers
+from bench.in_process import session_of
 from bench.report import Figure, Line, comparisons, figures
 from bench.serving import Fitted
 from tests.project.commands import free_port
@@ -147,12 +148,8 @@ def _request(model: str, rows: int, fitted: Fitted) -> bytes:
 def _rows_of_a_request(models: Path, fitted: Fitted) -> tuple[int, float]:
     """The fewest rows for which the larger model's run takes so long, and how long it takes."""
     import numpy as np
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    path = models / LARGER / "1" / "model.onnx"
-    session: Any = onnxruntime.InferenceSession(path.read_bytes(), options)
+    session = session_of(models / LARGER / "1")
     X = fitted[LARGER][1].to_numpy()
     for rows in range(1, len(X)):
         feeds = _feeds(session, X[:rows].astype(np.float64))

@@ -43,19 +43,15 @@ new_environment() {
 }
 
 # Nothing is compiled here: Python does it to what it imports, which is far less.
-by_pip() {
-    "$folder/bin/python" -m pip install --disable-pip-version-check --no-compile \
-        --require-hashes --only-binary :all: "$@"
-}
+install() { "$folder/bin/python" -m "$@" --require-hashes --only-binary :all:; }
+by_pip() { install pip install --disable-pip-version-check --no-compile "$@"; }
 
-# Several packages at a time. pip brings it, where it is locked; it knows nothing of an index or a
-# proxy that pip was given.
+# Quicker. pip brings it where it is locked; an index or a proxy is known to pip only.
 by_uv() {
     uv=$(sed -n '/^uv==/,/[^\\]$/p' "$lock")
     if [ -z "$uv" ] || "$folder/bin/python" -m pip config list | grep -qE 'index|proxy'; then return 1; fi
     echo "$uv" | by_pip --quiet --requirement /dev/stdin
-    "$folder/bin/python" -m uv pip install --system-certs --python "$folder/bin/python" \
-        --require-hashes --only-binary :all: --requirement "$lock"
+    install uv pip install --system-certs --python "$folder/bin/python" --requirement "$lock"
 }
 
 if [ "$part" = ready ]; then new_environment; else echo "adding $lock to $folder, once" >&2; fi

@@ -253,7 +253,7 @@ def test_the_processors_time_has_what_one_call_leaves_for_a_later_one(
         nonlocal taken
         taken += 0.001 if next(number) % 10 else 0.101
 
-    monkeypatch.setattr(in_process.time, "process_time", lambda: taken)
+    monkeypatch.setattr(time, "process_time", lambda: taken)
     assert in_process.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
     gc.unfreeze()  # which taking turns froze
 
