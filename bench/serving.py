@@ -31,8 +31,7 @@ Fitted = dict[str, tuple[Any, Any, Any]]
 ABOUT = """With validation, API keys, limits, the log and counting for drift switched on. Requests
 to the handler are in the processor's time, the mean of all, from the event to the answer and what
 is counted of it. The model is fitted on scikit-learn's breast cancer data (30 numbers): a logistic
-regression behind a scaler, or a random forest of 200 trees. Bare: orjson, NumPy, one `session.run`,
-orjson.
+regression behind a scaler, or a random forest of 200 trees. Bare: orjson, NumPy, a run, orjson.
 """
 
 
