@@ -206,7 +206,7 @@ def _within_limits(
     """The same conversion with bounds on the columns, where it differs only far beyond them."""
     narrow = [p for p, column in enumerate(state.reference.inputs.columns) if column.ends]
     for _ in range(NARROWINGS):
-        columns = narrowed(state.columns, state.evidence, attempt.comparison, narrow)
+        columns = narrowed(state.columns, state.evidence, attempt.comparison, narrow=narrow)
         if columns is None or columns == state.columns:
             return None
         report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")

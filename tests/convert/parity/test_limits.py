@@ -29,7 +29,7 @@ def narrower(wrong: Sequence[Cells], others: int = 0, narrow: Sequence[int] = ()
     answers = {"prediction": np.zeros(len(rows))}
     off = Difference(np.zeros(len(rows)), np.zeros(len(rows)), list(range(1, len(rows))))
     comparison = Comparison({"prediction": off}, np.zeros(len(rows), dtype=bool))
-    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison, narrow)
+    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison, narrow=narrow)
     return None if columns is None else limited(COLUMNS, columns)
 
 
