@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.score.errors import cannot_write
@@ -26,27 +26,14 @@ HEAD = {"format", "source", "model", "options", "packages", "files"}
 OF_PART = {"part", "file", "rows", "bad", "problems", "size", "sha256", "side"}
 
 
-class Journal(Protocol):
-    """The lines of one OUT; only one process has it open.
+class FileJournal:
+    """The lines of one OUT, in a file that grows; a line that was cut off is cut off again.
 
     Attributes:
         head: what is scored, and how; None where nothing has begun.
         lines: of the parts that are done, in the order in which they were; the last may be of
             all: `done`.
     """
-
-    head: Line | None
-    lines: list[Line]
-
-    def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
-        """Start afresh, with these lines."""
-
-    def add(self, line: Line) -> None:
-        """Add a line; it is on disk when this returns."""
-
-
-class FileJournal:
-    """A file that grows; a line that was cut off is cut off again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -61,12 +48,12 @@ class FileJournal:
                     file.truncate(len(whole))
 
     def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
-        """Replace the file."""
+        """Start afresh, with these lines."""
         self.head, self.lines = head, list(lines)
         put(LocalFolder(str(self._path.parent)), self._path.name, _written([head, *lines]))
 
     def add(self, line: Line) -> None:
-        """Add a line at its end."""
+        """Add a line; it is on disk when this returns."""
         written = _written([line])
         try:
             with self._path.open("ab") as file:
@@ -83,7 +70,7 @@ class FileJournal:
 
 
 class ObjectJournal:
-    """An object for each line, and one for the head."""
+    """Likewise, with an object for each line, and one for the head."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -98,7 +85,7 @@ class ObjectJournal:
                 self.lines += _parsed(read(place, path), path, head=False)
 
     def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
-        """Replace all objects."""
+        """Start afresh, with these lines."""
         for path in self._paths:
             self._place.remove(path)
         self.head, self.lines, self._paths = head, [], []
@@ -107,7 +94,7 @@ class ObjectJournal:
             self.add(line)
 
     def add(self, line: Line) -> None:
-        """Add an object."""
+        """Add a line, an object of its own."""
         path = f"{LINES}/{len(self._paths):08}.json"
         try:
             put(self._place, path, _written([line]))
@@ -120,6 +107,9 @@ class ObjectJournal:
     def _added(self, path: str, line: Line) -> None:
         self._paths.append(path)
         self.lines.append(line)
+
+
+Journal = FileJournal | ObjectJournal
 
 
 def _written(lines: Sequence[Line]) -> bytes:

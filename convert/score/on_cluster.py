@@ -15,12 +15,12 @@ from onnxlet.convert.cluster.connecting import connected
 from onnxlet.convert.cluster.sent import Sent, still_wanted
 from onnxlet.convert.cluster.tasks import Tasks
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.score.errors import KINDS, PartFailed
+from onnxlet.convert.score.errors import PartFailed, outcome_of
 from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.places import place_of, read
 from onnxlet.convert.score.processes import Line, Tick
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.score.worker import FEWER, plain, task_of
+from onnxlet.convert.score.worker import FEWER, plain, said_of, task_of
 from onnxlet.function import json_text
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
@@ -84,11 +84,7 @@ def _outcome(task: Task, said: Any, error: BaseException | None) -> Line | PartF
     if error is not None:
         why = f"{type(error).__name__}: {shortened(error)}"
         return PartFailed(f"'{task.file}', part '{task.name}': its worker failed: {why}")
-    if "done" in said:
-        done: Line = said["done"]
-        return done
-    failed = said["failed"]
-    return KINDS.get(failed["kind"], PartFailed)(failed["message"], failed["hint"])
+    return outcome_of(said)
 
 
 class Seen(NamedTuple):
@@ -210,19 +206,9 @@ def part(sent: Sent, seen: Seen, given: Mapping[str, Any]) -> dict[str, Any]:
         Unequal: this worker sees other files than the client.
         Refusal: it would answer otherwise.
     """
-    from onnxlet.convert.score.doing import do
-
     loaded: Loaded = sent.made(Loaded)
     loaded.check(seen)
-    task = task_of(given)
-    try:
-        return {"done": do(task, loaded.model, _check_wanted)}
-    except OnnxletError as error:
-        kind = type(error).__name__
-        return {"failed": {"kind": kind, "message": error.message, "hint": error.hint}}
-    except MemoryError:
-        message = f"'{task.file}': no memory"
-        return {"failed": {"kind": "PartFailed", "message": message, "hint": FEWER}}
+    return said_of(task_of(given), lambda: loaded.model, _check_wanted)
 
 
 def _check_wanted(rows: int) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from onnxlet.convert.score.errors import KINDS, PartFailed
+from onnxlet.convert.score.errors import PartFailed, outcome_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.worker import FEWER, model_of, plain
 
@@ -136,7 +136,7 @@ class Processes:
                 worker.send()
             else:
                 _gone(selector, workers, worker)
-            yield _outcome(line)
+            yield outcome_of(line)
 
     def _started(self, selector: selectors.BaseSelector, task: Task, tries: int = 1) -> _Worker:
         path = [each for each in sys.path if isinstance(each, str)]
@@ -165,14 +165,6 @@ def _gone(selector: selectors.BaseSelector, workers: list[_Worker], worker: _Wor
     selector.unregister(worker.connection)
     workers.remove(worker)
     return worker.close()
-
-
-def _outcome(line: Line) -> Line | PartFailed:
-    if "done" in line:
-        done: Line = line["done"]
-        return done
-    failed = line["failed"]
-    return KINDS.get(failed["kind"], PartFailed)(failed["message"], failed["hint"])
 
 
 def _ended(task: Task, code: int) -> PartFailed:
