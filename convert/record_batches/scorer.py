@@ -48,6 +48,18 @@ class Answered(NamedTuple):
     problem_count: int
     bad: list[int]
 
+    def by_row(self) -> dict[int, list[Problem]]:
+        """The problems of each row that is not answered, or not explained, in order."""
+        found: dict[int, list[Problem]] = {row: [] for row in self.bad}
+        for problem in self.problems:
+            found.setdefault(problem.row or 0, []).append(problem)
+        return dict(sorted(found.items()))
+
+
+def reasons(problems: Sequence[Problem]) -> str:
+    """Why a row can't be answered, in words that don't name it."""
+    return "; ".join(str(problem._replace(row=None)) for problem in problems)
+
 
 class Scorer:
     """A model that answers record batches; safe from several threads at once.
@@ -135,6 +147,11 @@ class Scorer:
         ]
         made += [] if explained is None else [explained]
         return pa.record_batch([answers.with_nulls(a, kept, rows) for a in made], self.schema)
+
+
+def any_types(model: Model) -> Any:
+    """A schema of which every model takes its columns, for what is known whatever the table."""
+    return pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
 
 
 class Every(Problems):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer
+from onnxlet.convert.record_batches.scorer import Scorer, reasons
 from onnxlet.convert.score.errors import BadRows
 from onnxlet.convert.score.places import Place, half_written, place_of
 from onnxlet.convert.score.reading import Batch, batches
@@ -114,7 +114,7 @@ class _Part:
     def answer(self, batch: Batch) -> None:
         """Answer a batch, and write what came of it."""
         answered = self._scorer.answer(batch.rows, batch.faults)
-        if why := _by_row(answered):
+        if why := answered.by_row():
             self._note(batch, why)
         rows = batch.rows.select(self._kept.names)
         columns = [*rows.columns, *answered.columns.columns]
@@ -142,7 +142,7 @@ class _Part:
         places = [
             pa.array([self._task.file] * len(why)),
             pa.array([batch.number(row) for row in why], pa.int64()),
-            pa.array(["; ".join(map(_detail, why[row])) for row in why]),
+            pa.array([reasons(why[row]) for row in why]),
         ]
         cells = [rows.column(name) for name in self._columns]
         self._side.add(pa.RecordBatch.from_arrays([*places, *cells], schema=self._side_schema))
@@ -152,20 +152,8 @@ class _Part:
         return self._writer.end(), None if self._side is None else self._side.end()
 
 
-def _by_row(answered: Answered) -> Mapping[int, Sequence[Problem]]:
-    """The problems of each row that is not answered, or not explained."""
-    found: dict[int, list[Problem]] = {row: [] for row in answered.bad}
-    for problem in answered.problems:
-        found.setdefault(problem.row or 0, []).append(problem)
-    return dict(sorted(found.items()))
-
-
 def located(task: Task, number: int, problem: Problem) -> str:
     """A problem in words, with its file."""
     unit = "row" if task.kind == "parquet" else "line"
     mark = ": " if problem.column is None else ", "
-    return f"'{task.file}', {unit} {number}{mark}{_detail(problem)}"
-
-
-def _detail(problem: Problem) -> str:
-    return str(problem._replace(row=None))
+    return f"'{task.file}', {unit} {number}{mark}{reasons([problem])}"

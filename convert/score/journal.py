@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,12 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def sums(lines: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+def by_part(lines: Sequence[Line]) -> dict[str, Line]:
+    """The lines of the parts that are done, by the parts' names."""
+    return {line["part"]: line for line in lines if "part" in line}
+
+
+def sums(lines: Sequence[Line]) -> tuple[int, int]:
     """Rows that are written, and bad ones, of the parts that are done."""
-    parts = [line for line in lines if "part" in line]
+    parts = by_part(lines).values()
     return sum(line["rows"] for line in parts), sum(line["bad"] for line in parts)
