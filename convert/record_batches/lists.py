@@ -16,7 +16,7 @@ from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.nested import packed
 
 
-def lists(array: Any, column: Column) -> tuple[Array, Array | None]:
+def lists(array: Any, column: Column) -> tuple[Array, Array]:
     """Cells as an object array of arrays, of shape (rows,).
 
     Args:
@@ -24,14 +24,14 @@ def lists(array: Any, column: Column) -> tuple[Array, Array | None]:
         column: whose cells are nested lists.
 
     Returns:
-        The cells, and which of them have to be looked at one by one; None where none has.
+        The cells, and which of them have to be looked at one by one.
     """
     rows = len(array)
     sizes = [size for size in column.cell if isinstance(size, int)]
     every = np.empty(rows, object), np.ones(rows, bool)
     if array.null_count == rows or kind_of(array.type) != "list":
         return every
-    odd = np.zeros(rows, bool) if (gaps := numbers.missing(array)) is None else gaps
+    odd = numbers.missing(array)
     if len(sizes) < len(column.cell):
         return _of_any_length(array, column, odd) if len(column.cell) == 1 else every
     offsets, leaf = _bounds(array), array.values
@@ -44,28 +44,23 @@ def lists(array: Any, column: Column) -> tuple[Array, Array | None]:
             leaf = leaf.flatten()
             offsets = offsets * inner[0]
             size *= inner.pop(0)
-    odd |= np.diff(offsets) != prod(sizes)
     values, strange = _leaf(leaf, column)
-    if strange is not None:
-        odd |= _holders(strange, offsets)
+    odd |= (np.diff(offsets) != prod(sizes)) | _holders(strange, offsets)
     cells = np.empty(rows, object)
     good = np.flatnonzero(~odd)
     shaped = values[offsets[good, None] + np.arange(prod(sizes))].reshape(-1, *sizes)
     cells[good] = packed(list(shaped))
-    return cells, odd if odd.any() else None
+    return cells, odd
 
 
-def _of_any_length(array: Any, column: Column, odd: Array) -> tuple[Array, Array | None]:
+def _of_any_length(array: Any, column: Column, odd: Array) -> tuple[Array, Array]:
     offsets = _bounds(array)
     lengths = np.diff(offsets)
-    odd |= (lengths < 1) | (lengths > column.longest)
     if kind_of(array.values.type) == "list":
         return np.empty(len(array), object), np.ones(len(array), bool)
     values, strange = _leaf(array.values, column)
-    if strange is not None:
-        odd |= _holders(strange, offsets)
-    cells = packed([values[start:end] for start, end in pairwise(offsets)])
-    return cells, odd if odd.any() else None
+    odd |= (lengths < 1) | (lengths > column.longest) | _holders(strange, offsets)
+    return packed([values[start:end] for start, end in pairwise(offsets)]), odd
 
 
 def _bounds(array: Any) -> Array:
@@ -74,7 +69,7 @@ def _bounds(array: Any) -> Array:
     return found
 
 
-def _leaf(array: Any, column: Column) -> tuple[Array, Array | None]:
+def _leaf(array: Any, column: Column) -> tuple[Array, Array]:
     """The values of all lists, flat, and which of them are odd."""
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -91,8 +86,7 @@ def _leaf(array: Any, column: Column) -> tuple[Array, Array | None]:
         missing = found != found
         outside &= ~(missing & column.nullable)
         outside |= np.isinf(found) & (not column.infinite)
-    odd = outside if odd is None else odd | outside
-    return found, odd if odd.any() else None
+    return found, odd | outside
 
 
 def _holders(odd: Array, offsets: Array) -> Array:

@@ -40,10 +40,10 @@ def spread(array: Any, signature: Signature) -> tuple[dict[str, Any], dict[int, 
     offsets = array.offsets.to_numpy().astype(np.int64)
     lengths = np.diff(offsets)
     gaps = numbers.missing(array)
-    wrong = lengths != width if gaps is None else gaps | (lengths != width)
+    wrong = gaps | (lengths != width)
     faults = {
         row: f"expected an object by column name or a list of {width} values, got null"
-        if gaps is not None and gaps[row]
+        if gaps[row]
         else f"expected {width} values in signature order, got {lengths[row]}"
         for row in np.flatnonzero(wrong).tolist()
     }
