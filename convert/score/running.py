@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scored:
-    """What was written.
+    """What was written. Notebooks show it.
 
     Attributes:
         out: a file, or a folder of parts; a path or an address, as it was given.
@@ -72,6 +73,12 @@ class Scored:
         lines.append(f"{self.bad:,} {rows} could not be answered: {self.side}")
         more = ["  …"] if self.bad > len(self.problems) else []
         return [*lines, *(f"  {each}" for each in self.problems), *more]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return "<br>".join(f"<span>{escape(line)}</span>" for line in self.lines())
 
 
 def score(
