@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from onnxlet.convert.record_batches import csv_fields, numbers
-from onnxlet.convert.record_batches.lists import lists
+from onnxlet.convert.record_batches.lists import lists, spread
 from onnxlet.convert.record_batches.plain import simple, values
 from onnxlet.convert.record_batches.texts import texts
-from onnxlet.convert.record_batches.whole import spread
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column

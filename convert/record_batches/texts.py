@@ -51,14 +51,14 @@ def _filled(cells: list[Any], column: Column) -> tuple[Array, Array]:
 def _is_odd(cell: Any, column: Column) -> bool:
     if cell is None:
         return not column.nullable
-    if len(cell) > column.longest or cell == MISSING_TEXT or not _encodes(cell):
+    if len(cell) > column.longest or cell == MISSING_TEXT or not encodes(cell):
         return True
     if column.categories is not None and cell not in column.categories:
         return True
     return column.date and not column.takes(cell)
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
     """Whether it has a UTF-8 form: what was not UTF-8 has lone surrogates."""
     if text.isascii():
         return True

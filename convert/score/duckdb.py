@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer, any_types, reasons
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Answered, Scorer, Wanted, any_types, reasons
 from onnxlet.convert.score.models import directory_of, proven
 from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.models.model import Model
