@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,17 +43,17 @@ class Unequal(Exception):
     """A worker would answer otherwise, or sees other files, than the client."""
 
 
+@dataclass(frozen=True)
 class OnCluster:
     """Does parts on the workers of a scheduler.
 
     They read and write themselves: nothing but a line of the journal comes back for a part.
 
-    Args:
+    Attributes:
         address: of the scheduler.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    address: str
 
     def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts, and give what each came to as soon as it has ended, in no order.
@@ -64,7 +65,7 @@ class OnCluster:
         """
         first = tasks[0]
         content = _packed(Path(first.model), first.graph)
-        with connected(self._address, PACKAGES) as client:
+        with connected(self.address, PACKAGES) as client:
             parts = Tasks(client, f"{__name__}:part", content, seen_of(first))
             for came in parts.run((task, plain(task)) for task in tasks):
                 outcome = _outcome(came.label, came.result, came.error)

@@ -78,18 +78,18 @@ class _Worker:
         return self.process.wait()
 
 
+@dataclass(frozen=True)
 class Processes:
     """As many processes as parts are done at a time.
 
     They start afresh: what a user's script has begun, such as threads, is not in them, and the
     script is not run again, as `multiprocessing` would.
 
-    Args:
+    Attributes:
         count: how many.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    count: int
 
     def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts, several at a time."""
@@ -97,7 +97,7 @@ class Processes:
         workers: list[_Worker] = []
         with selectors.DefaultSelector() as selector:
             try:
-                for _ in range(min(self._count, len(left))):
+                for _ in range(min(self.count, len(left))):
                     workers.append(self._started(selector, left.pop()))
                 while workers:
                     for key, _ in selector.select(POLL):
