@@ -287,6 +287,5 @@ def _held_out(
                 f"There are {', '.join(map(str, frame.columns[:20]))}.",
             )
         y_test = frame[target]
-        # polars drops a column without being given an axis
-        frame = frame.drop(columns=target) if hasattr(frame, "iloc") else frame.drop(target)
+        frame = frame.drop(columns=target)
     return frame, y_test
