@@ -149,23 +149,20 @@ def build(
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     manifest = _with_ignored(manifest, source, inputs)
     accepted = replace(found.attempt, manifest=manifest)
-    refuse_other_answers(accepted.model.with_manifest(manifest), found.state, rows, own)
+    model = accepted.model.with_manifest(manifest)
+    refuse_other_answers(model, found.state, rows, own)
     about = {
         "parity": found.certificate,
         "metrics": metrics,
         "statistics": column_statistics(*described),
-        **_monitored(accepted, described, rows, task, answers, source.y_test, metrics),
+        **_monitored(model, described, rows, task, answers, source.y_test, metrics),
     }
-
     summary = source.estimator if isinstance(source.estimator, Summary) else None
-
-    def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
-        if summary is not None:
-            return None
-        return background_file(
+    background = None
+    if summary is None:
+        background = background_file(
             model, described.rows, described.of, reference, keep_background, earlier
         )
-
     labels = items_of(task, source, [column.name for column in inputs.columns], report)
     files = _files(accepted, found.state.evidence, about, background, labels, summary)
     if summary is not None:
@@ -244,7 +241,7 @@ def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | N
 
 
 def _monitored(
-    accepted: Attempt,
+    model: Model,
     described: Described,
     rows: Sequence[Cells],
     task: Task,
@@ -253,7 +250,6 @@ def _monitored(
     metrics: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """What a server measures drift and expected performance by, and makes intervals of."""
-    model = accepted.model.with_manifest(accepted.manifest)
     # Of a y_test that is not what the model could answer nothing is expected.
     estimate = None if metrics is None else expected_performance(task, answers, y_test)
     steps = sum(2 * len(each["calibrated"]) for each in (estimate or {}).get("classes", ()))
@@ -288,7 +284,7 @@ def _files(
     accepted: Attempt,
     evidence: Evidence,
     described: dict[str, Any],
-    background: Callable[[Model], tuple[dict[str, Any], bytes] | None],
+    background: tuple[dict[str, Any], bytes] | None,
     labels: Sequence[int] | Sequence[str] | None,
     summary: Summary | None,
 ) -> dict[str, bytes]:
@@ -315,9 +311,8 @@ def _files(
         "golden.json": json_text.dumps(golden),
         **contents,
     }
-    made = background(accepted.model.with_manifest(accepted.manifest))
-    if made is not None:
-        described["background"], parts[BACKGROUND] = made
+    if background is not None:
+        described["background"], parts[BACKGROUND] = background
     manifest = {
         **served,
         **described,

@@ -79,21 +79,15 @@ def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 def _entry(column: Column) -> dict[str, Any]:
     kind = "image" if column.image else "date" if column.date else column.type
-    entry: dict[str, Any] = {"name": column.name, "type": kind, "nullable": column.nullable}
-    if column.format is not None:
-        entry["format"] = column.format
-    if column.zone is not None:
-        entry["zone"] = column.zone
-    if not column.required:
-        entry["required"] = False
-    if column.absent:
-        entry["absent"] = True
-    if column.infinite:
-        entry["infinite"] = True
-    if column.minimum is not None:
-        entry["minimum"] = column.minimum
-    if column.maximum is not None:
-        entry["maximum"] = column.maximum
-    if column.categories is not None:
-        entry["categories"] = list(column.categories)
-    return entry
+    entry = {"name": column.name, "type": kind, "nullable": column.nullable}
+    further = {
+        "format": column.format,
+        "zone": column.zone,
+        "required": None if column.required else False,
+        "absent": column.absent or None,
+        "infinite": column.infinite or None,
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "categories": None if column.categories is None else list(column.categories),
+    }
+    return entry | {name: said for name, said in further.items() if said is not None}

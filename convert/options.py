@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from onnxlet.convert.progress_bar import on_terminal
+from onnxlet.convert.progress import on_terminal
 from onnxlet.function.errors import shortened
 
 MODELS = Path("models")

@@ -36,7 +36,7 @@ def fields(model: Model, coverage: bool) -> list[Any]:
     if not coverage:
         return made
     if model.classes is not None:
-        return [*made, pa.field("set", pa.list_(_label_type(model.classes)))]
+        return [*made, pa.field("set", pa.list_(pa.array(model.classes).type))]
     several = len(outputs[0].shape) > 1
     return [*made, pa.field("interval", pa.list_(INTERVAL) if several else INTERVAL)]
 
@@ -107,10 +107,6 @@ def _type(model: Model, output: Output) -> Any:
 def _names(classes: Sequence[Any]) -> list[str] | None:
     names = [str(label).lower() if isinstance(label, bool) else str(label) for label in classes]
     return names if len(set(names)) == len(names) else None
-
-
-def _label_type(classes: Sequence[Any]) -> Any:
-    return pa.array(classes).type
 
 
 def _struct(array: Array, kind: Any) -> Any:

@@ -38,7 +38,7 @@ def is_csv(schema: Any) -> bool:
     return (schema.metadata or {}).get(b"onnxlet") == METADATA[b"onnxlet"]
 
 
-def typed(array: Any, column: Column) -> tuple[Any, Array | None]:
+def typed(array: Any, column: Column) -> tuple[Any, Array]:
     """Fields as an array of their column's type, where they are surely such values.
 
     Args:
@@ -46,11 +46,11 @@ def typed(array: Any, column: Column) -> tuple[Any, Array | None]:
         column: theirs.
 
     Returns:
-        The values, null for those that are missing or odd; and which are odd, None where none is.
+        The values, null for those that are missing or odd; and which are odd.
     """
     array = compute.if_else(compute.equal(array, ""), None, array)
     if column.cell or column.type == "string":
-        return array, None
+        return array, np.zeros(len(array), bool)
     if column.type == "bool":
         return _booleans(array)
     return _numbers(array, column.type == "int64")
@@ -62,7 +62,7 @@ def cells(array: Any, column: Column) -> list[Any]:
     return [row[0] for row in csv_text.typed(texts, [column.name], [column])]
 
 
-def _booleans(array: Any) -> tuple[Any, Array | None]:
+def _booleans(array: Any) -> tuple[Any, Array]:
     encoded = array.dictionary_encode()
     known = cells(encoded.dictionary, Column("", "bool"))
     values = pa.array([cell if isinstance(cell, bool) else None for cell in known], pa.bool_())
@@ -70,18 +70,18 @@ def _booleans(array: Any) -> tuple[Any, Array | None]:
     return found, _lost(array, found)
 
 
-def _numbers(array: Any, whole: bool) -> tuple[Any, Array | None]:
+def _numbers(array: Any, whole: bool) -> tuple[Any, Array]:
     if whole:
         found = _cast(array, INTEGER, WHOLE, pa.int64())
         if found.null_count == array.null_count:
-            return found, None
+            return found, np.zeros(len(array), bool)
     found = _cast(array, FLOAT, PLAIN, pa.float64())
     odd = _lost(array, found)
     if whole:  # as an integer it would have more digits
         large = compute.greater_equal(compute.abs(found), EXACT)
         large = compute.fill_null(large, False).to_numpy(zero_copy_only=False)
-        odd = large if odd is None else odd | large
-    return found, odd if odd is not None and odd.any() else None
+        odd = odd | large
+    return found, odd
 
 
 def _cast(array: Any, allowed: Array, pattern: str, kind: Any) -> Any:
@@ -106,9 +106,7 @@ def _content(array: Any) -> Array:
     return np.frombuffer(content, np.uint8)[slice(*bounds)]
 
 
-def _lost(given: Any, found: Any) -> Array | None:
+def _lost(given: Any, found: Any) -> Array:
     """Where there was a field, and no value was found."""
-    if found.null_count == given.null_count:
-        return None
     lost: Array = compute.and_(found.is_null(), given.is_valid()).to_numpy(zero_copy_only=False)
     return lost

@@ -1,4 +1,7 @@
-"""Arrow's lists as arrays, one for each row: views of one array that was checked as a whole."""
+"""Arrow's lists as arrays, one for each row: views of one array that was checked as a whole.
+
+Or as columns: of a model fitted on a bare array, where one column of lists has its rows' values.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from pyarrow import types
 
 from onnxlet.convert.record_batches import numbers
-from onnxlet.convert.record_batches.kinds import kind_of
+from onnxlet.convert.record_batches.kinds import bare, kind_of, misfit
+from onnxlet.convert.record_batches.plain import simple
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.nested import packed
+from onnxlet.function.inputs.signature import Signature
 
 
-def lists(array: Any, column: Column) -> tuple[Array, Array | None]:
+def lists(array: Any, column: Column) -> tuple[Array, Array]:
     """Cells as an object array of arrays, of shape (rows,).
 
     Args:
@@ -24,14 +30,14 @@ def lists(array: Any, column: Column) -> tuple[Array, Array | None]:
         column: whose cells are nested lists.
 
     Returns:
-        The cells, and which of them have to be looked at one by one; None where none has.
+        The cells, and which of them have to be looked at one by one.
     """
     rows = len(array)
     sizes = [size for size in column.cell if isinstance(size, int)]
     every = np.empty(rows, object), np.ones(rows, bool)
     if array.null_count == rows or kind_of(array.type) != "list":
         return every
-    odd = np.zeros(rows, bool) if (gaps := numbers.missing(array)) is None else gaps
+    odd = numbers.missing(array)
     if len(sizes) < len(column.cell):
         return _of_any_length(array, column, odd) if len(column.cell) == 1 else every
     offsets, leaf = _bounds(array), array.values
@@ -44,28 +50,23 @@ def lists(array: Any, column: Column) -> tuple[Array, Array | None]:
             leaf = leaf.flatten()
             offsets = offsets * inner[0]
             size *= inner.pop(0)
-    odd |= np.diff(offsets) != prod(sizes)
     values, strange = _leaf(leaf, column)
-    if strange is not None:
-        odd |= _holders(strange, offsets)
+    odd |= (np.diff(offsets) != prod(sizes)) | _holders(strange, offsets)
     cells = np.empty(rows, object)
     good = np.flatnonzero(~odd)
     shaped = values[offsets[good, None] + np.arange(prod(sizes))].reshape(-1, *sizes)
     cells[good] = packed(list(shaped))
-    return cells, odd if odd.any() else None
+    return cells, odd
 
 
-def _of_any_length(array: Any, column: Column, odd: Array) -> tuple[Array, Array | None]:
+def _of_any_length(array: Any, column: Column, odd: Array) -> tuple[Array, Array]:
     offsets = _bounds(array)
     lengths = np.diff(offsets)
-    odd |= (lengths < 1) | (lengths > column.longest)
     if kind_of(array.values.type) == "list":
         return np.empty(len(array), object), np.ones(len(array), bool)
     values, strange = _leaf(array.values, column)
-    if strange is not None:
-        odd |= _holders(strange, offsets)
-    cells = packed([values[start:end] for start, end in pairwise(offsets)])
-    return cells, odd if odd.any() else None
+    odd |= (lengths < 1) | (lengths > column.longest) | _holders(strange, offsets)
+    return packed([values[start:end] for start, end in pairwise(offsets)]), odd
 
 
 def _bounds(array: Any) -> Array:
@@ -74,7 +75,7 @@ def _bounds(array: Any) -> Array:
     return found
 
 
-def _leaf(array: Any, column: Column) -> tuple[Array, Array | None]:
+def _leaf(array: Any, column: Column) -> tuple[Array, Array]:
     """The values of all lists, flat, and which of them are odd."""
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -91,8 +92,7 @@ def _leaf(array: Any, column: Column) -> tuple[Array, Array | None]:
         missing = found != found
         outside &= ~(missing & column.nullable)
         outside |= np.isinf(found) & (not column.infinite)
-    odd = outside if odd is None else odd | outside
-    return found, odd if odd.any() else None
+    return found, odd | outside
 
 
 def _holders(odd: Array, offsets: Array) -> Array:
@@ -100,3 +100,44 @@ def _holders(odd: Array, offsets: Array) -> Array:
     before = np.concatenate([[0], np.cumsum(odd)])
     held: Array = before[offsets[1:]] > before[offsets[:-1]]
     return held
+
+
+def column_of(given: Any, signature: Signature) -> str | None:
+    """The column of lists that has all of a signature's values; None where there is none.
+
+    Args:
+        given: a schema.
+        signature: of the model.
+    """
+    name = signature.whole
+    if name is None or not signature.names.isdisjoint(given.names):
+        return None
+    if list(given.names).count(name) != 1 or kind_of(given.field(name).type) != "list":
+        return None
+    leaf = bare(given.field(name).type).value_type
+    return name if all(misfit(column, leaf) is None for column in signature.columns) else None
+
+
+def spread(array: Any, signature: Signature) -> tuple[dict[str, Any], dict[int, str]]:
+    """The signature's columns out of a column of lists, and the rows that are no such list.
+
+    Args:
+        array: of lists.
+        signature: of a model fitted on a bare array.
+    """
+    array, width = simple(array), len(signature.columns)
+    offsets = _bounds(array)
+    lengths = np.diff(offsets)
+    gaps = numbers.missing(array)
+    wrong = gaps | (lengths != width)
+    faults = {
+        row: f"expected an object by column name or a list of {width} values, got null"
+        if gaps[row]
+        else f"expected {width} values in signature order, got {lengths[row]}"
+        for row in np.flatnonzero(wrong).tolist()
+    }
+    columns = {
+        column.name: array.values.take(pa.array(offsets[:-1] + position, mask=wrong))
+        for position, column in enumerate(signature.columns)
+    }
+    return columns, faults

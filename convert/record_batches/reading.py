@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from onnxlet.convert.record_batches import csv_fields, numbers
-from onnxlet.convert.record_batches.lists import lists
+from onnxlet.convert.record_batches.lists import lists, spread
 from onnxlet.convert.record_batches.plain import simple, values
 from onnxlet.convert.record_batches.texts import texts
-from onnxlet.convert.record_batches.whole import spread
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Column
@@ -39,9 +38,11 @@ class Given(NamedTuple):
     column: Column
     fields: bool
 
-    def typed(self) -> tuple[Any, Array | None]:
+    def typed(self) -> tuple[Any, Array]:
         """The array of a type that fits the column, and which cells have none."""
-        return csv_fields.typed(self.array, self.column) if self.fields else (self.array, None)
+        if self.fields:
+            return csv_fields.typed(self.array, self.column)
+        return self.array, np.zeros(len(self.array), bool)
 
     def cells(self, rows: Array) -> list[Any]:
         """Some rows' cells as JSON has them."""
@@ -129,14 +130,12 @@ class Reader:
         odd, columns = np.zeros(rows, bool), dict[str, Any]()
         for name, each in given.items():
             columns[name], strange = each.typed()
-            if strange is not None:
-                odd |= strange
+            odd |= strange
         arrays = []
         for block, layout in zip(self._signature.blocks, self._layouts, strict=True):
             array, strange = _block(block, layout, columns, rows)
             arrays.append(array)
-            if strange is not None:
-                odd |= strange
+            odd |= strange
         if len(self._signature.nested) > 1 and not odd.all():
             looked = np.flatnonzero(~odd)
             some = [array[looked] for array in arrays]
@@ -157,24 +156,23 @@ def _layout(signature: Signature, number: int, block: Block, wide: bool) -> Layo
 
 def _block(
     block: Block, layout: Layout, columns: Mapping[str, Any], rows: int
-) -> tuple[Array, Array | None]:
+) -> tuple[Array, Array]:
     """A block's array of shape (rows, columns), and which rows have something odd in it."""
     if block.nested:
         return _lists(block, columns, rows)
     whole = layout.empty(rows, len(block.columns))
-    if block.columns[0].image or (block.dtype == "string") != _textual(block):
+    if block.columns[0].image or (block.dtype == "string") != (block.type == "string"):
         return whole, np.ones(rows, bool)
-    odd = None
+    odd = np.zeros(rows, bool)
     with np.errstate(over="ignore"):  # what a float32 does not hold is odd
         for position, column in enumerate(block.columns):
-            found, strange = _column(block, position, column, columns.get(column.name), rows)
-            whole[:, position] = found
-            if strange is not None:
-                odd = strange if odd is None else odd | strange
+            given = columns.get(column.name)
+            whole[:, position], strange = _column(block, position, column, given, rows)
+            odd |= strange
     return whole, odd
 
 
-def _lists(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array | None]:
+def _lists(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, Array]:
     column = block.columns[0]
     if column.name not in columns or pa.types.is_string(columns[column.name].type):
         return np.empty((rows, 1), object), np.ones(rows, bool)
@@ -182,20 +180,15 @@ def _lists(block: Block, columns: Mapping[str, Any], rows: int) -> tuple[Array, 
     return cells.reshape(-1, 1), odd
 
 
-def _textual(block: Block) -> bool:
-    return block.type == "string"
-
-
 def _column(
     block: Block, position: int, column: Column, array: Any, rows: int
-) -> tuple[Array, Array | None]:
+) -> tuple[Array, Array]:
     if array is None:  # it may be absent
         return _absent(block, rows)
-    if _textual(block):
+    if block.type == "string":
         return texts(array, column)
     if block.type == "bool":
-        found, odd = numbers.booleans(array)
-        return found, odd
+        return numbers.booleans(array)
     if pa.types.is_dictionary(array.type):
         array = simple(array.dictionary_decode())
     if block.dtype == "int64":
@@ -205,15 +198,15 @@ def _column(
     return found, _out_of_bounds(found, odd, block, position)
 
 
-def _absent(block: Block, rows: int) -> tuple[Array, Array | None]:
-    if _textual(block):
-        return np.full(rows, MISSING_TEXT, object), None
+def _absent(block: Block, rows: int) -> tuple[Array, Array]:
+    if block.type == "string":
+        return np.full(rows, MISSING_TEXT, object), np.zeros(rows, bool)
     if block.dtype == "float64":
-        return np.full(rows, np.nan), None
+        return np.full(rows, np.nan), np.zeros(rows, bool)
     return np.zeros(rows, block.dtype), np.ones(rows, bool)
 
 
-def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int) -> Array | None:
+def _out_of_bounds(found: Array, odd: Array, block: Block, position: int) -> Array:
     """Which numbers are not surely answered, besides those that are odd already."""
     low, high = block.low[position], block.high[position]
     column = block.columns[position]
@@ -221,11 +214,10 @@ def _out_of_bounds(found: Array, odd: Array | None, block: Block, position: int)
         outside = ~((found >= low) & (found <= high))
         if column.nullable and block.dtype == "float64":
             outside &= found == found
-        odd = outside if odd is None else odd | outside
+        odd = odd | outside
     if column.categories is not None:
-        unknown = ~np.isin(found, list(column.categories))
-        odd = unknown if odd is None else odd | unknown
-    return odd if odd is not None and odd.any() else None
+        odd = odd | ~np.isin(found, list(column.categories))
+    return odd
 
 
 def _checked(

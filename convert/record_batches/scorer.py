@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -12,9 +13,8 @@ import pyarrow as pa
 from onnxlet.convert.record_batches import answers
 from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
 from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.lists import column_of
 from onnxlet.convert.record_batches.reading import Reader
-from onnxlet.convert.record_batches.wanted import Wanted
-from onnxlet.convert.record_batches.whole import column_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
 from onnxlet.function.inputs import csv_text
@@ -28,8 +28,35 @@ if TYPE_CHECKING:
     from onnxlet.convert.record_batches.contributions import Contributions
 
 __all__ = ["Answered", "Scorer", "csv_schema"]
-PLAIN = Wanted()
 METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of each answer: what a request's members and query say in HTTP.
+
+    Attributes:
+        coverage: of prediction intervals or sets, strictly between 0 and 1; None wants none.
+        explain: the contribution of every column to every answer.
+        k: how many nearest, from 1; None leaves it to the model.
+
+    Raises:
+        WrongUse: one of these is out of its range.
+    """
+
+    coverage: float | None = None
+    explain: bool = False
+    k: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.coverage is not None and not 0 < self.coverage < 1:
+            expected = "a number between 0 and 1, such as 0.9"
+            raise WrongUse(f"coverage: expected {expected}, got {self.coverage}")
+        if self.k is not None and self.k < 1:
+            raise WrongUse(f"k: expected a whole number from 1, got {self.k}")
+
+
+PLAIN = Wanted()
 
 
 class Answered(NamedTuple):
@@ -47,6 +74,18 @@ class Answered(NamedTuple):
     problems: Sequence[Problem]
     problem_count: int
     bad: list[int]
+
+    def by_row(self) -> dict[int, list[Problem]]:
+        """The problems of each row that is not answered, or not explained, in order."""
+        found: dict[int, list[Problem]] = {row: [] for row in self.bad}
+        for problem in self.problems:
+            found.setdefault(problem.row or 0, []).append(problem)
+        return dict(sorted(found.items()))
+
+
+def reasons(problems: Sequence[Problem]) -> str:
+    """Why a row can't be answered, in words that don't name it."""
+    return "; ".join(str(problem._replace(row=None)) for problem in problems)
 
 
 class Scorer:
@@ -135,6 +174,11 @@ class Scorer:
         ]
         made += [] if explained is None else [explained]
         return pa.record_batch([answers.with_nulls(a, kept, rows) for a in made], self.schema)
+
+
+def any_types(model: Model) -> Any:
+    """A schema of which every model takes its columns, for what is known whatever the table."""
+    return pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
 
 
 class Every(Problems):

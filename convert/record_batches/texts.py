@@ -15,7 +15,7 @@ from onnxlet.function.inputs.columns import Column
 REPEATED = 4  # rows to a text, on average, from which checking each text once pays
 
 
-def texts(array: Any, column: Column) -> tuple[Array, Array | None]:
+def texts(array: Any, column: Column) -> tuple[Array, Array]:
     """Texts as an object array of shape (rows,), MISSING_TEXT for a missing one.
 
     Args:
@@ -23,7 +23,7 @@ def texts(array: Any, column: Column) -> tuple[Array, Array | None]:
         column: of texts or dates.
 
     Returns:
-        The texts, and which of them have to be looked at one by one; None where none has.
+        The texts, and which of them have to be looked at one by one.
     """
     if kind_of(array.type) == "null":
         return _filled([None] * len(array), column)
@@ -38,28 +38,27 @@ def texts(array: Any, column: Column) -> tuple[Array, Array | None]:
     if codes.null_count:
         codes = compute.fill_null(codes.cast("int64"), len(known))
     at = codes.to_numpy(zero_copy_only=False)
-    return cells[at], None if odd is None or not (found := odd[at]).any() else found
+    return cells[at], odd[at]
 
 
-def _filled(cells: list[Any], column: Column) -> tuple[Array, Array | None]:
+def _filled(cells: list[Any], column: Column) -> tuple[Array, Array]:
     """Texts and None as an object array, and which of them are odd."""
     filled = np.empty(len(cells), object)
     filled[:] = [MISSING_TEXT if cell is None else cell for cell in cells]
-    odd = np.fromiter((_is_odd(cell, column) for cell in cells), bool, len(cells))
-    return filled, odd if odd.any() else None
+    return filled, np.fromiter((_is_odd(cell, column) for cell in cells), bool, len(cells))
 
 
 def _is_odd(cell: Any, column: Column) -> bool:
     if cell is None:
         return not column.nullable
-    if len(cell) > column.longest or cell == MISSING_TEXT or not _encodes(cell):
+    if len(cell) > column.longest or cell == MISSING_TEXT or not encodes(cell):
         return True
     if column.categories is not None and cell not in column.categories:
         return True
     return column.date and not column.takes(cell)
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
     """Whether it has a UTF-8 form: what was not UTF-8 has lone surrogates."""
     if text.isascii():
         return True

@@ -98,7 +98,7 @@ def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
     if isinstance(X, pd.Series):
         if not are_images(X.tolist()):
             return X, []
-        texts = _objects(_texts(X.tolist(), what))
+        texts = _texts(X.tolist(), what)
         return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
     array = _objects(list(X)) if whole else _array(X)
     return (X, []) if array is None else _of_array(X, array, what)
@@ -114,8 +114,7 @@ def _array(X: Any) -> Array | None:
             return None
         array = np.empty((len(X), len(X[0])), dtype=object)
         for row, cells in enumerate(X):
-            for position, cell in enumerate(cells):  # an array would be spread out otherwise
-                array[row, position] = cell
+            array[row] = _objects(cells)
         return array
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim in (1, 2):
         return X.astype(object)
@@ -128,28 +127,22 @@ def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
         column = X.iloc[:, position]
         textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
         if textual and are_images(column.tolist()):
-            texts = _objects(_texts(column.tolist(), f"{what}, column '{label}'"))
-            made.isetitem(position, texts)
+            made.isetitem(position, _texts(column.tolist(), f"{what}, column '{label}'"))
             found.append(label)
     return made, found
 
 
 def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
-    columns = (
-        [(0, slice(None))]
-        if array.ndim == 1
-        else [(position, (slice(None), position)) for position in range(array.shape[1])]
-    )
     found = []
-    for position, at in columns:
-        if are_images(array[at].tolist()):
+    for position, column in enumerate([array] if array.ndim == 1 else array.T):
+        if are_images(column.tolist()):
             where = what if array.ndim == 1 else f"{what}, column {position}"
-            array[at] = _objects(_texts(array[at].tolist(), where))
+            column[:] = _texts(column.tolist(), where)
             found.append(position)
     return (array, found) if found else (X, [])
 
 
-def _texts(cells: Sequence[Any], what: str) -> list[Any]:
+def _texts(cells: Sequence[Any], what: str) -> Array:
     """A column as requests have it, missing values as they are."""
     made: list[Any] = []
     wrong: list[str] = []
@@ -164,7 +157,7 @@ def _texts(cells: Sequence[Any], what: str) -> list[Any]:
             "Leave such rows out, or mend their files; a relative path is one from the folder "
             "that the command runs in.",
         )
-    return made
+    return _objects(made)
 
 
 def _objects(cells: Sequence[Any]) -> Array:

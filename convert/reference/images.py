@@ -114,7 +114,7 @@ def is_image(cell: Any) -> bool:
 
 def shows_image(cell: Any) -> bool:
     """Whether it is one, and no other bytes."""
-    return is_image(cell) and (not isinstance(cell, ENCODED) or _has_size(bytes(cell)))
+    return is_image(cell) and (not isinstance(cell, ENCODED) or is_readable(cell))
 
 
 def is_stack(X: Any) -> bool:
@@ -128,24 +128,13 @@ def is_stack(X: Any) -> bool:
 
 def is_readable(cell: Any) -> bool:
     """Whether a cell, such as a text, is an image, or names one's file: by its header."""
-    try:
-        return _has_size(content_of(cell))
-    except Unreadable:
-        return False
+    return image_pixels(cell) > 0
 
 
-def _has_size(content: bytes) -> bool:
-    try:
-        picture_size(content)
-    except Unreadable:
-        return False
-    return True
-
-
-def image_pixels(text: str | None) -> int:
+def image_pixels(cell: Any) -> int:
     """How many pixels an image's file has; 0 where it can't be read."""
     try:
-        width, height = picture_size(content_of(text))
+        width, height = picture_size(content_of(cell))
     except Unreadable:
         return 0
     return width * height

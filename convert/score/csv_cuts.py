@@ -62,21 +62,15 @@ def cuts(
     Raises:
         MalformedRequest: it is not CSV, or a row is longer than it may be.
     """
-    lines = below.line + _line_ends_in(open_file, below)
     try:
         with open_file() as file:
-            file.read(below.end)  # what is unpacked can't seek
-            found = list(_fast_cuts(file, Cut(below.end, below.end, lines), most))
+            start = Cut(below.end, below.end, 1 + count_lines(file.read(below.end)))
+            found = list(_fast_cuts(file, start, most))
     except Uneven:
         with open_file() as file:
-            file.read(below.end)
-            found = list(_exact_cuts(file, Cut(below.end, below.end, lines), most, limits.row))
+            file.read(below.end)  # what is unpacked can't seek
+            found = list(_exact_cuts(file, start, most, limits.row))
     yield from found
-
-
-def _line_ends_in(open_file: Any, below: Cut) -> int:
-    with open_file() as file:
-        return count_lines(file.read(below.end)) - (below.line - 1) if below.end else 0
 
 
 def count_lines(data: bytes) -> int:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer
+from onnxlet.convert.record_batches.scorer import reasons
 from onnxlet.convert.score.errors import BadRows
 from onnxlet.convert.score.places import Place, half_written, place_of
 from onnxlet.convert.score.reading import Batch, batches
 from onnxlet.convert.score.tables import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.score.truths import Truths, truths_of
+from onnxlet.convert.score.truths import truths_of
 from onnxlet.convert.score.writing import Writer, Written, sink_to
 from onnxlet.function.errors import Problem
 from onnxlet.function.models.model import Model
@@ -48,15 +48,11 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
         PartFailed: it can't be read, or written, or has bad rows where these are to stop all.
     """
     source, target = place_of(task.source), place_of(task.target)
-    scorer, schema = scorer_of(task, model, source)
-    columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))
-    truths = truths_of(model.manifest, schema.names)
-    part = _Part(task, scorer, schema, columns, target, truths)
-    read = columns if truths is None else list(dict.fromkeys([*columns, truths.column]))
+    part = _Part(task, model, source, target)
     try:
         with ExitStack() as files:
             part.open(files)
-            for batch in batches(task, source, read):
+            for batch in batches(task, source, part.read):
                 part.answer(batch)
                 tick(batch.rows.num_rows)
             written, side = part.end()
@@ -76,32 +72,28 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
         "size": written.size,
         "sha256": written.sha256,
         "side": None if side is None else side._asdict(),
-        **({} if truths is None else {"truths": truths.sums}),
+        **({} if part.truths is None else {"truths": part.truths.sums}),
     }
 
 
 class _Part:
-    """What is written of one part."""
+    """What is read and written of one part."""
 
-    def __init__(
-        self,
-        task: Task,
-        scorer: Scorer,
-        schema: Any,
-        columns: Sequence[str],
-        target: Place,
-        truths: Truths | None,
-    ) -> None:
-        self._task, self._scorer, self._columns = task, scorer, columns
+    def __init__(self, task: Task, model: Model, source: Place, target: Place) -> None:
+        scorer, schema = scorer_of(task, model, source)
+        self._task, self._scorer = task, scorer
+        self._columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))
+        self.truths = truths_of(model.manifest, schema.names)
+        compared = [] if self.truths is None else [self.truths.column]
+        self.read = list(dict.fromkeys([*self._columns, *compared]))
         whose = hashlib.sha256(f"{task.target}/{task.name}".encode()).hexdigest()
         self.path = half_written(target, whose[:16])
         self.side_path = half_written(target, f"{whose[:16]}-bad")
         self._kept = kept_schema(schema, task.options.keep)
         self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
-        self._side_schema = side_schema(schema, columns, task.kind)
+        self._side_schema = side_schema(schema, self._columns, task.kind)
         self._side: Writer | None = None
-        self.bad, self._truths = 0, truths
-        self.shown: list[str] = []
+        self.bad, self.shown = 0, list[str]()
 
     def open(self, files: ExitStack) -> None:
         """Open the file of its answers; the other is opened when a row is bad."""
@@ -114,15 +106,14 @@ class _Part:
     def answer(self, batch: Batch) -> None:
         """Answer a batch, and write what came of it."""
         answered = self._scorer.answer(batch.rows, batch.faults)
-        if why := _by_row(answered):
+        if why := answered.by_row():
             self._note(batch, why)
         rows = batch.rows.select(self._kept.names)
         columns = [*rows.columns, *answered.columns.columns]
         whole = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        if self._truths is not None:
-            self._truths.add(
-                answered.columns.column("prediction"), batch.rows.column(self._truths.column)
-            )
+        if self.truths is not None:
+            known = batch.rows.column(self.truths.column)
+            self.truths.add(answered.columns.column("prediction"), known)
         if answered.bad and self._task.options.on_error == "side":
             good = np.ones(whole.num_rows, bool)
             good[answered.bad] = False
@@ -142,7 +133,7 @@ class _Part:
         places = [
             pa.array([self._task.file] * len(why)),
             pa.array([batch.number(row) for row in why], pa.int64()),
-            pa.array(["; ".join(map(_detail, why[row])) for row in why]),
+            pa.array([reasons(why[row]) for row in why]),
         ]
         cells = [rows.column(name) for name in self._columns]
         self._side.add(pa.RecordBatch.from_arrays([*places, *cells], schema=self._side_schema))
@@ -152,20 +143,8 @@ class _Part:
         return self._writer.end(), None if self._side is None else self._side.end()
 
 
-def _by_row(answered: Answered) -> Mapping[int, Sequence[Problem]]:
-    """The problems of each row that is not answered, or not explained."""
-    found: dict[int, list[Problem]] = {row: [] for row in answered.bad}
-    for problem in answered.problems:
-        found.setdefault(problem.row or 0, []).append(problem)
-    return dict(sorted(found.items()))
-
-
 def located(task: Task, number: int, problem: Problem) -> str:
     """A problem in words, with its file."""
     unit = "row" if task.kind == "parquet" else "line"
     mark = ": " if problem.column is None else ", "
-    return f"'{task.file}', {unit} {number}{mark}{_detail(problem)}"
-
-
-def _detail(problem: Problem) -> str:
-    return str(problem._replace(row=None))
+    return f"'{task.file}', {unit} {number}{mark}{reasons([problem])}"

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Answered, Scorer, Wanted, any_types, reasons
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.function.errors import InvalidRows, Problem, WrongUse
+from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.models.model import Model
 
 PROBLEM = pa.field("problem", pa.string())
@@ -122,8 +121,7 @@ class Models:
         return next(iter(kinds.values()))
 
     def _type(self, model: Model, whole: bool) -> Any:
-        any_types = pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
-        schema = Scorer(model, any_types, self._wanted).schema
+        schema = Scorer(model, any_types(model), self._wanted).schema
         return pa.struct([*schema, PROBLEM]) if whole else schema.field("prediction").type
 
     def function(self, whole: bool) -> Callable[..., Any]:
@@ -199,14 +197,8 @@ def _batch(model: Model, given: Sequence[Any]) -> Any:
 
 def _problems(answered: Answered, rows: int) -> Any:
     """Why rows can't be answered, in words; null where they are."""
-    found: dict[int, list[str]] = {row: [] for row in answered.bad}
-    for problem in answered.problems:
-        found.setdefault(problem.row or 0, []).append(_words(problem))
-    return pa.array(["; ".join(found[n]) if n in found else None for n in range(rows)], pa.string())
-
-
-def _words(problem: Problem) -> str:
-    return str(problem._replace(row=None))
+    found = answered.by_row()
+    return pa.array([reasons(found[n]) if n in found else None for n in range(rows)], pa.string())
 
 
 def _together(parts: Sequence[tuple[Any, Any]], rows: int, kind: Any) -> Any:

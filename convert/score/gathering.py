@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
 from onnxlet.convert.score.csv_cuts import header_of
@@ -56,6 +57,5 @@ def _lines(parts: Place, names: Sequence[str], sink: Sink) -> Written:
         with parts.open(name) as file:
             if number:
                 file.seek(header.end)
-            while data := file.read(COPIED):
-                sink.write(data)
+            shutil.copyfileobj(file, sink, COPIED)
     return sink.written(0)

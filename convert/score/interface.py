@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any, get_args
 
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.running import score as score_table
 from onnxlet.convert.score.tasks import OnError, Options
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 Report = Callable[[str], object]
-
-
-class Shown(Scored):
-    """What was written. Notebooks show it."""
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
-
-    def _repr_html_(self) -> str:
-        return "<br>".join(f"<span>{escape(line)}</span>" for line in self.lines())
 
 
 def score(
@@ -91,14 +79,13 @@ def score(
             return score_frame(proven(directory_of(given, Path(models))), data, options)
         if out is None:
             raise WrongUse("out: expected a file or a folder for the answers, got none")
-        scored = score_table(
+        return score_table(
             given, os.fspath(data), os.fspath(out), options,
             models=Path(models), workers=workers, overwrite=overwrite, report=report,
             scheduler=scheduler,
         )  # fmt: skip
     except OnnxletError as error:
         raise error.with_traceback(None) from None
-    return Shown(**vars(scored))
 
 
 # What the command line checks by its types: what is expected, and whether a value is that.

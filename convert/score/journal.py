@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.score.errors import cannot_write
@@ -26,27 +26,14 @@ HEAD = {"format", "source", "model", "options", "packages", "files"}
 OF_PART = {"part", "file", "rows", "bad", "problems", "size", "sha256", "side"}
 
 
-class Journal(Protocol):
-    """The lines of one OUT; only one process has it open.
+class FileJournal:
+    """The lines of one OUT, in a file that grows; a line that was cut off is cut off again.
 
     Attributes:
         head: what is scored, and how; None where nothing has begun.
         lines: of the parts that are done, in the order in which they were; the last may be of
             all: `done`.
     """
-
-    head: Line | None
-    lines: list[Line]
-
-    def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
-        """Start afresh, with these lines."""
-
-    def add(self, line: Line) -> None:
-        """Add a line; it is on disk when this returns."""
-
-
-class FileJournal:
-    """A file that grows; a line that was cut off is cut off again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -61,12 +48,12 @@ class FileJournal:
                     file.truncate(len(whole))
 
     def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
-        """Replace the file."""
+        """Start afresh, with these lines."""
         self.head, self.lines = head, list(lines)
         put(LocalFolder(str(self._path.parent)), self._path.name, _written([head, *lines]))
 
     def add(self, line: Line) -> None:
-        """Add a line at its end."""
+        """Add a line; it is on disk when this returns."""
         written = _written([line])
         try:
             with self._path.open("ab") as file:
@@ -83,7 +70,7 @@ class FileJournal:
 
 
 class ObjectJournal:
-    """An object for each line, and one for the head."""
+    """Likewise, with an object for each line, and one for the head."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -98,7 +85,7 @@ class ObjectJournal:
                 self.lines += _parsed(read(place, path), path, head=False)
 
     def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
-        """Replace all objects."""
+        """Start afresh, with these lines."""
         for path in self._paths:
             self._place.remove(path)
         self.head, self.lines, self._paths = head, [], []
@@ -107,7 +94,7 @@ class ObjectJournal:
             self.add(line)
 
     def add(self, line: Line) -> None:
-        """Add an object."""
+        """Add a line, an object of its own."""
         path = f"{LINES}/{len(self._paths):08}.json"
         try:
             put(self._place, path, _written([line]))
@@ -120,6 +107,9 @@ class ObjectJournal:
     def _added(self, path: str, line: Line) -> None:
         self._paths.append(path)
         self.lines.append(line)
+
+
+Journal = FileJournal | ObjectJournal
 
 
 def _written(lines: Sequence[Line]) -> bytes:
@@ -184,7 +174,12 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def sums(lines: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+def by_part(lines: Sequence[Line]) -> dict[str, Line]:
+    """The lines of the parts that are done, by the parts' names."""
+    return {line["part"]: line for line in lines if "part" in line}
+
+
+def sums(lines: Sequence[Line]) -> tuple[int, int]:
     """Rows that are written, and bad ones, of the parts that are done."""
-    parts = [line for line in lines if "part" in line]
+    parts = by_part(lines).values()
     return sum(line["rows"] for line in parts), sum(line["bad"] for line in parts)

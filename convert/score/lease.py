@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from onnxlet.convert.progress import repeated
 from onnxlet.convert.score.places import Place, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -53,19 +53,14 @@ def _marked(place: Place, path: str) -> Iterator[None]:
             )
     content = json.dumps({"holder": mine}).encode()
     put(place, path, content)
-    ended = threading.Event()
 
     def renew() -> None:
-        while not ended.wait(RENEWED):
-            with suppress(OnnxletError):
-                put(place, path, content)
+        with suppress(OnnxletError):
+            put(place, path, content)
 
-    thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
     try:
-        yield
+        with repeated(renew, RENEWED):
+            yield
     finally:
-        ended.set()
-        thread.join()
         with suppress(OSError):
             place.remove(path)

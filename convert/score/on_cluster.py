@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,12 @@ from onnxlet.convert.cluster.connecting import connected
 from onnxlet.convert.cluster.sent import Sent, still_wanted
 from onnxlet.convert.cluster.tasks import Tasks
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.score.errors import KINDS, PartFailed
+from onnxlet.convert.score.errors import PartFailed, outcome_of
 from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.places import place_of, read
 from onnxlet.convert.score.processes import Line, Tick
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.score.worker import FEWER, plain, task_of
+from onnxlet.convert.score.worker import FEWER, plain, said_of, task_of
 from onnxlet.function import json_text
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
@@ -42,17 +43,17 @@ class Unequal(Exception):
     """A worker would answer otherwise, or sees other files, than the client."""
 
 
+@dataclass(frozen=True)
 class OnCluster:
     """Does parts on the workers of a scheduler.
 
     They read and write themselves: nothing but a line of the journal comes back for a part.
 
-    Args:
+    Attributes:
         address: of the scheduler.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    address: str
 
     def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts, and give what each came to as soon as it has ended, in no order.
@@ -64,7 +65,7 @@ class OnCluster:
         """
         first = tasks[0]
         content = _packed(Path(first.model), first.graph)
-        with connected(self._address, PACKAGES) as client:
+        with connected(self.address, PACKAGES) as client:
             parts = Tasks(client, f"{__name__}:part", content, seen_of(first))
             for came in parts.run((task, plain(task)) for task in tasks):
                 outcome = _outcome(came.label, came.result, came.error)
@@ -84,11 +85,7 @@ def _outcome(task: Task, said: Any, error: BaseException | None) -> Line | PartF
     if error is not None:
         why = f"{type(error).__name__}: {shortened(error)}"
         return PartFailed(f"'{task.file}', part '{task.name}': its worker failed: {why}")
-    if "done" in said:
-        done: Line = said["done"]
-        return done
-    failed = said["failed"]
-    return KINDS.get(failed["kind"], PartFailed)(failed["message"], failed["hint"])
+    return outcome_of(said)
 
 
 class Seen(NamedTuple):
@@ -210,19 +207,9 @@ def part(sent: Sent, seen: Seen, given: Mapping[str, Any]) -> dict[str, Any]:
         Unequal: this worker sees other files than the client.
         Refusal: it would answer otherwise.
     """
-    from onnxlet.convert.score.doing import do
-
     loaded: Loaded = sent.made(Loaded)
     loaded.check(seen)
-    task = task_of(given)
-    try:
-        return {"done": do(task, loaded.model, _check_wanted)}
-    except OnnxletError as error:
-        kind = type(error).__name__
-        return {"failed": {"kind": kind, "message": error.message, "hint": error.hint}}
-    except MemoryError:
-        message = f"'{task.file}': no memory"
-        return {"failed": {"kind": "PartFailed", "message": message, "hint": FEWER}}
+    return said_of(task_of(given), lambda: loaded.model, _check_wanted)
 
 
 def _check_wanted(rows: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.errors import shortened
@@ -37,35 +37,13 @@ class Entry(NamedTuple):
     changed: int
 
 
-class Place(Protocol):
-    """A folder."""
-
-    @property
-    def uri(self) -> str:
-        """As a worker finds it again: an absolute path, or an address."""
-
-    @property
-    def scratch(self) -> Path:
-        """A folder here in which a file is written before it lands."""
-
-    def entries(self) -> Iterator[Entry]:
-        """Every file below it, in no order."""
-
-    def entry(self, path: str) -> Entry | None:
-        """One file as it is now; None where there is none."""
-
-    def open(self, path: str) -> Any:
-        """A file of PyArrow's, to read at any position."""
-
-    def land(self, written: Path, path: str) -> None:
-        """Move a file from `scratch` to where it belongs, replacing what is there."""
-
-    def remove(self, path: str) -> None:
-        """Remove a file, which need not be there."""
-
-
 class LocalFolder:
-    """A folder on this machine."""
+    """A folder on this machine.
+
+    Attributes:
+        uri: as a worker finds it again: an absolute path, or an address.
+        scratch: a folder here in which a file is written before it lands.
+    """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -94,7 +72,7 @@ class LocalFolder:
                 yield Entry(inside, found.st_size, found.st_mtime_ns)
 
     def entry(self, path: str) -> Entry | None:
-        """One file as it is now."""
+        """One file as it is now; None where there is none."""
         try:
             found = (self.root / path).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -102,13 +80,15 @@ class LocalFolder:
         return Entry(path, found.st_size, found.st_mtime_ns)
 
     def open(self, path: str) -> Any:
-        """A file to read at any position."""
+        """A file of PyArrow's, to read at any position."""
         import pyarrow as pa
 
         return pa.OSFile(str(self.root / path), "rb")
 
     def land(self, written: Path, path: str) -> None:
-        """Rename a file once it is on disk; the folder that it is in is made.
+        """Move a file from `scratch` to where it belongs, replacing what is there.
+
+        It is renamed once it is on disk; the folder that it is in is made.
 
         Raises:
             NoRoom: it can't be.
@@ -123,7 +103,7 @@ class LocalFolder:
             raise cannot_write(str(to), error) from error
 
     def remove(self, path: str) -> None:
-        """Remove a file, and what it leaves empty below this folder."""
+        """Remove a file, which need not be there, and what it leaves empty below this folder."""
         gone = self.root / path
         gone.unlink(missing_ok=True)
         for folder in gone.parents:
@@ -192,6 +172,9 @@ class S3Folder:
         """Remove an object, which need not be there."""
         if self.entry(path) is not None:
             self._files.delete_file(f"{self.root}/{path}")
+
+
+Place = LocalFolder | S3Folder
 
 
 @cache

@@ -7,10 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
+from onnxlet.convert.record_batches.texts import encodes
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
 from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
@@ -87,7 +89,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     except OSError as error:
         raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", UNREAD) from error
     tables = [each for each in every if kind_of(each.path)]
-    if odd := [each.path for each in tables if not _is_text(each.path)]:
+    if odd := [each.path for each in tables if not encodes(each.path)]:
         raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
     if not tables:
         there = ", ".join(each.path for each in every[:3])
@@ -104,17 +106,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     return place, tables, [each.path for each in every if not kind_of(each.path)]
 
 
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _is_folder(given: str) -> bool:
-    from pathlib import Path
-
     return not S3.match(given) and Path(given).is_dir()
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from onnxlet.convert.score.errors import KINDS, PartFailed
+from onnxlet.convert.score.errors import PartFailed, outcome_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.worker import FEWER, model_of, plain
 
@@ -78,18 +78,18 @@ class _Worker:
         return self.process.wait()
 
 
+@dataclass(frozen=True)
 class Processes:
     """As many processes as parts are done at a time.
 
     They start afresh: what a user's script has begun, such as threads, is not in them, and the
     script is not run again, as `multiprocessing` would.
 
-    Args:
+    Attributes:
         count: how many.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    count: int
 
     def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
         """Do parts, several at a time."""
@@ -97,7 +97,7 @@ class Processes:
         workers: list[_Worker] = []
         with selectors.DefaultSelector() as selector:
             try:
-                for _ in range(min(self._count, len(left))):
+                for _ in range(min(self.count, len(left))):
                     workers.append(self._started(selector, left.pop()))
                 while workers:
                     for key, _ in selector.select(POLL):
@@ -136,7 +136,7 @@ class Processes:
                 worker.send()
             else:
                 _gone(selector, workers, worker)
-            yield _outcome(line)
+            yield outcome_of(line)
 
     def _started(self, selector: selectors.BaseSelector, task: Task, tries: int = 1) -> _Worker:
         path = [each for each in sys.path if isinstance(each, str)]
@@ -165,14 +165,6 @@ def _gone(selector: selectors.BaseSelector, workers: list[_Worker], worker: _Wor
     selector.unregister(worker.connection)
     workers.remove(worker)
     return worker.close()
-
-
-def _outcome(line: Line) -> Line | PartFailed:
-    if "done" in line:
-        done: Line = line["done"]
-        return done
-    failed = line["failed"]
-    return KINDS.get(failed["kind"], PartFailed)(failed["message"], failed["hint"])
 
 
 def _ended(task: Task, code: int) -> PartFailed:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -149,9 +151,7 @@ def _one(held: Sequence[Batch]) -> Batch:
     """Neighbouring batches as one."""
     if len(held) == 1:
         return held[0]
-    starts = [0]
-    for each in held:
-        starts.append(starts[-1] + each.rows.num_rows)
+    starts = [0, *accumulate(each.rows.num_rows for each in held)]
     faults = {
         start + row: why
         for start, each in zip(starts, held, strict=False)
@@ -159,7 +159,7 @@ def _one(held: Sequence[Batch]) -> Batch:
     }
 
     def number(row: int) -> int:
-        at = max(n for n, start in enumerate(starts[:-1]) if start <= row)
+        at = bisect_right(starts, row) - 1
         return held[at].number(row - starts[at])
 
     return Batch(_joined([each.rows for each in held]), faults, number)

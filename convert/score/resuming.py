@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, sums
+from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, by_part, sums
 from onnxlet.convert.score.places import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
 from onnxlet.convert.score.planning import File, part_names
 from onnxlet.convert.score.target import Target
@@ -19,7 +19,6 @@ from onnxlet.function.models.model import GRAPH, Model
 
 Line = dict[str, Any]
 SHOWN = 5
-BLOCK = 1 << 20
 DIGITS = ("numpy", "onnxruntime")  # packages whose versions may change last digits
 
 
@@ -97,7 +96,7 @@ def _changed_model(was: Line, now: Line) -> list[str]:
 
 def _changed_files(was: Line, now: Line, lines: Sequence[Line]) -> list[str]:
     """Files that are not as they were, but for those of which no part is done."""
-    begun = {line["file"] for line in lines if "part" in line}
+    begun = {line["file"] for line in by_part(lines).values()}
     whole = any("done" in line for line in lines)
     found = [f"'{path}' is gone from IN" for path in was if path not in now]
     found += [f"'{path}' is new in IN" for path in now if path not in was]
@@ -151,13 +150,12 @@ def left_of(
 ) -> list[Task]:
     """The parts that are still to do; one that is not as it was written is done again."""
     tidy(work)
-    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    lines = by_part(journal.lines)
     left = [task for task in tasks if not _is_there(task, lines.get(task.name), work)]
     lost = [task.name for task in left if task.name in lines]
     if lost:
         report(f"note: {len(lost)} parts are not as they were written, and are done again")
-        kept = [line for line in journal.lines if line.get("part") not in lost]
-        journal.begin(journal.head or {}, [line for line in kept if "part" in line])
+        journal.begin(journal.head or {}, [lines[name] for name in lines if name not in lost])
     return left
 
 
@@ -185,11 +183,8 @@ def same_file(place: Place, path: str, size: int, sha256: str) -> bool:
         return False
     if not isinstance(place, LocalFolder):
         return True
-    digest = hashlib.sha256()
     with place.open(path) as file:
-        while data := file.read(BLOCK):
-            digest.update(data)
-    return digest.hexdigest() == sha256
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def is_whole(journal: Journal, target: Target) -> bool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.score import resuming
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.gathering import gathered
-from onnxlet.convert.score.journal import Journal, journal_of, sums
+from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.places import Place, absolute, place_of, tidy
+from onnxlet.convert.score.places import absolute, place_of, tidy
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
 from onnxlet.convert.score.processes import Engine, engine_of
 from onnxlet.convert.score.rate import Rate
@@ -20,7 +21,7 @@ from onnxlet.convert.score.tables import check_wanted
 from onnxlet.convert.score.target import Target, target_of
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.score.truths import combined, scores
-from onnxlet.function.models.model import GRAPH, Model
+from onnxlet.function.models.model import GRAPH
 from onnxlet.function.monitoring.realised import kind_of
 
 Report = Callable[[str], object]
@@ -28,9 +29,9 @@ Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scored:
-    """What was written.
+    """What was written. Notebooks show it.
 
     Attributes:
         out: a file, or a folder of parts; a path or an address, as it was given.
@@ -72,6 +73,12 @@ class Scored:
         lines.append(f"{self.bad:,} {rows} could not be answered: {self.side}")
         more = ["  …"] if self.bad > len(self.problems) else []
         return [*lines, *(f"  {each}" for each in self.problems), *more]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return "<br>".join(f"<span>{escape(line)}</span>" for line in self.lines())
 
 
 def score(
@@ -116,7 +123,11 @@ def score(
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
     files = looked_at(place, entries, chosen, options)
     with journal_of(place_of(target.work)) as journal:
-        tasks = _tasks(files, place, chosen, options, target)
+        graph = chosen.manifest["files"][GRAPH]
+        tasks = tasks_of(
+            files, place, model=str(chosen.directory), graph=graph, options=options,
+            target=target.work, form=target.form,
+        )  # fmt: skip
         head = resuming.head_of(source, files, tasks, chosen, options)
         resuming.check(journal, head, target, overwrite)
         if scheduler is not None:
@@ -125,19 +136,6 @@ def score(
             engine = OnCluster(scheduler)
         already = _done(tasks, journal, target, engine, workers, report)
         return _scored(journal, target, tasks, already, chosen.manifest)
-
-
-def _tasks(
-    files: Sequence[Any], place: Place, model: Model, options: Options, target: Target
-) -> list[Task]:
-    same = {
-        "model": str(model.directory),
-        "graph": model.manifest["files"][GRAPH],
-        "options": options,
-        "target": target.work,
-        "form": target.form,
-    }
-    return tasks_of(files, place, **same)
 
 
 def _done(
@@ -213,14 +211,14 @@ def _do(left: Sequence[Task], tasks: Sequence[Task], journal: Journal, engine: E
 
 def _state(tasks: Sequence[Task], journal: Journal) -> str:
     rows, _ = sums(journal.lines)
-    done = sum("part" in line for line in journal.lines)
+    done = len(by_part(journal.lines))
     return f"{done:,} of {len(tasks):,} parts are done ({rows:,} rows)"
 
 
 def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file: str) -> None:
     work, folder = place_of(target.work), place_of(target.folder)
     names = [task.name for task in tasks]
-    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    lines = by_part(journal.lines)
     sides = [task.side for task in tasks if lines[task.name]["side"] is not None]
     if sides:
         gathered(work, sides, folder, target.side_name, target.form)
@@ -237,7 +235,7 @@ def _scored(
     manifest: Mapping[str, Any],
 ) -> Scored:
     rows, bad = sums(journal.lines)
-    lines = {line["part"]: line for line in journal.lines if "part" in line}
+    lines = by_part(journal.lines)
     problems = [each for task in tasks for each in lines[task.name]["problems"]]
     side = target.side if bad else None
     shown = Scored(target.out, rows, bad, tuple(problems[:SHOWN]), side, len(tasks), already)

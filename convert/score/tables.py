@@ -7,8 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from onnxlet.convert.record_batches.scorer import Scorer, csv_schema
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Scorer, Wanted, any_types, csv_schema
 from onnxlet.convert.score.places import Place
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.train.problems import close_to
@@ -29,8 +28,7 @@ def check_wanted(model: Model, options: Options) -> None:
     Raises:
         WrongUse: it has no intervals, none of this coverage, or no list of items.
     """
-    any_types = pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
-    Scorer(model, any_types, wanted_of(options))
+    Scorer(model, any_types(model), wanted_of(options))
 
 
 def scorer_of(task: Task, model: Model, place: Place) -> tuple[Scorer, Any]:

@@ -46,19 +46,7 @@ class Truths:
         """
         if types.is_nested(answers.type):
             return
-        if self.kind == "labels":
-            self._add(
-                [float(len(pairs := _labels(answers, truths))), sum(a == b for a, b in pairs)]
-            )
-            return
-        got, right = (_numbers(column) for column in (answers, truths))
-        known = np.isfinite(got) & np.isfinite(right)
-        error, right = (got - right)[known], right[known]
-        mean = float(right.mean()) if len(right) else 0.0
-        spread = float(np.square(right - mean).sum())
-        self._add([len(right), np.abs(error).sum(), np.square(error).sum(), mean, spread])
-
-    def _add(self, more: Sequence[float]) -> None:
+        more = (_of_labels if self.kind == "labels" else _of_numbers)(answers, truths)
         self.sums = combined([self.sums, list(map(float, more))])
 
 
@@ -83,15 +71,26 @@ def scores(kind: str, sums: Sequence[float]) -> dict[str, float]:
     return found | ({"r2": 1 - sums[2] / sums[4]} if sums[4] else {})
 
 
+def _of_numbers(answers: Any, truths: Any) -> Sequence[float]:
+    got, right = (_numbers(column) for column in (answers, truths))
+    known = np.isfinite(got) & np.isfinite(right)
+    error, right = (got - right)[known], right[known]
+    mean = float(right.mean()) if len(right) else 0.0
+    return [
+        len(right), np.abs(error).sum(), np.square(error).sum(), mean, np.square(right - mean).sum()
+    ]  # fmt: skip
+
+
 def _numbers(column: Any) -> Any:
     values = pd.Series(column.to_pylist(), dtype=object)
     return pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
 
-def _labels(answers: Any, truths: Any) -> list[tuple[Any, Any]]:
-    """Answers beside what is right; a text is read as the answers' type, as in a request of CSV."""
+def _of_labels(answers: Any, truths: Any) -> Sequence[float]:
+    """A text is read as the answers' type, as in a request of CSV."""
     textual = types.is_string(truths.type) or types.is_large_string(truths.type)
     kind = "bool" if types.is_boolean(answers.type) else "float64"
     read = READ[kind] if textual and not types.is_string(answers.type) else lambda value: value
     pairs = zip(answers.to_pylist(), truths.to_pylist(), strict=True)
-    return [(a, read(b)) for a, b in pairs if a is not None and b is not None and b != ""]
+    right = [a == read(b) for a, b in pairs if a is not None and b is not None and b != ""]
+    return [len(right), sum(right)]

@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,24 +30,34 @@ def serve(descriptor: int) -> None:
         descriptor: of a socket, whose other end has who asks.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked ends it
-    from onnxlet.convert.score.doing import do
-    from onnxlet.function.errors import OnnxletError
-
     connection = socket.socket(fileno=descriptor)
     answers = connection.makefile("w", encoding="utf-8")
     parent = os.getppid()
     for line in connection.makefile(encoding="utf-8"):
         task = task_of(json.loads(line))
         report = _Report(answers, parent)
-        try:
-            said = {"done": do(task, model_of(task.model, task.graph), report.rows)}
-        except OnnxletError as error:
-            kind, hint = type(error).__name__, error.hint
-            said = {"failed": {"kind": kind, "message": error.message, "hint": hint}}
-        except MemoryError:
-            failed = {"kind": "PartFailed", "message": f"'{task.file}': no memory", "hint": FEWER}
-            said = {"failed": failed}
-        _say(answers, said)
+        _say(answers, said_of(task, partial(model_of, task.model, task.graph), report.rows))
+
+
+def said_of(task: Any, load: Callable[[], Any], tick: Callable[[int], object]) -> dict[str, Any]:
+    """Do a part: its line in the journal as `done`, or why there is none as `failed`.
+
+    Args:
+        task: the part.
+        load: gives the model that answers.
+        tick: called with how many rows have just been answered; what it raises ends the part.
+    """
+    from onnxlet.convert.score.doing import do
+    from onnxlet.function.errors import OnnxletError
+
+    try:
+        return {"done": do(task, load(), tick)}
+    except OnnxletError as error:
+        kind, hint = type(error).__name__, error.hint
+        return {"failed": {"kind": kind, "message": error.message, "hint": hint}}
+    except MemoryError:
+        message = f"'{task.file}': no memory"
+        return {"failed": {"kind": "PartFailed", "message": message, "hint": FEWER}}
 
 
 class _Report:

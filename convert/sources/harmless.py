@@ -25,17 +25,12 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.metrics.pairwise import PAIRWISE_DISTANCE_FUNCTIONS, PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import Bunch
 
-PACKAGES: Final = frozenset(
-    {
-        *("builtins", "catboost", "collections", "imblearn", "lightgbm", "numpy", "scipy"),
-        *("sklearn", "xgboost"),
-    }
-)
 # Imported where a file has them; and what pip calls them.
 PLUGGED_IN: Final[Mapping[str, str]] = {
     "catboost": "catboost", "imblearn": "imbalanced-learn", "lightgbm": "lightgbm",
     "xgboost": "xgboost",
 }  # fmt: skip
+PACKAGES: Final = frozenset({*PLUGGED_IN, "builtins", "collections", "numpy", "scipy", "sklearn"})
 NOTHING: Final = object()
 
 # Where classes that derive from one of BASES are taken for what they say they are.
@@ -181,14 +176,6 @@ def is_of_sklearn(found: Any) -> bool:
     return home(found).startswith("sklearn.")
 
 
-def _is_object(found: Any) -> bool:
-    return _derives(found, BASES) or home(found) in OBJECTS + ESTIMATORS
-
-
-def _is_loss(found: Any) -> bool:
-    return _derives(found, LOSSES)
-
-
 def _is_type(found: Any) -> bool:
     # np.asarray is written in C: skops takes it for a type.
     return _is(*PLAIN_TYPES, np.asarray)(found) or home(found) in TYPES
@@ -235,10 +222,10 @@ MAY_BE_MADE: Mapping[str, Callable[[Any], bool]] = {
     "DTypeNode": _is(np.dtype),
     "FunctionNode": _is_function,
     "ListNode": _is(list),
-    "LossNode": _is_loss,
+    "LossNode": lambda found: _derives(found, LOSSES),
     "MaskedArrayNode": _is(np.ma.MaskedArray),
     "NdArrayNode": _is(np.ndarray, *SCALARS),
-    "ObjectNode": _is_object,
+    "ObjectNode": lambda found: _derives(found, BASES) or home(found) in OBJECTS + ESTIMATORS,
     "PartialNode": _is(partial),
     "RandomGeneratorNode": _is(np.random.Generator),
     "RandomStateNode": _is(np.random.RandomState),

@@ -81,15 +81,14 @@ def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
     Raises:
         WrongUse: there is no such file, or it may not be read.
     """
-    shown = USER_AND_QUERY.sub("", source)
     with tempfile.TemporaryDirectory() as folder:
         if ELSEWHERE.match(source):
-            path = Path(folder) / "rows"
-            _fetch(source, path, what, shown)
+            path, name = Path(folder) / "rows", USER_AND_QUERY.sub("", source)
+            _fetch(source, path, what, name)
         else:
-            path = Path(source)
+            path, name = Path(source), Path(source).name
             _check_is_there(path, what)
-        yield Opened(path, shown if ELSEWHERE.match(source) else path.name, what, limits)
+        yield Opened(path, name, what, limits)
 
 
 def looked_in(path: Path) -> str:

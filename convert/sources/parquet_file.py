@@ -120,12 +120,10 @@ class Parts(NamedTuple):
     """A Parquet file that is open.
 
     Attributes:
-        rows: in the file.
         names: of its columns.
         frames: of pandas, in order, each with an index from 0; one at least.
     """
 
-    rows: int
     names: list[str]
     frames: Iterator[pd.DataFrame]
 
@@ -163,7 +161,7 @@ def parquet_parts(
                 yield frame.reset_index(drop=frame.index.name is None)
 
         empty = iter([opened.schema.empty_table().to_pandas()])
-        yield Parts(rows, names, frames() if rows else empty)
+        yield Parts(names, frames() if rows else empty)
 
 
 def read_parquet(path: Path, what: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -149,9 +149,9 @@ def _shadows(there: type, name: str) -> bool:
 def _fits(name: str, value: Node, held: Mapping[str, Node], trusted: frozenset[str]) -> bool:
     """An attribute holds what is expected there; `held` are all of its object."""
     if OF_METHODS.fullmatch(name):
-        return all(_is_one_of(leaf, ASKED | {"auto", None}) for leaf in _leaves(value))
+        return all(_text(leaf) in ASKED | {"auto", None} for leaf in _leaves(value))
     if name == "input":  # a vectoriser would open what rows name
-        return _is_one_of(value, {"content"})
+        return bool(_text(value) == "content")
     if name == "importance_getter" and isinstance(_text(value), str):
         return IMPORTANCE.fullmatch(_text(value)) is not None
     if OF_ESTIMATORS.fullmatch(name):
@@ -245,7 +245,3 @@ def _text(node: Node) -> Any:
 
 def _is_null(node: Node) -> bool:
     return _text(node) is None
-
-
-def _is_one_of(node: Node, allowed: Set[str | None]) -> bool:
-    return _text(node) in allowed

@@ -24,8 +24,9 @@ from onnxlet.convert.sources.mlflow_folder import (
     is_mlflow,
     read_mlflow,
 )
+from onnxlet.convert.sources.opened import looked_in
 from onnxlet.convert.sources.saved import is_pickle, load_saved
-from onnxlet.convert.sources.table_files import looked_in, read_table_file
+from onnxlet.convert.sources.table_files import read_table_file
 from onnxlet.convert.sources.users_code import where
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -286,6 +287,5 @@ def _held_out(
                 f"There are {', '.join(map(str, frame.columns[:20]))}.",
             )
         y_test = frame[target]
-        # polars drops a column without being given an axis
-        frame = frame.drop(columns=target) if hasattr(frame, "iloc") else frame.drop(target)
+        frame = frame.drop(columns=target)
     return frame, y_test

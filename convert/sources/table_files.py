@@ -10,10 +10,8 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.sources.csv_form import form_of
-from onnxlet.convert.sources.opened import Opened, looked_in, no_file, no_rights
+from onnxlet.convert.sources.opened import Opened, no_file, no_rights
 from onnxlet.function.errors import OnnxletError, WrongUse
-
-__all__ = ["looked_in", "read_table_file", "way_out"]
 
 WHAT = "--data"
 FIRST_LEFT_OUT = (

@@ -10,7 +10,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +68,15 @@ def check_it_answers(path: Path, trusted: Sequence[str], rows: Any) -> None:
 def ask(load_saved: Callable[..., Any]) -> None:
     """Ask for every answer; what Python raises is reported where the file is read in earnest."""
     path, trusted, rows = pickle.load(sys.stdin.buffer)  # noqa: S301 - of our own process
-    made = _ended_well(lambda: load_saved(path, trusted, lambda line: None))
+    made = _ended_well(load_saved, path, trusted, lambda line: None)
     for name in ASKED:
-        _ended_well(partial(_asked, made, name, rows))
+        _ended_well(methodcaller(name, rows), made)
     os._exit(0)
 
 
-def _asked(made: Any, name: str, rows: Any) -> Any:
-    return getattr(made, name)(rows)
-
-
-def _ended_well(call: Callable[[], Any]) -> Any:
+def _ended_well(call: Callable[..., Any], *given: Any) -> Any:
     try:
-        return call()
+        return call(*given)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except Exception:

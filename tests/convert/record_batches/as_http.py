@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Answered, Scorer, Wanted
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS

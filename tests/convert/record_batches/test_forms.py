@@ -15,8 +15,7 @@ from onnxlet.convert.build import build
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.summary import articles
 from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.convert.record_batches.scorer import Scorer
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Scorer, Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model

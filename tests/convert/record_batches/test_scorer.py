@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from onnxlet.convert.build import build
-from onnxlet.convert.record_batches.scorer import METADATA, Scorer, csv_schema
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import METADATA, Scorer, Wanted, csv_schema
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem, WrongUse

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from onnxlet.convert.record_batches.kinds import misfit
-from onnxlet.convert.record_batches.scorer import Scorer
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Scorer, Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import load_model

@@ -14,8 +14,7 @@ import pytest
 
 from onnxlet import register_duckdb
 from onnxlet.convert.interface import ProvenModel
-from onnxlet.convert.record_batches.scorer import Scorer
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Scorer, Wanted
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model

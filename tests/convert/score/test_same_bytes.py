@@ -14,8 +14,7 @@ import pyarrow as pa
 import pytest
 
 from onnxlet import register_duckdb
-from onnxlet.convert.record_batches.scorer import Scorer
-from onnxlet.convert.record_batches.wanted import Wanted
+from onnxlet.convert.record_batches.scorer import Scorer, Wanted
 from onnxlet.convert.score import planning, running
 from onnxlet.convert.score.tasks import Options
 from onnxlet.function.app import create_app

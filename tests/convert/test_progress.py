@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from onnxlet.convert.options import progress
-from onnxlet.convert.progress import advanced, listening
-from onnxlet.convert.progress_bar import CELLS, PATIENCE, ProgressBar, on_terminal
+from onnxlet.convert.progress import CELLS, PATIENCE, ProgressBar, advanced, listening, on_terminal
 
 
 class Screen(io.StringIO):
