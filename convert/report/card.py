@@ -234,15 +234,11 @@ def _serving(found: Findings) -> Iterator[str]:
     rows = [
         ("Size", size(about["bytes"]), size(about.get("estimator_bytes"))),
         *(
-            (label, _scaled(about.get(key), unit), _scaled(about.get(f"estimator_{key}"), unit))
+            (label, seconds(about.get(key), unit), seconds(about.get(f"estimator_{key}"), unit))
             for label, key, unit in timed
         ),
     ]
     yield table(("", "Served model", "scikit-learn"), rows)
-
-
-def _scaled(value: float | None, unit: float) -> str:
-    return seconds(None if value is None else value * unit)
 
 
 def _use(found: Findings) -> Iterator[str]:

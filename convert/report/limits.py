@@ -18,12 +18,8 @@ BLANKS = (
 )
 
 
-def limits(found: Findings) -> list[str]:
+def limits(found: Findings) -> Iterator[str]:
     """What has to be known beside the figures, a sentence each."""
-    return list(_limits(found))
-
-
-def _limits(found: Findings) -> Iterator[str]:
     scores, about = found.get("scores") or [], found.get("data") or {}
     if scores:
         yield (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ def html(found: Findings) -> str:
         baselines=_baselines(found),
         ensemble=ensemble(found),
         proof=list(proof(found)),
-        limits=limits(found),
+        limits=list(limits(found)),
     )
     return written.strip() + "\n"
 
@@ -121,8 +121,8 @@ def _template() -> Template:
         "interval": wording.interval,
         "listed": wording.listed, "name": wording.name, "plural": wording.plural,
         "seconds": wording.seconds, "size": wording.size,
-        "milliseconds": lambda value: wording.seconds(value and value * 1e-3),
-        "microseconds": lambda value: wording.seconds(value and value * 1e-6),
+        "milliseconds": partial(wording.seconds, unit=1e-3),
+        "microseconds": partial(wording.seconds, unit=1e-6),
     }  # fmt: skip
     environment.globals |= {
         "s": sentences, "WRITE": write, "MARKS": MARKS, "MEASURES": MEASURES, "BLANKS": BLANKS,
@@ -142,8 +142,7 @@ def _style() -> str:
 
 
 def _channels(scheme: str) -> str:
-    code = getattr(palette.COLOURS["model"], scheme)
-    return " ".join(str(int(code[at : at + 2], 16)) for at in (1, 3, 5))
+    return " ".join(map(str, bytes.fromhex(getattr(palette.COLOURS["model"], scheme)[1:])))
 
 
 def _plots(found: Findings) -> dict[str, Any]:
@@ -197,7 +196,7 @@ def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
     if serving.get("bytes") is not None:
         yield "Size", wording.size(serving["bytes"]), ""
     if serving.get("one_row_us") is not None:
-        yield "One row", wording.seconds(serving["one_row_us"] * 1e-6), ""
+        yield "One row", wording.seconds(serving["one_row_us"], 1e-6), ""
 
 
 def _baselines(found: Findings) -> list[str]:

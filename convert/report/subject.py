@@ -215,9 +215,14 @@ def _answered_rows(
     if table.rows:
         outputs, good = answers_of(model, table)
         if good.any():
-            table = Table(int(good.sum()), [array[good] for array in table.arrays])
+            table = part_of(table, np.flatnonzero(good))
             return kept[good], table, {name: array[good] for name, array in outputs.items()}
     raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
+
+
+def part_of(table: Table, rows: Array) -> Table:
+    """Some rows of a batch, by index."""
+    return Table(len(rows), [array[rows] for array in table.arrays])
 
 
 def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
@@ -230,8 +235,7 @@ def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
     while True:
         try:
             rows = np.flatnonzero(good)
-            part = table if good.all() else Table(len(rows), [a[rows] for a in table.arrays])
-            outputs = model.run(part)
+            outputs = model.run(table if good.all() else part_of(table, rows))
             break
         except InvalidRows as error:
             good[rows[[problem.row for problem in error.every if problem.row is not None]]] = False
@@ -296,14 +300,14 @@ def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> Answered:
     indices = indices_of(prediction, truth.labels)
     if prediction.ndim > 1:
         return Answered(indices)
-    probabilities = _padded(outputs.get("probabilities"), truth)
+    probabilities = outputs.get("probabilities")
+    if probabilities is not None:
+        probabilities = padded(probabilities, truth)
     return Answered(indices, probabilities, _ranking(probabilities, outputs.get("score"), truth))
 
 
-def _padded(probabilities: Array | None, truth: Truth) -> Array | None:
+def padded(probabilities: Array, truth: Truth) -> Array:
     """float64, with a probability of 0 for the labels that a model does not know."""
-    if probabilities is None:
-        return None
     more = len(truth.labels) - probabilities.shape[1]
     return np.pad(probabilities.astype(np.float64), ((0, 0), (0, more)))
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from onnxlet.convert.report.looks.wording import count, number, seconds
-from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, span, titles
+from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
 
 Findings = Mapping[str, Any]
 MARGINS = (28, 18, 42, 58)
@@ -35,8 +35,7 @@ def learning(found: Findings) -> Plot | None:
         axes.fill_between(at, lows, highs, color=colour("model"), alpha=0.2, linewidth=0)
         axes.plot(at, [s[0] for s in spans], "-o", color=colour("model"), markersize=6)
         axes.set_xlim(0, max(at) * 1.04)
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 5)
+        ticks(axes)
         titles(axes, "training rows", metric)
 
     description = "; ".join(f"{count(p['rows'])} rows: {number(p['value'])}" for p in points)
@@ -70,8 +69,7 @@ def search(found: Findings) -> Plot | None:
             axes.plot(steps, [*best, best[-1]], drawstyle="steps-post", color=colour("other"))
         axes.set_xlim(0, None)
         _limit(axes, [each["score"] for each in scored])
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 5)
+        ticks(axes)
         titles(axes, "seconds of work", found["search"]["metric"])
 
     description = "; ".join(

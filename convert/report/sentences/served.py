@@ -31,8 +31,8 @@ def serving(found: Findings) -> str:
         return ""
     parts = {
         f"takes {size(about['bytes'])}": about["bytes"],
-        f"loads in {seconds(_in(about['load_ms'], 1e-3))}": about["load_ms"],
-        f"answers a row in {seconds(_in(about['one_row_us'], 1e-6))}": about["one_row_us"],
+        f"loads in {seconds(about['load_ms'], 1e-3)}": about["load_ms"],
+        f"answers a row in {seconds(about['one_row_us'], 1e-6)}": about["one_row_us"],
     }
     known = [words for words, value in parts.items() if value is not None]
     if not known:
@@ -47,7 +47,3 @@ def serving(found: Findings) -> str:
         else f"{share(old / new)} of the time"
     )
     return f"{said}; scikit-learn takes {times} for a row."
-
-
-def _in(value: float | None, unit: float) -> float | None:
-    return None if value is None else value * unit
