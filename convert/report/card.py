@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from onnxlet.convert.report import calling, sentences
+from onnxlet.convert.report import Findings, calling, sentences
 from onnxlet.convert.report.limits import BLANKS, limits
 from onnxlet.convert.report.looks.wording import (
     count,
@@ -22,7 +22,6 @@ from onnxlet.convert.report.looks.wording import (
 )
 from onnxlet.convert.report.page import MEASURES, MOST_ROWS, ensemble, headings, proof
 
-Findings = Mapping[str, Any]
 Rows = Iterable[Sequence[str]]
 PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classification
 WRITE = {"number": number, "share": share}

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.directory.model_directory import replace_files, sha256
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN
+from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN, Findings
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import PAGE_HASH
-
-Findings = Mapping[str, Any]
 
 
 def report_files(found: Findings) -> dict[str, bytes]:

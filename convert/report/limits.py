@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import few, listed, name, plural
 
-Findings = Mapping[str, Any]
 # Nothing computes these: title, and what belongs there.
 BLANKS = (
     ("Intended use", "Which decision it is for, who uses it, and who checks its answers."),

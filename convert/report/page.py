@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.convert.report import calling, sentences
+from onnxlet.convert.report import Findings, calling, sentences
 from onnxlet.convert.report.limits import BLANKS, limits
 from onnxlet.convert.report.looks import palette, wording
 from onnxlet.convert.report.plots import curves, effects, errors, groups, growth, scores
@@ -15,7 +15,6 @@ from onnxlet.convert.report.plots import curves, effects, errors, groups, growth
 if TYPE_CHECKING:
     from jinja2 import Template
 
-Findings = Mapping[str, Any]
 TEMPLATE = Path(__file__).parent / "template"
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
 FIRST_COLUMNS = 24  # beyond which the table of columns is folded

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import number, share
 from onnxlet.convert.report.plots.drawing import (
     SMALL,
@@ -15,7 +16,6 @@ from onnxlet.convert.report.plots.drawing import (
     titles,
 )
 
-Findings = Mapping[str, Any]
 MARGINS = (28, 16, 42, 46)
 HEIGHT = 340
 DESCRIBED = 11  # points of a curve that its description has

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import fitting, name, number
 from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
 
-Findings = Mapping[str, Any]
 MOST_BARS = 12
 MOST_POINTS = 10  # of a category
 

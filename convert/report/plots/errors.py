@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import number
 from onnxlet.convert.report.plots.drawing import Plot, colour, histogram, plot, ticks, titles
 
-Findings = Mapping[str, Any]
 MARGINS = (28, 14, 42, 58)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import count, number, seconds
 from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
 
-Findings = Mapping[str, Any]
 MARGINS = (28, 18, 42, 58)
 
 

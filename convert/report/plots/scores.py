@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import fitting, headed, number
 from onnxlet.convert.report.plots.drawing import Plot, histogram
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
 
-Findings = Mapping[str, Any]
 BASELINES = {
     "constant": ("a constant answer", "plain", "s"),
     "linear": ("a linear model", "other", "D"),

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import listed, number, plural, seconds, share, size
-
-Findings = Mapping[str, Any]
 
 
 def parity(found: Findings) -> str:
