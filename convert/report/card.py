@@ -20,7 +20,7 @@ from onnxlet.convert.report.looks.wording import (
     share,
     size,
 )
-from onnxlet.convert.report.page import MEASURES, MOST_ROWS, ensemble, headings, proof
+from onnxlet.convert.report.page import MEASURES, MOST_ROWS, baselines, ensemble, headings, proof
 
 Rows = Iterable[Sequence[str]]
 PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classification
@@ -130,7 +130,7 @@ def _data(found: Findings) -> Iterator[str]:
 
 def _scores(found: Findings) -> Iterator[str]:
     yield escaped(sentences.scores(found))
-    names = list(dict.fromkeys(b["name"] for s in found["scores"] for b in s["baselines"]))
+    names = baselines(found)
     header = [
         "Metric",
         "This model",

@@ -9,7 +9,7 @@ import numpy as np
 from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.bins import edges, histogram
 from onnxlet.convert.report.errors import MOST_LABELS, few_labels
-from onnxlet.convert.report.subject import Subject, indices_of
+from onnxlet.convert.report.subject import Subject, indices_of, rows_in
 
 KINDS = {"bool": "boolean", "string": "text"}
 DISTINCT = 50  # texts: a column of fewer is categories
@@ -19,8 +19,8 @@ UNSERVED = "it has no form in a request"
 def data(subject: Subject) -> dict[str, Any]:
     """Rows, the target's distribution, and what each column was taken for."""
     measured = subject.measured
-    test = measured.X_test.shape[0] if hasattr(measured.X_test, "shape") else len(measured.X_test)
-    train = _training_rows(subject)
+    test = rows_in(measured.X_test)
+    train = None if measured.X_train is None else rows_in(measured.X_train)
     return {
         "rows": measured.rows if measured.rows is not None else test + (train or 0),
         "train_rows": train,
@@ -31,13 +31,6 @@ def data(subject: Subject) -> dict[str, Any]:
         "target": _target(subject),
         "columns": _columns(subject) if measured.columns is None else list(measured.columns),
     }
-
-
-def _training_rows(subject: Subject) -> int | None:
-    X = subject.measured.X_train
-    if X is None:
-        return None
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def _target(subject: Subject) -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ def html(found: Findings) -> str:
         meta=list(_meta(found)),
         strip=list(_strip(found)),
         plots=_plots(found),
-        baselines=_baselines(found),
+        baselines=baselines(found),
         ensemble=ensemble(found),
         proof=list(proof(found)),
         limits=list(limits(found)),
@@ -198,10 +198,10 @@ def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
         yield "One row", wording.seconds(serving["one_row_us"], 1e-6), ""
 
 
-def _baselines(found: Findings) -> list[str]:
+def baselines(found: Findings) -> list[str]:
     """The baselines' names in the order that they come."""
-    names = (each["name"] for score in found.get("scores") or [] for each in score["baselines"])
-    return list(dict.fromkeys(names))
+    scores = found.get("scores") or []
+    return list(dict.fromkeys(each["name"] for score in scores for each in score["baselines"]))
 
 
 def ensemble(found: Findings) -> str:

@@ -114,6 +114,11 @@ def taken(data: Any, rows: Array) -> Any:
     return _safe_indexing(data, rows)
 
 
+def rows_in(X: Any) -> int:
+    """How many rows there are, in whichever form: a sparse matrix has no length."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
 def subject(measured: Measured) -> Subject:
     """Read, check and answer the test rows.
 
@@ -169,7 +174,7 @@ def subject(measured: Measured) -> Subject:
 def _rows_with_truth(measured: Measured, notes: list[str]) -> Array:
     """Positions of the test rows to measure."""
     y = _flat(measured.y_test)
-    count = measured.X_test.shape[0] if hasattr(measured.X_test, "shape") else len(measured.X_test)
+    count = rows_in(measured.X_test)
     if len(y) != count:
         raise Refusal(
             f"y_test: expected {count} values, as many as X_test has rows, got {len(y)}",

@@ -12,12 +12,6 @@ from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks
 MARGINS = (28, 18, 42, 58)
 
 
-def greater_is_better(found: Findings) -> bool | None:
-    """Whether more is better in the metric that was optimised; None where nobody says."""
-    scores = found.get("scores") or []
-    return scores[0]["greater_is_better"] if scores else None
-
-
 def learning(found: Findings) -> Plot | None:
     """The score by the number of training rows."""
     points = [
@@ -52,7 +46,8 @@ def search(found: Findings) -> Plot | None:
         zip([t["number"] for t in trials], accumulate(t["seconds"] for t in trials), strict=True)
     )
     at = [ends[each["number"]] for each in scored]
-    up = greater_is_better(found)
+    scores = found.get("scores") or []
+    up = scores[0]["greater_is_better"] if scores else None  # None where nobody says
     done = [(x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == "done"]
     best = list(accumulate((score for _, score in done), max if up else min))
 
