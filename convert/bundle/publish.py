@@ -120,8 +120,7 @@ class Record(NamedTuple):
 
     def _note(self, published: int, begun: int) -> str:
         facts = {**self._read(), self.target: (published, begun)}
-        names = ("published", "begun")
-        form = {target: dict(zip(names, each, strict=True)) for target, each in facts.items()}
+        form = {to: {"published": last, "begun": new} for to, (last, new) in facts.items()}
         try:
             with whole(self.file) as part:
                 part.write_text(f"{json.dumps(form, indent=1, sort_keys=True)}\n")

@@ -156,7 +156,7 @@ def _serving_part(
         "longest": vocabulary.longest_text,
         "shape": [-1, 1],
     }
-    private = {"name": IDS, "dtype": "int64", "columns": [column]}
+    private: dict[str, Any] = {"name": IDS, "dtype": "int64", "columns": [column]}
     private |= {"ids": vocabulary.front_end(cost)}
     back_end = {PREDICTION: vocabulary.back_end()}
     return serving_part(served, [public], [private], one_by_one, back_end)
