@@ -37,9 +37,9 @@ class Refits:
         measured, start = self._subject.measured, time.perf_counter()
         trained = self._subject.trained
         assert trained is not None  # noqa: S101 - the caller has looked
-        refit = measured.fit or clone(measured.estimator).fit
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            refit = measured.fit or clone(measured.estimator).fit
             fitted = refit(taken(measured.X_train, rows), taken(measured.y_train, rows))
         took = time.perf_counter() - start
         self.left -= took
