@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.bins import edges, histogram
 from onnxlet.convert.report.errors import MOST_LABELS, few_labels
-from onnxlet.convert.report.subject import Subject, indices_of, rows_in
+from onnxlet.convert.report.subject import Subject, indices_of
 
 KINDS = {"bool": "boolean", "string": "text"}
 DISTINCT = 50  # texts: a column of fewer is categories
@@ -19,8 +20,8 @@ UNSERVED = "it has no form in a request"
 def data(subject: Subject) -> dict[str, Any]:
     """Rows, the target's distribution, and what each column was taken for."""
     measured = subject.measured
-    test = rows_in(measured.X_test)
-    train = None if measured.X_train is None else rows_in(measured.X_train)
+    test = _num_samples(measured.X_test)
+    train = None if measured.X_train is None else _num_samples(measured.X_train)
     return {
         "rows": measured.rows if measured.rows is not None else test + (train or 0),
         "train_rows": train,

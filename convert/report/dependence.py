@@ -14,10 +14,10 @@ import numpy as np
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.report.bins import rounded
 from onnxlet.convert.report.cost import microseconds
-from onnxlet.convert.report.importance import replaced
+from onnxlet.convert.report.importance import part_of, replaced
 from onnxlet.convert.report.intervals import FEW, OUTER
 from onnxlet.convert.report.measures import Answered
-from onnxlet.convert.report.subject import Subject, part_of
+from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import Table

@@ -14,7 +14,7 @@ import numpy as np
 from onnxlet.convert.report.cost import microseconds
 from onnxlet.convert.report.intervals import DRAWS, generator, interval
 from onnxlet.convert.report.measures import Answered
-from onnxlet.convert.report.subject import Subject, part_of
+from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.validation import Table
 
@@ -59,6 +59,11 @@ def _rows(subject: Subject) -> Array:
     runs = REPEATS * max(1, len(subject.model.signature.columns))
     fitting = int(SECONDS * 1e6 / (runs * microseconds(subject.model)))
     return subject.sample(int(np.clip(fitting, FEWEST_ROWS, MOST_ROWS)), "importance")
+
+
+def part_of(table: Table, rows: Array) -> Table:
+    """Some rows of a batch."""
+    return Table(len(rows), [array[rows] for array in table.arrays])
 
 
 def replaced(table: Table, block: int, position: int, values: Array) -> Table:

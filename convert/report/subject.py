@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dictionaries import known_keys
@@ -114,11 +115,6 @@ def taken(data: Any, rows: Array) -> Any:
     return _safe_indexing(data, rows)
 
 
-def rows_in(X: Any) -> int:
-    """How many rows there are, in whichever form: a sparse matrix has no length."""
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
-
-
 def subject(measured: Measured) -> Subject:
     """Read, check and answer the test rows.
 
@@ -174,7 +170,7 @@ def subject(measured: Measured) -> Subject:
 def _rows_with_truth(measured: Measured, notes: list[str]) -> Array:
     """Positions of the test rows to measure."""
     y = _flat(measured.y_test)
-    count = rows_in(measured.X_test)
+    count = _num_samples(measured.X_test)
     if len(y) != count:
         raise Refusal(
             f"y_test: expected {count} values, as many as X_test has rows, got {len(y)}",
@@ -220,14 +216,9 @@ def _answered_rows(
     if table.rows:
         outputs, good = answers_of(model, table)
         if good.any():
-            table = part_of(table, np.flatnonzero(good))
+            table = Table(int(good.sum()), [array[good] for array in table.arrays])
             return kept[good], table, {name: array[good] for name, array in outputs.items()}
     raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
-
-
-def part_of(table: Table, rows: Array) -> Table:
-    """Some rows of a batch, by index."""
-    return Table(len(rows), [array[rows] for array in table.arrays])
 
 
 def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
@@ -240,7 +231,8 @@ def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
     while True:
         try:
             rows = np.flatnonzero(good)
-            outputs = model.run(table if good.all() else part_of(table, rows))
+            part = table if good.all() else Table(len(rows), [a[rows] for a in table.arrays])
+            outputs = model.run(part)
             break
         except InvalidRows as error:
             good[rows[[problem.row for problem in error.every if problem.row is not None]]] = False
@@ -305,9 +297,8 @@ def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> Answered:
     indices = indices_of(prediction, truth.labels)
     if prediction.ndim > 1:
         return Answered(indices)
-    probabilities = outputs.get("probabilities")
-    if probabilities is not None:
-        probabilities = padded(probabilities, truth)
+    given = outputs.get("probabilities")
+    probabilities = None if given is None else padded(given, truth)
     return Answered(indices, probabilities, _ranking(probabilities, outputs.get("score"), truth))
 
 
