@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
+from onnxlet.convert.directory.durable import whole
+
+Content = Path | bytes  # a file, or what will be in it
 TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 MODE = 0o100644 << 16  # Lambda runs as another user than the owner, and nothing is a program
 UNIX = 3
@@ -17,7 +18,7 @@ LEVEL = 9
 
 def write_archive(
     target: Path,
-    files: Mapping[str, Path | bytes],
+    files: Mapping[str, Content],
     progress: Callable[[int], object],
     judge: Callable[[Mapping[str, int], int], None],
 ) -> str:
@@ -34,29 +35,31 @@ def write_archive(
         The zip's SHA-256, in hexadecimal.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
-                for path in sorted(files):
-                    content = _content(files[path])
-                    archive.writestr(_entry(path), content, compresslevel=LEVEL)
-                    progress(len(content))
-                sizes = {entry.filename: entry.compress_size for entry in archive.infolist()}
-            file.flush()
-            os.fsync(file.fileno())
+    with whole(target) as part:
+        with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+            for path in sorted(files):
+                content = read(files[path])
+                archive.writestr(_entry(path), content, compresslevel=LEVEL)
+                progress(len(content))
+            sizes = {entry.filename: entry.compress_size for entry in archive.infolist()}
         judge(sizes, part.stat().st_size)
-        with part.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        part.replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-    return sha256
+        return sha256_of(part)
 
 
-def _content(source: Path | bytes) -> bytes:
-    return source if isinstance(source, bytes) else source.read_bytes()
+def read(content: Content) -> bytes:
+    """The bytes of a file, which may be there already."""
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def size_of(content: Content) -> int:
+    """How many bytes these are."""
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def sha256_of(file: Path) -> str:
+    """The digest of a file in hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _entry(path: str) -> zipfile.ZipInfo:

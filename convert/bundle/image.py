@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet import __version__
 from onnxlet.convert.bundle import compiled, image_apt, image_deb, image_elf, image_system, sizes
+from onnxlet.convert.bundle.archive import read, size_of
 from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.bundle.image_entry import RUNNABLE, USER, Entries, Entry
 from onnxlet.convert.bundle.image_layer import Layer, write_layer
@@ -23,9 +22,9 @@ from onnxlet.convert.bundle.package import (
     Report,
     bundle_files,
     interpreter_for,
-    size_of,
 )
 from onnxlet.convert.bundle.target import Budget, Target
+from onnxlet.convert.directory.durable import whole
 
 ROOT = "opt/onnxlet"  # of the bundle in there
 PLACES = ("packages", "onnxlet", "models")  # layers above the system, lowest first
@@ -126,9 +125,8 @@ def run_config(target: Target) -> dict[str, Any]:
 
 def _libraries(files: Files) -> dict[str, bytes]:
     """The bundle's shared libraries, by path."""
-    named = {path: files[path] for path in files if ".so" in path.rsplit("/", 1)[-1]}
-    read = {p: f if isinstance(f, bytes) else f.read_bytes() for p, f in named.items()}
-    return {path: content for path, content in read.items() if image_elf.is_elf(content)}
+    named = {path: read(files[path]) for path in files if ".so" in path.rsplit("/", 1)[-1]}
+    return {path: content for path, content in named.items() if image_elf.is_elf(content)}
 
 
 def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entries:
@@ -182,13 +180,5 @@ def _judged(layers: Sequence[Layer], budget: Budget) -> list[str]:
 
 def _write(out: Path, tag: str, config: bytes, layers: Sequence[Layer]) -> str:
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        digest = write_layout(part, tag, config, layers, NOTES)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(out)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-    return digest
+    with whole(out) as part:
+        return write_layout(part, tag, config, layers, NOTES)

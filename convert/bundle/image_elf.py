@@ -53,21 +53,14 @@ def interpreter(content: bytes) -> str | None:
 
 
 def _segments(content: bytes) -> list[Segment]:
-    offset, size, number = _from_header(content)
-    found = []
-    for index in range(number):
-        kind, _, place, address, _, length = struct.unpack_from(
-            "<IIQQQQ", content, offset + index * size
-        )
-        found.append(Segment(kind, place, address, length))
-    return found
-
-
-def _from_header(content: bytes) -> tuple[int, int, int]:
-    """Where the segments' table is, the bytes of an entry, and the number of them."""
+    # Where their table is, the bytes of an entry, and the number of them.
     (offset,) = struct.unpack_from("<Q", content, 32)
     size, number = struct.unpack_from("<HH", content, 54)
-    return offset, size, number
+    found = []
+    for at in range(offset, offset + number * size, size):
+        kind, _, place, address, _, length = struct.unpack_from("<IIQQQQ", content, at)
+        found.append(Segment(kind, place, address, length))
+    return found
 
 
 def _text(content: bytes, start: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
+
+from onnxlet.convert.bundle.archive import Content, read
 
 READABLE = 0o644
 RUNNABLE = 0o755
@@ -21,7 +22,7 @@ class Entry(NamedTuple):
         owner: the user's number. The group is 0, which some platforms run all users in.
     """
 
-    content: Path | bytes = b""
+    content: Content = b""
     mode: int = READABLE
     link: str | None = None
     folder: bool = False
@@ -29,7 +30,7 @@ class Entry(NamedTuple):
 
     def read(self) -> bytes:
         """A file's content."""
-        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+        return read(self.content)
 
 
 Entries = dict[str, Entry]  # by path, without a leading slash

@@ -72,7 +72,7 @@ def write_layer(
             with tarfile.open(fileobj=inner, mode="w|", format=tarfile.PAX_FORMAT) as tar:
                 for path in sorted(every):
                     unpacked += add(tar, path, every[path])
-                    progress(_size(every[path]))
+                    progress(archive.size_of(every[path].content))
     sha256 = outer.sha256.hexdigest()
     return Layer(name, file, sha256, inner.sha256.hexdigest(), file.stat().st_size, unpacked)
 
@@ -88,7 +88,7 @@ def add(tar: tarfile.TarFile, path: str, entry: Entry) -> int:
         info.type, info.linkname = tarfile.SYMTYPE, entry.link
         tar.addfile(info)
     else:
-        info.size = _size(entry)
+        info.size = archive.size_of(entry.content)
         with _opened(entry) as content:
             tar.addfile(info, content)
     return info.size
@@ -98,12 +98,6 @@ def _opened(entry: Entry) -> IO[bytes]:
     if isinstance(entry.content, bytes):
         return io.BytesIO(entry.content)
     return entry.content.open("rb")
-
-
-def _size(entry: Entry) -> int:
-    if isinstance(entry.content, bytes):
-        return len(entry.content)
-    return entry.content.stat().st_size
 
 
 def _above(entries: Entries) -> Entries:

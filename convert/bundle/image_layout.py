@@ -7,7 +7,6 @@ configuration has no field for.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tarfile
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from onnxlet.convert.bundle.image_apt import ARCHITECTURES
 from onnxlet.convert.bundle.image_entry import Entry
 from onnxlet.convert.bundle.image_layer import Layer, add
 from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.directory.model_directory import sha256
 
 CREATED = "1980-01-01T00:00:00Z"
 OCI = "application/vnd.oci.image"
@@ -64,7 +64,7 @@ def write_layout(
         notes: annotations of the manifest.
     """
     listed = [_descriptor(f"{OCI}.layer.v1.tar+gzip", each.digest, each.size) for each in layers]
-    config_digest = _sha256(config)
+    config_digest = sha256(config)
     manifest = _json(
         {
             "schemaVersion": SCHEMA,
@@ -74,7 +74,7 @@ def write_layout(
             "annotations": notes,
         }
     )
-    digest = _sha256(manifest)
+    digest = sha256(manifest)
     parsed = json.loads(config)
     whole = _descriptor(f"{OCI}.manifest.v1+json", digest, len(manifest))
     whole["platform"] = {key: parsed[key] for key in PLATFORM if key in parsed}
@@ -107,10 +107,6 @@ def _blob(digest: str) -> str:
 
 def _descriptor(kind: str, digest: str, size: int) -> Json:
     return {"mediaType": kind, "digest": f"sha256:{digest}", "size": size}
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _json(content: Any) -> bytes:

@@ -96,8 +96,7 @@ def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> Sys
 
 def is_unused(path: str, library: str) -> bool:
     """Whether a rule names a file of Python's library."""
-    below = path.removeprefix(library)
-    return any(fnmatchcase(below, pattern) for rule in UNUSED for pattern in rule.patterns)
+    return any(rule.names(path.removeprefix(library)) for rule in UNUSED)
 
 
 def _libraries(kept: set[str], every: Entries, others: Mapping[str, bytes]) -> set[str]:

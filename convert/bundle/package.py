@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,15 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.convert.bundle import compiled, contents, sizes
-from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.archive import Content, read, size_of, write_archive
 from onnxlet.convert.bundle.bill import bill_of_materials
 from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.bundle.target import Budget, Target
+from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 
 BUNDLE_FORMAT = 1
 IMAGES = "images.txt"  # the lock file of what decodes images
-Files = dict[str, Path | bytes]
+Files = dict[str, Content]
 Report = Callable[[str], object]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
@@ -144,7 +144,7 @@ def _function_part(
     files: Files = {path: root / path for path in paths}
     graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
     files["bom.json"] = bill_of_materials(target, root, _names(packages), graphs)
-    files["bundle.json"] = _json({**described(target, models), "files": _hashes(files)})
+    files["bundle.json"] = _json({**described(target, models), "files": hashes(files)})
     return files
 
 
@@ -169,7 +169,7 @@ def _device_part(
     unlike = [
         path
         for path in packages
-        if path in function and _read(function[path]) != (root / path).read_bytes()
+        if path in function and read(function[path]) != (root / path).read_bytes()
     ]
     if unlike:
         raise PackagingFailed(
@@ -184,7 +184,7 @@ def _device_part(
     files["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
     files["device-bom.json"] = bill_of_materials(target, root, _names(packages), [])
     files["device.json"] = _json(
-        {"format": BUNDLE_FORMAT, "release": release, "files": _hashes(files)}
+        {"format": BUNDLE_FORMAT, "release": release, "files": hashes(files)}
     )
     return files
 
@@ -199,18 +199,10 @@ def _names(packages: Sequence[str]) -> set[str]:
     return {path.split("-")[0] for path in packages if ".dist-info/" in path}
 
 
-def _hashes(files: Files) -> dict[str, str]:
-    return {path: hashlib.sha256(_read(files[path])).hexdigest() for path in sorted(files)}
+def hashes(files: Files) -> dict[str, str]:
+    """The SHA-256 of each file, by path, in hexadecimal."""
+    return {path: sha256(read(files[path])) for path in sorted(files)}
 
 
 def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
-
-
-def _read(content: Path | bytes) -> bytes:
-    return content if isinstance(content, bytes) else content.read_bytes()
-
-
-def size_of(content: Path | bytes) -> int:
-    """Bytes of a file."""
-    return len(content) if isinstance(content, bytes) else content.stat().st_size

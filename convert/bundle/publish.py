@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from onnxlet.convert.bundle.release import ANY, comment_for
 from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
+from onnxlet.convert.directory.durable import whole
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
@@ -34,7 +34,7 @@ class Storage(Protocol):
     def read(self, name: str) -> bytes | None:
         """The content of a file of the channel; None where it is not there."""
 
-    def write(self, name: str, content: Path | bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file of the channel, whole or not at all."""
 
 
@@ -48,15 +48,11 @@ class Folder(NamedTuple):
         file = self.path / name
         return file.read_bytes() if file.is_file() else None
 
-    def write(self, name: str, content: Path | bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file of the channel, whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
-        part = self.path / f".{name}.{os.getpid()}.part"
-        with part.open("wb") as file:
-            file.write(content if isinstance(content, bytes) else content.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path / name)
+        with whole(self.path / name) as part:
+            part.write_bytes(content)
 
 
 class Bucket(NamedTuple):
@@ -81,10 +77,9 @@ class Bucket(NamedTuple):
         content: bytes = got["Body"].read(LARGEST_INDEX + 1)  # no device reads a larger one
         return content
 
-    def write(self, name: str, content: Path | bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Write a file of the channel, whole or not at all."""
-        body = content if isinstance(content, bytes) else content.read_bytes()
-        self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=body)
+        self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=content)
 
 
 class Record(NamedTuple):
@@ -125,12 +120,10 @@ class Record(NamedTuple):
 
     def _note(self, published: int, begun: int) -> str:
         facts = {**self._read(), self.target: (published, begun)}
-        names = ("published", "begun")
-        form = {target: dict(zip(names, each, strict=True)) for target, each in facts.items()}
-        part = self.file.with_name(f".{self.file.name}.{os.getpid()}.part")
+        form = {to: {"published": last, "begun": new} for to, (last, new) in facts.items()}
         try:
-            part.write_text(f"{json.dumps(form, indent=1, sort_keys=True)}\n")
-            part.replace(self.file)
+            with whole(self.file) as part:
+                part.write_text(f"{json.dumps(form, indent=1, sort_keys=True)}\n")
         except OSError as error:
             return f"; its number, {begun}, is not noted in {self.file}: {error.strerror}"
         return ""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.archive import sha256_of, write_archive
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.package import BUNDLE_FORMAT
+from onnxlet.convert.bundle.package import BUNDLE_FORMAT, Files, hashes
 from onnxlet.convert.bundle.sign import SigningKey, sign_file
 
 ANY = "any"
@@ -18,17 +17,16 @@ ANY = "any"
 
 def write_models(models: Sequence[Chosen], out: Path, release: int) -> None:
     """Write an archive of only models; the same input gives the same bytes."""
-    files: dict[str, Path | bytes] = {
+    files: Files = {
         f"models/{model.name}/{model.version}/{file}": model.directory / file
         for model in models
         for file in model.files
     }
-    hashes = {path: _sha256(Path(str(files[path]))) for path in sorted(files)}
     listing = {
         "format": BUNDLE_FORMAT,
         "release": release,
         "models": {model.name: model.version for model in models},
-        "files": hashes,
+        "files": hashes(files),
     }
     files["models.json"] = json.dumps(listing, indent=1).encode() + b"\n"
     write_archive(out, files, lambda size: None, lambda sizes, whole: None)
@@ -59,7 +57,7 @@ def sign_release(
         arch=arch,
         python=python,
         release=release,
-        sha256=_sha256(archive),
+        sha256=sha256_of(archive),
         size=archive.stat().st_size,
         unpacked=unpacked,
     )
@@ -69,8 +67,3 @@ def sign_release(
 def comment_for(**parts: str | int) -> str:
     """A trusted comment, in the form that devices read."""
     return " ".join(["onnxlet", *(f"{name}={value}" for name, value in parts.items())])
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from onnxlet.convert.directory.durable import whole
 from onnxlet.function.errors import WrongUse
 
 SECRET_BYTES = 2 + 2 + 2 + 32 + 8 + 8 + 104
@@ -92,9 +92,8 @@ def sign_file(file: Path, comment: str, key: SigningKey) -> Path:
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "blake2b").digest()
     target = file.with_name(file.name + SUFFIX)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    part.write_bytes(_signature(digest, comment, key))
-    part.replace(target)
+    with whole(target) as part:
+        part.write_bytes(_signature(digest, comment, key))
     return target
 
 

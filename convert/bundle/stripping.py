@@ -24,6 +24,10 @@ class Rule(NamedTuple):
     reason: str
     on: tuple[str, ...] = ("lambda", "device")
 
+    def names(self, path: str) -> bool:
+        """Whether a path is one of them."""
+        return any(fnmatchcase(path, pattern) for pattern in self.patterns)
+
 
 def _package(name: str) -> tuple[str, ...]:
     return f"{name}/*", f"{name}-*.dist-info/*"
@@ -130,7 +134,4 @@ def kept(paths: Iterable[str], kind: str) -> list[str]:
 
 def is_left_out(path: str, kind: str) -> bool:
     """Whether a rule names it."""
-    return any(
-        kind in rule.on and any(fnmatchcase(path, pattern) for pattern in rule.patterns)
-        for rule in RULES
-    )
+    return any(kind in rule.on and rule.names(path) for rule in RULES)

@@ -51,10 +51,9 @@ def called(function: str, first: Any, others: bytes) -> Any:
         others: the other arguments, pickled: the scheduler reads what it hands on.
     """
     import pickle
-    from importlib import import_module
+    from pkgutil import resolve_name
 
-    module, _, name = function.partition(":")
-    return getattr(import_module(module), name)(first, *pickle.loads(others))  # noqa: S301 - from the client, as all that Dask does
+    return resolve_name(function)(first, *pickle.loads(others))  # noqa: S301 - from the client, as all that Dask does
 
 
 def by_value(function: Any) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from onnxlet.convert.cluster import remote
@@ -96,8 +96,7 @@ def looked_up(digest: str, function: str, common: Any, argument: Any) -> Any:
         from distributed import get_worker
 
         raise NotHere(get_worker().address)
-    module, _, name = function.partition(":")
-    return getattr(import_module(module), name)(sent, common, argument)
+    return resolve_name(function)(sent, common, argument)
 
 
 class OtherVersions(Exception):

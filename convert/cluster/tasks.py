@@ -74,28 +74,27 @@ class Tasks:
         self._counted, self._slots = -math.inf, 1
         self._kept: dict[str, Future] = {}
         self._digest = hashlib.sha256(content).hexdigest()
-        self._base = self._send(content)
+        self._send(content)
 
-    def _send(self, content: bytes) -> Future:
+    def _send(self, content: bytes) -> None:
         import dask
 
         others = cloudpickle.dumps((self._digest, self._needs))
         # Not a scattered one, which nobody could make again once its workers have died.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
-            self._base = base = self._client.submit(
+            self._base: Future = self._client.submit(
                 CALLED, f"{SENT}:received", content, others, key=f"onnxlet-{self._digest}"
             )
         try:
-            self._wait([base], None)
+            self._wait([self._base], None)
             self._keep(self._client.nthreads())
             self._wait(self._kept.values(), SENDING)
         except TimeoutError:  # some are slow: others begin
             pass
         except (OSError, CancelledError) as error:
             raise self._failed(error) from error
-        if base.status == "error":
-            raise self._failed(base.exception())
-        return base
+        if self._base.status == "error":
+            raise self._failed(self._base.exception())
 
     def _keep(self, workers: Iterable[str]) -> None:
         """Have each worker keep what is sent; forget those that have gone."""
@@ -161,11 +160,10 @@ class Tasks:
         try:
             while more or running:
                 while more and len(running) < self.slots:
-                    try:
-                        label, argument = next(arguments)
-                    except StopIteration:
+                    if (task := next(arguments, None)) is None:
                         more = False
                         break
+                    label, argument = task
                     others = cloudpickle.dumps((self._function, self._common, argument))
                     self._submit(label, others, running, done)
                 if running:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,28 +115,20 @@ def error_model(predicted: Array, errors: Array) -> dict[str, Any] | None:
     return {"edges": edges, "error": np.maximum(means, LEAST_ERROR * overall).tolist()}
 
 
-class Errors(NamedTuple):
-    """Mean errors by bins of the prediction; a prediction v is in bin sum(v > edges).
-
-    Attributes:
-        edges: between bins.
-        errors: float64, one more.
-    """
-
-    edges: list[float]
-    errors: Array
-
-
-def error_by_prediction(predicted: Array, errors: Array) -> Errors:
+def error_by_prediction(predicted: Array, errors: Array) -> tuple[list[float], Array]:
     """Mean errors of equally many rows each, by rising prediction.
 
     Args:
         predicted: float64 of shape (rows,), finite.
         errors: the same.
+
+    Returns:
+        Edges between bins, and float64 mean errors, one more; a prediction v is in bin
+        sum(v > edges).
     """
     edges = _edges(np.sort(predicted))
     bins = np.searchsorted(edges, predicted)
-    return Errors(edges, np.bincount(bins, errors) / np.bincount(bins))
+    return edges, np.bincount(bins, errors) / np.bincount(bins)
 
 
 def _edges(ordered: Array) -> list[float]:

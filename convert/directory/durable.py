@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,3 +15,18 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Give the path of a file to write, which takes the target's place once it is on disk.
+
+    Where what is done with it raises, the target stays as it was, and nothing is left beside it.
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield part
+        sync(part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -151,10 +151,10 @@ def _regression(y: Array, got: Array) -> dict[str, Any] | None:
         return None
     if not np.isfinite(errors).all():
         return None
-    made = error_by_prediction(got.astype(np.float64), errors)
+    edges, means = error_by_prediction(got.astype(np.float64), errors)
     return {
         "rows": len(y),
-        "edges": made.edges,
-        "absolute_error": made.errors.tolist(),
+        "edges": edges,
+        "absolute_error": means.tolist(),
         "held_out": {"mean_absolute_error": float(errors.mean())},
     }

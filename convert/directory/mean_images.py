@@ -39,7 +39,7 @@ def mean_images(model: Model, rows: Sequence[Cells]) -> dict[str, str]:
             if _area(image) > _area(seen.get(name, {})):
                 seen[name] = image
     return {
-        name: _written(_mean([row[known[name]] for row in rows], image))
+        name: png_text(_mean([row[known[name]] for row in rows], image))
         for name, image in seen.items()
     }
 
@@ -65,10 +65,15 @@ def _mean(cells: Sequence[Any], image: dict[str, Any]) -> Array:
     return np.round(total / count).astype(np.uint8)
 
 
-def _written(array: Array) -> str:
+def png_text(array: Array) -> str:
+    """An image as a request has it: a PNG file in base64.
+
+    Args:
+        array: uint8 of shape (height, width), or (height, width, channels).
+    """
     from PIL import Image
 
     buffer = BytesIO()
-    flat = array[:, :, 0] if array.shape[2] == 1 else array
+    flat = array[:, :, 0] if array.shape[2:] == (1,) else array
     Image.fromarray(flat).save(buffer, "PNG")
     return b64encode(buffer.getvalue()).decode()

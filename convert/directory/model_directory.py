@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.directory.durable import sync
+from onnxlet.convert.directory.durable import sync, whole
 from onnxlet.convert.errors import BreakingChange
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
@@ -200,7 +200,8 @@ def _written(
         try:
             building.mkdir()
             for file, content in {**files, **beside}.items():
-                _write_durably(building / file, content)
+                (building / file).write_bytes(content)
+                sync(building / file)
             sync(building)
             home.mkdir(exist_ok=True)
             building.rename(home / str(version))
@@ -256,16 +257,7 @@ def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
 def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a directory, each whole or not at all; what is there is replaced."""
     for file, content in files.items():
-        part = directory / f".{file}.part"
-        part.unlink(missing_ok=True)
-        _write_durably(part, content)
-        part.rename(directory / file)
+        with whole(directory / file) as part:
+            part.write_bytes(content)
     if files:
         sync(directory)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, frequent
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
@@ -206,14 +206,8 @@ def _categories(about: dict[str, Any], cells: Sequence[Any]) -> dict[str, Any] |
 
 
 def _frequent(cells: Sequence[Any]) -> list[Any]:
-    counts = Counter(cell for cell in cells if cell is not None and cell != MISSING_TEXT)
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
-    frequent = [
-        value
-        for value, count in ranked
-        if count >= BIN_ROWS and len(str(value)) <= LONGEST_CATEGORY
-    ]
-    return frequent[:MOST_CATEGORIES]
+    present = (cell for cell in cells if cell is not None and cell != MISSING_TEXT)
+    return [value for value, _ in frequent(present)[:MOST_CATEGORIES]]
 
 
 def _pictures(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:

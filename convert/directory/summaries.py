@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics as stdlib
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -68,6 +68,16 @@ def _pair(model: float, baseline: float) -> dict[str, float]:
     return {"model": round(float(model), 6), "baseline": round(float(baseline), 6)}
 
 
+def frequent(cells: Iterable[Any]) -> list[tuple[Any, int]]:
+    """Values that several rows share, and none of them long; the most frequent first."""
+    ranked = sorted(Counter(cells).items(), key=lambda pair: (-pair[1], str(pair[0])))
+    return [
+        (value, count)
+        for value, count in ranked
+        if count >= FREQUENT_AT_LEAST and len(str(value)) <= LONGEST_CATEGORY
+    ]
+
+
 def column_statistics(
     columns: Sequence[InputColumn], rows: Sequence[Cells], source: str
 ) -> dict[str, Any]:
@@ -91,13 +101,8 @@ def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
     if column.image:  # no image stands in a manifest, however often it comes
         return about | {"distinct": len(set(present))}
     if column.type in ("string", "bool"):
-        counts = Counter(present)
-        about["distinct"] = len(counts)
-        about["frequent"] = [
-            [value, count]
-            for value, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-            if count >= FREQUENT_AT_LEAST and len(str(value)) <= LONGEST_CATEGORY
-        ][:FREQUENT]
+        about["distinct"] = len(set(present))
+        about["frequent"] = [list(pair) for pair in frequent(present)[:FREQUENT]]
         return about
     finite = [cell for cell in present if isfinite(cell)]
     about["infinite"] = len(present) - len(finite)

@@ -130,12 +130,17 @@ def _frame(X: Any) -> pd.DataFrame:
     return X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
 
 
+def days_since(moments: pd.Series[Any]) -> Array:
+    """Days since 1970 with fractions, by the clock of the zone; float64, NaN for a missing date."""
+    if getattr(moments.dtype, "tz", None) is not None:
+        moments = moments.dt.tz_localize(None)
+    return ((moments - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+
+
 def _part(moments: pd.Series[Any], part: str) -> Array:
     """Float64, NaN for a missing date."""
     if part == DAYS:
-        if getattr(moments.dtype, "tz", None) is not None:
-            moments = moments.dt.tz_localize(None)
-        return ((moments - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+        return days_since(moments)
     taken = (
         moments.dt.isocalendar()[ISO[part]]
         if part in ISO

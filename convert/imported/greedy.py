@@ -16,8 +16,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.onnx_file import opsets
-from onnxlet.convert.imported.roles import Roles, dims_of, inputs_of
+from onnxlet.convert.imported.onnx_file import inputs_of, nodes_within, opsets
+from onnxlet.convert.imported.roles import Roles, dims_of
 from onnxlet.convert.imported.vocabulary import Vocabulary
 from onnxlet.function.arrays import Array
 
@@ -258,19 +258,11 @@ def prefixed(proto: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
         if (node.domain, node.op_type) in own:
             node.op_type = prefix + node.op_type
     for function in made.functions:
-        for node in _nodes_within(function.node):
+        for node in nodes_within(function.node):
             if (node.domain, node.op_type) in own:
                 node.op_type = prefix + node.op_type
         function.name = prefix + function.name
     return made
-
-
-def _nodes_within(nodes: Any) -> Iterator[Any]:
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _nodes_within(graph.node)
 
 
 def _rename(graph: Any, prefix: str) -> Iterator[Any]:

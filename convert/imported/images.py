@@ -11,8 +11,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
-from onnxlet.convert.imported.shapes import forget_sizes, inputs_of
+from onnxlet.convert.imported.shapes import forget_sizes
 from onnxlet.function.inputs.images import RESIZES
 
 HEAD = re.compile(r"(.+)=([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
@@ -129,7 +130,7 @@ def fix_sizes(proto: onnx.ModelProto, images: Mapping[str, Image]) -> dict[str, 
     Raises:
         WrongUse: with all that does not fit.
     """
-    inputs = {info.name: info for info in inputs_of(proto)}
+    inputs = inputs_of(proto)
     layouts: dict[str, str] = {}
     faults: list[str] = []
     for name, image in images.items():
@@ -193,7 +194,7 @@ def _same(dims: Sequence[int | None], sizes: Sequence[int]) -> bool:
 
 def is_by_row(proto: onnx.ModelProto, image: Image) -> bool:
     """Whether the input has a dimension for the rows; else it takes one picture."""
-    [info] = [each for each in inputs_of(proto) if each.name == image.input]
+    info = inputs_of(proto)[image.input]
     dims = [dim.dim_value or None for dim in info.type.tensor_type.shape.dim]
     return all(rows for _, rows in _fitting(dims, image).values())
 
@@ -213,7 +214,7 @@ def attach(
     """
     entries = {}
     for name, image in images.items():
-        [info] = [each for each in inputs_of(proto) if each.name == name]
+        info = inputs_of(proto)[name]
         element = info.type.tensor_type.elem_type
         bytes_in = element == TensorProto.UINT8
         inside = _changed(proto, info, image.sizes(layouts[name]))

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.function.arrays import LARGEST_FLOAT32
 
 # By ONNX Runtime's name: the tensor's dtype, and the type that clients see.
@@ -85,13 +86,12 @@ def free_batches(proto: onnx.ModelProto) -> list[str]:
     Returns:
         The inputs that had one.
     """
-    constants = {tensor.name for tensor in proto.graph.initializer}
     freed = []
-    for info in proto.graph.input:
+    for name, info in inputs_of(proto).items():
         dims = info.type.tensor_type.shape.dim
-        if info.name not in constants and dims and dims[0].HasField("dim_value"):
+        if dims and dims[0].HasField("dim_value"):
             dims[0].dim_param = "batch"
-            freed.append(info.name)
+            freed.append(name)
     if freed:
         del proto.graph.value_info[:]  # they hold the number, too
         for info in proto.graph.output:

@@ -66,26 +66,16 @@ def _check_size(size: int, path: Path) -> None:
 
 def _tensors(proto: onnx.ModelProto) -> Iterator[Any]:
     """Every tensor that can have its data in another file."""
-    yield from _of_graph(proto.graph)
-    for function in proto.functions:
-        yield from _of_nodes(function.node)
-
-
-def _of_graph(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _of_nodes(graph.node)
-
-
-def _of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
-    for node in nodes:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _of_graph(graph)
+    attributes = [attribute for node in all_nodes(proto) for attribute in node.attribute]
+    sparse: list[Any] = []
+    for graph in (proto.graph, *(g for a in attributes for g in (a.g, *a.graphs))):
+        yield from graph.initializer
+        sparse += graph.sparse_initializer
+    for attribute in attributes:
+        yield from (attribute.t, *attribute.tensors)
+        sparse += (attribute.sparse_tensor, *attribute.sparse_tensors)
+    for each in sparse:
+        yield from (each.values, each.indices)
 
 
 def _location(tensor: Any, path: Path) -> tuple[Path, int, int]:
@@ -169,9 +159,20 @@ def _check_domains(proto: onnx.ModelProto) -> None:
         )
 
 
+def inputs_of(proto: onnx.ModelProto) -> dict[str, Any]:
+    """The inputs that are not also constants, as files of old have them, by name."""
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    return {info.name: info for info in proto.graph.input if info.name not in constants}
+
+
 def all_nodes(proto: onnx.ModelProto) -> Iterator[Any]:
     """All nodes of a model, with those of its functions and of graphs within nodes."""
-    todo = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
+    return nodes_within([*proto.graph.node, *(n for f in proto.functions for n in f.node)])
+
+
+def nodes_within(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Nodes, with those of graphs within them."""
+    todo = [*nodes]
     while todo:
         node = todo.pop()
         yield node

@@ -83,7 +83,8 @@ def served_outputs(
         single, together = (own[n][number] for n in (1, count))
         shapes = {run: arrays[number].shape for run, arrays in seen.items()}
         by_row = single.size > 0 and single.shape[1:] == together.shape[1:]
-        odd = [run for run in shapes if not _is_by_row(shapes[run], run[0], single.ndim)]
+        # Runs whose answer has not the rows first, or more dimensions than one row's, or fewer.
+        odd = [r for r, s in shapes.items() if s[:1] != r[:1] or len(s) != single.ndim]
         if by_row and not odd:
             sizes_of = zip(*(shape[1:] for shape in shapes.values()), strict=True)
             dims = tuple(-1 if len(set(some)) > 1 else some[0] for some in sizes_of)
@@ -147,10 +148,6 @@ def tried(
                 else "Are these its inputs?"
             ),
         ) from error
-
-
-def _is_by_row(shape: Sequence[int], rows: int, dimensions: int) -> bool:
-    return len(shape) == dimensions > 0 and shape[0] == rows
 
 
 def _output(name: str, array: Array, first: bool, dims: tuple[int, ...]) -> Served:

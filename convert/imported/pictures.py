@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.directory.mean_images import png_text
 from onnxlet.convert.reference.image_paths import ENDINGS, Outside, file_inside
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, WrongUse
@@ -95,8 +95,6 @@ def drawn(image: Mapping[str, Any]) -> tuple[list[str], Array]:
 
 def _png(width: int, height: int, seed: int) -> str:
     """A ramp of colors with a few rectangles on it."""
-    from PIL import Image
-
     random = np.random.default_rng(seed)
     across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     pixels = np.stack([across, down, (across + down) / 2], axis=-1).astype(np.uint8)
@@ -104,6 +102,4 @@ def _png(width: int, height: int, seed: int) -> str:
         left, top = random.integers(0, width - 8), random.integers(0, height - 8)
         right, bottom = left + random.integers(4, width), top + random.integers(4, height)
         pixels[top:bottom, left:right] = random.integers(0, 256, 3)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
+    return png_text(pixels)

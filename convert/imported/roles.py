@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import onnx
 from onnx import TensorProto
 
+from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.folders import documented
 from onnxlet.function.errors import WrongUse
 
@@ -53,12 +54,6 @@ class Roles(NamedTuple):
     states: dict[str, State]
     logits: str
     stepwise: bool
-
-
-def inputs_of(proto: onnx.ModelProto) -> dict[str, Any]:
-    """The inputs that are not also constants, by name."""
-    constants = {tensor.name for tensor in proto.graph.initializer}
-    return {info.name: info for info in proto.graph.input if info.name not in constants}
 
 
 def dims_of(info: Any) -> list[int | str]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import onnx
 
+from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.function.errors import WrongUse
 
 LONGEST = 512  # entries of a dimension that varies, where --shape names no other limit
@@ -57,7 +58,7 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
     Raises:
         WrongUse: a name is neither an input nor a dimension, or an input has another size there.
     """
-    inputs = {info.name: info for info in inputs_of(proto)}
+    inputs = inputs_of(proto)
     longest: dict[str, int] = {}
     fixed: dict[str, int] = {}
     known = {name for info in inputs.values() for _, name in _free(info)}
@@ -83,12 +84,6 @@ def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int
     if sizes:
         forget_sizes(proto)
     return longest
-
-
-def inputs_of(proto: onnx.ModelProto) -> list[Any]:
-    """Those that are not also constants, as files of old have them."""
-    constants = {tensor.name for tensor in proto.graph.initializer}
-    return [info for info in proto.graph.input if info.name not in constants]
 
 
 def _free(info: Any) -> Iterator[tuple[int, str]]:

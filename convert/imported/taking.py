@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -20,7 +20,7 @@ from onnxlet.convert.imported.inputs import (
     signature_inputs,
 )
 from onnxlet.convert.imported.judging import floors, shares
-from onnxlet.convert.imported.onnx_file import all_nodes, open_session, small_numbers
+from onnxlet.convert.imported.onnx_file import all_nodes, inputs_of, open_session, small_numbers
 from onnxlet.convert.imported.outputs import Served, served_outputs, serving_part
 from onnxlet.convert.imported.sample import (
     MADE_ROWS,
@@ -113,9 +113,7 @@ def take(
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     freed = free_batches(proto)
-    scaled = sorted({n.op_type for n in all_nodes(proto) if n.op_type in SCALED_TOGETHER})
-    if scaled:
-        report(f"rows are run one by one: {', '.join(scaled)} would scale each by all of a request")
+    if scales_together(all_nodes(proto), report):
         return _take(fixed if freed else proto, longest, sample, report, images)
     lines: list[str] = []
     try:
@@ -132,12 +130,19 @@ def take(
     return taken
 
 
+def scales_together(nodes: Iterable[Any], report: Callable[[str], object]) -> bool:
+    """Whether some would scale each row by all of a request, which is reported."""
+    scaled = sorted({node.op_type for node in nodes if node.op_type in SCALED_TOGETHER})
+    if scaled:
+        report(f"rows are run one by one: {', '.join(scaled)} would scale each by all of a request")
+    return bool(scaled)
+
+
 def _one_row(proto: onnx.ModelProto, freed: Sequence[str]) -> bool:
     """Whether all inputs were fixed to one row."""
-    constants = {tensor.name for tensor in proto.graph.initializer}
-    inputs = [info for info in proto.graph.input if info.name not in constants]
     return bool(freed) and all(
-        info.name in freed and info.type.tensor_type.shape.dim[0].dim_value == 1 for info in inputs
+        name in freed and info.type.tensor_type.shape.dim[0].dim_value == 1
+        for name, info in inputs_of(proto).items()
     )
 
 
@@ -172,12 +177,10 @@ def model_of(
     served: Sequence[Served],
     rows: Rows,
     one_by_one: bool,
-    back_end: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Model:
     """A model of a graph, with the members of a manifest that it answers by."""
     public, private = signature_inputs(tensors, with_missing(rows.arrays, tensors))
-    manifest = serving_part(served, public, private, one_by_one, back_end)
-    return Model("imported", 1, manifest, content)
+    return Model("imported", 1, serving_part(served, public, private, one_by_one), content)
 
 
 def answers(model: Model, rows: Sequence[Cells]) -> Answers:

@@ -22,9 +22,9 @@ from onnxlet.convert.imported.greedy import (
 from onnxlet.convert.imported.inputs import InputTensor, free_batches
 from onnxlet.convert.imported.judging import shares
 from onnxlet.convert.imported.onnx_file import all_nodes, check_versions, one_line, open_session
-from onnxlet.convert.imported.outputs import Served
+from onnxlet.convert.imported.outputs import Served, serving_part
 from onnxlet.convert.imported.roles import Roles, roles
-from onnxlet.convert.imported.taking import MIXED_HINT, SCALED_TOGETHER, Taken, answers
+from onnxlet.convert.imported.taking import MIXED_HINT, Taken, answers, scales_together
 from onnxlet.convert.imported.text_files import read_texts
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
@@ -34,7 +34,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.sequences import CHARACTER
-from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT, Model
+from onnxlet.function.models.model import Model
 
 TRIED_ROWS = 3
 TRIED_LENGTH = 7
@@ -109,15 +109,15 @@ def take_texts(
     content = proto.SerializeToString(deterministic=True)
     one_by_one = _one_by_one(together, open_session(content), report)
     cost = max(vocabulary.longest_output**2, len(vocabulary.written) * _steps(together))
-    manifest = _serving_part(vocabulary, column, one_by_one, cost)
-    model = Model("imported", 1, manifest, content)
-    rows: list[Cells] = [[text] for text in given or [example(vocabulary)]]
-    answers(model, [[example(vocabulary)], *rows])
-    tensor = InputTensor(column, "string", "string", (), (column,))
     served = [
         Served(PREDICTION, WRITTEN, "string", (-1,)),
         Served(SCORE, SCORE, "float32", (-1,)),
     ]
+    manifest = _serving_part(vocabulary, column, served, one_by_one, cost)
+    model = Model("imported", 1, manifest, content)
+    rows: list[Cells] = [[text] for text in given or [example(vocabulary)]]
+    answers(model, [[example(vocabulary)], *rows])
+    tensor = InputTensor(column, "string", "string", (), (column,))
     return Taken(content, model, [tensor], served, frozenset(), rows, not given, one_by_one)
 
 
@@ -147,9 +147,8 @@ def example(vocabulary: Vocabulary) -> str:
 
 
 def _serving_part(
-    vocabulary: Vocabulary, column: str, one_by_one: bool, cost: int
+    vocabulary: Vocabulary, column: str, served: Sequence[Served], one_by_one: bool, cost: int
 ) -> dict[str, Any]:
-    """The members of a manifest that `onnxlet.function.models.model.Model` reads."""
     public = {
         "name": column,
         "type": "string",
@@ -157,24 +156,10 @@ def _serving_part(
         "longest": vocabulary.longest_text,
         "shape": [-1, 1],
     }
-    private = {"name": IDS, "dtype": "int64", "columns": [column]}
-    return {
-        "format": MANIFEST_FORMAT,
-        "task": IMPORTED,
-        "signature": {
-            "inputs": [public],
-            "outputs": [
-                {"name": PREDICTION, "type": "string", "shape": [-1]},
-                {"name": SCORE, "type": "float32", "shape": [-1]},
-            ],
-        },
-        "graph": {
-            "inputs": [private | {"ids": vocabulary.front_end(cost)}],
-            "outputs": [WRITTEN, SCORE],
-            "back_end": {PREDICTION: vocabulary.back_end()},
-        }
-        | ({"rows_at_once": 1} if one_by_one else {}),
-    }
+    private: dict[str, Any] = {"name": IDS, "dtype": "int64", "columns": [column]}
+    private |= {"ids": vocabulary.front_end(cost)}
+    back_end = {PREDICTION: vocabulary.back_end()}
+    return serving_part(served, [public], [private], one_by_one, back_end)
 
 
 # trying
@@ -238,10 +223,7 @@ def _one_by_one(together: Both, session: Any, report: Callable[[str], object]) -
     single = [_run(session, ids[n : n + 1], names, vocabulary) for n in range(TRIED_ROWS)]
     if not _alike(single[0], _run(session, ids[:1], names, vocabulary), 0, vocabulary.end):
         raise Refusal("one row is answered differently each time", MIXED_HINT)
-    nodes = [*all_nodes(together.encoder), *all_nodes(together.decoder)]
-    scaled = sorted({node.op_type for node in nodes if node.op_type in SCALED_TOGETHER})
-    if scaled:
-        report(f"rows are run one by one: {', '.join(scaled)} would scale each by all of a request")
+    if scales_together([*all_nodes(together.encoder), *all_nodes(together.decoder)], report):
         return True
     try:
         rows = _run(session, ids, names, vocabulary)

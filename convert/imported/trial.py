@@ -84,7 +84,7 @@ except Exception as error:
 
 
 def check_it_ends(
-    content: bytes, sample: Path | None, longest: Mapping[str, int] | None = None
+    content: bytes, sample: Path | None, longest: Mapping[str, int]
 ) -> dict[str, int]:
     """Load a graph and run it, in a process that can be ended.
 
@@ -101,11 +101,11 @@ def check_it_ends(
     """
     there = sample is not None and sample.is_file()
     written = sample.stat().st_mtime_ns if sample is not None and there else 0
-    limits = json.dumps(dict(longest or {}), sort_keys=True)
+    limits = json.dumps(dict(longest), sort_keys=True)
     ran, why = _outcome(content, os.fspath(sample or "") if there else "", written, limits)
     if why is not None:
         raise Refusal(*why)
-    return {name: min(most, ran or most) for name, most in (longest or {}).items()}
+    return {name: min(most, ran or most) for name, most in longest.items()}
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from onnxlet.convert.report.subject import (
     Subject,
     estimators_answers,
     indices_of,
+    padded,
     some,
     taken,
 )
@@ -103,8 +104,7 @@ def _as_given(subject: Subject, answers: Array, threshold: float | None) -> Answ
         return Answered(answers.astype(np.float64))
     if answers.ndim == 1 or subject.outputs > 1:
         return Answered(indices_of(answers, subject.truth.labels))
-    more = len(subject.truth.labels) - answers.shape[1]
-    probabilities = np.pad(answers.astype(np.float64), ((0, 0), (0, more)))
+    probabilities = padded(answers, subject.truth)
     ranking = probabilities[:, subject.truth.positive]
     prediction = probabilities.argmax(axis=1)
     if threshold is not None:

@@ -24,11 +24,8 @@ def call(subject: Subject) -> dict[str, Any]:
     yes-or-no column has no other rows: then the row is one that many have.)
     """
     columns = [column for column in subject.model.signature.columns if column.required]
-    row = {
-        name: _rounded(column, value)
-        for column in columns
-        for name, value in [(column.name, example_instance(subject.model)[column.name])]
-    }
+    example = example_instance(subject.model)
+    row = {column.name: _rounded(column, example[column.name]) for column in columns}
     known = set(map(_key, _rows(subject, columns)))
     free = (each for each in _nearby(subject, columns, row) if _key(each.values()) not in known)
     return {

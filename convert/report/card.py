@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from onnxlet.convert.report import calling, sentences
+from onnxlet.convert.report import Findings, calling, sentences
 from onnxlet.convert.report.limits import BLANKS, limits
 from onnxlet.convert.report.looks.wording import (
     count,
@@ -20,9 +20,8 @@ from onnxlet.convert.report.looks.wording import (
     share,
     size,
 )
-from onnxlet.convert.report.page import MEASURES, MOST_ROWS, ensemble, headings, proof
+from onnxlet.convert.report.page import MEASURES, MOST_ROWS, baselines, ensemble, headings, proof
 
-Findings = Mapping[str, Any]
 Rows = Iterable[Sequence[str]]
 PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classification
 WRITE = {"number": number, "share": share}
@@ -131,7 +130,7 @@ def _data(found: Findings) -> Iterator[str]:
 
 def _scores(found: Findings) -> Iterator[str]:
     yield escaped(sentences.scores(found))
-    names = list(dict.fromkeys(b["name"] for s in found["scores"] for b in s["baselines"]))
+    names = baselines(found)
     header = [
         "Metric",
         "This model",
@@ -234,15 +233,11 @@ def _serving(found: Findings) -> Iterator[str]:
     rows = [
         ("Size", size(about["bytes"]), size(about.get("estimator_bytes"))),
         *(
-            (label, _scaled(about.get(key), unit), _scaled(about.get(f"estimator_{key}"), unit))
+            (label, seconds(about.get(key), unit), seconds(about.get(f"estimator_{key}"), unit))
             for label, key, unit in timed
         ),
     ]
     yield table(("", "Served model", "scikit-learn"), rows)
-
-
-def _scaled(value: float | None, unit: float) -> str:
-    return seconds(None if value is None else value * unit)
 
 
 def _use(found: Findings) -> Iterator[str]:

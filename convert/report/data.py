@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.bins import edges, histogram
@@ -19,8 +20,8 @@ UNSERVED = "it has no form in a request"
 def data(subject: Subject) -> dict[str, Any]:
     """Rows, the target's distribution, and what each column was taken for."""
     measured = subject.measured
-    test = measured.X_test.shape[0] if hasattr(measured.X_test, "shape") else len(measured.X_test)
-    train = _training_rows(subject)
+    test = _num_samples(measured.X_test)
+    train = None if measured.X_train is None else _num_samples(measured.X_train)
     return {
         "rows": measured.rows if measured.rows is not None else test + (train or 0),
         "train_rows": train,
@@ -31,13 +32,6 @@ def data(subject: Subject) -> dict[str, Any]:
         "target": _target(subject),
         "columns": _columns(subject) if measured.columns is None else list(measured.columns),
     }
-
-
-def _training_rows(subject: Subject) -> int | None:
-    X = subject.measured.X_train
-    if X is None:
-        return None
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def _target(subject: Subject) -> dict[str, Any] | None:

@@ -61,7 +61,8 @@ def _column(
         return None
     curves, goods = [], []
     for at, _ in points:
-        answered, good = subject.ask(replaced(table, block, position, _as_cells(at, values)))
+        cells = at if values.dtype == object else np.asarray(at).astype(values.dtype)
+        answered, good = subject.ask(replaced(table, block, position, cells))
         curves.append(_curve(subject, answered))
         goods.append(good)
     every = np.stack(curves)  # (points, rows, curves)
@@ -117,10 +118,6 @@ def _quantiles(column: Column, values: Array) -> list[tuple[float, int]]:
     at = np.unique(at[(at >= low) & (at <= high)])
     nearest = np.searchsorted((at[1:] + at[:-1]) / 2, values)
     return list(zip(at.tolist(), np.bincount(nearest, minlength=len(at)).tolist(), strict=True))
-
-
-def _as_cells(at: Any, values: Array) -> Any:
-    return at if values.dtype == object else np.asarray(at).astype(values.dtype)
 
 
 def _plain(at: Any) -> Any:

@@ -46,37 +46,7 @@ NAMES = (
     "mean_error",
     "mean_absolute_error",
 )
-# Measure, title, of which rate, and whether it is a ratio.
-COMPARED = (
-    ("selection_rate_difference", "selection rate, difference", "selection_rate", False),
-    ("selection_rate_ratio", "selection rate, lowest by highest", "selection_rate", True),
-    (
-        "true_positive_rate_difference",
-        "true positive rate, difference",
-        "true_positive_rate",
-        False,
-    ),
-    (
-        "false_positive_rate_difference",
-        "false positive rate, difference",
-        "false_positive_rate",
-        False,
-    ),
-    ("accuracy_difference", "accuracy, difference", "accuracy", False),
-    ("mean_error_difference", "mean error, difference", "mean_error", False),
-    (
-        "mean_absolute_error_difference",
-        "mean absolute error, difference",
-        "mean_absolute_error",
-        False,
-    ),
-    (
-        "mean_absolute_error_ratio",
-        "mean absolute error, lowest by highest",
-        "mean_absolute_error",
-        True,
-    ),
-)
+RATIOS = ("selection_rate", "mean_absolute_error")  # that are compared by their ratio, too
 ODDS = ("true_positive_rate_difference", "false_positive_rate_difference")
 
 
@@ -191,20 +161,15 @@ def differences(subject: Subject, predicted: Array, groups: Array) -> list[dict[
     drawn = _drawn(subject, found, groups, compared)
     rows = subject.units
     made = []
-    for measure, title, rate, is_ratio in COMPARED:
-        if rate in found:
-            values = np.array([known[group][rate] for group in compared])
-            made.append(_difference(measure, title, values, drawn[rate], compared, is_ratio, rows))
+    for rate in (name for name in NAMES if name in found):
+        values = np.array([known[group][rate] for group in compared])
+        for is_ratio in (False, True) if rate in RATIOS else (False,):
+            made.append(_difference(rate, values, drawn[rate], compared, is_ratio, rows))
     odds = [each for each in made if each["measure"] in ODDS and each["value"] is not None]
     if odds:
         widest = max(odds, key=lambda each: float(np.nan_to_num(each["value"], nan=-1)))
-        made.append(
-            {
-                **widest,
-                "measure": "equalized_odds_difference",
-                "title": "equalised odds, difference",
-            }
-        )
+        title = "equalised odds, difference"
+        made.append({**widest, "measure": "equalized_odds_difference", "title": title})
     return made
 
 
@@ -224,28 +189,19 @@ def _drawn(
 
 
 def _difference(
-    measure: str,
-    title: str,
-    values: Array,
-    drawn: Array,
-    compared: Array,
-    is_ratio: bool,
-    rows: int,
+    rate: str, values: Array, drawn: Array, compared: Array, is_ratio: bool, rows: int
 ) -> dict[str, Any]:
+    how = ", lowest by highest" if is_ratio else ", difference"
+    about = {
+        "measure": f"{rate}_{'ratio' if is_ratio else 'difference'}",
+        "title": rate.replace("_", " ") + how,
+    }
     if np.isnan(values).all():
-        return {"measure": measure, "title": title, **_nothing(), "between": None}
+        return {**about, "value": None, "low": None, "high": None, "between": None}
     high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
     apart: Callable[[Any, Any], Any] = np.divide if is_ratio else lambda least, most: most - least
     with np.errstate(all="ignore"):
         value = float(apart(values[low], values[high]))
         of_draws = apart(drawn[:, low], drawn[:, high])
-    return {
-        "measure": measure,
-        "title": title,
-        **interval(value, of_draws, rows),
-        "between": [str(compared[high]), str(compared[low])],
-    }
-
-
-def _nothing() -> dict[str, Any]:
-    return {"value": None, "low": None, "high": None}
+    between = [str(compared[high]), str(compared[low])]
+    return {**about, **interval(value, of_draws, rows), "between": between}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from onnxlet.convert.directory.model_directory import replace_files, sha256
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN
+from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN, Findings
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import PAGE_HASH
-
-Findings = Mapping[str, Any]
 
 
 def report_files(found: Findings) -> dict[str, bytes]:
@@ -38,7 +34,7 @@ def pages(found: Findings) -> dict[str, bytes]:
     from onnxlet.convert.report import card, page  # with matplotlib and Jinja
 
     html = page.html(found).encode()
-    line = f"{hashlib.sha256(html).hexdigest()}  {HTML}\n".encode()
+    line = f"{sha256(html)}  {HTML}\n".encode()
     return {PAGE_HASH: line, HTML: html, MARKDOWN: card.markdown(found).encode()}
 
 
@@ -90,21 +86,9 @@ def write_again(directory: Path) -> list[Path]:
         why = f"{type(error).__name__}: {error}"
         raise damaged(directory / JSON, f"a part has not its form ({why:.200})") from error
     try:
-        return [_replace(directory / file, content) for file, content in made.items()]
+        replace_files(directory, made)
     except OSError as error:
         raise OnnxletError(
             f"can't write in '{directory}': {error}", "Let this user write there."
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with half.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
-    return path
+    return [directory / file for file in made]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import few, listed, name, plural
 
-Findings = Mapping[str, Any]
 # Nothing computes these: title, and what belongs there.
 BLANKS = (
     ("Intended use", "Which decision it is for, who uses it, and who checks its answers."),
@@ -18,12 +17,8 @@ BLANKS = (
 )
 
 
-def limits(found: Findings) -> list[str]:
+def limits(found: Findings) -> Iterator[str]:
     """What has to be known beside the figures, a sentence each."""
-    return list(_limits(found))
-
-
-def _limits(found: Findings) -> Iterator[str]:
     scores, about = found.get("scores") or [], found.get("data") or {}
     if scores:
         yield (

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
-from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
 
@@ -121,23 +120,3 @@ class Measured:
     rows: int | None = None
     seed: int = 0
     seconds: float = 10.0
-
-
-def of_build(source: Source, model: Model, sensitive: Sequence[str] = ()) -> Measured:
-    """What is known of a model that is built: no answers of its training rows.
-
-    Args:
-        source: with y_test.
-        model: as it will be served; its version has no number yet.
-        sensitive: columns of X_test by whose groups the report compares.
-    """
-    return Measured(
-        model.name,
-        model,
-        source.estimator,
-        source.X_test,
-        source.y_test,
-        target=source.target,
-        X_train=source.X_train,
-        sensitive={name: source.X_test[name].to_numpy() for name in sensitive},
-    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
-from onnxlet.convert.report.measured import of_build
+from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
@@ -40,3 +40,15 @@ def report_of(
         return report_files(findings(of_build(source, model, sensitive)))
 
     return made
+
+
+def of_build(source: Source, model: Model, sensitive: Sequence[str] = ()) -> Measured:
+    """What is known of a model that is built: no answers of its training rows.
+
+    Its version has no number yet. The arguments are those of `report_of`, and the model.
+    """
+    return Measured(
+        model.name, model, source.estimator, source.X_test, source.y_test,
+        target=source.target, X_train=source.X_train,
+        sensitive={name: source.X_test[name].to_numpy() for name in sensitive},
+    )  # fmt: skip

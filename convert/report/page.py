@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.convert.report import calling, sentences
+from onnxlet.convert.report import Findings, calling, sentences
 from onnxlet.convert.report.limits import BLANKS, limits
 from onnxlet.convert.report.looks import palette, wording
 from onnxlet.convert.report.plots import curves, effects, errors, groups, growth, scores
@@ -15,7 +15,6 @@ from onnxlet.convert.report.plots import curves, effects, errors, groups, growth
 if TYPE_CHECKING:
     from jinja2 import Template
 
-Findings = Mapping[str, Any]
 TEMPLATE = Path(__file__).parent / "template"
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
 FIRST_COLUMNS = 24  # beyond which the table of columns is folded
@@ -86,10 +85,10 @@ def html(found: Findings) -> str:
         meta=list(_meta(found)),
         strip=list(_strip(found)),
         plots=_plots(found),
-        baselines=_baselines(found),
+        baselines=baselines(found),
         ensemble=ensemble(found),
         proof=list(proof(found)),
-        limits=limits(found),
+        limits=list(limits(found)),
     )
     return written.strip() + "\n"
 
@@ -121,8 +120,8 @@ def _template() -> Template:
         "interval": wording.interval,
         "listed": wording.listed, "name": wording.name, "plural": wording.plural,
         "seconds": wording.seconds, "size": wording.size,
-        "milliseconds": lambda value: wording.seconds(value and value * 1e-3),
-        "microseconds": lambda value: wording.seconds(value and value * 1e-6),
+        "milliseconds": partial(wording.seconds, unit=1e-3),
+        "microseconds": partial(wording.seconds, unit=1e-6),
     }  # fmt: skip
     environment.globals |= {
         "s": sentences, "WRITE": write, "MARKS": MARKS, "MEASURES": MEASURES, "BLANKS": BLANKS,
@@ -142,8 +141,7 @@ def _style() -> str:
 
 
 def _channels(scheme: str) -> str:
-    code = getattr(palette.COLOURS["model"], scheme)
-    return " ".join(str(int(code[at : at + 2], 16)) for at in (1, 3, 5))
+    return " ".join(map(str, bytes.fromhex(getattr(palette.COLOURS["model"], scheme)[1:])))
 
 
 def _plots(found: Findings) -> dict[str, Any]:
@@ -197,13 +195,13 @@ def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
     if serving.get("bytes") is not None:
         yield "Size", wording.size(serving["bytes"]), ""
     if serving.get("one_row_us") is not None:
-        yield "One row", wording.seconds(serving["one_row_us"] * 1e-6), ""
+        yield "One row", wording.seconds(serving["one_row_us"], 1e-6), ""
 
 
-def _baselines(found: Findings) -> list[str]:
+def baselines(found: Findings) -> list[str]:
     """The baselines' names in the order that they come."""
-    names = (each["name"] for score in found.get("scores") or [] for each in score["baselines"])
-    return list(dict.fromkeys(names))
+    scores = found.get("scores") or []
+    return list(dict.fromkeys(each["name"] for score in scores for each in score["baselines"]))
 
 
 def ensemble(found: Findings) -> str:

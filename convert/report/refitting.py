@@ -37,9 +37,9 @@ class Refits:
         measured, start = self._subject.measured, time.perf_counter()
         trained = self._subject.trained
         assert trained is not None  # noqa: S101 - the caller has looked
-        refit = measured.fit or clone_and_fit(measured.estimator)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            refit = measured.fit or clone(measured.estimator).fit
             fitted = refit(taken(measured.X_train, rows), taken(measured.y_train, rows))
         took = time.perf_counter() - start
         self.left -= took
@@ -50,12 +50,3 @@ class Refits:
     def lasts(self, rows: float) -> bool:
         """Whether the time that is left is enough to fit so many rows in all."""
         return rows * self.seconds_a_row <= self.left
-
-
-def clone_and_fit(estimator: Any) -> Any:
-    """A function that refits an estimator with its own parameters."""
-
-    def refit(X: Any, y: Any) -> Any:
-        return clone(estimator).fit(X, y)
-
-    return refit

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dictionaries import known_keys
@@ -169,7 +170,7 @@ def subject(measured: Measured) -> Subject:
 def _rows_with_truth(measured: Measured, notes: list[str]) -> Array:
     """Positions of the test rows to measure."""
     y = _flat(measured.y_test)
-    count = measured.X_test.shape[0] if hasattr(measured.X_test, "shape") else len(measured.X_test)
+    count = _num_samples(measured.X_test)
     if len(y) != count:
         raise Refusal(
             f"y_test: expected {count} values, as many as X_test has rows, got {len(y)}",
@@ -296,14 +297,13 @@ def as_answered(outputs: dict[str, Array], truth: Truth, task: str) -> Answered:
     indices = indices_of(prediction, truth.labels)
     if prediction.ndim > 1:
         return Answered(indices)
-    probabilities = _padded(outputs.get("probabilities"), truth)
+    given = outputs.get("probabilities")
+    probabilities = None if given is None else padded(given, truth)
     return Answered(indices, probabilities, _ranking(probabilities, outputs.get("score"), truth))
 
 
-def _padded(probabilities: Array | None, truth: Truth) -> Array | None:
+def padded(probabilities: Array, truth: Truth) -> Array:
     """float64, with a probability of 0 for the labels that a model does not know."""
-    if probabilities is None:
-        return None
     more = len(truth.labels) - probabilities.shape[1]
     return np.pad(probabilities.astype(np.float64), ((0, 0), (0, more)))
 

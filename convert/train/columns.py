@@ -97,7 +97,11 @@ def _mark_leaks(
     taken: dict[str, Taken], seen: Mapping[str, Profile], kept: Collection[str], y: Array, task: str
 ) -> None:
     """Leave leaks out, but for those that the user keeps."""
-    given = [(seen[name], _as_guess(one)) for name, one in taken.items() if one.used]
+    given = [
+        (seen[name], Guess(one.kind, one.why, one.used, one.format))
+        for name, one in taken.items()
+        if one.used
+    ]
     for name, leak in leaks(given, y, task).items():
         old = taken[name]
         if leak.certain and name not in kept:
@@ -170,16 +174,13 @@ def as_taken(
 
 def columns_lines(taken: Sequence[Taken]) -> list[str]:
     """What the columns are taken for, as a table for a terminal; what is left out comes last."""
-    rows = [(_cut(one.name, NAME_WIDTH), _shown_kind(one), one.why) for one in _in_order(taken)]
+    ordered = sorted(taken, key=lambda one: not one.used)
+    rows = [(_cut(one.name, NAME_WIDTH), _shown_kind(one), one.why) for one in ordered]
     widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
     lines = []
     for name, kind, why in rows:
         lines.append(f"{name:{widths[0]}}  {kind:{widths[1]}}  {_cut(why, WHY_WIDTH)}".rstrip())
     return lines
-
-
-def _in_order(taken: Sequence[Taken]) -> list[Taken]:
-    return sorted(taken, key=lambda one: not one.used)
 
 
 def _shown_kind(one: Taken) -> str:
@@ -190,10 +191,6 @@ def _shown_kind(one: Taken) -> str:
 def _cut(text: str, most: int) -> str:
     plain = " ".join(text.split())
     return plain if len(plain) <= most else plain[: most - 1] + "…"
-
-
-def _as_guess(one: Taken) -> Guess:
-    return Guess(one.kind, one.why, one.used, one.format)
 
 
 def _as_wished(seen: Profile, guess: Guess, wish: str | None) -> Taken:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.estimators.date_parts import days_since
 from onnxlet.convert.reference.dates import forms
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST, read
@@ -89,10 +90,7 @@ def form_of_moments(column: pd.Series[Any]) -> str:
 
 def days(column: pd.Series[Any], form: str) -> Array:
     """Days since 1970 with fractions, float64; NaN for a missing one."""
-    moments = pd.to_datetime(column, format=form, utc="%z" in form, errors="coerce")
-    if getattr(moments.dtype, "tz", None) is not None:
-        moments = moments.dt.tz_localize(None)
-    return ((moments - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    return days_since(pd.to_datetime(column, format=form, utc="%z" in form, errors="coerce"))
 
 
 def _holds_dates(column: pd.Series[Any]) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.report import HTML, JSON, sentences
+from onnxlet.convert.report import HTML, sentences
+from onnxlet.convert.report.files import read_findings
 from onnxlet.convert.train.combining import named
 from onnxlet.convert.train.training import Trained
 from onnxlet.folders import typed
@@ -23,7 +22,8 @@ def lines(trained: Trained) -> Iterator[str]:
     name = built.directory.parent.name
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
-    found = findings_of(trained)
+    # Where it failed, what may lie there is the report of an earlier training.
+    found = read_findings(built.directory) if trained.unreported is None else None
     if found is not None:
         yield _plain(sentences.answer(found))
     leaks = [one.name for one in trained.prepared.columned.taken if one.kind == "leak"]
@@ -41,15 +41,6 @@ def lines(trained: Trained) -> Iterator[str]:
     if trained.unreported is not None:
         yield f"no report was written, as it failed: {trained.unreported}"
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
-
-
-def findings_of(trained: Trained) -> dict[str, Any] | None:
-    """The report's figures; None where there is no report."""
-    if trained.unreported is not None:  # what may lie there is that of an earlier training
-        return None
-    file = trained.built.directory / JSON
-    found: dict[str, Any] | None = json.loads(file.read_bytes()) if file.exists() else None
-    return found
 
 
 def _plain(text: str) -> str:

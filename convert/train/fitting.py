@@ -65,10 +65,11 @@ def fit(
     if candidate.family in THREADS:
         _learner(pipeline[-1]).set_params(**{THREADS[candidate.family]: threads})
     before, last = pipeline[:-1], pipeline[-1]
-    if not len(before):
-        return Fitted(pipeline.fit(X, y, **_prefixed(_weighted(last, weights))), None)
-    made = before.fit_transform(X, y)
     settings = _weighted(last, weights)
+    if not len(before):
+        prefixed = {f"model__{name}": value for name, value in settings.items()}
+        return Fitted(pipeline.fit(X, y, **prefixed), None)
+    made = before.fit_transform(X, y)
     learner = _learner(last)
     if candidate.rounds is None:
         last.fit(made, y, **settings)
@@ -125,10 +126,6 @@ def _weighted(last: Any, weights: Array | None) -> dict[str, Any]:
     if weights is None or not has_fit_parameter(_learner(last), "sample_weight"):
         return {}
     return {"sample_weight": weights}
-
-
-def _prefixed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"model__{name}": value for name, value in settings.items()}
 
 
 Boost = Callable[[Any, Any, Array, dict[str, Any], Rows | None], int]

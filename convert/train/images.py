@@ -70,10 +70,7 @@ class Seen(NamedTuple):
 
     def of(self, hashes: pd.Series[Any]) -> pd.Series[Any]:
         """The pixels of rows, as the cells of a column."""
-        cells = np.empty(len(hashes), dtype=object)
-        for row, known in enumerate(hashes.tolist()):
-            cells[row] = self.pixels[known]
-        return pd.Series(cells, index=hashes.index, name=hashes.name, dtype=object)
+        return _each(hashes, self.pixels.__getitem__)
 
 
 def form_named(text: str | None) -> Form:
@@ -128,9 +125,14 @@ def _is_one(cell: Any, found: Any) -> bool:
 
 def located_cells(column: pd.Series[Any], root: Path | None) -> pd.Series[Any]:
     """A column whose texts are files below a folder, what they encode, or why they are neither."""
+    return _each(column, lambda cell: located(cell, root))
+
+
+def _each(column: pd.Series[Any], made: Callable[[Any], Any]) -> pd.Series[Any]:
+    """A column of what is made of each cell, which may be an array."""
     cells = np.empty(len(column), dtype=object)
     for row, cell in enumerate(column.tolist()):
-        cells[row] = located(cell, root)
+        cells[row] = made(cell)
     return pd.Series(cells, index=column.index, name=column.name, dtype=object)
 
 

@@ -240,7 +240,10 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
     X, notes = as_taken(columned.frame, columned.taken, columned.images)
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
-    times = None if options.time is None else _times(columned, options.time)
+    times = None
+    if options.time is not None:
+        taken = next(one for one in columned.taken if one.name == options.time)
+        times = times_of(frame[options.time], taken)
     splits = split(
         y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
     )
@@ -280,11 +283,6 @@ def _check_scored(metric: Metric, columned: Columned) -> None:
             f"{y.min():.4g} to {y.max():.4g}: {why}",
             "Give another --metric, or write the target in another unit.",
         )
-
-
-def _times(columned: Columned, name: str) -> Array:
-    taken = next(one for one in columned.taken if one.name == name)
-    return times_of(columned.frame[name], taken)
 
 
 def _check_named(names: Sequence[str], target: str, options: Options) -> None:

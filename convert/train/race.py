@@ -134,14 +134,6 @@ class Race:
         """Of a fold's rows, those of the first rung."""
         return 1.0 if self.part is None else self.part / len(self.table.folds[0][0])
 
-    def answers(self, record: Record) -> Array:
-        """A record's answers for the validation rows of the folds that are used.
-
-        Raises:
-            KeyError: it has not been fitted on all of them.
-        """
-        return record.answers(self.used)
-
     def close(self, records: Sequence[Record]) -> None:
         """Records that were fitted on all folds are done; others, for which time ran out, stop."""
         scorer = self.scorer(self.used)
@@ -152,7 +144,7 @@ class Race:
                 self.stop(record, "the time was up")
                 continue
             record.end("done")
-            answers = self.answers(record)
+            answers = record.answers(self.used)
             self.live.ended(record, scorer.sign * scorer.worth(answers), scorer.error(answers))
 
     def stop(self, record: Record, why: str) -> None:

@@ -83,13 +83,9 @@ def report_of(
     """
 
     def made(model: Model) -> dict[str, bytes]:
-        return report_files(findings(_measured(model)))
-
-    def _measured(model: Model) -> Measured:
         (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
         columned, task = prepared.columned, prepared.columned.target.task
-        notes = [*columned.notes]
-        return Measured(
+        measured = Measured(
             name, model, combined.estimator, X_test, y_test,
             origin="train", task=task, target=columned.target_name,
             X_train=X, y_train=y,
@@ -104,8 +100,10 @@ def report_of(
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
             columns=[_column(one) for one in columned.taken],
-            split=prepared.splits.how, notes=notes, rows=len(columned.frame), seed=options.seed,
+            split=prepared.splits.how, notes=[*columned.notes],
+            rows=len(columned.frame), seed=options.seed,
         )  # fmt: skip
+        return report_files(findings(measured))
 
     return ReportFiles(made, report)
 

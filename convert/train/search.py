@@ -175,12 +175,12 @@ def _searched(
     done = [record for record in race.records if record.state == "done"]
     if not done:
         raise _nothing(trials)
-    worth = {r.number: scorer.worth(race.answers(r)) for r in done}
+    worth = {r.number: scorer.worth(r.answers(race.used)) for r in done}
     if small:
         chosen = {_smallest(race, done, trials, worth, cost or _bytes): 1.0}
     else:
         pool = _pool(done, worth)
-        answers = [race.answers(record) for record in pool]
+        answers = [record.answers(race.used) for record in pool]
         found = choose(answers, [worth[r.number] for r in pool], scorer, race.budget.ended)
         chosen = {pool[index].number: weight for index, weight in found.weights.items()}
     weights = [(trials[number], weight) for number, weight in chosen.items()]
@@ -211,7 +211,7 @@ def _end(race: Race) -> None:
 def _trial(race: Race, record: Record) -> Trial:
     score = error = rows = None
     if record.state == "done":
-        answers, scorer = race.answers(record), race.scorer(race.used)
+        answers, scorer = record.answers(race.used), race.scorer(race.used)
         score, error = scorer.sign * scorer.worth(answers), scorer.error(answers)
         positions = np.concatenate([race.table.folds[fold][1] for fold in race.used])
         rows = out_of_fold(answers, positions, len(race.table.y))
@@ -271,7 +271,7 @@ def _smallest(
 ) -> int:
     """The number of the one that costs least, of all within one standard error of the best."""
     best = max(done, key=lambda record: worth[record.number])
-    error = np.nan_to_num(race.scorer(race.used).error(race.answers(best)))
+    error = np.nan_to_num(race.scorer(race.used).error(best.answers(race.used)))
     near = [r.number for r in done if worth[r.number] >= worth[best.number] - error]
     return min(near, key=lambda number: (cost(trials[number]), number))
 

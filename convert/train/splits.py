@@ -59,7 +59,7 @@ def split(
         groups: what rows of one group share (n,); a row without belongs to no other.
         times: float64 (n,), as `times.times_of` gives them; rows with NaN are left out.
         seed: of what is drawn.
-        alike: a number that equal rows share (n,), as `equal_rows` gives.
+        alike: a number that equal rows share (n,), as `duplicates` finds it.
         held_out: so many last rows are a test set that was chosen before; 0 is none.
 
     Raises:
@@ -82,12 +82,6 @@ def split(
         chosen = f"A test set of {len(test)} rows of its own"
     what = f"{chosen}; {how} of the other {len(train)}{said}."
     return Splits(train, test, folds, what)
-
-
-def equal_rows(frame: pd.DataFrame) -> NDArray[np.intp]:
-    """A number for each row (n,) that only equal rows share; missing values are equal."""
-    texts = frame.apply(lambda column: pd.factorize(column, use_na_sentinel=False)[0])
-    return np.asarray(texts.groupby(list(texts.columns), sort=False).ngroup(), np.intp)
 
 
 def _test_parts(rows: int) -> int:

@@ -11,7 +11,7 @@ import pandas as pd
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
 from onnxlet.convert.train.duplicates import duplicates_in
-from onnxlet.convert.train.numbers_as_text import numbers_in
+from onnxlet.convert.train.numbers_as_text import as_floats, numbers_in
 from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.train.target_checks import (
     FEW_NUMBERS,
@@ -164,10 +164,7 @@ def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
     """In int64 where all are whole numbers and none is missing, else in float64."""
     if column.dtype.kind in "iu" and not column.isna().any():
         return column.astype(np.int64)
-    return pd.Series(
-        pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan),
-        index=column.index,
-    )
+    return pd.Series(as_floats(column), index=column.index)
 
 
 def _dates(target: str) -> WrongUse:

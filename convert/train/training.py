@@ -87,10 +87,10 @@ def train(
     started = time.monotonic()
     prepared = prepare(look_at_columns(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
-    tried = _in_turn(searched)
+    tried, task = _in_turn(searched), prepared.columned.target.task
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
-        combined = _combined(prepared, chosen, options)
+        combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
         try:
             made = report_of(prepared, searched, chosen, combined, options, to.name, report)
             built = _built(prepared, combined, to, made, report)
@@ -115,8 +115,7 @@ def _searched(prepared: Prepared, options: Options, started: float, report: Repo
     return search(
         prepared.X, prepared.y, task, prepared.splits, candidates, metric,
         seconds=left, trials=options.trials, seed=options.seed, small=options.small,
-        report=report, weights=_weights(prepared),
-        scheduler=options.scheduler,
+        report=report, weights=_weights(prepared), scheduler=options.scheduler,
     )  # fmt: skip
 
 
@@ -139,19 +138,13 @@ def _in_turn(searched: Searched) -> Sequence[Weighted]:
     return [searched.weights, *([(trial, 1.0)] for trial, _ in heaviest)][:FALLING_BACK]
 
 
-def _combined(prepared: Prepared, chosen: Weighted, options: Options) -> Combined:
-    X, y = prepared.train_part
-    return combine(chosen, X, y, prepared.columned.target.task, prepared.metric, options.seed)
-
-
 def _built(
     prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part
     columned = prepared.columned
-    left_out = tuple(one.name for one in columned.taken if not one.used)
     source = Source(
         combined.estimator, X_test, y_test, prepared.train_part[0], target=columned.target_name,
-        left_out=left_out,
+        left_out=tuple(one.name for one in columned.taken if not one.used),
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)

@@ -123,7 +123,8 @@ class Record:
         Raises:
             KeyError: it was not fitted on one of them.
         """
-        return np.concatenate([_known(self.outcomes[fold]) for fold in folds])
+        # Each has some: what failed is not among the outcomes.
+        return np.concatenate([np.asarray(self.outcomes[fold].answers) for fold in folds])
 
     def first(self, rung: Rung) -> Array | None:
         """For the first fold's validation rows, by what was fitted on its rows or on a part."""
@@ -139,11 +140,6 @@ class Record:
         """Bytes of the first fold's pickled pipeline."""
         first = self.outcomes.get(0, self.part)
         return None if first is None else first.size
-
-
-def _known(outcome: Outcome) -> Array:
-    """The answers of a fit that did not fail, as those of a record did not."""
-    return np.asarray(outcome.answers)
 
 
 def out_of_fold(answers: Array, positions: NDArray[np.intp], rows: int) -> NDArray[np.float64]:

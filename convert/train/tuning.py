@@ -81,21 +81,17 @@ def _batch(race: Race, families: dict[str, Family], turns: int) -> list[Record]:
             continue
         candidate = family.candidate.with_parameters(parameters)
         named = f"{family.candidate.name}, tuned {len(family.asked) + 1}"
-        record = race.enter([_renamed(candidate, named)])[0]
+        record = race.enter([replace(candidate, name=named)])[0]
         family.asked[record.number] = trial
         batch.append(record)
     return batch
-
-
-def _renamed(candidate: Candidate, name: str) -> Candidate:
-    return replace(candidate, name=name)
 
 
 def _families(race: Race) -> list[Record]:
     """The best record of each family that has a space, the best first."""
     done = [r for r in race.records if r.state == "done" and r.candidate.space is not None]
     scorer = race.scorer(race.used)
-    worth = {r.number: scorer.worth(race.answers(r)) for r in done}
+    worth = {r.number: scorer.worth(r.answers(race.used)) for r in done}
     found: dict[str, Record] = {}
     for record in sorted(done, key=lambda r: (-worth[r.number], r.number)):
         found.setdefault(record.candidate.family, record)
@@ -149,7 +145,7 @@ def _tell(race: Race, family: Family, record: Record) -> None:
 
     trial = family.asked[record.number]
     if record.state == "done":
-        family.study.tell(trial, race.scorer(race.used).worth(race.answers(record)))
+        family.study.tell(trial, race.scorer(race.used).worth(record.answers(race.used)))
     elif (first := record.first("fold")) is not None:
         family.study.tell(trial, race.scorer([0]).worth(first))
     else:

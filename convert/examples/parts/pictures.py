@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from onnxlet.convert.directory.mean_images import png_text
 from onnxlet.convert.reference.image_paths import ENDINGS
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
@@ -40,9 +39,7 @@ def as_text(image: Image.Image | Array) -> str:
     Args:
         image: of Pillow, or uint8 of shape (height, width).
     """
-    file = io.BytesIO()
-    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
+    return png_text(np.asarray(image))
 
 
 def labelled(folder: Path) -> list[tuple[str, str]]:

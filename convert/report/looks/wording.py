@@ -83,12 +83,13 @@ def interval(value: Mapping[str, Any] | None) -> str:
     return f"{number(value['low'])} to {number(value['high'])}"
 
 
-def seconds(value: float | None) -> str:
-    """A duration in the unit that suits it."""
+def seconds(value: float | None, unit: float = 1.0) -> str:
+    """A duration, counted in so many seconds, in the unit that suits it."""
     if value is None:
         return "\u2013"
-    _, factor, unit = next(each for each in MOMENTS if abs(value) >= each[0])
-    return f"{number(value * factor)}\u00a0{unit}"
+    value *= unit
+    _, factor, suits = next(each for each in MOMENTS if abs(value) >= each[0])
+    return f"{number(value * factor)}\u00a0{suits}"
 
 
 def size(value: float | None) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import number, share
 from onnxlet.convert.report.plots.drawing import (
     SMALL,
@@ -15,7 +16,6 @@ from onnxlet.convert.report.plots.drawing import (
     titles,
 )
 
-Findings = Mapping[str, Any]
 MARGINS = (28, 16, 42, 46)
 HEIGHT = 340
 DESCRIBED = 11  # points of a curve that its description has
@@ -37,13 +37,13 @@ def roc(found: Findings) -> Plot | None:
         _square(axes)
         axes.plot([0, 1], [0, 1], color=colour("plain"), linewidth=1.5, dashes=(4, 3))
         axes.plot(_at(points, 0), _at(points, 1), color=colour("model"), linewidth=2.25)
-        _mark(axes, points, 2, 0, 1, found)
+        _mark(axes, points, found)
         titles(axes, "false alarms (false positive rate)", "found (true positive rate)")
 
     description = "; ".join(
         f"{share(p[1])} found at {share(p[0])} false alarms" for p in _some(points)
     )
-    legend = (("line-model", "this model"), ("line-plain", "guessing"), *_chosen(found))
+    legend = (("line-model", "this model"), ("line-plain", "guessing"), *_diamond(found))
     return plot("roc-plot", "ROC curve", f"{description}.", HEIGHT, draw, MARGINS, legend)
 
 
@@ -52,21 +52,21 @@ def precision_recall(found: Findings) -> Plot | None:
     if not found.get("precision_recall"):
         return None
     points = found["precision_recall"]["points"]
-    base = _base_rate(found)
+    base = found["precision_recall"].get("share")  # of the positive label among the test rows
 
     def draw(axes: Any) -> None:
         _square(axes)
         if base is not None:
             axes.axhline(base, color=colour("plain"), linewidth=1.5, dashes=(4, 3))
         axes.plot(_at(points, 0), _at(points, 1), color=colour("model"), linewidth=2.25)
-        _mark(axes, points, 2, 0, 1, found)
+        _mark(axes, points, found)
         titles(axes, "found (recall)", "right among the selected (precision)")
 
     description = "; ".join(
         f"precision {share(p[1])} at recall {share(p[0])}" for p in _some(points)
     )
     guess = () if base is None else (("line-plain", f"guessing, {share(base)}"),)
-    legend = (("line-model", "this model"), *guess, *_chosen(found))
+    legend = (("line-model", "this model"), *guess, *_diamond(found))
     title = "Precision and recall"
     return plot("precision-recall-plot", title, f"{description}.", HEIGHT, draw, MARGINS, legend)
 
@@ -78,7 +78,9 @@ def calibration(found: Findings) -> Plot | None:
     bins = [each for each in found["calibration"]["bins"] if each["rows"]]
     if not bins:
         return None
-    chosen = (found.get("threshold") or {}).get("chosen")
+    chosen = _chosen(found)
+    top = found["calibration"].get("of") == "top"
+    promise = "share of right answers" if top else "share that came true"
 
     def draw(axes: Any) -> None:
         _square(axes)
@@ -97,7 +99,7 @@ def calibration(found: Findings) -> Plot | None:
         )
         if chosen is not None:
             axes.axvline(chosen, color=colour("other"), linewidth=1.5, dashes=(6, 2, 1.5, 2))
-        titles(axes, "probability that the model gave", _promise(found))
+        titles(axes, "probability that the model gave", promise)
 
     description = "; ".join(
         f"said {share(b['predicted'])}, came true {share(b['observed'])} of {b['rows']}"
@@ -108,11 +110,6 @@ def calibration(found: Findings) -> Plot | None:
         legend.append(("line-other false_positive_rate", f"threshold {number(chosen)}"))
     title = "Calibration"
     return plot("calibration-plot", title, f"{description}.", HEIGHT, draw, MARGINS, tuple(legend))
-
-
-def _promise(found: Findings) -> str:
-    top = found["calibration"].get("of") == "top"
-    return "share of right answers" if top else "share that came true"
 
 
 def threshold(found: Findings) -> Plot | None:
@@ -167,24 +164,21 @@ def _some(items: Sequence[Any]) -> Sequence[Any]:
     return [items[round(i * (len(items) - 1) / (DESCRIBED - 1))] for i in range(DESCRIBED)]
 
 
-def _mark(
-    axes: Any, points: Sequence[Sequence[Any]], by: int, x: int, y: int, found: Findings
-) -> None:
+def _mark(axes: Any, points: Sequence[Sequence[Any]], found: Findings) -> None:
     """Mark the point of the chosen threshold."""
-    chosen = (found.get("threshold") or {}).get("chosen")
-    near = [p for p in points if p[by] is not None]
+    chosen = _chosen(found)
+    near = [p for p in points if p[2] is not None]
     if chosen is None or not near:
         return
-    point = min(near, key=lambda p: abs(p[by] - chosen))
-    axes.plot([point[x]], [point[y]], "D", color=colour("other"), markersize=9, clip_on=False)
+    x, y, _ = min(near, key=lambda p: abs(p[2] - chosen))
+    axes.plot([x], [y], "D", color=colour("other"), markersize=9, clip_on=False)
 
 
-def _chosen(found: Findings) -> tuple[tuple[str, str], ...]:
-    chosen = (found.get("threshold") or {}).get("chosen")
+def _chosen(found: Findings) -> float | None:
+    chosen: float | None = (found.get("threshold") or {}).get("chosen")
+    return chosen
+
+
+def _diamond(found: Findings) -> tuple[tuple[str, str], ...]:
+    chosen = _chosen(found)
     return () if chosen is None else (("diamond-other", f"threshold {number(chosen)}"),)
-
-
-def _base_rate(found: Findings) -> float | None:
-    """The share of the positive label among the test rows."""
-    base = found["precision_recall"].get("share")
-    return None if base is None else float(base)

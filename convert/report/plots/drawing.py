@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from io import StringIO
 from typing import Any, NamedTuple
 
 from onnxlet.convert.report.looks.palette import PLACEHOLDERS
-from onnxlet.convert.report.looks.wording import number
+from onnxlet.convert.report.looks.wording import count, listed, number
 
 WIDTH = 380
 SMALL = 11.5
@@ -71,18 +71,13 @@ def plot(
     from matplotlib.figure import Figure
 
     top, right, bottom, left = margins
-    inside = (
-        (left / WIDTH),
-        bottom / height,
-        1 - (left + right) / WIDTH,
-        1 - (top + bottom) / height,
-    )
+    wide, high = 1 - (left + right) / WIDTH, 1 - (top + bottom) / height
     # `default` first: what a user has set in a matplotlibrc would change the page.
     settings: dict[Any, Any] = {**mpl.rcParamsDefault, "backend": "svg", **SETTINGS}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
         figure.patch.set_visible(False)
-        axes = figure.add_axes(inside)
+        axes = figure.add_axes((left / WIDTH, bottom / height, wide, high))
         _dress(axes)
         with warnings.catch_warnings():
             # The page's own fonts have the glyphs that DejaVu lacks.
@@ -99,9 +94,7 @@ def _dress(axes: Any) -> None:
         spine.set_visible(side == "bottom")
         spine.set_color(colour("edge"))
         spine.set_linewidth(1)
-    axes.tick_params(
-        colors=colour("soft"), labelsize=SMALL, length=0, pad=6, labelcolor=colour("soft")
-    )
+    axes.tick_params(colors=colour("soft"), labelsize=SMALL, length=0, pad=6)
     axes.grid(True, axis="y", color=colour("line"), linewidth=1)
     axes.set_axisbelow(True)
 
@@ -111,6 +104,12 @@ def titles(axes: Any, x: str, y: str = "") -> None:
     axes.set_xlabel(x, color=colour("soft"), fontsize=SMALL, labelpad=6)
     if y:
         axes.set_title(y, color=colour("soft"), fontsize=SMALL, loc="left", x=0, pad=7)
+
+
+def ticks(axes: Any, down: int = 5) -> None:
+    """Plain ones of both axes; those of y at most so many."""
+    plain_ticks(axes.xaxis)
+    plain_ticks(axes.yaxis, down)
 
 
 def plain_ticks(axis: Any, most: int = 5, write: Callable[[float], str] = number) -> None:
@@ -131,21 +130,6 @@ def percent_ticks(axis: Any) -> None:
     axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100\u202f%"])
 
 
-def label_above(axes: Any, y: float, text: str, strong: bool = False, x: float = 0.0) -> None:
-    """A row's name above its bar, where it has the whole width: names are long, screens narrow."""
-    axes.annotate(
-        text,
-        (x, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 7),
-        textcoords="offset points",
-        color=colour("ink" if strong else "soft"),
-        fontsize=TEXT if strong else SMALL,
-        va="bottom",
-        annotation_clip=False,
-    )
-
-
 def _for_page(svg: str, key: str, title: str, description: str) -> str:
     """One element without prolog: colours are variables, the font the page's, ids its own."""
     body = svg[svg.index("<svg") :]
@@ -164,6 +148,41 @@ def _for_page(svg: str, key: str, title: str, description: str) -> str:
         f'<desc id="{key}-about">{escape(description)}</desc>'
     )
     return head + re.sub(r"\n\s*", "\n", body[start:]).strip()
+
+
+def histogram(
+    key: str,
+    title: str,
+    edges: Sequence[float],
+    counts: Sequence[int],
+    height: float,
+    margins: tuple[float, float, float, float],
+    x: str,
+    mark: float | None = None,
+) -> Plot:
+    """Draw counts of rows by bin.
+
+    Args:
+        key: unique on the page.
+        title: what it shows.
+        edges: of the bins.
+        counts: of the rows in each.
+        height: in pixels.
+        margins: as those of `plot`.
+        x: what is in the bins.
+        mark: where a line is drawn.
+    """
+
+    def draw(axes: Any) -> None:
+        axes.stairs(counts, edges, fill=True, color=colour("model"), alpha=0.75)
+        if mark is not None:
+            axes.axvline(mark, color=colour("ink"), linewidth=1)
+        ticks(axes, 4)
+        titles(axes, x, "rows")
+
+    ends = f"From {number(edges[0])} to {number(edges[-1])}"
+    description = f"{ends}; rows by bin: {listed([count(each) for each in counts], 60)}."
+    return plot(key, title, description, height, draw, margins)
 
 
 def span(points: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import fitting, name, number
-from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, span, titles
+from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
 
-Findings = Mapping[str, Any]
 MOST_BARS = 12
 MOST_POINTS = 10  # of a category
 
@@ -51,8 +50,7 @@ def _number(index: int, each: Findings) -> Plot | None:
         axes.fill_between(at, lows, highs, color=colour("model"), alpha=0.2, linewidth=0)
         mark = "-o" if len(at) < 30 else "-"
         axes.plot(at, [s[0] for s in spans], mark, color=colour("model"), markersize=4.5)
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 5)
+        ticks(axes)
         titles(axes, fitting(each["column"], 44), _answer(each))
 
     description = "; ".join(f"{number(point['at'])}: {number(point['value'])}" for point in points)

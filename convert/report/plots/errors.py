@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.looks.wording import count, listed, number
-from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
+from onnxlet.convert.report import Findings
+from onnxlet.convert.report.looks.wording import number
+from onnxlet.convert.report.plots.drawing import Plot, colour, histogram, plot, ticks, titles
 
-Findings = Mapping[str, Any]
 MARGINS = (28, 14, 42, 58)
 
 
@@ -18,18 +17,8 @@ def residuals(found: Findings) -> Plot | None:
         return None
     edges, counts = found["residuals"]["bins"], found["residuals"]["counts"]
 
-    def draw(axes: Any) -> None:
-        axes.stairs(counts, edges, fill=True, color=colour("model"), alpha=0.75)
-        axes.axvline(0, color=colour("ink"), linewidth=1)
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 4)
-        titles(axes, "true value minus prediction", "rows")
-
-    description = (
-        f"From {number(edges[0])} to {number(edges[-1])}; rows by bin: "
-        f"{listed([count(each) for each in counts], 60)}."
-    )
-    return plot("residuals-plot", "How the errors are spread", description, 260, draw, MARGINS)
+    title, x = "How the errors are spread", "true value minus prediction"
+    return histogram("residuals-plot", title, edges, counts, 260, MARGINS, x, 0)
 
 
 def by_prediction(found: Findings) -> Plot | None:
@@ -46,8 +35,7 @@ def by_prediction(found: Findings) -> Plot | None:
             axes.plot([at, at], ends, color=colour("model"), linewidth=7, alpha=0.3,
                       solid_capstyle="butt")  # fmt: skip
         axes.plot(middle, [e["mean"] for e in bins], "-o", color=colour("model"), markersize=6)
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 5)
+        ticks(axes)
         titles(axes, "prediction", "true value minus prediction")
 
     description = "; ".join(

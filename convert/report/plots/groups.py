@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import fitting, headed, name, number, share
 from onnxlet.convert.report.plots.drawing import Plot
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
 from onnxlet.convert.report.sentences import neutral
 
-Findings = Mapping[str, Any]
 # What groups are compared in, the first that has values; how it is written.
 MEASURES = {
     "selection_rate": ("Selected", share),

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import count, number, seconds
-from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, span, titles
+from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
 
-Findings = Mapping[str, Any]
 MARGINS = (28, 18, 42, 58)
-
-
-def greater_is_better(found: Findings) -> bool | None:
-    """Whether more is better in the metric that was optimised; None where nobody says."""
-    scores = found.get("scores") or []
-    return scores[0]["greater_is_better"] if scores else None
 
 
 def learning(found: Findings) -> Plot | None:
@@ -35,8 +28,7 @@ def learning(found: Findings) -> Plot | None:
         axes.fill_between(at, lows, highs, color=colour("model"), alpha=0.2, linewidth=0)
         axes.plot(at, [s[0] for s in spans], "-o", color=colour("model"), markersize=6)
         axes.set_xlim(0, max(at) * 1.04)
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 5)
+        ticks(axes)
         titles(axes, "training rows", metric)
 
     description = "; ".join(f"{count(p['rows'])} rows: {number(p['value'])}" for p in points)
@@ -54,7 +46,8 @@ def search(found: Findings) -> Plot | None:
         zip([t["number"] for t in trials], accumulate(t["seconds"] for t in trials), strict=True)
     )
     at = [ends[each["number"]] for each in scored]
-    up = greater_is_better(found)
+    scores = found.get("scores") or []
+    up = scores[0]["greater_is_better"] if scores else None  # None where nobody says
     done = [(x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == "done"]
     best = list(accumulate((score for _, score in done), max if up else min))
 
@@ -70,8 +63,7 @@ def search(found: Findings) -> Plot | None:
             axes.plot(steps, [*best, best[-1]], drawstyle="steps-post", color=colour("other"))
         axes.set_xlim(0, None)
         _limit(axes, [each["score"] for each in scored])
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 5)
+        ticks(axes)
         titles(axes, "seconds of work", found["search"]["metric"])
 
     description = "; ".join(

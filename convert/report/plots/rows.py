@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from onnxlet.convert.report.looks.wording import interval, number
 from onnxlet.convert.report.plots.drawing import (
     SMALL,
+    TEXT,
     Plot,
     colour,
-    label_above,
     plain_ticks,
     plot,
     span,
@@ -75,8 +75,10 @@ def draw_rows(
                 axes.barh(y, value - zero, 0.22, zero, color=paint, alpha=0.28, linewidth=0)
             axes.plot([low, high], [y, y], color=paint, linewidth=2.5, solid_capstyle="butt")
             axes.plot([value], [y], row.marker, color=paint, markersize=8 if row.strong else 7)
-            label_above(axes, y, row.label, row.strong)
-            _value(axes, y, write(value), row.strong)
+            # Above its bar, where it has the whole width: names are long, screens narrow.
+            tone, large = ("ink", TEXT) if row.strong else ("soft", SMALL)
+            _write(axes, (0, y), row.label, "left", tone, large)
+            _write(axes, (1, y), write(value), "right", "ink", SMALL + row.strong)
         axes.set_yticks([])
         axes.grid(False)
         axes.grid(True, axis="x", color=colour("line"), linewidth=1)
@@ -95,19 +97,14 @@ def _described(row: Row, write: Callable[[float | None], str]) -> str:
     return f"{row.label}: {write(row.of['value'])}" + (f" ({between})" if between else "")
 
 
-def _value(axes: Any, y: float, text: str, strong: bool) -> None:
+def _write(
+    axes: Any, at: tuple[float, float], text: str, side: str, tone: str, fontsize: float
+) -> None:
+    """Write at a share of the width, a little above a row."""
     axes.annotate(
-        text,
-        (1, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 7),
-        textcoords="offset points",
-        color=colour("ink"),
-        fontsize=SMALL + (1 if strong else 0),
-        ha="right",
-        va="bottom",
-        annotation_clip=False,
-    )
+        text, at, xycoords=("axes fraction", "data"), xytext=(0, 7), textcoords="offset points",
+        color=colour(tone), fontsize=fontsize, ha=side, va="bottom", annotation_clip=False,
+    )  # fmt: skip
 
 
 def _limits(spans: Sequence[tuple[float, float, float]], zero: float | None) -> tuple[float, float]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from onnxlet.convert.report.looks.wording import count, fitting, headed, listed, number
-from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
+from onnxlet.convert.report import Findings
+from onnxlet.convert.report.looks.wording import fitting, headed, number
+from onnxlet.convert.report.plots.drawing import Plot, histogram
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
 
-Findings = Mapping[str, Any]
 BASELINES = {
     "constant": ("a constant answer", "plain", "s"),
     "linear": ("a linear model", "other", "D"),
@@ -38,20 +35,10 @@ def target(found: Findings) -> Plot | None:
     spread = (found.get("data") or {}).get("target")
     if not spread or not spread.get("counts"):
         return None
-    return _histogram(spread) if "bins" in spread else _labels(spread)
-
-
-def _histogram(spread: Findings) -> Plot:
-    edges, counts = spread["bins"], spread["counts"]
-
-    def draw(axes: Any) -> None:
-        axes.stairs(counts, edges, fill=True, color=colour("model"), alpha=0.75)
-        plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 4)
-        titles(axes, "target", "rows")
-
-    description = f"From {number(edges[0])} to {number(edges[-1])}; rows by bin: {_counts(counts)}."
-    return plot("target-plot", "How the target is spread", description, 230, draw, (28, 14, 40, 44))
+    if "bins" not in spread:
+        return _labels(spread)
+    key, title, margins = "target-plot", "How the target is spread", (28, 14, 40, 44)
+    return histogram(key, title, spread["bins"], spread["counts"], 230, margins, "target")
 
 
 def _labels(spread: Findings) -> Plot | None:
@@ -64,7 +51,3 @@ def _labels(spread: Findings) -> Plot | None:
     axis = f"rows; the {MOST_LABELS} most frequent labels" if more else "rows"
     write = lambda value: number(value, 12)  # noqa: E731 - counts in full
     return draw_rows("target-plot", "How often each label occurs", shown, axis, 0, write, True)
-
-
-def _counts(counts: list[int]) -> str:
-    return listed([count(each) for each in counts], 60)

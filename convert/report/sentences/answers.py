@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import (
     FEW_IN_PART,
     count,
@@ -18,7 +16,6 @@ from onnxlet.convert.report.looks.wording import (
 )
 from onnxlet.convert.report.sentences.common import AHEAD, BASELINES, inside, lead, verdict
 
-Findings = Mapping[str, Any]
 STANDINGS = {
     "ahead": "is ahead of {} by more than chance would explain",
     "chance": "is ahead of {} by so little that it may be chance",

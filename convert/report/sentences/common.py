@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import name, number
 
-Findings = Mapping[str, Any]
 AHEAD = "clearly better than"
 BASELINES = {"constant": "a constant answer", "linear": "a linear model"}
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import name, number, plural, share
 from onnxlet.convert.report.sentences.common import inside, positive, with_interval
-
-Findings = Mapping[str, Any]
 
 
 def roc(found: Findings) -> str:

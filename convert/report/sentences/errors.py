@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import (
     FEW_IN_PART,
     count,
@@ -15,8 +13,6 @@ from onnxlet.convert.report.looks.wording import (
     plural,
     share,
 )
-
-Findings = Mapping[str, Any]
 
 
 def confusion(found: Findings) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import count, headed, name, number, plural
 from onnxlet.convert.report.sentences.common import clear_of, inside, neutral, with_interval
-
-Findings = Mapping[str, Any]
 
 
 def fairness(each: Findings) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import (
     FEW_IN_PART,
     count,
@@ -17,8 +15,6 @@ from onnxlet.convert.report.looks.wording import (
     share,
 )
 from onnxlet.convert.report.sentences.common import clear_of, metric_of
-
-Findings = Mapping[str, Any]
 
 
 def importance(found: Findings) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from onnxlet.convert.report import Findings
 from onnxlet.convert.report.looks.wording import listed, number, plural, seconds, share, size
-
-Findings = Mapping[str, Any]
 
 
 def parity(found: Findings) -> str:
@@ -31,8 +27,8 @@ def serving(found: Findings) -> str:
         return ""
     parts = {
         f"takes {size(about['bytes'])}": about["bytes"],
-        f"loads in {seconds(_in(about['load_ms'], 1e-3))}": about["load_ms"],
-        f"answers a row in {seconds(_in(about['one_row_us'], 1e-6))}": about["one_row_us"],
+        f"loads in {seconds(about['load_ms'], 1e-3)}": about["load_ms"],
+        f"answers a row in {seconds(about['one_row_us'], 1e-6)}": about["one_row_us"],
     }
     known = [words for words, value in parts.items() if value is not None]
     if not known:
@@ -47,7 +43,3 @@ def serving(found: Findings) -> str:
         else f"{share(old / new)} of the time"
     )
     return f"{said}; scikit-learn takes {times} for a row."
-
-
-def _in(value: float | None, unit: float) -> float | None:
-    return None if value is None else value * unit

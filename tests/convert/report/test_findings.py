@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.report.findings import _plain, findings, one_line
-from onnxlet.convert.report.measured import Measured, of_build
+from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.of_build import of_build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.inputs.validation import validate_rows

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.train.splits import MOST_TEST, Splits, equal_rows, split
+from onnxlet.convert.train.duplicates import duplicates_in
+from onnxlet.convert.train.splits import MOST_TEST, Splits, split
 
 
 def labels(rows: int, share: float = 0.3, seed: int = 0) -> Any:
@@ -148,7 +149,8 @@ def test_equal_rows_are_on_one_side() -> None:
     frame.loc[::7, "t"] = None
     twins = random.choice(300, 80, replace=False)
     frame = pd.concat([frame, frame.iloc[twins]], ignore_index=True)
-    alike = equal_rows(frame)
+    alike, _ = duplicates_in(frame, np.zeros(len(frame)))
+    assert alike is not None
     assert len(np.unique(alike)) == 300
     assert (alike[twins] == alike[300:]).all()
     splits = split(labels(380), "binary", None, None, 0, alike)

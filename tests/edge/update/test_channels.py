@@ -251,7 +251,7 @@ class Failing(NamedTuple):
     def read(self, name: str) -> bytes | None:
         return self.channel.read(name)
 
-    def write(self, name: str, content: Path | bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         if name != INDEX or self.arrives:
             self.channel.write(name, content)
         if name == INDEX:
@@ -294,7 +294,7 @@ def test_readers_never_see_an_index_before_its_archives(
         def read(self, name: str) -> bytes | None:
             return channel.read(name)
 
-        def write(self, name: str, content: Path | bytes) -> None:
+        def write(self, name: str, content: bytes) -> None:
             order.append(name)
             channel.write(name, content)
 
