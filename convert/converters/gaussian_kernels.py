@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.gaussian_process import kernels
 
 from onnxlet.convert.graph.converter import Tensor, Unsupported
-from onnxlet.convert.graph.distances import squared_differences, squared_norms
+from onnxlet.convert.graph.distances import dense, squared_differences, squared_norms
 from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
 from onnxlet.function.arrays import Array
 
@@ -63,7 +63,7 @@ def similar(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -
     """
     if not isinstance(kernel, kernels.Kernel):
         return pairwise(x, points, kernel, options)
-    points = np.asarray(points, dtype=np.float64)
+    points = dense(points)
     value = between(x, points, kernel)
     if isinstance(value, Tensor):
         return value

@@ -84,8 +84,7 @@ def propagated(graph: Graph, fitted: Any, table: Table) -> Outputs:
         total = over_neighbours(gathered(graph, labels, indices, labels.shape[1]))
     elif fitted.kernel == "rbf":
         options = {"gamma": fitted.gamma}
-        known = fitted.X_.toarray() if hasattr(fitted.X_, "toarray") else fitted.X_
-        total = pairwise(graph.matrix(table, "float64"), known, "rbf", options) @ labels
+        total = pairwise(graph.matrix(table, "float64"), fitted.X_, "rbf", options) @ labels
     else:
         raise Unsupported("its kernel is a Python function", "Use rbf or knn.")
     shares = total / total.sum()

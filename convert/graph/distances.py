@@ -71,6 +71,11 @@ def squared_norms(x: Tensor) -> Tensor:
     return x.sum_of_squares()
 
 
+def dense(points: Any) -> Array:
+    """What an estimator has stored, sparse or not, as a full array in float64."""
+    return np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=np.float64)
+
+
 def point_norms(points: Array) -> Array:
     """The sum of each point's squares, shape (points,)."""
     return np.asarray(np.square(points).sum(axis=1))
@@ -187,7 +192,7 @@ def ranked(
     Raises:
         Unsupported: the metric has no conversion.
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = dense(points)
     if metric in ("euclidean", "l2"):
         if not brute:
             return Ranking(squared_differences(x, points), 2.0)

@@ -15,6 +15,7 @@ from sklearn.metrics.pairwise import KERNEL_PARAMS
 from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     cosine_similarity,
+    dense,
     manhattan,
     point_norms,
     squared_differences,
@@ -33,7 +34,7 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
     Raises:
         Unsupported: the kernel is a Python function, or precomputed.
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = dense(points)
     if isinstance(kernel, str) and kernel in INNER:
         scale = _scale(kernel, points.shape[1], options)
         return INNER[kernel](x @ (points * scale).T, options)
