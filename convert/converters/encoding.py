@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.graph.categories import (
     Meaning,
     comparable,
@@ -138,7 +139,17 @@ def _takes_unseen(fitted: Any) -> bool:
     return bool(fitted.handle_unknown == "use_encoded_value")
 
 
+def category_counts(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CategoryCounts: the count of each column's category, 0 for any other value."""
+    meanings = [
+        Meaning(known, counts.reshape(-1, 1), np.zeros(1))
+        for known, counts in zip(fitted.encoder_.categories_, fitted.counts_, strict=True)
+    ]
+    return {"transform": look_up(graph, table, meanings, graph.precision)}
+
+
 CONVERTERS: dict[type, Converter] = {
+    CategoryCounts: category_counts,
     OneHotEncoder: one_hot,
     OrdinalEncoder: ordinal,
     TargetEncoder: by_target,
