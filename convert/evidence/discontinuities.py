@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.bisection import bisected
+from onnxlet.convert.evidence.bisection import Start, bisected
 from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
@@ -24,26 +24,6 @@ LABELLED = 400  # held-out rows whose labels are compared
 PAIRS_OF_LABELS = 2  # of rows, for each two labels
 MOST_PAIRS = 200
 FEWEST_BISECTED = 24  # pairs, however wide the rows are
-
-
-class Start(NamedTuple):
-    """A row, and two numbers that one of its cells is moved between.
-
-    Attributes:
-        row: a held-out one.
-        position: of the cell.
-        low: its own number.
-        high: another row's; it may be less.
-    """
-
-    row: Cells
-    position: int
-    low: float
-    high: float
-
-    def moved(self, value: float) -> Cells:
-        """The row with another number in the cell."""
-        return changed(self.row, [self.position], [value])
 
 
 def at_discontinuities(
