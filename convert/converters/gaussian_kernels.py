@@ -63,11 +63,15 @@ def similar(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -
     """
     if not isinstance(kernel, kernels.Kernel):
         return pairwise(x, points, kernel, options)
-    points = dense(points)
+    return values(x, dense(points), kernel)
+
+
+def values(x: Tensor, points: Array, kernel: kernels.Kernel) -> Tensor:
+    """As `between`, of shape (rows, points) even if it does not depend on the rows."""
     value = between(x, points, kernel)
     if isinstance(value, Tensor):
         return value
-    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)  # the same for each row
+    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
 
 
 def at_itself(x: Tensor, kernel: Any) -> Value:

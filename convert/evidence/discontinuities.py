@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.bisection import Start, bisected
-from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
 from onnxlet.convert.reference.inputs import Cells

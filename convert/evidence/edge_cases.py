@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
-from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds

@@ -16,8 +16,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.evidence.bisection import Start, bisected
-from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.tree_thresholds import (
     FLOATS,
     Splits,

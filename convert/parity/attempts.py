@@ -179,7 +179,7 @@ class SearchState:
         reference = self.reference
         ask = partial(compare, model, reference.task, evidence.rows, evidence.expected)
         if reference.precision == "float64":
-            spans = [*evidence.usual, evidence.kinds["edge-case"]]
+            spans = [evidence.kinds[kind] for kind in ("held-out", "drawn", "edge-case")]
             ask = partial(ask, spans=spans, most_wrong=most_wrong(evidence))
         comparison = ask(self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
