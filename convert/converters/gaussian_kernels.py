@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.gaussian_process import kernels
 
 from onnxlet.convert.graph.converter import Tensor, Unsupported
-from onnxlet.convert.graph.distances import dense, squared_differences, squared_norms
+from onnxlet.convert.graph.distances import dense, squared_differences
 from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
 from onnxlet.function.arrays import Array
 
@@ -83,7 +83,7 @@ def at_itself(x: Tensor, kernel: Any) -> Value:
     if type(kernel) in COMBINED:
         return COMBINED[type(kernel)](kernel, lambda part: at_itself(x, part))
     if isinstance(kernel, kernels.DotProduct):
-        return squared_norms(x) + float(kernel.sigma_0) ** 2
+        return x.sum_of_squares() + float(kernel.sigma_0) ** 2
     if isinstance(kernel, kernels.PairwiseKernel):
         return _own_pairwise(x, kernel)
     if isinstance(kernel, kernels.ConstantKernel):
@@ -157,7 +157,7 @@ def _options(kernel: Any) -> dict[str, Any]:
 def _own_pairwise(x: Tensor, kernel: Any) -> Value:
     if kernel.metric in PROFILES:
         return PROFILES[kernel.metric]
-    squares = squared_norms(x)
+    squares = x.sum_of_squares()
     if kernel.metric == "cosine":
         return squares.equals(0.0).where(0.0, squares * 0.0 + 1.0)
     return of_inner(squares, x.width, kernel.metric, _options(kernel))

@@ -20,7 +20,7 @@ from onnxlet.convert.converters.gaussian_kernels import at_itself, check, values
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import dense, squared_norms
+from onnxlet.convert.graph.distances import dense
 from onnxlet.function.arrays import Array
 
 EXACT_INVERSE = 1e3  # the condition up to which a product with the inverse is as good
@@ -34,7 +34,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     similar = values(x, points, fitted.kernel_)
     alpha = np.asarray(fitted.alpha_).reshape(len(points), -1)
     scale, mean = (np.reshape(v, (1, -1)) for v in (fitted._y_train_std, fitted._y_train_mean))
-    variance = at_itself(x, fitted.kernel_) - squared_norms(_solved(similar, np.tril(fitted.L_)))
+    variance = at_itself(x, fitted.kernel_) - _solved(similar, np.tril(fitted.L_)).sum_of_squares()
     # Rounding may make it negative: scikit-learn then takes 0.
     return {
         "predict": (similar @ alpha * scale + mean).cast(graph.precision),
@@ -64,7 +64,7 @@ def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     similar = values(x, points, fitted.kernel_)
     mean = similar @ np.reshape(fitted.y_train_ - fitted.pi_, (-1, 1))
     inverse = np.linalg.solve(np.tril(fitted.L_), np.diag(fitted.W_sr_))
-    variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
+    variance = at_itself(x, fitted.kernel_) - (similar @ inverse.T).sum_of_squares()
     second = _averaged(mean, variance)
     return {
         "class_index": (mean > 0.0).cast("int64"),

@@ -25,7 +25,6 @@ from onnxlet.convert.graph.distances import (
     expanded,
     manhattan,
     ranked,
-    squared_norms,
 )
 from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
@@ -105,7 +104,7 @@ def _chosen_again(
 def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> Tensor:
     """For a row of zeros all points are equally far: NumPy's partition always takes the same."""
     chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
-    same = (squared_norms(x) > 0.0).cast("int64")
+    same = (x.sum_of_squares() > 0.0).cast("int64")
     others: Tensor = (1 - same) * chosen
     return same * indices + others
 

@@ -30,7 +30,7 @@ def at_discontinuities(
     columns: Sequence[Column],
     rows: Sequence[Cells],
     reference: Reference,
-    tried: Collection[int] | None = None,
+    tried: Collection[int],
 ) -> list[Cells]:
     """Both sides of discontinuities in one column, found by bisection between two held-out rows.
 
@@ -42,13 +42,11 @@ def at_discontinuities(
         columns: of the signature.
         rows: held-out ones.
         reference: is asked about the rows between.
-        tried: positions of the columns that are moved; None is all.
+        tried: positions of the columns that are moved.
     """
     random = np.random.default_rng(0)
     starts: list[Start] = []
-    for position in _floats(columns):
-        if tried is not None and position not in tried:
-            continue
+    for position in [position for position in _floats(columns) if position in tried]:
         for _ in range(PAIRS_OF_COLUMN):
             a, b = random.integers(0, len(rows), 2).tolist()
             low, high = rows[a][position], rows[b][position]

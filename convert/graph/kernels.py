@@ -19,7 +19,6 @@ from onnxlet.convert.graph.distances import (
     manhattan,
     point_norms,
     squared_differences,
-    squared_norms,
     summed,
 )
 from onnxlet.function.arrays import Array
@@ -86,7 +85,7 @@ def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
         return (squared_differences(x, points) * -scale).unary("Exp")
     bounds = (x.graph.constant(bound, x.dtype) for bound in (-FAR, FAR))
     row = x.graph.op("Clip", x - centre, *bounds, dimensions=x.dimensions)
-    both = x.graph.concat([row, squared_norms(row)])
+    both = x.graph.concat([row, row.sum_of_squares()])
     weights = np.vstack([2.0 * scale * around.T, np.full((1, len(points)), -scale)])
     return (both @ weights - scale * norms).unary("Exp")
 

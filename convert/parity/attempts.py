@@ -283,7 +283,8 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     inside, hint = _inside(step, attempt.comparison, state.evidence)
     if len(steps) > 1:
         inside = f"; the step that differs is '{name}' ({type(step).__name__}){inside}"
-    return inside, hint or _hint(estimator, step)
+    among_others = step is not estimator and rounds_before_a_step(estimator)
+    return inside, hint or (ROUNDING_HINT if among_others else "")
 
 
 def _inside(step: Any, comparison: Comparison, evidence: Evidence) -> tuple[str, str]:
@@ -319,9 +320,3 @@ def _tied_hint(step: Any) -> str:
     points = [getattr(each, "_fit_X", None) for each in searching]
     whole = any(isinstance(each, np.ndarray) and each.dtype.kind in "iu" for each in points)
     return WHOLE_HINT if whole else TIED_HINT
-
-
-def _hint(estimator: Any, last: Any) -> str:
-    """What to do where the last step differs, though it is given the same."""
-    among_others = last is not estimator and rounds_before_a_step(estimator)
-    return ROUNDING_HINT if among_others else ""
