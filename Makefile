@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -14,6 +14,8 @@ ARCH ?= $(if $(filter image,$(TARGET)),$(shell uname -m),aarch64)
 BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH)$(if $(filter image,$(TARGET)),.tar,.zip)
 PY := .venv/bin/python
 READY := .venv/ready
+DEV := .venv/dev
+RUN := .venv-run
 OLDEST := .venv-oldest
 LIBRARIES := .venv-libraries
 FRAMEWORKS := .venv-frameworks
@@ -38,11 +40,14 @@ help: ## list the commands
 	echo "make COMMAND, with"
 	grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r command text; do printf '  %-15s %s\n' "$$command" "$$text"; done
 
-setup: $(READY) ## make the environment in .venv
+setup: $(DEV) ## make the environment in .venv, with all that every command needs
 
 # Remade when a requirement changes; a Python that can't be used says what to install.
-$(READY): requirements/dev.txt tools/setup.sh
+$(READY): requirements/run.txt tools/setup.sh
 	sh tools/setup.sh
+
+$(DEV): $(READY) requirements/dev.txt
+	sh tools/setup.sh .venv requirements/dev.txt dev
 
 # A port that is taken is reported before the training, not after it.
 run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
@@ -62,9 +67,7 @@ train: .venv/train ## a model of the column TARGET of the table DATA, searched f
 	$(PY) -m convert train "$(DATA)" --target "$(TARGET)" --name "$(NAME)" --models "$(MODELS)" --seconds $(SECONDS) $(ARGS)
 
 .venv/train: $(READY) requirements/train.txt
-	echo "adding CatBoost and XGBoost to .venv, once" >&2
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/train.txt
-	touch $@
+	sh tools/setup.sh .venv requirements/train.txt train
 
 package: $(READY) ## one zip of MODELS (models) for TARGET (lambda, device, image), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
@@ -109,39 +112,47 @@ emulator: $(EMULATOR)/ready ## AWS on this machine, on EMULATOR_PORT (4566): dep
 $(EMULATOR)/ready: requirements/emulator.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.13 python3.14 python3.12 python3.11 python3}" sh tools/setup.sh $(EMULATOR) requirements/emulator.txt
 
-test: $(READY) ## the whole suite
+test: $(DEV) ## the whole suite
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
+test-fresh: $(DEV) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
-test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
+test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP (slow)
 	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
 
-test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
+test-gate: $(DEV) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
 
-test-load: $(READY) ## ten times what a server takes, and clients that stall or send nonsense (slow)
+test-load: $(DEV) ## ten times what a server takes, and clients that stall or send nonsense (slow)
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
-test-workers: $(READY) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
+test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
 	$(PY) -m pytest --workers 2 -n 2 --dist loadfile --ignore tests/edge/processes --ignore tests/edge/workers --ignore tests/edge/together tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
-test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
+test-faults: $(DEV) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
 	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
 
-test-engines: $(READY) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
+test-engines: $(DEV) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
 	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
-test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
+test-lambda: $(DEV) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime --timeout 600 -rs tests/lambda_runtime $(ARGS)
 
-test-device: $(READY) ## a bundle's life under real systemd, in a Debian of its own (Linux, root; slow)
+test-device: $(DEV) ## a bundle's life under real systemd, in a Debian of its own (Linux, root; slow)
 	$(PY) -m pytest -m device -rs -s tests/device $(ARGS)
 
-test-machine: $(READY) ## an arm64 Debian that boots: the README followed, the power cut at random (Linux, root; slow)
+test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the power cut at random (Linux, root; slow)
 	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
+
+# Without PyArrow pandas keeps text in another way.
+test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
+	$(RUN)/bin/python -m pytest -n 2 --dist loadfile tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/function/inputs tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest -n 2 -m "gate or pipelines" -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
+
+$(RUN)/ready: requirements/test-run.txt tools/setup.sh
+	sh tools/setup.sh $(RUN) requirements/test-run.txt
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (engines or faults or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py --ignore tests/convert/score/test_same_bytes.py --ignore tests/convert/record_batches/test_tables_doc.py $(TRAININGS:%=--ignore %) --ignore tests/convert/imported tests/convert tests/pipelines $(ARGS)
@@ -164,7 +175,7 @@ $(FRAMEWORKS)/frameworks: requirements/dev.txt requirements/frameworks.in tools/
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/frameworks.in
 	touch $@
 
-test-clients: $(READY) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clients, over a socket (slow to set up)
+test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clients, over a socket (slow to set up)
 	$(PY) -m pytest -m clients tests/clients $(ARGS)
 
 # Some clients lag behind the newest Python: the oldest one that is there is taken.
@@ -196,22 +207,22 @@ test-shap: $(SHAP)/ready ## explanations against the shap package
 $(SHAP)/ready: requirements/shap.txt tools/setup.sh
 	sh tools/setup.sh $(SHAP) requirements/shap.txt
 
-test-deploy: $(READY) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
+test-deploy: $(DEV) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
 	$(PY) -m pytest -m deploy --timeout 600 tests/deploy $(ARGS)
 
-test-image: $(READY) ## container images of both architectures, and containers of them (Debian, root; slow)
+test-image: $(DEV) ## container images of both architectures, and containers of them (Debian, root; slow)
 	$(PY) -m pytest -m image --timeout 900 -rs tests/image $(ARGS)
 
-test-dist: $(READY) $(DIST)/ready ## the wheel in an environment of a user's: shell, script, notebook
+test-dist: $(DEV) $(DIST)/ready ## the wheel in an environment of a user's: shell, script, notebook
 	$(PY) -m pytest -m dist tests/dist $(ARGS)
 
 $(DIST)/ready: requirements/dist.txt tools/setup.sh
 	sh tools/setup.sh $(DIST) requirements/dist.txt
 
-test-docs: $(READY) docs ## the site of the documents: every page, every link, nothing from elsewhere
+test-docs: $(DEV) docs ## the site of the documents: every page, every link, nothing from elsewhere
 	$(PY) -m pytest -m docs tests/project $(ARGS)
 
-check: $(READY) ## format, lint and types
+check: $(DEV) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
@@ -232,11 +243,11 @@ references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidentl
 $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
 	PYTHON="$${PYTHON:-$(if $(filter nannyml,$*),,python3.13) python3.12 python3.11 python3}" sh tools/setup.sh $(@D) $<
 
-bench: $(READY) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
+bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
 	$(PY) -m bench $(PART)
 
 # The same bytes whenever it is built.
-dist: $(READY) ## the wheel, and the source archive that makes it, into dist/
+dist: $(DEV) ## the wheel, and the source archive that makes it, into dist/
 	rm -rf dist
 	SOURCE_DATE_EPOCH=315532800 $(PY) -m hatchling build
 
@@ -253,5 +264,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(REFERENCES:%=.venv-%) $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(REFERENCES:%=.venv-%) $(RUN) $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

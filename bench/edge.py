@@ -15,11 +15,12 @@ from bench import edge_device, edge_guest, edge_update, lambda_bundles, open_loo
 from bench.edge_device import Service
 from bench.lambda_bundles import MODEL
 from bench.report import Line, comparisons
-from bench.servers import ROOT, free_port
+from bench.servers import ROOT
 from bench.serving import Fitted
 from onnxlet.edge.device.slots import DevicePaths
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.machines import Machine, Unavailable
+from tests.project.commands import free_port
 
 ZIPPED_MB, UNPACKED_MB = 36, 105
 IDLE_MB = 90

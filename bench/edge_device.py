@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from bench import closed_loop
 from bench.lambda_bundles import MODEL
-from bench.servers import KEY, free_port
+from bench.servers import KEY
 from bench.serving import ROOT, environ_for
 from onnxlet.edge.device.slots import DevicePaths
 from tests.edge.update.conftest import make_key
 from tests.lambda_runtime.harness import unpack
 from tests.lambda_runtime.machines import Machine
+from tests.project.commands import free_port
 
 # As the service's unit has them.
 ENVIRON = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import edge_device, open_loop
-from bench.servers import free_port
 from onnxlet.edge.device.slots import DevicePaths
 from tests.lambda_runtime.machines import Machine
+from tests.project.commands import free_port
 
 RATE = 100.0  # requests a second
 BEFORE_SECONDS = 6.0  # an update takes less

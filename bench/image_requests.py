@@ -9,19 +9,17 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 from bench import closed_loop
 from bench.events import http_event
-from bench.in_process import taking_turns
+from bench.in_process import session_of, taking_turns
 from bench.servers import KEY
 
 REPEATS = 4
@@ -59,10 +57,7 @@ def _bare(directory: Path, photo: bytes) -> Callable[[], Any]:
     [entry] = manifest["graph"]["inputs"]
     image, names = entry["image"], manifest["graph"]["outputs"]
     size, mode = (image["width"], image["height"]), image["mode"]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    onnx = os.fspath(directory / "model.onnx")
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    session = session_of(directory)
     [tensor] = session.get_inputs()
     shape = [each if isinstance(each, int) else 1 for each in tensor.shape]
     feed = np.full(shape, 1, entry["dtype"])

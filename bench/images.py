@@ -22,6 +22,7 @@ from tests.conftest import start_server, stop_server
 from tests.function.image_models import add_model, picture
 from tests.function.inputs.hostile_images import BYTES_A_PIXEL, hostile, outcomes, peak, unlike
 from tests.lambda_runtime.machines import Machine
+from tests.project.commands import free_port
 
 FILES, STARTS, SERVER_CORE = 1000, 40, 1
 MOST, MOST_START = 1.3, 1.02
@@ -69,7 +70,7 @@ def _requests(models: Path) -> Iterator[Line]:
     photo = image_models.photo()
     body = json.dumps({"instances": [[base64.b64encode(photo).decode()]]}).encode()
     for model in (SMALL, NETWORK):
-        port, environ = servers.free_port(), environ_for(models, model)
+        port, environ = free_port(), environ_for(models, model)
         path = f"/models/{model}/predict"
         command = [sys.executable, "-m", "bench.image_requests", os.fspath(models), model]
         with servers.running(serve(models, port), environ, port, path, body, SERVER_CORE):

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 import orjson
 from flask import Flask, Response, request
 
-from bench.in_process import taking_turns
+from bench.in_process import bare, dtype_of, session_of, taking_turns
 from bench.report import Line, comparisons
 from bench.servers import KEY
 from bench.serving import Fitted, environ_for, log_to_file
@@ -22,11 +21,11 @@ from onnxlet.function.arrays import Array
 
 ROWS, BINARY_ROWS = 1000, 10_000
 MODEL, FRAME = "array", "logistic"
-ABOUT = f"""Whole requests through the app, keys, limits and the log switched on, to a logistic
-regression that was fitted on an array, or on a frame where names are sent. {ROWS:,} × 30 numbers in
-JSON against orjson, NumPy, one `session.run` and orjson that answer the same outputs;
-{BINARY_ROWS:,} × 30 as a float32 tensor against a bare Flask route that does `np.frombuffer`,
-`session.run` and `tobytes`.
+ABOUT = f"""Whole requests through the app, with keys, limits, the log and counting for drift, to a
+logistic regression that was fitted on an array, or on a frame where names are sent.
+{ROWS:,} × 30 numbers in JSON against orjson, NumPy, one `session.run` and orjson that answer the
+same outputs; {BINARY_ROWS:,} × 30 as a float32 tensor against a bare Flask route that does
+`np.frombuffer`, `session.run` and `tobytes`. All in the processor's time, the mean of all requests.
 """
 
 
@@ -53,7 +52,7 @@ def section(models: Path, fitted: Fitted) -> str:
         os.environ.update(environ_for(models, model))
         apps[model] = create_app(models)
     rows: Array = np.resize(fitted[MODEL][1], (BINARY_ROWS, 30))
-    session = _session(models)
+    session = session_of(models / MODEL / "1")
     calls: dict[str, Callable[[], Any]] = {
         name: _calling(apps[MODEL], call) for name, call in _lists(rows[:ROWS].tolist()).items()
     }
@@ -61,15 +60,15 @@ def section(models: Path, fitted: Fitted) -> str:
     for name, call in _columns(rows[:ROWS].tolist(), names).items():
         calls[name] = _calling(apps[FRAME], call)
     body = orjson.dumps({"instances": rows[:ROWS].tolist()})
-    calls["bare"] = lambda: _bare(session, body, 2)
-    calls["bare, only labels"] = lambda: _bare(session, body, 1)
+    calls["bare"] = lambda: bare(session, body, 2)
+    calls["bare, only labels"] = lambda: bare(session, body, 1)
     tensor = rows.astype(np.float32).tobytes()
     binary = {
         "v2 binary": _calling(apps[MODEL], _binary_call(tensor)),
         "bare Flask": _calling(_flask(session), Call("/", tensor)),
     }
     with log_to_file(models.parent / "log"):
-        t = taking_turns(calls, repeats=4) | taking_turns(binary, repeats=4)
+        t = taking_turns(calls, 4, True) | taking_turns(binary, 4, True)
     lines = []
     for name in calls:
         if name.startswith("bare"):
@@ -157,16 +156,6 @@ def _calling(app: Any, call: Call) -> Callable[[], bytes]:
     return answer
 
 
-def _bare(session: Any, body: bytes, outputs: int) -> bytes:
-    names = [output.name for output in session.get_outputs()][:outputs]
-    [tensor] = session.get_inputs()
-    rows: Array = np.asarray(orjson.loads(body)["instances"], dtype=_dtype(tensor))
-    answers = session.run(names, {tensor.name: rows})
-    kinds = ("prediction", "probabilities")
-    form = {name: answer.tolist() for name, answer in zip(kinds, answers, strict=False)}
-    return orjson.dumps(form)
-
-
 def _flask(session: Any) -> Flask:
     app = Flask("bare")
     [tensor] = session.get_inputs()
@@ -174,18 +163,7 @@ def _flask(session: Any) -> Flask:
     @app.post("/")
     def predict() -> Response:
         rows: Array = np.frombuffer(request.get_data(), np.float32).reshape(-1, 30)
-        labels, shares = session.run(None, {tensor.name: rows.astype(_dtype(tensor))})[:2]
+        labels, shares = session.run(None, {tensor.name: rows.astype(dtype_of(tensor))})[:2]
         return Response(labels.tobytes() + shares.tobytes(), mimetype="application/octet-stream")
 
     return app
-
-
-def _dtype(tensor: Any) -> type:
-    return np.float64 if "double" in tensor.type else np.float32
-
-
-def _session(models: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    onnx = os.fspath(models / MODEL / "1" / "model.onnx")
-    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

@@ -12,9 +12,9 @@ from pathlib import Path
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
-measures one of them again (serving, servers, protocols, explanations, graphs, build, train, lambda,
-silence, edge, watch, images, scale).
+Measured by `make bench`, each section side by side in one run, medians unless it says otherwise;
+`make bench PART=servers` measures one of them again (serving, servers, protocols, explanations,
+graphs, build, train, lambda, silence, edge, watch, images, scale).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn", "pillow")
 

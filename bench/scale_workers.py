@@ -17,8 +17,10 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from bench import closed_loop, servers
+from bench.in_process import session_of
 from bench.report import Figure, Line, comparisons, figures
 from bench.serving import Fitted
+from tests.project.commands import free_port
 
 RUN_SECONDS = 200e-6  # of the model, as one request has it
 CONNECTIONS, SECONDS, ROUNDS = 16, 3.0, 5
@@ -122,7 +124,7 @@ class _Server:
 
 @contextmanager
 def _server(models: Path, workers: int) -> Iterator[_Server]:
-    port = servers.free_port()
+    port = free_port()
     command = [
         sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", str(port),
         "--workers", str(workers),
@@ -146,12 +148,8 @@ def _request(model: str, rows: int, fitted: Fitted) -> bytes:
 def _rows_of_a_request(models: Path, fitted: Fitted) -> tuple[int, float]:
     """The fewest rows for which the larger model's run takes so long, and how long it takes."""
     import numpy as np
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    path = models / LARGER / "1" / "model.onnx"
-    session: Any = onnxruntime.InferenceSession(path.read_bytes(), options)
+    session = session_of(models / LARGER / "1")
     X = fitted[LARGER][1].to_numpy()
     for rows in range(1, len(X)):
         feeds = _feeds(session, X[:rows].astype(np.float64))

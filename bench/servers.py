@@ -21,14 +21,6 @@ START_LIMIT_SECONDS = 30.0
 KEY = "bench-key"
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def _post(port: int, path: str, body: bytes) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_LIMIT_SECONDS)
     try:

@@ -23,6 +23,7 @@ from bench.peers import ENVIRONMENTS, HERE, LEAST, PEERS, QUIET, Peer, Rows, ins
 from bench.report import Line, comparisons, table
 from bench.servers import KEY, ROOT
 from bench.serving import Fitted, environ_for
+from tests.project.commands import free_port
 
 MODELS = ("logistic", "forest")
 SIZES = (1, 100)  # rows
@@ -178,7 +179,7 @@ def _ours(models: Path, model: str) -> Iterator[_Running]:
     if not folder.exists():
         folder.mkdir()
         (folder / model).symlink_to(models / model)
-    port = servers.free_port()
+    port = free_port()
     command = [sys.executable, "-m", "edge", "serve", "--models", os.fspath(folder)]
     with _started([*command, "--port", str(port)], environ_for(folder, model)) as process:
         headers = {"Content-Type": "application/json", "X-API-Key": KEY}
@@ -196,9 +197,9 @@ def _peer(name: str, peer: Peer, models: Path, model: str) -> Iterator[_Running]
         "bin": folder,
         "here": HERE,
         "saved": saved,
-        "port": servers.free_port(),
-        "other_port": servers.free_port(),
-        "another_port": servers.free_port(),
+        "port": free_port(),
+        "other_port": free_port(),
+        "another_port": free_port(),
     }
     environ = {key: value.format(**values) for key, value in peer.environ.items()}
     environ["BENCH_ONNX"] = os.fspath(models / model / "1" / "model.onnx")

@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 
 from bench.costly import MEGABYTE, Gene, Sent, anything, mutated, request
 from bench.report import table
-from bench.servers import free_port
 from bench.serving import Fitted
 from bench.silence_models import build
+from tests.project.commands import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20_261_126

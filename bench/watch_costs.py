@@ -30,6 +30,7 @@ from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Watch
 from tests.function.monitoring.models import asked, built, in_parts
 from tests.lambda_runtime.machines import Machine
+from tests.project.commands import free_port
 
 COLUMNS = (20, 200)
 ROWS = 3_000  # of one row a request: more than are gathered at once
@@ -46,7 +47,7 @@ def starts(models: Path, loaded: Loaded) -> Iterator[Line]:
     times: dict[str, list[float]] = {"on": [], "off": []}
     for number in range(STARTS + 1):
         for watch in ("on", "off") if number % 2 else ("off", "on"):
-            port = servers.free_port()
+            port = free_port()
             environ = watch_environ(single, watch)
             started = servers.running(
                 serve(single, port), environ, port, loaded.path, loaded.body(1)

@@ -25,6 +25,7 @@ from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.function.models.model import load_model
 from onnxlet.function.monitoring.watches import Watches
 from tests.function.monitoring.models import asked, in_parts
+from tests.project.commands import free_port
 
 ROWS = (1, 100)  # of a request
 PAIRS, TURNS, SECONDS = 4, 12, 0.2  # of servers that are started, and of each load on each of them
@@ -95,7 +96,7 @@ def over_a_socket(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
         with ExitStack() as stack:
             running: dict[str, Running] = {}
             for watch in ("on", "off") if number % 2 else ("off", "on"):
-                port = servers.free_port()
+                port = free_port()
                 started = servers.running(
                     serve(models, port), watch_environ(models, watch), port, loaded[0].path,
                     loaded[0].body(1), SERVER_CORE,

@@ -1,1 +1,1 @@
-"""Laptop side: a fitted estimator becomes a model directory that is proven equal to it."""
+"""Laptop side: a fitted estimator becomes a model directory that answers as it does."""

@@ -35,7 +35,7 @@ breaking_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Turn fitted scikit-learn models into model directories, proven equal to them."""
+    """Turn fitted scikit-learn models into model directories whose answers were theirs."""
 
 
 @main.command(
@@ -87,7 +87,7 @@ def build(
     sensitive: tuple[str, ...],
     breaking: bool,
 ) -> None:
-    """Convert a fitted estimator and prove that its answers stay the same.
+    """Convert a fitted estimator, and compare its answers with the estimator's.
 
     SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
     and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data; or a

@@ -28,11 +28,8 @@ SIDES = {
     "onnxlet.convert.command_line": (
         "From a model to a bundle",
         {
-            "build": "Convert a fitted estimator and prove that its answers stay the same.",
-            "train": (
-                "Train a model on a table, prove that it is served as it was trained, and report "
-                "on it."
-            ),
+            "build": "Convert a fitted estimator, and compare its answers with the estimator's.",
+            "train": "Train a model on a table, compare what is served with it, and report on it.",
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",
             "score": (

@@ -12,10 +12,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "requirements"
 FILES = (
     "function",
     "images",
-    "convert",
     "edge",
+    "run",
+    "convert",
     "engines",
     "dev",
+    "test-run",
     "libraries",
     "train",
     "browser",

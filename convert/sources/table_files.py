@@ -11,7 +11,6 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.opened import Opened, looked_in, no_file, no_rights
-from onnxlet.convert.sources.parquet_file import read_parquet
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 __all__ = ["looked_in", "read_table_file", "way_out"]
@@ -39,10 +38,13 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
         raise no_file(path, WHAT)
     try:
         if path.suffix in (".parquet", ".pq"):
+            # PyArrow, which only such tables need: `make run` does without
+            from onnxlet.convert.sources.parquet_file import read_parquet
+
             return read_parquet(path, WHAT)
         if ".csv" in path.suffixes or path.suffix == ".tsv":
             return _csv(path, report)
-    except OnnxletError:
+    except (OnnxletError, ModuleNotFoundError):
         raise
     except pd.errors.EmptyDataError as error:
         raise WrongUse(f"{WHAT}: '{path}' is empty", way_out(path)) from error

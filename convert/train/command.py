@@ -85,7 +85,7 @@ def train(
     breaking: bool,
     **options: Any,
 ) -> None:
-    """Train a model on a table, prove that it is served as it was trained, and report on it.
+    """Train a model on a table, compare what is served with it, and report on it.
 
     DATA is CSV, whatever separates and encodes it, or Parquet; a path, or an address such as
     s3://bucket/table.csv. Or it is a folder of images, which are in a folder for each label.

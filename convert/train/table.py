@@ -11,7 +11,6 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.convert.sources.opened import Opened, opened
-from onnxlet.convert.sources.parquet_file import parquet_parts
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
 from onnxlet.convert.train.csv_rows import CsvRows
 from onnxlet.convert.train.problems import Problem, counted, listed, refuse
@@ -126,6 +125,9 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
 
 
 def _of_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
+    # PyArrow, which only such tables need
+    from onnxlet.convert.sources.parquet_file import parquet_parts
+
     with parquet_parts(file.path, what, MOST_ROWS, file.limits) as parts:
         names = parts.names
         twice = sorted({name for name in names if names.count(name) > 1})

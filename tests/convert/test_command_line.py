@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -111,6 +112,23 @@ def test_a_process_ends_as_the_command_does(project: Path) -> None:
         assert wording in errors
         assert "error: " in errors
         assert "Traceback" not in errors
+
+
+def test_a_package_that_make_run_does_not_install_is_named(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("rows.parquet").write_bytes(b"PAR1")
+    reader = "onnxlet.convert.sources.parquet_file"  # an earlier test may have imported it
+    for module in [
+        name for name in sys.modules if name.split(".")[0] == "pyarrow" or name == reader
+    ]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    end = invoked("build", "model.joblib", "--name", "n", "--data", "rows.parquet")
+
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert re.search(r"^error: .* has no 'pyarrow'\nhint: .+$", end.stderr, re.MULTILINE)
 
 
 def test_debug_shows_the_traceback_beside_the_message(at_home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import random
@@ -9,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from bench import (
     closed_loop,
     costly,
     edge_guest,
+    in_process,
     lambda_cost,
     open_loop,
     report,
@@ -28,6 +30,7 @@ from bench import (
     watch_requests,
 )
 from bench.__main__ import PARTS
+from tests.conftest import ROOT
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.server.test_server import Serving
 
@@ -239,6 +242,27 @@ def test_a_pair_of_turns_gives_one_ratio() -> None:
     assert [(line.ours, line.theirs, line.ratio) for line in lines] == [
         ("3.0 µs", "3.0 µs", 2.0), ("5.0 µs", "4.0 µs", 1.25), ("3.0 µs", "2.0 µs", 1.5),
     ]  # fmt: skip
+
+
+def test_the_processors_time_has_what_one_call_leaves_for_a_later_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken, number = 0.0, count()
+
+    def call() -> None:
+        nonlocal taken
+        taken += 0.001 if next(number) % 10 else 0.101
+
+    monkeypatch.setattr(time, "process_time", lambda: taken)
+    assert in_process.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
+    gc.unfreeze()  # which taking turns froze
+
+
+def test_every_port_that_is_taken_for_later_is_given_to_nobody_else() -> None:
+    """Only `scale_ports` asks the system for one: it keeps it from then on."""
+    sources = (ROOT / "bench").rglob("*.py")
+    asking = [path.name for path in sources if "getsockname" in path.read_text()]
+    assert asking == ["scale_ports.py"]
 
 
 def test_what_a_watch_holds() -> None:

@@ -136,8 +136,11 @@ def test_a_python_without_venv_is_refused_with_what_to_install(copy: Path, tmp_p
     assert f"apt-get install python{version}-venv" in done.stderr
 
 
+WRONG_HASH = "flask==3.1.3 --hash=sha256:" + "0" * 64 + "\n"
+
+
 def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) -> None:
-    (copy / "requirements" / "dev.txt").write_text("flask==3.1.3 --hash=sha256:" + "0" * 64 + "\n")
+    (copy / "requirements" / "run.txt").write_text(WRONG_HASH)
 
     done = set_up(copy, sys.executable)
 
@@ -145,9 +148,50 @@ def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) 
     assert not (copy / ".venv" / "ready").exists()
 
 
+def test_what_setup_adds_is_added_to_what_is_there(copy: Path, tmp_path: Path) -> None:
+    """`make run` came first: what it installed stays, and what it did not is tried again."""
+    environment = copy / ".venv"
+    venv.create(environment, with_pip=True)
+    (environment / "ready").touch()
+    locked = (ROOT / "requirements" / "dev.txt").read_text()
+    for lock in (WRONG_HASH, "\n".join(pinned(locked)["iniconfig"])):
+        (copy / "requirements" / "dev.txt").write_text(lock)
+        done = set_up(copy, "/nope")  # which would refuse to make another
+        assert f"adding requirements/dev.txt to {environment.name}" in done.stderr
+        assert (environment / "ready").exists()
+        assert (environment / "dev").exists() is (done.returncode == 0) is (lock != WRONG_HASH)
+    subprocess.run([environment / "bin" / "python", "-c", "import iniconfig"], check=True)
+
+
+def pinned(lock: str) -> dict[str, tuple[str, ...]]:
+    """The lines of each package in a lock: its versions and their hashes."""
+    found: dict[str, list[str]] = {}
+    for line in lock.splitlines():
+        if line[:1].isalnum():
+            lines = found.setdefault(line.partition("==")[0], [])
+        if not line.lstrip().startswith("#"):
+            lines.append(line)
+    return {name: tuple(lines) for name, lines in found.items()}
+
+
+def test_make_run_installs_what_is_tested_and_nothing_that_only_tests_need() -> None:
+    read = {name: pinned((ROOT / "requirements" / f"{name}.txt").read_text())
+            for name in ("run", "test-run", "dev", "train")}  # fmt: skip
+    only_others_need = {"dask", "duckdb", "matplotlib", "mypy", "optuna", "pyarrow", "pytest"}
+
+    assert read["run"].items() <= read["test-run"].items()
+    assert read["run"].items() <= read["dev"].items()
+    for name in read["run"].keys() & read["train"].keys():
+        assert read["run"][name] == read["train"][name]
+    assert not only_others_need & read["run"].keys()
+    assert only_others_need <= read["dev"].keys()
+    assert not {"pyarrow", "matplotlib"} & read["test-run"].keys()
+
+
 def test_each_make_restores_links_and_sets_nothing_up_again(copy: Path) -> None:
     (copy / ".venv").mkdir()
-    (copy / ".venv" / "ready").touch()
+    for part in ("ready", "dev"):
+        (copy / ".venv" / part).touch()
     (copy / "onnxlet" / "edge").unlink()
     (copy / "onnxlet" / "function").unlink()
     (copy / "onnxlet" / "function").write_text("../function")  # as a system without links has it
@@ -165,6 +209,9 @@ PYTHONS = [
     if (path := shutil.which(f"python{version}"))
     and subprocess.run([path, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
 ]
+
+
+LARGEST_MB = 600  # of what `make run` installs, and of what Python compiles of it
 
 
 @pytest.mark.fresh
@@ -185,6 +232,9 @@ def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python:
         assert ("setting up" in log.read_text()) is setting_up
         assert "Traceback" not in log.read_text()
     assert [path.name for path in (copy / "models" / "house-prices").iterdir()] == ["1"]
+    files = [path for path in (copy / ".venv").rglob("*") if path.is_file()]
+    assert sum(path.lstat().st_size for path in files) < LARGEST_MB * 10**6
+    assert not (copy / ".venv" / "dev").exists()
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ function proof(model, parity) {
   const differing = parity.differing_rows || 0;
   const largest = Object.values(parity.outputs || {}).map((off) => off.largest_relative).filter((off) => typeof off === "number");
   return [
-    el("p", {}, `Its answers were compared with ${parity.state ? "those of the framework it comes from" : "scikit-learn\u2019s own"}: ${new Intl.ListFormat("en").format(rows)}. `,
-      el("b", {}, differing ? `${plural(differing, "answer")} differ.` : "No answer differs.")),
+    el("p", {}, `Where it was built, its answers were compared with ${parity.state ? "those of the framework it comes from" : "scikit-learn\u2019s own"}: ${new Intl.ListFormat("en").format(rows)}. `,
+      el("b", {}, differing ? `${plural(differing, "answer")} differ.` : "None differs by more than is allowed.")),
     el("dl", { class: "facts" },
       largest.length ? [el("dt", {}, "Largest difference"), el("dd", {}, Math.max(...largest) ? `${signed(Math.max(...largest).toExponential(1))} of the value` : "none")] : null,
       el("dt", {}, "Allowed"), el("dd", {}, signed(Number(parity.tolerance).toExponential(0))),
