@@ -76,9 +76,8 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if fitted.handle_unknown == "error":
         refuse_unseen(graph, table, fitted.categories_)
     values = [_ordinals(fitted, index) for index in range(len(fitted.categories_))]
-    unseen = (
-        np.array([fitted.unknown_value]).astype(fitted.dtype) if _takes_unseen(fitted) else np.nan
-    )
+    takes_unseen = fitted.handle_unknown == "use_encoded_value"
+    unseen = np.array([fitted.unknown_value]).astype(fitted.dtype) if takes_unseen else np.nan
     groups = [(column, unseen) for column in values]
     meanings = _meanings(fitted.categories_, groups)
     return {"transform": look_up(graph, table, meanings, graph.precision)}
@@ -133,10 +132,6 @@ def _ordinals(fitted: Any, index: int) -> Array:
     if index in fitted._missing_indices:
         codes[fitted._missing_indices[index]] = fitted.encoded_missing_value
     return codes.astype(np.float64)
-
-
-def _takes_unseen(fitted: Any) -> bool:
-    return bool(fitted.handle_unknown == "use_encoded_value")
 
 
 def category_counts(graph: Graph, fitted: Any, table: Table) -> Outputs:

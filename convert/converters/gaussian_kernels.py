@@ -146,10 +146,6 @@ def _dot(x: Tensor, points: Array, kernel: Any) -> Tensor:
     return x @ points.T + float(kernel.sigma_0) ** 2
 
 
-def _pairwise(x: Tensor, points: Array, kernel: Any) -> Tensor:
-    return pairwise(x, points, kernel.metric, _options(kernel))
-
-
 def _options(kernel: Any) -> dict[str, Any]:
     return {"gamma": kernel.gamma, **(kernel.pairwise_kernels_kwargs or {})}
 
@@ -178,7 +174,9 @@ BETWEEN: dict[type, Callable[[Tensor, Array, Any], Tensor]] = {
     kernels.DotProduct: _dot,
     kernels.ExpSineSquared: _periodic,
     kernels.Matern: _matern,
-    kernels.PairwiseKernel: _pairwise,
+    kernels.PairwiseKernel: lambda x, points, kernel: pairwise(
+        x, points, kernel.metric, _options(kernel)
+    ),
     kernels.RBF: _radial,
     kernels.RationalQuadratic: _rational,
 }

@@ -60,10 +60,6 @@ def _scale(kernel: str, columns: int, options: Mapping[str, Any]) -> float:
     return 1.0 if kernel == "linear" else _gamma(options.get("gamma"), columns)
 
 
-def _linear(inner: Tensor, _: Mapping[str, Any]) -> Tensor:
-    return inner
-
-
 def _polynomial(inner: Tensor, options: Mapping[str, Any]) -> Tensor:
     return raised(inner + float(options.get("coef0", 1)), float(options.get("degree", 3)))
 
@@ -126,7 +122,7 @@ def raised(x: Tensor, power: float) -> Tensor:
 
 
 INNER: dict[Any, Callable[..., Tensor]] = {
-    "linear": _linear,
+    "linear": lambda inner, options: inner,
     "poly": _polynomial,
     "polynomial": _polynomial,
     "sigmoid": _sigmoid,

@@ -66,10 +66,6 @@ def power(fitted: Any, x: Tensor) -> Tensor:
     return known.get(float(fitted.exp), lambda: x ** float(fitted.exp))()
 
 
-def _lambdas(fitted: Any) -> Array:
-    return _of_each(fitted, fitted.lambda_dict_)
-
-
 def scaled(fitted: Any, x: Tensor) -> Tensor:
     """MeanNormalizationScaler: minus the mean, divided by the range."""
     return (x - _of_each(fitted, fitted.mean_)) / _of_each(fitted, fitted.range_)
@@ -83,7 +79,7 @@ CONVERTERS: dict[type, Converter] = {
         lambda fitted, x: elementary.arcsin(x.unary("Sqrt")), lambda x: (x < 0.0) | (x > 1.0)
     ),
     library.BoxCoxTransformer: function(
-        lambda fitted, x: box_cox(x, _lambdas(fitted)), lambda x: x <= 0.0
+        lambda fitted, x: box_cox(x, _of_each(fitted, fitted.lambda_dict_)), lambda x: x <= 0.0
     ),
     library.LogCpTransformer: function(
         log, lambda x: x <= 0.0, lambda fitted, x: x + _of_each(fitted, fitted.C_)
@@ -91,6 +87,8 @@ CONVERTERS: dict[type, Converter] = {
     library.LogTransformer: function(log, lambda x: x <= 0.0),
     library.PowerTransformer: function(power),
     library.ReciprocalTransformer: function(lambda fitted, x: 1.0 / x, lambda x: x.equals(0.0)),
-    library.YeoJohnsonTransformer: function(lambda fitted, x: yeo_johnson(x, _lambdas(fitted))),
+    library.YeoJohnsonTransformer: function(
+        lambda fitted, x: yeo_johnson(x, _of_each(fitted, fitted.lambda_dict_))
+    ),
     scaling.MeanNormalizationScaler: function(scaled),
 }
