@@ -36,7 +36,7 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
     labelled,
 )
-from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.graph.responses import RELEASE, total
 from onnxlet.convert.graph.tree_ensemble import constant, values
 from onnxlet.function.arrays import Array
 
@@ -136,14 +136,13 @@ def _votes_of_trees(graph: Graph, fitted: Any, table: Table, weights: Array) -> 
 
 
 def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
-    summed = None
+    votes = []
     for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
         ballots = graph.constant(_ballots(fitted, part) * weight, "float64")
         indices = graph.call(part, table, "class_index").reshape([-1], 1)
-        vote = graph.op("Gather", ballots, indices, dtype="float64", width=ballots.width, axis=0)
-        summed = vote if summed is None else summed + vote
-    assert summed is not None  # noqa: S101 - an ensemble has at least one estimator
-    return summed
+        width = ballots.width
+        votes.append(graph.op("Gather", ballots, indices, dtype="float64", width=width, axis=0))
+    return total(votes)
 
 
 def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:

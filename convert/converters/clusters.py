@@ -13,7 +13,7 @@ import numpy as np
 from sklearn import cluster
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import expanded, point_norms
+from onnxlet.convert.graph.distances import dense, expanded, point_norms
 from onnxlet.function.arrays import Array
 
 
@@ -24,7 +24,7 @@ def _nearer(x: Tensor, centres: Array) -> Tensor:
 
 def k_means(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KMeans and MiniBatchKMeans; `transform` returns the distances."""
-    x, centres = graph.matrix(table, "float64"), _doubled(fitted.cluster_centers_)
+    x, centres = graph.matrix(table, "float64"), dense(fitted.cluster_centers_)
     return {
         "predict": _nearer(x, centres).argmin(),
         "transform": expanded(x, centres).unary("Sqrt").cast(graph.precision),
@@ -34,13 +34,13 @@ def k_means(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def bisecting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """BisectingKMeans: down its tree, each time to the nearer of two centres."""
     x = graph.matrix(table, "float64")
-    distances = expanded(x, _doubled(fitted.cluster_centers_)).unary("Sqrt")
+    distances = expanded(x, dense(fitted.cluster_centers_)).unary("Sqrt")
     mean = getattr(fitted, "_X_mean", 0.0)
 
     def index(node: Any) -> Tensor:
         if node.left is None:
             return graph.constant([[int(node.label)]], "int64")
-        centres = _doubled(np.vstack([node.left.center, node.right.center]) + mean)
+        centres = dense(np.vstack([node.left.center, node.right.center]) + mean)
         left, right = (_nearer(x, centres).take([side]) for side in (0, 1))
         return (left <= right).where(index(node.left), index(node.right))
 
@@ -55,7 +55,7 @@ def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MeanShift and AffinityPropagation."""
     if not hasattr(fitted, "cluster_centers_"):
         raise Unsupported("it predicts nothing from precomputed affinities")
-    centres = _doubled(fitted.cluster_centers_)
+    centres = dense(fitted.cluster_centers_)
     if not len(centres):
         raise Unsupported("it found no cluster", "Fit it with other settings.")
     return {"predict": expanded(graph.matrix(table, "float64"), centres).argmin()}
@@ -63,7 +63,7 @@ def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def birch(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Birch: the cluster of the nearest subcluster; `transform` returns the distances to these."""
-    ranks = expanded(graph.matrix(table, "float64"), _doubled(fitted.subcluster_centers_))
+    ranks = expanded(graph.matrix(table, "float64"), dense(fitted.subcluster_centers_))
     return {
         "predict": ranks.argmin().look_up(fitted.subcluster_labels_),
         "transform": ranks.unary("Sqrt").cast(graph.precision),
@@ -98,10 +98,6 @@ def _median(x: Tensor) -> Tensor:
     ordered, _ = x.smallest(width)
     low, high = ordered.take([(width - 1) // 2]), ordered.take([width // 2])
     return (low + high) / 2.0
-
-
-def _doubled(array: Any) -> Array:
-    return np.asarray(array, dtype=np.float64)
 
 
 CONVERTERS: dict[type, Converter] = {

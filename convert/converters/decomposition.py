@@ -62,8 +62,7 @@ def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelPCA: the centred kernel, projected."""
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    known = fitted.X_fit_.toarray() if hasattr(fitted.X_fit_, "toarray") else fitted.X_fit_
-    made = similar(graph.matrix(table, "float64"), known, fitted.kernel, options)
+    made = similar(graph.matrix(table, "float64"), fitted.X_fit_, fitted.kernel, options)
     return transformed(graph, projected(made, fitted))
 
 

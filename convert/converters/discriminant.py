@@ -13,7 +13,6 @@ from sklearn import discriminant_analysis
 
 from onnxlet.convert.converters.linear import of_two
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import squared_norms
 
 
 def linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -47,7 +46,7 @@ def quadratic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     for mean, rotation, scaling in zip(
         fitted.means_, fitted.rotations_, fitted.scalings_, strict=True
     ):
-        distances.append(squared_norms((x - mean) @ (rotation * scaling**-0.5)))
+        distances.append(((x - mean) @ (rotation * scaling**-0.5)).sum_of_squares())
         volumes.append(np.log(scaling).sum())
     score = (graph.concat(distances) + np.array(volumes)) * -0.5 + np.log(fitted.priors_)
     decision = score.take([1]) - score.take([0]) if score.width == 2 else score

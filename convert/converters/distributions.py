@@ -17,7 +17,6 @@ from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransfor
 
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import squared_norms
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
@@ -170,7 +169,7 @@ def normalizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _over_its_norm(x: Tensor, norm: str, nothing: float) -> Tensor:
     if norm == "l2":
-        length = squared_norms(x).unary("Sqrt")
+        length = x.sum_of_squares().unary("Sqrt")
     else:
         magnitudes = x.unary("Abs")
         length = magnitudes.sum() if norm == "l1" else magnitudes.max()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.graph.categories import (
     Meaning,
     comparable,
@@ -75,9 +76,8 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if fitted.handle_unknown == "error":
         refuse_unseen(graph, table, fitted.categories_)
     values = [_ordinals(fitted, index) for index in range(len(fitted.categories_))]
-    unseen = (
-        np.array([fitted.unknown_value]).astype(fitted.dtype) if _takes_unseen(fitted) else np.nan
-    )
+    takes_unseen = fitted.handle_unknown == "use_encoded_value"
+    unseen = np.array([fitted.unknown_value]).astype(fitted.dtype) if takes_unseen else np.nan
     groups = [(column, unseen) for column in values]
     meanings = _meanings(fitted.categories_, groups)
     return {"transform": look_up(graph, table, meanings, graph.precision)}
@@ -134,11 +134,17 @@ def _ordinals(fitted: Any, index: int) -> Array:
     return codes.astype(np.float64)
 
 
-def _takes_unseen(fitted: Any) -> bool:
-    return bool(fitted.handle_unknown == "use_encoded_value")
+def category_counts(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CategoryCounts: the count of each column's category, 0 for any other value."""
+    meanings = [
+        Meaning(known, counts.reshape(-1, 1), np.zeros(1))
+        for known, counts in zip(fitted.encoder_.categories_, fitted.counts_, strict=True)
+    ]
+    return {"transform": look_up(graph, table, meanings, graph.precision)}
 
 
 CONVERTERS: dict[type, Converter] = {
+    CategoryCounts: category_counts,
     OneHotEncoder: one_hot,
     OrdinalEncoder: ordinal,
     TargetEncoder: by_target,

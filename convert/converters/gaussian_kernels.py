@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.gaussian_process import kernels
 
 from onnxlet.convert.graph.converter import Tensor, Unsupported
-from onnxlet.convert.graph.distances import squared_differences, squared_norms
+from onnxlet.convert.graph.distances import dense, squared_differences
 from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
 from onnxlet.function.arrays import Array
 
@@ -63,11 +63,15 @@ def similar(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -
     """
     if not isinstance(kernel, kernels.Kernel):
         return pairwise(x, points, kernel, options)
-    points = np.asarray(points, dtype=np.float64)
+    return values(x, dense(points), kernel)
+
+
+def values(x: Tensor, points: Array, kernel: kernels.Kernel) -> Tensor:
+    """As `between`, of shape (rows, points) even if it does not depend on the rows."""
     value = between(x, points, kernel)
     if isinstance(value, Tensor):
         return value
-    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)  # the same for each row
+    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
 
 
 def at_itself(x: Tensor, kernel: Any) -> Value:
@@ -79,7 +83,7 @@ def at_itself(x: Tensor, kernel: Any) -> Value:
     if type(kernel) in COMBINED:
         return COMBINED[type(kernel)](kernel, lambda part: at_itself(x, part))
     if isinstance(kernel, kernels.DotProduct):
-        return squared_norms(x) + float(kernel.sigma_0) ** 2
+        return x.sum_of_squares() + float(kernel.sigma_0) ** 2
     if isinstance(kernel, kernels.PairwiseKernel):
         return _own_pairwise(x, kernel)
     if isinstance(kernel, kernels.ConstantKernel):
@@ -142,10 +146,6 @@ def _dot(x: Tensor, points: Array, kernel: Any) -> Tensor:
     return x @ points.T + float(kernel.sigma_0) ** 2
 
 
-def _pairwise(x: Tensor, points: Array, kernel: Any) -> Tensor:
-    return pairwise(x, points, kernel.metric, _options(kernel))
-
-
 def _options(kernel: Any) -> dict[str, Any]:
     return {"gamma": kernel.gamma, **(kernel.pairwise_kernels_kwargs or {})}
 
@@ -153,7 +153,7 @@ def _options(kernel: Any) -> dict[str, Any]:
 def _own_pairwise(x: Tensor, kernel: Any) -> Value:
     if kernel.metric in PROFILES:
         return PROFILES[kernel.metric]
-    squares = squared_norms(x)
+    squares = x.sum_of_squares()
     if kernel.metric == "cosine":
         return squares.equals(0.0).where(0.0, squares * 0.0 + 1.0)
     return of_inner(squares, x.width, kernel.metric, _options(kernel))
@@ -174,7 +174,9 @@ BETWEEN: dict[type, Callable[[Tensor, Array, Any], Tensor]] = {
     kernels.DotProduct: _dot,
     kernels.ExpSineSquared: _periodic,
     kernels.Matern: _matern,
-    kernels.PairwiseKernel: _pairwise,
+    kernels.PairwiseKernel: lambda x, points, kernel: pairwise(
+        x, points, kernel.metric, _options(kernel)
+    ),
     kernels.RBF: _radial,
     kernels.RationalQuadratic: _rational,
 }

@@ -16,11 +16,11 @@ from scipy.special import erfcx
 from sklearn import gaussian_process
 from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcessClassifierLaplace
 
-from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, between, check
+from onnxlet.convert.converters.gaussian_kernels import at_itself, check, values
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import squared_norms
+from onnxlet.convert.graph.distances import dense
 from onnxlet.function.arrays import Array
 
 EXACT_INVERSE = 1e3  # the condition up to which a product with the inverse is as good
@@ -30,11 +30,11 @@ ERROR_DEGREE = 30  # of the Chebyshev polynomial, for an error of 1e-15
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianProcessRegressor, with the standard deviation."""
     check(fitted.kernel_)
-    x, points = graph.matrix(table, "float64"), _points(fitted)
-    similar = _whole(x, points, between(x, points, fitted.kernel_))
+    x, points = graph.matrix(table, "float64"), dense(fitted.X_train_)
+    similar = values(x, points, fitted.kernel_)
     alpha = np.asarray(fitted.alpha_).reshape(len(points), -1)
     scale, mean = (np.reshape(v, (1, -1)) for v in (fitted._y_train_std, fitted._y_train_mean))
-    variance = at_itself(x, fitted.kernel_) - squared_norms(_solved(similar, np.tril(fitted.L_)))
+    variance = at_itself(x, fitted.kernel_) - _solved(similar, np.tril(fitted.L_)).sum_of_squares()
     # Rounding may make it negative: scikit-learn then takes 0.
     return {
         "predict": (similar @ alpha * scale + mean).cast(graph.precision),
@@ -57,25 +57,14 @@ def _solved(similar: Tensor, root: Array) -> Tensor:
     return solution + left @ inverse.T
 
 
-def _points(fitted: Any) -> Array:
-    return np.asarray(fitted.X_train_, dtype=np.float64)
-
-
-def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
-    """A kernel's values, of shape (rows, points) even if it does not depend on the rows."""
-    if isinstance(value, Tensor):
-        return value
-    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
-
-
 def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Laplace's approximation for two classes."""
     check(fitted.kernel_)
-    x, points = graph.matrix(table, "float64"), _points(fitted)
-    similar = _whole(x, points, between(x, points, fitted.kernel_))
+    x, points = graph.matrix(table, "float64"), dense(fitted.X_train_)
+    similar = values(x, points, fitted.kernel_)
     mean = similar @ np.reshape(fitted.y_train_ - fitted.pi_, (-1, 1))
     inverse = np.linalg.solve(np.tril(fitted.L_), np.diag(fitted.W_sr_))
-    variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
+    variance = at_itself(x, fitted.kernel_) - (similar @ inverse.T).sum_of_squares()
     second = _averaged(mean, variance)
     return {
         "class_index": (mean > 0.0).cast("int64"),

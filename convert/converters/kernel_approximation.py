@@ -15,6 +15,7 @@ from sklearn import kernel_approximation, kernel_ridge, preprocessing, random_pr
 from onnxlet.convert.converters.decomposition import centred, transformed
 from onnxlet.convert.converters.gaussian_kernels import similar
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.distances import dense
 from onnxlet.function.arrays import Array
 
 
@@ -22,7 +23,7 @@ def ridge(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelRidge."""
     options = {"gamma": fitted.gamma, "degree": fitted.degree, "coef0": fitted.coef0}
     x = graph.matrix(table, "float64")
-    made = similar(x, _dense(fitted.X_fit_), fitted.kernel, options)
+    made = similar(x, fitted.X_fit_, fitted.kernel, options)
     weights = np.asarray(fitted.dual_coef_).reshape(fitted.X_fit_.shape[0], -1)
     return {"predict": (made @ weights).cast(graph.precision)}
 
@@ -33,7 +34,7 @@ def nystroem(graph: Graph, fitted: Any, table: Table) -> Outputs:
     options = {name: value for name, value in given.items() if value is not None}
     options = {**(fitted.kernel_params or {}), **options}
     x = graph.matrix(table, "float64")
-    made = similar(x, _dense(fitted.components_), fitted.kernel, options)
+    made = similar(x, fitted.components_, fitted.kernel, options)
     return transformed(graph, made @ np.asarray(fitted.normalization_).T)
 
 
@@ -102,16 +103,12 @@ def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
 
 def projection(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianRandomProjection and SparseRandomProjection."""
-    return transformed(graph, graph.matrix(table, "float64") @ _dense(fitted.components_).T)
+    return transformed(graph, graph.matrix(table, "float64") @ dense(fitted.components_).T)
 
 
 def centerer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelCenterer."""
     return transformed(graph, centred(graph.matrix(table, "float64"), fitted))
-
-
-def _dense(array: Any) -> Array:
-    return np.asarray(array.toarray() if hasattr(array, "toarray") else array, dtype=np.float64)
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -14,7 +14,6 @@ from sklearn import manifold, semi_supervised
 from onnxlet.convert.converters.decomposition import projected
 from onnxlet.convert.converters.neighbours import closest, gathered, neighbours, over_neighbours
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import squared_norms
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
@@ -53,7 +52,7 @@ def locally_linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
     def _weights(steps: Tensor, count: int, reg: float) -> Tensor:
         gram = graph.op("MatMul", steps, graph.op("Transpose", steps, width=count), width=count)
-        trace = squared_norms(steps).reshape([1, -1], count).sum()
+        trace = steps.sum_of_squares().reshape([1, -1], count).sum()
         ridge = (trace > 0.0).where(trace * reg, reg)
         return _solved(gram + ridge * np.eye(count))
 
@@ -84,8 +83,7 @@ def propagated(graph: Graph, fitted: Any, table: Table) -> Outputs:
         total = over_neighbours(gathered(graph, labels, indices, labels.shape[1]))
     elif fitted.kernel == "rbf":
         options = {"gamma": fitted.gamma}
-        known = fitted.X_.toarray() if hasattr(fitted.X_, "toarray") else fitted.X_
-        total = pairwise(graph.matrix(table, "float64"), known, "rbf", options) @ labels
+        total = pairwise(graph.matrix(table, "float64"), fitted.X_, "rbf", options) @ labels
     else:
         raise Unsupported("its kernel is a Python function", "Use rbf or knn.")
     shares = total / total.sum()

@@ -15,7 +15,7 @@ from sklearn import mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import point_norms, squared_norms
+from onnxlet.convert.graph.distances import point_norms
 from onnxlet.function.arrays import Array
 
 
@@ -66,7 +66,7 @@ def _diagonal(x: Tensor, means: Array, roots: Array) -> Tensor:
 def _spherical(x: Tensor, means: Array, roots: Array) -> Tensor:
     precisions = np.asarray(roots**2)
     own = point_norms(means) * precisions
-    made: Tensor = (x @ means.T) * precisions * -2.0 + own + squared_norms(x) * precisions
+    made: Tensor = (x @ means.T) * precisions * -2.0 + own + x.sum_of_squares() * precisions
     return made
 
 

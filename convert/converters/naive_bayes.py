@@ -14,6 +14,7 @@ import numpy as np
 from sklearn import naive_bayes
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import total
 from onnxlet.function.arrays import Array
 
 FEW_NUMBERS = 128  # up to so many numbers, a matrix product adds in order, as scikit-learn does
@@ -112,14 +113,13 @@ def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
     count, known = len(fitted.classes_), [part.T for part in fitted.feature_log_prob_]
     if len(known) * count <= FEW_NUMBERS and all(np.isfinite(part).all() for part in known):
         return _in_one_table(graph, table, known) + _row(fitted.class_log_prior_)
-    total: Tensor | None = None
+    shares = []
     for column, known in zip(graph.columns(table), fitted.feature_log_prob_, strict=True):
         index = column.cast("int64").clip(0, known.shape[1] - 1)
         rows = graph.constant(known.T, graph.precision)
-        found = graph.op("Gather", rows, index, width=count, axis=0).reshape([-1, count], count)
-        total = found if total is None else total + found
-    assert total is not None  # noqa: S101 - scikit-learn fits on at least one column
-    return total + _row(fitted.class_log_prior_)
+        found = graph.op("Gather", rows, index, width=count, axis=0)
+        shares.append(found.reshape([-1, count], count))
+    return total(shares) + _row(fitted.class_log_prior_)
 
 
 CONVERTERS: dict[type, Converter] = {

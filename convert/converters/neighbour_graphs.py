@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
-from onnxlet.convert.converters.neighbours import neighbours, not_beyond, points_of
+from onnxlet.convert.converters.neighbours import neighbours, not_beyond
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import ranked
+from onnxlet.convert.graph.distances import dense, ranked
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.serving.nearest import MOST_NEAREST
 
@@ -26,7 +26,7 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     scikit-learn's sorting leaves their order, and which of them are among the nearest, to chance.
     Equal ones are compared once, so that rounding can't tell them apart.
     """
-    points = points_of(fitted)
+    points = dense(fitted._fit_X)
     default = min(fitted.n_neighbors, len(points))
     size = graph.counted(default, min(len(points), max(MOST_NEAREST, default)))
     different, own = np.unique(points, axis=0, return_inverse=True)
@@ -46,7 +46,7 @@ def nearest_columns(graph: Graph, fitted: Any, table: Table) -> Outputs:
     count = fitted.n_neighbors + weighed  # the row itself is one, where it was fitted on
     distances, indices = neighbours(graph, fitted, table, count)
     values = distances if weighed else distances * 0.0 + 1.0
-    made = graph.spread_each(indices, values, len(points_of(fitted)))
+    made = graph.spread_each(indices, values, len(dense(fitted._fit_X)))
     return {"transform": made.cast(graph.precision)}
 
 
@@ -55,7 +55,7 @@ def columns_within(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
     def make(x: Tensor) -> list[Tensor]:
         metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-        ranking = ranked(x, points_of(fitted), metric, options, fitted._tree is None)
+        ranking = ranked(x, dense(fitted._fit_X), metric, options, fitted._tree is None)
         near = ranking.rank <= ranking.of(float(fitted.radius))
         if fitted.mode == "distance":
             return [near.where(ranking.distance(ranking.rank), 0.0)]

@@ -19,7 +19,13 @@ from sklearn import neighbors
 from onnxlet.convert.converters.neighbour_trees import kept, order, turns
 from onnxlet.convert.graph.builder import GraphBuilder
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import Ranking, expanded, manhattan, ranked, squared_norms
+from onnxlet.convert.graph.distances import (
+    Ranking,
+    dense,
+    expanded,
+    manhattan,
+    ranked,
+)
 from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
 
@@ -31,7 +37,7 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points: their distances, and their indices in the fit, (rows, count) each."""
     x = graph.matrix(table, "float64")
-    if len(points_of(fitted)) <= MANY_POINTS:
+    if len(dense(fitted._fit_X)) <= MANY_POINTS:
         distances, indices = closest(fitted, x, count)
     else:
         distances, indices = by_row(lambda row: closest(fitted, row, count), x)
@@ -40,7 +46,7 @@ def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Ten
 
 def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     """The same for a few rows; of points as far as the last, those in scikit-learn's heap."""
-    graph, tree, points = x.graph, fitted._tree, points_of(fitted)
+    graph, tree, points = x.graph, fitted._tree, dense(fitted._fit_X)
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     standing = np.arange(len(points)) if tree is None else order(tree)
     ranking = ranked(x, points[standing], metric, options, brute=tree is None)
@@ -98,7 +104,7 @@ def _chosen_again(
 def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> Tensor:
     """For a row of zeros all points are equally far: NumPy's partition always takes the same."""
     chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
-    same = (squared_norms(x) > 0.0).cast("int64")
+    same = (x.sum_of_squares() > 0.0).cast("int64")
     others: Tensor = (1 - same) * chosen
     return same * indices + others
 
@@ -107,12 +113,6 @@ def gathered(graph: GraphBuilder, values: Array, indices: Tensor, width: int) ->
     """`values` of the points at the indices: values has an entry, or a row, for each point."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
     return graph.op("Gather", known, indices, dtype=known.dtype, width=width, axis=0)
-
-
-def points_of(fitted: Any) -> Array:
-    """The rows of the fit, in float64."""
-    points = fitted._fit_X
-    return np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=np.float64)
 
 
 def _weighting(fitted: Any) -> bool:
@@ -198,7 +198,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
 
     def make(x: Tensor) -> list[Tensor]:
         metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-        ranking = ranked(x, points_of(fitted), metric, options, fitted._tree is None)
+        ranking = ranked(x, dense(fitted._fit_X), metric, options, fitted._tree is None)
         weights = _near(ranking, float(fitted.radius), weighting)
         return [weights @ columns]
 

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.feature_extraction.image import PatchExtractor
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Table, Tensor, Unsupported, refusing
 from onnxlet.function.arrays import Array
 
 HINT = (
@@ -22,15 +22,6 @@ HINT = (
     "FunctionTransformer(lambda X: X.reshape(-1, 28, 28)), PatchExtractor(patch_size=(7, 7)), "
     "FunctionTransformer(lambda P: P.reshape(-1, 22 * 22 * 7 * 7))."
 )
-
-
-def patches(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """PatchExtractor by itself: a row for each patch, which is no answer to the row of a request.
-
-    Raises:
-        Unsupported: always.
-    """
-    raise Unsupported("it makes several rows of one image", HINT)
 
 
 def are_patches(steps: Sequence[Any]) -> bool:
@@ -72,4 +63,7 @@ def _made(steps: Sequence[Any], X: Array) -> Array:
     return array
 
 
-CONVERTERS: dict[type, Converter] = {PatchExtractor: patches}
+# By itself it makes a row of each patch, which is no answer to the row of a request.
+CONVERTERS: dict[type, Converter] = {
+    PatchExtractor: refusing("it makes several rows of one image", HINT)
+}

@@ -6,7 +6,8 @@ several labels; `class_index` of classifiers (int64, the index in `classes_`), `
 `decision_function`; `std` where `predict` can return one. It raises Unsupported, with a hint if
 there is a way out, for what it can't write exactly.
 
-Each module of this folder lists its converters by class in CONVERTERS: a new family is a new file.
+Each module of this folder lists its converters by class in CONVERTERS, as does each of a library's
+folder: a new family is a new file.
 Other packages bring theirs along (`installed`); for classes known here they are not asked.
 An estimator of no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
 """
@@ -18,6 +19,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 
 import onnxlet.convert.converters as converters_folder
 from onnxlet.convert.converters.installed import of_package
@@ -78,31 +80,39 @@ def _parents_that_answer(kind: type) -> Iterator[type]:
         yield from others[:1]
 
 
+def _inside(package: ModuleType) -> list[str]:
+    """The names of the modules in a folder; none for a file."""
+    folders = getattr(package, "__path__", ())
+    return [one.name for one in pkgutil.iter_modules(folders, f"{package.__name__}.")]
+
+
 class _Converters(Mapping[type, Converter]):
     """Converters by estimator class; the user's own come first."""
 
     def __init__(self) -> None:
         self._known: dict[type, Converter] = {}
         self._asked: set[str] = set()
-        package = converters_folder.__name__
-        for module in pkgutil.iter_modules(converters_folder.__path__, f"{package}."):
-            if module.name not in (__name__, *LIBRARY_MODULES.values()):
-                self._add(module.name)
+        for name in _inside(converters_folder):
+            if name not in (__name__, *LIBRARY_MODULES.values()):
+                self._add(importlib.import_module(name))
 
-    def _add(self, module: str) -> None:
-        for kind, convert in getattr(importlib.import_module(module), "CONVERTERS", {}).items():
+    def _add(self, module: ModuleType) -> None:
+        for kind, convert in getattr(module, "CONVERTERS", {}).items():
             if kind in self._known and self._known[kind] is not convert:
                 raise ValueError(f"two converters for {kind.__name__}")
             self._known[kind] = convert
 
     def _add_of(self, package: str) -> None:
         try:
-            self._add(LIBRARY_MODULES[package])
+            library = importlib.import_module(LIBRARY_MODULES[package])
+            modules = [library, *map(importlib.import_module, _inside(library))]
         except ImportError as error:
             raise Unsupported(
                 f"its converters need another version of {package}: {error}",
                 "Install a version that they know" + documented(" (docs/reference/coverage.md)."),
             ) from error
+        for module in modules:
+            self._add(module)
 
     def __getitem__(self, kind: type) -> Converter:
         if kind in _own:

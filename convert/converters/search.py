@@ -29,16 +29,6 @@ def search(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return delegated(graph, fitted.best_estimator_, table)
 
 
-def frozen(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """FrozenEstimator: converts the estimator inside."""
-    return delegated(graph, fitted.estimator, table)
-
-
-def self_training(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The estimator that it trained last."""
-    return delegated(graph, fitted.estimator_, table)
-
-
 def delegated(graph: Graph, inner: Any, table: Table) -> Outputs:
     """The outputs of another estimator, its columns under the names that it gives them."""
     outputs = graph.convert(inner, table)
@@ -47,11 +37,16 @@ def delegated(graph: Graph, inner: Any, table: Table) -> Outputs:
     return {**outputs, "transform": graph.transform(inner, table)}
 
 
+def delegating(name: str) -> Converter:
+    """A converter of what answers as the estimator that it keeps under this name."""
+    return lambda graph, fitted, table: delegated(graph, getattr(fitted, name), table)
+
+
 CONVERTERS: dict[type, Converter] = {
     GridSearchCV: search,
     RandomizedSearchCV: search,
     HalvingGridSearchCV: search,
     HalvingRandomSearchCV: search,
-    FrozenEstimator: frozen,
-    SelfTrainingClassifier: self_training,
+    FrozenEstimator: delegating("estimator"),
+    SelfTrainingClassifier: delegating("estimator_"),  # the one that it trained last
 }

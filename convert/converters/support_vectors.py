@@ -17,6 +17,7 @@ from sklearn import svm
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
@@ -65,12 +66,12 @@ def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _single(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    return _kernel(graph, fitted, table) @ _dense(fitted._dual_coef_).T + _dense(fitted._intercept_)
+    return _kernel(graph, fitted, table) @ dense(fitted._dual_coef_).T + dense(fitted._intercept_)
 
 
 def _against(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """The decision of each pair of classes, positive for the second."""
-    weights = _dense(fitted._dual_coef_)
+    weights = dense(fitted._dual_coef_)
     ends = np.cumsum(fitted._n_support)
     of = [slice(end - n, end) for end, n in zip(ends, fitted._n_support, strict=True)]
     pairs = list(combinations(range(len(fitted.classes_)), 2))
@@ -78,7 +79,7 @@ def _against(graph: Graph, fitted: Any, table: Table) -> Tensor:
     for index, (first, second) in enumerate(pairs):
         made[of[first], index] = weights[second - 1, of[first]]
         made[of[second], index] = weights[first, of[second]]
-    return _kernel(graph, fitted, table) @ -made - _dense(fitted._intercept_)
+    return _kernel(graph, fitted, table) @ -made - dense(fitted._intercept_)
 
 
 def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -89,12 +90,8 @@ def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
             "Use linear, poly, rbf or sigmoid.",
         )
     options = {"gamma": fitted._gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    vectors = _dense(fitted.support_vectors_)
-    return pairwise(graph.matrix(table, "float64"), vectors, fitted.kernel, options)
-
-
-def _dense(array: Any) -> Array:
-    return np.asarray(array.toarray() if hasattr(array, "toarray") else array, dtype=np.float64)
+    x = graph.matrix(table, "float64")
+    return pairwise(x, fitted.support_vectors_, fitted.kernel, options)
 
 
 def votes(second: Tensor, count: int) -> Tensor:

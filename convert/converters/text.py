@@ -7,7 +7,6 @@ Upstream: skl2onnx leaves that to ONNX's Tokenizer, which splits words different
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -111,17 +110,12 @@ def _counts(
     steps = steps_of(text)
     if text.steps:
         tokens["steps"] = steps
-        if not _fills(steps[-1]):
+        if all(pair[0] is not None for pair in steps[-1].get("pairs", ())):  # it fills no gap
             graph.refuse_rows(text.equals(MISSING_TEXT))  # a step may find no text in a text
     tokens["replaced"] = [] if text.steps or not steps else steps[0]["pairs"]
     dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else precision or graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]
     return *graph.count(str(text.column), dtype, tokens), width
-
-
-def _fills(step: Mapping[str, Any]) -> bool:
-    """Whether a step of the front end leaves no missing text."""
-    return any(pair[0] is None for pair in step.get("pairs", ()))
 
 
 def _text(graph: Graph, table: Table) -> Tensor:

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.progress import advanced
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 
 HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 of them
+
+
+@dataclass(frozen=True)
+class Start:
+    """A row, and two numbers that one of its cells is moved between.
+
+    Attributes:
+        row: a held-out one.
+        position: of the cell.
+        low: its own number.
+        high: another row's; it may be less.
+    """
+
+    row: Cells
+    position: int
+    low: float
+    high: float
+
+    def moved(self, value: float | None) -> Cells:
+        """The row with another value in the cell."""
+        return changed(self.row, [self.position], [value])
 
 
 def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:

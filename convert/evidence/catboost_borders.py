@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.tree_thresholds import around
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.bisection import bisected
-from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.bisection import Start, bisected
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
 from onnxlet.convert.reference.inputs import Cells
@@ -26,31 +26,11 @@ MOST_PAIRS = 200
 FEWEST_BISECTED = 24  # pairs, however wide the rows are
 
 
-class Start(NamedTuple):
-    """A row, and two numbers that one of its cells is moved between.
-
-    Attributes:
-        row: a held-out one.
-        position: of the cell.
-        low: its own number.
-        high: another row's; it may be less.
-    """
-
-    row: Cells
-    position: int
-    low: float
-    high: float
-
-    def moved(self, value: float) -> Cells:
-        """The row with another number in the cell."""
-        return changed(self.row, [self.position], [value])
-
-
 def at_discontinuities(
     columns: Sequence[Column],
     rows: Sequence[Cells],
     reference: Reference,
-    tried: Collection[int] | None = None,
+    tried: Collection[int],
 ) -> list[Cells]:
     """Both sides of discontinuities in one column, found by bisection between two held-out rows.
 
@@ -62,13 +42,11 @@ def at_discontinuities(
         columns: of the signature.
         rows: held-out ones.
         reference: is asked about the rows between.
-        tried: positions of the columns that are moved; None is all.
+        tried: positions of the columns that are moved.
     """
     random = np.random.default_rng(0)
     starts: list[Start] = []
-    for position in _floats(columns):
-        if tried is not None and position not in tried:
-            continue
+    for position in [position for position in _floats(columns) if position in tried]:
         for _ in range(PAIRS_OF_COLUMN):
             a, b = random.integers(0, len(rows), 2).tolist()
             low, high = rows[a][position], rows[b][position]

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
-from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
-from onnxlet.convert.evidence.documents import odd_documents
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
@@ -29,13 +28,16 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import LONGEST_TEXT, Column
+from onnxlet.function.inputs.sentences import split_sentences
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
 SEVERAL = 600  # rows with several odd values
 FEWEST_ODD, FEWEST_SEVERAL = 400, 100  # of each, however wide the rows are
 OTHERS = 500  # edge cases that other ones are made of
+DOCUMENTS = 6  # held-out documents that others are made of
+MANY = 5_000  # sentences
 
 ODD_FLOATS = (
     0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e15, -1e15, 1e25, -1e25, 1e30, 3e38,
@@ -108,7 +110,7 @@ def edge_cases(
     made += between_labels(columns, rows, reference)
     made += beside_decisions(rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)
-    made += odd_documents(rows, reference)
+    made += _odd_documents(rows, reference)
     made = allowed + [row for row in made if _is_allowed(columns, row)]
     others = evenly_spaced(made, OTHERS)
     at_thresholds = at_pipeline_thresholds(columns, rows, others, reference, tried)
@@ -232,3 +234,18 @@ def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
     """Some of a column's own numbers, and some that an encoder somewhere knows."""
     own = sorted({cell for cell in seen if cell is not None and np.isfinite(cell)})
     return [v for values in (own, categories) for v in evenly_spaced(values, KNOWN)]
+
+
+def _odd_documents(rows: Sequence[Cells], reference: Reference) -> list[Cells]:
+    """For a summary, documents of hardly any sentences, of very many, and of equal ones."""
+    if reference.task.name != "summary":
+        return []
+    cut = [split_sentences(str(row[0])) for row in evenly_spaced(rows, DOCUMENTS)]
+    made = []
+    for sentences in cut:
+        made += [sentences[:count] for count in range(4)]
+        made += [sentences[::-1], sentences * 2, [s for s in sentences for _ in range(2)]]
+    every = [sentence for sentences in cut for sentence in sentences] or ["a"]
+    made += [every, ["\u597d\u3002"] * 50, [f"{at}!" for at in range(MANY)]]
+    made.append((every * (MANY // len(every) + 1))[:MANY])
+    return [["\n".join(sentences)[:LONGEST_TEXT]] for sentences in made]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
@@ -43,6 +44,14 @@ class Evidence:
         }
 
     @property
-    def usual(self) -> list[range]:
+    def usual(self) -> list[int]:
         """Positions of the rows that are no edge cases, whose numbers may be of any size."""
-        return [self.kinds["held-out"], self.kinds["drawn"]]
+        return [*self.kinds["held-out"], *self.kinds["drawn"]]
+
+
+def changed(row: Cells, positions: Sequence[int], values: Iterable[Any]) -> Cells:
+    """The row with other values at some positions."""
+    made = list(row)
+    for position, value in zip(positions, values, strict=True):
+        made[position] = value
+    return made

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from onnxlet.convert.evidence.bisection import bisected
-from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.bisection import Start, bisected
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.tree_thresholds import (
     FLOATS,
     Splits,
@@ -45,28 +45,16 @@ Sees = Callable[[Sequence[Cells]], Array]
 
 
 @dataclass(frozen=True)
-class Start:
-    """A row, and what one of its numbers is moved to for a node to decide differently.
+class AtNode(Start):
+    """A row that reaches a node, and numbers between which the node decides differently.
 
     Attributes:
-        row: that reaches the node.
-        position: of the raw number.
-        low: the number itself.
-        high: that of a row which the node sends the other way.
         tree: behind the steps.
         node: of the tree.
     """
 
-    row: Cells
-    position: int
-    low: float
-    high: float
     tree: Splits
     node: int
-
-    def moved(self, value: float | None) -> Cells:
-        """The row with another value in the cell."""
-        return changed(self.row, [self.position], [value])
 
 
 def at_pipeline_thresholds(
@@ -150,7 +138,7 @@ def _starts(
     known: Array,
     trees: Sequence[Splits],
     movers: dict[int, list[int]],
-) -> Iterator[Start]:
+) -> Iterator[AtNode]:
     for tree in trees:
         columns_seen = np.maximum(tree.feature, 0)  # a leaf splits by none
         goes_left = known.astype(tree.dtype)[:, columns_seen] <= tree.threshold
@@ -165,11 +153,11 @@ def _starts(
                     for other in others[number :: max(1, len(others) // 3)].tolist()[:3]:
                         low, high = rows[base][position], rows[other][position]
                         if low is not None and high is not None and low != high:
-                            yield Start(rows[base], position, float(low), float(high), tree, node)
+                            yield AtNode(rows[base], position, float(low), float(high), tree, node)
                             break
 
 
-def _bisected(columns: Sequence[Column], starts: Sequence[Start], seen: Sees) -> Iterator[Cells]:
+def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -> Iterator[Cells]:
     if not starts:
         return
     low = np.array([start.low for start in starts])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced

@@ -245,13 +245,8 @@ class GraphBuilder(GraphInputs):
 
     def spread(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
         """Columns at their indices among zeros, from `compact` to all columns."""
-        rows = self.op("Shape", values, dtype="int64", width=1, start=0, end=1)
-        shape = self.op("Concat", rows, self.constant([width], "int64"), axis=0)
-        zero = numpy_helper.from_array(np.zeros(1, values.dtype))
-        zeros = self.op("ConstantOfShape", shape, dtype=values.dtype, width=width, value=zero)
-        index = self.op("Expand", indices, self.op("Shape", values, dtype="int64"))
-        made = self.op("ScatterElements", zeros, index, values, width=width, dimensions=2, axis=1)
-        return replace(made, compact=(indices, values))
+        each = self.op("Expand", indices, self.op("Shape", values, dtype="int64"))
+        return replace(self.spread_each(each, values, width), compact=(indices, values))
 
     def spread_each(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
         """Each row's values at its own indices among zeros: both of shape (rows, k)."""

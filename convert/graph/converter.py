@@ -194,6 +194,15 @@ class Graph(GraphBuilder):
         return labelled(made, names)
 
 
+def refusing(reason: str, hint: str) -> Converter:
+    """A converter of what none can write: the reason, and what to use instead."""
+
+    def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
+        raise Unsupported(reason, hint)
+
+    return convert
+
+
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What a converter returns, lists of tensors as tables.
 

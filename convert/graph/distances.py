@@ -66,9 +66,9 @@ def squared_differences(x: Tensor, points: Array) -> Tensor:
     return summed(x, points, _square)
 
 
-def squared_norms(x: Tensor) -> Tensor:
-    """The sum of each row's squares, one column."""
-    return x.sum_of_squares()
+def dense(points: Any) -> Array:
+    """What an estimator has stored, sparse or not, as a full array in float64."""
+    return np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=np.float64)
 
 
 def point_norms(points: Array) -> Array:
@@ -79,7 +79,7 @@ def point_norms(points: Array) -> Array:
 def expanded(x: Tensor, points: Array) -> Tensor:
     """The squared Euclidean distance by a matrix product, as scikit-learn's brute force does."""
     product = _products(x, points) * -2.0
-    return (squared_norms(x) + product + point_norms(points)).maximum(0.0)
+    return (x.sum_of_squares() + product + point_norms(points)).maximum(0.0)
 
 
 def _products(x: Tensor, points: Array) -> Tensor:
@@ -106,7 +106,7 @@ def chebyshev(x: Tensor, points: Array) -> Tensor:
 
 def normalised(x: Tensor) -> Tensor:
     """Each row over its Euclidean norm; a row of zeros stays: `sklearn.preprocessing.normalize`."""
-    norms = squared_norms(x).unary("Sqrt")
+    norms = x.sum_of_squares().unary("Sqrt")
     return x / norms.equals(0.0).where(1.0, norms)
 
 
@@ -187,7 +187,7 @@ def ranked(
     Raises:
         Unsupported: the metric has no conversion.
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = dense(points)
     if metric in ("euclidean", "l2"):
         if not brute:
             return Ranking(squared_differences(x, points), 2.0)

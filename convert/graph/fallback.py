@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import onnx
@@ -126,20 +127,16 @@ def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Outputs:
     if is_classifier(fitted):
         classes = graph.constant(fitted.classes_, "string" if first.dtype == "string" else "int64")
         same = graph.op("Equal", first, classes.reshape([1, -1], classes.width), dtype="bool")
-        indices = replace_width(same, len(fitted.classes_)).cast("int64").argmax()
+        indices = replace(same, width=len(fitted.classes_)).cast("int64").argmax()
         method = "predict_proba" if hasattr(fitted, "predict_proba") else "decision_function"
         score = others[0]
         if method == "decision_function" and len(fitted.classes_) == 2 and score.width != 1:
-            score = replace_width(score, 2).take([1])
+            score = replace(score, width=2).take([1])
         return {"class_index": indices, method: score}
     if hasattr(fitted, "predict"):
         made = {"predict": first}
         if others and hasattr(fitted, "decision_function"):
             made["decision_function"] = others[0]
         return made
-    return {"transform": replace_width(first, first.width or len(fitted.get_feature_names_out()))}
-
-
-def replace_width(tensor: Tensor, width: int) -> Tensor:
-    """The same tensor, of a width that skl2onnx left open."""
-    return Tensor(tensor.graph, tensor.name, tensor.dtype, width)
+    width = first.width or len(fitted.get_feature_names_out())  # which skl2onnx may leave open
+    return {"transform": replace(first, width=width)}

@@ -15,10 +15,10 @@ from sklearn.metrics.pairwise import KERNEL_PARAMS
 from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     cosine_similarity,
+    dense,
     manhattan,
     point_norms,
     squared_differences,
-    squared_norms,
     summed,
 )
 from onnxlet.function.arrays import Array
@@ -33,7 +33,7 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
     Raises:
         Unsupported: the kernel is a Python function, or precomputed.
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = dense(points)
     if isinstance(kernel, str) and kernel in INNER:
         scale = _scale(kernel, points.shape[1], options)
         return INNER[kernel](x @ (points * scale).T, options)
@@ -60,10 +60,6 @@ def _scale(kernel: str, columns: int, options: Mapping[str, Any]) -> float:
     return 1.0 if kernel == "linear" else _gamma(options.get("gamma"), columns)
 
 
-def _linear(inner: Tensor, _: Mapping[str, Any]) -> Tensor:
-    return inner
-
-
 def _polynomial(inner: Tensor, options: Mapping[str, Any]) -> Tensor:
     return raised(inner + float(options.get("coef0", 1)), float(options.get("degree", 3)))
 
@@ -85,7 +81,7 @@ def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
         return (squared_differences(x, points) * -scale).unary("Exp")
     bounds = (x.graph.constant(bound, x.dtype) for bound in (-FAR, FAR))
     row = x.graph.op("Clip", x - centre, *bounds, dimensions=x.dimensions)
-    both = x.graph.concat([row, squared_norms(row)])
+    both = x.graph.concat([row, row.sum_of_squares()])
     weights = np.vstack([2.0 * scale * around.T, np.full((1, len(points)), -scale)])
     return (both @ weights - scale * norms).unary("Exp")
 
@@ -126,7 +122,7 @@ def raised(x: Tensor, power: float) -> Tensor:
 
 
 INNER: dict[Any, Callable[..., Tensor]] = {
-    "linear": _linear,
+    "linear": lambda inner, options: inner,
     "poly": _polynomial,
     "polynomial": _polynomial,
     "sigmoid": _sigmoid,

@@ -24,19 +24,13 @@ from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 # Their parts are checked one by one; a function takes anything.
 TAKEN_APART = (ColumnTransformer, FeatureUnion, FunctionTransformer, Pipeline)
 BASES = (1.0, 0.5, 0.0, -1.0)  # an estimator accepts a row of at least one of these
-REFUSED: Mapping[str, float] = {
-    "missing": np.nan,
-    "infinite": np.inf,
-    "large": 1.1 * LARGEST_FLOAT32,
-    "zero": 0.0,
-    "negative": -1.0,
-}
-CHECKS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "missing": lambda x: x.isnan(),
-    "infinite": lambda x: x.unary("Abs").equals(np.inf),
-    "large": lambda x: x.unary("Abs") > LARGEST_FLOAT32,
-    "zero": lambda x: x.equals(0.0),
-    "negative": lambda x: x < 0.0,
+# Of each kind of numbers, one that is tried, and where a column has such.
+KINDS: Mapping[str, tuple[float, Callable[[Tensor], Tensor]]] = {
+    "missing": (np.nan, lambda x: x.isnan()),
+    "infinite": (np.inf, lambda x: x.unary("Abs").equals(np.inf)),
+    "large": (1.1 * LARGEST_FLOAT32, lambda x: x.unary("Abs") > LARGEST_FLOAT32),
+    "zero": (0.0, lambda x: x.equals(0.0)),
+    "negative": (-1.0, lambda x: x < 0.0),
 }
 
 
@@ -46,7 +40,7 @@ def raising(fitted: Any, table: Table) -> list[Tensor]:
     if not made or isinstance(fitted, TAKEN_APART):
         return []
     kinds = refused_by(fitted, table.width)
-    return [CHECKS[kind](tensor) for kind in kinds for tensor in made]
+    return [KINDS[kind][1](tensor) for kind in kinds for tensor in made]
 
 
 def any_of(flags: Sequence[Tensor]) -> Tensor:
@@ -67,7 +61,7 @@ def refused_by(fitted: Any, width: int) -> list[str]:
     indices = sorted({0, width // 2, width - 1})
     return [
         kind
-        for kind, value in REFUSED.items()
+        for kind, (value, _) in KINDS.items()
         if not any(_answers(fitted, _changed(base, index, value)) for index in indices)
     ]
 

@@ -179,7 +179,7 @@ class SearchState:
         reference = self.reference
         ask = partial(compare, model, reference.task, evidence.rows, evidence.expected)
         if reference.precision == "float64":
-            spans = [*evidence.usual, evidence.kinds["edge-case"]]
+            spans = [evidence.kinds[kind] for kind in ("held-out", "drawn", "edge-case")]
             ask = partial(ask, spans=spans, most_wrong=most_wrong(evidence))
         comparison = ask(self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
@@ -283,7 +283,8 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     inside, hint = _inside(step, attempt.comparison, state.evidence)
     if len(steps) > 1:
         inside = f"; the step that differs is '{name}' ({type(step).__name__}){inside}"
-    return inside, hint or _hint(estimator, step)
+    among_others = step is not estimator and rounds_before_a_step(estimator)
+    return inside, hint or (ROUNDING_HINT if among_others else "")
 
 
 def _inside(step: Any, comparison: Comparison, evidence: Evidence) -> tuple[str, str]:
@@ -319,9 +320,3 @@ def _tied_hint(step: Any) -> str:
     points = [getattr(each, "_fit_X", None) for each in searching]
     whole = any(isinstance(each, np.ndarray) and each.dtype.kind in "iu" for each in points)
     return WHOLE_HINT if whole else TIED_HINT
-
-
-def _hint(estimator: Any, last: Any) -> str:
-    """What to do where the last step differs, though it is given the same."""
-    among_others = last is not estimator and rounds_before_a_step(estimator)
-    return ROUNDING_HINT if among_others else ""

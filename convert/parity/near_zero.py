@@ -58,7 +58,7 @@ def _floor(name: str, expected: Array, evidence: Evidence, precision: str) -> Ar
     if precision == "float64" or name != "prediction":
         return floor
     return np.maximum(
-        floor, _scales(_usual(expected, evidence)) * UNITS * UNIT_IN_FLOAT32 / TOLERANCE
+        floor, _scales(expected[evidence.usual]) * UNITS * UNIT_IN_FLOAT32 / TOLERANCE
     )
 
 
@@ -70,7 +70,7 @@ def looser(floors: Floors, evidence: Evidence, reference: Reference) -> dict[str
         evidence: rows with the reference's answers, of which some are asked about again.
         reference: scikit-learn in float64.
     """
-    rows = evenly_spaced(_usual_rows(evidence), MOVED_ROWS)
+    rows = [evidence.rows[row] for row in evenly_spaced(evidence.usual, MOVED_ROWS)]
     moved = list(to_moved_rows(rows, reference))
     return {
         name: np.maximum(floor, _moving(name, evidence, moved)) if moved else floor
@@ -84,18 +84,9 @@ def _moving(name: str, evidence: Evidence, moved: list[Answers]) -> Array:
     with np.errstate(all="ignore"):
         reach = answers.max(axis=0) - answers.min(axis=0)
     reach = np.median(np.where(np.isfinite(reach), reach, 0.0), axis=0)
-    scales = _scales(_usual(evidence.expected[name], evidence))
+    scales = _scales(evidence.expected[name][evidence.usual])
     most = np.maximum(OF_OWN * scales, OF_LARGEST * scales.max(initial=0))
     return np.asarray(np.minimum(FURTHER * reach, most) / TOLERANCE)
-
-
-def _usual(array: Array, evidence: Evidence) -> Array:
-    """The answers to rows that are no edge cases."""
-    return array[[row for rows in evidence.usual for row in rows]]
-
-
-def _usual_rows(evidence: Evidence) -> list[list[object]]:
-    return [evidence.rows[row] for rows in evidence.usual for row in rows]
 
 
 def _scales(array: Array) -> Array:

@@ -114,7 +114,7 @@ def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0
 
 def most_wrong(evidence: Evidence) -> float:
     """How many usual rows may be wrong: of more, too many would have to be forgiven."""
-    return max(SAMPLE, HOPELESS * sum(map(len, evidence.usual)))
+    return max(SAMPLE, HOPELESS * len(evidence.usual))
 
 
 def _seen(

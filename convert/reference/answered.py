@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells
 
 PART = 256  # groups that are looked through by themselves where some of all raise
+LOUD = "lightgbm"  # its library writes to the process's standard error itself, then it raises
 LOOKS = 2  # halvings before which some are asked singly: do all raise?
 
 
@@ -22,6 +25,24 @@ class Unanswered(Exception):
     def __init__(self, answered: Sequence[bool]) -> None:
         super().__init__(f"{answered.count(False)} of {len(answered)} rows")
         self.answered = answered
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Nothing is written to the process's standard error meanwhile, if LightGBM is loaded."""
+    if LOUD not in sys.modules:
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def is_answered(answer: Callable[[Any], Any], data: Any) -> bool:

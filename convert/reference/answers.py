@@ -131,7 +131,8 @@ def _task_of(estimator: Any) -> Task:
     Raises:
         Refusal: it has no predict and no transform, or is of a kind that is not served.
     """
-    if isinstance(estimator, type) or not _may_be_asked(estimator):
+    may_be_asked = any(hasattr(estimator, name) for name in ("get_params", "predict", "fit"))
+    if isinstance(estimator, type) or not may_be_asked:
         raise Refusal(
             f"expected a fitted estimator, got {_shown(estimator)}",
             "Return, or save, the estimator itself, after fit.",
@@ -156,7 +157,7 @@ def _task_of(estimator: Any) -> Task:
             "as they are.",
         )
     if hasattr(estimator, "transform"):
-        return Task("transformation", {"prediction": "transform"})
+        return TRANSFORMATION
     for method, task in OTHER_METHODS.items():
         if hasattr(last_of(estimator), method):
             return task
@@ -176,10 +177,6 @@ def last_of(estimator: Any) -> Any:
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
-
-
-def _may_be_asked(estimator: Any) -> bool:
-    return any(hasattr(estimator, name) for name in ("get_params", "predict", "fit"))
 
 
 def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:

@@ -8,7 +8,7 @@ Source: `sklearn/feature_extraction/_dict_vectorizer.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ def types_of_keys(
         Refusal: a key is no text, there is none, or its values have no form in a request.
     """
     found: dict[Any, set[str]] = {}
-    for number, key, value in _items(rows):
+    items = ((number, *item) for number, row in enumerate(rows) for item in row.items())
+    for number, key, value in items:
         if not isinstance(key, str):
             raise Refusal(
                 f"{what}, row {number}: expected keys that are text, got {key!r:.40}",
@@ -74,10 +75,6 @@ def types_of_keys(
     if not types:
         raise Refusal(f"{what}: its dictionaries have no key", "Give rows with the model's keys.")
     return types
-
-
-def _items(rows: Sequence[Row]) -> Iterator[tuple[int, Any, Any]]:
-    return ((number, *item) for number, row in enumerate(rows) for item in row.items())
 
 
 def _kind(value: Any, where: str) -> str:

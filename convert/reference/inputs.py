@@ -11,12 +11,18 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.categoricals import with_unseen
 from onnxlet.convert.reference.dates import from_texts, held_as, unserved_dates
 from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_columns import with_texts
-from onnxlet.convert.reference.input_column import Cells, InputColumn, cell_of, cells_of, in_dtype
+from onnxlet.convert.reference.input_column import (
+    Cells,
+    InputColumn,
+    cell_of,
+    cells_of,
+    in_dtype,
+    with_unseen,
+)
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values, whole_dtype
 from onnxlet.function.arrays import Array

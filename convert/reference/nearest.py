@@ -14,37 +14,25 @@ from onnxlet.function.serving.golden import size_of_distances
 MARGIN = "margin"  # among answers: how near the nearest and the next one are
 
 
-def _kneighbors(fitted: Any, X: Data, k: int | None) -> Array:
-    return np.asarray(fitted.kneighbors(X, k, return_distance=False))
-
-
 def _distances(fitted: Any, X: Data, k: int | None) -> Array:
     return np.asarray(fitted.kneighbors(X, k)[0])
-
-
-def _margin(fitted: Any, X: Data, k: int | None) -> Array:
-    return _distances(fitted, X, min((k or fitted.n_neighbors) + 1, fitted.n_samples_fit_))
-
-
-def _recommended(fitted: Any, X: Data, k: int | None) -> Array:
-    return np.asarray(fitted.recommend(X, k)[0])
 
 
 def _scores(fitted: Any, X: Data, k: int | None) -> Array:
     return np.asarray(fitted.recommend(X, k)[1])
 
 
-def _lead(fitted: Any, X: Data, k: int | None) -> Array:
-    return -_scores(fitted, X, min((k or fitted.n_items) + 1, fitted.n_features_in_))
-
-
 NEAREST: dict[str, Callable[[Any, Data, int | None], Array]] = {
-    "kneighbors": _kneighbors,
+    "kneighbors": lambda fitted, X, k: np.asarray(fitted.kneighbors(X, k, return_distance=False)),
     "distances": _distances,
-    "margin": _margin,
-    "recommend": _recommended,
+    "margin": lambda fitted, X, k: _distances(
+        fitted, X, min((k or fitted.n_neighbors) + 1, fitted.n_samples_fit_)
+    ),
+    "recommend": lambda fitted, X, k: np.asarray(fitted.recommend(X, k)[0]),
     "scores": _scores,
-    "lead": _lead,
+    "lead": lambda fitted, X, k: (
+        -_scores(fitted, X, min((k or fitted.n_items) + 1, fitted.n_features_in_))
+    ),
 }
 
 

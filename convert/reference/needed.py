@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.alike import is_wide, tried
+from onnxlet.convert.reference.answered import hushed
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced

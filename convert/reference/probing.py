@@ -57,7 +57,9 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     """
     if reference.task.name == "recommendation":
         return _rated(reference)
-    inputs, bases = reference.inputs, _bases(rows)
+    inputs = reference.inputs
+    # The rows with the fewest gaps, so that a trial fails only for its own reason.
+    bases = sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
     known = list(fitted_categories(reference.estimator))
 
     def answered(trials: Sequence[Trial]) -> list[bool]:
@@ -121,11 +123,6 @@ def _unseen(kind: str) -> Sequence[Any]:
 def _varied(value: Any, number: int) -> Any:
     """Unseen texts from both ends of the alphabet: XGBoost raises for those behind its last."""
     return f"~{value}" if value == UNSEEN_TEXT and number % 2 else value
-
-
-def _bases(rows: Sequence[Cells]) -> list[Cells]:
-    """The rows with the fewest gaps, so that a trial fails only for its own reason."""
-    return sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
 
 
 def _probe(

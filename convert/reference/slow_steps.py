@@ -17,7 +17,8 @@ from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.function.inputs.front_end import composed
 
 Step = Mapping[str, Any]
-Work = Callable[[], Any]  # what is timed
+# What is timed, and a text for it of about so many characters.
+Costly = tuple[Callable[[str], Any], Callable[[int], str]]
 
 # By how much each step may lengthen a text; of upper case, "\u0390" has three characters.
 GROWTH = {
@@ -49,16 +50,16 @@ def slow_steps(steps: Sequence[Step]) -> list[tuple[Step, int]]:
     ]
 
 
-def costly_searches(slow: Sequence[tuple[Step, int]]) -> Iterator[Callable[[int], Work]]:
+def costly_searches(slow: Sequence[tuple[Step, int]]) -> Iterator[Costly]:
     """Searches of texts that are costly for the steps, by the length of the text that comes in."""
     for step, times in slow:
         search = composed([step])
         for text in hostile(_pattern(step) or ""):
-            yield partial(_searched, search, text, times)
+            yield search, partial(_grown, text, times)
 
 
-def _searched(search: Callable[[str], Any], text: Hostile, times: int, length: int) -> Work:
-    return partial(search, text.of(length * times))
+def _grown(text: Hostile, times: int, length: int) -> str:
+    return text.of(length * times)
 
 
 def _pattern(step: Step) -> str | None:

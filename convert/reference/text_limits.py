@@ -25,7 +25,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.hostile_texts import Hostile, hostile
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.regex_safety import SURE
-from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_steps
+from onnxlet.convert.reference.slow_steps import Costly, costly_searches, slow_steps
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed
@@ -209,13 +209,14 @@ def main() -> None:
     own = FOLLOWED in asked or "functions" in asked
     for length in LENGTHS:
         held, costs = [], []
-        for work in works:
-            took = _taken(work(length)) if own else 0.0
+        for work, text in works:
+            once = partial(work, text(length))
+            took = _taken(once) if own else 0.0
             if took > LONGEST_WORK:
                 return
-            pause = longest_pause(work(length))
+            pause = longest_pause(once)
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
-                pause = min(pause, longest_pause(work(length)))
+                pause = min(pause, longest_pause(once))
             if pause > AT_MOST:
                 return
             held.append(pause)
@@ -227,7 +228,7 @@ def main() -> None:
             works = [works[position] for position in order[:kept]]
 
 
-def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+def _works(asked: Mapping[str, Any]) -> Iterator[Costly]:
     if "sentences" in asked:
         return _costly_documents(asked["sentences"])
     if "slow" in asked:
@@ -235,7 +236,7 @@ def _works(asked: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
     return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
 
 
-def _taken(work: Work) -> float:
+def _taken(work: Callable[[], Any]) -> float:
     """The seconds that work takes as a whole; infinite where it takes too much memory."""
     before = _most_memory()
     start = time.process_time()
@@ -254,24 +255,19 @@ def _most_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _costly_functions(steps: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[int], Work]]:
+def _costly_functions(steps: Sequence[Mapping[str, Any]]) -> Iterator[Costly]:
     """Texts that may be costly for functions of the user's own, by their length."""
     change = composed(steps)
     patterns = [pattern for step in steps for pattern in _patterns_of(step)]
     for text in (*(number.of for number in NUMBERS), *_texts(patterns)):
-        yield lambda length, text=text: partial(change, text(length))  # type: ignore[misc]
+        yield change, text
 
 
-def _costly_documents(feed: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+def _costly_documents(feed: Mapping[str, Any]) -> Iterator[Costly]:
     """Documents that may be costly to cut into sentences and count, by their length."""
     cut = SentenceFeed(feed, (0, 0))
     for text in (*_texts([r"\S+"]), *(Hostile("", unit, "").of for unit in SENTENCES)):
-        yield partial(_cut_into_sentences, cut, text)
-
-
-def _cut_into_sentences(feed: SentenceFeed, text: Callable[[int], str], length: int) -> Work:
-    document = text(length)
-    return lambda: feed.tensors([split_sentences(document)])
+        yield lambda document: cut.tensors([split_sentences(document)]), text
 
 
 def _patterns_of(program: Mapping[str, Any]) -> list[str]:
@@ -283,7 +279,7 @@ def _texts(patterns: Sequence[str]) -> list[Callable[[int], str]]:
     return [various, words, *(text.of for text in (*SPECIAL, *found))]
 
 
-def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Costly]:
     """Texts that are costly to cut and count, by their length."""
     cut = analyser(tokens)
     entry = {"name": "counts", "places": "places", "dtype": "float32"}
@@ -292,11 +288,7 @@ def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
     patterns = [tokens["token_pattern"]] if tokens["token_pattern"] else []
     patterns += [pattern for program in functions for pattern in _patterns_of(program)]
     for text in (*(number.of for number in NUMBERS if functions), *_texts(patterns)):
-        yield partial(_cutting, cut, count, text)
-
-
-def _cutting(cut: Cut, count: Count, text: Callable[[int], str], length: int) -> Work:
-    return partial(_cut_and_counted, cut, count, text(length))
+        yield partial(_cut_and_counted, cut, count), text
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:

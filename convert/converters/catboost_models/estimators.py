@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import catboost
+
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
 from onnxlet.convert.converters.catboost_models.trees import raw_scores
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
 
 BINARY = {"CrossEntropy", "Focal", "Logloss"}
 SEPARATE = {"MultiClassOneVsAll", "MultiCrossEntropy", "MultiLogloss"}
@@ -55,3 +57,11 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def raw_score(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """CatBoostRanker, and CatBoost itself, whatever its loss function."""
     return {"predict": raw_scores(graph, ModelFile(fitted), table)}
+
+
+CONVERTERS: dict[type, Converter] = {
+    catboost.CatBoost: raw_score,
+    catboost.CatBoostClassifier: classifier,
+    catboost.CatBoostRanker: raw_score,
+    catboost.CatBoostRegressor: regressor,
+}

@@ -148,7 +148,8 @@ class Rewritten(ast.NodeTransformer):
         if found is not NOTHING:
             return self._expression(found, node)
         owner = node.value.id if isinstance(node.value, ast.Name) else None
-        if node.attr in CHANGING and (owner is None or owner in self._kept | self._outside(owner)):
+        made_here = self._own - self._kept
+        if node.attr in CHANGING and owner not in made_here:
             self._following.refuse(*CHANGED)
         return self.generic_visit(node)
 
@@ -158,9 +159,6 @@ class Rewritten(ast.NodeTransformer):
         if is_given and isinstance(node.value, LISTS):
             self._following.refuse(*CHANGED)
         return self.generic_visit(node)
-
-    def _outside(self, name: str) -> set[str]:
-        return set() if name in self._own else {name}
 
     def visit_keyword(self, node: ast.keyword) -> Any:
         """An argument by name: a parameter of a function of the program is marked."""
@@ -264,11 +262,11 @@ class Rewritten(ast.NodeTransformer):
                 continue
             if isinstance(node, ast.Name) and type(node.ctx) is ast.Store:
                 continue
-            if not self._unseen(node, self._parents):
+            if not self._unseen(node):
                 self._following.refuse(*UNORDERED)
 
-    def _unseen(self, node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
-        parent = parents[node]
+    def _unseen(self, node: ast.AST) -> bool:
+        parent = self._parents[node]
         if isinstance(parent, ast.Compare):
             return True
         if isinstance(parent, ast.Assign):
@@ -278,8 +276,8 @@ class Rewritten(ast.NodeTransformer):
         if isinstance(parent, ast.Call):
             return self._is_orderless(parent.func) and node in parent.args
         if isinstance(parent, ast.comprehension) and parent.iter is node:
-            around = parents[parent]
-            call = parents[around]
+            around = self._parents[parent]
+            call = self._parents[around]
             return isinstance(around, ast.SetComp) or (
                 isinstance(call, ast.Call) and self._is_orderless(call.func)
             )

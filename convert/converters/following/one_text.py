@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 Constant = Callable[[ast.AST], Any]  # what an expression stands for, whatever the texts are
-SIDE_BY_SIDE = (np.column_stack, np.array, np.asarray, np.vstack)
 TABLES = (np.array, np.asarray, pd.DataFrame)
 
 

@@ -48,8 +48,7 @@ class ArrayMethods(Traced):
     def astype(self, dtype: Any, **options: Any) -> Any:
         """A copy of another dtype."""
         check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
-        made = elementwise(lambda x: casts.cast(x, dtype, in_array=True), self)
-        return made
+        return elementwise(lambda x: casts.cast(x, dtype, in_array=True), self)
 
     def toarray(self) -> Any:
         """Itself: a graph has no sparse arrays."""

@@ -37,8 +37,7 @@ class FrameValues(Structure):
             dtype = dtype.to_dict()
         if isinstance(dtype, dict):
             return self._each(dtype, lambda series, one: series.astype(one))
-        made = self._mapped(lambda x: casts.cast(x, dtype))
-        return made
+        return self._mapped(lambda x: casts.cast(x, dtype))
 
     def replace(
         self, to_replace: Any = None, value: Any = None, inplace: bool = False, **options: Any

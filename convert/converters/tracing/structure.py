@@ -111,8 +111,7 @@ class Structure(PandasBase):
     def reindex(self, *, columns: Any, **options: Any) -> Any:
         """`reindex` of columns, all of which have to exist."""
         check_pandas("reindex", options)
-        made = self._by_name(list(columns))
-        return made
+        return self._by_name(list(columns))
 
     def select_dtypes(self, include: Any = None, exclude: Any = None) -> Any:
         """`select_dtypes("number")`, or all others."""

@@ -50,6 +50,12 @@ def numbers(graph: Graph, table: Table, chosen: Sequence[str]) -> Tensor:
     return graph.matrix(table[list(chosen)])
 
 
+def variables_of(graph: Graph, fitted: Any, table: Table) -> tuple[Table, list[str], Tensor]:
+    """The columns of the fit, the names of its variables, and these in one tensor."""
+    table, chosen = given(fitted, table), names(fitted.variables_)
+    return table, chosen, numbers(graph, table, chosen)
+
+
 def replaced(table: Table, chosen: Sequence[str], made: Tensor) -> Table:
     """The table with the columns of one tensor instead of those of these names."""
     at = {name: position for position, name in enumerate(chosen)}

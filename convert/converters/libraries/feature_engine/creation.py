@@ -21,6 +21,7 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     numbers,
     refuse_missing,
     refuse_missing_and_infinite,
+    variables_of,
     without,
 )
 from onnxlet.convert.converters.libraries.feature_engine.discretisation import rounded
@@ -48,9 +49,7 @@ def _finished(fitted: Any, table: Table, dropped: list[str]) -> Outputs:
 
 def cyclical(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """CyclicalFeatures: the sine and cosine of each variable, its maximum being a whole turn."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
-    x = numbers(graph, table, chosen)
+    table, chosen, x = variables_of(graph, fitted, table)
     refuse_missing_and_infinite(graph, x)
     angle = x * [2.0 * math.pi / float(fitted.max_values_[name]) for name in fitted.variables_]
     both = graph.concat([angle.unary("Sin"), angle.unary("Cos")])
@@ -143,9 +142,7 @@ def by_trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GeoDistanceFeatures: between two points, along the surface or on a plane."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
-    x = numbers(graph, table, chosen)
+    table, chosen, x = variables_of(graph, fitted, table)
     refuse_missing(graph, x)
     made = _haversine(fitted, x) if fitted.method == "haversine" else _planar(fitted, x)
     return _finished(fitted, added(table, [fitted.output_col], made), chosen)

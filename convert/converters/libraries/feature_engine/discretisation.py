@@ -14,12 +14,11 @@ import pandas as pd
 from feature_engine import discretisation as library
 
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
-    given,
     names,
-    numbers,
     refuse_missing,
     refuse_missing_and_infinite,
     replaced,
+    variables_of,
 )
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.piecewise import intervals
@@ -28,8 +27,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 
 def cut(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each value's interval: its number, or its limits."""
-    table = given(fitted, table)
-    x = numbers(graph, table, names(fitted.variables_))
+    table, _, x = variables_of(graph, fitted, table)
     refuse_missing_and_infinite(graph, x)
     as_limits = getattr(fitted, "return_boundaries", False)
     return {"transform": _cut(graph, fitted, table, as_limits)}
@@ -75,8 +73,8 @@ def _limits(edges: Array, precision: int) -> list[str]:
 
 def by_tree(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DecisionTreeDiscretiser: what a tree of that column only answers, or its interval."""
-    table = given(fitted, table)
-    refuse_missing_and_infinite(graph, numbers(graph, table, names(fitted.variables_)))
+    table, chosen, x = variables_of(graph, fitted, table)
+    refuse_missing_and_infinite(graph, x)
     if fitted.bin_output != "prediction":
         return {"transform": _cut(graph, fitted, table, fitted.bin_output == "boundaries")}
     made = []
@@ -87,7 +85,7 @@ def by_tree(graph: Graph, fitted: Any, table: Table) -> Outputs:
         else:
             made.append(graph.call(tree, column, "predict_proba").take([1]))
     answers = graph.concat([one.cast(graph.precision) for one in made])
-    return {"transform": replaced(table, names(fitted.variables_), rounded(answers, fitted))}
+    return {"transform": replaced(table, chosen, rounded(answers, fitted))}
 
 
 def rounded(x: Tensor, fitted: Any) -> Tensor:

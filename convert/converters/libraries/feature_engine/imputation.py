@@ -26,7 +26,7 @@ from onnxlet.convert.graph.converter import (
     Outputs,
     Table,
     Tensor,
-    Unsupported,
+    refusing,
 )
 
 
@@ -73,15 +73,6 @@ def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table}
 
 
-def drawn(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """RandomSampleImputer: refused."""
-    raise Unsupported(
-        "it fills gaps with values drawn at random, which depend on the rows beside a row, or on "
-        "a generator that ONNX has not",
-        "Use an imputer that learns a value in fit: MeanMedianImputer, CategoricalImputer.",
-    )
-
-
 CONVERTERS: dict[type, Converter] = {
     library.AddMissingIndicator: indicated,
     library.ArbitraryNumberImputer: filled,
@@ -89,5 +80,9 @@ CONVERTERS: dict[type, Converter] = {
     library.DropMissingData: complete,
     library.EndTailImputer: filled,
     library.MeanMedianImputer: filled,
-    library.RandomSampleImputer: drawn,
+    library.RandomSampleImputer: refusing(
+        "it fills gaps with values drawn at random, which depend on the rows beside a row, or on "
+        "a generator that ONNX has not",
+        "Use an imputer that learns a value in fit: MeanMedianImputer, CategoricalImputer.",
+    ),
 }

@@ -12,11 +12,9 @@ from feature_engine import outliers as library
 
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
-    given,
-    names,
-    numbers,
     refuse_missing_and_infinite,
     replaced,
+    variables_of,
 )
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
@@ -24,9 +22,7 @@ from onnxlet.function.arrays import Array
 
 def capped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """No number beyond the caps; perhaps 1 for each that was."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
-    x = numbers(graph, table, chosen)
+    table, chosen, x = variables_of(graph, fitted, table)
     if fitted.missing_values == "raise":
         refuse_missing_and_infinite(graph, x)
     low, high = _caps(fitted)
@@ -58,8 +54,7 @@ def _indicators(graph: Graph, fitted: Any, made: Tensor, x: Tensor) -> tuple[lis
 
 def trimmed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """OutlierTrimmer: the columns; a row that it removes has no answer."""
-    table = given(fitted, table)
-    x = numbers(graph, table, names(fitted.variables_))
+    table, _, x = variables_of(graph, fitted, table)
     low, high = _caps(fitted)
     has_cap = {"right": fitted.right_tail_caps_, "left": fitted.left_tail_caps_}
     if has_cap["right"]:

@@ -5,23 +5,13 @@ Source: `feature_engine/timeseries/forecasting/`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from feature_engine.timeseries import forecasting as library
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, refusing
 
-
-def of_other_rows(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Refused."""
-    raise Unsupported(
-        "its values come from the rows before a row, which a request need not hold",
-        "Make these columns before the pipeline, and send them with the row.",
-    )
-
-
-CONVERTERS: dict[type, Converter] = {
-    library.ExpandingWindowFeatures: of_other_rows,
-    library.LagFeatures: of_other_rows,
-    library.WindowFeatures: of_other_rows,
-}
+FEATURES = library.ExpandingWindowFeatures, library.LagFeatures, library.WindowFeatures
+OF_OTHER_ROWS = refusing(
+    "its values come from the rows before a row, which a request need not hold",
+    "Make these columns before the pipeline, and send them with the row.",
+)
+CONVERTERS: dict[type, Converter] = dict.fromkeys(FEATURES, OF_OTHER_ROWS)

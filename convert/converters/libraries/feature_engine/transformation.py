@@ -14,27 +14,33 @@ from feature_engine import transformation as library
 
 from onnxlet.convert.converters.distributions import box_cox, yeo_johnson
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
-    given,
-    names,
-    numbers,
     refuse_missing_and_infinite,
     replaced,
+    variables_of,
 )
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
 
+Computed = Callable[[Any, Tensor], Tensor]
 Refused = Callable[[Tensor], Tensor]
 
 
-def function(made: Callable[[Any, Tensor], Tensor], refused: Refused | None = None) -> Converter:
-    """A converter of a function of each variable, which raises where `refused` is true."""
+def function(
+    made: Computed, refused: Refused | None = None, before: Computed = lambda fitted, x: x
+) -> Converter:
+    """A converter of a function of each variable, which raises where `refused` is true.
+
+    Args:
+        made: the function.
+        refused: of what it is given.
+        before: what is done first to all numbers that are there.
+    """
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
-        table = given(fitted, table)
-        chosen = names(fitted.variables_)
-        x = numbers(graph, table, chosen)
+        table, chosen, x = variables_of(graph, fitted, table)
         refuse_missing_and_infinite(graph, x)
+        x = before(fitted, x)
         if refused is not None:
             graph.refuse_rows(refused(x))
         return {"transform": replaced(table, chosen, made(fitted, x))}
@@ -45,17 +51,6 @@ def function(made: Callable[[Any, Tensor], Tensor], refused: Refused | None = No
 def log(fitted: Any, x: Tensor) -> Tensor:
     """The logarithm to the base e or 10."""
     return x.unary("Log") if fitted.base == "e" else elementary.log10(x)
-
-
-def log_cp(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """LogCpTransformer: the logarithm of each variable and a constant."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
-    x = numbers(graph, table, chosen)
-    refuse_missing_and_infinite(graph, x)
-    x = x + _of_each(fitted, fitted.C_)
-    graph.refuse_rows(x <= 0.0)
-    return {"transform": replaced(table, chosen, log(fitted, x))}
 
 
 def _of_each(fitted: Any, values: Any) -> Array:
@@ -71,10 +66,6 @@ def power(fitted: Any, x: Tensor) -> Tensor:
     return known.get(float(fitted.exp), lambda: x ** float(fitted.exp))()
 
 
-def _lambdas(fitted: Any) -> Array:
-    return _of_each(fitted, fitted.lambda_dict_)
-
-
 def scaled(fitted: Any, x: Tensor) -> Tensor:
     """MeanNormalizationScaler: minus the mean, divided by the range."""
     return (x - _of_each(fitted, fitted.mean_)) / _of_each(fitted, fitted.range_)
@@ -88,12 +79,16 @@ CONVERTERS: dict[type, Converter] = {
         lambda fitted, x: elementary.arcsin(x.unary("Sqrt")), lambda x: (x < 0.0) | (x > 1.0)
     ),
     library.BoxCoxTransformer: function(
-        lambda fitted, x: box_cox(x, _lambdas(fitted)), lambda x: x <= 0.0
+        lambda fitted, x: box_cox(x, _of_each(fitted, fitted.lambda_dict_)), lambda x: x <= 0.0
     ),
-    library.LogCpTransformer: log_cp,
+    library.LogCpTransformer: function(
+        log, lambda x: x <= 0.0, lambda fitted, x: x + _of_each(fitted, fitted.C_)
+    ),
     library.LogTransformer: function(log, lambda x: x <= 0.0),
     library.PowerTransformer: function(power),
     library.ReciprocalTransformer: function(lambda fitted, x: 1.0 / x, lambda x: x.equals(0.0)),
-    library.YeoJohnsonTransformer: function(lambda fitted, x: yeo_johnson(x, _lambdas(fitted))),
+    library.YeoJohnsonTransformer: function(
+        lambda fitted, x: yeo_johnson(x, _of_each(fitted, fitted.lambda_dict_))
+    ),
     scaling.MeanNormalizationScaler: function(scaled),
 }

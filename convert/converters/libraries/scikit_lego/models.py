@@ -19,8 +19,8 @@ from onnxlet.convert.graph.converter import (
     Outputs,
     Table,
     Tensor,
-    Unsupported,
     labelled,
+    refusing,
 )
 from onnxlet.convert.graph.distances import squared_differences
 
@@ -112,15 +112,6 @@ def _normalised(graph: Graph, likelihood: Tensor) -> Outputs:
     return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
-def of_kernels(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """BayesianKernelDensityClassifier."""
-    raise Unsupported(
-        "its densities come from sums and differences of bounds over a tree of points, whose "
-        "order changes the third digit",
-        "Fit GaussianMixtureNB or GMMClassifier instead.",
-    )
-
-
 def reconstructed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PCAOutlierDetection: how far a row is from what its components say."""
     x, pca = graph.matrix(table), fitted.pca_
@@ -136,14 +127,9 @@ def reconstructed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"decision_function": score, "predict": side}
 
 
-def random(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """RandomRegressor."""
-    raise Unsupported("it answers at random", "Use scikit-learn's DummyRegressor.")
-
-
 CONVERTERS: dict[type, Converter] = {
     decomposition.PCAOutlierDetection: reconstructed,
-    dummy.RandomRegressor: random,
+    dummy.RandomRegressor: refusing("it answers at random", "Use scikit-learn's DummyRegressor."),
     linear_model.DeadZoneRegressor: product,
     linear_model.ImbalancedLinearRegression: linear.regressor,
     linear_model.LADRegression: linear.regressor,
@@ -158,5 +144,9 @@ CONVERTERS: dict[type, Converter] = {
     mixture.GMMOutlierDetector: detector,
     naive_bayes.BayesianGaussianMixtureNB: naive,
     naive_bayes.GaussianMixtureNB: naive,
-    neighbors.BayesianKernelDensityClassifier: of_kernels,
+    neighbors.BayesianKernelDensityClassifier: refusing(
+        "its densities come from sums and differences of bounds over a tree of points, whose "
+        "order changes the third digit",
+        "Fit GaussianMixtureNB or GMMClassifier instead.",
+    ),
 }

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from skrub import DurationToFloat, ToCategorical, ToFloat
+from skrub import ToCategorical, ToFloat
 from skrub._clean_categories import CleanCategories
 from skrub._clean_null_strings import CleanNullStrings
 from skrub._to_str import ToStr
 
+from onnxlet.convert.converters.libraries.skrub.columns import unchanged
 from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
@@ -37,7 +38,7 @@ def to_float(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """ToFloat: float32; text is read as pandas reads it, and is missing where it is no number."""
     [column] = graph.columns(table)
     if column.dtype != "string":
-        return {"transform": _untyped(column.cast("float32"))}
+        return {"transform": replace(column.cast("float32"), types=())}
     settings = {}
     if fitted._needs_str_replace:
         settings = {
@@ -50,7 +51,7 @@ def to_float(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def to_text(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """ToStr: booleans become True and False; text stays."""
+    """ToStr, and CleanCategories of names: booleans become True and False; text stays."""
     [column] = graph.columns(table)
     return {"transform": text_of(graph, column)}
 
@@ -76,34 +77,10 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     return column.isnan().where(words[2], truth)
 
 
-def clean_categories(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """CleanCategories: the names of categories become text."""
-    [column] = graph.columns(table)
-    return {"transform": text_of(graph, column)}
-
-
-def to_categorical(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """ToCategorical: the same values, called categories."""
-    return {"transform": table}
-
-
-def duration(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DurationToFloat, of what no request can carry."""
-    raise Unsupported(
-        "a duration has no form in a request",
-        "Turn it into numbers before the pipeline: X['column'].dt.total_seconds().",
-    )
-
-
-def _untyped(tensor: Tensor) -> Tensor:
-    return replace(tensor, types=())
-
-
 CONVERTERS: dict[type, Converter] = {
-    CleanCategories: clean_categories,
+    CleanCategories: to_text,
     CleanNullStrings: without_null_texts,
-    DurationToFloat: duration,
-    ToCategorical: to_categorical,
+    ToCategorical: unchanged,
     ToFloat: to_float,
     ToStr: to_text,
 }

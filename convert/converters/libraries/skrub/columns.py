@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from skrub import ApplyToCols, Cleaner, Drop, DropCols, DropSimilar, SelectCols, TableVectorizer
@@ -130,25 +131,16 @@ def whole(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return graph.convert(fitted._pipeline, table)
 
 
-def selected(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """SelectCols."""
-    return {"transform": _selected(graph, table, fitted.columns_)}
+def keeping(names: str) -> Converter:
+    """A converter of what keeps the columns that an attribute, perhaps of a part, names."""
 
+    def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
+        kept = list(attrgetter(names)(fitted))
+        if not kept:
+            raise Unsupported("it keeps no column", "Select one.")
+        return {"transform": table[kept]}
 
-def dropped(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DropCols: what it keeps."""
-    return {"transform": _selected(graph, table, fitted.kept_cols_)}
-
-
-def without_similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DropSimilar: what it keeps."""
-    return {"transform": _selected(graph, table, fitted._dropper.kept_cols_)}
-
-
-def _selected(graph: Graph, table: Table, names: Sequence[str]) -> Table:
-    if not len(names):
-        raise Unsupported("it keeps no column", "Select one.")
-    return table[list(names)]
+    return convert
 
 
 def unchanged(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -162,10 +154,10 @@ CONVERTERS: dict[type, Converter] = {
     ApplyToSubFrame: by_part,
     CheckInputDataFrame: checked,
     Cleaner: whole,
-    DropCols: dropped,
-    DropSimilar: without_similar,
+    DropCols: keeping("kept_cols_"),
+    DropSimilar: keeping("_dropper.kept_cols_"),
     DropUninformative: unchanged,
     PassThrough: unchanged,
-    SelectCols: selected,
+    SelectCols: keeping("columns_"),
     TableVectorizer: whole,
 }

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from skrub import Joiner, LLMEncoder, SessionEncoder, TextEncoder
+from skrub import DurationToFloat, Joiner, LLMEncoder, SessionEncoder, TextEncoder
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Unsupported,
+    refusing,
+)
 
 
 def language_model(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -17,24 +24,18 @@ def language_model(graph: Graph, fitted: Any, table: Table) -> Outputs:
     )
 
 
-def fuzzy_join(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Joiner: the nearest row of another table, if it is near enough."""
-    raise Unsupported(
+CONVERTERS: dict[type, Converter] = {
+    DurationToFloat: refusing(
+        "a duration has no form in a request",
+        "Turn it into numbers before the pipeline: X['column'].dt.total_seconds().",
+    ),
+    Joiner: refusing(
         "it searches another table for the most similar key",
         "Join before the pipeline; or let keys be equal, and use AggJoiner.",
-    )
-
-
-def sessions(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """SessionEncoder: numbers the sessions of a batch."""
-    raise Unsupported(
-        "a row's session depends on the rows beside it", "Number the sessions before the pipeline."
-    )
-
-
-CONVERTERS: dict[type, Converter] = {
-    Joiner: fuzzy_join,
+    ),
     LLMEncoder: language_model,
-    SessionEncoder: sessions,
+    SessionEncoder: refusing(
+        "a row's session depends on the rows beside it", "Number the sessions before the pipeline."
+    ),
     TextEncoder: language_model,
 }
