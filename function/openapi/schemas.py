@@ -9,8 +9,10 @@ from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import FORMATS, Column, Output
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
-from onnxlet.function.openapi import coverage
+from onnxlet.function.openapi import wishes
 from onnxlet.function.openapi.forms import (
+    POSITIVE,
+    TEXT,
     Schema,
     closed,
     is_long,
@@ -34,7 +36,7 @@ TYPES: Mapping[str, Schema] = {
         "maximum": LARGEST_INTEGER,
     },
     "bool": {"type": "boolean"},
-    "string": {"type": "string"},
+    "string": TEXT,
 }
 # Within the years that the function reads, and with days that every month has.
 DATE = (
@@ -52,7 +54,7 @@ PROBLEM_PLACES: Schema = listed(
         {
             "row": {"type": ["integer", "null"], "minimum": 0},
             "column": {"type": ["string", "null"]},
-            "detail": {"type": "string"},
+            "detail": TEXT,
         }
     )
 )
@@ -168,9 +170,9 @@ def answer(model: Model) -> Schema:
         members["classes"] = {"const": model.classes}
     optional: dict[str, Schema] = {
         "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
-        "error_count": {"type": "integer", "minimum": 1},
+        "error_count": POSITIVE,
     }
-    optional |= {name: listed(or_null(entry)) for name, entry in coverage.region(model).items()}
+    optional |= {name: listed(or_null(entry)) for name, entry in wishes.region(model).items()}
     return closed(members, optional) | {"title": f"{model.name}: answers"}
 
 
