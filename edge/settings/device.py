@@ -148,4 +148,15 @@ def models_folder(
     return DEFAULT_MODELS if bundled else Path("models").absolute()
 
 
+def reached_at(host: str) -> str:
+    """The address at which programs of this machine reach a server that listens on a host."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def in_url(host: str) -> str:
+    """The same, as a URL has it."""
+    host = reached_at(host)
+    return f"[{host}]" if ":" in host else host
+
+
 PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4}"
