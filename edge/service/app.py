@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlet.edge.device.slots import with_updates
+from onnxlet.edge.service.arena import use_one_arena
 from onnxlet.edge.service.metrics import Meter
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function import deadline, request_log
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from onnxlet.edge.forward.forwarder import Forwarder
     from onnxlet.edge.keep.keeper import Keeper
     from onnxlet.edge.workers.link import Link
-
-M_ARENA_MAX = -8  # from glibc's malloc.h
 
 
 def make_app(
@@ -55,7 +52,7 @@ def make_app(
         SettingsError: an environment variable can't be used.
         ModelError: there is no model, or one can't be loaded.
     """
-    _use_one_arena()
+    use_one_arena()
     secret = secret or Secret()
     settings = secret.added_to(settings or Settings.from_environ(os.environ))
     meter = Meter(secret.request_id, forward)
@@ -120,12 +117,3 @@ def _routes(forward: Forwarder | None, keep: Keeper | None) -> list[Route]:
     from onnxlet.edge.keep import truth  # slow to import, and not needed where nothing is kept
 
     return [truth.route(forward, keep)]
-
-
-def _use_one_arena() -> None:
-    """Have malloc take one arena for all threads: else each keeps its largest request's memory.
-
-    From now on: threads that have one of their own keep it.
-    """
-    with suppress(AttributeError, OSError):  # another C library, which has one anyway
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
