@@ -19,9 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward.start import start_forwarding
-from onnxlet.edge.keep.start import start_keeping
 from onnxlet.edge.service.container import ENDING, end_on
+from onnxlet.edge.service.stores import start_forwarding, start_keeping
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings, in_url
