@@ -97,7 +97,7 @@ class Figures:
     """
 
     def __init__(
-        self, meter: Meter, service: Service, states: States | None = None, on_rows: bool = True
+        self, meter: Meter, service: Service, states: States | None, on_rows: bool
     ) -> None:
         self._meter = meter
         self._on_rows = on_rows
