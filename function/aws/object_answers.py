@@ -119,11 +119,6 @@ def _of_rows(prediction: Prediction, columns: Columns) -> list[list[bytes]]:
     return [texts(answer[name]) for name in columns.outputs]
 
 
-def json_head(columns: Columns) -> bytes:
-    """Nothing: each line of JSON Lines has the names itself."""
-    return b""
-
-
 def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
     """An object for each row.
 
@@ -206,5 +201,5 @@ def _quoted(text: str | bytes) -> bytes:
 Write = Callable[[Prediction, Columns, Sequence[Sequence[Any]]], bytes]
 WRITE: Mapping[str, tuple[Callable[[Columns], bytes], Write]] = {
     CSV: (csv_head, csv_lines),
-    JSON_LINES: (json_head, json_lines),
+    JSON_LINES: (lambda columns: b"", json_lines),  # each line has the names itself
 }

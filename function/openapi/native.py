@@ -112,24 +112,16 @@ def _report(endpoint: Endpoint) -> Operation | None:
 
 
 IGNORED = "columns that its table had at build: rows by column name may have them"
+TASKS = (
+    "regression", "classification", "clustering", "outlier", "transformation", "neighbours",
+    "recommendation", "function", "summary",
+)  # fmt: skip
 MODEL: Schema = record(
     {
         "name": TEXT,
         "version": POSITIVE,
         "versions": listed(POSITIVE, 1),
-        "task": {
-            "enum": [
-                "regression",
-                "classification",
-                "clustering",
-                "outlier",
-                "transformation",
-                "neighbours",
-                "recommendation",
-                "function",
-                "summary",
-            ]
-        },
+        "task": {"enum": list(TASKS)},
         "signature": record(
             {"inputs": listed({"type": "object"}), "outputs": listed({"type": "object"})},
             {"ignored": {**listed(TEXT), "description": IGNORED}},

@@ -59,6 +59,11 @@ PROBLEM_PLACES: Schema = listed(
     )
 )
 
+# Members of an answer with rows that have none.
+UNANSWERED: dict[str, Schema] = {
+    "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
+    "error_count": POSITIVE,
+}
 SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BOX: Schema = {
     **closed(
@@ -168,11 +173,9 @@ def answer(model: Model) -> Schema:
         members[output.name] = listed(or_null(entry))
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
-    optional: dict[str, Schema] = {
-        "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
-        "error_count": POSITIVE,
+    optional = UNANSWERED | {
+        name: listed(or_null(entry)) for name, entry in wishes.region(model).items()
     }
-    optional |= {name: listed(or_null(entry)) for name, entry in wishes.region(model).items()}
     return closed(members, optional) | {"title": f"{model.name}: answers"}
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import wishes
 from onnxlet.function.openapi.forms import (
-    POSITIVE,
     TEXT,
     Endpoint,
     Operation,
@@ -27,15 +26,14 @@ from onnxlet.function.openapi.forms import (
     ref,
 )
 from onnxlet.function.openapi.native import ON_ERROR
-from onnxlet.function.openapi.schemas import PROBLEM_PLACES, column_schema, output_schema
+from onnxlet.function.openapi.schemas import UNANSWERED, column_schema, output_schema
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
 BESIDE: Mapping[str, Schema] = {
     "classes": {"type": "array", "description": "in the order of the probabilities"},
-    "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
-    "error_count": POSITIVE,
+    **UNANSWERED,
 }
 SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
 

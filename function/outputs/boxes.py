@@ -34,7 +34,12 @@ def boxes(model: Model, image: str, labels: Sequence[str]) -> Callable[[Array, T
         It returns an object array of shape (rows,), in each entry a list of objects, best first:
         `label`, `score`, and `x`, `y`, `width`, `height` in pixels of the picture as it is seen.
     """
-    number, position = model.signature.positions[image]
+    number, position = next(
+        (number, position)
+        for number, block in enumerate(model.signature.blocks)
+        for position, column in enumerate(block.columns)
+        if column.name == image
+    )
 
     def step(found: Array, table: Table) -> Array:
         answered = np.empty(table.rows, dtype=object)
