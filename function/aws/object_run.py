@@ -186,13 +186,15 @@ class Run:
         def decode() -> PredictRequest:
             return native.with_wishes(batch.decode(), wishes)._replace(model=self.model.name)
 
-        answer: Prediction | Failure = answer_logged(
-            self.scoring.service,
-            self.scoring.log,
-            entry_of(self.source, self.request_id),
-            decode,
-            lambda prediction, request: prediction,
-            lambda failure: failure,
+        def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
+            return prediction
+
+        def refuse(failure: Failure) -> Prediction | Failure:
+            return failure
+
+        entry = entry_of(self.source, self.request_id)
+        answer = answer_logged(
+            self.scoring.service, self.scoring.log, entry, decode, encode, refuse
         )
         if isinstance(answer, Prediction):
             return answer

@@ -26,7 +26,7 @@ def kind_of(manifest: Mapping[str, Any]) -> str:
     task, classes = manifest["task"], manifest.get("classes")
     if task == "regression":
         return "numbers"
-    of_one = bool(classes) and not isinstance(classes[0], list)
+    of_one = classes and not isinstance(classes[0], list)
     if task == "outlier" or (task == "classification" and of_one):
         return "labels"
     return ""
