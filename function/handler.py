@@ -109,10 +109,10 @@ def _answer_requests(records: list[dict[str, Any]], context: Any) -> set[str]:
         )
     from onnxlet.function.aws import answers_queue, queue_events
 
-    left = getattr(context, "get_remaining_time_in_millis", None)
-    seconds = left() / 1000 if left else queue_events.UNKNOWN_SECONDS
     send, fifo = answers_queue.sender(url), url.endswith(".fifo")
-    answer = queue_events.answer_batch(records, SERVED, send, fifo, LOG.write, seconds)
+    answer = queue_events.answer_batch(
+        records, SERVED, send, fifo, LOG.write, native_events.seconds_left(context)
+    )
     return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
 
 

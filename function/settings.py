@@ -163,7 +163,8 @@ class Settings:
             keep_days=whole("ONNXLET_KEEP_DAYS", cls.keep_days),
         )
         faults += _in_both(settings)
-        faults += _unknown(environ, known)
+        ours = (n for n in environ if n.startswith(PREFIX) and not n.startswith(DEVICE_PREFIX))
+        faults += unknown(ours, known, PREFIX)
         if faults:
             hint = documented(
                 "docs/reference/settings.md lists the variables and their form.",
@@ -173,16 +174,21 @@ class Settings:
         return settings
 
 
-def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
-    """Variables that nothing reads: a misspelt one would leave a server open, or unlimited."""
-    for name in sorted(environ.keys() - known):
-        if name.startswith(PREFIX) and not name.startswith(DEVICE_PREFIX):
-            from difflib import get_close_matches  # slow to import, and seldom needed
+def unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator[str]:
+    """Variables that nothing reads: a misspelt one would leave a server open, or unlimited.
 
-            ends = [each.removeprefix(PREFIX) for each in known]
-            close = get_close_matches(name.removeprefix(PREFIX), ends, 1)
-            hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
-            yield f"{name}: unknown variable{hint}"
+    Args:
+        names: of variables that are set.
+        known: names that are read.
+        prefix: of all of these, by which none is like another.
+    """
+    for name in sorted({*names} - {*known}):
+        from difflib import get_close_matches  # slow to import, and seldom needed
+
+        ends = [each.removeprefix(prefix) for each in known]
+        close = get_close_matches(name.removeprefix(prefix), ends, 1)
+        hint = f" (did you mean {prefix}{close[0]}?)" if close else ""
+        yield f"{name}: unknown variable{hint}"
 
 
 def _places(score_from: str | None, score_to: str | None) -> Iterator[str]:

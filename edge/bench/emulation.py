@@ -5,18 +5,13 @@ In doubt it counts as emulated: a time that is left out misleads nobody.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from onnxlet.edge.device.machine import read_text, this_arch
+from onnxlet.edge.device.machine import output_of, read_text, this_arch
 
-SECONDS = 5
 # User-mode emulators map themselves into the process. They fake /proc/self/maps to hide that, but
 # not /proc/thread-self/maps.
 EMULATORS = re.compile(
@@ -83,7 +78,8 @@ def read_facts(root: Path = Path("/")) -> Facts:
         hypervisor=(tree / "hypervisor").is_dir(),
         board=read_text(tree / "model"),
         serial=read_text(tree / "serial-number"),
-        detected=_detected() if root == Path("/") else "",
+        # It fails where it detects none.
+        detected=output_of("systemd-detect-virt", "--vm").strip() if root == Path("/") else "",
     )
 
 
@@ -91,23 +87,6 @@ def read_maker(root: Path) -> str:
     """The maker of this machine and its product, from DMI."""
     dmi = root / "sys/class/dmi/id"
     return " ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip()
-
-
-def _detected() -> str:
-    if not shutil.which("systemd-detect-virt"):
-        return ""
-    with suppress(OSError, subprocess.SubprocessError):
-        command = ["systemd-detect-virt", "--vm"]
-        done = subprocess.run(  # noqa: S603 - nobody's input
-            command,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-            env=dict(os.environ),
-        )
-        return done.stdout.strip().replace("none", "")
-    return ""
 
 
 def _other_processor(facts: Facts) -> str:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from onnxlet.edge.device.machine import read_text
+from onnxlet.edge.device.machine import output_of, read_text
 
 PAUSE_SECONDS = 0.5  # between two samples
-VCGENCMD_SECONDS = 5
 PACKAGE = re.compile(r"[a-z-]+:\d+")  # a whole package; its parts have a second number
 NOT_PACKAGES = ("psys",)  # the whole platform, which includes the packages
 
@@ -69,17 +66,7 @@ def _of_hwmon(root: Path) -> list[tuple[Path, int]]:
 
 def pmic_watts() -> float | None:
     """The power that a Raspberry Pi 5's supply chip delivers now; None on other boards."""
-    command = shutil.which("vcgencmd")
-    if command is None:
-        return None
-    try:
-        done = subprocess.run(  # noqa: S603 - nobody's input
-            [command, "pmic_read_adc"], capture_output=True, text=True, check=False,
-            timeout=VCGENCMD_SECONDS,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return watts_of(done.stdout) if done.returncode == 0 else None
+    return watts_of(output_of("vcgencmd", "pmic_read_adc"))
 
 
 def watts_of(output: str) -> float | None:

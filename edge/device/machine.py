@@ -10,7 +10,6 @@ import ctypes
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 NAMES = {"arm64": "aarch64", "amd64": "x86_64"}  # of processors elsewhere, as Linux has them
 TIME_ERROR = 5  # adjtimex's state of a clock that is not synchronised
-VCGENCMD_SECONDS = 5
+PROGRAM_SECONDS = 5  # that one of the system's takes at most
 
 
 class Machine(NamedTuple):
@@ -117,6 +116,18 @@ def read_text(path: Path) -> str:
         return ""
 
 
+def output_of(*command: str) -> str:
+    """What one of the system's programs prints; empty where it is not there, fails or hangs."""
+    try:
+        done = subprocess.run(  # noqa: S603 - nobody's input
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PROGRAM_SECONDS,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "" if done.returncode else done.stdout.decode(errors="replace")
+
+
 def read_bytes_of(path: Path, name: str) -> int | None:
     """The bytes that a file of /proc gives by this name, in kB."""
     found = re.search(rf"^{name}:\s*(\d+) kB", read_text(path), re.MULTILINE)
@@ -135,15 +146,7 @@ def _celsius(root: Path) -> float | None:
 
 def _throttled(root: Path) -> int | None:
     text = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
-    if not text and shutil.which("vcgencmd"):
-        try:
-            text = subprocess.run(
-                ["vcgencmd", "get_throttled"],  # noqa: S607 - on Raspberry Pi OS's PATH
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=VCGENCMD_SECONDS,
-                check=False,
-            ).stdout.decode()  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
-            return None
+    text = text or output_of("vcgencmd", "get_throttled")
     found = re.search(r"(?:^|throttled=)(?:0x)?([0-9a-f]+)\s*$", text)
     return int(found[1], 16) if found else None
 

@@ -138,7 +138,11 @@ def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder, os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    opened = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(opened)
     finally:
@@ -149,9 +153,5 @@ def sync_tree(folder: Path) -> None:
     """Flush everything below a folder to the disk, the folder itself last."""
     for parent, _, files in os.walk(folder, topdown=False):
         for name in files:
-            opened = os.open(Path(parent, name), os.O_RDONLY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            _sync(Path(parent, name))
         sync_folder(Path(parent))

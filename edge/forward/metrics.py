@@ -1,20 +1,16 @@
-"""The queue's metrics, for `/metrics`."""
+"""The queue's metrics, for `/metrics`; imported by the first scrape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from onnxlet.edge.forward.forwarder import Figures
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
 
 
 def metrics(figures: Figures) -> Iterator[Metric]:
     """prometheus-client's types; without totals where the database can't be read."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
     dropped = CounterMetricFamily(
         "onnxlet_forward_dropped", "Records that were dropped.", labels=["reason"]
     )

@@ -15,7 +15,6 @@ from onnxlet.edge.device.checks import Needs
 from onnxlet.edge.device.slots import empty, sync_tree
 
 LISTS = ("bundle.json", "device.json")
-CHUNK = 1 << 18  # bytes
 GRAPH = "model.onnx"
 
 
@@ -88,8 +87,5 @@ def _is_below(path: str) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

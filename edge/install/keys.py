@@ -45,7 +45,8 @@ def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list
         key = _key(_line(text))
         if key is None:
             expected = "minisign's public key, 56 letters and digits, or a file with one"
-            got = ", got a file that is not there" * _is_away(text)
+            is_away = text.endswith(".pub") and not Path(text).exists()
+            got = ", got a file that is not there" * is_away
             faults.append(f"--key {text[:80]}: expected {expected}{got}")
         else:
             keys[key.name] = key
@@ -56,10 +57,6 @@ def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list
             f"got {', '.join(sorted(names))}; remove one"
         )
     return list(keys.values()), faults
-
-
-def _is_away(text: str) -> bool:
-    return text.endswith(".pub") and not Path(text).exists()
 
 
 def _line(text: str) -> str:

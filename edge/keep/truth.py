@@ -93,9 +93,8 @@ def describe(endpoint: Endpoint) -> Operation:
     most = endpoint.service.settings.max_rows
     entries = forms.listed(entry, 1, most)
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
-    count = {"type": "integer", "minimum": 0}
-    others = dict.fromkeys(("joined", "again", "unknown", "taken"), count)
-    kept = forms.record({"kept": count}, others)
+    others = dict.fromkeys(("joined", "again", "unknown", "taken"), forms.COUNT)
+    kept = forms.record({"kept": forms.COUNT}, others)
     return forms.Operation(
         "Report what came of predictions",
         forms.answered(

@@ -133,16 +133,13 @@ class Session:
                         f"takes packets of {self._link.largest}", "Send fewer rows at once.")
             )  # fmt: skip
             answer = self._answer_to(message, 413, too_large.media_type, too_large.body)
-        self._under_way[self._publish(answer)] = message
+        self._under_way[self._link.publish(*answer)] = message
 
     def _answer_to(self, message: MQTTMessage, status: int, media_type: str, body: bytes) -> Answer:
         usual, readings = self._options.answers, self._options.readings
         own = own_topics(usual, self._options.discovery)
         allowed = (f"{usual}/#", *self._options.responses)  # this filter matches `usual`, too
         return answer_to(message, status, media_type, body, usual, readings, allowed, own)
-
-    def _publish(self, answer: Answer) -> int:
-        return self._link.publish(answer.topic, answer.payload, answer.properties)
 
     def _unwanted(self, code: ReasonCode) -> None:
         """Count an answer that the broker refused; answering again would not help."""

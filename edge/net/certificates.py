@@ -30,6 +30,13 @@ def make_context(ca: Path | None) -> ssl.SSLContext:
     return context
 
 
+def unchecked_context() -> ssl.SSLContext:
+    """A client's TLS context that checks no certificate: the server is on this machine."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def set_date_checks(context: ssl.SSLContext) -> None:
     """Switch the check of dates on or off; before each connection, since the clock may be set."""
     if time.gmtime().tm_year < EPOCH:

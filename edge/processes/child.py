@@ -145,15 +145,9 @@ def _starting(link: socket.socket) -> Iterator[None]:
 def _flags() -> list[str]:
     """What this interpreter was started with, as far as it matters to one that serves."""
     flags = {"-I": sys.flags.isolated, "-S": sys.flags.no_site, "-B": sys.flags.dont_write_bytecode}
-    options = [
-        part for name, value in sys._xoptions.items() for part in ("-X", _option(name, value))
-    ]
+    given = (n if v is True else f"{n}={v}" for n, v in sys._xoptions.items())
     return [
         *(flag for flag, is_set in flags.items() if is_set),
         *(part for each in sys.warnoptions for part in ("-W", each)),
-        *options,
+        *(part for each in given for part in ("-X", each)),
     ]
-
-
-def _option(name: str, value: str | bool) -> str:
-    return name if value is True else f"{name}={value}"

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from onnxlet.edge.service.arena import use_one_arena
+from onnxlet.edge.service.post import Post
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import serve_on
 from onnxlet.edge.service.watchdog import Watchdog
@@ -20,38 +21,6 @@ from onnxlet.edge.workers.socket_link import SocketLink
 from onnxlet.function import request_log
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
-
-
-class Post(NamedTuple):
-    """What a worker has of its supervisor.
-
-    Attributes:
-        link: to the supervisor, and by way of it to the other workers.
-        board: the numbers that all share.
-        watchdog: reports golden rows that are answered; None where systemd does not listen.
-        ending: ends the worker once the supervisor says so, or is gone.
-    """
-
-    link: SocketLink
-    board: Board
-    watchdog: Watchdog | None
-    ending: Ending
-
-    def begins(self, end: socket.socket) -> None:
-        """Finish what is in hand from now on, when the supervisor ends this process.
-
-        Args:
-            end: ends this process as a signal does, once a byte is sent.
-        """
-        self.ending.arm(end)
-
-    def serves(self, introduction: list[str]) -> None:
-        """Report that requests are answered.
-
-        Args:
-            introduction: what a server prints when it starts.
-        """
-        self.link.send("serves", introduction=introduction)
 
 
 class Ending:
@@ -94,7 +63,11 @@ def work(listener: int, link: int, board: int, bells: Sequence[int], bell: int) 
     if orders["watched"]:
         notify = lambda line: channel.send("notify", line.encode())  # noqa: E731 - one line
         watchdog = Watchdog(notify, orders["watchdog"], request_log.write)
-    post = Post(channel, Board(board, channel.number, bells, bell), watchdog, ending)
+    numbers = Board(board, channel.number, bells, bell)
+    post = Post(
+        channel, numbers, watchdog, ending.arm,
+        lambda lines: channel.send("serves", introduction=lines),
+    )  # fmt: skip
     try:
         device = replace(DeviceSettings.from_environ(os.environ), **_device(orders["device"]))
         settings = Settings.from_environ(os.environ)

@@ -90,7 +90,7 @@ def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[byt
     lines += [f"{name}: {value}\r\n" for name, value in headers]
     names = [name for name, _ in headers]
     named = "Content-Length" in names or "content-length" in map(str.lower, names)
-    if not named and _has_body(status):
+    if not named and not status.startswith(("1", "204", "304")):  # which have no body
         lines.append(f"Content-Length: {len(body)}\r\n")
     keep = request.keep and stays()
     if not keep:
@@ -100,10 +100,6 @@ def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[byt
     lines.append("\r\n")
     head = "".join(lines).encode("latin-1")
     return (head if environ["REQUEST_METHOD"] == "HEAD" else head + body), keep
-
-
-def _has_body(status: str) -> bool:
-    return not status.startswith(("1", "204", "304"))
 
 
 def _no_writing(data: bytes) -> None:

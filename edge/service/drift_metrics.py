@@ -1,14 +1,12 @@
-"""The metrics of drift, for `/metrics`."""
+"""The metrics of drift, for `/metrics`; imported by the first scrape that has some."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from onnxlet.edge.service.drift_digest import Digest
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
 
 OF_A_TEST = ("model", "column", "output", "measure", "statistic")
 
@@ -29,8 +27,6 @@ def metrics(digests: Sequence[Digest]) -> Iterator[Metric]:
 
 
 def _totals(digests: Sequence[Digest]) -> Iterator[Metric]:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
     rows = CounterMetricFamily("onnxlet_drift_rows", "Rows counted.", labels=["model"])
     window = GaugeMetricFamily(
         "onnxlet_drift_window_rows", "Recent rows that are compared.", labels=["model"]
@@ -50,8 +46,6 @@ def _totals(digests: Sequence[Digest]) -> Iterator[Metric]:
 
 
 def _tests(digests: Sequence[Digest]) -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
-
     value = GaugeMetricFamily(
         "onnxlet_drift_value", "A statistic of the recent rows.", labels=OF_A_TEST
     )
@@ -73,8 +67,6 @@ def _tests(digests: Sequence[Digest]) -> Iterator[Metric]:
 
 
 def _performance(digests: Sequence[Digest]) -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
-
     for kind, text in (
         ("estimated", "Performance expected on the recent rows, without labels."),
         ("held_out", "Performance on the held-out rows of the build."),

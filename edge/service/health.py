@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import sys
 
-from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.device import DeviceSettings, reached_at
 from onnxlet.function.errors import OnnxletError
 
 ROUTE = "/v2/health/ready"
 SECONDS = 4.0
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 class NotReady(OnnxletError):
@@ -38,15 +37,13 @@ def check() -> None:
     import http.client
 
     device = DeviceSettings.from_environ(os.environ)
-    host = ANYWHERE.get(device.host, device.host)
+    host = reached_at(device.host)
     connection = http.client.HTTPConnection(host, device.port, timeout=SECONDS)
     if device.tls_cert:
-        import ssl
+        from onnxlet.edge.net.certificates import unchecked_context
 
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is this machine
         connection = http.client.HTTPSConnection(
-            host, device.port, timeout=SECONDS, context=context
+            host, device.port, timeout=SECONDS, context=unchecked_context()
         )
     try:
         connection.request("GET", ROUTE)

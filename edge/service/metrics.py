@@ -97,7 +97,7 @@ class Figures:
     """
 
     def __init__(
-        self, meter: Meter, service: Service, states: States | None = None, on_rows: bool = True
+        self, meter: Meter, service: Service, states: States | None, on_rows: bool
     ) -> None:
         self._meter = meter
         self._on_rows = on_rows
@@ -149,9 +149,9 @@ class Figures:
         if self._meter.forward:
             yield from _forward(self._meter.forward, self._states)
         if self._states is not None:
-            from onnxlet.edge.together.processes import Processes
+            from onnxlet.edge.together import processes
 
-            yield from Processes(self._states).collect()
+            yield from processes.metrics(self._states)
         yield _build()
 
 

@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 from onnxlet.edge.server.peers import Peers
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.workers.link import Link
 
 
-class Post(Protocol):
+class Post(NamedTuple):
     """A worker's post.
 
     Attributes:
         link: to the supervisor, and by way of it to the other workers.
         board: the numbers that all share.
         watchdog: reports golden rows that are answered; None where systemd does not listen.
+        begins: called with what ends this process as a signal does, once a byte is sent: from then
+            on, what is in hand is finished when the supervisor ends it.
+        serves: called with what a server prints when it starts, once requests are answered.
     """
 
-    @property
-    def link(self) -> Link: ...  # noqa: D102 - as above
-    @property
-    def board(self) -> Peers: ...  # noqa: D102
-    @property
-    def watchdog(self) -> Watchdog | None: ...  # noqa: D102
-
-    def begins(self, end: socket.socket) -> None:
-        """Finish what is in hand from now on, when the supervisor ends this process.
-
-        Args:
-            end: ends this process as a signal does, once a byte is sent.
-        """
-
-    def serves(self, introduction: list[str]) -> None:
-        """Report that requests are answered.
-
-        Args:
-            introduction: what a server prints when it starts.
-        """
+    link: Link
+    board: Peers
+    watchdog: Watchdog | None
+    begins: Callable[[socket.socket], None]
+    serves: Callable[[list[str]], None]

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from onnxlet.edge.net.certificates import unchecked_context
 from onnxlet.edge.service.secret import Secret
+from onnxlet.edge.settings.device import reached_at
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import compare_body
@@ -125,20 +127,13 @@ def connector(
         adopt: takes the other end of a connection; None where this process accepts by itself all
             that come. Of several workers another one could.
     """
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-    host, port = anywhere.get(address[0], address[0]), address[1]
-    context = _unchecked() if tls else None
+    host, port = reached_at(address[0]), address[1]
+    context = unchecked_context() if tls else None
     if adopt is not None:
         return lambda: _Adopted(adopt, host, port, context)
     if context is None:
         return lambda: http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     return lambda: http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
-
-
-def _unchecked() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 class _Adopted(http.client.HTTPConnection):

@@ -19,12 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward.start import start_forwarding
-from onnxlet.edge.keep.start import start_keeping
 from onnxlet.edge.service.container import ENDING, end_on
+from onnxlet.edge.service.stores import start_forwarding, start_keeping
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
-from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.folders import CHECKOUT
 from onnxlet.function import request_log
 from onnxlet.function.errors import OnnxletError
@@ -74,11 +73,6 @@ def _built(model: Model) -> float:
         return (model.directory / "manifest.json").stat().st_mtime if model.directory else 0.0
     except OSError:  # removed since
         return 0.0
-
-
-def _in_url(host: str) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{host}]" if ":" in host else host
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -320,7 +314,7 @@ def signals() -> tuple[socket.socket, socket.socket]:
 
 def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
     host, port = listener.getsockname()[:2]
-    return introduction(app, f"http{'s' * tls}://{_in_url(host)}:{port}")
+    return introduction(app, f"http{'s' * tls}://{in_url(host)}:{port}")
 
 
 def show(lines: list[str]) -> None:

@@ -12,7 +12,7 @@ from onnxlet.edge.settings.forward import NO_FORWARDING, ForwardOptions, read_fo
 from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, read_mqtt_options
 from onnxlet.folders import documented
 from onnxlet.function.errors import SettingsError
-from onnxlet.function.settings import DEFAULT_MODELS, Settings
+from onnxlet.function.settings import DEFAULT_MODELS, Settings, unknown
 from onnxlet.function.settings import DEVICE_PREFIX as PREFIX
 
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -108,13 +108,8 @@ class DeviceSettings:
             forward=read_forward_options(get),
             mqtt=read_mqtt_options(get),
         )
-        for name in sorted(name for name in environ if name.startswith(PREFIX)):
-            if name.removeprefix(PREFIX) not in known:
-                from difflib import get_close_matches  # slow to import, and rarely needed
-
-                close = get_close_matches(name.removeprefix(PREFIX), known, 1)
-                hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
-                faults.append(f"{name}: unknown variable{hint}")
+        ours = (name for name in environ if name.startswith(PREFIX))
+        faults += unknown(ours, [PREFIX + name for name in known], PREFIX)
         if faults:
             hint = documented(
                 "docs/how-to/device.md lists the variables.",
@@ -146,6 +141,17 @@ def models_folder(
         return given or set_to
     bundled = (DEFAULT_MODELS.parent / "bundle.json").is_file()
     return DEFAULT_MODELS if bundled else Path("models").absolute()
+
+
+def reached_at(host: str) -> str:
+    """The address at which programs of this machine reach a server that listens on a host."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def in_url(host: str) -> str:
+    """The same, as a URL has it."""
+    host = reached_at(host)
+    return f"[{host}]" if ":" in host else host
 
 
 PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4}"

@@ -66,7 +66,7 @@ def _value(text: str, at: int) -> tuple[str, int]:
         parts.append(re.sub(r"\\([\s\S])", _in_quotes, double) if single is None else single)
         at = quoted.end()
     if bare := BARE.match(text, at):
-        parts.append(re.sub(r"\\([\s\S])", _without_quotes, bare[1]))
+        parts.append(re.sub(r"\\([\s\S])", lambda e: e[1].strip("\n\r"), bare[1]))
         at = bare.end()
     return "".join(parts), at
 
@@ -75,7 +75,3 @@ def _in_quotes(escaped: re.Match[str]) -> str:
     if escaped[1] in '"\\`$':
         return escaped[1]
     return "" if escaped[1] == "\n" else escaped[0]
-
-
-def _without_quotes(escaped: re.Match[str]) -> str:
-    return "" if escaped[1] in "\n\r" else escaped[1]

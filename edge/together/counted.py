@@ -7,7 +7,6 @@ asked little does not bring last week's rows into it.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.edge.together import plain
 from onnxlet.function.arrays import Array
 from onnxlet.function.monitoring.watch import (
     HALF_ROWS,
@@ -106,11 +106,11 @@ def state(counted: Counted) -> dict[str, Any]:
     figures = counted.figures
     return {
         "since": figures.since,
-        "total": _seen_state(figures.total),
+        "total": plain.written(list(figures.total)),
         "refused": figures.refused,
         "history": [[half.until, half.rows, half.expected] for half in figures.history],
         "pieces": [
-            [each.since, each.until, _seen_state(each.seen), each.asked]
+            [each.since, each.until, plain.written(list(each.seen)), each.asked]
             for each in (*counted.pieces, counted.block)
         ],
     }
@@ -119,20 +119,10 @@ def state(counted: Counted) -> dict[str, Any]:
 def read(state: Mapping[str, Any]) -> Counted:
     """What `state` was of; the window is made anew."""
     *pieces, block = [
-        Piece(since, until, _seen(seen, np.uint32), asked)
+        Piece(since, until, Seen(*plain.read(seen)), asked)
         for since, until, seen, asked in state["pieces"]
     ]
-    total = _seen(state["total"], np.int64)
+    total = Seen(*plain.read(state["total"]))
     history = tuple(Half(*each) for each in state["history"])
     figures = Figures(state["since"], total, block.seen, state["refused"], history)
     return together([Counted(figures, pieces, block)])
-
-
-def _seen_state(seen: Seen) -> list[Any]:
-    return [seen.rows, b64encode(np.ascontiguousarray(seen.counts).tobytes()).decode()]
-
-
-def _seen(state: Sequence[Any], dtype: Any) -> Seen:
-    rows, text = state
-    counts: Array = np.frombuffer(b64decode(text), dtype)
-    return Seen(rows, counts)

@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import signal
-import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from onnxlet.edge.net.certificates import unchecked_context
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
 from onnxlet.edge.service.secret import read_secret
 from onnxlet.edge.update.errors import Killed
@@ -175,7 +175,7 @@ def ask(
         headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
     url, deadline = urlsplit(service.url), Deadline(seconds)
     connect = (
-        partial(WatchedHttps, context=_unchecked_tls()) if url.scheme == "https" else WatchedHttp
+        partial(WatchedHttps, context=unchecked_context()) if url.scheme == "https" else WatchedHttp
     )
     silent = min(SOCKET_SECONDS, seconds)
     connection = connect(deadline, url.hostname or "", url.port, timeout=silent)
@@ -190,10 +190,3 @@ def ask(
         connection.close()
     broke_off = deadline.over or (answer.length and len(content) <= LARGEST_ANSWER)
     return (0, b"") if broke_off else (answer.status, content)
-
-
-def _unchecked_tls() -> ssl.SSLContext:
-    """A TLS context that checks no certificate: the server is on this machine."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

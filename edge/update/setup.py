@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from onnxlet.edge.device.machine import this_arch
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.edge.settings.installed import device_settings, pins_of
 from onnxlet.edge.update.health import Service
 from onnxlet.edge.update.offer import Device
@@ -70,10 +70,7 @@ def make_setup(
 
 
 def _url(settings: DeviceSettings) -> str:
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-    host = anywhere.get(settings.host, settings.host)
-    host = f"[{host}]" if ":" in host else host
-    return f"http{'s' * bool(settings.tls_cert)}://{host}:{settings.port}"
+    return f"http{'s' * bool(settings.tls_cert)}://{in_url(settings.host)}:{settings.port}"
 
 
 def _machine_id() -> str:

@@ -7,7 +7,6 @@ idle slot → switch → restart → request golden rows, over the socket → ke
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +29,7 @@ from onnxlet.edge.update.history import (
 from onnxlet.edge.update.lock import locked
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys
+from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.unpack import check_and_unpack
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
@@ -95,7 +95,7 @@ def settle(setup: Setup) -> History:
         shutil.rmtree(paths.data / name, ignore_errors=True)
     history = _finish_attempt(setup, read_history(paths))
     paths.back.unlink(missing_ok=True)
-    highest = max(_release(paths), history.highest.get("bundle", 0))
+    highest = max(release_of(paths.live) or 0, history.highest.get("bundle", 0))
     return replace(history, highest={**history.highest, "bundle": highest})
 
 
@@ -217,11 +217,3 @@ def _put_models(setup: Setup, history: History, models: dict[str, int]) -> Histo
     model_updates.put(paths, paths.data / INCOMING, new)
     shutil.rmtree(paths.data / INCOMING, ignore_errors=True)
     return confirm.confirm_models(setup, history, [])
-
-
-def _release(paths: DevicePaths) -> int:
-    """The release number of the live slot; 0 if it has none."""
-    try:
-        return int(json.loads((paths.live / "device.json").read_bytes())["release"] or 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0

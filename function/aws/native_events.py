@@ -15,8 +15,15 @@ from onnxlet.function.serving.service import Service
 
 Answer = TypeVar("Answer")
 
+UNKNOWN_SECONDS = 24 * 3600.0  # where nobody says how long an invocation may take
 # The id of requests that prove a deployment by golden rows: no client's may have a space.
 GOLDEN = "golden rows"
+
+
+def seconds_left(context: Any) -> float:
+    """Until Lambda ends this invocation."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return left() / 1000 if left else UNKNOWN_SECONDS
 
 
 def answer_logged(

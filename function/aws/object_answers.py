@@ -38,10 +38,14 @@ class Part(NamedTuple):
         every = [(str(at), label) for at, group in enumerate(self.groups) for label in group]
         return [".".join((name, *(each if self.several else each[1:]))) for each in every]
 
-    def form(self) -> bytes:
-        """The JSON text of a row's value, with `%b` for each number."""
+    def named(self, column: Sequence[bytes]) -> list[bytes]:
+        """The JSON texts of values, each number under its name; of lists, however nested."""
         objects = [_form(group) for group in self.groups]
-        return b"[%b]" % b",".join(objects) if self.several else objects[0]
+        form = b"[%b]" % b",".join(objects) if self.several else objects[0]
+        return [
+            row if row == NULL else form % tuple(row.translate(None, b"[]").split(b","))
+            for row in column
+        ]
 
 
 class Columns(NamedTuple):
@@ -115,11 +119,6 @@ def _of_rows(prediction: Prediction, columns: Columns) -> list[list[bytes]]:
     return [texts(answer[name]) for name in columns.outputs]
 
 
-def json_head(columns: Columns) -> bytes:
-    """Nothing: each line of JSON Lines has the names itself."""
-    return b""
-
-
 def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
     """An object for each row.
 
@@ -130,17 +129,10 @@ def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence
     """
     cells = [list(map(_kept, values)) for values in zip(*kept, strict=True)]
     for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
-        if name in columns.parts:
-            form = columns.parts[name].form()
-            column = [row if row == NULL else form % tuple(_numbers(row)) for row in column]
-        cells.append(column)
+        part = columns.parts.get(name)
+        cells.append(column if part is None else part.named(column))
     line = _form((*columns.keep, *columns.outputs)) + b"\n"
     return b"".join(map(line.__mod__, zip(*cells, strict=True)))
-
-
-def _numbers(row: bytes) -> list[bytes]:
-    """The texts of a list's numbers, however it is nested."""
-    return row.translate(None, b"[]").split(b",")
 
 
 def _kept(value: Any) -> bytes:
@@ -176,8 +168,7 @@ def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[
             nothing = b"," * (sum(map(len, part.groups)) - 1)
             fields = [nothing if row == NULL else _fields(row) for row in column]
         else:
-            form = part.form()
-            fields = [_field(row if row == NULL else form % tuple(_numbers(row))) for row in column]
+            fields = list(map(_field, part.named(column)))
         cells.append(fields)
     if len(cells) == 1:  # a blank line would be no row
         cells[0] = [field or b'""' for field in cells[0]]
@@ -210,5 +201,5 @@ def _quoted(text: str | bytes) -> bytes:
 Write = Callable[[Prediction, Columns, Sequence[Sequence[Any]]], bytes]
 WRITE: Mapping[str, tuple[Callable[[Columns], bytes], Write]] = {
     CSV: (csv_head, csv_lines),
-    JSON_LINES: (json_head, json_lines),
+    JSON_LINES: (lambda columns: b"", json_lines),  # each line has the names itself
 }

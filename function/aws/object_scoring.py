@@ -127,7 +127,10 @@ class _One:
             mark[f"{MARK}model"] = f"{model.name}/{model.version} {_graph(model)}"
             if self._is_done(mark):
                 return Outcome(self._place.key, AGAIN)
-            run = self._run(about, model, mark)
+            run = Run(
+                self._scoring, self._place, about, model, self._target, self._side,
+                _marked(mark, ANSWERED), self._request_id, self._start, self._seconds,
+            )  # fmt: skip
             deadline.begin(self._start, self._seconds)
             try:
                 run.answer()
@@ -162,20 +165,6 @@ class _One:
             if {k: v for k, v in metadata if k.startswith(MARK)} == _marked(mark, state):
                 return True
         return False
-
-    def _run(self, about: About, model: Model, mark: Mapping[str, str]) -> Run:
-        return Run(
-            self._scoring,
-            self._place,
-            about,
-            model,
-            self._target,
-            self._side,
-            _marked(mark, ANSWERED),
-            self._request_id,
-            self._start,
-            self._seconds,
-        )
 
     def _failure(self, error: Refused | RequestError, rows: int) -> Failure:
         """Why it is refused.

@@ -17,7 +17,7 @@ from typing import Any
 from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws import answers_queue
 from onnxlet.function.aws.answers_queue import Answered, AnswersQueue, Record, Send, group_of
-from onnxlet.function.aws.native_events import answer_logged
+from onnxlet.function.aws.native_events import UNKNOWN_SECONDS, answer_logged
 from onnxlet.function.errors import MalformedRequest, TookTooLong
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
@@ -25,7 +25,6 @@ from onnxlet.function.serving.service import Service
 
 SOURCE = "aws:sqs"
 ATTRIBUTES = 9  # of a request that its answer bears, too: SQS has ten, and one is its id
-UNKNOWN_SECONDS = 24 * 3600.0  # where nobody says how long a batch may take
 RESERVE_SECONDS = 2.0  # kept to send the last answers and to report
 RESERVE_SHARE = 0.2  # ... of a short time at most
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws import s3_objects
+from onnxlet.function.aws.native_events import seconds_left
 from onnxlet.function.aws.object_run import LOGGED, NotNow, Scoring
 from onnxlet.function.aws.object_scoring import Outcome, score
 from onnxlet.function.aws.s3_objects import Objects, Place, place_of
@@ -26,7 +27,6 @@ TEST = "s3:TestEvent"  # which a bucket sends when it is set up
 RESERVE_SECONDS = 5.0  # kept to write the last part, or a refusal
 RESERVE_SHARE = 0.2  # ... of a short time at most
 WHOLE_SHARE = 0.9  # of an invocation's time, with which an object has as good as all of it
-UNKNOWN_SECONDS = 24 * 3600.0
 
 
 class Created(NamedTuple):
@@ -170,8 +170,7 @@ class Clock:
     """
 
     def __init__(self, context: Any, first: bool = True) -> None:
-        left = getattr(context, "get_remaining_time_in_millis", None)
-        whole = left() / 1000 if left else UNKNOWN_SECONDS
+        whole = seconds_left(context)
         self.seconds = whole - min(RESERVE_SECONDS, whole * RESERVE_SHARE)
         self._ends = time.perf_counter() + self.seconds
         self._first = first

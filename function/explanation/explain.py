@@ -237,10 +237,6 @@ def _positions(feed: Feed) -> list[Position]:
 
 def text_positions(model: Model) -> dict[Position, list[Mapping[str, Any]]]:
     """Where the columns of text are held, and the vectorisers that they go into."""
-    settings = text_columns(model)
-    return {
-        (number, position): settings[column.name]
-        for number, block in enumerate(model.signature.blocks)
-        for position, column in enumerate(block.columns)
-        if column.name in settings
-    }
+    positions = model.signature.positions
+    found = {positions[name]: settings for name, settings in text_columns(model).items()}
+    return {at: found[at] for at in sorted(found)}

@@ -48,10 +48,6 @@ class NoSessions:
         return True
 
 
-def _not_reloading() -> bool:
-    return False
-
-
 STAND_INS: dict[str, dict[str, Any]] = {
     "click": {},
     "flask.cli": {"AppGroup": AppGroup},
@@ -65,7 +61,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
     },
     "pprint": {"pformat": repr},
     "tempfile": {"SpooledTemporaryFile": Absent},  # of forms: an image's stays in memory
-    "werkzeug.serving": {"is_running_from_reloader": _not_reloading, "run_simple": Absent},
+    "werkzeug.serving": {"is_running_from_reloader": lambda: False, "run_simple": Absent},
     "werkzeug.test": {"Client": Absent},
 }
 

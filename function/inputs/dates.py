@@ -177,14 +177,6 @@ def _last_day(moment: datetime) -> int:
     return monthrange(moment.year, moment.month)[1]
 
 
-def _starts_quarter(moment: datetime) -> bool:
-    return moment.day == 1 and moment.month % 3 == 1
-
-
-def _ends_quarter(moment: datetime) -> bool:
-    return moment.day == _last_day(moment) and moment.month % 3 == 0
-
-
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "year": lambda moment: moment.year,
     "month": lambda moment: moment.month,
@@ -203,8 +195,8 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "iso_day": lambda moment: moment.isocalendar()[2],
     "is_month_start": lambda moment: moment.day == 1,
     "is_month_end": lambda moment: moment.day == _last_day(moment),
-    "is_quarter_start": _starts_quarter,
-    "is_quarter_end": _ends_quarter,
+    "is_quarter_start": lambda moment: (moment.month % 3, moment.day) == (1, 1),
+    "is_quarter_end": lambda moment: (moment.month % 3, moment.day) == (0, _last_day(moment)),
     "is_year_start": lambda moment: (moment.month, moment.day) == (1, 1),
     "is_year_end": lambda moment: (moment.month, moment.day) == (12, 31),
     "is_leap_year": lambda moment: isleap(moment.year),

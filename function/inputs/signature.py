@@ -124,6 +124,7 @@ class Signature:
         counted_at_once: the same for a batch whose tokens are counted already.
         whole: the name of the one tensor that has all columns; None where each is its own.
         inputs: the tensors that clients may send instead of rows.
+        positions: by the name of a column that is not dropped, its block and the position there.
         sources: for each block, the inputs that its columns are in, in its order, and where there.
         ignored: names of columns that its rows had at build, and that it is not given: rows by
             column name may have them, as they may have columns that the model drops.
@@ -163,7 +164,7 @@ class Signature:
             Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
         )
         self.sources = [_sources(block, self.inputs) for block in self.blocks]
-        at = {
+        self.positions = at = {
             column.name: (number, position)
             for number, block in enumerate(self.blocks)
             for position, column in enumerate(block.columns)

@@ -9,7 +9,7 @@ validation would not, with the same arrays; a property test compares the two.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from math import isfinite
 from typing import Any, NamedTuple
@@ -55,13 +55,16 @@ class Table(NamedTuple):
 class LeftOut:
     """Collects the rows that are left out of a table, since they can't be answered.
 
+    Args:
+        kept: indices of rows that are there.
+
     Attributes:
         kept: the indices of all other rows.
         problems: why some were left out.
     """
 
-    def __init__(self) -> None:
-        self.kept: list[int] = []
+    def __init__(self, kept: Iterable[int] = ()) -> None:
+        self.kept = list(kept)
         self.problems = Problems()
 
     def leave(self, found: Sequence[Problem]) -> list[int]:
@@ -124,18 +127,17 @@ def good_rows(
     rows: Sequence[Any], signature: Signature, faults: Faults
 ) -> tuple[list[Array], list[int], list[Problem]]:
     """The arrays of the rows that are right, which these are, and what is wrong with the others."""
-    kept, problems, arrays = list(range(len(rows))), list[Problem](), list[Array]()
-    while kept:
+    left_out, arrays = LeftOut(range(len(rows))), list[Array]()
+    while left_out.kept:
         try:
             arrays = _read(rows, signature, faults)
             break
         except InvalidRows as error:
-            problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
-            bad = {each.row for each in error.every}
-            good = [position for position in range(len(kept)) if position not in bad]
+            good = left_out.leave(error.every)
         # Again: lists whose sizes disagree are looked for where nothing else is wrong.
-        rows, kept, faults = [rows[n] for n in good], [kept[n] for n in good], {}
-    return arrays, kept, sorted(problems, key=lambda problem: problem.row or 0)
+        rows, faults = [rows[n] for n in good], {}
+    problems = sorted(left_out.problems.first, key=lambda problem: problem.row or 0)
+    return arrays, left_out.kept, problems
 
 
 def parts_of(
@@ -167,8 +169,8 @@ class Gathered:
 
     def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
         """Check the next rows, and add them or their problems."""
-        deadline.check()
         if self._left_out is not None:
+            deadline.check()
             arrays, kept, problems = good_rows(rows, signature, faults)
             self._problems.add(problems, self._seen)
             if kept:
@@ -176,16 +178,7 @@ class Gathered:
             self._left_out.kept += [self._seen + row for row in kept]
             self._seen += len(rows)
             return
-        try:
-            arrays = _read(rows, signature, faults)
-        except InvalidRows as error:
-            self._problems.add(error.every, self._seen)
-            self._hints.add(error.hint)
-        else:
-            self._hints.add("")
-            if not self._problems.count:
-                self._add(arrays)
-        self._seen += len(rows)
+        self.take(len(rows), lambda: _read(rows, signature, faults))
 
     def take(self, size: int, read: Callable[[], list[Array]]) -> None:
         """Add the next rows as `read` returns them; none are left out."""
@@ -194,7 +187,9 @@ class Gathered:
             arrays = read()
         except InvalidRows as error:
             self._problems.add(error.every, self._seen)
+            self._hints.add(error.hint)
         else:
+            self._hints.add("")
             if not self._problems.count:
                 self._add(arrays)
         self._seen += size

@@ -128,11 +128,7 @@ def by_length(edges: Sequence[float]) -> Coding:
     return Coding(get, missing)
 
 
-def _nothing(cell: Any, other: int) -> int:
-    return other
-
-
-NOT_COUNTED = Coding(_nothing, 0)
+NOT_COUNTED = Coding(lambda cell, other: other, 0)
 
 
 class Texts:

@@ -127,13 +127,8 @@ class Layout:
         self, signature: Signature, manifest: Mapping[str, Any], calibrated: bool
     ) -> list[Member]:
         members = []
-        at = {
-            column.name: (number, position)
-            for number, block in enumerate(signature.blocks)
-            for position, column in enumerate(block.columns)
-        }
         for entry, bins in self.features:
-            place = place_of(entry, signature, at)
+            place = place_of(entry, signature)
             if place.text:
                 classes = manifest["classes"] if calibrated and "output" in entry else None
                 self._add_text(place, entry, bins, classes)

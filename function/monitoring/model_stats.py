@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -52,7 +53,7 @@ class ModelStats:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_model: dict[tuple[str, int], Count] = {}
+        self._by_model = defaultdict[tuple[str, int], Count](Count)
 
     def of(self, name: str, version: int) -> Count:
         """What was counted of a model so far."""
@@ -68,7 +69,7 @@ class ModelStats:
             stages: milliseconds that each stage took.
         """
         with self._lock:
-            count = self._by_model.get((name, version)) or self._new(name, version)
+            count = self._by_model[name, version]
             count.answered += 1
             count.rows += rows
             count.last_ms = time.time_ns() // 1_000_000
@@ -78,13 +79,9 @@ class ModelStats:
     def refused(self, name: str, version: int, nanoseconds: int) -> None:
         """Count a request that got no answer, and how long that took."""
         with self._lock:
-            count = self._by_model.get((name, version)) or self._new(name, version)
+            count = self._by_model[name, version]
             count.refused += 1
             count.refused_ns += nanoseconds
-
-    def _new(self, name: str, version: int) -> Count:
-        count = self._by_model[name, version] = Count()
-        return count
 
     def state(self) -> list[dict[str, Any]]:
         """All counts, for JSON."""
@@ -98,8 +95,7 @@ class ModelStats:
         """Add what another has counted, by its state."""
         with self._lock:
             for each in state:
-                key = each["name"], each["version"]
-                count = self._by_model.get(key) or self._new(*key)
+                count = self._by_model[each["name"], each["version"]]
                 for name in ("answered", "refused", "rows", "refused_ns"):
                     setattr(count, name, getattr(count, name) + each[name])
                 count.last_ms = max(count.last_ms, each["last_ms"])

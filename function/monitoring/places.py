@@ -32,21 +32,18 @@ class Place(NamedTuple):
     text: bool = False
 
 
-def place_of(
-    entry: Mapping[str, Any], signature: Signature, at: Mapping[str, tuple[int, int]]
-) -> Place:
+def place_of(entry: Mapping[str, Any], signature: Signature) -> Place:
     """Where the values of a feature are.
 
     Args:
         entry: of the feature.
         signature: of the model.
-        at: block and position of each column, by name.
     """
     measure = entry["measure"]
     if "output" in entry:
         output = next(each for each in signature.outputs if each.name == entry["output"])
         return Place(output.name, width_of(output), entry.get("index", 0), measure == "label")
-    number, position = at[entry["column"]]
+    number, position = signature.positions[entry["column"]]
     block = signature.blocks[number]
     if measure == "unknown_tokens":
         return Place((number, position), 1, 0)

@@ -26,13 +26,10 @@ def kind_of(manifest: Mapping[str, Any]) -> str:
     task, classes = manifest["task"], manifest.get("classes")
     if task == "regression":
         return "numbers"
-    if task == "outlier" or (task == "classification" and classes and not _is_list(classes[0])):
+    of_one = classes and not isinstance(classes[0], list)
+    if task == "outlier" or (task == "classification" and of_one):
         return "labels"
     return ""
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 class Realised:

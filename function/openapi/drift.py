@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from onnxlet.function.openapi.forms import (
+    COUNT,
+    POSITIVE,
+    TEXT,
     Endpoint,
     Operation,
     Schema,
@@ -11,18 +14,17 @@ from onnxlet.function.openapi.forms import (
     or_null,
     record,
     ref,
+    versions,
 )
 
-COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
-NAME: Schema = {"type": "string"}
 SHARES: Schema = {
     **listed({"type": "number", "minimum": 0, "maximum": 1}),
     "description": "of the rows in each bin; the last are missing values",
 }
 TEST: Schema = record(
     {
-        "statistic": NAME,
+        "statistic": TEXT,
         "value": NUMBER,
         "threshold": NUMBER,
         "side": {"enum": ["above", "below"]},
@@ -31,23 +33,23 @@ TEST: Schema = record(
 )
 BINNED: Schema = record(
     {
-        "measure": NAME,
+        "measure": TEXT,
         "reference": SHARES,
         "window": SHARES,
         "total": SHARES,
         "tests": listed(TEST),
     },
     {
-        "column": NAME,
-        "output": NAME,
+        "column": TEXT,
+        "output": TEXT,
         "index": COUNT,
         "edges": listed(NUMBER),
         "categories": {"type": "array", "description": "all others count behind them"},
     },
 )
 ALARM: Schema = record(
-    {"column": NAME, "measure": NAME, "statistic": NAME, "value": NUMBER, "threshold": NUMBER},
-    {"output": NAME, "index": COUNT, "side": {"enum": ["above", "below"]}},
+    {"column": TEXT, "measure": TEXT, "statistic": TEXT, "value": NUMBER, "threshold": NUMBER},
+    {"output": TEXT, "index": COUNT, "side": {"enum": ["above", "below"]}},
 )
 FIGURES: Schema = {
     "type": "object",
@@ -55,24 +57,24 @@ FIGURES: Schema = {
 }
 DRIFT: Schema = record(
     {
-        "model": NAME,
-        "version": {"type": "integer", "minimum": 1},
+        "model": TEXT,
+        "version": POSITIVE,
         "since": {"type": "string", "format": "date-time"},
         "rows": COUNT,
         "window": COUNT,
         "refused": {"type": "object", "additionalProperties": COUNT},
-        "reference": record({"source": NAME, "rows": COUNT, "held_out": COUNT}),
+        "reference": record({"source": TEXT, "rows": COUNT, "held_out": COUNT}),
         "alarms": listed(ALARM),
         "columns": listed(ref("binned")),
         "predictions": listed(ref("binned")),
         "estimated": or_null(FIGURES),
         "realised": or_null(FIGURES),
-        "left_out": listed(NAME),
+        "left_out": listed(TEXT),
     }
 )
 
 
-def operation(endpoint: Endpoint, parameters: list[Schema]) -> Operation | None:
+def operation(endpoint: Endpoint) -> Operation | None:
     """The operation; None where nothing is counted of the model."""
     model = endpoint.model
     if model is None or endpoint.service.watches.of(model) is None:
@@ -81,7 +83,7 @@ def operation(endpoint: Endpoint, parameters: list[Schema]) -> Operation | None:
         "What came in and went out, against the reference statistics",
         answered("Counts, tests and alarms.", ref("drift")),
         None,
-        parameters,
+        [versions(endpoint)],
         (404,),
-        description="Rows are shown in blocks of at least 100.",
+        "Rows are shown in blocks of at least 100.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlet.function.explanation import additive
 from onnxlet.function.explanation.background import has_background
@@ -14,8 +14,10 @@ from onnxlet.function.explanation.route import (
     OCCLUSION,
 )
 from onnxlet.function.explanation.target import explained, target
-from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
+    COUNT,
+    POSITIVE,
+    TEXT,
     Endpoint,
     Operation,
     Schema,
@@ -47,18 +49,13 @@ OPTIONS: dict[str, Schema] = {
 
 def operation(endpoint: Endpoint) -> Operation:
     """The operation of the routes that explain."""
-    meant = endpoint.meant
-    models = [meant] if endpoint.model is not None and meant else endpoint.models
-    choices = [_request(model, model is meant, endpoint) for model in models]
+    meant, models = endpoint.meant, endpoint.possible
+    choices = [_request(model, endpoint) for model in models]
     bare = [_rows(meant, endpoint)] if meant else []
-    example_of = meant or endpoint.models[0]
-    example: dict[str, Any] = {"instances": [example_instance(example_of)]}
-    if meant is None:
-        example["model"] = example_of.name
     return Operation(
         "Explain answers" if len(models) > 1 else f"Explain answers of {models[0].name}",
         answered("How much each column pushed each answer.", one_of(*map(_answer, models))),
-        body(content(one_of(*choices, *bare), example)),
+        body(content(one_of(*choices, *bare), endpoint.example)),
         refusals=(400, *(() if endpoint.model else (404,)), 409, 413, 415, 422),
         description="Shapley values against background rows that stand beside the model, and "
         "what each tile of an image adds; 409 where there is neither.",
@@ -70,15 +67,9 @@ def _rows(model: Model, endpoint: Endpoint) -> Schema:
     return listed(one_of(ref(f"{model.name}.row"), ref(f"{model.name}.values")), 1, most)
 
 
-def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
-    rows, beside = {"instances": _rows(model, endpoint)}, dict[str, Schema]()
-    if endpoint.model is not None:
-        beside["model"] = {"type": ["string", "null"]}
-    elif optional:
-        beside["model"] = {"enum": [model.name, None]}
-    else:
-        rows["model"] = {"const": model.name}
-    beside |= OPTIONS
+def _request(model: Model, endpoint: Endpoint) -> Schema:
+    named, may_name = endpoint.naming(model)
+    rows, beside = {"instances": _rows(model, endpoint)} | named, may_name | OPTIONS
     return one_of(
         closed(rows, {**beside, **_classes(model, None)}),
         *(
@@ -116,9 +107,9 @@ def _answer(model: Model) -> Schema:
                 "additionalProperties": listed(
                     record(
                         {
-                            "token": {"type": "string"},
-                            "start": {"type": "integer", "minimum": 0},
-                            "end": {"type": "integer", "minimum": 0},
+                            "token": TEXT,
+                            "start": COUNT,
+                            "end": COUNT,
                             "contribution": NUMBERS,
                         }
                     )
@@ -130,9 +121,7 @@ def _answer(model: Model) -> Schema:
         {
             **_common(model),
             "method": {"enum": ["exact", "permutation"]},
-            "background": record(
-                {"source": {"type": "string"}, "rows": {"type": "integer", "minimum": 1}}
-            ),
+            "background": record({"source": TEXT, "rows": POSITIVE}),
             "output": {"enum": [output.name for output in explained(model)]},
             "explanations": listed(each, 1),
         },

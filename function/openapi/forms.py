@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.messages import JSON
+from onnxlet.function.models.example import example_instance
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+POSITIVE: Schema = {"type": "integer", "minimum": 1}
 MOST_IN_EXAMPLE = 20_000  # values
 SECURITY_SCHEMES: Schema = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
@@ -58,6 +62,31 @@ class Endpoint(NamedTuple):
         default = self.service.settings.default_model
         return next((model for model in self.models if model.name == default), None)
 
+    @property
+    def possible(self) -> Sequence[Model]:
+        """The models of which one answers, whatever the request's body says."""
+        return self.models if self.model is None else [self.model]
+
+    @property
+    def shown(self) -> Model:
+        """The model that examples are of."""
+        return self.meant or self.models[0]
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """A body of the native protocol."""
+        example: dict[str, Any] = {"instances": [example_instance(self.shown)]}
+        return example if self.meant else example | {"model": self.shown.name}
+
+    def naming(self, model: Model) -> tuple[dict[str, Schema], dict[str, Schema]]:
+        """The member of a body that names a model: where it has to, and where it may."""
+        if self.model is not None:
+            about = "the path's goes before it"
+            return {}, {"model": {"type": ["string", "null"], "description": about}}
+        if model is self.meant:
+            return {}, {"model": {"enum": [model.name, None]}}
+        return {"model": {"const": model.name}}, {}
+
 
 class Operation(NamedTuple):
     """What one method does at one path.
@@ -77,6 +106,13 @@ class Operation(NamedTuple):
     parameters: Sequence[Schema] = ()
     refusals: Sequence[int] = ()
     description: str = ""
+
+
+def information(
+    summary: str, text: str, schema: Schema, media_type: str = JSON
+) -> Callable[[Endpoint], Operation]:
+    """A route that takes nothing and returns some information."""
+    return lambda endpoint: Operation(summary, answered(text, schema, media_type))
 
 
 class Part(NamedTuple):
@@ -130,6 +166,19 @@ def body(*contents: Schema) -> Schema:
     return {"required": True, "content": whole}
 
 
+def parameter(name: str, about: str, schema: Schema, place: str = "query") -> Schema:
+    """A parameter of the query, or a header."""
+    return {"name": name, "in": place, "description": about, "schema": schema}
+
+
+def versions(endpoint: Endpoint) -> Schema:
+    """The query parameter `version`."""
+    repository, name = endpoint.service.repository, endpoint.shown.name
+    names = [*repository.versions(name), *repository.aliases(name)]
+    about = "the one that is served where it is not named"
+    return parameter("version", about, {"enum": names})
+
+
 def ref(name: str) -> Schema:
     """A reference to one of the document's schemas."""
     return {"$ref": f"#/components/schemas/{name}"}
@@ -175,7 +224,7 @@ def refusal(part: Part, status: int) -> Schema:
         "content": content(part.error, None, part.error_type),
     }
     if status == 503:
-        form["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+        form["headers"] = {"Retry-After": {"schema": TEXT}}
     if status == 401:
-        form["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        form["headers"] = {"WWW-Authenticate": {"schema": TEXT}}
     return form

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import v1, wishes
 from onnxlet.function.openapi.forms import (
+    POSITIVE,
+    TEXT,
     Endpoint,
     Operation,
     Part,
@@ -15,9 +17,11 @@ from onnxlet.function.openapi.forms import (
     body,
     closed,
     content,
+    information,
     listed,
     one_of,
     or_null,
+    parameter,
     record,
     ref,
 )
@@ -47,9 +51,7 @@ def _request(model: Model) -> Schema:
 
 
 def _invocations(endpoint: Endpoint) -> Operation:
-    meant = endpoint.meant
-    models = [meant] if meant and len(endpoint.models) == 1 else endpoint.models
-    example_of = meant or endpoint.models[0]
+    models, example_of = endpoint.models, endpoint.shown
     split = {
         "columns": list(example_instance(example_of)),
         "data": [list(example_instance(example_of).values())],
@@ -57,23 +59,20 @@ def _invocations(endpoint: Endpoint) -> Operation:
     requests = one_of(*map(_request, models))
     contents = content(requests, {"dataframe_split": split}) | csv(example_of) | images(example_of)
     answers = one_of(*(closed({"predictions": v1.in_rows(model)}, v1.BESIDE) for model in models))
-    target = {
-        "name": TARGET,
-        "in": "header",
-        "description": "the model; not needed where one is the default, or the only one",
-        "required": meant is None,
-        "schema": {"enum": [model.name for model in endpoint.models]},
-        "example": example_of.name,
-    }
-    attributes = {
-        "name": ATTRIBUTES,
-        "in": "header",
-        "description": (
-            "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as "
-            "in the query"
-        ),
-        "schema": {"type": "string"},
-    }
+    target = parameter(
+        TARGET,
+        "the model; not needed where one is the default, or the only one",
+        {"enum": [model.name for model in models]},
+        "header",
+    )
+    target |= {"required": endpoint.meant is None, "example": example_of.name}
+    attributes = parameter(
+        ATTRIBUTES,
+        "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as in the "
+        "query",
+        TEXT,
+        "header",
+    )
     asked = [ON_ERROR, v1.outputs_parameter(models), *wishes.parameters(models)]
     return Operation(
         "Predict in MLflow's and SageMaker's forms",
@@ -84,27 +83,14 @@ def _invocations(endpoint: Endpoint) -> Operation:
     )
 
 
-def _ping(endpoint: Endpoint) -> Operation:
-    return Operation("Is the server ready?", answered("It is.", record({"ready": {"const": True}})))
-
-
-def _version(endpoint: Endpoint) -> Operation:
-    answer = answered("MLflow's version.", {"type": "string"}, "text/plain")
-    return Operation("Whose scoring protocol is spoken", answer)
-
-
-def _execution_parameters(endpoint: Endpoint) -> Operation:
-    number = {"type": "integer", "minimum": 1}
-    schema = record(
-        {
-            "MaxConcurrentTransforms": number,
-            "BatchStrategy": {"const": "MULTI_RECORD"},
-            "MaxPayloadInMB": number,
-        }
-    )
-    return Operation("What SageMaker's batch transform may send", answered("Its limits.", schema))
-
-
+_ping = information("Is the server ready?", "It is.", record({"ready": {"const": True}}))
+LIMITS = record(
+    {
+        "MaxConcurrentTransforms": POSITIVE,
+        "BatchStrategy": {"const": "MULTI_RECORD"},
+        "MaxPayloadInMB": POSITIVE,
+    }
+)
 PART = Part(
     "MLflow and SageMaker",
     "As MLflow's scoring server and SageMaker's containers answer.",
@@ -112,8 +98,12 @@ PART = Part(
         "POST /invocations": _invocations,
         "GET /ping": _ping,
         "GET /health": _ping,
-        "GET /version": _version,
-        "GET /execution-parameters": _execution_parameters,
+        "GET /version": information(
+            "Whose scoring protocol is spoken", "MLflow's version.", TEXT, "text/plain"
+        ),
+        "GET /execution-parameters": information(
+            "What SageMaker's batch transform may send", "Its limits.", LIMITS
+        ),
     },
-    record({"error_code": {"type": "string"}, "message": {"type": "string"}}),
+    record({"error_code": TEXT, "message": TEXT}),
 )

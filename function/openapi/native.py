@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import drift, explain, wishes
 from onnxlet.function.openapi.forms import (
+    POSITIVE,
+    TEXT,
     Endpoint,
     Operation,
     Part,
@@ -16,52 +18,37 @@ from onnxlet.function.openapi.forms import (
     body,
     closed,
     content,
+    information,
     is_long,
     listed,
     one_of,
+    parameter,
     record,
     ref,
+    versions,
 )
 from onnxlet.function.openapi.schemas import PROBLEM_PLACES
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
-ON_ERROR: Schema = {
-    "name": "on_error",
-    "in": "query",
-    "description": (
-        "null: rows that can't be answered are null, and the others are not lost; "
-        "refuse: they are 422, with all their problems."
-    ),
-    "schema": {"enum": ["null", "refuse"], "default": "refuse"},
-}
+ON_ERROR: Schema = parameter(
+    "on_error",
+    "null: rows that can't be answered are null, and the others are not lost; "
+    "refuse: they are 422, with all their problems.",
+    {"enum": ["null", "refuse"], "default": "refuse"},
+)
 PROBLEM: Schema = record(
-    {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-    {
-        "hint": {"type": "string"},
-        "errors": PROBLEM_PLACES,
-        "error_count": {"type": "integer", "minimum": 1},
-    },
+    {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT},
+    {"hint": TEXT, "errors": PROBLEM_PLACES, "error_count": POSITIVE},
 )
 
 
 def _predict(endpoint: Endpoint) -> Operation:
-    meant = endpoint.meant
-    models = [meant] if endpoint.model is not None and meant else endpoint.models
-    choices = [_request(model, optional=model is meant, endpoint=endpoint) for model in models]
-    contents = content(one_of(*choices, *([ref(f"{meant.name}.rows")] if meant else [])))
-    example_of = meant or endpoint.models[0]
-    example: dict[str, Any] = {"instances": [example_instance(example_of)]}
-    if meant is None:
-        example["model"] = example_of.name
-    if not is_long(example):
-        contents["application/json"]["example"] = example
+    meant, models = endpoint.meant, endpoint.possible
+    choices = [_request(model, endpoint) for model in models]
+    bare = [ref(f"{meant.name}.rows")] if meant else []
+    contents = content(one_of(*choices, *bare), endpoint.example)
     if meant is not None:
         contents |= csv(meant) | images(meant)
     answers = one_of(*(ref(f"{model.name}.answer") for model in models))
@@ -74,15 +61,10 @@ def _predict(endpoint: Endpoint) -> Operation:
     )
 
 
-def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
-    """An object with instances; `optional`: the model need not be named."""
+def _request(model: Model, endpoint: Endpoint) -> Schema:
+    named, may_name = endpoint.naming(model)
     rows = {"instances": ref(f"{model.name}.rows")}
-    if endpoint.model is not None:
-        name: Schema = {"type": ["string", "null"], "description": "the path's goes before it"}
-        return closed(rows, {"model": name} | wishes.member(model))
-    if optional:
-        return closed(rows, {"model": {"enum": [model.name, None]}} | wishes.member(model))
-    return closed({**rows, "model": {"const": model.name}}, wishes.member(model))
+    return closed(rows | named, may_name | wishes.member(model))
 
 
 def images(model: Model) -> Schema:
@@ -117,67 +99,32 @@ def _field(value: Any) -> str:
     return f'"{quoted}"' if any(mark in text for mark in ',"\r\n') or text == "" else text
 
 
-def _models(endpoint: Endpoint) -> Operation:
-    whole: Schema = {"type": "integer", "minimum": 1}
-    limits = record({"rows": whole, "body_bytes": whole})
-    members = {"models": listed(ref("model")), "limits": limits}
-    return Operation("List the models", answered("All models.", record(members)))
-
-
 def _model(endpoint: Endpoint) -> Operation:
-    model = endpoint.model or endpoint.models[0]
-    repository = endpoint.service.repository
-    versions = {
-        "name": "version",
-        "in": "query",
-        "description": "the one that is served where it is not named",
-        "schema": {"enum": [*repository.versions(model.name), *repository.aliases(model.name)]},
-    }
-    return Operation(
-        "Describe a model", answered("The model.", ref("model")), None, [versions], [404]
-    )
+    answer = answered("The model.", ref("model"))
+    return Operation("Describe a model", answer, None, [versions(endpoint)], [404])
 
 
 def _report(endpoint: Endpoint) -> Operation | None:
     if endpoint.model is None or not endpoint.model.has_report:
         return None
-    described = _model(endpoint)
-    page = answered("A page of HTML, without script.", {"type": "string"}, "text/html")
-    return Operation(
-        "How good the model is",
-        page,
-        None,
-        described.parameters,
-        (404,),
-    )
-
-
-def _drift(endpoint: Endpoint) -> Operation | None:
-    return drift.operation(endpoint, list(_model(endpoint).parameters))
+    page = answered("A page of HTML, without script.", TEXT, "text/html")
+    return Operation("How good the model is", page, None, [versions(endpoint)], (404,))
 
 
 IGNORED = "columns that its table had at build: rows by column name may have them"
+TASKS = (
+    "regression", "classification", "clustering", "outlier", "transformation", "neighbours",
+    "recommendation", "function", "summary",
+)  # fmt: skip
 MODEL: Schema = record(
     {
-        "name": {"type": "string"},
-        "version": {"type": "integer", "minimum": 1},
-        "versions": listed({"type": "integer", "minimum": 1}, 1),
-        "task": {
-            "enum": [
-                "regression",
-                "classification",
-                "clustering",
-                "outlier",
-                "transformation",
-                "neighbours",
-                "recommendation",
-                "function",
-                "summary",
-            ]
-        },
+        "name": TEXT,
+        "version": POSITIVE,
+        "versions": listed(POSITIVE, 1),
+        "task": {"enum": list(TASKS)},
         "signature": record(
             {"inputs": listed({"type": "object"}), "outputs": listed({"type": "object"})},
-            {"ignored": {**listed({"type": "string"}), "description": IGNORED}},
+            {"ignored": {**listed(TEXT), "description": IGNORED}},
         ),
         "parity": {
             "type": ["object", "null"],
@@ -187,11 +134,11 @@ MODEL: Schema = record(
     {
         "aliases": {
             "type": "object",
-            "additionalProperties": {"type": "integer", "minimum": 1},
+            "additionalProperties": POSITIVE,
             "description": "versions by name; `stable` is served where none is named",
         },
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
-        "target": {"type": "string", "description": "the column that it predicts; it is ignored"},
+        "target": {**TEXT, "description": "the column that it predicts; it is ignored"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
         "coverage": {
@@ -213,10 +160,19 @@ OPERATIONS: Mapping[str, Any] = {
     "POST /explain": explain.operation,
     "POST /models/<name>/explain": explain.operation,
     "POST /models/<name>/versions/<version>/explain": explain.operation,
-    "GET /models": _models,
+    "GET /models": information(
+        "List the models",
+        "All models.",
+        record(
+            {
+                "models": listed(ref("model")),
+                "limits": record({"rows": POSITIVE, "body_bytes": POSITIVE}),
+            }
+        ),
+    ),
     "GET /models/<name>": _model,
     "GET /models/<name>/report": _report,
-    "GET /models/<name>/drift": _drift,
+    "GET /models/<name>/drift": drift.operation,
 }
 PART = Part(
     "native",

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.function.openapi.forms import Endpoint, Operation, Part, answered, content, record
-
-
-def _document(endpoint: Endpoint) -> Operation:
-    schema = record({"openapi": {"type": "string"}, "paths": {"type": "object"}})
-    return Operation("This document", answered("OpenAPI 3.1.", schema))
+from onnxlet.function.openapi.forms import (
+    TEXT,
+    Endpoint,
+    Operation,
+    Part,
+    answered,
+    content,
+    information,
+    record,
+    ref,
+)
 
 
 def _page(endpoint: Endpoint) -> Operation:
-    answer = answered("HTML, without data.", {"type": "string"}, "text/html")
+    answer = answered("HTML, without data.", TEXT, "text/html")
     answer["200"]["content"] |= content(record({"status": {"const": "alive"}}))
     return Operation(
         "A page to try the models",
@@ -24,10 +29,9 @@ def _page(endpoint: Endpoint) -> Operation:
 
 
 def _metrics(endpoint: Endpoint) -> Operation:
-    answer = answered("Counters and histograms.", {"type": "string"}, "text/plain")
     return Operation(
         "Figures for Prometheus",
-        answer,
+        answered("Counters and histograms.", TEXT, "text/plain"),
         refusals=(404,),
         description="404 where none are kept, as on Lambda: there the log's lines have them.",
     )
@@ -36,12 +40,14 @@ def _metrics(endpoint: Endpoint) -> Operation:
 OPERATIONS: Mapping[str, Any] = {
     "GET /": _page,
     "GET /metrics": _metrics,
-    "GET /openapi.json": _document,
+    "GET /openapi.json": information(
+        "This document", "OpenAPI 3.1.", record({"openapi": TEXT, "paths": {"type": "object"}})
+    ),
 }
 PART = Part(
     "about",
     "What is served here, for programs and for people.",
     OPERATIONS,
-    {"$ref": "#/components/schemas/problem"},
+    ref("problem"),
     "application/problem+json",
 )

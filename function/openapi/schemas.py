@@ -9,8 +9,10 @@ from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import FORMATS, Column, Output
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
-from onnxlet.function.openapi import coverage
+from onnxlet.function.openapi import wishes
 from onnxlet.function.openapi.forms import (
+    POSITIVE,
+    TEXT,
     Schema,
     closed,
     is_long,
@@ -34,7 +36,7 @@ TYPES: Mapping[str, Schema] = {
         "maximum": LARGEST_INTEGER,
     },
     "bool": {"type": "boolean"},
-    "string": {"type": "string"},
+    "string": TEXT,
 }
 # Within the years that the function reads, and with days that every month has.
 DATE = (
@@ -52,11 +54,16 @@ PROBLEM_PLACES: Schema = listed(
         {
             "row": {"type": ["integer", "null"], "minimum": 0},
             "column": {"type": ["string", "null"]},
-            "detail": {"type": "string"},
+            "detail": TEXT,
         }
     )
 )
 
+# Members of an answer with rows that have none.
+UNANSWERED: dict[str, Schema] = {
+    "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
+    "error_count": POSITIVE,
+}
 SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BOX: Schema = {
     **closed(
@@ -166,11 +173,9 @@ def answer(model: Model) -> Schema:
         members[output.name] = listed(or_null(entry))
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
-    optional: dict[str, Schema] = {
-        "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
-        "error_count": {"type": "integer", "minimum": 1},
+    optional = UNANSWERED | {
+        name: listed(or_null(entry)) for name, entry in wishes.region(model).items()
     }
-    optional |= {name: listed(or_null(entry)) for name, entry in coverage.region(model).items()}
     return closed(members, optional) | {"title": f"{model.name}: answers"}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import coverage, wishes
+from onnxlet.function.openapi import wishes
 from onnxlet.function.openapi.forms import (
+    TEXT,
     Endpoint,
     Operation,
     Part,
@@ -16,22 +17,23 @@ from onnxlet.function.openapi.forms import (
     body,
     closed,
     content,
+    information,
     listed,
     one_of,
     or_null,
+    parameter,
     record,
     ref,
 )
 from onnxlet.function.openapi.native import ON_ERROR
-from onnxlet.function.openapi.schemas import PROBLEM_PLACES, column_schema, output_schema
+from onnxlet.function.openapi.schemas import UNANSWERED, column_schema, output_schema
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
 BESIDE: Mapping[str, Schema] = {
     "classes": {"type": "array", "description": "in the order of the probabilities"},
-    "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
-    "error_count": {"type": "integer", "minimum": 1},
+    **UNANSWERED,
 }
 SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
 
@@ -39,12 +41,8 @@ SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default"
 def outputs_parameter(models: Sequence[Model]) -> Schema:
     """The query parameter `outputs`, with the names that these models' outputs have."""
     names = {output.name: None for model in models for output in model.signature.outputs}
-    return {
-        "name": "outputs",
-        "in": "query",
-        "description": "all, or names of outputs with commas between; only the prediction if not.",
-        "schema": {"enum": ["all", *names]},
-    }
+    about = "all, or names of outputs with commas between; only the prediction if not."
+    return parameter("outputs", about, {"enum": ["all", *names]})
 
 
 def by_row(model: Model) -> Schema:
@@ -67,7 +65,7 @@ def by_column(model: Model) -> Schema:
 def entries(model: Model) -> dict[str, Schema]:
     """What each output has for a row."""
     outputs = {output.name: output_schema(output, model) for output in model.signature.outputs}
-    return {name: or_null(entry) for name, entry in (outputs | coverage.region(model)).items()}
+    return {name: or_null(entry) for name, entry in (outputs | wishes.region(model)).items()}
 
 
 def in_rows(model: Model) -> Schema:
@@ -78,7 +76,7 @@ def in_rows(model: Model) -> Schema:
 
 
 def _predict(endpoint: Endpoint) -> Operation:
-    model = endpoint.models[0] if endpoint.model is None else endpoint.model
+    model = endpoint.shown
     beside = {**SIGNATURE, **wishes.member(model)}
     requests = one_of(
         closed({"instances": by_row(model)}, beside),
@@ -99,39 +97,22 @@ def _predict(endpoint: Endpoint) -> Operation:
     )
 
 
-def _models(endpoint: Endpoint) -> Operation:
-    names = record({"models": listed({"type": "string"}, 1)})
-    return Operation("Name the models", answered("KServe's form.", names))
-
-
-def _status(endpoint: Endpoint) -> Operation:
-    status = record({"error_code": {"const": "OK"}, "error_message": {"const": ""}})
-    version = record(
-        {"version": {"type": "string"}, "state": {"const": "AVAILABLE"}, "status": status}
-    )
-    schema = record(
-        {
-            "model_version_status": listed(version, 1),
-            "name": {"type": "string"},
-            "ready": {"const": True},
-        }
-    )
-    return Operation("Is a model ready?", answered("TensorFlow Serving's and KServe's.", schema))
-
-
-def _metadata(endpoint: Endpoint) -> Operation:
-    about: dict[str, Any] = {"type": "object"}
-    schema = record({"model_spec": about, "metadata": record({"signature_def": about})})
-    return Operation("Describe a model", answered("TensorFlow Serving's form.", schema))
-
-
+STATUS = record({"error_code": {"const": "OK"}, "error_message": {"const": ""}})
+STATE = record({"version": TEXT, "state": {"const": "AVAILABLE"}, "status": STATUS})
+READY = record({"model_version_status": listed(STATE, 1), "name": TEXT, "ready": {"const": True}})
+SPEC = {"type": "object"}
+METADATA = record({"model_spec": SPEC, "metadata": record({"signature_def": SPEC})})
+_status = information("Is a model ready?", "TensorFlow Serving's and KServe's.", READY)
+_metadata = information("Describe a model", "TensorFlow Serving's form.", METADATA)
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 PART = Part(
     "V1",
     "As TensorFlow Serving and KServe speak it: rows or columns in, predictions out.",
     {
-        "GET /v1/models": _models,
+        "GET /v1/models": information(
+            "Name the models", "KServe's form.", record({"models": listed(TEXT, 1)})
+        ),
         **{
             f"{method} {path}{rest}": operation
             for path in (MODEL, VERSION)
@@ -142,5 +123,5 @@ PART = Part(
             )
         },
     },
-    record({"error": {"type": "string"}}),
+    record({"error": TEXT}),
 )

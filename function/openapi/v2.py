@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import coverage, wishes
+from onnxlet.function.openapi import wishes
 from onnxlet.function.openapi.forms import (
+    COUNT,
+    TEXT,
     Endpoint,
     Operation,
     Part,
@@ -17,7 +19,9 @@ from onnxlet.function.openapi.forms import (
     answered,
     body,
     content,
+    information,
     listed,
+    parameter,
     record,
     ref,
 )
@@ -28,21 +32,17 @@ if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
 OCTETS = "application/octet-stream"
-SIZE: Schema = {"type": "integer", "minimum": 0}
-TEXT: Schema = {"type": "string"}
-LENGTH: Schema = {
-    "name": HEADER,
-    "in": "header",
-    "description": (
-        "bytes of the body that are JSON; tensors' bytes follow, in the order of those inputs "
-        "that have a binary_data_size. 0: the body is the only input's bytes"
-    ),
-    "schema": SIZE,
-}
+LENGTH: Schema = parameter(
+    HEADER,
+    "bytes of the body that are JSON; tensors' bytes follow, in the order of those inputs "
+    "that have a binary_data_size. 0: the body is the only input's bytes",
+    COUNT,
+    "header",
+)
 PARAMETERS: Schema = {"type": ["object", "null"]}
 # Only for reading: an input that is sent is checked more closely than this can say.
 OUTPUT: Schema = record(
-    {"name": TEXT, "datatype": {"enum": list(DATATYPES)}, "shape": listed(SIZE)},
+    {"name": TEXT, "datatype": {"enum": list(DATATYPES)}, "shape": listed(COUNT)},
     {"data": {"type": "array"}, "parameters": {"type": "object"}},
 )
 METADATA_TENSOR = record(
@@ -52,15 +52,15 @@ METADATA_TENSOR = record(
         "shape": listed({"type": "integer", "minimum": -1}),
     }
 )
-COUNT = record({"count": SIZE, "ns": SIZE})
+TIMES = record({"count": COUNT, "ns": COUNT})
 STATISTICS: Schema = record(
     {
         "name": TEXT,
         "version": TEXT,
-        "last_inference": {**SIZE, "description": "milliseconds since 1970"},
-        "inference_count": {**SIZE, "description": "rows that were answered"},
-        "execution_count": {**SIZE, "description": "requests that were answered"},
-        "inference_stats": {"type": "object", "additionalProperties": COUNT},
+        "last_inference": {**COUNT, "description": "milliseconds since 1970"},
+        "inference_count": {**COUNT, "description": "rows that were answered"},
+        "execution_count": {**COUNT, "description": "requests that were answered"},
+        "inference_stats": {"type": "object", "additionalProperties": TIMES},
         "batch_stats": {"type": "array"},
     }
 )
@@ -88,7 +88,7 @@ def _request(model: Model) -> Schema:
             "name": {"enum": [each.name for each in model.signature.inputs]},
             "datatype": {"enum": list(DATATYPES)},
             "shape": {
-                **listed(SIZE, 1, max(2, *(len(each.shape) for each in model.signature.inputs))),
+                **listed(COUNT, 1, max(2, *(len(each.shape) for each in model.signature.inputs))),
                 "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
             },
         },
@@ -97,7 +97,7 @@ def _request(model: Model) -> Schema:
             "parameters": PARAMETERS,
         },
     )
-    region = list(coverage.region(model))
+    region = list(wishes.region(model))
     output = record(
         {"name": {"enum": [each.name for each in model.signature.outputs] + region}},
         {"parameters": PARAMETERS},
@@ -127,7 +127,7 @@ def _example(model: Model) -> dict[str, Any]:
 
 
 def _infer(endpoint: Endpoint) -> Operation:
-    model = endpoint.model or endpoint.models[0]
+    model = endpoint.shown
     binary = content({"type": "string", "format": "binary"}, None, OCTETS)
     answer = answered("The model's outputs, or those that were asked for.", ref("v2.answer"))
     answer["200"]["content"] |= binary
@@ -140,11 +140,6 @@ def _infer(endpoint: Endpoint) -> Operation:
         "Every required input has to be there, with as many rows as the others, its data as "
         "long as its shape says.",
     )
-
-
-def _information(summary: str, text: str, schema: Schema) -> Callable[[Endpoint], Operation]:
-    """A route that takes nothing and returns some information."""
-    return lambda endpoint: Operation(summary, answered(text, schema))
 
 
 def _change(endpoint: Endpoint) -> Operation:
@@ -160,26 +155,24 @@ INDEX = record({"name": TEXT, "version": TEXT, "state": {"const": "READY"}, "rea
 SERVER = record({"name": TEXT, "version": TEXT, "extensions": listed(TEXT)})
 READY = record({"name": TEXT, "ready": {"const": True}})
 OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
-    "GET /v2": _information("Describe the server", "Its name and what it can do.", SERVER),
-    "GET /v2/health/live": _information(
-        "Is it alive?", "It is.", record({"live": {"const": True}})
-    ),
-    "GET /v2/health/ready": _information(
+    "GET /v2": information("Describe the server", "Its name and what it can do.", SERVER),
+    "GET /v2/health/live": information("Is it alive?", "It is.", record({"live": {"const": True}})),
+    "GET /v2/health/ready": information(
         "Is it ready?", "Models are loaded.", record({"ready": {"const": True}}, {"reload": TEXT})
     ),
-    "GET /v2/models": _information("Name the models", "All.", record({"models": listed(TEXT)})),
-    "GET /v2/models/stats": _information("Count", "Of all models.", ref("v2.statistics")),
-    "POST /v2/repository/index": _information("List models and versions", "All.", listed(INDEX)),
+    "GET /v2/models": information("Name the models", "All.", record({"models": listed(TEXT)})),
+    "GET /v2/models/stats": information("Count", "Of all models.", ref("v2.statistics")),
+    "POST /v2/repository/index": information("List models and versions", "All.", listed(INDEX)),
     "POST /v2/repository/models/<name>/load": _change,
     "POST /v2/repository/models/<name>/unload": _change,
 }
 for _rule in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
     OPERATIONS |= {
-        f"GET {_rule}": _information(
+        f"GET {_rule}": information(
             "Describe a model", "What goes in and comes out.", ref("v2.model")
         ),
-        f"GET {_rule}/ready": _information("Is a model ready?", "It is.", READY),
-        f"GET {_rule}/stats": _information(
+        f"GET {_rule}/ready": information("Is a model ready?", "It is.", READY),
+        f"GET {_rule}/stats": information(
             "Count", "Requests, rows and time.", ref("v2.statistics")
         ),
         f"POST {_rule}/infer": _infer,
@@ -188,6 +181,6 @@ PART = Part(
     "Open Inference Protocol v2",
     "As KServe, Triton and MLServer speak it: tensors by name, in JSON or binary.",
     OPERATIONS,
-    record({"error": {"type": "string"}}),
+    record({"error": TEXT}),
     schemas=SCHEMAS,
 )

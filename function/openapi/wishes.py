@@ -5,30 +5,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from onnxlet.function.openapi import coverage
-from onnxlet.function.openapi.forms import Schema, or_null
+from onnxlet.function.models.coverage import highest, table_of
+from onnxlet.function.openapi.forms import Schema, listed, or_null, parameter
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
-ABOUT = "how many nearest each row is answered with"
+COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
+K = "how many nearest each row is answered with"
+END: Schema = {"type": ["number", "null"]}  # NaN and infinities are null
+
+
+def _coverage(models: Sequence[Model]) -> Schema | None:
+    """What may be asked for of each of those models that have the table; None if none has."""
+    most = [highest(table) for model in models if (table := table_of(model.manifest))]
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": min(most)} if most else None
+
+
+def _k(models: Sequence[Model]) -> Schema | None:
+    most = [model.k["most"] for model in models if model.k is not None]
+    return {"type": "integer", "minimum": 1, "maximum": min(most)} if most else None
 
 
 def parameters(models: Sequence[Model]) -> list[Schema]:
     """The query parameters `coverage` and `k`, where some model has what they take."""
-    counts = [model.k for model in models if model.k is not None]
-    if not counts:
-        return coverage.parameters(models)
-    schema: Schema = {"type": "integer", "minimum": 1, "maximum": min(k["most"] for k in counts)}
-    if len(counts) == 1:
-        schema["default"] = counts[0]["default"]
-    form = {"name": "k", "in": "query", "description": ABOUT, "schema": schema}
-    return [*coverage.parameters(models), form]
+    found = []
+    if schema := _coverage(models):
+        found.append(parameter("coverage", COVERAGE, schema))
+    if schema := _k(models):
+        defaults = [model.k["default"] for model in models if model.k is not None]
+        schema |= {"default": defaults[0]} if len(defaults) == 1 else {}
+        found.append(parameter("k", K, schema))
+    return found
 
 
 def member(model: Model) -> dict[str, Schema]:
     """The members `coverage` and `k` of a body."""
-    if model.k is None:
-        return coverage.member(model)
-    schema = {"type": "integer", "minimum": 1, "maximum": model.k["most"]}
-    return coverage.member(model) | {"k": or_null({**schema, "description": ABOUT})}
+    wanted = ("coverage", COVERAGE, _coverage([model])), ("k", K, _k([model]))
+    return {n: or_null({**each, "description": about}) for n, about, each in wanted if each}
+
+
+def region(model: Model) -> dict[str, Schema]:
+    """What a coverage adds to an answer: one row's entry, by the output's name."""
+    if table_of(model.manifest) is None:
+        return {}
+    if model.classes is not None:
+        return {"set": listed({"enum": model.classes}, 1, len(model.classes))}
+    sizes = model.signature.outputs[0].shape[1:]
+    interval = listed(END, 2, 2)
+    return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}

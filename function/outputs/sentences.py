@@ -26,12 +26,7 @@ def sentences(model: Model, column: str) -> Callable[[Array, Table], Array]:
         model: the graph's.
         column: of the documents.
     """
-    [(block, index)] = [
-        (number, index)
-        for number, each in enumerate(model.signature.blocks)
-        for index, one in enumerate(each.columns)
-        if one.name == column
-    ]
+    block, index = model.signature.positions[column]
 
     def read(positions: Array, table: Table) -> Array:
         documents = table.arrays[block][:, index].tolist()

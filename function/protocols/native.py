@@ -242,10 +242,9 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
-    from onnxlet.function.models.example import (  # no prediction needs it
-        described_signature,
-        typical_values,
-    )
+    # No prediction needs these.
+    from onnxlet.function.models.coverage import highest, table_of
+    from onnxlet.function.models.example import described_signature, typical_values
 
     about = {"name": model.name, "version": model.version}
     repository = service.repository
@@ -256,9 +255,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
         about["pin"] = repository.pins[model.name]
     if model.has_report:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
-    if (table := model.manifest.get("conformal")) and table.get("ranks"):
-        from onnxlet.function.models.coverage import highest  # no prediction needs it
-
+    if table := table_of(model.manifest):
         about["coverage"] = highest(table)
     about["typical"] = typical_values(model)
     about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}

@@ -92,10 +92,18 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
         MalformedRequest: it asks for an output that the model has not.
     """
     if decoded.coverage is not None and prediction.model.classes is not None:
-        from onnxlet.function.protocols import coverage  # most requests ask for none
-
-        prediction = coverage.with_sets_as_tensor(prediction, prediction.model.classes)
+        prediction = _with_sets_as_tensor(prediction, prediction.model.classes)
     return reply_of(prediction, decoded.options)
+
+
+def _with_sets_as_tensor(prediction: Prediction, classes: Sequence[Any]) -> Prediction:
+    """Sets as bool of shape (rows, classes), since no tensor holds lists of different lengths."""
+    position = {label: number for number, label in enumerate(classes)}
+    sets = prediction.outputs["set"]
+    inside = np.zeros((len(sets), len(classes)), dtype=bool)
+    for row, labels in enumerate(sets):
+        inside[row, [position[label] for label in labels]] = True
+    return prediction._replace(outputs={**prediction.outputs, "set": inside})
 
 
 def refuse(failure: Failure) -> Reply:

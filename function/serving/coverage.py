@@ -19,7 +19,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction
-from onnxlet.function.models.coverage import highest
+from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.model import IMPORTED, Model
 
 # The graph's probabilities lie so near to those that the table was made of, which is what parity
@@ -43,8 +43,8 @@ def score_at(model: Model, coverage: float) -> Array:
     Raises:
         NotCalibrated: the model has no table, or its rows are too few for the coverage.
     """
-    table = model.manifest.get("conformal")
-    if not isinstance(table, Mapping) or not table.get("ranks"):
+    table = table_of(model.manifest)
+    if table is None:
         raise NotCalibrated(f"'coverage': model '{model.name}' {_lacking(model)}", AGAIN)
     rows, ranks = table["rows"], table["ranks"]
     exact = Fraction(repr(float(coverage)))  # as it was written: 100 · 0.07 is 7, and no more

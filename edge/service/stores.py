@@ -1,4 +1,4 @@
-"""Start keeping answers where it is set; a server without it does not import the rest."""
+"""Start what keeps predictions on the disk, where it is set; others do not import the rest."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
+    from onnxlet.edge.forward.forwarder import Forwarder
     from onnxlet.edge.keep.keeper import Keeper
 
 FILE = "kept.db"  # beside the queue of predictions that are forwarded
+
+
+def start_forwarding(options: ForwardOptions) -> Forwarder | None:
+    """Keep and send predictions until the process ends; None if no URL is set.
+
+    Raises:
+        SettingsError: the CA certificates can't be read, or the URL has no address.
+    """
+    if not options.url:
+        return None
+    from onnxlet.edge.forward import forwarder  # slow to import
+
+    return forwarder.start(options)
 
 
 def start_keeping(settings: Settings, forward: ForwardOptions) -> Keeper | None:
