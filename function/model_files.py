@@ -71,25 +71,29 @@ def read_within(home: Path, *path: str, most: int = -1) -> bytes:
         os.close(at)
 
 
-def read_file(directory: Path, file: str) -> bytes:
-    """A file of a version, `models/NAME/VERSION`.
+def read_file(directory: Path, file: str, most: int = -1) -> bytes:
+    """A file of a version, `models/NAME/VERSION`, or as many bytes of it; -1 is all.
 
     Raises:
         OSError: it can't be read, is no regular file, or leads out of the model's folder.
     """
     if Path(file).name != file:
         raise OSError(errno.EINVAL, "expected the name of a file")
-    return read_within(directory.parent, directory.name, file)
+    return read_within(directory.parent, directory.name, file, most=most)
 
 
-def read_checked(directory: Path, file: str, expected: str | None, label: str) -> bytes:
+def read_checked(
+    directory: Path, file: str, expected: str | None, label: str, most: int = -1
+) -> bytes:
     """A file of a model directory, by the SHA-256 that the manifest has of it.
+
+    Of one that has more than `most` bytes it is that of the first of them; -1 is any.
 
     Raises:
         ModelError: it is missing, or was altered.
     """
     try:
-        content = read_file(directory, file)
+        content = read_file(directory, file, most)
     except OSError as error:  # its own words have the whole path
         message = f"{label}: {file} can't be read: {error.strerror}"
         raise ModelError(message, way_out(error)) from error

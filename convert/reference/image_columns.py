@@ -54,12 +54,15 @@ def with_images_beside(source: Source, folder: Path | None = None) -> Source:
     """
     rows = source.X_test
     root = source.data.parent if folder is None and source.data is not None else folder
-    if root is None or not isinstance(rows, pd.DataFrame) or not takes_images(source.estimator):
+    is_array = isinstance(rows, np.ndarray) and rows.dtype.kind in "OUS"  # an example's
+    if root is None or not (is_array or isinstance(rows, pd.DataFrame)):
         return source
-    made, outside = rows.copy(deep=False), list[str]()
-    for position, label in enumerate(rows.columns):
+    if not takes_images(source.estimator):
+        return source
+    made, outside = pd.DataFrame(rows).copy(deep=False), list[str]()
+    for position, label in enumerate(made.columns):
         beside = list[Any]()
-        for row, cell in enumerate(rows.iloc[:, position].tolist()):
+        for row, cell in enumerate(made.iloc[:, position].tolist()):
             try:
                 beside.append((file_inside(cell, root) if isinstance(cell, str) else None) or cell)
             except Outside as error:  # a step would open it, whatever else the column holds
@@ -70,7 +73,7 @@ def with_images_beside(source: Source, folder: Path | None = None) -> Source:
     if outside:
         more = f"; and {len(outside) - SHOWN} more" if len(outside) > SHOWN else ""
         raise WrongUse(f"--data: {'; '.join(outside[:SHOWN])}{more}", ELSEWHERE)
-    return replace(source, X_test=made)
+    return replace(source, X_test=made.to_numpy(dtype=object) if is_array else made)
 
 
 def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:

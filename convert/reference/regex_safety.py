@@ -59,7 +59,7 @@ def _timed(pattern: str) -> tuple[str, int]:
     """Why a pattern is not safe, and on how many characters."""
     if pattern in SURE:
         return "", LONGEST_TEXT
-    command = [sys.executable, "-P", "-c", TIMER]
+    command = [sys.executable, "-I", "-c", TIMER]
     asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT_TEXTS])
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own

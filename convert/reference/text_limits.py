@@ -58,8 +58,8 @@ SPECIAL = (
 # take all memory of this machine, before they are known to.
 NUMBERS = (Hostile("9" * 8, " ", ""), Hostile("9" * 9, " ", ""))
 SENTENCES = ("a. ", "A. ", "好。", "1.", "Mr. ", "a.\n", ". ", "…", "。”")
-CHILD = (
-    "import sys; sys.path[:0] = [sys.argv[1]]; "
+CHILD = (  # it finds modules where this process does: PYTHONPATH may name the current directory
+    "import sys; sys.path[:] = {path!r}; "
     "from onnxlet.convert.reference.text_limits import main; main()"
 )
 
@@ -173,7 +173,8 @@ def pauses(tokens: str) -> Mapping[int, float]:
     """
     if _is_sure(json.loads(tokens)):
         return dict.fromkeys(LENGTHS, 0.0)
-    command = [sys.executable, "-P", "-c", CHILD, os.fspath(ROOT)]
+    path = [os.fspath(ROOT), *filter(None, sys.path)]
+    command = [sys.executable, "-P", "-c", CHILD.format(path=path)]
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a function of our own
             command, input=tokens, capture_output=True, text=True, timeout=PATIENCE

@@ -77,7 +77,7 @@ def _started(code: str, arguments: list[str]) -> float | None:
         start = time.perf_counter()
         try:
             done = subprocess.run(  # noqa: S603 - this very Python, and code from above
-                [sys.executable, "-c", code, *arguments],
+                [sys.executable, "-P", "-c", code, *arguments],
                 env=environ,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -29,7 +29,7 @@ def settle(made: Any) -> Any:
     Raises:
         Malformed: some lead outside.
     """
-    for part in reversed([*_everything(made)]):  # a part before what asks it
+    for part in reversed([*everything(made)]):  # a part before what asks it
         held = getattr(part, "__dict__", {})
         held.update({name: value for name, value in RESET.items() if name in held})
         for kind in type(part).__mro__:
@@ -39,7 +39,8 @@ def settle(made: Any) -> Any:
     return made
 
 
-def _everything(made: Any) -> Iterator[Any]:
+def everything(made: Any) -> Iterator[Any]:
+    """An object, and what it holds, each once."""
     seen, left = dict[int, Any](), [made]
     while left:
         part = left.pop()

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-# Ctrl-C may come before it is ignored for good. Of a notebook's folder, which is in its path as
-# '', a json.py must not be taken for Python's: that comes last.
+# Ctrl-C may come before it is ignored for good. Of the folder where this is called, or of a
+# notebook's, which is in its path as '', a signal.py must not be taken for Python's: it comes last.
 SERVER = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+import sys
 sys.path[:] = {path!r}
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from onnxlet.convert.train.fork_server import serve
 serve({descriptor})
 """

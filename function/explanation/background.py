@@ -42,7 +42,8 @@ def evaluations(model: Model) -> int:
 
     It was measured when the model was built: the same request has the same answer anywhere.
     """
-    return int(model.manifest.get("background", {}).get("evaluations", USUAL))
+    known = model.manifest.get("background", {}).get("evaluations")
+    return min(known, USUAL) if type(known) is int and known > 0 else USUAL
 
 
 _known: WeakKeyDictionary[Model, Background] = WeakKeyDictionary()

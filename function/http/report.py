@@ -24,6 +24,9 @@ POLICY = (
 )
 
 
+LARGEST = 2**26  # bytes; a stranger's file may have more than there is memory
+
+
 def answer(service: Service, request: Request, name: str) -> Reply:
     """The report of the version that is served, or of the one that `version` names."""
     model = service.repository.choose(name, request.query.get("version"))
@@ -35,8 +38,8 @@ def answer(service: Service, request: Request, name: str) -> Reply:
             f"{typed('convert', 'report')} writes that of an older version of onnxlet again.",
         )
     try:
-        expected = read_file(model.directory, PAGE_HASH)[:64].decode("ascii", "replace")
-        page = read_checked(model.directory, PAGE, expected, f"the {label}")
+        expected = read_file(model.directory, PAGE_HASH, 64).decode("ascii", "replace")
+        page = read_checked(model.directory, PAGE, expected, f"the {label}", LARGEST)
     except (OSError, ModelError) as error:  # how it differs is its operator's, not a client's
         raise NotServed(
             f"the {label} is not the one that was written",

@@ -136,8 +136,10 @@ def function_of(
         # Every node was checked; the names that it can reach are those above.
         names = {**FUNCTIONS, **made, "__builtins__": {}}
         exec(compile(tree, "<followed>", "exec"), names)  # noqa: S102
-    except (SyntaxError, RecursionError, MemoryError, AttributeError) as error:  # as deep nesting
+    except (SyntaxError, RecursionError, MemoryError) as error:  # as deep nesting
         raise ValueError(f"a function of text: Python can't read it: {error}") from error
+    except (AttributeError, NameError, TypeError) as error:
+        raise ValueError(f"a function of text: a default can't be made: {error}") from error
     main: Callable[[Any], Any] = names[MAIN]
     return main
 

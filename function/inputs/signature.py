@@ -238,7 +238,9 @@ class Signature:
         graph = manifest["graph"]
         tensors = manifest["signature"]["inputs"]
         whole = tensors[0]["name"] if len(tensors) == 1 and "columns" in tensors[0] else None
-        ignored = manifest["signature"].get("ignored", ())  # of versions before there is none
+        ignored = manifest["signature"].get("ignored", [])  # of versions before there is none
+        if not isinstance(ignored, list) or not all(isinstance(name, str) for name in ignored):
+            raise ValueError("'ignored': expected a list of names")
         at_once = graph.get("rows_at_once")
         return cls(columns, outputs, graph["inputs"], at_once, whole, inputs, ignored)
 

@@ -172,8 +172,10 @@ def test_a_report_is_the_one_that_was_written(own: Path) -> None:
 
     changes: list[Callable[[], object]] = [
         lambda: None,
+        lambda: os.truncate(version / PAGE, 2**40),  # more than there is memory
         linked,
         lambda: (version / PAGE_HASH).write_bytes(b"\xff\xfe"),
+        lambda: os.truncate(version / PAGE_HASH, 2**40),
         lambda: (version / PAGE_HASH).unlink(),
     ]
     for change in changes:

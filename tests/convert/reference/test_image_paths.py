@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
+import sys
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +24,7 @@ from onnxlet.convert.imported.pictures import files_of
 from onnxlet.convert.reference.image_columns import with_images_beside
 from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.sources.source import Source
+from onnxlet.convert.sources.tried import ask
 from onnxlet.convert.train.preparing import Columned, Options, look_at_columns
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable
@@ -139,6 +145,33 @@ def test_build_lets_no_estimator_open_a_file_that_a_table_names(places: tuple[Pa
     example = Source(model, pd.DataFrame({"photo": [f"{private}/1.png"]}))
     with pytest.raises(WrongUse, match="lies outside of"):
         with_images_beside(example, table)
+    array = Source(model, np.array([[f"{private}/1.png"]]))
+    with pytest.raises(WrongUse, match=r"row 0 .*, column '0': .* lies outside of"):
+        with_images_beside(array, table)
+    beside = with_images_beside(replace(array, X_test=np.array([["3.png"]])), table)
+    np.testing.assert_array_equal(
+        beside.estimator.fit_transform(beside.X_test)[0], digits()[0][3].ravel()
+    )
+
+
+def test_a_saved_estimator_is_tried_without_opening_what_rows_name(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, private = places
+    cells = [f"{private}/{row}.png" for row in range(3)]
+    seen = list[Any]()
+
+    class Seeing(Images):
+        def transform(self, X: Any) -> Any:
+            seen.extend(np.ravel(X))
+            return super().transform(X)
+
+    given = pickle.dumps(("m.skops", [], pd.DataFrame({"photo": cells})))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=BytesIO(given)))
+    monkeypatch.setattr(os, "_exit", lambda code: None)
+    ask(lambda *_: make_pipeline(Seeing(8, 8).fit([b""])))
+    assert seen
+    assert not {*cells}.intersection(seen)
 
 
 def test_a_sample_of_pictures_follows_no_link_out_of_its_folder(places: tuple[Path, Path]) -> None:

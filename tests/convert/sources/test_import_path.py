@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pickle
 import shutil
@@ -21,9 +22,14 @@ from skops import io
 
 from onnxlet.convert.converters.installed import of_package
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.reference.text_limits import pauses
+from onnxlet.convert.report import cold_start
 from onnxlet.convert.sources.source import load_source
+from onnxlet.convert.train.forking import Forking
 from tests.conftest import ROOT
 from tests.convert.helpers import invoked
+from tests.convert.reference.test_text_limits import SETTINGS
 from tests.convert.sources.hostile_skops import mapped, node, written
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
@@ -241,4 +247,20 @@ def test_the_command_imports_nothing_from_where_it_is_called(
         env=environ, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert not place.ran.exists()
+
+
+def test_no_process_of_ones_own_imports_from_where_it_is_called(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "pickle", "signal", "unicodedata"):
+        place.module(f"{name}.py")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *sys.path]))
+    assert cold_start.unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
+    assert runaway("[a-z]+") == ""
+    assert pauses(json.dumps(SETTINGS))
+    forking = Forking(lambda: pickle.dumps(None), 1)
+    with pytest.raises(subprocess.TimeoutExpired):  # it waits for what to fit
+        forking._process.wait(1)
+    forking.close()
     assert not place.ran.exists()

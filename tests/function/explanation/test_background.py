@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.errors import InvalidRows, ModelError, Problem
 from onnxlet.function.explanation.background import background
 from onnxlet.function.explanation.explain import NOT_FINITE, ExplainOptions
 from onnxlet.function.explanation.explain import explain as explain_rows
@@ -68,6 +68,24 @@ def test_a_model_that_was_built_before_says_what_to_do(version: Path) -> None:
         "hint": "Build the version again, with --keep-background N where made-up rows are not "
         "answered; import a model with --sample.",
     }
+
+
+@pytest.mark.parametrize("speed", [0, -1, "9", None, [1], 1e308, True, 10**300])
+def test_a_speed_that_no_build_writes_counts_as_usual(version: Path, speed: Any) -> None:
+    expected = explain(version).get_json()
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    manifest["background"] = {**manifest.get("background", {}), "evaluations": speed}
+    (version / "manifest.json").write_text(json.dumps(manifest))
+    assert explain(version).get_json() == expected
+
+
+@pytest.mark.parametrize("ignored", ["name", {"name": 1}, [1], [None, "name"], 5])
+def test_columns_that_a_model_ignores_have_names(version: Path, ignored: Any) -> None:
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    manifest["signature"]["ignored"] = ignored
+    (version / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="does not load: 'ignored': expected a list of names"):
+        load_model(version)
 
 
 def test_a_file_that_is_gone(version: Path) -> None:

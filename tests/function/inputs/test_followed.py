@@ -102,6 +102,8 @@ PROGRAMS = {
     "a keyword's default": "def main(text, *, a=[1 for b in 'a']):\n    return a",
     "a dict made once": "def main(text, a=dict_0 | dict_0):\n    a |= [(text, 1)]\n    return a",
     "an attribute that is not there": "def main(text, a=len.count):\n    return text",
+    "a default that is not there yet": "def main(text, main=main):\n    return text",
+    "a default without a negative": "def main(text, a=-dict_0):\n    return text",
     "a default's default": "def main(text, f=lambda a, b=[]: b):\n    return f(text)",
     "an attribute of a function": (
         "def other(text):\n    return 1\n"
