@@ -65,7 +65,7 @@ def cuts(
     try:
         with open_file() as file:
             start = Cut(below.end, below.end, 1 + count_lines(file.read(below.end)))
-            found = list(_fast_cuts(file, start, most))
+            found = list(_fast_cuts(file, start, most, limits.row))
     except Uneven:
         with open_file() as file:
             file.read(below.end)  # what is unpacked can't seek
@@ -80,7 +80,7 @@ def count_lines(data: bytes) -> int:
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
-def _fast_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
+def _fast_cuts(file: IO[bytes], start: Cut, most: int, longest: int) -> Iterator[Cut]:
     inside, before, begun, at, line = False, b"\n", start.start, start.start, start.line
     lines = 0  # in what has been read since `begun`
     block = file.read(min(BLOCK_BYTES, most))
@@ -97,8 +97,8 @@ def _fast_cuts(file: IO[bytes], start: Cut, most: int) -> Iterator[Cut]:
             begun, lines = at + end, count_lines(block[end:])
         else:
             lines += count_lines(block)
-            if at + len(block) - begun > 8 * most:
-                raise Uneven  # no LF in sight: CR may end its lines
+            if at + len(block) - begun > min(8 * most, longest):
+                raise Uneven  # no LF in sight: CR may end its lines, or the row is too long
         inside ^= bool(len(quotes) % 2)
         at += len(block)
         before, block = block[-1:], further

@@ -111,16 +111,23 @@ def _inside(folder: Path, name: str) -> Path:
     Raises:
         SourceFailed: it leads outside, or there is nothing.
     """
-    whole = (folder / name).resolve()
+    try:
+        whole = (folder / name).resolve()
+        is_there = whole.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or none
+        message = f"'{folder / FILE}' names what is no file: {shortened(error)}"
+        raise SourceFailed(message) from error
     if not whole.is_relative_to(folder.resolve()):
         raise SourceFailed(f"'{folder / FILE}' names '{name}', which is outside the folder")
-    if not whole.exists():
+    if not is_there:
         raise SourceFailed(f"'{folder / FILE}' names '{name}', which is not there")
     return whole
 
 
 def _differing(path: Path) -> list[str]:
     """What a file of requirements pins to other versions than are installed, in words."""
+    if not path.is_file():  # a pipe would be waited for
+        return []
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError):

@@ -68,11 +68,11 @@ class Child:
         numbers = [
             n for each in files.values() for n in (each if isinstance(each, list) else [each])
         ]
-        handed = json.dumps({"path": sys.path, "files": files})
+        handed = json.dumps({"files": files})
         environ = {name: v for name, v in os.environ.items() if name not in NOT_ITS_OWN}
         with theirs, _starting(self.link):
             self.process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, *_flags(), str(START), handed],
+                [sys.executable, *_flags(), str(START), handed, *sys.path],
                 stdin=subprocess.DEVNULL, env=environ, pass_fds=numbers,
             )  # fmt: skip
         self.send(packed("welcome", *agreed.values(), agreed=list(agreed), **orders))

@@ -1,16 +1,18 @@
 """A worker's process begins here: the supervisor runs this file with its own interpreter.
 
-Its argument is JSON: `path`, where modules are found, and the numbers of inherited `files`.
+Its arguments are JSON, the numbers of inherited `files`, and behind it where modules are found.
 """
 
-import gc
-import json
 import sys
+
+sys.path[:] = sys.argv[2:]  # before any import: PYTHONPATH may name where the server was called
+
+import gc  # noqa: E402
+import json  # noqa: E402
 
 gc.disable()  # until the server runs: a collection during imports would find nothing
 
 handed = json.loads(sys.argv[1])
-sys.path[:] = handed["path"]
 
 import onnxlet.environment  # noqa: E402, F401 - before NumPy
 from onnxlet.edge.processes.worker import work  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import shutil
@@ -121,6 +122,12 @@ def test_requirements_are_compared_with_what_is_installed(folder: Path) -> None:
     assert f"pandas 1.0, and {pd.__version__} is installed" in warned[2]
 
 
+def test_requirements_that_are_a_pipe_are_not_waited_for(folder: Path) -> None:
+    (folder / "requirements.txt").unlink(missing_ok=True)
+    os.mkfifo(folder / "requirements.txt")
+    assert list(load_source(str(folder)).X_test)
+
+
 def test_without_an_example_rows_are_asked_for(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(FOLDERS / "no_example", folder)
@@ -157,6 +164,16 @@ WRONG = {
     ),
     "a list": ("- 1\n", r"is no MLmodel", r"^$"),
     "objects": ("!!python/object/apply:os.getcwd []\n", r"can't be read: ", r"^$"),
+    "a name that no file has": (
+        'flavors:\n  sklearn:\n    pickled_model: "a\\0b"\n',
+        r"names what is no file: embedded null byte",
+        r"^$",
+    ),
+    "a name that is too long": (
+        f"flavors:\n  sklearn:\n    pickled_model: {'x' * 5_000}\n",
+        r"names what is no file: .{100,1000}…$",
+        r"^$",
+    ),
     "a file outside": (
         "flavors:\n  sklearn:\n    pickled_model: ../model.pkl\n",
         r"names '\.\./model\.pkl', which is outside the folder",

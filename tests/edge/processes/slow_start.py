@@ -1,6 +1,5 @@
 """A worker's program that answers, and reports so once the file REPORT_BY names is there."""
 
-import json
 import os
 import runpy
 import socket
@@ -9,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:] = json.loads(sys.argv[1])["path"]
+sys.path[:] = sys.argv[2:]
 
 from onnxlet.edge.processes import child  # noqa: E402
 from onnxlet.edge.service import serve  # noqa: E402

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,15 @@ def test_it_is_started_as_this_interpreter_was() -> None:
     assert subprocess.check_output(command, cwd=ROOT, text=True).strip() == str(
         ["-B", "-W", "error", "-X", "utf8"]
     )
+
+
+def test_it_imports_nothing_from_where_the_server_was_called(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("import pathlib; pathlib.Path('ran').touch()")
+    subprocess.run(  # it has nothing to do, and ends
+        [sys.executable, child.START, "{}", *sys.path], cwd=tmp_path, capture_output=True,
+        env={**os.environ, "PYTHONPATH": ":"}, check=False,
+    )  # fmt: skip
+    assert not (tmp_path / "ran").exists()
 
 
 def test_one_that_takes_nothing_is_killed_before_its_messages_fill_the_memory(
