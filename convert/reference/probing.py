@@ -155,8 +155,13 @@ def _probe(
     dated = _dated(rows, texts - opened, where_each)
     opened |= set(dated)
     categories = frozenset(known)
-    for form in FORMS:
-        new = {p: _of_the_form(rows, p, form, categories) for p in texts - opened}
+    # Of categoricals XGBoost takes some text that it does not know for the next one in order.
+    own = {p for p in texts if inputs.columns[p].category is not None}
+    for number, form in enumerate(FORMS):
+        new = {
+            p: _of_the_form(rows, p, form, categories)
+            for p in texts - opened - (own if number else set())
+        }
         opened |= where_each({p: text for p, text in new.items() if text})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)

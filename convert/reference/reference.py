@@ -57,11 +57,22 @@ class Reference:
             Exception: whatever scikit-learn raises for these rows.
         """
         parts = self.inputs.alike(rows)
-        made = [self.answers_to(self.inputs.data([rows[n] for n in part])) for part in parts]
-        if len(made) == 1:
-            return made[0]
+        if len(parts) == 1:
+            return self.answers_to(self.inputs.data(rows))
+        made = [self._of_kind([rows[n] for n in part], rows) for part in parts]
         back = np.argsort(np.concatenate(parts))
         return {name: np.concatenate([m[name] for m in made])[back] for name in made[0]}
+
+    def _of_kind(self, some: Sequence[Cells], rows: Sequence[Cells]) -> Answers:
+        """Answers rows of one kind.
+
+        IterativeImputer computes nothing where all of a batch is missing: in a test set such rows
+        stand beside others, so one of these is asked with them.
+        """
+        is_empty = all(cell is None for row in some for cell in row)
+        beside = [row for row in rows if any(cell is not None for cell in row)][:1]
+        answers = self.answers_to(self.inputs.data([*some, *beside] if is_empty else some))
+        return {name: answer[: len(some)] for name, answer in answers.items()}
 
     def answers_to(self, data: Data) -> Answers:
         """Its answers to what no rows can say, such as an index, or columns that are left out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.report import HTML, sentences
+from onnxlet.convert.report import HTML, JSON, sentences
 from onnxlet.convert.report.files import read_findings
 from onnxlet.convert.train.combining import named
 from onnxlet.convert.train.training import Trained
@@ -23,7 +23,8 @@ def lines(trained: Trained) -> Iterator[str]:
     yield from certificate_lines(name, built.version, built.manifest)
     yield f"  answers by  {named(trained.chosen)}"
     # Where it failed, what may lie there is the report of an earlier training.
-    found = read_findings(built.directory) if trained.unreported is None else None
+    reported = trained.unreported is None and (built.directory / JSON).exists()
+    found = read_findings(built.directory) if reported else None
     if found is not None:
         yield _plain(sentences.answer(found))
     leaks = [one.name for one in trained.prepared.columned.taken if one.kind == "leak"]

@@ -220,6 +220,8 @@ def _made(kind: str, seed: list[int]) -> tuple[Any, Any] | None:
     if "moments" in kind:
         pool = [DateParts(), *FUNCTIONS[:2], *ENCODERS[:2]]
     step = pool[random.integers(len(pool))]
+    if kind in LARGE and isinstance(step, PowerTransformer):
+        return None  # powers of ids less their mean are rounding, another in each SciPy
     rest = ["special"] if random.random() < 0.7 or "more" not in X else ["special", "more"]
     left = make_pipeline(SimpleImputer(), StandardScaler())
     model: Any = make_column_transformer((step, rest), (left, ["v"]), sparse_threshold=0)

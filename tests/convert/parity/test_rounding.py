@@ -105,7 +105,8 @@ def test_where_cosines_leave_few_digits_neighbours_change_places(tmp_path: Path)
     parity = built(Source(model, X[1::2]), tmp_path).manifest["parity"]
     assert 1 <= parity["undecided_rows"] <= 50
     assert parity["undecided_held_out_rows"] == 0
-    assert parity["limited_columns"] == {}
+    # Older versions of scikit-learn lose their digits where squares come near to overflowing.
+    assert all(high >= 1e150 for _, high in parity["limited_columns"].values())
 
 
 def test_sums_in_float32_are_not_forgiven(projected: Proof) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.cluster import KMeans
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - which it has to be
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import PairwiseKernel
+from sklearn.impute import IterativeImputer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import LocalOutlierFactor
@@ -45,6 +48,17 @@ SCORED = np.sin(2 * X[:, 0]) + X[:, 1]
 
 def reference_of(estimator: Any, X: Any) -> Reference:
     return Reference(estimator, task_of(estimator), read_inputs(X)[0])
+
+
+def test_rows_of_gaps_only_are_asked_beside_others() -> None:
+    """IterativeImputer leaves a batch that is all missing to its first guess."""
+    frame = pd.DataFrame({"a": [1, 5, 2, 9], "b": [0.5, np.nan, 4.0, 2.5]})
+    imputer = IterativeImputer(initial_strategy="median", random_state=0)
+    model = make_pipeline(imputer, LinearRegression()).fit(frame, frame.a)
+    rows: list[Any] = [[3, 2.0], [None, None], [None, None]]
+    together = model.predict(pd.DataFrame(rows, columns=["a", "b"], dtype=float))
+    assert together[1] != model.predict(pd.DataFrame(rows[1:], columns=["a", "b"], dtype=float))[0]
+    np.testing.assert_allclose(reference_of(model, frame).answers(rows)["prediction"], together)
 
 
 @pytest.fixture(scope="module")

@@ -182,7 +182,7 @@ def test_no_row_is_in_the_report_nor_in_the_manifest(binary: Trained) -> None:
     texts = {p.name: p.read_text("utf-8") for p in binary.built.directory.iterdir()
              if p.name in {*REPORT, "manifest.json"}}  # fmt: skip
     notes = [note for note in binary.prepared.X["note"] if isinstance(note, str)]
-    assert len(texts) == 4
+    assert set(texts) == {*REPORT, "manifest.json"}
     for name, text in texts.items():
         assert NOWHERE_ELSE not in text, name
         assert not [note for note in notes if note in text], name
