@@ -19,7 +19,8 @@ def given_sparse(reference: Reference, rows: Sequence[Cells]) -> frozenset[int]:
 
     What the steps before them make depends on their fit (`sparse_threshold`), never on the rows.
     """
-    boosters = [part for part in parts_of(reference.estimator) if hasattr(part, "get_booster")]
+    every = parts_of(reference.estimator)  # FrozenEstimator hands on what its own one has
+    boosters = [part for part in every if hasattr(type(part), "get_booster")]
     if not boosters:
         return frozenset()
     names = ("predict", "predict_proba")
