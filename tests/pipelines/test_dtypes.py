@@ -17,11 +17,12 @@ import pandas as pd
 import pytest
 
 from onnxlet import build
+from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import OnnxletError
 from tests.pipelines.dtypes import KINDS, answers, cells, made_pipeline
 
-DRAWS = 8  # of each of 81 kinds: 648
+DRAWS = 8 if RELEASE >= (1, 8) else 2  # of each of 81 kinds: 648, fewer with the oldest versions
 
 
 @pytest.mark.pipelines
