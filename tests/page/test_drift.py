@@ -390,7 +390,7 @@ def test_with_a_key(open_page: Open, locked_site: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector(PANEL)
     open_panel(page)
-    assert "Nothing is counted yet." in page.inner_text("#drift")
+    assert "Figures on rows are for keys for reading" in page.inner_text("#drift")
 
     page.evaluate("sessionStorage.clear()")
     page.click("#refresh")

@@ -18,6 +18,7 @@ from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update import drift
 from onnxlet.edge.update.drift import drift_line, drift_of
 from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
+from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.drifting import calm, drifted
 from tests.edge.service.test_serve import CLEAN
 
@@ -65,6 +66,8 @@ def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePat
 
     for _ in range(3):
         assert client.post("/models/iris/predict", drifted()).status == 200
+    # The figures of several workers are there once all have said what they counted.
+    wait_until(lambda: client.get("/models/iris/drift").json()["rows"] == 3000)
     report = client.get("/models/iris/drift").json()
     of_answers = {each["output"] for each in report["alarms"] if "output" in each}
     assert of_answers <= {"prediction", "probabilities"}
