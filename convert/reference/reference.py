@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -69,9 +70,11 @@ class Reference:
         IterativeImputer computes nothing where all of a batch is missing: in a test set such rows
         stand beside others, so one of these is asked with them.
         """
-        is_empty = all(cell is None for row in some for cell in row)
-        beside = [row for row in rows if any(cell is not None for cell in row)][:1]
-        answers = self.answers_to(self.inputs.data([*some, *beside] if is_empty else some))
+        asked = list(some)
+        if all(cell is None for row in some for cell in row):
+            others = (row for row in rows if any(cell is not None for cell in row))
+            asked += islice(others, 1)
+        answers = self.answers_to(self.inputs.data(asked))
         return {name: answer[: len(some)] for name, answer in answers.items()}
 
     def answers_to(self, data: Data) -> Answers:
