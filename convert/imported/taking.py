@@ -264,15 +264,15 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
     """
     if not rows:
         return
-    alone = [answers(taken.model, [row]) for row in rows]
+    apart = [answers(taken.model, [row]) for row in rows]
     for output in taken.served:
-        if len({one[output.name].shape for one in alone}) > 1:
+        if len({one[output.name].shape for one in apart}) > 1:
             raise Refusal(
                 f"output '{output.output}' has another size for each row of one size: what it "
                 "depends on are the values",
                 "Export what comes before: a number of results that is the same for all rows.",
             )
-    wanted = {name: np.concatenate([one[name] for one in alone]) for name in alone[0]}
+    wanted = {name: np.concatenate([one[name] for one in apart]) for name in apart[0]}
     count = len(rows)
     pixels = [prod(t.sizes(t.longest)) for t in taken.tensors if t.image is not None]
     values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0]) + sum(pixels)

@@ -27,7 +27,7 @@ def told_apart(asked: float) -> float | None:
 
 
 class CoverageSums:
-    """Rows, hits and what was asked for, summed up by what is told apart."""
+    """Rows, hits and the coverage that was asked for, summed for each that `told_apart` names."""
 
     def __init__(self) -> None:
         self.sums: dict[float | None, tuple[int, float, float]] = {}
