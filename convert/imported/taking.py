@@ -287,5 +287,5 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
             f"row {order[comparison.wrong[0]]} is answered differently by itself than together "
             f"with {len(order) - 1} others"
         )
-        apart = max(off.relative for off in comparison.outputs.values())
-        raise (LastDigits if apart < ROUNDING else Refusal)(found, MIXED_HINT)
+        off = max(differs.relative for differs in comparison.outputs.values())
+        raise (LastDigits if off < ROUNDING else Refusal)(found, MIXED_HINT)
