@@ -27,7 +27,7 @@ START = """
 import sys
 sys.path[:] = {path!r}
 from onnxlet.convert.score.worker import serve
-serve({descriptor})
+serve({descriptor}, {parent})
 """
 
 
@@ -143,7 +143,7 @@ class Processes:
         path.sort(key=lambda each: each == "")
         ours, theirs = socket.socketpair()
         with theirs:
-            code = START.format(path=path, descriptor=theirs.fileno())
+            code = START.format(path=path, descriptor=theirs.fileno(), parent=os.getpid())
             process = subprocess.Popen(  # noqa: S603 - this Python
                 [sys.executable, "-c", code],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,

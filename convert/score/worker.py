@@ -23,16 +23,16 @@ FEWER = "Use fewer --workers, or smaller --batch-rows."
 EVERY = 0.5  # seconds between two reports of rows
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, parent: int) -> None:
     """Do parts until there are no more.
 
     Args:
         descriptor: of a socket, whose other end has who asks.
+        parent: the process that asks: it may have ended before this one could ask for its number.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked ends it
     connection = socket.socket(fileno=descriptor)
     answers = connection.makefile("w", encoding="utf-8")
-    parent = os.getppid()
     for line in connection.makefile(encoding="utf-8"):
         task = task_of(json.loads(line))
         report = _Report(answers, parent)

@@ -36,6 +36,7 @@ def serve(descriptor: int) -> None:
         for library in LIBRARIES.values():
             with suppress(Exception):  # its fits say what is wrong with it
                 import_module(library)
+        parent = os.getpid()  # asked in a fit, it may be another's: this one may have ended
         gc.freeze()  # a collection in a fit would write to all objects, and so copy their memory
         while connections := socket.recv_fds(asked, 1, 1)[1]:
             with Connection(connections[0]) as connection:
@@ -46,14 +47,14 @@ def serve(descriptor: int) -> None:
                     continue
                 if child == 0:
                     asked.close()
-                    _fit(connection, table)
+                    _fit(connection, table, parent)
 
 
-def _fit(connection: Connection, table: Table) -> NoReturn:
+def _fit(connection: Connection, table: Table, parent: int) -> NoReturn:
     """Send this process's number, receive a job, and send its outcome."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         connection.send(os.getpid())
         connection.send(_outcome(table, connection.recv_bytes()))
     finally:
