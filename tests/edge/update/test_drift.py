@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,14 @@ def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePat
     assert line.startswith("drift of iris: calm in the last 750 rows; expected accuracy 0.9")
     assert line.endswith(", 0.9733 on held-out rows")
 
-    for _ in range(3):
+    # Each of several workers has a window of its own, out of which the calm rows go in time.
+    for sent in range(2, 20):
         assert client.post("/models/iris/predict", drifted()).status == 200
-    # The figures of several workers are there once all have said what they counted.
-    wait_until(lambda: client.get("/models/iris/drift").json()["rows"] == 3000)
-    report = client.get("/models/iris/drift").json()
+        # The figures of several workers are there once all have said what they counted.
+        wait_until(partial(lambda sent: _report(client)["rows"] == 750 * sent, sent))
+        report = _report(client)
+        if sent >= 4 and len(report["alarms"]) > 3:
+            break
     of_answers = {each["output"] for each in report["alarms"] if "output" in each}
     assert of_answers <= {"prediction", "probabilities"}
     first = [
@@ -83,7 +87,11 @@ def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePat
     )
     found = json.loads(status(paths, "--json")[1])["drift"]
     assert list(found) == ["iris"]
-    assert (found["iris"]["rows"], found["iris"]["alarm_count"]) == (3000, len(first))
+    assert (found["iris"]["rows"], found["iris"]["alarm_count"]) == (report["rows"], len(first))
+
+
+def _report(client: Client) -> Any:
+    return client.get("/models/iris/drift").json()
 
 
 def test_where_keys_are_set_it_asks_with_the_secret(
