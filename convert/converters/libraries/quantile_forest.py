@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import quantile_forest
 
-from onnxlet.convert.converters.trees import in_float64, of_sklearn
+from onnxlet.convert.converters.trees.forests import in_float64, of_sklearn
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import leaves, totals
 from onnxlet.function.arrays import Array

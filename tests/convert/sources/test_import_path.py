@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops import io
 
-from onnxlet.convert.converters.installed import of_package
+from onnxlet.convert.converters.registry import of_package
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.convert.reference.text_limits import pauses

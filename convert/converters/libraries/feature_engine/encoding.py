@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 from feature_engine import encoding as library
 
-from onnxlet.convert.converters.encoding import hot
-from onnxlet.convert.converters.imputation import filled_text
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     as_text,
     exchanged,
@@ -27,6 +25,8 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     without,
 )
+from onnxlet.convert.converters.preprocessing.encoding import hot
+from onnxlet.convert.converters.preprocessing.imputation import filled_text
 from onnxlet.convert.graph.categories import (
     Meaning,
     as_categories,

@@ -13,13 +13,13 @@ from typing import Any
 
 from feature_engine import imputation as library
 
-from onnxlet.convert.converters.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
     as_text,
     given,
     names,
 )
+from onnxlet.convert.converters.preprocessing.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,

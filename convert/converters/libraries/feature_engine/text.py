@@ -10,13 +10,13 @@ from typing import Any
 
 from feature_engine import text as library
 
-from onnxlet.convert.converters.imputation import filled_text
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
     given,
     names,
     without,
 )
+from onnxlet.convert.converters.preprocessing.imputation import filled_text
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 
 

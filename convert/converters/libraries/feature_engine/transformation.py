@@ -12,12 +12,12 @@ import numpy as np
 from feature_engine import scaling
 from feature_engine import transformation as library
 
-from onnxlet.convert.converters.distributions import box_cox, yeo_johnson
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     refuse_missing_and_infinite,
     replaced,
     variables_of,
 )
+from onnxlet.convert.converters.preprocessing.distributions import box_cox, yeo_johnson
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array

@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 from skrub import MinHashEncoder, SimilarityEncoder, StringEncoder
 from skrub._fast_hash import gen_atom
 
+from onnxlet.convert.converters.extraction.text import tfidf_weights
 from onnxlet.convert.converters.libraries.skrub.cells import text_of
-from onnxlet.convert.converters.text import tfidf_weights
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 

@@ -1,0 +1,177 @@
+"""Gradient boosting over regression trees, and AdaBoost over any estimators.
+
+Gradient boosting adds trees, times the learning rate, to the raw score of a simple initial
+estimator: `sklearn/ensemble/_gb.py` (`_raw_predict`, `_init_raw_predictions`). AdaBoost lets
+classifiers vote, each with its weight, and takes the weighted median of regressors:
+`sklearn/ensemble/_weight_boosting.py`. Upstream: skl2onnx sums in float32, ignores a fitted `init`,
+and has no AdaBoost in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble
+from sklearn.base import is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble._gb import _init_raw_predictions
+
+from onnxlet.convert.converters.linear.models import two_sided
+from onnxlet.convert.converters.trees.forests import (
+    all_trees,
+    as_trees_see,
+    in_float64,
+    of_sklearn,
+    tree_ensemble,
+)
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+    labelled,
+)
+from onnxlet.convert.graph.responses import RELEASE, total
+from onnxlet.convert.graph.tree_ensemble import constant, values
+from onnxlet.function.arrays import Array
+
+EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
+
+
+def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Raw scores, and what the loss makes of them."""
+    raw = _raw(graph, fitted, table)
+    if not is_classifier(fitted):
+        return {"predict": raw}
+    if raw.width > 1:
+        shares, indices = raw.softmax(), raw.argmax()
+    else:
+        # >= 0 here; histogram boosting has > 0.
+        doubled = 2.0 * raw if fitted.loss == "exponential" else raw
+        shares, indices = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
+    return {"decision_function": raw, "predict_proba": shares, "class_index": indices}
+
+
+def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The raw score: the initial one, as a tree of one leaf if it is constant, and the trees."""
+    initial = _initial(fitted)
+    parts = [constant(value, target) for target, value in enumerate(initial)]
+    for row in fitted.estimators_:
+        for target, part in enumerate(row):
+            one = of_sklearn(part.tree_)
+            parts.append(replace(one, value=one.value * fitted.learning_rate, target=target))
+    total = tree_ensemble(graph, table, parts, fitted.estimators_.shape[1]).cast(graph.precision)
+    return total if len(initial) else _of_init(graph, fitted, as_trees_see(graph, table)) + total
+
+
+def _initial(fitted: Any) -> Array:
+    """The initial raw score of each target if it is the same for all rows, else empty."""
+    init = fitted.init_
+    if isinstance(init, str):  # 'zero'
+        return np.zeros(fitted.estimators_.shape[1])
+    constant_shares = isinstance(init, DummyClassifier) and init.strategy != "stratified"
+    if constant_shares or isinstance(init, DummyRegressor):
+        row = np.zeros((1, fitted.n_features_in_))
+        return np.ravel(_init_raw_predictions(row, init, fitted._loss, is_classifier(fitted)))
+    return np.empty(0)
+
+
+def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """The raw score of an initial estimator that depends on the row, which it gets in float32."""
+    given = Table((x,))
+    if not is_classifier(fitted):
+        return graph.call(fitted.init_, given, "predict").cast(graph.precision)
+    shares = graph.call(fitted.init_, given, "predict_proba").cast(graph.precision)
+    if fitted._loss.is_multiclass:
+        logs = shares.clip(EPSILON, 1.0 - EPSILON).unary("Log")
+        return logs - logs.sum() / float(logs.width)
+    share = shares.take([1]).clip(EPSILON, 1.0 - EPSILON)
+    logit = (share / (1.0 - share)).unary("Log")
+    return 0.5 * logit if fitted.loss == "exponential" else logit
+
+
+def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """AdaBoostClassifier: an estimator's weight is for its class, and partly against others."""
+    count = int(fitted.n_classes_)
+    if count == 1:
+        raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
+    table = labelled(table, ())
+    weights = fitted.estimator_weights_[: len(fitted.estimators_)]
+    if all_trees(fitted.estimators_):
+        summed = _votes_of_trees(graph, fitted, table, weights)
+    else:
+        summed = _votes_of_any(graph, fitted, table, weights)
+    score = (summed / float(fitted.estimator_weights_.sum())).cast(graph.precision)
+    if count == 2:
+        # scikit-learn negates the first class's column and adds it to the second's.
+        score = score + score
+        both = graph.concat([-score, score]) / 2.0
+        indices = (score > 0.0).cast("int64")
+        return {"decision_function": score, "class_index": indices, "predict_proba": both.softmax()}
+    shares = (score / float(count - 1)).softmax()
+    return {"decision_function": score, "class_index": score.argmax(), "predict_proba": shares}
+
+
+def _ballots(fitted: Any, part: Any) -> Array:
+    """For each class that one estimator may predict, its votes; with two classes, the second's."""
+    count = int(fitted.n_classes_)
+    at = np.searchsorted(fitted.classes_, part.classes_)
+    ballots = np.where(np.arange(count) == at[:, None], 1.0, -1.0 / (count - 1))
+    return ballots[:, 1:] if count == 2 else ballots
+
+
+def _votes_of_trees(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
+    """One node for all trees."""
+    parts = []
+    for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
+        one = of_sklearn(part.tree_)
+        chosen = one.value.argmax(axis=1)
+        parts.append(replace(one, value=(_ballots(fitted, part) * weight)[chosen]))
+    return tree_ensemble(graph, table, parts)
+
+
+def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
+    votes = []
+    for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
+        ballots = graph.constant(_ballots(fitted, part) * weight, "float64")
+        indices = graph.call(part, table, "class_index").reshape([-1], 1)
+        width = ballots.width
+        votes.append(graph.op("Gather", ballots, indices, dtype="float64", width=width, axis=0))
+    return total(votes)
+
+
+def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """AdaBoostRegressor: the first prediction in ascending order that half the weight reaches."""
+    guesses = _guesses(graph, fitted.estimators_, labelled(table, ()))
+    weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
+    if guesses.width == 1:
+        return {"predict": guesses.cast(graph.precision)}
+    every = graph.constant([guesses.width], "int64")
+    kinds = [(guesses.dtype, guesses.width), ("int64", guesses.width)]
+    ordered, order = graph.ops("TopK", [guesses, every], kinds, axis=1, largest=0, sorted=1)
+    weight = graph.op("Gather", weights, order, dtype="float64", width=guesses.width, axis=0)
+    below = graph.op("CumSum", weight, graph.constant(np.array(1), "int64"))
+    reached = below >= 0.5 * below.take([guesses.width - 1])
+    index = reached.cast("int64").argmax()
+    median = graph.op("GatherElements", ordered, index, width=1, axis=1)
+    return {"predict": median.cast(graph.precision)}
+
+
+def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
+    """The estimators' predictions side by side, float64."""
+    if all_trees(parts):
+        return values(graph, *in_float64(graph, table, [of_sklearn(part.tree_) for part in parts]))
+    return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
+
+
+CONVERTERS: dict[type, Converter] = {
+    ensemble.AdaBoostClassifier: votes,
+    ensemble.AdaBoostRegressor: weighted_median,
+    ensemble.GradientBoostingClassifier: gradient_boosting,
+    ensemble.GradientBoostingRegressor: gradient_boosting,
+}

@@ -1,0 +1,136 @@
+"""Decision trees and forests of them, with missing values, for classes and for numbers.
+
+A node sends x left where float32(x) <= threshold, the threshold being a float64, and a missing
+value where training sent most rows: `sklearn/tree/_tree.pyx`, `Tree._apply_dense`. A forest answers
+with the mean of its trees: `sklearn/ensemble/_forest.py`. RandomTreesEmbedding returns the leaves
+that a row reaches.
+
+The operator sums leaves of one number in float64; class shares are looked up in a float64 table.
+Upstream: skl2onnx's trees lose the branch of missing values (sklearn-onnx #1253), and sum in
+float32, which flips labels where an even number of trees is split evenly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble, tree
+from sklearn.base import is_classifier
+
+from onnxlet.convert.converters.linear.models import two_sided
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
+
+DECISION_TREES = (
+    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
+    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
+)  # fmt: skip
+
+
+def all_trees(estimators: Sequence[Any]) -> bool:
+    """Whether all of them are decision trees, which one node can sum."""
+    return all(type(estimator) in DECISION_TREES for estimator in estimators)
+
+
+def of_sklearn(fitted: Any) -> Tree:
+    """The tree of a `sklearn.tree._tree.Tree`.
+
+    A leaf has the class shares of one output, or one number for each output, or the class shares
+    of all outputs, concatenated.
+    """
+    values = fitted.value.reshape(fitted.node_count, -1)
+    if fitted.n_outputs > 1:  # padded to the output with the most classes
+        kept = [fitted.value[:, o, :n] for o, n in enumerate(np.ravel(fitted.n_classes))]
+        values = np.concatenate(kept, axis=1)
+    return Tree(
+        fitted.children_left,
+        fitted.children_right,
+        fitted.feature,
+        fitted.threshold,
+        fitted.missing_go_to_left,
+        values,
+    )
+
+
+def as_trees_see(graph: Graph, table: Table) -> Tensor:
+    """All columns in one float32 tensor; if all are integers, rounded once, as NumPy does."""
+    if all(tensor.dtype == "int64" for tensor in table.tensors):
+        return graph.matrix(table, "float32")
+    return graph.matrix(table).cast("float32")
+
+
+def in_float64(graph: Graph, table: Table, trees: Sequence[Tree]) -> tuple[Tensor, Sequence[Tree]]:
+    """All columns in float64, and trees that split them as the given ones split float32."""
+    if graph.precision == "float32" or all(tensor.dtype == "int64" for tensor in table.tensors):
+        return as_trees_see(graph, table).cast("float64"), trees
+    lifted = [replace(one, threshold=unrounded(one.threshold)) for one in trees]
+    return graph.matrix(table), lifted
+
+
+def tree_ensemble(graph: Graph, table: Table, trees: Sequence[Tree], targets: int = 1) -> Tensor:
+    """The sum of the trees' leaves, float64, of shape (rows, targets).
+
+    Args:
+        graph: to write to.
+        table: the columns; scikit-learn casts them to float32.
+        trees: at least one; a leaf has one number, or one for each target.
+        targets: how many sums there are, if a leaf has one number.
+    """
+    x, lifted = in_float64(graph, table, trees)
+    if trees[0].value.shape[1] > 1:
+        return totals(graph, x, lifted)
+    return sums(graph, x, lifted, targets)
+
+
+def trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """A tree or the mean of a forest: class shares, or numbers."""
+    parts = [of_sklearn(part.tree_) for part in getattr(fitted, "estimators_", [fitted])]
+    if not is_classifier(fitted):
+        return {"predict": _mean(graph, table, parts).cast(graph.precision)}
+    if fitted.n_outputs_ > 1:
+        mean = _mean(graph, table, parts).cast(graph.precision)
+        return _of_several_outputs(graph, fitted.n_classes_, mean)
+    if fitted.n_classes_ == 2:  # leaves of one number: a third of the time of a table
+        second = [replace(one, value=one.value[:, 1:]) for one in parts]
+        shares = two_sided(_mean(graph, table, second))
+    else:
+        shares = _mean(graph, table, parts)
+    return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+
+
+def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
+    total = tree_ensemble(graph, table, parts)
+    return total / float(len(parts)) if len(parts) > 1 else total
+
+
+def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
+    """Class indices and shares of all outputs side by side."""
+    ends = np.cumsum(counts).tolist()
+    shares = [mean.take(range(end - n, end)) for n, end in zip(counts, ends, strict=True)]
+    return {"class_index": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
+
+
+def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RandomTreesEmbedding: 1 for each leaf that a row reaches."""
+    parts = [of_sklearn(part.tree_) for part in fitted.estimators_]
+    numbered = [replace(one, value=np.arange(len(one.left))[:, None]) for one in parts]
+    numbers, nodes = leaves(graph, *in_float64(graph, table, numbered))
+    node_of = graph.constant(nodes[:, 0], "int64")
+    reached = graph.op("Gather", node_of, numbers, dtype="int64", width=len(parts), axis=0)
+    known = [column.astype(np.int64).tolist() for column in fitted.one_hot_encoder_.categories_]
+    owners = [index for index, nodes in enumerate(known) for _ in nodes]
+    wanted = graph.constant([node for nodes in known for node in nodes], "int64")
+    return {"transform": reached.take(owners).equals(wanted).cast(graph.precision)}
+
+
+CONVERTERS: dict[type, Converter] = {
+    **dict.fromkeys(DECISION_TREES, trees),
+    ensemble.ExtraTreesClassifier: trees,
+    ensemble.ExtraTreesRegressor: trees,
+    ensemble.RandomForestClassifier: trees,
+    ensemble.RandomForestRegressor: trees,
+    ensemble.RandomTreesEmbedding: embedding,
+}
