@@ -37,7 +37,7 @@ class Splits:
     dtype: type[np.floating[Any]]
 
 
-# Of each feature of a term, either the edges of its bins, or its categories with their bins.
+# The columns of a term; and of each of them the edges of its bins, or the bins of its categories.
 Term = tuple[Sequence[int], Sequence[Array | Mapping[str, Any]]]
 
 
@@ -51,9 +51,10 @@ class Registration:
             operation by operation: a tree behind only such steps is held to the last bit.
         splits: trees that compare its columns with thresholds: its own, not those of its parts.
         only_splits: its answers change at the thresholds of its trees, and are constant between.
-        borders: names of columns, each with a number at which an answer may change, compared in
-            float32.
-        terms: the bins of each term, where its score is a sum of terms over bins.
+        borders: the names of its columns; and numbers at which its answers may change, compared
+            in float32, each behind the index of its column.
+        terms: the names of its columns; and where its score is a sum of terms over bins, of each
+            term the indices of its columns, and the bins of each.
         inverse: writes its `inverse_transform`, of a matrix.
     """
 
@@ -61,8 +62,8 @@ class Registration:
     exact: bool | Callable[[Any], bool] = False
     splits: Callable[[Any], Iterable[Splits]] | None = None
     only_splits: bool = False
-    borders: Callable[[Any], Iterable[tuple[str, float]]] | None = None
-    terms: Callable[[Any], Iterable[Term]] | None = None
+    borders: Callable[[Any], tuple[Sequence[str], Iterable[tuple[int, float]]]] | None = None
+    terms: Callable[[Any], tuple[Sequence[str], Iterable[Term]]] | None = None
     inverse: Callable[[Graph, Any, Tensor], Tensor] | None = None
 
     def is_exact(self, fitted: Any) -> bool:

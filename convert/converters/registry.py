@@ -169,7 +169,13 @@ class Registry(Mapping[type, Converter]):
         self._asked: set[str] = set()
 
     def known(self, kind: type) -> Registration:
-        """What is registered of this very class; of another one, nothing is known."""
+        """What is registered of this very class; nothing, where there is no registration."""
+        try:
+            return self._found(kind)
+        except Unsupported:  # its package is broken, which its conversion says
+            return NOTHING
+
+    def _found(self, kind: type) -> Registration:
         package = kind.__module__.partition(".")[0]
         if kind not in self._known and package not in self._asked:
             if package in sys.modules:
@@ -187,7 +193,7 @@ class Registry(Mapping[type, Converter]):
     def __getitem__(self, kind: type) -> Converter:
         if kind in _own:
             return _own[kind]
-        if (convert := self.known(kind).convert) is not None:
+        if (convert := self._found(kind).convert) is not None:
             return convert
         for parent in _parents_that_answer(kind):
             if parent in self:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.evidence.borders import at_borders, in_bins
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
-from onnxlet.convert.evidence.term_bins import at_term_bins
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
 from onnxlet.convert.reference.alike import breadth, fewer, tried_columns
 from onnxlet.convert.reference.dates import ODD, written
@@ -50,14 +50,6 @@ ODD_TEXTS = (
     "", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0",
     "İSTANBUL'da IŞIK ıslak", "ΣΊΣΥΦΟΣ ΟΔΥΣΣΕΎΣ", "ﬁne ß ẞ Straße", "e\u0301tude\u00a0a\u2003b",
     "中文文本，没有空格。", "a_b 12 3.5 x-ray don't", "  two  spaces\tand\nlines ", "-inf", "1e999",
-)  # fmt: skip
-
-TREES = frozenset(
-    {
-        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier",
-        "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
-        "RandomForestClassifier", "RandomForestRegressor",
-    }
 )  # fmt: skip
 
 
@@ -103,10 +95,10 @@ def edge_cases(
     made = [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
     at_thresholds = at_tree_thresholds(columns, rows, estimator)
     made += at_thresholds
-    if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
+    if not (at_thresholds and converters().known(type(estimator)).only_splits):
         made += at_discontinuities(columns, rows, reference, tried)
-    made += at_term_bins(columns, rows, estimator)
-    made += at_catboost_borders(columns, rows, estimator)
+    made += in_bins(columns, rows, estimator)
+    made += at_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
     made += beside_decisions(rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)

@@ -15,16 +15,11 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from onnxlet.convert.converters.registration import Splits
 from onnxlet.convert.evidence.bisection import Start, bisected
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
 from onnxlet.convert.evidence.evidence import changed
-from onnxlet.convert.evidence.tree_thresholds import (
-    FLOATS,
-    Splits,
-    has_trees,
-    splits_of,
-    way_to,
-)
+from onnxlet.convert.evidence.tree_thresholds import FLOATS, has_trees, splits_of, way_to
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import TRANSFORMATION

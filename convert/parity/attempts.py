@@ -22,11 +22,15 @@ from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
-from onnxlet.convert.parity.rounding import forgive_rounding, most_wrong
+from onnxlet.convert.parity.rounding import (
+    forgive_rounding,
+    most_wrong,
+    rounds,
+    rounds_before_a_step,
+)
 from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import TRANSFORMATION, dense
-from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.sparse_rows import given_sparse

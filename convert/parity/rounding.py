@@ -15,12 +15,14 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from sklearn.svm import SVC, NuSVC
 
+from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
 from onnxlet.convert.reference.answered import is_answered
-from onnxlet.convert.reference.answers import Answers
-from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
+from onnxlet.convert.reference.answers import Answers, last_of
+from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
@@ -39,6 +41,30 @@ GAPS = 100  # times the usual gap between neighbouring answers: some times as fa
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 HOPELESS = 0.05  # of the usual rows: where more are wrong, other rows are no longer compared
+
+
+def rounds(estimator: Any) -> bool:
+    """Whether some part rounds in a way of its own."""
+    return any(map(_rounds, parts_of(estimator)))
+
+
+def rounds_before_a_step(estimator: Any) -> bool:
+    """Whether some part rounds in a way of its own, and is not a linear model at the end.
+
+    Support vectors with a linear kernel are none: with several classes their pairs vote.
+    """
+    last = last_of(estimator)
+    return any(
+        _rounds(part)
+        for part in parts_of(estimator)
+        if part is not last or isinstance(part, SVC | NuSVC) or not hasattr(part, "coef_")
+    )
+
+
+def _rounds(part: Any) -> bool:
+    """Whether nobody knows that it is exact; a selector passes columns on."""
+    known = converters().known(type(part)).is_exact(part)
+    return not known and not hasattr(part, "get_support")
 
 
 def forgive_rounding(

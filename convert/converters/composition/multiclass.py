@@ -13,7 +13,8 @@ from sklearn import multiclass
 from sklearn.base import is_classifier, is_regressor
 
 from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import expanded
 from onnxlet.convert.graph.responses import RELEASE, all_have, every_row, predicted, total
 
@@ -118,8 +119,8 @@ def constant(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": same, "decision_function": same, "predict_proba": share}
 
 
-CONVERTERS: dict[type, Converter] = {
-    multiclass.OneVsRestClassifier: one_versus_rest,
+CONVERTERS: Converters = {
+    multiclass.OneVsRestClassifier: exact(one_versus_rest),
     multiclass.OneVsOneClassifier: one_versus_one,
     multiclass.OutputCodeClassifier: output_code,
     multiclass._ConstantPredictor: constant,

@@ -17,7 +17,8 @@ from sklearn.multioutput import (
     RegressorChain,
 )
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import all_have, predicted, response
 
 
@@ -75,9 +76,9 @@ def _outputs(graph: Graph, fitted: Any, links: Sequence[tuple[Any, Table]], meth
     return graph.concat([made[index] for index in np.argsort(fitted.order_).tolist()])
 
 
-CONVERTERS: dict[type, Converter] = {
-    MultiOutputClassifier: classifiers,
-    MultiOutputRegressor: regressors,
+CONVERTERS: Converters = {
+    MultiOutputClassifier: exact(classifiers),
+    MultiOutputRegressor: exact(regressors),
     ClassifierChain: chain,
     RegressorChain: chain,
 }

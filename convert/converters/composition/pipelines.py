@@ -1,7 +1,8 @@
-"""Pipelines, column transformers and unions: which step gets which columns.
+"""Pipelines, column transformers and unions: which step gets which columns; transformed targets.
 
-Sources: `sklearn/pipeline.py`, `sklearn/compose/_column_transformer.py`. Upstream: skl2onnx
-rewrites the names of inputs, and loses columns by position where others are dropped.
+Sources: `sklearn/pipeline.py`, `sklearn/compose/`. Upstream: skl2onnx rewrites the names of inputs,
+loses columns by position where others are dropped, and has no TransformedTargetRegressor
+(sklearn-onnx #390).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from onnxlet.convert.converters.extraction.patches import are_patches, patches_in_rows
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph.converter import (
     FIX_IT,
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -138,8 +140,35 @@ def _positions(columns: Any, names: Any, count: int) -> list[int]:
     return [range(count)[int(column)] for column in listed]
 
 
-CONVERTERS: dict[type, Converter] = {
-    Pipeline: pipeline,
-    FeatureUnion: union,
-    ColumnTransformer: column_transformer,
+def transformed_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """TransformedTargetRegressor: the regressor's prediction, transformed back."""
+    predicted = graph.call(fitted.regressor_, table, "predict").cast(graph.precision)
+    return {"predict": _inverse(graph, fitted.transformer_, predicted)}
+
+
+def _inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """A transformer's `inverse_transform`, of shape (rows, columns)."""
+    write = converters().known(type(fitted)).inverse
+    if write is None:
+        raise Unsupported(
+            f"the inverse of {type(fitted).__name__} has no conversion",
+            "Transform the target by a scaler, PowerTransformer, QuantileTransformer, or a pair "
+            "of NumPy functions.",
+        )
+    return write(graph, fitted, x)
+
+
+def inverse_steps(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """A Pipeline's: its steps undone from the last to the first."""
+    for _, step in reversed(fitted.steps):
+        if step is not None and step != "passthrough":
+            x = _inverse(graph, step, x)
+    return x
+
+
+CONVERTERS: Converters = {
+    TransformedTargetRegressor: transformed_target,
+    Pipeline: exact(pipeline, inverse=inverse_steps),
+    FeatureUnion: exact(union),
+    ColumnTransformer: exact(column_transformer),
 }

@@ -17,6 +17,7 @@ from sklearn.model_selection._search_successive_halving import (
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
 
 
@@ -42,11 +43,11 @@ def delegating(name: str) -> Converter:
     return lambda graph, fitted, table: delegated(graph, getattr(fitted, name), table)
 
 
-CONVERTERS: dict[type, Converter] = {
-    GridSearchCV: search,
-    RandomizedSearchCV: search,
-    HalvingGridSearchCV: search,
-    HalvingRandomSearchCV: search,
-    FrozenEstimator: delegating("estimator"),
+CONVERTERS: Converters = {
+    GridSearchCV: exact(search),
+    RandomizedSearchCV: exact(search),
+    HalvingGridSearchCV: exact(search),
+    HalvingRandomSearchCV: exact(search),
+    FrozenEstimator: exact(delegating("estimator")),
     SelfTrainingClassifier: delegating("estimator_"),  # the one that it trained last
 }

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import one_hot, predicted, total
 
 
@@ -81,4 +82,4 @@ def _weights(fitted: Any) -> list[float]:
     return [1.0] * len(fitted.estimators_) if weights is None else [float(w) for w in weights]
 
 
-CONVERTERS: dict[type, Converter] = {VotingClassifier: classifier, VotingRegressor: regressor}
+CONVERTERS: Converters = {VotingClassifier: exact(classifier), VotingRegressor: exact(regressor)}

@@ -18,8 +18,8 @@ from sklearn.feature_extraction.text import (
 )
 
 from onnxlet.convert.converters.following.follow import followed
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Precision,
@@ -244,8 +244,8 @@ def _is_in_texts(term: Any) -> bool:
         return False
 
 
-CONVERTERS: dict[type, Converter] = {
-    CountVectorizer: count,
+CONVERTERS: Converters = {
+    CountVectorizer: exact(count),
     TfidfVectorizer: tfidf,
     HashingVectorizer: hashing,
     TfidfTransformer: weights,

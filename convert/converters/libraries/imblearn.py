@@ -14,8 +14,9 @@ from imblearn import ensemble
 from imblearn.pipeline import Pipeline
 
 from onnxlet.convert.converters.composition.pipelines import pipeline
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.trees import bagging, boosting, forests
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
+from onnxlet.convert.graph.converter import Graph, Outputs, Table
 
 
 def bagged(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -25,10 +26,10 @@ def bagged(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return bagging.classifier(graph, plain, table)
 
 
-CONVERTERS: dict[type, Converter] = {
-    Pipeline: pipeline,
-    ensemble.BalancedBaggingClassifier: bagged,
-    ensemble.BalancedRandomForestClassifier: forests.trees,
+CONVERTERS: Converters = {
+    Pipeline: exact(pipeline),
+    ensemble.BalancedBaggingClassifier: exact(bagged),
+    ensemble.BalancedRandomForestClassifier: exact(forests.trees),
     ensemble.EasyEnsembleClassifier: bagged,
     ensemble.RUSBoostClassifier: boosting.votes,
 }

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported
 from onnxlet.convert.graph.responses import every_row
 from onnxlet.function.arrays import Array
 
@@ -62,4 +63,4 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     }
 
 
-CONVERTERS: dict[type, Converter] = {DummyClassifier: classifier, DummyRegressor: regressor}
+CONVERTERS: Converters = {DummyClassifier: exact(classifier), DummyRegressor: exact(regressor)}

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table
 from onnxlet.convert.graph.piecewise import intervals
 
 
@@ -39,4 +40,4 @@ def binarizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": (x > threshold).cast(graph.precision)}
 
 
-CONVERTERS: dict[type, Converter] = {Binarizer: binarizer, KBinsDiscretizer: bins}
+CONVERTERS: Converters = {Binarizer: exact(binarizer), KBinsDiscretizer: exact(bins)}

@@ -15,8 +15,10 @@ import numpy as np
 from scipy import stats
 from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransformer
 
+from onnxlet.convert.converters.preprocessing.scaling import standard_inverse
+from onnxlet.convert.converters.registration import Converters, Registration
 from onnxlet.convert.graph import elementary
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
@@ -37,8 +39,9 @@ def power(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": x}
 
 
-def power_inverse(fitted: Any, x: Tensor) -> Tensor:
-    """The inverse of PowerTransformer's power, after standardisation was undone."""
+def power_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """The inverse of PowerTransformer."""
+    x = standard_inverse(graph, fitted._scaler, x) if fitted.standardize else x
     lambdas = np.asarray(fitted.lambdas_, dtype=np.float64)
     if fitted.method == "yeo-johnson":
         return _yeo_johnson_inverse(x, lambdas)
@@ -177,8 +180,8 @@ def _over_its_norm(x: Tensor, norm: str, nothing: float) -> Tensor:
     return x / none.where(1.0, length)
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     Normalizer: normalizer,
-    PowerTransformer: power,
-    QuantileTransformer: quantile,
+    PowerTransformer: Registration(power, inverse=power_inverse),
+    QuantileTransformer: Registration(quantile, inverse=quantile_inverse),
 }

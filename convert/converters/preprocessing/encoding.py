@@ -15,8 +15,15 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+from sklearn.preprocessing import (
+    LabelBinarizer,
+    LabelEncoder,
+    OneHotEncoder,
+    OrdinalEncoder,
+    TargetEncoder,
+)
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.graph.categories import (
     Meaning,
@@ -25,7 +32,7 @@ from onnxlet.convert.graph.categories import (
     look_up,
     refuse_unseen,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.function.arrays import Array
 
@@ -143,9 +150,12 @@ def category_counts(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": look_up(graph, table, meanings, graph.precision)}
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     CategoryCounts: category_counts,
-    OneHotEncoder: one_hot,
-    OrdinalEncoder: ordinal,
-    TargetEncoder: by_target,
+    OneHotEncoder: exact(one_hot),
+    OrdinalEncoder: exact(ordinal),
+    TargetEncoder: exact(by_target),
+    # These encode a classifier's labels, in its fit; skl2onnx writes them as steps.
+    LabelBinarizer: exact(),
+    LabelEncoder: exact(),
 }

@@ -12,10 +12,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.converters.following.rows import followed_rows
+from onnxlet.convert.converters.registration import Converters, Registration
 from onnxlet.convert.converters.tracing.trace import Form, name_of, trace
 from onnxlet.convert.graph.converter import (
     DROPPED,
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -82,18 +82,20 @@ def _with_names_out(fitted: Any, made: Table) -> Table:
     return labelled(made, names) if len(names) == made.width else made
 
 
-def applied(graph: Graph, function: Any, kw_args: Any, x: Tensor) -> Tensor:
-    """The values of a function of an array, in the graph's precision.
-
-    Raises:
-        Unsupported: it can't be traced, or changes the number of columns.
-    """
+def inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """The values of `inverse_func`, which must be traced and leave the number of columns."""
+    function = fitted.inverse_func
     if function is None:
         return x
-    made = trace(graph, function, kw_args or {}, Table((x,)), "array")
+    made = trace(graph, function, fitted.inv_kw_args or {}, Table((x,)), "array")
     if made.width != x.width:
         raise Unsupported(f"the function {name_of(function)} makes other columns than it is given")
     return graph.matrix(made)
 
 
-CONVERTERS: dict[type, Converter] = {FunctionTransformer: transformer}
+CONVERTERS: Converters = {
+    # Without a function it passes its columns through.
+    FunctionTransformer: Registration(
+        transformer, exact=lambda fitted: fitted.func is None, inverse=inverse
+    )
+}

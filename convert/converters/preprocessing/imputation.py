@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn.impute import MissingIndicator, SimpleImputer
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import is_missing as is_absent
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import either
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
@@ -173,4 +174,4 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and bool(np.isnan(value))
 
 
-CONVERTERS: dict[type, Converter] = {SimpleImputer: simple, MissingIndicator: indicator}
+CONVERTERS: Converters = {SimpleImputer: exact(simple), MissingIndicator: exact(indicator)}

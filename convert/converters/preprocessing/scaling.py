@@ -11,7 +11,8 @@ from typing import Any
 
 from sklearn import preprocessing
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
 
 
@@ -20,6 +21,12 @@ def standard(graph: Graph, fitted: Any, table: Table) -> Outputs:
     x = graph.matrix(table)
     x = x - fitted.mean_ if fitted.with_mean else x
     return {"transform": _divided(x, fitted.scale_) if fitted.with_std else x}
+
+
+def standard_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """StandardScaler's."""
+    x = x * fitted.scale_ if fitted.with_std else x
+    return x + fitted.mean_ if fitted.with_mean else x
 
 
 def min_max(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -46,6 +53,12 @@ def robust(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": _divided(x, fitted.scale_) if fitted.with_scaling else x}
 
 
+def robust_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """RobustScaler's."""
+    x = x * fitted.scale_ if fitted.with_scaling else x
+    return x + fitted.center_ if fitted.with_centering else x
+
+
 def _divided(x: Tensor, scale: Array) -> Tensor:
     """Divide by the scale; compact columns, sparse in scikit-learn, by a product with 1 / scale."""
     if x.compact is None:
@@ -55,9 +68,13 @@ def _divided(x: Tensor, scale: Array) -> Tensor:
     return x.graph.spread(indices, values * x.graph.op("Gather", factors, indices, axis=0), x.width)
 
 
-CONVERTERS: dict[type, Converter] = {
-    preprocessing.StandardScaler: standard,
-    preprocessing.MinMaxScaler: min_max,
-    preprocessing.MaxAbsScaler: max_absolute,
-    preprocessing.RobustScaler: robust,
+CONVERTERS: Converters = {
+    preprocessing.StandardScaler: exact(standard, inverse=standard_inverse),
+    preprocessing.MinMaxScaler: exact(
+        min_max, inverse=lambda graph, fitted, x: (x - fitted.min_) / fitted.scale_
+    ),
+    preprocessing.MaxAbsScaler: exact(
+        max_absolute, inverse=lambda graph, fitted, x: x * fitted.scale_
+    ),
+    preprocessing.RobustScaler: exact(robust, inverse=robust_inverse),
 }

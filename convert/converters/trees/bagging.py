@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.trees.forests import all_trees, of_sklearn, tree_ensemble
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.responses import all_have, every_row, one_hot, predicted, total
 
 Part = tuple[Any, Table]
@@ -81,4 +82,4 @@ def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:
     return tree_ensemble(graph, table, parts).cast(graph.precision)
 
 
-CONVERTERS: dict[type, Converter] = {BaggingClassifier: classifier, BaggingRegressor: regressor}
+CONVERTERS: Converters = {BaggingClassifier: exact(classifier), BaggingRegressor: exact(regressor)}

@@ -20,6 +20,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble._gb import _init_raw_predictions
 
 from onnxlet.convert.converters.linear.models import two_sided
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.trees.forests import (
     all_trees,
     as_trees_see,
@@ -28,7 +29,6 @@ from onnxlet.convert.converters.trees.forests import (
     tree_ensemble,
 )
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -169,9 +169,9 @@ def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     ensemble.AdaBoostClassifier: votes,
     ensemble.AdaBoostRegressor: weighted_median,
-    ensemble.GradientBoostingClassifier: gradient_boosting,
-    ensemble.GradientBoostingRegressor: gradient_boosting,
+    ensemble.GradientBoostingClassifier: exact(gradient_boosting),
+    ensemble.GradientBoostingRegressor: exact(gradient_boosting),
 }

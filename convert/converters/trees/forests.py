@@ -12,7 +12,7 @@ float32, which flips labels where an even number of trees is split evenly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from sklearn import ensemble, tree
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
 DECISION_TREES = (
@@ -126,11 +127,23 @@ def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": reached.take(owners).equals(wanted).cast(graph.precision)}
 
 
-CONVERTERS: dict[type, Converter] = {
-    **dict.fromkeys(DECISION_TREES, trees),
-    ensemble.ExtraTreesClassifier: trees,
-    ensemble.ExtraTreesRegressor: trees,
-    ensemble.RandomForestClassifier: trees,
-    ensemble.RandomForestRegressor: trees,
-    ensemble.RandomTreesEmbedding: embedding,
+def splits(fitted: Any) -> Iterator[Splits]:
+    """The comparisons of a decision tree with its thresholds."""
+    if hasattr(fitted, "tree_"):
+        one = fitted.tree_
+        yield Splits(
+            one.feature, one.threshold, one.children_left, one.children_right, one.feature >= 0,
+            np.float32,
+        )  # fmt: skip
+
+
+FORESTS = (
+    ensemble.ExtraTreesClassifier, ensemble.ExtraTreesRegressor,
+    ensemble.RandomForestClassifier, ensemble.RandomForestRegressor,
+)  # fmt: skip
+
+CONVERTERS: Converters = {
+    tree.BaseDecisionTree: Registration(splits=splits),
+    **dict.fromkeys((*DECISION_TREES, *FORESTS), exact(trees, only_splits=True)),
+    ensemble.RandomTreesEmbedding: exact(embedding),
 }

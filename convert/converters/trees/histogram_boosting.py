@@ -9,14 +9,19 @@ as missing: `sklearn/ensemble/_hist_gradient_boosting/gradient_boosting.py` (`_p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from sklearn import ensemble
 from sklearn.base import is_classifier
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
 from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
@@ -103,7 +108,21 @@ def _members(bitsets: Array) -> list[float]:
     return members
 
 
-CONVERTERS: dict[type, Converter] = {
-    ensemble.HistGradientBoostingClassifier: histogram_boosting,
-    ensemble.HistGradientBoostingRegressor: histogram_boosting,
+def splits(fitted: Any) -> Iterator[Splits]:
+    """The trees' comparisons with thresholds."""
+    for predictor in np.ravel(getattr(fitted, "_predictors", [])):
+        nodes = predictor.nodes
+        numeric = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+        yield Splits(
+            nodes["feature_idx"].astype(int), nodes["num_threshold"],
+            nodes["left"].astype(int), nodes["right"].astype(int), numeric, np.float64,
+        )  # fmt: skip
+
+
+CONVERTERS: Converters = {
+    BaseHistGradientBoosting: Registration(splits=splits),
+    _BinMapper: exact(),
+    TreePredictor: exact(),
+    ensemble.HistGradientBoostingClassifier: exact(histogram_boosting),
+    ensemble.HistGradientBoostingRegressor: exact(histogram_boosting),
 }

@@ -16,8 +16,9 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.trees.forests import of_sklearn, tree_ensemble
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
+from onnxlet.convert.graph.converter import Graph, Outputs, Table
 from onnxlet.convert.graph.tree_ensemble import Tree
 
 
@@ -70,4 +71,4 @@ def _tree(fitted: Any, index: int) -> Tree:
     return replace(one, value=(lengths - 1.0).reshape(-1, 1))
 
 
-CONVERTERS: dict[type, Converter] = {IsolationForest: isolation}
+CONVERTERS: Converters = {IsolationForest: exact(isolation)}

@@ -13,7 +13,8 @@ import catboost
 from onnxlet.convert.converters.libraries.catboost.model_file import ModelFile
 from onnxlet.convert.converters.libraries.catboost.trees import raw_scores
 from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
+from onnxlet.convert.converters.registration import Converters, Registration
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported
 
 BINARY = {"CrossEntropy", "Focal", "Logloss"}
 SEPARATE = {"MultiClassOneVsAll", "MultiCrossEntropy", "MultiLogloss"}
@@ -59,8 +60,17 @@ def raw_score(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": raw_scores(graph, ModelFile(fitted), table)}
 
 
-CONVERTERS: dict[type, Converter] = {
-    catboost.CatBoost: raw_score,
+def borders(fitted: Any) -> tuple[list[str], list[tuple[int, float]]]:
+    """The names of the columns, and the borders of each one of numbers."""
+    if not fitted.is_fitted():
+        return [], []
+    known = fitted.get_borders().items()
+    names = [str(name) for name in fitted.feature_names_]
+    return names, [(index, float(border)) for index, some in known for border in some]
+
+
+CONVERTERS: Converters = {
+    catboost.CatBoost: Registration(raw_score, borders=borders),
     catboost.CatBoostClassifier: classifier,
     catboost.CatBoostRanker: raw_score,
     catboost.CatBoostRegressor: regressor,

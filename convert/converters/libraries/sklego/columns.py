@@ -14,8 +14,9 @@ from sklego import feature_selection, preprocessing
 from sklego.preprocessing.repeatingbasis import _RepeatingBasisFunction
 
 from onnxlet.convert.converters.preprocessing.selection import selector
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, as_categories, is_missing, look_up
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported, labelled
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported, labelled
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
@@ -116,22 +117,22 @@ def bases(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": (-(nearest * nearest)).unary("Exp")}
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     feature_selection.MaximumRelevanceMinimumRedundancy: selector,
-    preprocessing.ColumnCapper: capped,
-    preprocessing.ColumnDropper: named,
-    preprocessing.ColumnSelector: named,
-    preprocessing.DictMapper: mapped,
-    preprocessing.IdentityTransformer: checked,
+    preprocessing.ColumnCapper: exact(capped),
+    preprocessing.ColumnDropper: exact(named),
+    preprocessing.ColumnSelector: exact(named),
+    preprocessing.DictMapper: exact(mapped),
+    preprocessing.IdentityTransformer: exact(checked),
     preprocessing.InformationFilter: filtered,
     preprocessing.IntervalEncoder: interpolated,
     preprocessing.LinearEmbedder: embedded,
     preprocessing.MonotonicSplineTransformer: rising,
     preprocessing.OrthogonalTransformer: orthogonal,
     preprocessing.OutlierRemover: same,
-    preprocessing.PandasTypeSelector: named,
-    preprocessing.RandomAdder: same,
+    preprocessing.PandasTypeSelector: exact(named),
+    preprocessing.RandomAdder: exact(same),
     preprocessing.RepeatingBasisFunction: repeating,
-    preprocessing.TypeSelector: named,
+    preprocessing.TypeSelector: exact(named),
     _RepeatingBasisFunction: bases,
 }

@@ -17,9 +17,9 @@ from sklearn.base import is_classifier
 from sklego import meta
 from sklego.common import as_list
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -229,11 +229,11 @@ def transformed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": groups.chosen(made, lambda key: at.get(key, len(every) - 1))}
 
 
-CONVERTERS: dict[type, Converter] = {
-    meta.GroupedClassifier: grouped,
-    meta.GroupedPredictor: grouped,
-    meta.GroupedRegressor: grouped,
+CONVERTERS: Converters = {
+    meta.GroupedClassifier: exact(grouped),
+    meta.GroupedPredictor: exact(grouped),
+    meta.GroupedRegressor: exact(grouped),
     meta.GroupedTransformer: transformed,
-    meta.HierarchicalClassifier: hierarchical,
-    meta.HierarchicalRegressor: hierarchical,
+    meta.HierarchicalClassifier: exact(hierarchical),
+    meta.HierarchicalRegressor: exact(hierarchical),
 }

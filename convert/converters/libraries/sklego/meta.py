@@ -13,8 +13,8 @@ from sklego import meta
 from sklego.pipeline import DebugPipeline
 
 from onnxlet.convert.converters.composition.pipelines import pipeline
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -126,15 +126,15 @@ def zero_inflated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": nothing.where(0.0, predicted(graph, fitted.regressor_, table))}
 
 
-CONVERTERS: dict[type, Converter] = {
-    DebugPipeline: pipeline,
+CONVERTERS: Converters = {
+    DebugPipeline: exact(pipeline),
     meta.ConfusionBalancer: balanced,
     meta.DecayEstimator: inner,
-    meta.EstimatorTransformer: answered,
+    meta.EstimatorTransformer: exact(answered),
     meta.OrdinalClassifier: ordinal,
     meta.OutlierClassifier: outliers,
     meta.RegressionOutlierDetector: unexplained,
     meta.SubjectiveClassifier: subjective,
-    meta.Thresholder: thresholded,
-    meta.ZeroInflatedRegressor: zero_inflated,
+    meta.Thresholder: exact(thresholded),
+    meta.ZeroInflatedRegressor: exact(zero_inflated),
 }
