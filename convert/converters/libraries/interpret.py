@@ -233,13 +233,13 @@ def terms_of(fitted: Any) -> tuple[Sequence[str], list[Term]]:
     if not hasattr(fitted, "term_features_"):
         return [], []
     terms = [
-        (features, [_bins(fitted, feature, len(features)) for feature in features])
+        (features, [_bins_in_term(fitted, feature, len(features)) for feature in features])
         for features in fitted.term_features_
     ]
     return fitted.feature_names_in_, terms
 
 
-def _bins(fitted: Any, feature: int, width: int) -> Any:
+def _bins_in_term(fitted: Any, feature: int, width: int) -> Any:
     """The bins of a feature in a term of so many."""
     known = fitted.bins_[feature]
     return known[min(len(known), width) - 1]
