@@ -21,12 +21,7 @@ ROUNDS, MADE = 6, 200  # rows that are made of those kept, each time
 
 
 def beside_decisions(rows: Sequence[Cells], reference: Reference) -> list[Cells]:
-    """Rows of other rows' cells, the nearest to the decision of each side.
-
-    Args:
-        rows: held-out ones.
-        reference: is asked for the scores.
-    """
+    """Rows made of the cells of held-out ones, the nearest to the decision of each side."""
     if reference.task.name != "outlier" or not rows:
         return []
     random = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.bisection import Start, bisected
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.evidence import changed, float_columns
 from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
 from onnxlet.convert.reference.inputs import Cells
@@ -36,17 +36,12 @@ def at_discontinuities(
 
     Right beside each, and so far from it that only a conversion in float32 is on the other side.
     It sees through any preprocessing: the raw column is bisected, and the answer is watched. Where
-    the answer is continuous the bisection ends somewhere, and does no harm.
-
-    Args:
-        columns: of the signature.
-        rows: held-out ones.
-        reference: is asked about the rows between.
-        tried: positions of the columns that are moved.
+    the answer is continuous the bisection ends somewhere, and does no harm. Only the columns at
+    the `tried` positions are moved.
     """
     random = np.random.default_rng(0)
     starts: list[Start] = []
-    for position in [position for position in _floats(columns) if position in tried]:
+    for position in [position for position in float_columns(columns) if position in tried]:
         for _ in range(PAIRS_OF_COLUMN):
             a, b = random.integers(0, len(rows), 2).tolist()
             low, high = rows[a][position], rows[b][position]
@@ -55,15 +50,6 @@ def at_discontinuities(
     width = breadth(len(columns), reference.estimator)
     some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
     return _of_answered(some, lambda kept: _bisected(kept, reference))
-
-
-def _floats(columns: Sequence[Column]) -> list[int]:
-    """Positions of the columns that the model uses and that take any float."""
-    return [
-        position
-        for position, column in enumerate(columns)
-        if column.required and column.type in ("float64", "float32") and not column.categories
-    ]
 
 
 def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
@@ -115,13 +101,8 @@ def between_labels(
     """On the borders between labels: on the straight line from a row of one to one of another.
 
     Where the answer is numbers these show the borders themselves, and none are looked for.
-
-    Args:
-        columns: of the signature.
-        rows: held-out ones.
-        reference: is asked about the rows between.
     """
-    positions = _floats(columns)
+    positions = float_columns(columns)
     some = [row for row in rows[:LABELLED] if all(row[p] is not None for p in positions)]
     if not positions or not some:
         return []

@@ -56,13 +56,7 @@ ODD_TEXTS = (
 def edge_cases(
     columns: Sequence[Column], rows: Sequence[Cells], reference: Reference
 ) -> list[Cells]:
-    """Rows that the signature allows and that conversions get wrong.
-
-    Args:
-        columns: what each position of a row may hold.
-        rows: held-out rows.
-        reference: is searched for discontinuities; the thresholds of its trees are used.
-    """
+    """Rows that the signature allows and that conversions get wrong, made of held-out ones."""
     estimator = reference.estimator
     bases, width = evenly_spaced(rows, BASES), breadth(len(columns), estimator)
     tried = frozenset(tried_columns(reference.inputs, estimator))
@@ -145,13 +139,7 @@ def fits(column: Column, number: float) -> bool:
 
 
 def odd_column(columns: Sequence[Column], rows: Sequence[Cells], edge_case: Cells) -> str | None:
-    """The one column in which an edge case is odd; None where there are several, or none.
-
-    Args:
-        columns: of the signature.
-        rows: the held-out ones that it was made of.
-        edge_case: the row.
-    """
+    """The one column in which an edge case of these rows is odd; None of several, or none."""
     for base in evenly_spaced(rows, BASES):
         cells = zip(columns, base, edge_case, strict=True)
         odd = [c.name for c, a, b in cells if a is not b != a]

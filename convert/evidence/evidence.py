@@ -8,25 +8,20 @@ from typing import Any
 
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.inputs.columns import Column
+
+FLOATS = ("float64", "float32")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rows and scikit-learn's answers to them: held-out rows, edge cases, drawn rows.
+    """Rows and scikit-learn's answers to them: held-out rows, edge cases, drawn rows."""
 
-    Attributes:
-        rows: in signature order.
-        expected: by output name.
-        held_out: how many rows are held-out ones; they come first.
-        raising: rows that each cell was allowed for, and that scikit-learn raised for.
-        drawn: how many were drawn within the data's range; they come last.
-    """
-
-    rows: list[Cells]
-    expected: Answers
-    held_out: int
-    raising: Sequence[Cells] = ()
-    drawn: int = 0
+    rows: list[Cells]  # in signature order
+    expected: Answers  # by output name
+    held_out: int  # how many rows are held-out ones; they come first
+    raising: Sequence[Cells] = ()  # each cell was allowed for, and scikit-learn raised
+    drawn: int = 0  # how many were drawn within the data's range; they come last
 
     @property
     def edge_cases(self) -> int:
@@ -47,6 +42,15 @@ class Evidence:
     def usual(self) -> list[int]:
         """Positions of the rows that are no edge cases, whose numbers may be of any size."""
         return [*self.kinds["held-out"], *self.kinds["drawn"]]
+
+
+def float_columns(columns: Sequence[Column]) -> list[int]:
+    """Positions of the columns that the model uses and that take any float."""
+    return [
+        position
+        for position, column in enumerate(columns)
+        if column.required and column.type in FLOATS and not column.categories
+    ]
 
 
 def changed(row: Cells, positions: Sequence[int], values: Iterable[Any]) -> Cells:

@@ -25,17 +25,9 @@ def gather_evidence(
 ) -> tuple[Evidence, Evidence]:
     """Held-out rows, edge cases and drawn rows, with the reference's answers.
 
-    Args:
-        reference: is asked about all of them at once.
-        columns: of the signature.
-        rows: held-out ones.
-        draws: how many times rows are drawn for the choice.
-        others: rows that are like those held out, such as the training rows.
-        draw: draws rows.
-
-    Returns:
-        The evidence by which a recipe is chosen; and the rows of one more draw, which judge the
-        choice.
+    The first evidence chooses a recipe; it has so many draws of rows, from those held out and from
+    others that are like them, such as the training rows. The second is one more draw, which judges
+    the choice.
     """
     odd = edge_cases(columns, rows, reference)
     advanced("drawing rows", 0, 1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from onnxlet.convert.converters.registration import Splits
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.evidence import FLOATS, changed
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
@@ -25,7 +25,6 @@ from onnxlet.function.inputs.columns import Column
 NODES = 800  # at most so many are tried, evenly spaced
 FEWEST_NODES = 200  # however wide the rows are
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
-FLOATS = ("float64", "float32")
 
 
 def has_trees(estimator: Any) -> bool:
@@ -46,10 +45,7 @@ def at_tree_thresholds(
 ) -> list[Cells]:
     """Rows on every side of the thresholds of trees that see the columns as they are.
 
-    Args:
-        columns: of the signature.
-        rows: held-out ones, whose other cells stay as far as a node's path lets them.
-        estimator: scikit-learn's, fitted.
+    The other cells of held-out rows stay, as far as a node's path lets them.
     """
     trees = list(splits_of(estimator, len(columns)))
     nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]

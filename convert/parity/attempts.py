@@ -64,46 +64,29 @@ TOGETHER_HINT = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """A conversion by one recipe, and how its answers compare.
-
-    Attributes:
-        model: as it would be served.
-        unrefused: how many rows it answers that scikit-learn raises for.
-    """
+    """A conversion by one recipe, and how its answers compare."""
 
     recipe: Recipe
     converted: Converted
     manifest: dict[str, Any]
-    model: Model
+    model: Model  # as it would be served
     comparison: Comparison
-    unrefused: int
+    unrefused: int  # rows that it answers and that scikit-learn raises for
 
 
 @dataclass(frozen=True)
 class SearchState:
-    """The state of a search for a conversion: what it compares with; each restart makes another.
-
-    Attributes:
-        reference: scikit-learn.
-        columns: the signature's.
-        evidence: the rows by which a recipe is chosen, and the reference's answers to them.
-        judging: rows of one more draw, which judge the recipe that was chosen.
-        draws: how many draws of rows are among the evidence.
-        others: rows like those held out, that rows are drawn from too.
-        draw: draws rows.
-        models: by their graph, those that were made: a session takes long to open.
-        ends: when nothing else is tried, on the clock of `time.thread_time`.
-    """
+    """The state of a search for a conversion: what it compares with; each restart makes another."""
 
     reference: Reference
-    columns: Sequence[Column]
-    evidence: Evidence
-    judging: Evidence
-    draws: int = 1
-    others: Sequence[Cells] = ()
+    columns: Sequence[Column]  # the signature's
+    evidence: Evidence  # by which a recipe is chosen
+    judging: Evidence  # of one more draw, which judges the recipe that was chosen
+    draws: int = 1  # of rows, among the evidence
+    others: Sequence[Cells] = ()  # like those held out, that rows are drawn from too
     draw: Draw = drawn_rows
-    models: dict[bytes, Model] = field(default_factory=dict)
-    ends: float = math.inf
+    models: dict[bytes, Model] = field(default_factory=dict)  # by graph: a session opens slowly
+    ends: float = math.inf  # when nothing else is tried, on the clock of `time.thread_time`
 
     @property
     def overdue(self) -> bool:

@@ -25,16 +25,12 @@ def certificate(
     limits: Mapping[str, Any],
     unrefused: int,
 ) -> dict[str, Any]:
-    """The parity certificate of a manifest.
+    """The parity certificate of a manifest, of what was measured by a recipe that passed.
 
-    Args:
-        comparison: what was measured.
-        evidence: on these rows: those that the recipe was found with, and those that judged it.
-        reference: what scikit-learn computed in, float32 or float64.
-        recipe: the way of typing that passed.
-        failed: the ways that did not.
-        limits: by column, bounds beyond which scikit-learn answers and the function does not.
-        unrefused: rows that scikit-learn raises for, and that the function answers.
+    Evidence is that which the recipe was found with, and that which judged it. The reference is
+    what scikit-learn computed in, float32 or float64. Limits are bounds, by column, beyond which
+    scikit-learn answers and the function does not; it answers the unrefused rows, and scikit-learn
+    raises for these.
     """
     searched, last = evidence
     labels = comparison.outputs["prediction"]
@@ -68,14 +64,10 @@ def certificate(
 
 
 def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str, Any]:
-    """How far scikit-learn's answers in float32 are from those in float64 that were compared with.
+    """How far scikit-learn's answers in float32 (`narrow`) are from the evidence's in float64.
 
     The largest differences are those on held-out and drawn rows, of answers that are numbers in
     both; all rows are counted that are further off than the tolerance, or not answered.
-
-    Args:
-        narrow: the reference in float32.
-        evidence: with the answers in float64.
     """
     rows = [row for part in evidence for row in part.rows]
     found, got = narrow.answers_where_answered(rows)

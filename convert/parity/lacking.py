@@ -19,11 +19,7 @@ from onnxlet.convert.parity.refusals import FailedRecipe, no_conversion
 
 
 def refuse_what_has_no_converter(estimator: Any) -> None:
-    """Refuse an estimator, or a step of a pipeline, whose class no converter knows.
-
-    Raises:
-        NoConversion: there is one; it is named.
-    """
+    """Raise NoConversion for an estimator, or a step of a pipeline, whose class no one knows."""
     graph = Graph("float64", converters(), fallback)
     for path, step in _steps(estimator, ()):
         try:

@@ -40,12 +40,7 @@ OF_OWN, OF_LARGEST = 1e-3, 1e-5
 
 
 def floors_of(evidence: Evidence, precision: str) -> dict[str, Array]:
-    """The floors of each output of numbers, by its scale over the evidence.
-
-    Args:
-        evidence: rows with the reference's answers.
-        precision: that the reference computes in.
-    """
+    """The floors of each output of numbers, by its scale and the precision of the reference."""
     return {
         name: _floor(name, array, evidence, precision)
         for name, array in evidence.expected.items()
@@ -63,13 +58,7 @@ def _floor(name: str, expected: Array, evidence: Evidence, precision: str) -> Ar
 
 
 def looser(floors: Floors, evidence: Evidence, reference: Reference) -> dict[str, Array]:
-    """The floors where scikit-learn's own answers move further than those allow.
-
-    Args:
-        floors: by scale.
-        evidence: rows with the reference's answers, of which some are asked about again.
-        reference: scikit-learn in float64.
-    """
+    """Floors by scale, raised where scikit-learn's own answers in float64 move further."""
     rows = [evidence.rows[row] for row in evenly_spaced(evidence.usual, MOVED_ROWS)]
     moved = list(to_moved_rows(rows, reference))
     return {

@@ -27,16 +27,10 @@ from onnxlet.function.models.model import Model
 def refuse_other_answers(
     model: Model, state: SearchState, rows: Sequence[Cells], answers: Answers
 ) -> None:
-    """Compare what the model answers to X_test's rows with what scikit-learn answers to X_test.
+    """Raise Refusal where a model answers X_test's rows otherwise than scikit-learn does X_test.
 
-    Args:
-        model: as it will be served.
-        state: whose reference and columns it was found with.
-        rows: of X_test, some of them evenly spaced, in signature order.
-        answers: the estimator's to all of X_test, as its user has it.
-
-    Raises:
-        Refusal: they differ, though all evidence was equal.
+    The rows are some of X_test, evenly spaced; the answers are the estimator's to all of X_test, as
+    its user has it.
     """
     some = spaced_indices(len(answers["prediction"]), len(rows))
     known = state.evidence.expected

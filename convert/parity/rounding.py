@@ -80,14 +80,7 @@ def forgive_rounding(
     the estimator rounds before a step, where it lies among scikit-learn's answers to the row
     with its numbers moved by a few units in the last place, or no further from them than they
     lie apart. Where scikit-learn computes in float32, its answer to the same numbers in float64
-    is the one without rounding.
-
-    Args:
-        comparison: loses its forgiven rows.
-        model: that was compared.
-        evidence: that it was compared on.
-        reference: is asked again.
-        in_float64: the same in float64, where the reference computes in float32.
+    is the one without rounding: `in_float64` gives it.
     """
     if comparison.refused or comparison.misshapen:
         return
@@ -123,10 +116,7 @@ def _is_scattered(
 def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
     """How many rows of which kinds would have to be forgiven; empty where the others are enough.
 
-    Args:
-        comparison: after rows were forgiven.
-        evidence: that it was made on.
-        least: so many of a kind never are too many: one of thirty is no measure of a share.
+    So many of a kind as `least` never are too many: one of thirty is no measure of a share.
     """
     if comparison.unstable:
         return f"{len(comparison.wrong)} of {comparison.compared} rows"
@@ -189,17 +179,10 @@ def explained_by_rounding(
     reference: Reference,
     unit: float = UNIT,
 ) -> Array:
-    """Which answers are ones that scikit-learn might have given as well.
+    """Which answers scikit-learn might have given as well; a bool array of shape (rows,).
 
-    Args:
-        got: by output name, ONNX Runtime's.
-        expected: scikit-learn's to these rows in a batch.
-        rows: in signature order.
-        reference: scikit-learn.
-        unit: in the last place of the rows' numbers, relative to these.
-
-    Returns:
-        A bool array of shape (rows,).
+    What it has given to the rows in a batch is `expected`. The unit is that in the last place of
+    the rows' numbers, relative to these.
     """
     answers = [expected]
     if rounds_before_a_step(reference.estimator):

@@ -46,32 +46,21 @@ Report = Callable[[str], object]
 
 @dataclass(frozen=True)
 class EqualConversion:
-    """A conversion that answers as scikit-learn does.
-
-    Attributes:
-        attempt: the conversion.
-        state: what it was found with: the reference, the columns and the evidence.
-        failed: the recipes that did not pass.
-        limits: by column, bounds beyond which scikit-learn answers and the function does not.
-        certificate: of parity; empty until the conversion is confirmed.
-    """
+    """A conversion that answers as scikit-learn does."""
 
     attempt: Attempt
-    state: SearchState
-    failed: Sequence[FailedRecipe]
+    state: SearchState  # what it was found with: the reference, the columns and the evidence
+    failed: Sequence[FailedRecipe]  # the recipes that did not pass
+    # By column, bounds beyond which scikit-learn answers and the function does not.
     limits: Mapping[str, Any] = field(default_factory=dict)
-    certificate: dict[str, Any] = field(default_factory=dict)
+    certificate: dict[str, Any] = field(default_factory=dict)  # empty until it is confirmed
 
 
 def find_equal_conversion(state: SearchState, report: Report) -> EqualConversion:
     """Find the first conversion that passes with room to spare, else the first that passes at all.
 
-    Args:
-        state: the reference and the evidence; that of the conversion may be another.
-        report: called with a line for each step of the search.
-
-    Raises:
-        NoConversion: none passes, or only if a large share of the rows is forgiven.
+    Its state may be another than the one that is given. NoConversion is raised where none passes,
+    or only if a large share of the rows is forgiven.
     """
     state = replace(state, ends=thread_time() + SEARCH_SECONDS)
     narrow = state.reference
@@ -129,8 +118,7 @@ def _confirmed(state: SearchState, report: Report) -> EqualConversion:
 def _against(state: SearchState, comparison: Comparison, unrefused: int) -> tuple[str, str]:
     """What speaks against a conversion on the rows of the last draw.
 
-    Returns:
-        The reason; and how many rows would have to be forgiven, where that are too many.
+    With it, how many rows would have to be forgiven, where that are too many.
     """
     too_many = _too_many_forgiven(state, comparison, state.judging)
     if not comparison.passed:

@@ -17,11 +17,7 @@ from onnxlet.function.models.model import Model
 
 
 def check_terms(model: Model, terms: Additive, reference: Reference, rows: Sequence[Cells]) -> None:
-    """Compare the terms of rows that the model answers with the estimator's.
-
-    Raises:
-        Unsupported: they differ.
-    """
+    """Raise Unsupported where the model's terms of rows differ from the estimator's."""
     got = model.terms(validate_rows(list(rows), model.signature))
     task = replace(reference.task, methods={"prediction": terms.method}, margin=None)
     wanted = replace(reference, task=task).answers(rows)["prediction"]

@@ -232,7 +232,7 @@ def terms_of(fitted: Any) -> tuple[Sequence[str], list[Term]]:
     """The names of the features, and the bins of those of each term."""
     if not hasattr(fitted, "term_features_"):
         return [], []
-    terms = [
+    terms: list[Term] = [
         (features, [_bins_in_term(fitted, feature, len(features)) for feature in features])
         for features in fitted.term_features_
     ]

@@ -137,12 +137,12 @@ def test_the_same_rows_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("onnxlet.convert.evidence.drawn_rows.drawn_rows", counted)
     draw = drawing_once()
-    three = draw(COLUMNS, TABLE, 3)
-    assert draw(list(COLUMNS), list(TABLE), 2) == three[:2]
+    three = draw(COLUMNS, TABLE, 3, ROWS)
+    assert draw(list(COLUMNS), list(TABLE), 2, ROWS) == three[:2]
     assert len(asked) == 1
     bounded = [replace(COLUMNS[0], maximum=9.0), *COLUMNS[1:]]
     for columns, donors in ((COLUMNS, TABLE[:3]), (bounded, TABLE)):
-        assert draw(columns, donors, 2) == drawn_rows(columns, donors, 2)
+        assert draw(columns, donors, 2, ROWS) == drawn_rows(columns, donors, 2)
     assert len(asked) == 3
 
 

@@ -291,8 +291,10 @@ def test_bins_of_terms_are_coarser_where_a_term_has_several_features() -> None:
     fitted = SimpleNamespace(
         feature_names_in_=["a", "b"],
         term_features_=[(0,), (1,), (0, 1)],
-        bins_=[["fine", "coarse"], ["only"]],
+        bins_=[[{"fine": 1}, {"coarse": 1}], [{"only": 1}]],
     )
-    terms = [((0,), ["fine"]), ((1,), ["only"]), ((0, 1), ["coarse", "only"])]
+    terms = [
+        ((0,), [{"fine": 1}]), ((1,), [{"only": 1}]), ((0, 1), [{"coarse": 1}, {"only": 1}])
+    ]  # fmt: skip
     assert terms_of(fitted) == (["a", "b"], terms)
     assert terms_of(SimpleNamespace()) == ([], [])
