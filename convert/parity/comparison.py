@@ -71,7 +71,7 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """What was measured between scikit-learn and ONNX Runtime; rows are named by their positions."""
+    """What was measured between scikit-learn and ONNX Runtime; rows are their positions."""
 
     outputs: dict[str, Difference]  # by output name
     # Of each row, whether its two highest scores lie within the tolerance: either label is right.

@@ -14,8 +14,9 @@ import scipy
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
-from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import even_if_none, every_row, response, total
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
@@ -108,7 +109,7 @@ def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
     return outside.where(float("nan"), inside).cast(graph.precision)
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     CalibratedClassifierCV: calibrated,
     IsotonicRegression: isotonic,
 }

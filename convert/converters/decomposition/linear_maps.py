@@ -1,7 +1,9 @@
-"""Decompositions whose transform is a linear map, and KernelPCA. Source: `sklearn/decomposition/`.
+"""Decompositions whose transform is a linear map; partial least squares; random projections.
 
-Upstream: skl2onnx writes PCA in the precision of its input and for one input only, and has no
-FactorAnalysis, FastICA, SparsePCA or KernelPCA with every kernel.
+Source: `sklearn/decomposition/`, `sklearn/cross_decomposition/_pls.py`,
+`sklearn/random_projection.py`, `sklearn/neighbors/_nca.py`. Upstream: skl2onnx writes PCA in the
+precision of its input and for one input only, has no FactorAnalysis, FastICA or SparsePCA, and of
+partial least squares only PLSRegression's predictions.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn import decomposition
+from sklearn import cross_decomposition, decomposition, neighbors, random_projection
 from sklearn.linear_model import ridge_regression
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.answers import transformed
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table
+from onnxlet.convert.graph.distances import dense
 
 
 def principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -26,8 +31,8 @@ def principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return transformed(graph, made)
 
 
-def truncated(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """TruncatedSVD."""
+def components(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """TruncatedSVD and NeighborhoodComponentsAnalysis: the rows times components."""
     return transformed(graph, graph.matrix(table, "float64") @ np.asarray(fitted.components_).T)
 
 
@@ -56,17 +61,41 @@ def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return transformed(graph, x @ np.asarray(of_columns))
 
 
-def transformed(graph: Graph, made: Tensor) -> Outputs:
-    """A transformer's outputs, in the graph's precision."""
-    return {"transform": made.cast(graph.precision)}
+def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """PLSRegression, PLSCanonical and CCA: predictions, and the scores of x."""
+    x = graph.matrix(table, "float64") - np.asarray(fitted._x_mean)
+    predicted = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
+    scores = (x / np.asarray(fitted._x_std)) @ fitted.x_rotations_
+    return {
+        "predict": predicted.cast(graph.precision),
+        "transform": scores.cast(graph.precision),
+    }
 
 
-CONVERTERS: dict[type, Converter] = {
+def singular_values(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """PLSSVD: the scores of x."""
+    x = (graph.matrix(table, "float64") - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
+    return transformed(graph, x @ fitted.x_weights_)
+
+
+def projection(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """GaussianRandomProjection and SparseRandomProjection."""
+    return transformed(graph, graph.matrix(table, "float64") @ dense(fitted.components_).T)
+
+
+CONVERTERS: Converters = {
     decomposition.FactorAnalysis: factors,
     decomposition.FastICA: independent,
     decomposition.IncrementalPCA: principal,
     decomposition.MiniBatchSparsePCA: sparse_principal,
     decomposition.PCA: principal,
     decomposition.SparsePCA: sparse_principal,
-    decomposition.TruncatedSVD: truncated,
+    decomposition.TruncatedSVD: components,
+    cross_decomposition.CCA: partial_least_squares,
+    cross_decomposition.PLSCanonical: partial_least_squares,
+    cross_decomposition.PLSRegression: partial_least_squares,
+    cross_decomposition.PLSSVD: singular_values,
+    neighbors.NeighborhoodComponentsAnalysis: components,
+    random_projection.GaussianRandomProjection: projection,
+    random_projection.SparseRandomProjection: projection,
 }

@@ -14,7 +14,8 @@ import numpy as np
 from sklearn.neighbors import KernelDensity
 from sklearn.neighbors._kd_tree import kernel_norm
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import Ranking, ranked
 from onnxlet.convert.graph.loops import by_row
 
@@ -68,4 +69,4 @@ def _log_sum(x: Tensor) -> Tensor:
     return (x - level).unary("Exp").sum().unary("Log") + level
 
 
-CONVERTERS: dict[type, Converter] = {KernelDensity: density}
+CONVERTERS: Converters = {KernelDensity: density}

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.inputs.murmur import murmur_bucket
 
 MOST_HASHED_TEXT = 2**14  # columns that a text's hash is compared with
@@ -131,4 +132,4 @@ def _sum(parts: list[Tensor]) -> Tensor:
     return total
 
 
-CONVERTERS: dict[type, Converter] = {DictVectorizer: vectorised, FeatureHasher: hashed}
+CONVERTERS: Converters = {DictVectorizer: vectorised, FeatureHasher: hashed}

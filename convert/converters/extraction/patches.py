@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.image import PatchExtractor
 
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.graph.converter import Converter, Graph, Table, Tensor, Unsupported, refusing
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, refusing
 from onnxlet.function.arrays import Array
 
 HINT = (
@@ -64,6 +65,4 @@ def _made(steps: Sequence[Any], X: Array) -> Array:
 
 
 # By itself it makes a row of each patch, which is no answer to the row of a request.
-CONVERTERS: dict[type, Converter] = {
-    PatchExtractor: refusing("it makes several rows of one image", HINT)
-}
+CONVERTERS: Converters = {PatchExtractor: refusing("it makes several rows of one image", HINT)}

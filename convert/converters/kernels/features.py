@@ -1,8 +1,8 @@
-"""Features that approximate kernels, kernel ridge regression, random projections.
+"""Features by kernels, and those that approximate them; kernel ridge regression.
 
-Source: `sklearn/kernel_approximation.py`, `sklearn/kernel_ridge.py`, `sklearn/random_projection.py`
-and KernelCenterer of `sklearn/preprocessing/_data.py`. Upstream: skl2onnx has projections and
-KernelCenterer, none of the others.
+Source: `sklearn/kernel_approximation.py`, `sklearn/kernel_ridge.py`,
+`sklearn/decomposition/_kernel_pca.py`, and KernelCenterer of `sklearn/preprocessing/_data.py`.
+Upstream: skl2onnx has KernelCenterer, and of KernelPCA not every kernel.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from sklearn import (
     kernel_approximation,
     kernel_ridge,
     preprocessing,
-    random_projection,
 )
 
-from onnxlet.convert.converters.decomposition.linear_maps import transformed
+from onnxlet.convert.converters.answers import transformed
 from onnxlet.convert.converters.kernels.gaussian_kernels import similar
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import dense
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
 
 
@@ -131,17 +130,12 @@ def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
     return made
 
 
-def projection(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """GaussianRandomProjection and SparseRandomProjection."""
-    return transformed(graph, graph.matrix(table, "float64") @ dense(fitted.components_).T)
-
-
 def centerer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelCenterer."""
     return transformed(graph, centred(graph.matrix(table, "float64"), fitted))
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     decomposition.KernelPCA: kernel_principal,
     kernel_approximation.AdditiveChi2Sampler: additive_sampler,
     kernel_approximation.Nystroem: nystroem,
@@ -150,6 +144,4 @@ CONVERTERS: dict[type, Converter] = {
     kernel_approximation.SkewedChi2Sampler: skewed_sampler,
     kernel_ridge.KernelRidge: ridge,
     preprocessing.KernelCenterer: centerer,
-    random_projection.GaussianRandomProjection: projection,
-    random_projection.SparseRandomProjection: projection,
 }

@@ -16,10 +16,11 @@ from scipy.special import erfcx
 from sklearn import gaussian_process
 from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcessClassifierLaplace
 
+from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.kernels.gaussian_kernels import at_itself, check, values
 from onnxlet.convert.converters.kernels.support_vectors import one_versus_rest
-from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense
 from onnxlet.function.arrays import Array
 
@@ -136,7 +137,7 @@ def _pairs(graph: Graph, parts: Any, table: Table, count: int) -> dict[str, Tens
     return {"class_index": one_versus_rest(seconds, confidence, count).argmax()}
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     _BinaryGaussianProcessClassifierLaplace: binary,
     gaussian_process.GaussianProcessClassifier: classifier,
     gaussian_process.GaussianProcessRegressor: regressor,

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn import svm
 
-from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
@@ -207,7 +208,7 @@ def _swept(
     return both.take(range(count))
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     svm.SVC: classifier,
     svm.NuSVC: classifier,
     svm.SVR: regressor,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from interpret import glassbox, privacy
 
-from onnxlet.convert.converters.linear.models import two_sided
+from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Term
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up

@@ -15,9 +15,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from onnxlet.convert.converters.linear.models import two_sided
+from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
 from onnxlet.function.arrays import Array
 
@@ -214,7 +215,7 @@ def _columns_of_categories(model: Model, table: Table, count: int) -> list[int]:
     )
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     lightgbm.LGBMClassifier: classifier,
     lightgbm.LGBMRanker: regressor,
     lightgbm.LGBMRegressor: regressor,

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from onnxlet.convert.converters.linear.models import two_sided
+from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
@@ -241,7 +242,7 @@ def _encoded(graph: Graph, model: Model, table: Table) -> Tensor:
     return encoded_columns(graph, table, known, "float32")
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     xgboost.XGBClassifier: classifier,
     xgboost.XGBRFClassifier: classifier,
     xgboost.XGBRFRegressor: regressor,

@@ -9,13 +9,14 @@ modified Huber's decisions differ (16 of 150 labels).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn import linear_model, svm
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.answers import decided, side, two_classes, two_sided
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE, even_if_none, every_row
 from onnxlet.function.arrays import Array
 
@@ -64,20 +65,9 @@ def exponential(graph: Graph, fitted: Any, table: Table) -> Outputs:
     raise Unsupported(f"the link {link} has no conversion")
 
 
-def class_index_of(score: Tensor) -> Tensor:
-    """The class of a decision: by its sign if there are two classes, else the largest."""
-    if score.width == 1:
-        return (score > 0).cast("int64")
-    return score.argmax()
-
-
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class of the highest decision."""
-    return _with_classes(decision(graph, fitted, table))
-
-
-def _with_classes(score: Tensor) -> dict[str, Tensor]:
-    return {"decision_function": score, "class_index": class_index_of(score)}
+    return decided(decision(graph, fitted, table))
 
 
 def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -85,12 +75,7 @@ def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     score = decision(graph, fitted, table)
     if fitted._label_binarizer.y_type_.startswith("multilabel"):
         return {"decision_function": score, "predict": (score > 0.0).cast("int64")}
-    return _with_classes(score)
-
-
-def two_sided(probability: Tensor) -> Tensor:
-    """Both classes' probabilities from the second's: `[1 - p, p]` in one node."""
-    return replace(probability @ [[-1.0, 1.0]] + [[1.0, 0.0]], second=probability)
+    return decided(score)
 
 
 def logistic(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -103,20 +88,11 @@ def logistic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     binary = len(fitted.classes_) <= 2 or getattr(fitted, "solver", "") == "liblinear"
     if setting in ("ovr", "warn") or (setting in ("auto", "deprecated") and binary):
         if score.width == 1:
-            return of_two(decision(graph, fitted, table, sign=-1.0))
+            return two_classes(decision(graph, fitted, table, sign=-1.0))
         share = one_versus_rest(score)
     else:
         share = (graph.concat([-score, score]) if score.width == 1 else score).softmax()
-    return {**_with_classes(score), "predict_proba": share}
-
-
-def of_two(against: Tensor) -> dict[str, Tensor]:
-    """The outputs of two classes, from the negative decision: 1 / (1 + exp(-d)) needs that."""
-    return {
-        "decision_function": -against,
-        "class_index": (against < 0.0).cast("int64"),
-        "predict_proba": two_sided(1.0 / (against.unary("Exp") + 1.0)),
-    }
+    return {**decided(score), "predict_proba": share}
 
 
 def one_versus_rest(score: Tensor) -> Tensor:
@@ -132,9 +108,9 @@ def one_versus_rest(score: Tensor) -> Tensor:
 def stochastic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDClassifier; only the logistic and the modified Huber loss have probabilities."""
     score = decision(graph, fitted, table)
-    outputs = _with_classes(score)
+    outputs = decided(score)
     if fitted.loss == "log_loss" and score.width == 1:
-        return of_two(decision(graph, fitted, table, sign=-1.0))
+        return two_classes(decision(graph, fitted, table, sign=-1.0))
     if fitted.loss == "log_loss":
         outputs["predict_proba"] = one_versus_rest(score)
     elif fitted.loss == "modified_huber":
@@ -156,8 +132,7 @@ def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDOneClassSVM: the side of a plane."""
     score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
-    side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)
-    return {"decision_function": score, "predict": side}
+    return {"decision_function": score, "predict": side(score >= 0.0)}
 
 
 REGRESSORS = (
@@ -169,7 +144,7 @@ REGRESSORS = (
 )  # fmt: skip
 CLASSIFIERS = ("PassiveAggressiveClassifier", "Perceptron")
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     **{getattr(linear_model, n): regressor for n in REGRESSORS if hasattr(linear_model, n)},
     **{getattr(linear_model, n): classifier for n in CLASSIFIERS if hasattr(linear_model, n)},
     linear_model.ARDRegression: bayesian,

@@ -10,8 +10,9 @@ from typing import Any
 
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
-from onnxlet.convert.converters.linear.models import two_sided
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 
 OPERATORS = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
 
@@ -64,7 +65,7 @@ def hidden_units(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": score.sigmoid()}
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     MLPClassifier: classifier,
     MLPRegressor: regressor,
     BernoulliRBM: hidden_units,

@@ -1,4 +1,6 @@
-"""Clusters: the nearest centre, or pooled columns. Source: `sklearn/cluster/`.
+"""The nearest centre, of clusters or of classes; pooled columns.
+
+Source: `sklearn/cluster/`, `sklearn/neighbors/_nearest_centroid.py`.
 
 Centres are compared as scikit-learn compares them, by ||c||² - 2 x·c, which makes some different
 distances equal far from the origin. Upstream: skl2onnx takes the square roots first, in float32; of
@@ -10,10 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn import cluster
+from sklearn import cluster, neighbors
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import dense, expanded, point_norms
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.distances import dense, expanded, manhattan, point_norms
 from onnxlet.function.arrays import Array
 
 
@@ -100,7 +103,26 @@ def _median(x: Tensor) -> Tensor:
     return (low + high) / 2.0
 
 
-CONVERTERS: dict[type, Converter] = {
+def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """NearestCentroid: the closest for equal priors, else the highest discriminant score."""
+    x, centroids = graph.matrix(table, "float64"), np.asarray(fitted.centroids_, dtype=np.float64)
+    priors = np.asarray(fitted.class_prior_)
+    rank = expanded if fitted.metric == "euclidean" else manhattan
+    scale = np.where(fitted.within_class_std_dev_ == 0, 1.0, fitted.within_class_std_dev_)
+    score = rank(x / scale, centroids / scale)
+    if fitted.metric != "euclidean":
+        score = score * score
+    score = -score + 2.0 * np.log(priors)
+    even = np.isclose(priors, 1 / len(priors)).all()
+    decision = score.take([1]) - score.take([0]) if len(priors) == 2 else score
+    return {
+        "class_index": rank(x, centroids).argmin() if even else score.argmax(),
+        "decision_function": decision.cast(graph.precision),
+        "predict_proba": score.softmax().cast(graph.precision),
+    }
+
+
+CONVERTERS: Converters = {
     cluster.AffinityPropagation: nearest_centre,
     cluster.Birch: birch,
     cluster.BisectingKMeans: bisecting,
@@ -108,4 +130,5 @@ CONVERTERS: dict[type, Converter] = {
     cluster.KMeans: k_means,
     cluster.MeanShift: nearest_centre,
     cluster.MiniBatchKMeans: k_means,
+    neighbors.NearestCentroid: nearest_centroid,
 }

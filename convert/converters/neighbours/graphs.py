@@ -13,7 +13,8 @@ import numpy as np
 from sklearn import neighbors
 
 from onnxlet.convert.converters.neighbours.nearest import neighbours, not_beyond
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import dense, ranked
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.serving.nearest import MOST_NEAREST
@@ -65,7 +66,7 @@ def columns_within(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": made.cast(graph.precision)}
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     neighbors.KNeighborsTransformer: nearest_columns,
     neighbors.NearestNeighbors: nearest,
     neighbors.RadiusNeighborsTransformer: columns_within,

@@ -18,7 +18,8 @@ from onnxlet.convert.converters.neighbours.nearest import (
     neighbours,
     over_neighbours,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
@@ -95,7 +96,7 @@ def propagated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     manifold.Isomap: isomap,
     manifold.LocallyLinearEmbedding: locally_linear,
     semi_supervised.LabelPropagation: propagated,

@@ -1,7 +1,7 @@
-"""Nearest neighbours, within a number or a radius; outliers among them; nearest centroids.
+"""Nearest neighbours, within a number or a radius; outliers among them.
 
 Source: `sklearn/neighbors/_base.py` (_get_weights), `_classification.py`, `_regression.py`,
-`_lof.py`, `_nearest_centroid.py`, `_nca.py`. Upstream: skl2onnx exports `weights="distance"` as
+`_lof.py`. Upstream: skl2onnx exports `weights="distance"` as
 uniform without an error (sklearn-onnx #611), and breaks ties in another way. Equally near points
 are chosen as scikit-learn chooses them with one thread; with several threads, its brute force
 leaves the choice open.
@@ -17,13 +17,12 @@ import numpy as np
 from sklearn import neighbors
 
 from onnxlet.convert.converters.neighbours.search_trees import kept, order, turns
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.builder import GraphBuilder
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     Ranking,
     dense,
-    expanded,
-    manhattan,
     ranked,
 )
 from onnxlet.convert.graph.loops import by_row, changed, either
@@ -267,37 +266,10 @@ def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"decision_function": score.cast(graph.precision), "predict": side}
 
 
-def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """NearestCentroid: the closest for equal priors, else the highest discriminant score."""
-    x, centroids = graph.matrix(table, "float64"), np.asarray(fitted.centroids_, dtype=np.float64)
-    priors = np.asarray(fitted.class_prior_)
-    rank = expanded if fitted.metric == "euclidean" else manhattan
-    scale = np.where(fitted.within_class_std_dev_ == 0, 1.0, fitted.within_class_std_dev_)
-    score = rank(x / scale, centroids / scale)
-    if fitted.metric != "euclidean":
-        score = score * score
-    score = -score + 2.0 * np.log(priors)
-    even = np.isclose(priors, 1 / len(priors)).all()
-    decision = score.take([1]) - score.take([0]) if len(priors) == 2 else score
-    return {
-        "class_index": rank(x, centroids).argmin() if even else score.argmax(),
-        "decision_function": decision.cast(graph.precision),
-        "predict_proba": score.softmax().cast(graph.precision),
-    }
-
-
-def components_analysis(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """NeighborhoodComponentsAnalysis: a linear map."""
-    made = graph.matrix(table, "float64") @ np.asarray(fitted.components_).T
-    return {"transform": made.cast(graph.precision)}
-
-
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     neighbors.KNeighborsClassifier: classifier,
     neighbors.KNeighborsRegressor: regressor,
     neighbors.LocalOutlierFactor: local_outlier_factor,
-    neighbors.NearestCentroid: nearest_centroid,
-    neighbors.NeighborhoodComponentsAnalysis: components_analysis,
     neighbors.RadiusNeighborsClassifier: radius_classifier,
     neighbors.RadiusNeighborsRegressor: radius_regressor,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.estimators.ratings import Ratings
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
 from onnxlet.function.serving.nearest import MOST_NEAREST
@@ -85,4 +86,4 @@ def _solved(matrices: Tensor, sides: Tensor, unknowns: int) -> Tensor:
     return part(last, 2, -1, END).reshape([-1, unknowns], unknowns)
 
 
-CONVERTERS: dict[type, Converter] = {Ratings: ratings}
+CONVERTERS: Converters = {Ratings: ratings}

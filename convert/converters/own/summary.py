@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.estimators.summary import Summary
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 
 LAST = 2**40  # an index behind that of any sentence
 
@@ -88,4 +89,4 @@ def _or_one(values: Tensor) -> Tensor:
     return values.equals(0.0).where(1.0, values)
 
 
-CONVERTERS: dict[type, Converter] = {Summary: summary}
+CONVERTERS: Converters = {Summary: summary}

@@ -24,7 +24,6 @@ from sklearn.preprocessing import (
 )
 
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.graph.categories import (
     Meaning,
     comparable,
@@ -141,17 +140,7 @@ def _ordinals(fitted: Any, index: int) -> Array:
     return codes.astype(np.float64)
 
 
-def category_counts(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """CategoryCounts: the count of each column's category, 0 for any other value."""
-    meanings = [
-        Meaning(known, counts.reshape(-1, 1), np.zeros(1))
-        for known, counts in zip(fitted.encoder_.categories_, fitted.counts_, strict=True)
-    ]
-    return {"transform": look_up(graph, table, meanings, graph.precision)}
-
-
 CONVERTERS: Converters = {
-    CategoryCounts: category_counts,
     OneHotEncoder: exact(one_hot),
     OrdinalEncoder: exact(ordinal),
     TargetEncoder: exact(by_target),

@@ -16,7 +16,8 @@ from sklearn.impute._iterative import IterativeImputer
 
 from onnxlet.convert.converters.neighbours.nearest import gathered, inverse_weights, over_neighbours
 from onnxlet.convert.converters.preprocessing.imputation import flags, is_missing
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import changed, either
 from onnxlet.function.arrays import Array
 
@@ -176,4 +177,4 @@ def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Outp
     return {"transform": graph.concat([filled.cast(graph.precision), *made])}
 
 
-CONVERTERS: dict[type, Converter] = {KNNImputer: nearest, IterativeImputer: iterative}
+CONVERTERS: Converters = {KNNImputer: nearest, IterativeImputer: iterative}

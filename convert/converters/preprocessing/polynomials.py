@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
@@ -149,4 +150,4 @@ def _beyond(
     return sides[0], sides[1]
 
 
-CONVERTERS: dict[type, Converter] = {PolynomialFeatures: products, SplineTransformer: splines}
+CONVERTERS: Converters = {PolynomialFeatures: products, SplineTransformer: splines}

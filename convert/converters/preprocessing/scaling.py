@@ -1,18 +1,24 @@
-"""Scalers: each column shifted and scaled. Source: `sklearn/preprocessing/_data.py`.
+"""Scalers, which shift and scale each column; bins and thresholds.
 
+Source: `sklearn/preprocessing/_data.py`, `_discretization.py` (`np.searchsorted` with side="right"
+over the inner edges). Bins and thresholds are compared in float64 whatever the graph's precision.
 Upstream: skl2onnx's Scaler computes in float32, which puts values on the wrong side of the
 thresholds of trees after it (onnxruntime #4130), and multiplies by a reciprocal where scikit-learn
-divides.
+divides. It compares with edges of bins in float32, and has no sparse columns for them
+(sklearn-onnx #437).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn import preprocessing
+from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.function.arrays import Array
 
 
@@ -68,6 +74,29 @@ def _divided(x: Tensor, scale: Array) -> Tensor:
     return x.graph.spread(indices, values * x.graph.op("Gather", factors, indices, axis=0), x.width)
 
 
+def bins(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The number of each value's bin, or a column for each bin."""
+    edges = [np.asarray(column, dtype=np.float64)[1:-1] for column in fitted.bin_edges_]
+    number = intervals(graph, graph.matrix(table, "float64"), edges)
+    if fitted.encode == "ordinal":
+        return {"transform": number.cast(graph.precision)}
+    chosen = [(index, one) for index, count in enumerate(fitted.n_bins_) for one in range(count)]
+    spread = number.take([index for index, _ in chosen])
+    made = spread.equals(np.array([float(one) for _, one in chosen]))
+    return {"transform": made.cast(graph.precision)}
+
+
+def binarizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """1 above the threshold."""
+    x = graph.matrix(table, "float64")
+    threshold = float(fitted.threshold)
+    if x.compact is not None and threshold >= 0.0:
+        indices, values = x.compact
+        above = (values > threshold).cast(graph.precision)
+        return {"transform": graph.spread(indices, above, x.width)}
+    return {"transform": (x > threshold).cast(graph.precision)}
+
+
 CONVERTERS: Converters = {
     preprocessing.StandardScaler: exact(standard, inverse=standard_inverse),
     preprocessing.MinMaxScaler: exact(
@@ -77,4 +106,6 @@ CONVERTERS: Converters = {
         max_absolute, inverse=lambda graph, fitted, x: x * fitted.scale_
     ),
     preprocessing.RobustScaler: exact(robust, inverse=robust_inverse),
+    Binarizer: exact(binarizer),
+    KBinsDiscretizer: exact(bins),
 }

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn import feature_selection
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 
 
 def selected(graph: Graph, fitted: Any, table: Table) -> Table:
@@ -60,7 +61,7 @@ SELECTORS = (
     "SelectKBest", "SelectPercentile", "SequentialFeatureSelector", "VarianceThreshold",
 )  # fmt: skip
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     **{getattr(feature_selection, name): selector for name in SELECTORS},
     feature_selection.SelectorMixin: selector,  # of the user's own
     feature_selection.RFE: eliminated,

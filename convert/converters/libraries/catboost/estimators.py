@@ -10,9 +10,9 @@ from typing import Any
 
 import catboost
 
+from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.libraries.catboost.model_file import ModelFile
 from onnxlet.convert.converters.libraries.catboost.trees import raw_scores
-from onnxlet.convert.converters.linear.models import two_sided
 from onnxlet.convert.converters.registration import Converters, Registration
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from sklego import decomposition, dummy, linear_model, mixture, naive_bayes, neighbors
 
-from onnxlet.convert.converters.densities.mixtures import SQUARES, constants
+from onnxlet.convert.converters.answers import class_index
+from onnxlet.convert.converters.densities.gaussians import SQUARES, constants
 from onnxlet.convert.converters.linear import models as linear
 from onnxlet.convert.graph.converter import (
     Converter,
@@ -38,7 +39,7 @@ def fair(graph: Graph, fitted: Any, table: Table) -> Outputs:
     score = linear.decision(graph, fitted, graph.select(table, kept))
     return {
         "decision_function": score,
-        "class_index": linear.class_index_of(score),
+        "class_index": class_index(score),
         "predict_proba": graph.concat([-score, score]).sigmoid(),
     }
 

@@ -1,7 +1,9 @@
-"""Gaussian mixtures: `sklearn/mixture/_gaussian_mixture.py`, `_bayesian_mixture.py`, `_base.py`.
+"""Gaussian mixtures, and distances from a centre by a covariance: outliers of an ellipse.
 
-Upstream: skl2onnx's GaussianMixture crashes in float64 with the operators that others need, and it
-has no BayesianGaussianMixture.
+Source: `sklearn/mixture/_gaussian_mixture.py`, `_bayesian_mixture.py`, `_base.py`;
+`sklearn/covariance/_empirical_covariance.py`, `_elliptic_envelope.py`. Upstream: skl2onnx's
+GaussianMixture crashes in float64 with the operators that others need, and it has no
+BayesianGaussianMixture, and nothing of covariances.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from typing import Any
 
 import numpy as np
 from scipy.special import digamma
-from sklearn import mixture
+from sklearn import covariance, mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import point_norms
 from onnxlet.function.arrays import Array
 
@@ -73,7 +76,35 @@ def _spherical(x: Tensor, means: Array, roots: Array) -> Tensor:
 # The squares of Mahalanobis distances; scikit-learn stores Cholesky factors of precisions.
 SQUARES = {"full": _full, "tied": _tied, "diag": _diagonal, "spherical": _spherical}
 
-CONVERTERS: dict[type, Converter] = {
+
+def elliptic(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """EllipticEnvelope: the squared Mahalanobis distance against its limit."""
+    squares = _squares(graph, fitted, table)
+    score = -squares - float(fitted.offset_)
+    side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)
+    return {"decision_function": score.cast(graph.precision), "predict": side}
+
+
+def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The squared Mahalanobis distance of each row."""
+    return {"mahalanobis": _squares(graph, fitted, table).cast(graph.precision)}
+
+
+def _squares(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    step = graph.matrix(table, "float64") - np.asarray(fitted.location_)
+    squares: Tensor = ((step @ fitted.get_precision()) * step).sum()
+    return squares
+
+
+ESTIMATORS = (
+    covariance.EmpiricalCovariance, covariance.GraphicalLasso, covariance.GraphicalLassoCV,
+    covariance.LedoitWolf, covariance.MinCovDet, covariance.OAS, covariance.ShrunkCovariance,
+)  # fmt: skip
+
+
+CONVERTERS: Converters = {
     mixture.BayesianGaussianMixture: gaussian,
     mixture.GaussianMixture: gaussian,
+    **dict.fromkeys(ESTIMATORS, distance),
+    covariance.EllipticEnvelope: elliptic,
 }
