@@ -5,7 +5,10 @@ What becomes of the answers of estimators inside others is in `graph.responses`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from onnxlet.convert.graph.converter import Graph, Outputs, Tensor
 
@@ -39,6 +42,12 @@ def decided(score: Tensor) -> dict[str, Tensor]:
 def side(inside: Tensor) -> Tensor:
     """What outlier detectors predict: 1 for rows inside, -1 for outliers."""
     return inside.where(inside.graph.constant([[1]], "int64"), -1)
+
+
+def by_output(x: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    """Columns of all outputs side by side, taken apart by how many each output has."""
+    ends = np.cumsum(counts).tolist()
+    return [x.take(range(end - count, end)) for end, count in zip(ends, counts, strict=True)]
 
 
 def transformed(graph: Graph, made: Tensor) -> Outputs:

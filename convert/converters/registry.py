@@ -215,3 +215,19 @@ NOTHING = Registration()
 def converters() -> Registry:
     """All converters, by estimator class; those of a library once one of its estimators came."""
     return Registry()
+
+
+def inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """What a transformer's `inverse_transform` answers, of shape (rows, columns).
+
+    Raises:
+        Unsupported: it has no conversion.
+    """
+    write = converters().known(type(fitted)).inverse
+    if write is None:
+        raise Unsupported(
+            f"the inverse of {type(fitted).__name__} has no conversion",
+            "Transform the target by a scaler, PowerTransformer, QuantileTransformer, or a pair "
+            "of NumPy functions.",
+        )
+    return write(graph, fitted, x)

@@ -16,10 +16,11 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
-from onnxlet.convert.parity.comparison import Comparison, compare
+from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
 from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import (
@@ -28,7 +29,6 @@ from onnxlet.convert.parity.rounding import (
     rounds,
     rounds_before_a_step,
 )
-from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import TRANSFORMATION, dense
 from onnxlet.convert.reference.inputs import Cells
@@ -143,7 +143,7 @@ class SearchState:
             self.models[converted.onnx] = model
             comparison, unrefused = self.compared(model, self.evidence)
             if converted.terms is not None and comparison.passed:
-                check_terms(model, converted.terms, reference, self.evidence.rows)
+                _check_terms(model, converted.terms, reference, self.evidence.rows)
             if converted.k is not None and comparison.passed:
                 self._compare_counts(model, converted.k, comparison)
             self._tried_graphs[same] = model, comparison, unrefused
@@ -198,6 +198,18 @@ class SearchState:
     @cached_property
     def _in_float64(self) -> Reference:
         return self.reference.in_float64()
+
+
+def _check_terms(
+    model: Model, terms: Additive, reference: Reference, rows: Sequence[Cells]
+) -> None:
+    """Raise Unsupported where the model's terms of rows differ from the estimator's."""
+    got = model.terms(validate_rows(list(rows), model.signature))
+    task = replace(reference.task, methods={"prediction": terms.method}, margin=None)
+    wanted = replace(reference, task=task).answers(rows)["prediction"]
+    off = np.abs(got - wanted.reshape(got.shape)) / np.maximum(1.0, np.abs(got))
+    if not np.max(off, initial=0.0) <= TOLERANCE:
+        raise Unsupported(f"its terms are not those of {terms.method}", "Please report this model.")
 
 
 def other_counts(k: K) -> list[int]:

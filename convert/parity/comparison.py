@@ -164,7 +164,7 @@ def compare(
     all but the last span are wrong, no others are compared.
     """
     comparison = _none_compared(task, expected, len(rows))
-    comparison.floors = floors = _floors(expected) if floors is None else floors
+    comparison.floors = floors = floors_by_scale(expected) if floors is None else floors
     for part, left_out in _batches(spans or [range(len(rows))]):
         advanced("comparing rows", part.start, len(rows))
         try:
@@ -188,7 +188,7 @@ def compare(
 def between(task: Task, expected: Answers, got: Answers) -> Comparison:
     """Compare answers of one and the same estimator to the same rows, in two precisions."""
     comparison = _none_compared(task, expected, len(expected["prediction"]))
-    floors = _floors(expected)
+    floors = floors_by_scale(expected)
     for name, difference in comparison.outputs.items():
         _add(difference, 0, name, got[name], expected[name], floors.get(name, 0.0))
     return comparison
@@ -201,7 +201,8 @@ def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
     )
 
 
-def _floors(expected: Answers) -> dict[str, Array]:
+def floors_by_scale(expected: Answers) -> dict[str, Array]:
+    """The floors of each output of numbers, by its scale alone."""
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
 
 

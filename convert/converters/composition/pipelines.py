@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from onnxlet.convert.converters.extraction.patches import are_patches, patches_in_rows
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.converters.registry import inverse
 from onnxlet.convert.graph.converter import (
     FIX_IT,
     Graph,
@@ -143,26 +143,14 @@ def _positions(columns: Any, names: Any, count: int) -> list[int]:
 def transformed_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TransformedTargetRegressor: the regressor's prediction, transformed back."""
     predicted = graph.call(fitted.regressor_, table, "predict").cast(graph.precision)
-    return {"predict": _inverse(graph, fitted.transformer_, predicted)}
-
-
-def _inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    """A transformer's `inverse_transform`, of shape (rows, columns)."""
-    write = converters().known(type(fitted)).inverse
-    if write is None:
-        raise Unsupported(
-            f"the inverse of {type(fitted).__name__} has no conversion",
-            "Transform the target by a scaler, PowerTransformer, QuantileTransformer, or a pair "
-            "of NumPy functions.",
-        )
-    return write(graph, fitted, x)
+    return {"predict": inverse(graph, fitted.transformer_, predicted)}
 
 
 def inverse_steps(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     """A Pipeline's: its steps undone from the last to the first."""
     for _, step in reversed(fitted.steps):
         if step is not None and step != "passthrough":
-            x = _inverse(graph, step, x)
+            x = inverse(graph, step, x)
     return x
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
+from onnxlet.convert.converters.answers import by_output
 from onnxlet.convert.converters.neighbours.search_trees import kept, order, turns
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.builder import GraphBuilder
@@ -181,8 +182,7 @@ def _indicators(fitted: Any) -> tuple[Array, list[int]]:
 
 def _chosen(graph: Graph, total: Tensor, widths: list[int]) -> Outputs:
     """The class with the most votes, and all shares, output by output."""
-    ends = np.cumsum(widths).tolist()
-    votes = [total.take(range(end - n, end)) for end, n in zip(ends, widths, strict=True)]
+    votes = by_output(total, widths)
     shares = [each / each.sum() for each in votes]
     return {
         "class_index": graph.concat([each.argmax() for each in votes]),

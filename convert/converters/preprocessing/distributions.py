@@ -15,8 +15,8 @@ import numpy as np
 from scipy import stats
 from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransformer
 
-from onnxlet.convert.converters.preprocessing.scaling import standard_inverse
 from onnxlet.convert.converters.registration import Converters, Registration
+from onnxlet.convert.converters.registry import inverse
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
@@ -41,7 +41,7 @@ def power(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def power_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     """The inverse of PowerTransformer."""
-    x = standard_inverse(graph, fitted._scaler, x) if fitted.standardize else x
+    x = inverse(graph, fitted._scaler, x) if fitted.standardize else x
     lambdas = np.asarray(fitted.lambdas_, dtype=np.float64)
     if fitted.method == "yeo-johnson":
         return _yeo_johnson_inverse(x, lambdas)

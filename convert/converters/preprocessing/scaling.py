@@ -16,23 +16,25 @@ import numpy as np
 from sklearn import preprocessing
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
-from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.converters.registration import Converters, Registration, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.function.arrays import Array
 
 
-def standard(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """StandardScaler: minus the mean, divided by the standard deviation."""
-    x = graph.matrix(table)
-    x = x - fitted.mean_ if fitted.with_mean else x
-    return {"transform": _divided(x, fitted.scale_) if fitted.with_std else x}
+def _scaler(with_centre: str, centre: str, with_scale: str) -> Registration:
+    """A scaler that may shift by a centre and divide by `scale_`, by its settings' names."""
 
+    def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
+        x = graph.matrix(table)
+        x = x - getattr(fitted, centre) if getattr(fitted, with_centre) else x
+        return {"transform": _divided(x, fitted.scale_) if getattr(fitted, with_scale) else x}
 
-def standard_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    """StandardScaler's."""
-    x = x * fitted.scale_ if fitted.with_std else x
-    return x + fitted.mean_ if fitted.with_mean else x
+    def inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+        x = x * fitted.scale_ if getattr(fitted, with_scale) else x
+        return x + getattr(fitted, centre) if getattr(fitted, with_centre) else x
+
+    return exact(convert, inverse=inverse)
 
 
 def min_max(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -50,19 +52,6 @@ def max_absolute(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if getattr(fitted, "clip", False):
         x = x.clip(-1.0, 1.0)
     return {"transform": x}
-
-
-def robust(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """RobustScaler: minus the median, divided by the range between quantiles."""
-    x = graph.matrix(table)
-    x = x - fitted.center_ if fitted.with_centering else x
-    return {"transform": _divided(x, fitted.scale_) if fitted.with_scaling else x}
-
-
-def robust_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    """RobustScaler's."""
-    x = x * fitted.scale_ if fitted.with_scaling else x
-    return x + fitted.center_ if fitted.with_centering else x
 
 
 def _divided(x: Tensor, scale: Array) -> Tensor:
@@ -98,14 +87,14 @@ def binarizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 CONVERTERS: Converters = {
-    preprocessing.StandardScaler: exact(standard, inverse=standard_inverse),
+    preprocessing.StandardScaler: _scaler("with_mean", "mean_", "with_std"),
     preprocessing.MinMaxScaler: exact(
         min_max, inverse=lambda graph, fitted, x: (x - fitted.min_) / fitted.scale_
     ),
     preprocessing.MaxAbsScaler: exact(
         max_absolute, inverse=lambda graph, fitted, x: x * fitted.scale_
     ),
-    preprocessing.RobustScaler: exact(robust, inverse=robust_inverse),
+    preprocessing.RobustScaler: _scaler("with_centering", "center_", "with_scaling"),
     Binarizer: exact(binarizer),
     KBinsDiscretizer: exact(bins),
 }

@@ -16,7 +16,7 @@ answers without an error where there are categories (#1051).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,12 +58,16 @@ def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     raw = _raw(graph, fitted, table)
     if not is_classifier(fitted):
         return {"predict": raw}
+    logit = 2.0 * raw if fitted.loss == "exponential" and raw.width == 1 else raw
+    return _classes(raw, logit, lambda score: score >= 0.0)
+
+
+def _classes(raw: Tensor, logit: Tensor, is_second: Callable[[Tensor], Tensor]) -> Outputs:
+    """The outputs of several classes' raw scores, or of the one score of two."""
     if raw.width > 1:
         shares, indices = raw.softmax(), raw.argmax()
     else:
-        # >= 0 here; histogram boosting has > 0.
-        doubled = 2.0 * raw if fitted.loss == "exponential" else raw
-        shares, indices = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
+        shares, indices = two_sided(logit.unary("Sigmoid")), is_second(raw).cast("int64")
     return {"decision_function": raw, "predict_proba": shares, "class_index": indices}
 
 
@@ -179,7 +183,6 @@ def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 
-MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
 NO_CATEGORY = -1.0  # equals no code: stands in an empty set
 
 
@@ -189,14 +192,9 @@ def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if not is_classifier(fitted):
         return {"predict": _unlinked(fitted, raw)}
     loss = type(fitted._loss).__name__
-    if loss not in (MULTINOMIAL, BINOMIAL):
+    if loss not in ("HalfMultinomialLoss", "HalfBinomialLoss"):
         raise Unsupported(f"its loss is {loss}", "Fit it with loss='log_loss'.")
-    # > 0 below; the older gradient boosting has >= 0.
-    if loss == MULTINOMIAL:
-        shares, indices = raw.softmax(), raw.argmax()
-    else:
-        shares, indices = two_sided(raw.unary("Sigmoid")), (raw > 0.0).cast("int64")
-    return {"decision_function": raw, "predict_proba": shares, "class_index": indices}
+    return _classes(raw, raw, lambda score: score > 0.0)  # the older one has >= 0
 
 
 def _unlinked(fitted: Any, raw: Tensor) -> Tensor:

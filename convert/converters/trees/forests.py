@@ -29,7 +29,7 @@ from sklearn.base import is_classifier
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
-from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.answers import by_output, two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
@@ -118,8 +118,7 @@ def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
 
 def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
     """Class indices and shares of all outputs side by side."""
-    ends = np.cumsum(counts).tolist()
-    shares = [mean.take(range(end - n, end)) for n, end in zip(counts, ends, strict=True)]
+    shares = by_output(mean, counts)
     return {"class_index": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
 
 
