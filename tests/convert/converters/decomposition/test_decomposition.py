@@ -1,4 +1,4 @@
-"""Decompositions, linear ones and those that iterate."""
+"""Decompositions, partial least squares, and BoundedSVD, which answers where columns are few."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
 from sklearn.datasets import load_iris
 from sklearn.decomposition import (
     NMF,
@@ -30,8 +32,10 @@ from sklearn.decomposition import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 from tests.convert.helpers import built
 
@@ -41,12 +45,6 @@ WIDE = random.normal(size=(60, 40))
 COUNTS = random.poisson(0.7, size=(60, 12)).astype(float)
 FAR = np.vstack([X[:3] * 1e6, -X[:3] * 1e12, np.zeros((1, 4)), X[:2] * -1e25])
 ROWS = np.vstack([X + 0.05, FAR])
-
-
-def fit(estimator: Any, X: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X)
 
 
 LINEAR = [
@@ -194,3 +192,47 @@ def test_refusals(estimator: Any, reason: str) -> None:
     with pytest.raises(Unsupported, match=reason) as caught:
         answers(fit(estimator, X), X, ["transform"])
     assert caught.value.hint
+
+
+others = np.random.default_rng(0)
+SCALED = others.normal(size=(80, 5)) * [1.0, 10.0, 0.1, 1.0, 1.0] + [0.0, 3.0, 0.0, -50.0, 1e3]
+TARGETS = SCALED[:, :3] @ others.normal(size=(3, 2)) + others.normal(size=(80, 2))
+SCALED_ROWS = np.vstack(
+    [SCALED, SCALED[:3] * 1e6, -SCALED[:3] * 1e12, np.zeros((1, 5)), SCALED[:2] * -1e25]
+)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("kind", [PLSRegression, PLSCanonical, CCA])
+def test_predictions_and_scores(kind: Any, scale: bool) -> None:
+    fitted = kind(2, scale=scale).fit(SCALED[::2], TARGETS[::2])
+    assert_exact(fitted, SCALED_ROWS)
+    assert_exact(fitted, SCALED_ROWS, methods=["transform"])
+
+
+@pytest.mark.parametrize("target", [TARGETS[:, 0], TARGETS[:, :1]], ids=["flat", "one column"])
+def test_one_target(target: Any) -> None:
+    assert_exact(PLSRegression(3).fit(SCALED, target), SCALED_ROWS)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_singular_values(scale: bool) -> None:
+    assert_exact(PLSSVD(2, scale=scale).fit(SCALED, TARGETS), SCALED_ROWS)
+
+
+FEW = np.random.default_rng(0).normal(size=(60, 5))
+
+
+def test_it_is_truncated_svd_where_there_are_columns_enough() -> None:
+    made = BoundedSVD(3, random_state=0).fit_transform(FEW)
+    np.testing.assert_array_equal(made, TruncatedSVD(3, random_state=0).fit_transform(FEW))
+
+
+@pytest.mark.parametrize("wanted", [3, 30])
+def test_it_is_built(wanted: int, tmp_path: Path) -> None:
+    model = BoundedSVD(wanted, random_state=0).fit(FEW)
+    result = built(Source(model, FEW[:20]), tmp_path)
+
+    assert result.manifest["parity"]["differing_rows"] == 0
+    assert model.transform(FEW).shape == (60, min(wanted, 5))
+    assert (model.n_components, clone(model).n_components) == (wanted, wanted)

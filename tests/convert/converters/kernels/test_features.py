@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from sklearn.preprocessing import KernelCenterer
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import assert_exact, differences
 
 random = np.random.default_rng(0)
@@ -30,12 +30,6 @@ Y = X @ random.normal(size=(4, 2)) + random.normal(size=(150, 2))
 WIDE = np.abs(random.normal(size=(60, 45)))
 FAR = np.vstack([X[:3] * 1e6, X[3:6] * 1e12, np.zeros((1, 4))])
 ROWS = np.vstack([X + 0.05, FAR])
-
-
-def fit(estimator: Any, X: Any, y: Any = None) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
 
 
 KERNELS: list[dict[str, Any]] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.gaussian_process.kernels import (
 )
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -30,12 +30,6 @@ TARGET = np.sin(TRAIN @ [0.5, 1.0, -0.3, 0.2]) + random.normal(scale=0.1, size=5
 FAR = np.vstack([X[:3] * 1e6, -X[:3] * 1e12, np.zeros((1, 4))])
 ROWS = np.vstack([X, TRAIN[:5], FAR])
 WORDS = np.array(["setosa", "versicolor", "virginica"])
-
-
-def fit(estimator: Any, X: Any, y: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
 
 
 KERNELS = [

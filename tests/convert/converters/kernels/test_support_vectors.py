@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.datasets import load_iris, make_classification
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -22,12 +22,6 @@ WORDS = np.array(["setosa", "versicolor", "virginica"])
 WIDE = make_classification(120, 50, n_informative=8, n_classes=4, random_state=1)
 FAR = np.vstack([X[:3] * 1e6, -X[:3] * 1e12, np.zeros((1, 4)), X[:2] * -1e25])
 ROWS = np.vstack([X, FAR])
-
-
-def fit(estimator: Any, X: Any, y: Any = None) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
 
 
 KERNELS: list[dict[str, Any]] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,12 @@ from sklearn.cluster import (
 from sklearn.datasets import load_iris
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 
 X, _ = load_iris(return_X_y=True)
 FAR = np.vstack([X[:3] * 1e6, -X[:3] * 1e12, np.zeros((1, 4)), X[:2] * -1e25])
 ROWS = np.vstack([X, X + 0.05, FAR])
-
-
-def fit(estimator: Any, X: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X)
 
 
 CLUSTERS = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -19,12 +19,6 @@ X, y = load_iris(return_X_y=True)
 TRAIN = X[::2] + random.normal(scale=0.02, size=(75, 4))
 SOME = np.where(random.random(75) < 0.5, y[::2], -1)
 ROWS = np.vstack([X, TRAIN[:9], X[:3] * 100.0])
-
-
-def fit(estimator: Any, X: Any, y: Any = None) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
 
 
 EMBEDDINGS = [

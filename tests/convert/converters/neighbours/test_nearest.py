@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.neighbors import (
 from threadpoolctl import threadpool_limits
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -52,12 +52,6 @@ METRICS: list[dict[str, Any]] = [
 ]
 metrics = pytest.mark.parametrize("metric", METRICS, ids=str)
 weights = pytest.mark.parametrize("weights", ["uniform", "distance"])
-
-
-def fit(estimator: Any, X: Any, y: Any = None) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
 
 
 @metrics

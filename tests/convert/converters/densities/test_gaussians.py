@@ -1,25 +1,20 @@
-"""Gaussian mixtures, of every shape of covariance."""
+"""Gaussian mixtures, and outliers of an ellipse."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_iris
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import assert_exact
 
 X, _ = load_iris(return_X_y=True)
 ROWS = np.vstack([X + 0.05, X[:3] * 1e6, -X[:3] * 1e12, np.zeros((1, 4)), X[:2] * -1e25])
-
-
-def fit(estimator: Any, X: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X)
 
 
 shapes = pytest.mark.parametrize("shape", ["full", "tied", "diag", "spherical"])
@@ -43,3 +38,16 @@ def test_bayesian(shape: str, kind: str) -> None:
 def test_single_components_and_columns(kind: Any) -> None:
     assert_exact(fit(kind(n_components=1), X), ROWS)
     assert_exact(fit(kind(n_components=2, random_state=0), X[:, 2:3]), ROWS[:, 2:3])
+
+
+@pytest.mark.parametrize("contamination", [0.05, 0.3])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_elliptic_envelope(contamination: float, keeps: bool) -> None:
+    fitted = EllipticEnvelope(
+        contamination=contamination, store_precision=keeps, random_state=0
+    ).fit(X)
+    assert_exact(fitted, np.vstack([X, ROWS]))
+
+
+def test_one_column() -> None:
+    assert_exact(EllipticEnvelope(random_state=0).fit(X[:, :1]), np.vstack([X, ROWS])[:, :1])

@@ -1,4 +1,4 @@
-"""Naive Bayes."""
+"""Naive Bayes, and discriminant analysis, linear and quadratic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.covariance import OAS
+from sklearn.datasets import load_iris
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
@@ -114,3 +117,66 @@ def test_refuses_infinite_log_probabilities() -> None:
     for model in (MultinomialNB(alpha=0), ComplementNB(alpha=0), BernoulliNB(alpha=0)):
         with pytest.raises(Unsupported, match="log probabilities are infinite"):
             answers(fit(model, counts, NAMES), X)
+
+
+FLOWERS, KINDS = load_iris(return_X_y=True)
+PAIR = KINDS < 2
+WORDS = np.array(["setosa", "versicolor", "virginica"])
+FAR = np.vstack([FLOWERS[:3] * 1e6, -FLOWERS[:3] * 1e12, np.zeros((1, 4)), FLOWERS[:2] * -1e25])
+FLOWER_ROWS = np.vstack([FLOWERS + 0.05, FAR])
+
+LINEAR: list[dict[str, Any]] = [
+    {},
+    {"n_components": 1},
+    {"priors": [0.2, 0.3, 0.5]},
+    {"solver": "lsqr"},
+    {"solver": "lsqr", "shrinkage": "auto"},
+    {"solver": "lsqr", "covariance_estimator": OAS()},
+    {"solver": "eigen"},
+    {"solver": "eigen", "shrinkage": 0.3, "n_components": 1},
+]
+
+
+@pytest.mark.parametrize("options", LINEAR, ids=str)
+def test_linear(options: dict[str, Any]) -> None:
+    fitted = LinearDiscriminantAnalysis(**options).fit(FLOWERS[::2], WORDS[KINDS[::2]])
+    assert_exact(fitted, FLOWER_ROWS)
+    if options.get("solver") != "lsqr":
+        assert_exact(fitted, FLOWER_ROWS, methods=["transform"])
+
+
+@pytest.mark.parametrize("solver", ["svd", "lsqr", "eigen"])
+def test_linear_with_two_classes(solver: str) -> None:
+    near = FLOWERS[50:] + np.random.default_rng(0).normal(size=(100, 4))
+    for target in (KINDS[50:], WORDS[KINDS[50:]], KINDS[50:] == 2):
+        fitted = LinearDiscriminantAnalysis(solver=solver).fit(near, target)
+        assert_exact(fitted, np.vstack([near, FAR]))
+    assert_exact(
+        LinearDiscriminantAnalysis(solver=solver).fit(FLOWERS[:, :1], KINDS), FLOWER_ROWS[:, :1]
+    )
+
+
+QUADRATIC: list[dict[str, Any]] = [
+    {},
+    {"reg_param": 0.2},
+    {"priors": [0.2, 0.3, 0.5]},
+    {"store_covariance": True},
+]
+
+
+@pytest.mark.parametrize("options", QUADRATIC, ids=str)
+def test_quadratic(options: dict[str, Any]) -> None:
+    fitted = QuadraticDiscriminantAnalysis(**options).fit(FLOWERS, WORDS[KINDS])
+    assert_exact(fitted, FLOWER_ROWS)
+
+
+def test_quadratic_with_two_classes() -> None:
+    for target in (KINDS[PAIR], WORDS[KINDS[PAIR]], KINDS[PAIR] == 1):
+        assert_exact(QuadraticDiscriminantAnalysis().fit(FLOWERS[PAIR], target), FLOWER_ROWS)
+    assert_exact(QuadraticDiscriminantAnalysis().fit(FLOWERS[:, :1], KINDS), FLOWER_ROWS[:, :1])
+
+
+def test_quadratic_by_eigenvectors() -> None:
+    pytest.importorskip("sklearn", "1.8")
+    fitted = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1).fit(FLOWERS, KINDS)
+    assert_exact(fitted, FLOWER_ROWS)
