@@ -206,10 +206,10 @@ def to_moved_rows(
     """scikit-learn's answers to rows whose numbers are moved by a few units in the last place."""
     random = np.random.default_rng(0)
     reaches = (*REACHES, *far) if unit == UNIT else REACHES[:1]
-    moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
+    moves = [[_moved(row, [step * unit] * len(row)) for row in rows] for step in STEPS]
     moves += [
-        [_scattered(row, reach * unit, random) for row in rows]
-        for reach in reaches
+        [_moved(row, random.uniform(-reach, reach, len(row)).tolist()) for row in rows]
+        for reach in (share * unit for share in reaches)
         for _ in range(SCATTERS)
     ]
     for moved in moves:
@@ -251,15 +251,12 @@ def _one_by_one(rows: Sequence[Cells], reference: Reference) -> Answers:
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _moved(row: Cells, share: float) -> Cells:
-    """The row with its numbers moved by a share of each, away from zero or towards it."""
-    return [_number_moved(cell, share) if type(cell) in (int, float) else cell for cell in row]
-
-
-def _scattered(row: Cells, reach: float, random: np.random.Generator) -> Cells:
-    """The row with each number moved by another share of it, up to the reach."""
-    shares = random.uniform(-reach, reach, len(row)).tolist()
-    return [_moved([cell], share)[0] for cell, share in zip(row, shares, strict=True)]
+def _moved(row: Cells, shares: Sequence[float]) -> Cells:
+    """The row with each number moved by a share of it, away from zero or towards it."""
+    return [
+        _number_moved(cell, share) if type(cell) in (int, float) else cell
+        for cell, share in zip(row, shares, strict=True)
+    ]
 
 
 def _number_moved(number: Any, share: float) -> float:

@@ -12,13 +12,8 @@ from time import thread_time
 from typing import Any
 
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.attempts import (
-    Attempt,
-    SearchState,
-    first_differing_step,
-    other_counts,
-)
-from onnxlet.convert.parity.certificate import certificate, off_in_float32
+from onnxlet.convert.parity.attempts import Attempt, SearchState, first_differing_step
+from onnxlet.convert.parity.certificate import certificate
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.limits import limited, narrowed
 from onnxlet.convert.parity.refusals import (
@@ -31,7 +26,7 @@ from onnxlet.convert.parity.refusals import (
 )
 from onnxlet.convert.parity.rounding import rounds, too_many_forgiven
 from onnxlet.convert.recipes import float32_refusal, recipes
-from onnxlet.convert.reference.alike import is_wide, kinds_of_columns, tried_columns
+from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
 
@@ -226,23 +221,5 @@ def _within_limits(
 
 
 def _certified(found: EqualConversion, narrow: Reference | None = None) -> EqualConversion:
-    attempt, state = found.attempt, found.state
-    parity = certificate(
-        attempt.comparison,
-        [state.evidence, state.judging],
-        state.reference.precision,
-        str(attempt.recipe),
-        found.failed,
-        found.limits,
-        attempt.unrefused,
-    )
-    probed = tried_columns(state.reference.inputs, state.reference.estimator)
-    if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
-        parity["probed_columns"] = len(probed)
-    if (k := attempt.converted.k) is not None:
-        parity["k"] = [k.default, *other_counts(k)]
-    if state.reference.task.one_by_one:
-        parity["asked"] = "row by row"
-    if narrow is not None:
-        parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])
+    parity = certificate(found.attempt, found.state, found.failed, found.limits, narrow)
     return replace(found, certificate=parity)

@@ -16,6 +16,7 @@ from scipy.special import digamma
 from sklearn import covariance, mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
+from onnxlet.convert.converters.answers import side
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import point_norms
@@ -81,8 +82,8 @@ def elliptic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """EllipticEnvelope: the squared Mahalanobis distance against its limit."""
     squares = _squares(graph, fitted, table)
     score = -squares - float(fitted.offset_)
-    side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)
-    return {"decision_function": score.cast(graph.precision), "predict": side}
+    inside = side(score >= 0.0)
+    return {"decision_function": score.cast(graph.precision), "predict": inside}
 
 
 def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -75,11 +75,7 @@ def _check_dtype(fitted: Any) -> None:
 
 
 def _keys(graph: Graph, table: Table) -> Iterable[tuple[str, Tensor]]:
-    """The columns by the key that they are.
-
-    Raises:
-        Unsupported: they have no names.
-    """
+    """The columns by the key that they are; Unsupported where they have no names."""
     columns = graph.columns(table)
     if len(table.labels) != len(columns):
         raise Unsupported(

@@ -31,11 +31,7 @@ def are_patches(steps: Sequence[Any]) -> bool:
 
 
 def patches_in_rows(graph: Graph, steps: Sequence[Any], table: Table) -> Tensor:
-    """What three steps, the second of them a PatchExtractor, make of the rows.
-
-    Raises:
-        Unsupported: they do more than to move numbers within each row.
-    """
+    """What three steps, the second a PatchExtractor, make of rows by moving numbers in them."""
     whole = graph.matrix(table)
     one = np.arange(whole.width, dtype=np.float64)
     first = _made(steps, one[np.newaxis])

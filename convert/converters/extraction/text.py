@@ -119,11 +119,7 @@ def _counts(
 
 
 def _text(graph: Graph, table: Table) -> Tensor:
-    """The one column of text.
-
-    Raises:
-        Unsupported: there are others, or it is neither an input nor an imputed input.
-    """
+    """The one column of text: an input, or an imputed one, with no others beside it."""
     columns = graph.columns(table)
     if len(columns) != 1 or columns[0].dtype != "string":
         raise Unsupported(
@@ -143,12 +139,8 @@ def _text(graph: Graph, table: Table) -> Tensor:
 def _analysis(fitted: Any, changed: bool) -> dict[str, Any]:
     """How text is split into tokens, for `onnxlet.function.inputs.text`.
 
-    Args:
-        fitted: the vectoriser.
-        changed: steps before may have made the text longer than any that comes in.
-
-    Raises:
-        Unsupported: by Python code, or by a pattern that takes too long on hostile text.
+    Unsupported where that is by Python code, or by a pattern that takes too long on hostile text.
+    Where steps before have changed the text, it may be longer than any that comes in.
     """
     if fitted.input != "content":
         raise Unsupported(f"it reads text from input='{fitted.input}'", "Give it the text itself.")
@@ -167,11 +159,7 @@ def _analysis(fitted: Any, changed: bool) -> dict[str, Any]:
 
 
 def _functions(fitted: Any) -> dict[str, Any]:
-    """The functions that cut and change text, by the parameter's name; those that are used.
-
-    Raises:
-        Unsupported: one of them is not followed.
-    """
+    """The functions that cut and change text, by the parameter's name; those that are used."""
     if callable(fitted.analyzer):
         return {"analyzer": followed(fitted.analyzer, "analyzer")}
     found = {}

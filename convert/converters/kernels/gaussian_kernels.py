@@ -24,13 +24,9 @@ PROFILES = {"rbf": 1.0, "laplacian": 1.0, "chi2": 1.0, "additive_chi2": 0.0}
 
 
 def between(x: Tensor, points: Array, kernel: Any) -> Value:
-    """`kernel(x, points)`, of shape (rows, points).
-
-    Raises:
-        Unsupported: the kernel has no conversion.
-    """
+    """`kernel(x, points)`, of shape (rows, points)."""
     if type(kernel) in COMBINED:
-        return COMBINED[type(kernel)](kernel, lambda part: between(x, points, part))
+        return _combined(kernel, lambda part: between(x, points, part))
     if type(kernel) in NUMBERS:
         return float(NUMBERS[type(kernel)](kernel))
     if type(kernel) not in BETWEEN:
@@ -39,11 +35,7 @@ def between(x: Tensor, points: Array, kernel: Any) -> Value:
 
 
 def check(kernel: Any) -> None:
-    """Refuse a kernel that has no conversion, of whatever it may be.
-
-    Raises:
-        Unsupported: it, or a part of it, is a class of the user's own.
-    """
+    """Raise Unsupported for a kernel that is, or has, one of the user's own classes."""
     if type(kernel) in COMBINED:
         for part in (getattr(kernel, name, None) for name in ("kernel", "k1", "k2")):
             if part is not None:
@@ -56,11 +48,7 @@ def check(kernel: Any) -> None:
 
 
 def similar(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
-    """`pairwise_kernels(x, points, metric=kernel, …)`, which takes these kernels, too.
-
-    Raises:
-        Unsupported: the kernel has no conversion.
-    """
+    """`pairwise_kernels(x, points, metric=kernel, …)`, which takes these kernels, too."""
     if not isinstance(kernel, kernels.Kernel):
         return pairwise(x, points, kernel, options)
     return values(x, dense(points), kernel)
@@ -75,22 +63,11 @@ def values(x: Tensor, points: Array, kernel: kernels.Kernel) -> Tensor:
 
 
 def at_itself(x: Tensor, kernel: Any) -> Value:
-    """`kernel.diag(x)`, one column.
-
-    Raises:
-        Unsupported: the kernel has no conversion.
-    """
+    """`kernel.diag(x)`, one column."""
     if type(kernel) in COMBINED:
-        return COMBINED[type(kernel)](kernel, lambda part: at_itself(x, part))
-    if isinstance(kernel, kernels.DotProduct):
-        return x.sum_of_squares() + float(kernel.sigma_0) ** 2
-    if isinstance(kernel, kernels.PairwiseKernel):
-        return _own_pairwise(x, kernel)
-    if isinstance(kernel, kernels.ConstantKernel):
-        return float(kernel.constant_value)
-    if isinstance(kernel, kernels.WhiteKernel):
-        return float(kernel.noise_level)
-    return 1.0
+        return _combined(kernel, lambda part: at_itself(x, part))
+    own = AT_ITSELF.get(type(kernel))
+    return 1.0 if own is None else own(x, kernel)
 
 
 def _combined(kernel: Any, of: Callable[[Any], Value]) -> Value:
@@ -159,10 +136,13 @@ def _own_pairwise(x: Tensor, kernel: Any) -> Value:
     return of_inner(squares, x.width, kernel.metric, _options(kernel))
 
 
-COMBINED: dict[type, Callable[[Any, Callable[[Any], Value]], Value]] = {
-    kernels.Exponentiation: _combined,
-    kernels.Product: _combined,
-    kernels.Sum: _combined,
+COMBINED = (kernels.Exponentiation, kernels.Product, kernels.Sum)
+# The value of a kernel of a row with itself, where that is not 1.
+AT_ITSELF: dict[type, Callable[[Tensor, Any], Value]] = {
+    kernels.ConstantKernel: lambda x, kernel: float(kernel.constant_value),
+    kernels.DotProduct: lambda x, kernel: x.sum_of_squares() + float(kernel.sigma_0) ** 2,
+    kernels.PairwiseKernel: _own_pairwise,
+    kernels.WhiteKernel: lambda x, kernel: float(kernel.noise_level),
 }
 NUMBERS: dict[type, Callable[[Any], float]] = {
     kernels.ConstantKernel: lambda kernel: kernel.constant_value,

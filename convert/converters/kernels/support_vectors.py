@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn import svm
 
-from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.answers import side, two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense
@@ -62,8 +62,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """OneClassSVM: 1 where the decision is positive, else -1."""
     score = _single(graph, fitted, table)
-    side = (score > 0.0).where(graph.constant([[1]], "int64"), -1)
-    return {"predict": side, "decision_function": score.cast(graph.precision)}
+    return {"predict": side(score > 0.0), "decision_function": score.cast(graph.precision)}
 
 
 def _single(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -112,10 +111,8 @@ def _sides(count: int) -> Array:
 def one_versus_rest(second: Tensor, confidence: Tensor, count: int) -> Tensor:
     """`_ovr_decision_function`: votes, and confidences scaled to less than a third of a vote.
 
-    Args:
-        second: for each pair of classes, 1 where the second wins, float64.
-        confidence: for each pair, positive for the second.
-        count: how many classes there are.
+    For each pair of classes `second` is 1 where the second wins, float64, and the confidence is
+    positive for the second.
     """
     total = confidence @ _sides(count)
     return votes(second, count) + total / ((total.unary("Abs") + 1.0) * 3.0)

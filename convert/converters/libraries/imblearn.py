@@ -13,9 +13,10 @@ from typing import Any
 from imblearn import ensemble
 from imblearn.pipeline import Pipeline
 
+from onnxlet.convert.converters.composition.ensembles import bagged_classifier
 from onnxlet.convert.converters.composition.pipelines import pipeline
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.converters.trees import bagging, boosting, forests
+from onnxlet.convert.converters.trees import boosting, forests
 from onnxlet.convert.graph.converter import Graph, Outputs, Table
 
 
@@ -23,7 +24,7 @@ def bagged(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Bagging over what stands behind each sampler."""
     plain = copy(fitted)
     plain.estimators_ = [part.steps[-1][1] for part in fitted.estimators_]
-    return bagging.classifier(graph, plain, table)
+    return bagged_classifier(graph, plain, table)
 
 
 CONVERTERS: Converters = {

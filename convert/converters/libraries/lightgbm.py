@@ -33,15 +33,10 @@ NOT_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING = 0, 1, 2
 
 @dataclass(frozen=True)
 class Model:
-    """What `Booster.model_to_string` contains.
+    """What `Booster.model_to_string` contains."""
 
-    Attributes:
-        header: by name; a line without a value has ''.
-        trees: of each tree by name the values of its lines.
-    """
-
-    header: dict[str, str]
-    trees: list[dict[str, list[str]]]
+    header: dict[str, str]  # by name; a line without a value has ''
+    trees: list[dict[str, list[str]]]  # of each tree by name the values of its lines
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:

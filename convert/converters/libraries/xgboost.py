@@ -38,25 +38,15 @@ HINT_CATEGORIES = "Encode the categories in the pipeline, with an OrdinalEncoder
 
 @dataclass(frozen=True)
 class Model:
-    """What `Booster.save_raw` contains.
+    """What `Booster.save_raw` contains."""
 
-    Attributes:
-        objective: XGBoost's name for it.
-        trees: up to the best iteration, the node attributes of each.
-        targets: the index of the target that each tree adds to.
-        weights: DART's factor of each tree, else ones.
-        base: the raw score of each target before any tree, float32.
-        categories: of each column as stored: text with the offsets of each, or numbers.
-        categorical: whether each column is one of categories.
-    """
-
-    objective: str
-    trees: list[dict[str, Any]]
-    targets: Array
-    weights: Array
-    base: Array
-    categories: list[dict[str, Any]]
-    categorical: Array
+    objective: str  # XGBoost's name for it
+    trees: list[dict[str, Any]]  # up to the best iteration, the node attributes of each
+    targets: Array  # the index of the target that each tree adds to
+    weights: Array  # DART's factor of each tree, else ones
+    base: Array  # the raw score of each target before any tree, float32
+    categories: list[dict[str, Any]]  # as stored: text with the offsets of each, or numbers
+    categorical: Array  # whether each column is one of categories
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -177,16 +167,8 @@ def _by_target(tree: dict[str, Any], target: int) -> Iterator[tuple[dict[str, An
 
 def _tree(tree: dict[str, Any], target: int, weight: Any) -> Tree:
     """Nodes of categories are mirrored: in XGBoost, rows of these categories go right."""
-    left, right, feature, default, kind = (
-        np.array(tree[name], dtype=np.int64)
-        for name in (
-            "left_children",
-            "right_children",
-            "split_indices",
-            "default_left",
-            "split_type",
-        )
-    )
+    names = ("left_children", "right_children", "split_indices", "default_left", "split_type")
+    left, right, feature, default, kind = (np.array(tree[n], dtype=np.int64) for n in names)
     # In the leaves, the thresholds are the values.
     threshold = np.array(tree["split_conditions"], dtype=np.float32)
     member = (kind == 1) & (left >= 0)

@@ -123,14 +123,7 @@ def _weighting(fitted: Any) -> bool:
 
 
 def _summed(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Tensor, Tensor]:
-    """The weighted sums of the targets over a row's neighbours, and the sum of the weights.
-
-    Args:
-        graph: to write to.
-        fitted: has `n_neighbors`.
-        table: the rows.
-        targets: of the points, shape (points, targets).
-    """
+    """The weighted sums of the points' targets over a row's neighbours, and of the weights."""
     count, width = fitted.n_neighbors, targets.shape[1]
     distances, indices = neighbours(graph, fitted, table, count)
     found = gathered(graph, targets, indices, width)

@@ -21,19 +21,12 @@ from onnxlet.function.arrays import Array
 
 @dataclass(frozen=True)
 class Leaves:
-    """A tree's leaves, and the order in which a search visits them.
+    """A tree's leaves, and the order in which a search visits them."""
 
-    Attributes:
-        inner: the numbers of the inner nodes; the children of i are 2 i + 1 and 2 i + 2.
-        points: for each point in the order of the leaves, which leaf holds it.
-        base: each leaf's turn in the search where every right child goes first, shape (leaves,).
-        change: what is added to that for each inner node whose left child goes first,
-            shape (inner nodes, leaves).
-    """
-
-    inner: list[int]
-    points: Array
-    base: Array
+    inner: list[int]  # numbers of the inner nodes; the children of i are 2 i + 1 and 2 i + 2
+    points: Array  # for each point in the order of the leaves, which leaf holds it
+    base: Array  # each leaf's turn where every right child goes first, shape (leaves,)
+    # What is added for each inner node whose left child goes first, shape (inner nodes, leaves).
     change: Array
 
 
@@ -56,13 +49,10 @@ def turns(x: Tensor, tree: Any, metric: Any, options: Any, ranking: Ranking) -> 
 
 
 def kept(rank: Tensor, turn: Tensor, count: int, nobody: int) -> Tensor:
-    """The indices of the points that the heap keeps for one row, int64, in no order.
+    """The indices of the points that a heap of so many keeps for one row, int64, in no order.
 
-    Args:
-        rank: of each point, shape (1, points).
-        turn: when the search visits it, of the same shape.
-        count: the size of the heap.
-        nobody: the index that it holds where all distances overflow.
+    The search visits each point at its turn; ranks and turns have the shape (1, points). `nobody`
+    is the index that the heap holds where all distances overflow.
     """
     graph = rank.graph
     levels = int(np.log2(count))

@@ -34,12 +34,8 @@ def ratings(graph: Graph, fitted: Ratings, table: Table) -> Outputs:
 def _users(x: Tensor, gaps: Tensor, base: Array, known: Array, regularisation: float) -> Tensor:
     """Each user's bias and factors, by what they rated above what all did.
 
-    Args:
-        x: ratings, (rows, items).
-        gaps: where there is none.
-        base: each item's rating by all.
-        known: of each item 1, for the user's bias, and its factors.
-        regularisation: of the regression.
+    Ratings `x` have the shape (rows, items), with gaps; `base` is each item's rating by all;
+    `known` has of each item 1, for the user's bias, and its factors.
     """
     graph, (items, unknowns) = x.graph, known.shape
     rated = (~gaps).cast("float64").reshape([-1, 1, items], items)
@@ -60,12 +56,8 @@ def _solved(matrices: Tensor, sides: Tensor, unknowns: int) -> Tensor:
 
     Gauss-Jordan elimination without a choice of pivots, which symmetric positive definite matrices
     don't need (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 14.4).
-    Each step eliminates the first unknown, and moves its equation to the end.
-
-    Args:
-        matrices: of shape (rows, unknowns, unknowns), symmetric and positive definite.
-        sides: right-hand sides, of shape (rows, unknowns, 1).
-        unknowns: how many.
+    Each step eliminates the first unknown, and moves its equation to the end. Matrices have the
+    shape (rows, unknowns, unknowns), right-hand sides (rows, unknowns, 1).
     """
     graph = matrices.graph
 

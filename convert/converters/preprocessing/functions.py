@@ -38,11 +38,7 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _made(graph: Graph, function: Any, options: Any, given: Table, form: Form) -> Table:
-    """What a function makes of the columns: by tracing, or text by text.
-
-    Raises:
-        Unsupported: neither.
-    """
+    """What a function makes of the columns: by tracing, or text by text."""
     try:
         return trace(graph, function, options, given, form)
     except Unsupported:

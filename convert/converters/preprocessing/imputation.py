@@ -44,8 +44,7 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
             filled += filled_text(run, origins, values, fitted.missing_values)
         else:
             filled.append(filled_numbers(run, values, fitted.missing_values))
-    indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
-    return {"transform": Table((*filled, *flags(graph, table, indicated, fitted.missing_values)))}
+    return {"transform": Table((*filled, *added_flags(graph, fitted, table)))}
 
 
 def _finds_no_gap(fitted: Any, table: Table) -> bool:
@@ -61,6 +60,12 @@ def indicator(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if not made:
         raise Unsupported("it makes no column", "Leave the MissingIndicator out.")
     return {"transform": made[0]}
+
+
+def added_flags(graph: Graph, fitted: Any, table: Table) -> list[Tensor]:
+    """The indicators that an imputer adds to its columns; none where it adds none."""
+    indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
+    return flags(graph, table, indicated, fitted.missing_values)
 
 
 def flags(graph: Graph, table: Table, indices: Sequence[int], missing: Any) -> list[Tensor]:
@@ -114,11 +119,7 @@ def _statistics(fitted: Any) -> list[Any]:
 
 
 def filled_numbers(run: Tensor, values: Sequence[Any], missing: Any) -> Tensor:
-    """Columns with each one's value where it is missing; NaN leaves a column as it is.
-
-    Raises:
-        Unsupported: a value is text.
-    """
+    """Columns with each one's value, which is a number, where it is missing; NaN leaves it so."""
     texts = [value for value in values if isinstance(value, str)]
     if texts:
         raise Unsupported(

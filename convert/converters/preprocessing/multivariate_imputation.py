@@ -15,7 +15,7 @@ from sklearn.impute import KNNImputer
 from sklearn.impute._iterative import IterativeImputer
 
 from onnxlet.convert.converters.neighbours.nearest import gathered, inverse_weights, over_neighbours
-from onnxlet.convert.converters.preprocessing.imputation import flags, is_missing
+from onnxlet.convert.converters.preprocessing.imputation import added_flags, is_missing
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import changed, either
@@ -172,8 +172,7 @@ def _missing(x: Tensor, value: Any) -> Tensor:
 
 
 def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Outputs:
-    indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
-    made = flags(graph, table, indicated, fitted.missing_values)
+    made = added_flags(graph, fitted, table)
     return {"transform": graph.concat([filled.cast(graph.precision), *made])}
 
 

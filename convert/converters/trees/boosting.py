@@ -183,6 +183,7 @@ def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 
+BITS = np.arange(32, dtype=np.uint32)  # of the words that sets are stored in
 NO_CATEGORY = -1.0  # equals no code: stands in an empty set
 
 
@@ -252,10 +253,9 @@ def _members(bitsets: Array) -> list[float]:
 
     A set is empty where only missing values go left; ONNX Runtime needs one that is not.
     """
-    bits = (bitsets[:, :, None] >> np.arange(32, dtype=np.uint32)) & 1
     members: list[float] = []
-    for row in bits.reshape(-1, 256):
-        known = np.flatnonzero(row).astype(np.float64).tolist()
+    for words in bitsets:
+        known = np.flatnonzero((words[:, None] >> BITS) & 1).astype(np.float64).tolist()
         members += [*(known or [NO_CATEGORY]), np.nan]
     return members
 

@@ -83,11 +83,8 @@ def in_float64(graph: Graph, table: Table, trees: Sequence[Tree]) -> tuple[Tenso
 def tree_ensemble(graph: Graph, table: Table, trees: Sequence[Tree], targets: int = 1) -> Tensor:
     """The sum of the trees' leaves, float64, of shape (rows, targets).
 
-    Args:
-        graph: to write to.
-        table: the columns; scikit-learn casts them to float32.
-        trees: at least one; a leaf has one number, or one for each target.
-        targets: how many sums there are, if a leaf has one number.
+    The columns are cast to float32, as scikit-learn casts them. There is one tree at least; a leaf
+    has a number for each target, or one: then there are so many targets as are given.
     """
     x, lifted = in_float64(graph, table, trees)
     if trees[0].value.shape[1] > 1:
