@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,16 @@ class Start:
     def moved(self, value: float | None) -> Cells:
         """The row with another value in the cell."""
         return changed(self.row, [self.position], [value])
+
+
+def ends(starts: Sequence[Start]) -> tuple[Array, Array]:
+    """The lows of several, and their highs; float64, shape (starts,)."""
+    return np.array([start.low for start in starts]), np.array([start.high for start in starts])
+
+
+def moved(starts: Sequence[Start], values: Array) -> list[Cells]:
+    """The row of each start with a value of its own in the cell."""
+    return [start.moved(value) for start, value in zip(starts, values.tolist(), strict=True)]
 
 
 def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:

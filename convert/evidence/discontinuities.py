@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.bisection import Start, bisected
+from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
 from onnxlet.convert.evidence.evidence import changed, float_columns
 from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
@@ -49,10 +49,10 @@ def at_discontinuities(
                 starts.append(Start(rows[a], position, float(low), float(high)))
     width = breadth(len(columns), reference.estimator)
     some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
-    return _of_answered(some, lambda kept: _bisected(kept, reference))
+    return _from_answered(some, lambda kept: _bisected(kept, reference))
 
 
-def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
+def _from_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
     """What is made of all that never lead to a row which scikit-learn raises for."""
     while found:
         try:
@@ -63,12 +63,10 @@ def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> 
 
 
 def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
-    low = np.array([start.low for start in starts])
-    high = np.array([start.high for start in starts])
+    low, high = ends(starts)
 
     def at(values: Array) -> Array:
-        rows = [start.moved(v) for start, v in zip(starts, values.tolist(), strict=True)]
-        return reference.finest_answers(rows).reshape(len(rows), -1)
+        return reference.finest_answers(moved(starts, values)).reshape(len(starts), -1)
 
     at_low, at_high = at(low), at(high)
 
@@ -83,10 +81,8 @@ def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
 
     beside = BESIDE * (high - low)
     low, high = bisected(low, high, changes_more_above)
-    found = np.stack([low, high, low - beside, high + beside], axis=1).tolist()
-    return [
-        start.moved(value) for start, values in zip(starts, found, strict=True) for value in values
-    ]
+    found = [moved(starts, values) for values in (low, high, low - beside, high + beside)]
+    return [row for rows in zip(*found, strict=True) for row in rows]
 
 
 def _distance(a: Array, b: Array) -> Array:
@@ -106,7 +102,7 @@ def between_labels(
     some = [row for row in rows[:LABELLED] if all(row[p] is not None for p in positions)]
     if not positions or not some:
         return []
-    return _of_answered(some, lambda rows: _between(rows, positions, reference))
+    return _from_answered(some, lambda rows: _between(rows, positions, reference))
 
 
 def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Reference) -> list[Cells]:
@@ -116,8 +112,8 @@ def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Referen
     pairs = _unlike([str(label) for label in labels.tolist()])
     width = breadth(len(rows[0]), reference.estimator)
     some = evenly_spaced(pairs, fewer(MOST_PAIRS, width, FEWEST_BISECTED))
-    ends = [(rows[a], rows[b]) for a, b in some]
-    return _of_answered(ends, lambda some: _along(some, positions, reference))
+    pairs_of_rows = [(rows[a], rows[b]) for a, b in some]
+    return _from_answered(pairs_of_rows, lambda some: _along(some, positions, reference))
 
 
 def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:
@@ -135,16 +131,16 @@ def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _along(
-    ends: Sequence[tuple[Cells, Cells]], positions: Sequence[int], reference: Reference
+    pairs: Sequence[tuple[Cells, Cells]], positions: Sequence[int], reference: Reference
 ) -> list[Cells]:
-    first = np.array([[row[p] for p in positions] for row, _ in ends], dtype=np.float64)
-    step = np.array([[row[p] for p in positions] for _, row in ends]) - first
+    first = np.array([[row[p] for p in positions] for row, _ in pairs], dtype=np.float64)
+    step = np.array([[row[p] for p in positions] for _, row in pairs]) - first
 
     def at(share: Array) -> list[Cells]:
         cells = (first + share[:, None] * step).tolist()
-        return [changed(row, positions, c) for (row, _), c in zip(ends, cells, strict=True)]
+        return [changed(row, positions, c) for (row, _), c in zip(pairs, cells, strict=True)]
 
-    low, high = np.zeros(len(ends)), np.ones(len(ends))
+    low, high = np.zeros(len(pairs)), np.ones(len(pairs))
     label = reference.finest_answers(at(low))
     low, high = bisected(low, high, lambda share: reference.finest_answers(at(share)) == label)
     shares = (low, high, low - BESIDE, high + BESIDE)

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.converters.registration import Splits
-from onnxlet.convert.evidence.bisection import Start, bisected
+from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
 from onnxlet.convert.evidence.evidence import changed, float_columns
 from onnxlet.convert.evidence.tree_thresholds import has_trees, splits_of, way_to
@@ -103,11 +103,11 @@ def _movers(rows: Sequence[Cells], seen: Sees, positions: Sequence[int]) -> dict
     for position in positions:
         if base := [row for row in rows if row[position] is not None][:20]:
             others = [base[-1], *base[:-1]]
-            moved = [
+            shifted = [
                 changed(row, [position], [other[position]])
                 for row, other in zip(base, others, strict=True)
             ]
-            a, b = seen(base), seen(moved)
+            a, b = seen(base), seen(shifted)
             differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
             for made in np.flatnonzero(differs.any(axis=0)).tolist():
                 movers.setdefault(made, []).append(position)
@@ -142,11 +142,10 @@ def _starts(
 def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -> Iterator[Cells]:
     if not starts:
         return
-    low = np.array([start.low for start in starts])
-    high = np.array([start.high for start in starts])
+    low, high = ends(starts)
 
     def goes_left(values: Array) -> Array:
-        made = seen([s.moved(value) for s, value in zip(starts, values.tolist(), strict=True)])
+        made = seen(moved(starts, values))
         return np.array(
             [
                 s.tree.dtype(made[number, s.tree.feature[s.node]]) <= s.tree.threshold[s.node]
