@@ -28,8 +28,7 @@ from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
-from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.attempts import Attempt, SearchState

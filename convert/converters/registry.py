@@ -126,7 +126,7 @@ def _of_library(package: str) -> dict[type, Registration]:
         ) from error
 
 
-def of_package(package: str) -> Iterator[tuple[type, Registration]]:
+def brought_for(package: str) -> Iterator[tuple[type, Registration]]:
     """What installed packages bring for the estimators of a package, by class.
 
     Raises:
@@ -180,7 +180,7 @@ class Registry(Mapping[type, Converter]):
         if kind not in self._known and package not in self._asked:
             if package in sys.modules:
                 self._known |= _of_library(package)
-            self._known = {**dict(of_package(package)), **self._known}
+            self._known = {**dict(brought_for(package)), **self._known}
             if package in sys.modules:
                 self._asked.add(package)
         return self._known.get(kind, NOTHING)

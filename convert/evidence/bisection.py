@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.rows import changed
 from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array

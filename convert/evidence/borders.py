@@ -15,7 +15,7 @@ import numpy as np
 
 from onnxlet.convert.converters.registration import Term
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.rows import changed
 from onnxlet.convert.evidence.tree_thresholds import around
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells

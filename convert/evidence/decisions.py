@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.rows import changed
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array

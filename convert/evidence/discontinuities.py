@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
-from onnxlet.convert.evidence.evidence import changed, float_columns
+from onnxlet.convert.evidence.rows import changed, float_columns
 from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
 from onnxlet.convert.reference.inputs import Cells

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.edge_cases import fits
-from onnxlet.convert.evidence.evidence import FLOATS
 from onnxlet.convert.evidence.images import Blends
+from onnxlet.convert.evidence.rows import FLOATS, fits
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array

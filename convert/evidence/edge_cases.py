@@ -16,10 +16,10 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.borders import at_borders, in_bins
 from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
-from onnxlet.convert.evidence.evidence import changed
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
+from onnxlet.convert.evidence.rows import changed, fits
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
 from onnxlet.convert.reference.alike import breadth, fewer, tried_columns
 from onnxlet.convert.reference.dates import ODD, written
@@ -126,15 +126,6 @@ def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:
     return all(
         type(cell) not in (int, float) or fits(column, cell)
         for column, cell in zip(columns, row, strict=True)
-    )
-
-
-def fits(column: Column, number: float) -> bool:
-    """The column has no bound that the number is beyond."""
-    if abs(number) == np.inf:
-        return column.infinite
-    return (column.minimum is None or number >= column.minimum) and (
-        column.maximum is None or number <= column.maximum
     )
 
 

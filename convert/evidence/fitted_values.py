@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.evidence import FLOATS, changed
+from onnxlet.convert.evidence.rows import FLOATS, changed
 from onnxlet.convert.reference.alike import breadth, fewer, is_wide
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells

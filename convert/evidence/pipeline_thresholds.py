@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.converters.registration import Splits
 from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
-from onnxlet.convert.evidence.evidence import changed, float_columns
+from onnxlet.convert.evidence.rows import changed, float_columns
 from onnxlet.convert.evidence.tree_thresholds import has_trees, splits_of, way_to
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered

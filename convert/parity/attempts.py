@@ -14,8 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
-from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import Unsupported

@@ -26,7 +26,7 @@ from sklearn.ensemble import (
 )
 
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.converters.trees.forests import all_trees, of_sklearn, tree_ensemble
+from onnxlet.convert.converters.trees.forests import all_trees, as_tree, tree_ensemble
 from onnxlet.convert.graph.converter import (
     DROPPED,
     Graph,
@@ -227,12 +227,8 @@ def _shares(graph: Graph, part: Any, given: Table, count: int) -> Tensor:
 
 def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """The sum of trees, in one node."""
-    parts = [
-        replace(
-            of_sklearn(part.tree_), feature=np.asarray(indices)[np.maximum(part.tree_.feature, 0)]
-        )
-        for part, indices in zip(fitted.estimators_, fitted.estimators_features_, strict=True)
-    ]
+    pairs = zip(fitted.estimators_, fitted.estimators_features_, strict=True)
+    parts = [as_tree(part, indices) for part, indices in pairs]
     return tree_ensemble(graph, table, parts).cast(graph.precision)
 
 

@@ -33,9 +33,9 @@ from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
 from onnxlet.convert.converters.trees.forests import (
     all_trees,
+    as_tree,
     as_trees_see,
     in_float64,
-    of_sklearn,
     tree_ensemble,
 )
 from onnxlet.convert.graph.converter import (
@@ -77,10 +77,14 @@ def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
     parts = [constant(value, target) for target, value in enumerate(initial)]
     for row in fitted.estimators_:
         for target, part in enumerate(row):
-            one = of_sklearn(part.tree_)
+            one = as_tree(part)
             parts.append(replace(one, value=one.value * fitted.learning_rate, target=target))
     total = tree_ensemble(graph, table, parts, fitted.estimators_.shape[1]).cast(graph.precision)
-    return total if len(initial) else _of_init(graph, fitted, as_trees_see(graph, table)) + total
+    return (
+        total
+        if len(initial)
+        else _initial_scores(graph, fitted, as_trees_see(graph, table)) + total
+    )
 
 
 def _initial(fitted: Any) -> Array:
@@ -95,7 +99,7 @@ def _initial(fitted: Any) -> Array:
     return np.empty(0)
 
 
-def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+def _initial_scores(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     """The raw score of an initial estimator that depends on the row, which it gets in float32."""
     given = Table((x,))
     if not is_classifier(fitted):
@@ -143,7 +147,7 @@ def _votes_of_trees(graph: Graph, fitted: Any, table: Table, weights: Array) -> 
     """One node for all trees."""
     parts = []
     for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
-        one = of_sklearn(part.tree_)
+        one = as_tree(part)
         chosen = one.value.argmax(axis=1)
         parts.append(replace(one, value=(_ballots(fitted, part) * weight)[chosen]))
     return tree_ensemble(graph, table, parts)
@@ -179,7 +183,7 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     """The estimators' predictions side by side, float64."""
     if all_trees(parts):
-        return values(graph, *in_float64(graph, table, [of_sklearn(part.tree_) for part in parts]))
+        return values(graph, *in_float64(graph, table, [as_tree(part) for part in parts]))
     return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 

@@ -45,22 +45,24 @@ def all_trees(estimators: Sequence[Any]) -> bool:
     return all(type(estimator) in DECISION_TREES for estimator in estimators)
 
 
-def of_sklearn(fitted: Any) -> Tree:
-    """The tree of a `sklearn.tree._tree.Tree`.
+def as_tree(fitted: Any, columns: Sequence[int] | None = None) -> Tree:
+    """The tree of a decision tree, which may be given only some columns of the table.
 
     A leaf has the class shares of one output, or one number for each output, or the class shares
     of all outputs, concatenated.
     """
-    values = fitted.value.reshape(fitted.node_count, -1)
-    if fitted.n_outputs > 1:  # padded to the output with the most classes
-        kept = [fitted.value[:, o, :n] for o, n in enumerate(np.ravel(fitted.n_classes))]
+    one = fitted.tree_
+    values = one.value.reshape(one.node_count, -1)
+    if one.n_outputs > 1:  # padded to the output with the most classes
+        kept = [one.value[:, o, :n] for o, n in enumerate(np.ravel(one.n_classes))]
         values = np.concatenate(kept, axis=1)
+    feature = one.feature if columns is None else np.asarray(columns)[np.maximum(one.feature, 0)]
     return Tree(
-        fitted.children_left,
-        fitted.children_right,
-        fitted.feature,
-        fitted.threshold,
-        fitted.missing_go_to_left,
+        one.children_left,
+        one.children_right,
+        feature,
+        one.threshold,
+        one.missing_go_to_left,
         values,
     )
 
@@ -94,12 +96,12 @@ def tree_ensemble(graph: Graph, table: Table, trees: Sequence[Tree], targets: in
 
 def trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A tree or the mean of a forest: class shares, or numbers."""
-    parts = [of_sklearn(part.tree_) for part in getattr(fitted, "estimators_", [fitted])]
+    parts = [as_tree(part) for part in getattr(fitted, "estimators_", [fitted])]
     if not is_classifier(fitted):
         return {"predict": _mean(graph, table, parts).cast(graph.precision)}
     if fitted.n_outputs_ > 1:
         mean = _mean(graph, table, parts).cast(graph.precision)
-        return _of_several_outputs(graph, fitted.n_classes_, mean)
+        return _several_outputs(graph, fitted.n_classes_, mean)
     if fitted.n_classes_ == 2:  # leaves of one number: a third of the time of a table
         second = [replace(one, value=one.value[:, 1:]) for one in parts]
         shares = two_sided(_mean(graph, table, second))
@@ -113,7 +115,7 @@ def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
     return total / float(len(parts)) if len(parts) > 1 else total
 
 
-def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
+def _several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
     """Class indices and shares of all outputs side by side."""
     shares = by_output(mean, counts)
     return {"class_index": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
@@ -121,7 +123,7 @@ def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Ou
 
 def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RandomTreesEmbedding: 1 for each leaf that a row reaches."""
-    parts = [of_sklearn(part.tree_) for part in fitted.estimators_]
+    parts = [as_tree(part) for part in fitted.estimators_]
     numbered = [replace(one, value=np.arange(len(one.left))[:, None]) for one in parts]
     numbers, nodes = leaves(graph, *in_float64(graph, table, numbered))
     node_of = graph.constant(nodes[:, 0], "int64")
@@ -188,12 +190,11 @@ def _deepest_outlier(fitted: Any) -> float:
 
 
 def _tree_of_depths(fitted: Any, index: int) -> Tree:
-    one = of_sklearn(fitted.estimators_[index].tree_)
+    some = fitted._max_features != fitted.n_features_in_
+    columns = fitted.estimators_features_[index] if some else None
     # These lengths count nodes; a depth counts the edges between them, one less.
     lengths = fitted._decision_path_lengths[index] + fitted._average_path_length_per_tree[index]
-    if fitted._max_features != fitted.n_features_in_:
-        chosen = np.asarray(fitted.estimators_features_[index])
-        one = replace(one, feature=chosen[np.maximum(one.feature, 0)])
+    one = as_tree(fitted.estimators_[index], columns)
     return replace(one, value=(lengths - 1.0).reshape(-1, 1))
 
 

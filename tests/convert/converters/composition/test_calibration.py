@@ -22,7 +22,6 @@ from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.converters.samples import (
     CLASSES,
-    FRAME,
     NAMES,
     ROWS,
     TEXT,
@@ -30,7 +29,6 @@ from tests.convert.converters.samples import (
     THREE,
     X,
     fit,
-    mixed,
 )
 from tests.convert.exactness import answers, assert_exact
 
@@ -100,12 +98,6 @@ def test_a_fold_without_one_of_the_classes(method: str) -> None:
     known = [len(pair.estimator.classes_) for pair in model.calibrated_classifiers_]
     assert sorted(known) == [2, 3]
     assert_exact(model, X)
-
-
-def test_pipelines_over_mixed_columns_are_given_the_table() -> None:
-    for method in METHODS:
-        base = mixed(LogisticRegression())
-        assert_exact(fit(CalibratedClassifierCV(base, method=method, cv=2), FRAME, NAMES), FRAME)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -51,7 +51,6 @@ from tests.convert.converters.samples import (
     Y_TWO,
     X,
     fit,
-    mixed,
 )
 from tests.convert.exactness import answers, assert_exact
 
@@ -95,12 +94,6 @@ def test_members_without_probabilities_and_dropped_ones() -> None:
     parts = [*members(), ("ridge", RidgeClassifier()), ("gone", KNeighborsClassifier())]
     model = VotingClassifier(parts, weights=[1, 2, 3, 4, 50]).set_params(gone="drop")
     assert_exact(fit(model, X, NAMES), ROWS)
-
-
-def test_pipelines_over_mixed_columns_are_given_the_table() -> None:
-    parts = [(name, mixed(part)) for name, part in members() if name != "bayes"]
-    for voting in ("hard", "soft"):
-        assert_exact(fit(VotingClassifier(parts, voting=voting), FRAME, TEXT), FRAME)
 
 
 def test_texts() -> None:
@@ -221,11 +214,6 @@ def test_stacked_regressors(passthrough: bool) -> None:
     for final in (None, RandomForestRegressor(5, random_state=0)):
         model = StackingRegressor(parts, final, passthrough=passthrough, cv=2)
         assert_exact(fit(model, X_REG, Y_REG), ROWS_REG)
-
-
-def test_mixed_columns_of_stacks() -> None:
-    parts = [("a", mixed(LogisticRegression())), ("b", mixed(forest()))]
-    assert_exact(fit(StackingClassifier(parts, cv=2), FRAME, NAMES), FRAME, tolerance=1e-8)
 
 
 @pytest.mark.filterwarnings("ignore:\\sThe format of the columns:FutureWarning")

@@ -70,17 +70,6 @@ def test_whatever_the_best_one_answers() -> None:
     assert_exact(fit(trees, X, LABELS), ROWS)
 
 
-def test_over_a_pipeline_of_mixed_columns() -> None:
-    model = GridSearchCV(
-        mixed(LogisticRegression()),
-        {"logisticregression__C": [0.1, 1.0]},
-        scoring=["accuracy", "neg_log_loss"],
-        refit="neg_log_loss",
-        cv=2,
-    )
-    assert_exact(fit(model, FRAME, NAMES), FRAME)
-
-
 def test_a_search_that_fitted_nothing() -> None:
     model = fit(GridSearchCV(LogisticRegression(), GRID, refit=False, cv=2), X, NAMES)
     with pytest.raises(Unsupported, match="did not fit its best estimator") as caught:
@@ -155,12 +144,3 @@ def test_found_for_what_was_fitted_before() -> None:
     assert_exact(fit(model, X, TWO), ROWS)
     frozen = FixedThresholdClassifier(FrozenEstimator(base), threshold=0.2)
     assert_exact(fit(frozen, X, TWO), ROWS)
-
-
-def test_pipelines_over_mixed_columns_are_given_the_table() -> None:
-    base = mixed(LogisticRegression())
-    for model in (
-        FixedThresholdClassifier(base, threshold=0.3, pos_label="no"),
-        TunedThresholdClassifierCV(base, cv=2, thresholds=20),
-    ):
-        assert_exact(fit(model, FRAME, TEXT), FRAME)

@@ -29,7 +29,6 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import (
     CLASSES,
-    FRAME,
     LABELS,
     NAMES,
     ROWS,
@@ -42,7 +41,6 @@ from tests.convert.converters.samples import (
     Y_TWO,
     X,
     fit,
-    mixed,
 )
 from tests.convert.exactness import answers, assert_exact
 
@@ -131,12 +129,6 @@ def test_columns_of_pairs() -> None:
     assert_exact(model, X)
 
 
-@pytest.mark.parametrize("y", [TEXT, NAMES], ids=["two", "three"])
-@pytest.mark.parametrize("kind", [OneVsRestClassifier, OutputCodeClassifier])
-def test_pipelines_over_mixed_columns_are_given_the_table(kind: Any, y: Any) -> None:
-    assert_exact(fit(kind(mixed(LogisticRegression())), FRAME, y), FRAME)
-
-
 CLASSIFIERS = [
     LogisticRegression(),
     GaussianNB(),
@@ -189,11 +181,6 @@ def test_chains_of_other_labels_than_0_and_1() -> None:
     constant = np.column_stack([LABELS, np.ones(len(X), int)])
     model = fit(ClassifierChain(DecisionTreeClassifier(max_depth=2)), X, constant)
     assert_exact(model, ROWS, methods=["predict"])
-
-
-def test_mixed_columns_of_several_outputs() -> None:
-    model = fit(MultiOutputClassifier(mixed(LogisticRegression())), FRAME, SEVERAL)
-    assert_exact(model, FRAME)
 
 
 def test_refuses_labels_of_different_types_and_text_in_a_chain() -> None:

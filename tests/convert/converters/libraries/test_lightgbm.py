@@ -13,7 +13,9 @@ import pytest
 
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
+from tests.convert.converters.category_frames import frame, outcome, unseen
 from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 from tests.convert.helpers import built
 
@@ -48,12 +50,6 @@ def splits(fitted: Any) -> Iterator[tuple[int, float]]:
     names = {name: index for index, name in enumerate(fitted.booster_.feature_name())}
     for name, threshold in zip(inner["split_feature"], inner["threshold"], strict=True):
         yield names[name], float(threshold)
-
-
-def fit(estimator: Any, X: Any, y: Any, **options: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y, **options)
 
 
 def check(estimator: Any, X: Any, y: Any, odd: Any = ODDITIES, **options: Any) -> None:
@@ -160,39 +156,17 @@ def test_categories_given_as_numbers(count: int) -> None:
     assert "==" in set(estimator.booster_.trees_to_dataframe()["decision_type"])
 
 
-def frame(count: int = 300, seed: int = 1) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    words = np.array(["red", "green", "blue", "nan", "", "ünï"], dtype=object)
-    colour = pd.Series(words[random.integers(0, 6, count)], dtype=object)
-    return pd.DataFrame(
-        {
-            "x": np.where(random.random(count) < 0.1, np.nan, random.normal(size=count)),
-            "colour": colour.where(random.random(count) > 0.2).astype("category"),
-            "n": random.integers(0, 9, count),
-            "full": pd.Series(words[random.integers(0, 3, count)], dtype="category"),
-            "flag": random.random(count) < 0.5,
-            "size": pd.Series(random.integers(0, 9, count)).astype("category"),
-        }
-    )
-
-
 TRAIN = frame()
-OUTCOME = (
-    TRAIN["x"].fillna(0) + (TRAIN["colour"] == "red") * 3 - (TRAIN["full"] == "blue")
-    + TRAIN["colour"].isna() * 2 + TRAIN["size"].astype(int) % 5 + TRAIN["n"] / 9
-)  # fmt: skip
+OUTCOME = outcome(TRAIN)
 
 
 def test_frames_with_categories() -> None:
-    unseen = frame(200, seed=2)
-    unseen["colour"] = unseen["colour"].astype(object).where(unseen.index % 3 > 0, "violet")
-    unseen["colour"] = unseen["colour"].astype("category")
-    unseen["full"] = unseen["full"].astype(object).where(unseen.index % 4 > 0).astype("category")
+    others = unseen(frame(200, seed=2))
     for columns in ([*TRAIN], ["x", "full"], ["colour", "full"], ["size", "x"]):
         estimator = LGBMRegressor(**SMALL, cat_smooth=0.1, min_data_per_group=2)
         fit(estimator, TRAIN[columns], OUTCOME)
         assert_exact(estimator, TRAIN[columns])
-        assert_exact(estimator, unseen[columns])
+        assert_exact(estimator, others[columns])
     ordered = TRAIN.assign(full=TRAIN["full"].cat.as_ordered())
     assert_exact(fit(LGBMClassifier(**SMALL), ordered, OUTCOME > 3), ordered)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.category_frames import frame, outcome
 from tests.convert.converters.near_thresholds import ODD, edge_cases
+from tests.convert.converters.samples import fit
 from tests.convert.exactness import answers, assert_exact
 
 xgboost = pytest.importorskip("xgboost")
@@ -45,12 +45,6 @@ def splits(fitted: Any) -> Iterator[tuple[int, float]]:
         ):
             if left >= 0:
                 yield feature, threshold
-
-
-def fit(estimator: Any, X: Any, y: Any, **options: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(X, y, **options)
 
 
 def check(
@@ -158,31 +152,12 @@ def test_categories_given_as_numbers(count: int) -> None:
         assert_exact(estimator, rows, tolerance=0.0)
 
 
-def frame(count: int = 300, seed: int = 1) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    words = np.array(["red", "green", "blue", "nan", "", "x y"], dtype=object)
-    colour = pd.Series(words[random.integers(0, 6, count)], dtype=object)
-    return pd.DataFrame(
-        {
-            "x": np.where(random.random(count) < 0.1, np.nan, random.normal(size=count)),
-            "colour": colour.where(random.random(count) > 0.2).astype("category"),
-            "n": random.integers(0, 9, count),
-            "full": pd.Series(words[random.integers(0, 3, count)], dtype="category"),
-            "flag": random.random(count) < 0.5,
-            "size": pd.Series(random.integers(3, 9, count)).astype("category"),
-        }
-    )
-
-
-TRAIN = frame()
-OUTCOME = (
-    TRAIN["x"].fillna(0) + (TRAIN["colour"] == "red") * 3 - (TRAIN["full"] == "blue")
-    + TRAIN["colour"].isna() * 2 + TRAIN["size"].astype(int) % 5 + TRAIN["n"] / 9
-)  # fmt: skip
+TRAIN = frame(word="x y", sizes=(3, 9))
+OUTCOME = outcome(TRAIN)
 
 
 def test_frames_with_categories() -> None:
-    other = frame(200, seed=2)
+    other = frame(200, seed=2, word="x y", sizes=(3, 9))
     other["full"] = other["full"].cat.reorder_categories(["red", "green", "blue"])
     for columns in ([*TRAIN], ["x", "full"], ["colour", "full"], ["size", "x"]):
         estimator = XGBRegressor(enable_categorical=True, **SMALL)

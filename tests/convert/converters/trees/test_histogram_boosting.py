@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn._loss import HalfSquaredError
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from onnxlet.convert.graph.converter import Unsupported
+from tests.convert.converters.category_frames import frame, outcome, unseen
 from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
 from tests.convert.exactness import answers, assert_exact
 
@@ -89,42 +89,20 @@ def test_categories_given_as_numbers(bins: int) -> None:
     assert any(p.nodes["is_categorical"].any() for p in np.ravel(estimator._predictors))
 
 
-def frame(count: int = 300, seed: int = 1) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    words = np.array(["red", "green", "blue", "nan", "", "ünï"], dtype=object)
-    colour = pd.Series(words[random.integers(0, 6, count)], dtype=object)
-    size = pd.Series(random.integers(0, 40, count))
-    return pd.DataFrame(
-        {
-            "x": np.where(random.random(count) < 0.1, np.nan, random.normal(size=count)),
-            "colour": colour.where(random.random(count) > 0.2).astype("category"),
-            "n": random.integers(0, 9, count),
-            "full": pd.Series(words[random.integers(0, 3, count)], dtype="category"),
-            "size": size.astype("category"),
-        }
-    )
-
-
-TRAIN = frame()
-OUTCOME = (
-    TRAIN["x"].fillna(0) + (TRAIN["colour"] == "red") * 3 - (TRAIN["full"] == "blue")
-    + TRAIN["colour"].isna() * 2 + TRAIN["size"].astype(int) % 5 + TRAIN["n"] / 9
-)  # fmt: skip
+TRAIN = frame(sizes=(0, 40))
+OUTCOME = outcome(TRAIN)
 
 
 def test_frames_with_categories() -> None:
-    unseen = frame(200, seed=2)
-    unseen["colour"] = unseen["colour"].astype(object).where(unseen.index % 3 > 0, "violet")
-    unseen["colour"] = unseen["colour"].astype("category")
-    unseen["full"] = unseen["full"].astype(object).where(unseen.index % 4 > 0).astype("category")
-    unseen["size"] = (unseen["size"].astype(int) + 9).astype("category")
-    for features in ("from_dtype", ["colour", "full"], [False, True, False, True, True]):
+    others = unseen(frame(200, seed=2, sizes=(0, 40)))
+    others["size"] = (others["size"].astype(int) + 9).astype("category")
+    for features in ("from_dtype", ["colour", "full"], [False, True, False, True, False, True]):
         estimator = HistGradientBoostingRegressor(categorical_features=features, **SMALL)
         estimator.fit(TRAIN, OUTCOME)
         assert_exact(estimator, TRAIN)
-        assert_exact(estimator, unseen)
+        assert_exact(estimator, others)
     classifier = HistGradientBoostingClassifier(**SMALL).fit(TRAIN, OUTCOME > 3)
-    assert_exact(classifier, unseen)
+    assert_exact(classifier, others)
 
 
 def test_only_categories() -> None:
