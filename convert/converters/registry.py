@@ -166,6 +166,8 @@ class Registry(Mapping[type, Converter]):
 
     def __init__(self) -> None:
         self._known = dict(_of_families())
+        # Packages whose library has been read here, and whose entry points were looked for.
+        self._read: set[str] = set()
         self._asked: set[str] = set()
 
     def known(self, kind: type) -> Registration:
@@ -177,12 +179,12 @@ class Registry(Mapping[type, Converter]):
 
     def _found(self, kind: type) -> Registration:
         package = kind.__module__.partition(".")[0]
+        if kind not in self._known and package not in self._read and package in sys.modules:
+            self._known |= _of_library(package)
+            self._read.add(package)
         if kind not in self._known and package not in self._asked:
-            if package in sys.modules:
-                self._known |= _of_library(package)
             self._known = {**dict(brought_for(package)), **self._known}
-            if package in sys.modules:
-                self._asked.add(package)
+            self._asked.add(package)
         return self._known.get(kind, NOTHING)
 
     def inherited(self, kind: type, name: str) -> Any:
