@@ -14,8 +14,11 @@ import numpy as np
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.borders import at_borders, in_bins
-from onnxlet.convert.evidence.decisions import beside_decisions
-from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
+from onnxlet.convert.evidence.discontinuities import (
+    at_discontinuities,
+    beside_decisions,
+    between_labels,
+)
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
-from onnxlet.convert.converters.neighbours.nearest import neighbours, not_beyond
+from onnxlet.convert.converters.neighbours.nearest import neighbours, not_beyond, ranking_of
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import dense, ranked
+from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.serving.nearest import MOST_NEAREST
 
@@ -32,9 +32,7 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     size = graph.counted(default, min(len(points), max(MOST_NEAREST, default)))
     different, own = np.unique(points, axis=0, return_inverse=True)
     compared = different if len(different) < len(points) else points
-    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-    x = graph.matrix(table, "float64")
-    ranking = ranked(x, compared, metric, options, fitted._tree is None)
+    ranking = ranking_of(fitted, graph.matrix(table, "float64"), compared)
     rank = ranking.rank if compared is points else ranking.rank.take(own.ravel().tolist())
     ordered, indices = rank.smallest(default, size)
     ordered = not_beyond(fitted, ordered)
@@ -55,8 +53,7 @@ def columns_within(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RadiusNeighborsTransformer: 1, or the distance, at the rows of the fit within the radius."""
 
     def make(x: Tensor) -> list[Tensor]:
-        metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-        ranking = ranked(x, dense(fitted._fit_X), metric, options, fitted._tree is None)
+        ranking = ranking_of(fitted, x, dense(fitted._fit_X))
         near = ranking.rank <= ranking.of(float(fitted.radius))
         if fitted.mode == "distance":
             return [near.where(ranking.distance(ranking.rank), 0.0)]

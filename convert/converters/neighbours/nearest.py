@@ -49,7 +49,7 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     graph, tree, points = x.graph, fitted._tree, dense(fitted._fit_X)
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     standing = np.arange(len(points)) if tree is None else order(tree)
-    ranking = ranked(x, points[standing], metric, options, brute=tree is None)
+    ranking = ranking_of(fitted, x, points[standing])
     if count == len(points):
         indices = ranking.rank.smallest(count)[1]
     else:
@@ -69,6 +69,12 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     distances = graph.op("GatherElements", ranking.rank, indices, width=count, axis=1)
     distances = not_beyond(fitted, distances)
     return [ranking.distance(distances), gathered(graph, standing, indices, count)]
+
+
+def ranking_of(fitted: Any, x: Tensor, points: Array) -> Ranking:
+    """Points by their distance from each row, as an estimator measures it."""
+    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
+    return ranked(x, points, metric, options, brute=fitted._tree is None)
 
 
 def not_beyond(fitted: Any, rank: Tensor) -> Tensor:
@@ -189,8 +195,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
     weighting = _weighting(fitted)
 
     def make(x: Tensor) -> list[Tensor]:
-        metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-        ranking = ranked(x, dense(fitted._fit_X), metric, options, fitted._tree is None)
+        ranking = ranking_of(fitted, x, dense(fitted._fit_X))
         weights = _near(ranking, float(fitted.radius), weighting)
         return [weights @ columns]
 
