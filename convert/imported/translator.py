@@ -24,7 +24,7 @@ from onnxlet.convert.imported.judging import shares
 from onnxlet.convert.imported.onnx_file import all_nodes, check_versions, one_line, open_session
 from onnxlet.convert.imported.outputs import Served, serving_part
 from onnxlet.convert.imported.roles import Roles, roles
-from onnxlet.convert.imported.taking import MIXED_HINT, Taken, answers, scales_together
+from onnxlet.convert.imported.served_graph import MIXED_HINT, ServedGraph, answers, scales_together
 from onnxlet.convert.imported.text_files import read_texts
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
@@ -87,9 +87,9 @@ def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOption
     return Both(encoder, decoder, found, vocabulary)
 
 
-def take_texts(
+def served_translator(
     together: Both, column: str, sample: Path | None, report: Callable[[str], object]
-) -> Taken:
+) -> ServedGraph:
     """Try the graph, and make a model of it.
 
     Args:
@@ -118,7 +118,7 @@ def take_texts(
     rows: list[Cells] = [[text] for text in given or [example(vocabulary)]]
     answers(model, [[example(vocabulary)], *rows])
     tensor = InputTensor(column, "string", "string", (), (column,))
-    return Taken(content, model, [tensor], served, frozenset(), rows, not given, one_by_one)
+    return ServedGraph(content, model, [tensor], served, frozenset(), rows, not given, one_by_one)
 
 
 def _steps(together: Both) -> int:

@@ -21,8 +21,8 @@ from onnxlet.convert.imported.onnx_file import open_session
 from onnxlet.convert.imported.outputs import Served, serving_part, tried
 from onnxlet.convert.imported.pictures import is_pictures
 from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
+from onnxlet.convert.imported.served_graph import ServedGraph, model_of, served_graph
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
-from onnxlet.convert.imported.taking import Taken, model_of, take
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
@@ -61,8 +61,8 @@ class Both(NamedTuple):
         served: as it is served; the same where nothing is before or behind it.
     """
 
-    judged: Taken
-    served: Taken
+    judged: ServedGraph
+    served: ServedGraph
 
 
 def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vision:
@@ -86,7 +86,7 @@ def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vi
     return Vision(known, pictures_of.fix_sizes(proto, known), behind)
 
 
-def take_both(
+def judged_and_served(
     proto: onnx.ModelProto,
     vision: Vision,
     longest: Mapping[str, int],
@@ -109,8 +109,8 @@ def take_both(
         Refusal: the graph can't be served.
     """
     if not vision.images:
-        taken = take(proto, longest, sample, report)
-        return Both(taken, taken)
+        graph = served_graph(proto, longest, sample, report)
+        return Both(graph, graph)
     bare = not all(pictures_of.is_by_row(proto, image) for image in vision.images.values())
     tensors = sample is not None and _holds_tensors(sample, vision)
     if bare and tensors:
@@ -125,13 +125,13 @@ def take_both(
         if not is_by_row(vision.boxes, shapes):
             if tensors or expected:
                 raise WrongUse(NOT_COMPARED, "Give pictures: --sample FOLDER.")
-            taken = _of_one_picture(proto, vision, vision.boxes, shapes, longest, sample, report)
-            return Both(taken, taken)
+            graph = _of_one_picture(proto, vision, vision.boxes, shapes, longest, sample, report)
+            return Both(graph, graph)
     if tensors:
-        judged = take(proto, longest, sample, report, one_by_one=bare)
+        judged = served_graph(proto, longest, sample, report, one_by_one=bare)
     else:
         entries = pictures_of.attach(proto, vision.images, vision.layouts)
-        judged = take(proto, longest, sample, report, entries, bare)
+        judged = served_graph(proto, longest, sample, report, entries, bare)
         if vision.boxes is None:
             return Both(judged, judged)
     return Both(judged, _served(judged, vision, shapes, longest, tensors))
@@ -187,21 +187,21 @@ def _of_one_picture(
     longest: Mapping[str, int],
     sample: Path | None,
     report: Report,
-) -> Taken:
+) -> ServedGraph:
     """A graph whose outputs have no dimension for rows, and as many boxes as it finds."""
     entries = pictures_of.attach(proto, vision.images, vision.layouts)
     suppress(proto, boxes, shapes, *vision.image.size)
-    taken = take(proto, longest, sample, report, entries, one_by_one=True)
-    return _with_boxes(taken, boxes, vision.image)
+    graph = served_graph(proto, longest, sample, report, entries, one_by_one=True)
+    return _with_boxes(graph, boxes, vision.image)
 
 
 def _served(
-    judged: Taken,
+    judged: ServedGraph,
     vision: Vision,
     shapes: Mapping[str, Sequence[int]],
     longest: Mapping[str, int],
     tensors: bool,
-) -> Taken:
+) -> ServedGraph:
     """The graph with what is before and behind it."""
     proto = onnx.ModelProto.FromString(judged.content)
     served = judged
@@ -222,12 +222,12 @@ def _served(
     return _with_boxes(served._replace(content=content), vision.boxes, vision.image)
 
 
-def _with_boxes(taken: Taken, boxes: Boxes, image: Image) -> Taken:
+def _with_boxes(graph: ServedGraph, boxes: Boxes, image: Image) -> ServedGraph:
     """The graph, which chooses boxes already, with the step that makes objects of them."""
     step = {"step": "boxes", "image": image.input, "labels": list(boxes.labels)}
     served = [Served("prediction", FOUND, "boxes", (-1,))]
-    private = taken.model.manifest["graph"]["inputs"]
-    public = taken.model.manifest["signature"]["inputs"]
-    manifest = serving_part(served, public, private, taken.one_by_one, {"prediction": step})
-    model = Model("imported", 1, manifest, taken.content)
-    return taken._replace(model=model, served=served, absolute=frozenset())
+    private = graph.model.manifest["graph"]["inputs"]
+    public = graph.model.manifest["signature"]["inputs"]
+    manifest = serving_part(served, public, private, graph.one_by_one, {"prediction": step})
+    model = Model("imported", 1, manifest, graph.content)
+    return graph._replace(model=model, served=served, absolute=frozenset())

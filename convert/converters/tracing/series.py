@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from onnxlet.convert.converters.following.rows import element
+from onnxlet.convert.converters.text_functions.columns import element
 from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated

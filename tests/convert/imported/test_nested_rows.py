@@ -15,7 +15,7 @@ import pytest
 from onnxlet.convert.build import Built
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported import taking
+from onnxlet.convert.imported import served_graph
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
@@ -411,8 +411,8 @@ def test_answers_whose_size_depends_on_the_values_are_refused(tmp_path: Path) ->
 def test_rows_of_a_sample_have_a_limit_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking, "PATIENCE", 1.0)
-    monkeypatch.setattr(taking, "PATIENCE_A_ROW", 0.01)
+    monkeypatch.setattr(served_graph, "PATIENCE", 1.0)
+    monkeypatch.setattr(served_graph, "PATIENCE_A_ROW", 0.01)
     rows = {"x": np.ones((4, 3), np.float32), "turns": np.array([[1], [1], [1], [FOR_EVER]])}
     with pytest.raises(Refusal, match="4 rows are not answered within 1"):
         imported(tmp_path, loop(None, ADDS), sample=rows)

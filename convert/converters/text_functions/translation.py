@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NoReturn
 
-from onnxlet.convert.converters.following.names import SEARCHED, Rewritten, marked
-from onnxlet.convert.converters.following.written import written
+from onnxlet.convert.converters.text_functions.rewriter import SEARCHED, Rewritten, marked
+from onnxlet.convert.converters.text_functions.source import written
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.folders import documented
@@ -43,7 +43,7 @@ CALLED = {
 }  # by identity: a name may stand for another function
 
 
-def followed(function: Any, what: str) -> Program:
+def translated(function: Any, what: str) -> Program:
     """The program of a function of one text.
 
     Args:
@@ -53,11 +53,11 @@ def followed(function: Any, what: str) -> Program:
     Raises:
         Unsupported: a part of it is not followed.
     """
-    following = Following(what)
-    return following.program(f"{following.named(function)}(text)")
+    translation = Translation(what)
+    return translation.program(f"{translation.named(function)}(text)")
 
 
-class Following:
+class Translation:
     """Collects a program.
 
     Attributes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, changes, why_not
 
 if TYPE_CHECKING:
-    from onnxlet.convert.converters.following.follow import Following
+    from onnxlet.convert.converters.text_functions.translation import Translation
 
 SEARCHED: Mapping[Any, str] = {
     re.findall: "findall", re.fullmatch: "fullmatch", re.match: "match", re.search: "search",
@@ -40,8 +40,8 @@ NOTHING = object()
 class Rewritten(ast.NodeTransformer):
     """A function in the program's names; parameters and variables keep theirs, with a mark."""
 
-    def __init__(self, following: Following, around: Callable[[str], Any]) -> None:
-        self._following = following
+    def __init__(self, translation: Translation, around: Callable[[str], Any]) -> None:
+        self._translation = translation
         self._around = around
         self._own: set[str] = set()
         self._kept: set[str] = set()
@@ -56,7 +56,7 @@ class Rewritten(ast.NodeTransformer):
         """The definition; a lambda becomes one."""
         arguments, body = node.args, node.body
         if arguments.vararg or arguments.kwarg:
-            self._following.refuse("takes any number of arguments")
+            self._translation.refuse("takes any number of arguments")
         inner = list(body) if isinstance(body, list) else [ast.Return(body)]
         if inner and _is_docstring(inner[0]):
             inner = inner[1:]
@@ -75,7 +75,7 @@ class Rewritten(ast.NodeTransformer):
             name for name, made in defaults.items() if made.startswith(("list_", "constant_"))
         }
         if changes(nodes, shared):
-            self._following.refuse(*CHANGED)
+            self._translation.refuse(*CHANGED)
         self._check_order(whole)
         rewritten = [self.visit(each) for each in inner] or [ast.Pass()]
         names = [each.arg for each in parameters if each.arg not in defaults]
@@ -83,7 +83,7 @@ class Rewritten(ast.NodeTransformer):
                  for each in parameters if each.arg in defaults]  # fmt: skip
         ordered = names + [each.arg for each in parameters if each.arg in defaults]
         if ordered != [each.arg for each in parameters]:
-            self._following.refuse("has parameters without a default behind such with one")
+            self._translation.refuse("has parameters without a default behind such with one")
         made = ast.arguments(
             posonlyargs=[], args=[ast.arg(marked(name)) for name in ordered], kwonlyargs=[],
             kw_defaults=[], defaults=given,
@@ -96,7 +96,9 @@ class Rewritten(ast.NodeTransformer):
         """Check a node, and go on."""
         if reason := why_not(node):
             line = getattr(node, "lineno", None)
-            self._following.refuse(f"is not plain enough{f', line {line}' * bool(line)}: {reason}")
+            self._translation.refuse(
+                f"is not plain enough{f', line {line}' * bool(line)}: {reason}"
+            )
         return super().generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
@@ -112,18 +114,18 @@ class Rewritten(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         """A lambda inside."""
         if node.args.vararg or node.args.kwarg or node.args.kwonlyargs or node.args.defaults:
-            self._following.refuse("has a lambda inside with other than plain parameters")
+            self._translation.refuse("has a lambda inside with other than plain parameters")
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         """A function inside a function."""
-        self._following.refuse("defines another one inside")
+        self._translation.refuse("defines another one inside")
 
     def visit_Name(self, node: ast.Name) -> Any:
         """An own name, or a constant from around."""
         if node.id in self._own:
             if node.id in self._lists and not self._looks_into(node):
-                self._following.refuse(
+                self._translation.refuse(
                     f"does other than look into {node.id}, a list that is its default",
                     "Take it as a constant around the function.",
                 )
@@ -150,20 +152,20 @@ class Rewritten(ast.NodeTransformer):
         owner = node.value.id if isinstance(node.value, ast.Name) else None
         made_here = self._own - self._kept
         if node.attr in CHANGING and owner not in made_here:
-            self._following.refuse(*CHANGED)
+            self._translation.refuse(*CHANGED)
         return self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """`x += …`, but of a list that a caller has."""
         is_given = isinstance(node.target, ast.Name) and node.target.id in self._parameters
         if is_given and isinstance(node.value, LISTS):
-            self._following.refuse(*CHANGED)
+            self._translation.refuse(*CHANGED)
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> Any:
         """An argument by name: a parameter of a function of the program is marked."""
         if node.arg is None:
-            self._following.refuse("passes any number of arguments on")
+            self._translation.refuse("passes any number of arguments on")
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> Any:
@@ -182,13 +184,13 @@ class Rewritten(ast.NodeTransformer):
         how, flags_at = SEARCHED[function], {"split": 3, "sub": 4}.get(SEARCHED[function], 2)
         given = [self._constant(each) for each in node.args[:1]]
         if NOTHING in given or "pattern" in options or "string" in options:
-            self._following.refuse(f"calls re.{how} of a pattern that is not constant")
+            self._translation.refuse(f"calls re.{how} of a pattern that is not constant")
         flags = node.args[flags_at:]
         if flags:
             options["flags"] = self._constant(flags[0])
         if options.get("flags", 0) is NOTHING:
-            self._following.refuse(f"calls re.{how} with flags that are not constant")
-        method = self._following.searched(function, given, options)
+            self._translation.refuse(f"calls re.{how} with flags that are not constant")
+        method = self._translation.searched(function, given, options)
         arguments = [self.visit(each) for each in node.args[1:flags_at]]
         rest = [self.visit(each) for each in node.keywords if each.arg != "flags"]
         func = ast.parse(str(method), mode="eval").body
@@ -210,8 +212,8 @@ class Rewritten(ast.NodeTransformer):
         if isinstance(node, ast.Attribute):
             owner = self._constant(node.value)
             if isinstance(owner, ModuleType) and owner not in MODULES:
-                self._following.check_library(owner)
-                self._following.refuse(f"calls {owner.__name__}.{node.attr}, not followed")
+                self._translation.check_library(owner)
+                self._translation.refuse(f"calls {owner.__name__}.{node.attr}, not followed")
             if isinstance(owner, ModuleType) or owner is str:
                 return getattr(owner, node.attr, NOTHING)
         return NOTHING
@@ -220,13 +222,13 @@ class Rewritten(ast.NodeTransformer):
         try:
             return self._around(name)
         except (KeyError, ValueError):
-            self._following.refuse(f"takes {name}, which is not defined")
+            self._translation.refuse(f"takes {name}, which is not defined")
 
     def _expression(self, value: Any, node: ast.AST) -> Any:
         if isinstance(value, ModuleType):
-            self._following.check_library(value)
-            self._following.refuse(f"takes the module {value.__name__} as a value")
-        made = ast.parse(self._following.value(value), mode="eval").body
+            self._translation.check_library(value)
+            self._translation.refuse(f"takes the module {value.__name__} as a value")
+        made = ast.parse(self._translation.value(value), mode="eval").body
         if isinstance(value, dict) and isinstance(self._parents.get(node), SHOWN):
             made = ast.BinOp(made, ast.BitOr(), made)  # a new dict: only a read-only one's text
         return ast.copy_location(made, node)
@@ -263,7 +265,7 @@ class Rewritten(ast.NodeTransformer):
             if isinstance(node, ast.Name) and type(node.ctx) is ast.Store:
                 continue
             if not self._unseen(node):
-                self._following.refuse(*UNORDERED)
+                self._translation.refuse(*UNORDERED)
 
     def _unseen(self, node: ast.AST) -> bool:
         parent = self._parents[node]

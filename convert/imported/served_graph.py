@@ -58,7 +58,7 @@ class LastDigits(Refusal):
     """Rows that are answered together differ from rows by themselves, by no more than rounding."""
 
 
-class Taken(NamedTuple):
+class ServedGraph(NamedTuple):
     """A graph that is served.
 
     Attributes:
@@ -86,14 +86,14 @@ class Taken(NamedTuple):
         return floors(answers, self.served, self.absolute)
 
 
-def take(
+def served_graph(
     proto: onnx.ModelProto,
     longest: Mapping[str, int],
     sample: Path | None,
     report: Callable[[str], object],
     images: Images | None = None,
     one_by_one: bool = False,
-) -> Taken:
+) -> ServedGraph:
     """Try a graph with several rows at once, and one by one where it can't do that.
 
     Args:
@@ -109,25 +109,25 @@ def take(
     """
     if one_by_one:
         report("rows are run one by one: the graph answers one picture")
-        return _take(proto, longest, sample, report, images)
+        return _tried(proto, longest, sample, report, images)
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     freed = free_batches(proto)
     if scales_together(all_nodes(proto), report):
-        return _take(fixed if freed else proto, longest, sample, report, images)
+        return _tried(fixed if freed else proto, longest, sample, report, images)
     lines: list[str] = []
     try:
-        taken = _take(proto, longest, sample, lines.append, images, freed)
+        graph = _tried(proto, longest, sample, lines.append, images, freed)
     except Refusal as error:
         of_one = _one_row(fixed, freed)
         if not (of_one or isinstance(error, LastDigits)):
             raise
         why = "the graph is for one at a time" if of_one else "others change their last digits"
         report(f"rows are run one by one: {why}")
-        return _take(fixed if of_one else proto, longest, sample, report, images)
+        return _tried(fixed if of_one else proto, longest, sample, report, images)
     for line in lines:
         report(line)
-    return taken
+    return graph
 
 
 def scales_together(nodes: Iterable[Any], report: Callable[[str], object]) -> bool:
@@ -146,14 +146,14 @@ def _one_row(proto: onnx.ModelProto, freed: Sequence[str]) -> bool:
     )
 
 
-def _take(
+def _tried(
     proto: onnx.ModelProto,
     longest: Mapping[str, int],
     sample: Path | None,
     report: Callable[[str], object],
     images: Images | None = None,
     freed: Sequence[str] | None = None,
-) -> Taken:
+) -> ServedGraph:
     """Try a graph; `freed` inputs had a fixed first dimension, None runs its rows one by one."""
     one_by_one = freed is None
     content = proto.SerializeToString(deterministic=True)
@@ -166,9 +166,11 @@ def _take(
     served = served_outputs(session, tensors, rows, freed or (), one_by_one, report)
     model = model_of(content, tensors, served, rows, one_by_one)
     cells = instances(rows, tensors)
-    taken = Taken(content, model, tensors, served, shares(proto), cells, rows.made, one_by_one)
-    _check_rows_are_independent(taken, proto, rows)
-    return taken
+    graph = ServedGraph(
+        content, model, tensors, served, shares(proto), cells, rows.made, one_by_one
+    )
+    _check_rows_are_independent(graph, proto, rows)
+    return graph
 
 
 def model_of(
@@ -221,31 +223,31 @@ def _in_time(rows: int) -> Iterator[None]:
             deadline.end()
 
 
-def compared(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> Comparison:
+def compared(graph: ServedGraph, rows: Sequence[Cells], wanted: Answers) -> Comparison:
     """The function's answers to rows, beside those that are wanted."""
     task = Task("transformation", {name: name for name in wanted})
     with _in_time(len(rows)):
-        return compare(taken.model, task, rows, wanted, taken.floors(wanted))
+        return compare(graph.model, task, rows, wanted, graph.floors(wanted))
 
 
-def _check_rows_are_independent(taken: Taken, proto: onnx.ModelProto, rows: Rows) -> None:
+def _check_rows_are_independent(graph: ServedGraph, proto: onnx.ModelProto, rows: Rows) -> None:
     """A row's answer may not depend on the rows that it is sent with, nor on chance.
 
     Other numbers and sizes than those of the first rows are tried, too, where the graph takes them.
     """
-    first = taken.rows[:FIRST]
-    answers(taken.model, first)  # a row that is refused is named by its index
-    _check_together(taken, first)
-    others = [of_sizes(rows, taken.tensors, sizes) for sizes in varied_sizes(taken.tensors)[::3]]
+    first = graph.rows[:FIRST]
+    answers(graph.model, first)  # a row that is refused is named by its index
+    _check_together(graph, first)
+    others = [of_sizes(rows, graph.tensors, sizes) for sizes in varied_sizes(graph.tensors)[::3]]
     operators = {node.op_type for node in all_nodes(proto)}
     sizing = bool(operators & SIZING)  # by large numbers it may make larger tensors than there are
-    if not operators & LOOPS and not any(tensor.image for tensor in taken.tensors):
+    if not operators & LOOPS and not any(tensor.image for tensor in graph.tensors):
         numbers = small_numbers(proto, 100 if sizing else 1e9)
         draws = DRAWS[:1] if sizing else DRAWS
-        others += [made_rows(taken.tensors, draw, numbers) for draw in draws]
+        others += [made_rows(graph.tensors, draw, numbers) for draw in draws]
     for made in others:
-        some = instances(made, taken.tensors)[:MADE_ROWS]
-        _check_together(taken, [row for row in some if _is_answered(taken.model, row)])
+        some = instances(made, graph.tensors)[:MADE_ROWS]
+        _check_together(graph, [row for row in some if _is_answered(graph.model, row)])
 
 
 def _is_answered(model: Model, row: Cells) -> bool:
@@ -255,7 +257,7 @@ def _is_answered(model: Model, row: Cells) -> bool:
         return False
 
 
-def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
+def _check_together(graph: ServedGraph, rows: Sequence[Cells]) -> None:
     """Rows have to be answered by themselves as in any order, and among many.
 
     Raises:
@@ -264,8 +266,8 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
     """
     if not rows:
         return
-    apart = [answers(taken.model, [row]) for row in rows]
-    for output in taken.served:
+    apart = [answers(graph.model, [row]) for row in rows]
+    for output in graph.served:
         if len({one[output.name].shape for one in apart}) > 1:
             raise Refusal(
                 f"output '{output.output}' has another size for each row of one size: what it "
@@ -274,13 +276,13 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
             )
     wanted = {name: np.concatenate([one[name] for one in apart]) for name in apart[0]}
     count = len(rows)
-    pixels = [prod(t.sizes(t.longest)) for t in taken.tensors if t.image is not None]
+    pixels = [prod(t.sizes(t.longest)) for t in graph.tensors if t.image is not None]
     values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0]) + sum(pixels)
     many = max(count, min(CHUNK, VALUES_TOGETHER // values))
     every = list(range(count))
     for order in (every, every[::-1], [row % count for row in range(many)]):
         some = {name: array[order] for name, array in wanted.items()}
-        comparison = compared(taken, [rows[row] for row in order], some)
+        comparison = compared(graph, [rows[row] for row in order], some)
         if comparison.passed:
             continue
         found = (

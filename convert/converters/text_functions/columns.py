@@ -13,16 +13,16 @@ from contextlib import suppress
 from types import FunctionType
 from typing import Any
 
-from onnxlet.convert.converters.following.follow import (
-    Following,
+from onnxlet.convert.converters.text_functions.one_text import of_one_text
+from onnxlet.convert.converters.text_functions.rewriter import NOTHING
+from onnxlet.convert.converters.text_functions.source import written
+from onnxlet.convert.converters.text_functions.translation import (
     Program,
+    Translation,
     around,
     defaults_of,
-    followed,
+    translated,
 )
-from onnxlet.convert.converters.following.names import NOTHING
-from onnxlet.convert.converters.following.one_text import of_one_text
-from onnxlet.convert.converters.following.written import written
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.followed import function_of
@@ -33,7 +33,7 @@ SAME = frozenset({"tolist", "to_list", "to_numpy", "ravel", "flatten", "squeeze"
 FIRST = "Text is changed as it comes in: put this step first."
 
 
-def followed_rows(
+def translated_rows(
     graph: Graph, function: Any, options: Mapping[str, Any], table: Table, form: str
 ) -> Table | None:
     """The columns that a function makes of a column of texts; None where it is no such function.
@@ -63,10 +63,10 @@ def followed_rows(
     if of is None:
         return None
     column, filled = of
-    following = Following(WHAT)
-    name = following.define(found.function, look_up)
+    translation = Translation(WHAT)
+    name = translation.define(found.function, look_up)
     text = "text" if filled is None else f"({filled!r} if text is None else text)"
-    return of_texts(graph, column, following.program(f"{name}({text})"), found.flat)
+    return of_texts(graph, column, translation.program(f"{name}({text})"), found.flat)
 
 
 def of_texts(graph: Graph, column: Tensor, program: Program, flat: bool) -> Table:
@@ -94,7 +94,7 @@ def element(graph: Graph, function: Any, column: Tensor) -> Tensor:
     Raises:
         Unsupported: it is not followed, or makes several.
     """
-    made = of_texts(graph, column, followed(function, WHAT), True)
+    made = of_texts(graph, column, translated(function, WHAT), True)
     if not made.flat:
         raise Unsupported("its function makes a list of each text")
     return made.tensors[0]
