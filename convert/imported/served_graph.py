@@ -19,9 +19,8 @@ from onnxlet.convert.imported.inputs import (
     input_tensors,
     signature_inputs,
 )
-from onnxlet.convert.imported.judging import floors, shares
 from onnxlet.convert.imported.onnx_file import all_nodes, inputs_of, open_session, small_numbers
-from onnxlet.convert.imported.outputs import Served, served_outputs, serving_part
+from onnxlet.convert.imported.outputs import Served, floors, served_outputs, serving_part, shares
 from onnxlet.convert.imported.sample import (
     MADE_ROWS,
     Rows,

@@ -20,12 +20,11 @@ from onnxlet.convert.imported.greedy import (
     merged,
 )
 from onnxlet.convert.imported.inputs import InputTensor, free_batches
-from onnxlet.convert.imported.judging import shares
 from onnxlet.convert.imported.onnx_file import all_nodes, check_versions, one_line, open_session
-from onnxlet.convert.imported.outputs import Served, serving_part
+from onnxlet.convert.imported.outputs import Served, serving_part, shares
 from onnxlet.convert.imported.roles import Roles, roles
+from onnxlet.convert.imported.sample import read_texts
 from onnxlet.convert.imported.served_graph import MIXED_HINT, ServedGraph, answers, scales_together
-from onnxlet.convert.imported.text_files import read_texts
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.imported.vocabulary import Vocabulary, read_vocabulary

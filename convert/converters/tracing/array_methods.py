@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, casts
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise, whole
 from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
@@ -48,7 +48,7 @@ class ArrayMethods(Traced):
     def astype(self, dtype: Any, **options: Any) -> Any:
         """A copy of another dtype."""
         check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
-        return elementwise(lambda x: casts.cast(x, dtype, in_array=True), self)
+        return elementwise(lambda x: column_values.cast(x, dtype, in_array=True), self)
 
     def toarray(self) -> Any:
         """Itself: a graph has no sparse arrays."""

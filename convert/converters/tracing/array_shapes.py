@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
 from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
@@ -211,7 +211,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Trac
     if type(wanted[0]) is not Rows or len(wanted) > 2 or not isinstance(width, int):
         refuse("it makes an array by the number of rows")
     value = np.asarray(fill_value) if dtype is None else np.asarray(fill_value).astype(dtype)
-    one = pandas_methods.spread(wanted[0].like, value[()])
+    one = column_values.spread(wanted[0].like, value[()])
     return TracedArray(arithmetic.graph_of(one), Table((one,) * width), flat)
 
 

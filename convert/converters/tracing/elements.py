@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from onnxlet.convert.converters.tracing import arithmetic, casts, str_accessor
+from onnxlet.convert.converters.tracing import arithmetic, column_values, str_accessor
+from onnxlet.convert.converters.tracing.column_values import spread
 from onnxlet.convert.converters.tracing.columns_base import ELEMENT, elementwise, select
-from onnxlet.convert.converters.tracing.pandas_methods import spread
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor
@@ -88,7 +88,7 @@ class Element(Traced):
 def _rounded(x: Tensor, ndigits: int | None) -> Tensor:
     if ndigits:
         refuse("Python's round to some decimals is not NumPy's", "Use .round(decimals).")
-    return casts.as_whole(arithmetic.floats(x)[0].unary("Round"))
+    return column_values.as_whole(arithmetic.floats(x)[0].unary("Round"))
 
 
 class Row:
@@ -143,7 +143,7 @@ class Execution:
 def map_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) -> Tensor:
     """The values of a function of one element, for a column."""
     if function is str:
-        return casts.as_text(column)
+        return column_values.as_text(column)
     return _values(lambda execution: function(Element(graph, column, execution)), column)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Index
 
-from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import (
     FRAME,
     Rows,
@@ -19,8 +19,7 @@ from onnxlet.convert.converters.tracing.columns_base import (
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_rows
-from onnxlet.convert.converters.tracing.frame_values import FrameValues
-from onnxlet.convert.converters.tracing.indexers import ILocIndexer, LocIndexer
+from onnxlet.convert.converters.tracing.frame_methods import FrameValues, ILocIndexer, LocIndexer
 from onnxlet.convert.converters.tracing.pandas_base import (
     INSTEAD,
     NO_ROWS,
@@ -183,7 +182,7 @@ class TracedFrame(FrameValues):
             return value._table.tensors[0]
         if np.ndim(value) and np.size(value) > 1:
             refuse("it sets a column to an array that has an entry for each of some rows")
-        return pandas_methods.spread(self._some(), np.ravel(np.asarray(value))[0])
+        return column_values.spread(self._some(), np.ravel(np.asarray(value))[0])
 
     def _some(self) -> Tensor:
         """Any column that the graph has: it gives the number of rows."""

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, divisions, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import product, rounded
 from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
@@ -19,7 +19,7 @@ from onnxlet.convert.converters.tracing.traced import (
     OPERATORS,
     Traced,
 )
-from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
+from onnxlet.convert.converters.tracing.ufuncs import UFUNCS, by_zero_is_infinite
 from onnxlet.convert.graph.converter import Table, Tensor
 
 HARMLESS = {
@@ -72,9 +72,7 @@ class PandasBase(Traced):
 
     def _operate(self, function: Any, *operands: Any) -> Any:
         made = UFUNCS[function]
-        return elementwise(
-            divisions.by_zero_is_infinite(made) if function in BY_ZERO else made, *operands
-        )
+        return elementwise(by_zero_is_infinite(made) if function in BY_ZERO else made, *operands)
 
     def _attribute(self, kind: type, name: str) -> NoReturn:
         """Refuse an attribute of pandas; raise AttributeError where pandas has none either."""
@@ -135,7 +133,7 @@ class PandasBase(Traced):
         """Values beyond a bound become the bound."""
         check_options("clip", options, inplace=(False,), axis=(None, 1, "columns"))
         return self._mapped(
-            lambda x, low, high: pandas_methods.clipped(
+            lambda x, low, high: column_values.clipped(
                 x, None if lower is None else low, None if upper is None else high
             ),
             0.0 if lower is None else lower,
@@ -156,7 +154,7 @@ class PandasBase(Traced):
         """Whether a value is one of these."""
         if isinstance(values, dict) or not isinstance(values, list | tuple | set | frozenset):
             values = np.ravel(np.asarray(values, dtype=object)).tolist()
-        return self._mapped(lambda x: pandas_methods.is_in(x, values))
+        return self._mapped(lambda x: column_values.is_in(x, values))
 
     def where(self, cond: Any, other: Any = np.nan, **options: Any) -> Any:
         """The other where the condition is false."""

@@ -9,7 +9,7 @@ import numpy as np
 from pandas import Series
 
 from onnxlet.convert.converters.text_functions.columns import element
-from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
@@ -106,7 +106,7 @@ class TracedSeries(PandasBase):
         check_pandas("fillna", options)
         if not isinstance(value, Traced) and isinstance(value, dict | Series):
             refuse("it fills a column's gaps by row")
-        made: TracedSeries = elementwise(pandas_methods.filled, self, value)
+        made: TracedSeries = elementwise(column_values.filled, self, value)
         return made
 
     def astype(self, dtype: Any, **options: Any) -> TracedSeries:
@@ -114,14 +114,14 @@ class TracedSeries(PandasBase):
         check_pandas("astype", options)
         if isinstance(dtype, dict):
             dtype = dtype[self._name]
-        made: TracedSeries = self._mapped(lambda x: casts.cast(x, dtype))
+        made: TracedSeries = self._mapped(lambda x: column_values.cast(x, dtype))
         return made
 
     def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> TracedSeries:
         """`replace`: values by other values."""
         check_pandas("replace", options)
-        pairs = pandas_methods.pairs_of(to_replace, value)
-        made: TracedSeries = self._mapped(lambda x: pandas_methods.replaced(x, pairs))
+        pairs = column_values.pairs_of(to_replace, value)
+        made: TracedSeries = self._mapped(lambda x: column_values.replaced(x, pairs))
         return made
 
     def map(self, func: Any = None, na_action: Any = None, **options: Any) -> Any:
@@ -131,7 +131,7 @@ class TracedSeries(PandasBase):
         if isinstance(mapping, Series):
             mapping = mapping.to_dict()
         if isinstance(mapping, dict):
-            return self._mapped(lambda x: pandas_methods.mapped(x, mapping))
+            return self._mapped(lambda x: column_values.mapped(x, mapping))
         return self.apply(mapping)
 
     def apply(self, func: Any, convert_dtype: Any = True, args: Any = (), **options: Any) -> Any:
@@ -150,7 +150,7 @@ class TracedSeries(PandasBase):
     def between(self, left: Any, right: Any, inclusive: Any = "both") -> TracedSeries:
         """`between` two values or columns."""
         made: TracedSeries = elementwise(
-            lambda x, low, high: pandas_methods.between(x, low, high, inclusive), self, left, right
+            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
         )
         return made
 
@@ -214,7 +214,7 @@ def _with_arguments(function: Any, given: Any, options: Any) -> Any:
 
 def _assigned(old: Tensor, mask: Any, value: Any) -> Tensor:
     if mask is True or (not isinstance(mask, Tensor) and np.ndim(mask) == 0):
-        return pandas_methods.spread(old, value) if not isinstance(value, Tensor) else value
+        return column_values.spread(old, value) if not isinstance(value, Tensor) else value
     return arithmetic.choose(mask, value, old)
 
 
