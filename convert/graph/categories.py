@@ -25,17 +25,11 @@ NOTHING = -1  # the code of a category that no value of the column's dtype equal
 
 @dataclass(frozen=True)
 class Meaning:
-    """The values that the categories of one column are mapped to.
+    """The values that the categories of one column are mapped to."""
 
-    Attributes:
-        categories: in the encoder's order, of shape (categories,).
-        values: of shape (categories, width).
-        unseen: the values of anything that is no category, of shape (width,).
-    """
-
-    categories: Array
-    values: Array
-    unseen: Array
+    categories: Array  # in the encoder's order, of shape (categories,)
+    values: Array  # of shape (categories, width)
+    unseen: Array  # the values of anything that is no category, of shape (width,)
 
 
 def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str) -> Tensor:
@@ -107,11 +101,10 @@ def index_among(graph: Graph, column: Table, values: Sequence[Any]) -> Tensor:
 def identities(
     graph: Graph, table: Table, categories: Sequence[Array]
 ) -> tuple[Tensor, list[list[int]], int]:
-    """A code for each value, the same in all columns.
+    """A code for each value, the same in all columns: int64, of shape (rows, columns).
 
-    Returns:
-        The codes, int64, of shape (rows, columns); the codes of each column's categories; how
-        many codes there are, which is also the code of any value that is no category.
+    Behind it come the codes of each column's categories, and how many codes there are, which is
+    also the code of any value that is no category.
     """
     kinds = _by_kind(graph, table, categories)
     keys: dict[str, dict[Any, int]] = {kind: {} for kind in kinds}
@@ -152,13 +145,10 @@ def comparable(
 def encoded_columns(
     graph: Graph, table: Table, known: Mapping[int, Sequence[Any]], dtype: str
 ) -> Tensor:
-    """All columns as numbers, those of categories as codes; NaN for what is no category.
+    """All columns as numbers of a dtype, those of categories as codes; NaN for what is no category.
 
-    Args:
-        graph: to write to.
-        table: the columns.
-        known: by the index of each column of categories, these in the order of their codes.
-        dtype: of the result.
+    `known` has the categories in the order of their codes, by the index of each column that has
+    such.
     """
     chosen = list(known)
     meanings = [

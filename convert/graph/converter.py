@@ -206,8 +206,8 @@ def refusing(reason: str, hint: str) -> Converter:
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What a converter returns, lists of tensors as tables.
 
-    Raises:
-        Unsupported: the converter raises it; or the user's own converter is wrong, with the line.
+    Unsupported is raised by the converter; or here, with the line, where a user's converter is
+    wrong.
     """
     try:
         outputs = convert(graph, fitted, table)

@@ -82,8 +82,7 @@ NAMES = {element: name for name, element in ELEMENTS.items()}
 def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The outputs of one estimator by skl2onnx's graph, which takes one matrix.
 
-    Raises:
-        Unsupported: skl2onnx has no converter either, or its graph is not exact enough.
+    Unsupported is raised where skl2onnx has no converter either, or its graph is not exact enough.
     """
     if not hasattr(fitted, "get_params"):
         raise Unsupported(

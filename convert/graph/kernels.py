@@ -30,8 +30,7 @@ FAR = 1e100  # from all points: a kernel is 0 there, unless gamma is next to 0; 
 def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
     """`pairwise_kernels(x, points, metric=kernel, filter_params=True, **options)`.
 
-    Raises:
-        Unsupported: the kernel is a Python function, or precomputed.
+    A kernel that is a Python function, or precomputed, raises Unsupported.
     """
     points = dense(points)
     if isinstance(kernel, str) and kernel in INNER:

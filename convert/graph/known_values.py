@@ -17,12 +17,7 @@ LOOKED_UP = frozenset({"Gather", "GatherElements"})
 
 
 def known_values(graph: GraphBuilder, name: str) -> Array | None:
-    """Every value that a tensor may hold, each once; None where they are not known.
-
-    Args:
-        graph: that the tensor belongs to.
-        name: of the tensor.
-    """
+    """Every value that the tensor of a name may hold, each once; None where they are not known."""
     node = graph.node_that_makes(name)
     if node is None:
         return None

@@ -19,16 +19,11 @@ class Table:
 
     Where the columns have names, `table["a"]`, `table[["a", "b"]]`, `table.assign(c=…)` and
     `table.drop("a")` do the same as for a DataFrame.
-
-    Attributes:
-        tensors: in the order of the columns.
-        flat: whether the one column is a Series, or an array of one dimension.
-        frame: whether the transformer that makes it returns a DataFrame, whatever `set_output`
-            says.
     """
 
-    tensors: tuple[Tensor, ...]
-    flat: bool = False
+    tensors: tuple[Tensor, ...]  # in the order of the columns
+    flat: bool = False  # whether the one column is a Series, or an array of one dimension
+    # Whether the transformer that makes it returns a DataFrame, whatever `set_output` says.
     frame: bool = False
 
     @property

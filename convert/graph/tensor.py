@@ -42,41 +42,33 @@ class Tensor:
     """A tensor of the graph, of shape (rows, width) unless a converter makes another one.
 
     Arithmetic with arrays and numbers turns them into constants of the tensor's dtype.
-
-    Attributes:
-        graph: the graph that it belongs to.
-        name: in the graph.
-        dtype: a key of ELEMENTS, or DROPPED.
-        width: the number of columns.
-        column: the signature's column that it is, changed only by `steps` and `replaced`: the
-            function's front end can go on with such a column.
-        steps: that the front end takes, in their order; then come those of `replaced`.
-        labels: the columns' names in a DataFrame; empty where they have none.
-        origin: the tensor that it was taken from, and its columns' indices there.
-        replaced: pairs of a text of `column` and the text that an imputer puts in its place.
-        types: the signature's types of an input's columns, `category` for text that is pandas'
-            categoricals, followed by ? where they may be missing, of text by ?None where that is
-            None and not NaN: the graph has only numbers.
-        compact: indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
-            all other columns are zero: a text has few words of a vocabulary.
-        dimensions: how many it has; None if unknown.
-        product: the matrices that it is the product of; adding to it then gives one Gemm.
-        second: its second column, if that exists already as a tensor of its own.
     """
 
-    graph: GraphBuilder
-    name: str
-    dtype: str
-    width: int = 1
+    graph: GraphBuilder  # the graph that it belongs to
+    name: str  # in the graph
+    dtype: str  # a key of ELEMENTS, or DROPPED
+    width: int = 1  # the number of columns
+    # The signature's column that it is, changed only by `steps` and `replaced`: the function's
+    # front end can go on with such a column.
     column: str | None = None
-    labels: tuple[Any, ...] = ()
+    labels: tuple[Any, ...] = ()  # the columns' names in a DataFrame; empty where they have none
+    # The tensor that it was taken from, and its columns' indices there.
     origin: tuple[Tensor, tuple[int, ...]] | None = None
+    # Pairs of a text of `column` and the text that an imputer puts in its place.
     replaced: tuple[tuple[str, str], ...] = ()
+    # The signature's types of an input's columns, `category` for text that is pandas' categoricals,
+    # followed by ? where they may be missing, of text by ?None where that is None and not NaN: the
+    # graph has only numbers.
     types: tuple[str, ...] = ()
+    # Indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if all other
+    # columns are zero: a text has few words of a vocabulary.
     compact: tuple[Tensor, Tensor] | None = None
-    dimensions: int | None = None
+    dimensions: int | None = None  # how many it has; None if unknown
+    # The matrices that it is the product of; adding to it then gives one Gemm.
     product: tuple[Tensor, Tensor] | None = None
+    # Its second column, if that exists already as a tensor of its own.
     second: Tensor | None = None
+    # That the front end takes, in their order; then come those of `replaced`.
     steps: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
     __array_ufunc__ = None  # then an array on the left leaves the operation to the tensor
@@ -250,9 +242,7 @@ class Tensor:
     def smallest(self, count: int, size: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The smallest columns in ascending order, and their indices; the first of equals first.
 
-        Args:
-            count: how many.
-            size: a setting that says how many instead, where a run may have another number.
+        A size is a setting that says how many, where a run may have another number than `count`.
         """
         kinds = [(self.dtype, count), ("int64", count)]
         taken = self.graph.constant([count], "int64") if size is None else size
@@ -320,12 +310,9 @@ class Tensor:
         return self.graph.op(operator, self, right, dtype=dtype, width=width, dimensions=most)
 
     def _like(self, other: Any) -> Tensor:
-        """The operand as a tensor of the same dtype.
+        """The operand as a tensor of the same dtype; TypeError where it is a tensor of another one.
 
         A number beside one column gets two dimensions: ONNX Runtime is then five times faster.
-
-        Raises:
-            TypeError: a tensor of another dtype.
         """
         if not isinstance(other, Tensor):
             single = self.width == 1 and self.dimensions == 2 and np.size(other) == 1

@@ -30,29 +30,17 @@ MOST_IN_FLOAT32 = 2**24  # whole numbers from 0 that float32 holds exactly
 
 @dataclass(frozen=True)
 class Tree:
-    """One tree, as arrays with an entry for each node; node 0 is the root.
+    """One tree, as arrays with an entry for each node; node 0 is the root."""
 
-    Attributes:
-        left: the child where the condition holds, -1 at a leaf; shape (nodes,).
-        right: the other child.
-        feature: the index of the column that is compared; ignored at a leaf.
-        threshold: a float64, or a float32 where the condition compares float32.
-        missing_left: whether a missing value goes left.
-        value: of a leaf, float64, shape (nodes, targets); ignored elsewhere.
-        mode: LEQ, LESS or MEMBER, for each node or for all.
-        target: the index of the sum that a single value is added to.
-        members: the sets of MEMBER nodes, in the order of these nodes, each ended by a NaN; no
-            set is empty.
-    """
-
-    left: Array
-    right: Array
-    feature: Array
-    threshold: Array
-    missing_left: Array
-    value: Array
-    mode: Any = LEQ
-    target: int = 0
+    left: Array  # the child where the condition holds, -1 at a leaf; shape (nodes,)
+    right: Array  # the other child
+    feature: Array  # the index of the column that is compared; ignored at a leaf
+    threshold: Array  # a float64, or a float32 where the condition compares float32
+    missing_left: Array  # whether a missing value goes left
+    value: Array  # of a leaf, float64, shape (nodes, targets); ignored elsewhere
+    mode: Any = LEQ  # LEQ, LESS or MEMBER, for each node or for all
+    target: int = 0  # the index of the sum that a single value is added to
+    # The sets of MEMBER nodes, in the order of these nodes, each ended by a NaN; no set is empty.
     members: Sequence[float] = ()
 
 
@@ -112,8 +100,8 @@ def values(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
 def leaves(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> tuple[Tensor, Array]:
     """The number of the leaf that a row reaches in each tree: int32, of shape (rows, trees).
 
-    Returns:
-        The numbers, counted through all trees; and the value of each leaf, of shape (leaves, …).
+    They are counted through all trees; behind them comes the value of each leaf, of shape (leaves,
+    …).
     """
     flat = _flat(trees)
     wide = len(flat.value) > MOST_IN_FLOAT32
@@ -162,19 +150,12 @@ def _one_dimensional(one: Tree) -> Tree:
 
 @dataclass(frozen=True)
 class _Flat:
-    """All trees concatenated: inner nodes and leaves are separate, as the operator has them.
+    """All trees concatenated: inner nodes and leaves are separate, as the operator has them."""
 
-    Attributes:
-        nodes: attributes of the operator.
-        roots: of each tree, among the nodes.
-        value: of each leaf.
-        tree_of_leaf: the index of its tree.
-    """
-
-    nodes: dict[str, Array]
-    roots: Array
-    value: Array
-    tree_of_leaf: Array
+    nodes: dict[str, Array]  # attributes of the operator
+    roots: Array  # of each tree, among the nodes
+    value: Array  # of each leaf
+    tree_of_leaf: Array  # the index of its tree
 
 
 def _flat(trees: Sequence[Tree]) -> _Flat:

@@ -30,11 +30,7 @@ SAME_OPSET = "Export both with one opset_version, of 13 or later."
 
 
 def check_together(encoder: onnx.ModelProto, decoder: onnx.ModelProto) -> None:
-    """Refuse graphs that can't be one.
-
-    Raises:
-        Refusal: their operators are of different versions, or too old.
-    """
+    """Refuse graphs that can't be one: their operators are of different versions, or too old."""
     versions = [opsets(encoder), opsets(decoder)]
     for domain in sorted(set(versions[0]) & set(versions[1])):
         if versions[0][domain] != versions[1][domain]:
@@ -56,16 +52,11 @@ def merged(
     shares: bool,
     tried: bool = False,
 ) -> onnx.ModelProto:
-    """One graph of both.
+    """One graph of both; `roles` are those of their tensors before they have prefixes.
 
-    Args:
-        encoder: its graph.
-        decoder: likewise.
-        roles: of their tensors.
-        vocabulary: has the start, the end and the most units.
-        shares: the decoder answers shares of one, not logits.
-        tried: it never ends before the most units, and has the output `width`, of shape (steps,):
-            how many units the decoder chooses from.
+    The vocabulary has the start, the end and the most units. Where the decoder answers shares of
+    one, not logits, `shares` is true. One that is `tried` never ends before the most units, and has
+    the output `width`, of shape (steps,): how many units the decoder chooses from.
     """
     encoder, decoder = prefixed(encoder, ENCODER), prefixed(decoder, DECODER)
     graph = Writer()

@@ -28,25 +28,16 @@ HINT = (
 
 
 class Image(NamedTuple):
-    """What `--image` says of an input.
+    """What `--image` says of an input."""
 
-    Attributes:
-        input: the graph's.
-        height: that pictures are resized to, in pixels.
-        width: the same.
-        mode: "RGB", "BGR" or "L".
-        change: `scale`, `mean` and `std`, as far as they are given: (pixel * scale - mean) / std.
-        layout: of the tensor, where it is given.
-        resize: one of Pillow's filters.
-    """
-
-    input: str
-    height: int
-    width: int
-    mode: str
+    input: str  # the graph's
+    height: int  # that pictures are resized to, in pixels
+    width: int  # the same
+    mode: str  # "RGB", "BGR" or "L"
+    # `scale`, `mean` and `std`, as far as they are given: (pixel * scale - mean) / std.
     change: Mapping[str, Any]
-    layout: str | None
-    resize: str
+    layout: str | None  # of the tensor, where it is given
+    resize: str  # one of Pillow's filters
 
     @property
     def channels(self) -> int:
@@ -66,11 +57,7 @@ class Image(NamedTuple):
 
 
 def parse(texts: Sequence[str]) -> dict[str, Image]:
-    """Read `--image`, by input.
-
-    Raises:
-        WrongUse: with all that is wrong.
-    """
+    """Read `--image`, by input; WrongUse has all that is wrong."""
     images: dict[str, Image] = {}
     faults: list[str] = []
     for text in texts:
@@ -118,17 +105,9 @@ def _image(name: str, height: int, width: int, rest: str) -> tuple[Image, list[s
 
 
 def fix_sizes(proto: onnx.ModelProto, images: Mapping[str, Image]) -> dict[str, str]:
-    """Check the images against a graph's inputs, and fix the sizes that these leave free.
+    """Check the images against a graph's inputs, and fix in place the sizes that these leave free.
 
-    Args:
-        proto: changed in place.
-        images: as `parse` returns them.
-
-    Returns:
-        The layout of each input's tensor.
-
-    Raises:
-        WrongUse: with all that does not fit.
+    The layout of each input's tensor is returned. WrongUse has all that does not fit.
     """
     inputs = inputs_of(proto)
     layouts: dict[str, str] = {}
@@ -204,13 +183,8 @@ def attach(
 ) -> dict[str, dict[str, Any]]:
     """Have a graph take pictures' tensors as the function makes them.
 
-    Args:
-        proto: changed in place, where its own inputs are of another form.
-        images: by input.
-        layouts: the same.
-
-    Returns:
-        A manifest's graph input for each, by the name that it has in the graph.
+    It is changed in place, where its own inputs are of another form. A manifest's graph input is
+    returned for each, by the name that it has in the graph.
     """
     entries = {}
     for name, image in images.items():

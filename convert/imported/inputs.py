@@ -38,24 +38,17 @@ FREE_HINT = (
 
 @dataclass(frozen=True)
 class InputTensor:
-    """One input of the graph.
+    """One input of the graph."""
 
-    Attributes:
-        name: as the framework called it.
-        dtype: of the tensor.
-        type: that clients see.
-        dims: of one row, names for those that vary; () for a tensor of shape (rows,).
-        columns: one for each number of a row, or the only one where it is a nested list.
-        longest: entries of a dimension that varies.
-        image: the manifest's graph input, where clients send a picture; None where numbers.
-    """
-
-    name: str
-    dtype: str
-    type: str
+    name: str  # as the framework called it
+    dtype: str  # of the tensor
+    type: str  # that clients see
+    # Of one row, names for those that vary; () for a tensor of shape (rows,).
     dims: tuple[int | str, ...]
+    # One for each number of a row, or the only one where it is a nested list.
     columns: tuple[str, ...]
-    longest: int = 0
+    longest: int = 0  # entries of a dimension that varies
+    # The manifest's graph input, where clients send a picture; None where numbers.
     image: Mapping[str, Any] | None = None
 
     @property
@@ -81,10 +74,9 @@ def is_nested(dims: Sequence[int | str]) -> bool:
 
 
 def free_batches(proto: onnx.ModelProto) -> list[str]:
-    """Make a fixed first dimension of inputs a free one; whether that works has to be tried.
+    """Make a fixed first dimension of inputs a free one, and return which had one.
 
-    Returns:
-        The inputs that had one.
+    Whether that works has to be tried.
     """
     freed = []
     for name, info in inputs_of(proto).items():
@@ -108,13 +100,9 @@ def input_tensors(
 ) -> list[InputTensor]:
     """The inputs of a session that a client has to give.
 
-    Args:
-        session: of the graph.
-        longest: how long each dimension may be that varies, by its name.
-        images: the manifest's graph inputs of those that take pictures, by name.
-
-    Raises:
-        Refusal: one is of a type or shape that has no columns.
+    `longest` has how long each dimension may be that varies, by its name; `images` the manifest's
+    graph inputs of those that take pictures. Refusal: one is of a type or shape that has no
+    columns.
     """
     inputs = session.get_inputs()
     if not inputs:

@@ -24,21 +24,14 @@ KINDS = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string",
 
 
 class Served(NamedTuple):
-    """An output that is answered with.
+    """An output that is answered with."""
 
-    Attributes:
-        name: in answers.
-        output: in the graph.
-        type: that clients see.
-        shape: -1 for the rows, and the dimensions of one row's answer; -1 for what varies there.
-        half: it is computed in 16 bits.
-    """
-
-    name: str
-    output: str
-    type: str
+    name: str  # in answers
+    output: str  # in the graph
+    type: str  # that clients see
+    # -1 for the rows, and the dimensions of one row's answer; -1 for what varies there.
     shape: tuple[int, ...]
-    half: bool = False
+    half: bool = False  # it is computed in 16 bits
 
 
 def served_outputs(
@@ -51,18 +44,9 @@ def served_outputs(
 ) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 
-    Where sizes vary, some of all that are promised are tried, the largest among them.
-
-    Args:
-        session: of the graph.
-        tensors: its inputs.
-        rows: to try it with.
-        freed: inputs whose first dimension was fixed.
-        one_by_one: rows are run one by one.
-        report: called with a line for each output that is left out.
-
-    Raises:
-        Refusal: the first output has no entry for each row, or the graph does not run.
+    Where sizes vary, some of all that are promised are tried, the largest among them. `freed` are
+    inputs whose first dimension was fixed; a line is reported for each output that is left out.
+    Refusal: the first output has no entry for each row, or the graph does not run.
     """
     outputs = session.get_outputs()
     for output in outputs:
@@ -114,18 +98,10 @@ def tried(
     count: int,
     freed: Sequence[str],
 ) -> list[Array]:
-    """What a session answers to the first rows.
+    """What a session answers in outputs of these names to the first `count` rows.
 
-    Args:
-        session: of the graph.
-        names: of the outputs.
-        tensors: its inputs.
-        rows: to try it with.
-        count: how many of them.
-        freed: inputs whose first dimension was fixed.
-
-    Raises:
-        Refusal: the graph does not run.
+    Where there are fewer, it begins again. `freed` are inputs whose first dimension was fixed.
+    Refusal: the graph does not run.
     """
     feeds = {}
     for tensor in tensors:
@@ -181,12 +157,8 @@ def serving_part(
 ) -> dict[str, Any]:
     """The members of a manifest that `onnxlet.function.models.model.Model` reads.
 
-    Args:
-        served: the outputs.
-        public: the inputs, as clients see them.
-        private: the inputs, as the graph has them.
-        one_by_one: rows are run one by one.
-        back_end: what becomes of outputs after the graph, by their names.
+    The inputs are public as clients see them, private as the graph has them; `back_end` has what
+    becomes of outputs after the graph, by their names.
     """
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
     return {
@@ -224,14 +196,10 @@ def floors(
     """The magnitude that each output's differences are counted against, at least.
 
     A framework computes in 32 bits, and sums in another order than ONNX Runtime: a number counts
-    against its output's usual size. Shares of one count absolutely: their usual size is that of
-    the classes that a row is not of, and says nothing. Of an output in 16 bits a unit in the last
-    place of its usual size is allowed.
-
-    Args:
-        answers: by the names that clients see.
-        served: the outputs.
-        absolute: those of the graph that are shares of one.
+    against its output's usual size. Shares of one count absolutely: their usual size is that of the
+    classes that a row is not of, and says nothing. Of an output in 16 bits a unit in the last place
+    of its usual size is allowed. Answers are by the names that clients see, `absolute` by those of
+    the graph.
     """
     found: dict[str, float] = {}
     for output in served:

@@ -47,14 +47,8 @@ def prove(
 ) -> Proof:
     """Compare a model's answers with the framework's, and choose golden rows.
 
-    Args:
-        graph: the model.
-        rows: of the sample; without any it is unverified.
-        expected: the file of the framework's answers, or None.
-        texts: it answers texts.
-
-    Raises:
-        Refusal: they differ.
+    Without rows of a sample, or without a file of expected answers, it is unverified. `texts`: it
+    answers texts. Refusal: the answers differ.
     """
     if not rows:
         golden = choose_golden([], {}, np.zeros(0, dtype=bool))

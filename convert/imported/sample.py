@@ -24,16 +24,11 @@ TRIED_SIZES = (5, 1, 2, 3, 8, 9, 16, 17, 64, 100)
 
 
 class Rows(NamedTuple):
-    """Rows to try a model with.
+    """Rows to try a model with."""
 
-    Attributes:
-        arrays: by input name, rows first.
-        made: they are made-up ones.
-        texts: by input name, the encoded pictures that the arrays are of.
-    """
-
-    arrays: dict[str, Array]
-    made: bool
+    arrays: dict[str, Array]  # by input name, rows first
+    made: bool  # they are made-up ones
+    # By input name, the encoded pictures that the arrays are of.
     texts: Mapping[str, Sequence[str]] = {}
 
 
@@ -42,10 +37,7 @@ def made_rows(
 ) -> Rows:
     """A few rows of no meaning, to try a model with.
 
-    Args:
-        tensors: the inputs.
-        draw: 0 for usual numbers, another for larger ones with some of these among them.
-        numbers: that the graph holds.
+    Draw 0 has usual numbers, another one larger ones, with some that the graph holds among them.
     """
     random = np.random.default_rng(draw)
     made: dict[str, Array] = {}
@@ -73,8 +65,7 @@ def made_rows(
 def read_arrays(path: Path, option: str) -> dict[str, Array]:
     """The arrays of an .npz file, by name.
 
-    Raises:
-        WrongUse: there is no such file, or it holds something else.
+    WrongUse: there is no such file, or it holds something else.
     """
     if not path.is_file():
         raise WrongUse(f"{option}: there is no file '{path}'")
@@ -91,8 +82,7 @@ def read_arrays(path: Path, option: str) -> dict[str, Array]:
 def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
     """Read a sample, and check it against the inputs.
 
-    Raises:
-        WrongUse: it lacks an input, has another, or one is of another shape or type.
+    WrongUse: it lacks an input, has another, or one is of another shape or type.
     """
     if pictures.is_pictures(path):
         return _of_pictures(path, tensors)
@@ -181,11 +171,7 @@ def of_sizes(rows: Rows, tensors: Sequence[InputTensor], sizes: Mapping[str, int
 
 
 def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) -> None:
-    """Refuse arrays with other names than these.
-
-    Raises:
-        WrongUse: one is missing, or one too many.
-    """
+    """Refuse arrays with other names than these, by WrongUse."""
     if set(arrays) != set(names):
         raise WrongUse(
             f"{option}: expected the arrays {', '.join(names)}, got {', '.join(arrays) or 'none'}",
@@ -230,15 +216,10 @@ FORMS = "Give a .txt file with a text in each line, a .csv file with a header, o
 
 
 def read_texts(path: Path, option: str, column: str) -> list[str]:
-    """The texts of a file.
+    """The texts of a file, whose suffix says how it is read; the option names it in messages.
 
-    Args:
-        path: of the file; its suffix says how it is read.
-        option: that names it, for messages.
-        column: of CSV, or array, that has the texts; the only one may have any name.
-
-    Raises:
-        WrongUse: there is no such file, or it has no texts.
+    The column is that of CSV, or the array, that has the texts; the only one may have any name.
+    WrongUse: there is no such file, or it has no texts.
     """
     if not path.is_file():
         raise WrongUse(f"{option}: there is no file '{path}'")

@@ -58,27 +58,16 @@ class LastDigits(Refusal):
 
 
 class ServedGraph(NamedTuple):
-    """A graph that is served.
+    """A graph that is served."""
 
-    Attributes:
-        content: of the ONNX file.
-        model: with the members of its manifest that it answers by.
-        tensors: its inputs.
-        served: its outputs.
-        absolute: outputs of the graph that are shares of one.
-        rows: that it was tried with, in signature order.
-        made: they are made-up ones.
-        one_by_one: rows are run one by one.
-    """
-
-    content: bytes
-    model: Model
-    tensors: Sequence[InputTensor]
-    served: Sequence[Served]
-    absolute: frozenset[str]
-    rows: list[Cells]
-    made: bool
-    one_by_one: bool
+    content: bytes  # of the ONNX file
+    model: Model  # with the members of its manifest that it answers by
+    tensors: Sequence[InputTensor]  # its inputs
+    served: Sequence[Served]  # its outputs
+    absolute: frozenset[str]  # outputs of the graph that are shares of one
+    rows: list[Cells]  # that it was tried with, in signature order
+    made: bool  # they are made-up ones
+    one_by_one: bool  # rows are run one by one
 
     def floors(self, answers: Answers) -> dict[str, float]:
         """The magnitude that each output's differences are counted against, at least."""
@@ -93,18 +82,12 @@ def served_graph(
     images: Images | None = None,
     one_by_one: bool = False,
 ) -> ServedGraph:
-    """Try a graph with several rows at once, and one by one where it can't do that.
+    """Try a graph with several rows at once, and one by one where it can't do that, or is not to.
 
-    Args:
-        proto: the graph; its inputs' sizes are those that were asked for.
-        longest: how long each dimension may be that varies, by its name.
-        sample: an .npz file of rows, or pictures; None has some made up.
-        report: called with a line for each finding.
-        images: the manifest's graph inputs of those that take pictures, by name.
-        one_by_one: run rows one by one, whether or not it runs with several.
-
-    Raises:
-        Refusal: it can't be served.
+    Its inputs' sizes are those that were asked for; `longest` has how long each dimension may be
+    that varies, `images` the manifest's graph inputs of those that take pictures. Without a sample,
+    an .npz file or pictures, rows are made up. A line is reported for each finding. Refusal: it
+    can't be served.
     """
     if one_by_one:
         report("rows are run one by one: the graph answers one picture")
@@ -187,8 +170,7 @@ def model_of(
 def answers(model: Model, rows: Sequence[Cells]) -> Answers:
     """The function's own answers, validation included.
 
-    Raises:
-        Refusal: a row is refused, or all take too long.
+    Refusal: a row is refused, or all take too long.
     """
     parts = []
     with _in_time(len(rows)):
@@ -257,11 +239,9 @@ def _is_answered(model: Model, row: Cells) -> bool:
 
 
 def _check_together(graph: ServedGraph, rows: Sequence[Cells]) -> None:
-    """Rows have to be answered by themselves as in any order, and among many.
+    """Refuse rows that are not answered by themselves as in any order, and among many.
 
-    Raises:
-        LastDigits: they are, but for rounding.
-        Refusal: they are not.
+    LastDigits: they are, but for rounding.
     """
     if not rows:
         return

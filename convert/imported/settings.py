@@ -16,11 +16,10 @@ FRACTION = re.compile(r"(.+)/(.+)")
 
 
 class Settings:
-    """The parts of an option's text, and what is wrong with them.
+    """The parts of an option's text between commas, and what is wrong with them, in words.
 
-    Attributes:
-        bare: the parts that are no `key=value`, in their order.
-        faults: takes what is wrong, in words.
+    `bare` has the parts that are no `key=value`, in their order; each key has a reader of its
+    value.
     """
 
     def __init__(self, text: str, readers: Mapping[str, Reader]) -> None:
@@ -118,10 +117,6 @@ def _number(text: str) -> float | None:
 
 
 def refuse(option: str, faults: Sequence[str] | Iterator[str], hint: str) -> None:
-    """Refuse an option with all that is wrong with it; nothing where nothing is.
-
-    Raises:
-        WrongUse: there are faults.
-    """
+    """Refuse an option by WrongUse with all that is wrong with it; nothing where nothing is."""
     if listed := "; ".join(faults):
         raise WrongUse(f"{option}: {listed}", hint)

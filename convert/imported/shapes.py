@@ -30,8 +30,7 @@ class Size(NamedTuple):
 def parse(texts: Sequence[str]) -> dict[str, list[Size]]:
     """Sizes by the name of an input or of a dimension.
 
-    Raises:
-        WrongUse: one is of another form, or a name is there twice.
+    WrongUse: one is of another form, or a name is there twice.
     """
     sizes: dict[str, list[Size]] = {}
     for text in texts:
@@ -46,17 +45,10 @@ def parse(texts: Sequence[str]) -> dict[str, list[Size]]:
 
 
 def apply(proto: onnx.ModelProto, sizes: dict[str, list[Size]]) -> dict[str, int]:
-    """Give a graph's inputs these sizes, and each dimension that is left free a name.
+    """Give a graph's inputs these sizes, in place, and each dimension that is left free a name.
 
-    Args:
-        proto: changed in place.
-        sizes: as `parse` returns them.
-
-    Returns:
-        How long each named dimension may be.
-
-    Raises:
-        WrongUse: a name is neither an input nor a dimension, or an input has another size there.
+    How long each named dimension may be is returned. WrongUse: a name is neither an input nor a
+    dimension, or an input has another size there.
     """
     inputs = inputs_of(proto)
     longest: dict[str, int] = {}

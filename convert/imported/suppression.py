@@ -75,11 +75,7 @@ class Nodes:
 
 
 def check_opset(proto: onnx.ModelProto) -> None:
-    """Refuse a graph whose opset has not the operators that are needed.
-
-    Raises:
-        Refusal: it is too old.
-    """
+    """Refuse a graph whose opset is too old to have the operators that are needed."""
     version = next((entry.version for entry in proto.opset_import if not entry.domain), 0)
     if version < LEAST_OPSET:
         raise Refusal(
@@ -98,17 +94,10 @@ def suppress(
     """Have a graph answer the best boxes of each row, and nothing else.
 
     Its output is float32 of shape (rows, most, 6): x1, y1, x2, y2 as shares of the picture, a
-    score, and the class's number. A row that has fewer boxes has the score NOTHING behind them.
-
-    Args:
-        proto: changed in place.
-        boxes: which of its outputs are what.
-        shapes: of these outputs for one row.
-        height: of what the graph takes, in pixels.
-        width: the same.
-
-    Raises:
-        Refusal: an output has another shape than boxes, scores or labels have.
+    score, and the class's number. A row that has fewer boxes has the score NOTHING behind them. The
+    graph is changed in place; shapes are those of its outputs for one row, height and width those
+    of what it takes, in pixels. Refusal: an output has another shape than boxes, scores or labels
+    have.
     """
     nodes = Nodes(proto.graph)
     separate = _from_one if boxes.columns else _from_several
@@ -129,12 +118,7 @@ def _by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
 def is_by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
     """Whether the outputs have an entry for each row; else they are those of one picture.
 
-    Args:
-        boxes: names them.
-        shapes: for one row.
-
-    Raises:
-        Refusal: the boxes have neither two dimensions nor three.
+    The shapes are for one row. Refusal: the boxes have neither two dimensions nor three.
     """
     name = boxes.outputs[0]
     if len(shapes[name]) not in (2, 3):

@@ -13,21 +13,14 @@ COLUMN = "text"
 
 
 class TextOptions(NamedTuple):
-    """What makes two graphs a translator.
+    """What makes two graphs a translator."""
 
-    Attributes:
-        decoder: the file of the decoder.
-        vocabulary: the file of the vocabulary.
-        longest: units that are read and written, at most; None as the vocabulary says.
-        column: what clients call the text.
-        links: INPUT=TENSOR, of the decoder's inputs.
-    """
-
-    decoder: Path
-    vocabulary: Path
+    decoder: Path  # the file of the decoder
+    vocabulary: Path  # the file of the vocabulary
+    # Units that are read and written, at most; None as the vocabulary says.
     longest: int | None = None
-    column: str = "text"
-    links: Sequence[str] = ()
+    column: str = "text"  # what clients call the text
+    links: Sequence[str] = ()  # INPUT=TENSOR, of the decoder's inputs
 
 
 def text_options(
@@ -42,18 +35,7 @@ def text_options(
 ) -> TextOptions | None:
     """Check options against each other; None where the model is no translator.
 
-    Args:
-        others: options of other models, by name.
-        sample: rows to try it with.
-        expected: the answers to these.
-        decoder: and what follows, as in `TextOptions`.
-        vocabulary: likewise.
-        longest: likewise.
-        column: likewise.
-        links: likewise.
-
-    Raises:
-        WrongUse: some don't go together; all of them are named.
+    `others` are options of other models, by name. WrongUse names all that don't go together.
     """
     faults = []
     unasked = expected is not None and sample is None

@@ -58,10 +58,8 @@ class Both(NamedTuple):
 def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOptions) -> Both:
     """Fit them together.
 
-    Raises:
-        WrongUse: the vocabulary or the graphs' inputs are not of a form that is known; all
-            mistakes of both are named.
-        Refusal: the graphs can't be one.
+    WrongUse has all mistakes of the vocabulary and of the graphs' inputs, where they are not of a
+    form that is known. Refusal: the graphs can't be one.
     """
     faults: list[WrongUse] = []
     vocabulary = found = None
@@ -89,17 +87,10 @@ def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOption
 def served_translator(
     together: Both, column: str, sample: Path | None, report: Callable[[str], object]
 ) -> ServedGraph:
-    """Try the graph, and make a model of it.
+    """Try the graph, and make a model of it, whose text clients call `column`.
 
-    Args:
-        together: the graphs.
-        column: what clients call the text.
-        sample: a file of texts, or None.
-        report: called with a line for each finding.
-
-    Raises:
-        WrongUse: the sample is of another form.
-        Refusal: the graph can't be served.
+    The sample is a file of texts, or None; a line is reported for each finding. WrongUse: the
+    sample is of another form. Refusal: the graph can't be served.
     """
     given = [] if sample is None else read_texts(sample, "--sample", column)
     together = _as_long_as_it_runs(together, report)
@@ -128,8 +119,7 @@ def _steps(together: Both) -> int:
 def expected_texts(path: Path, own: Answers) -> Answers:
     """The framework's own texts, and beside them the scores that are ONNX Runtime's.
 
-    Raises:
-        WrongUse: there are more or fewer than rows.
+    WrongUse: there are more or fewer than rows.
     """
     texts = read_texts(path, "--expected", PREDICTION)
     if len(texts) != len(own[PREDICTION]):
@@ -167,8 +157,7 @@ def _serving_part(
 def _as_long_as_it_runs(together: Both, report: Callable[[str], object]) -> Both:
     """The same, for texts as long as the encoder runs with.
 
-    Raises:
-        Refusal: it does not end in time, does not run, or knows fewer units than the vocabulary.
+    Refusal: it does not end in time, does not run, or knows fewer units than the vocabulary.
     """
     vocabulary = together.vocabulary
     around = len(vocabulary.before) + len(vocabulary.after)
@@ -212,8 +201,7 @@ def _ids(vocabulary: Vocabulary, rows: int, length: int) -> Array:
 def _one_by_one(together: Both, session: Any, report: Callable[[str], object]) -> bool:
     """Whether rows have to be run one by one, each answered the same by itself as with others.
 
-    Raises:
-        Refusal: one row is answered differently each time.
+    Refusal: one row is answered differently each time.
     """
     vocabulary = together.vocabulary
     around = len(vocabulary.before) + len(vocabulary.after)

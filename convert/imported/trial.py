@@ -88,16 +88,9 @@ def check_it_ends(
 ) -> dict[str, int]:
     """Load a graph and run it, in a process that can be ended.
 
-    Args:
-        content: of the ONNX file.
-        sample: an .npz file of rows; None has some made up.
-        longest: how long each dimension may be that varies, by its name.
-
-    Returns:
-        The same, shorter where the graph does not run so long.
-
-    Raises:
-        Refusal: it does not end, needs more memory than there is, or crashes ONNX Runtime.
+    Its rows are those of an .npz file, or made up. How long each named dimension may be comes back,
+    shorter where the graph does not run so long. Refusal: it does not end, needs more memory than
+    there is, or crashes ONNX Runtime.
     """
     there = sample is not None and sample.is_file()
     written = sample.stat().st_mtime_ns if sample is not None and there else 0
@@ -140,8 +133,7 @@ def _outcome(
 def check_loops(proto: onnx.ModelProto) -> None:
     """Refuse a Loop that does nothing: ONNX Runtime checks its deadline only between nodes.
 
-    Raises:
-        Refusal: there is one, which no deadline would end once it is asked for many turns.
+    No deadline would end it once it is asked for many turns.
     """
     for node in all_nodes(proto):
         if node.op_type == "Loop" and node.domain in ("", "ai.onnx"):

@@ -35,17 +35,11 @@ NOT_COMPARED = (
 
 
 class Vision(NamedTuple):
-    """What `--image` and `--boxes` say.
+    """What `--image` and `--boxes` say."""
 
-    Attributes:
-        images: by input of the graph.
-        layouts: of their tensors.
-        boxes: None where there are none.
-    """
-
-    images: Mapping[str, Image]
-    layouts: Mapping[str, str]
-    boxes: Boxes | None
+    images: Mapping[str, Image]  # by input of the graph
+    layouts: Mapping[str, str]  # of their tensors
+    boxes: Boxes | None  # None where there are none
 
     @property
     def image(self) -> Image:
@@ -54,23 +48,16 @@ class Vision(NamedTuple):
 
 
 class Both(NamedTuple):
-    """A graph, twice.
+    """A graph, twice."""
 
-    Attributes:
-        judged: as it is compared with the framework.
-        served: as it is served; the same where nothing is before or behind it.
-    """
-
-    judged: ServedGraph
-    served: ServedGraph
+    judged: ServedGraph  # as it is compared with the framework
+    served: ServedGraph  # as it is served; the same where nothing is before or behind it
 
 
 def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vision:
     """Read both options, and check them against the graph, whose free sizes they fix.
 
-    Raises:
-        WrongUse: with all that is wrong with one of them.
-        Refusal: the graph's operators are too old for boxes.
+    WrongUse has all that is wrong with one of them. Refusal: the operators are too old for boxes.
     """
     known = pictures_of.parse(images)
     behind = None if boxes is None else options.parse(boxes)
@@ -96,17 +83,10 @@ def judged_and_served(
 ) -> Both:
     """Try a graph as it is judged, and make of it what is served.
 
-    Args:
-        proto: the graph; its inputs' sizes are those that were asked for.
-        vision: what is before and behind it.
-        longest: how long each dimension may be that varies, by its name.
-        sample: rows, as `--sample` has them; None has some made up.
-        expected: the framework's answers to these are there.
-        report: called with a line for each finding.
-
-    Raises:
-        WrongUse: the sample is not of a form that can be judged.
-        Refusal: the graph can't be served.
+    Its inputs' sizes are those that were asked for; `longest` has how long each dimension may be
+    that varies. Without a sample rows are made up; `expected`: the framework's answers to its rows
+    are there. WrongUse: the sample is not of a form that can be judged. Refusal: the graph can't be
+    served.
     """
     if not vision.images:
         graph = served_graph(proto, longest, sample, report)

@@ -29,41 +29,23 @@ HINT = (
 
 
 class Vocabulary(NamedTuple):
-    """What the file holds, checked.
+    """What the file holds, checked."""
 
-    Attributes:
-        unit: "character", or the regular expression of a unit.
-        read: units of texts that come in, by id.
-        written: units of texts that go out, by id.
-        start: the id that a text that is written starts after.
-        end: the id that it ends with.
-        unknown: the id of a unit that is read and is not in `read`; None refuses it.
-        special: ids that stand for nothing that can be read.
-        silent: ids that stand for nothing that can be written.
-        before: ids before a text that is read.
-        after: ids behind it.
-        nfc: texts that are read are composed first.
-        joined: what stands between two units that are written.
-        longest: units that are read, at most.
-        longest_output: units that are written, at most.
-        example: a text to show how to call.
-    """
-
-    unit: str
-    read: list[str]
-    written: list[str]
-    start: int
-    end: int
-    unknown: int | None
-    special: list[int]
-    silent: list[int]
-    before: list[int]
-    after: list[int]
-    nfc: bool
-    joined: str
-    longest: int
-    longest_output: int
-    example: str | None
+    unit: str  # "character", or the regular expression of a unit
+    read: list[str]  # units of texts that come in, by id
+    written: list[str]  # units of texts that go out, by id
+    start: int  # the id that a text that is written starts after
+    end: int  # the id that it ends with
+    unknown: int | None  # the id of a unit that is read and is not in `read`; None refuses it
+    special: list[int]  # ids that stand for nothing that can be read
+    silent: list[int]  # ids that stand for nothing that can be written
+    before: list[int]  # ids before a text that is read
+    after: list[int]  # ids behind it
+    nfc: bool  # texts that are read are composed first
+    joined: str  # what stands between two units that are written
+    longest: int  # units that are read, at most
+    longest_output: int  # units that are written, at most
+    example: str | None  # a text to show how to call
 
     @property
     def longest_text(self) -> int:
@@ -89,14 +71,9 @@ class Vocabulary(NamedTuple):
 
 
 def read_vocabulary(path: Path, longest: int | None) -> Vocabulary:
-    """Read the file.
+    """Read the file; `longest` units are read and written, at most, None as it says itself.
 
-    Args:
-        path: of the file.
-        longest: units that are read and written, at most; None as the file has it.
-
-    Raises:
-        WrongUse: it is not there, or not of its form; every mistake is named.
+    WrongUse: it is not there, or not of its form; every mistake is named.
     """
     if not path.is_file():
         raise WrongUse(f"--vocabulary: there is no file '{path}'", HINT)
@@ -116,11 +93,7 @@ def read_vocabulary(path: Path, longest: int | None) -> Vocabulary:
 
 
 class Members:
-    """Takes a vocabulary out of what JSON has, and collects what is wrong with it.
-
-    Attributes:
-        faults: in words.
-    """
+    """Takes a vocabulary out of what JSON has, and collects what is wrong with it, in words."""
 
     def __init__(self, found: Mapping[str, Any]) -> None:
         self.faults: list[str] = []

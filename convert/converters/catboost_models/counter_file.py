@@ -85,17 +85,12 @@ TOO_LONG = 0xFFFFFFFF  # instead of a size: the size follows in 64 bits
 
 @dataclass(frozen=True)
 class Element:
-    """What a combination is made of: a category, or whether a split holds.
+    """What a combination is made of: a category, or whether a split holds."""
 
-    Attributes:
-        kind: "category", "value" (the category has this hash) or "border" (a number is above it).
-        column: among the columns of categories, or of numbers.
-        bound: the hash or the border; 0 for a category.
-    """
-
+    # "category", "value" (the category has this hash) or "border" (a number is above it).
     kind: str
-    column: int
-    bound: float = 0
+    column: int  # among the columns of categories, or of numbers
+    bound: float = 0  # the hash or the border; 0 for a category
 
 
 @dataclass(frozen=True)
@@ -109,47 +104,29 @@ class Counted:
 
 @dataclass(frozen=True)
 class Counter:
-    """A number that is made of counts.
+    """A number that is made of counts."""
 
-    Attributes:
-        counted: what is counted.
-        border: the index of the target's border.
-        prior: what is added above and below, float32.
-        shift, scale: of the quotient, float32.
-        borders: that trees compare it with, float32, in ascending order.
-    """
-
-    counted: Counted
-    border: int
-    prior: tuple[float, float]
-    shift: float
+    counted: Counted  # what is counted
+    border: int  # the index of the target's border
+    prior: tuple[float, float]  # what is added above and below, float32
+    shift: float  # of the quotient, float32
     scale: float
-    borders: Array
+    borders: Array  # that trees compare it with, float32, in ascending order
 
 
 @dataclass(frozen=True)
 class Counts:
-    """A table of counts.
+    """A table of counts."""
 
-    Attributes:
-        hashes: of the known combinations, uint64, of shape (known,).
-        counts: what was counted of each, of shape (known, classes) or (known,); or MEAN.
-        denominator: of FREQUENCIES.
-    """
-
-    hashes: Array
-    counts: Array
-    denominator: int
+    hashes: Array  # of the known combinations, uint64, of shape (known,)
+    counts: Array  # what was counted of each, of shape (known, classes) or (known,); or MEAN
+    denominator: int  # of FREQUENCIES
 
 
 def read_counters(data: bytes) -> tuple[list[Counter], dict[Counted, Counts]]:
     """The counters that trees use, in their order, and all tables.
 
-    Args:
-        data: a file in CatBoost's binary format.
-
-    Raises:
-        Unsupported: a counter has no table.
+    The data are a file in CatBoost's binary format. Unsupported: a counter has no table.
     """
     size = unpack_from("<I", data, 4)[0]
     trees = FlatTable.root(data[8 : 8 + size]).table(TREES)

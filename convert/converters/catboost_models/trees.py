@@ -23,8 +23,7 @@ from onnxlet.function.arrays import Array
 class Features:
     """The columns that the trees compare: all numbers, then one-hot columns, then counters.
 
-    Attributes:
-        missing_right: whether a missing value goes right, for each column.
+    `missing_right` has for each column whether a missing value goes right.
     """
 
     def __init__(self, model: ModelFile) -> None:

@@ -36,26 +36,15 @@ TABLES = (np.array, np.asarray, pd.DataFrame)
 
 @dataclass
 class OfOneText:
-    """What a function of a column makes of each text.
+    """What a function of a column makes of each text."""
 
-    Attributes:
-        function: of one text.
-        column: an expression for the column that is gone through.
-        flat: it makes a list of one value for each text, unless that is a list.
-    """
-
-    function: ast.Lambda | ast.FunctionDef
-    column: ast.expr
-    flat: bool
+    function: ast.Lambda | ast.FunctionDef  # of one text
+    column: ast.expr  # an expression for the column that is gone through
+    flat: bool  # it makes a list of one value for each text, unless that is a list
 
 
 def of_one_text(node: ast.FunctionDef | ast.Lambda, constant: Constant) -> OfOneText | None:
-    """Take a function apart; None where it does anything else than going through one column.
-
-    Args:
-        node: the function; it is changed.
-        constant: looks names up.
-    """
+    """Take a function apart; None where it does more than going through one column."""
     if isinstance(node, ast.Lambda):
         return _of_expression(node.body, constant)
     body = [each for each in node.body if not _is_text(each)]
@@ -188,15 +177,8 @@ def translated_rows(
 ) -> Table | None:
     """The columns that a function makes of a column of texts; None where it is no such function.
 
-    Args:
-        graph: to write to.
-        function: goes through its texts.
-        options: its keyword arguments.
-        table: the columns that it is given.
-        form: frame, array, series or vector, as scikit-learn would pass them.
-
-    Raises:
-        Unsupported: it is one, but something in it is not followed.
+    Options are its keyword arguments; the form is frame, array, series or vector, as scikit-learn
+    would pass the table. Unsupported: it is one, but something in it is not translated.
     """
     if not isinstance(function, FunctionType) or not function.__code__.co_argcount:
         return None
@@ -222,8 +204,7 @@ def translated_rows(
 def of_texts(graph: Graph, column: Tensor, program: Program, flat: bool) -> Table:
     """The columns that a program makes of a column of text.
 
-    Raises:
-        Unsupported: it makes neither numbers nor a text, or the text was changed before.
+    Unsupported: it makes neither numbers nor a text, or the text was changed before.
     """
     if column.dtype != "string":
         raise Unsupported("its function goes through numbers as through texts")
@@ -241,8 +222,7 @@ def of_texts(graph: Graph, column: Tensor, program: Program, flat: bool) -> Tabl
 def element(graph: Graph, function: Any, column: Tensor) -> Tensor:
     """The value that a function makes of each text of a column.
 
-    Raises:
-        Unsupported: it is not followed, or makes several.
+    Unsupported: it is not translated, or makes several.
     """
     made = of_texts(graph, column, translated(function, WHAT), True)
     if not made.flat:

@@ -254,11 +254,7 @@ class Rewritten(ast.NodeTransformer):
         return isinstance(self._constant(node), set | frozenset)
 
     def _check_order(self, whole: ast.AST) -> None:
-        """Refuse what goes through a set in an order that shows.
-
-        Raises:
-            Unsupported: there is such.
-        """
+        """Refuse what goes through a set in an order that shows."""
         for node in ast.walk(whole):
             if not isinstance(node, ast.expr) or not self._is_set(node, self._sets):
                 continue

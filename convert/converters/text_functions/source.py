@@ -14,11 +14,7 @@ SAVED = "Define it in a file that is there at the build, and fit again."
 
 
 def written(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
-    """The syntax tree of a function.
-
-    Raises:
-        Unsupported: its file is not there, or has changed since.
-    """
+    """The syntax tree of a function; Unsupported: its file is not there, or has changed since."""
     name, code = function.__name__, function.__code__
     try:
         source = "".join(inspect.findsource(code)[0])

@@ -44,14 +44,9 @@ CALLED = {
 
 
 def translated(function: Any, what: str) -> Program:
-    """The program of a function of one text.
+    """The program of a function of one text; `what` it is, for messages, such as tokenizer.
 
-    Args:
-        function: as an estimator has it.
-        what: it is, for messages, such as tokenizer.
-
-    Raises:
-        Unsupported: a part of it is not followed.
+    Unsupported: a part of it is not translated.
     """
     translation = Translation(what)
     return translation.program(f"{translation.named(function)}(text)")
@@ -77,11 +72,7 @@ class Translation:
         self._kept: list[Any] = []  # what is known by its id has to live
 
     def refuse(self, reason: str, hint: str = PLAIN) -> NoReturn:
-        """Stop.
-
-        Raises:
-            Unsupported: always.
-        """
+        """Stop, by Unsupported."""
         raise Unsupported(f"its {self.what} is a Python function that {reason}", hint)
 
     def named(self, function: Any) -> str:
@@ -105,11 +96,7 @@ class Translation:
         return self._defined(function)
 
     def check_library(self, value: Any) -> None:
-        """Refuse what a library of tokenisers makes.
-
-        Raises:
-            Unsupported: by its name.
-        """
+        """Refuse what a library of tokenisers makes, by its name."""
         owner = getattr(value, "__self__", value)
         for each in (value, owner, type(owner)):
             module = each.__name__ if isinstance(each, ModuleType) else _module(each)
@@ -147,10 +134,8 @@ class Translation:
     ) -> str:
         """Write a function to the program, and return its name there.
 
-        Args:
-            node: the function.
-            look_up: what a name around it stands for; raises KeyError.
-            defaults: an expression for each parameter that has one.
+        `look_up` returns what a name around it stands for, or raises KeyError; a default is an
+        expression.
         """
         own = copy.deepcopy(node)  # it is rewritten, and others may need it
         rewritten = Rewritten(self, look_up).function(own, defaults or {})
@@ -175,9 +160,7 @@ class Translation:
     def value(self, value: Any, shared: bool = False) -> str:
         """An expression for a constant that the function takes from around it.
 
-        Args:
-            value: the constant.
-            shared: by all calls, as a default is, so that a list has to be a tuple.
+        Where all calls share it, as a default, a list has to be a tuple.
         """
         if type(value) in CONSTANTS:
             return repr(value)
@@ -204,11 +187,7 @@ class Translation:
         return self._named_as(stem, self.values, entry)
 
     def pattern(self, pattern: Any, flags: int) -> str:
-        """The name of a regular expression.
-
-        Raises:
-            Unsupported: it runs away on hostile text.
-        """
+        """The name of a regular expression; one that runs away on hostile text is Unsupported."""
         if not isinstance(pattern, str):
             self.refuse("searches for what is no text")
         flags = int(flags) & ~int(re.UNICODE | re.DEBUG)

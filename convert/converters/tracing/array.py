@@ -66,12 +66,7 @@ def is_larger(after: Sequence[Tensor], before: Sequence[Tensor]) -> bool:
 
 
 class Memory:
-    """The memory that an array and its views share.
-
-    Attributes:
-        table: all columns.
-        version: the number of writes.
-    """
+    """The memory that an array and its views share: all columns, and the number of writes."""
 
     def __init__(self, table: Table) -> None:
         self.table = table

@@ -35,12 +35,7 @@ class StandInType(type):
 
 
 class ColumnsBase(metaclass=StandInType):
-    """Columns of the graph.
-
-    Attributes:
-        _rank: ELEMENT, ARRAY, SERIES or FRAME; of several operands, the highest rank gives the
-            form of the result.
-    """
+    """Columns of the graph."""
 
     __slots__ = ("_graph", "_table")
     _graph: Graph
@@ -62,11 +57,7 @@ class ColumnsBase(metaclass=StandInType):
 
 
 class Rows:
-    """The proxy for the number of rows, which is unknown before a request.
-
-    Attributes:
-        like: a tensor with that many rows.
-    """
+    """The proxy for the number of rows, which is unknown before a request; `like` has that many."""
 
     def __init__(self, like: Tensor) -> None:
         self.like = like
@@ -88,13 +79,9 @@ class Rows:
 def elementwise(function: Function, *operands: Any) -> Any:
     """Apply a function of tensors and constants to all columns.
 
-    Args:
-        function: takes tensors of the same number of columns, or of one, and constants.
-        operands: proxies; tensors of one column, which go with every column; constants: one
-            value, or one for each column.
-
-    Returns:
-        A proxy of the operands' highest rank.
+    The function takes tensors of the same number of columns, or of one, and constants. Operands are
+    proxies; tensors of one column, which go with every column; constants: one value, or one for
+    each column. The result is a proxy of their highest rank.
     """
     form = _highest([operand for operand in operands if isinstance(operand, ColumnsBase)])
     parts = [_part(operand, form) for operand in operands]
@@ -198,11 +185,7 @@ def select(graph: Graph, table: Table, positions: Sequence[int]) -> Table:
 
 
 def whole(graph: Graph, table: Table) -> Tensor:
-    """All columns in one tensor, of the dtype that an array of them has.
-
-    Raises:
-        NotTraceable: there are text and numbers.
-    """
+    """All columns in one tensor, of the dtype that an array of them has; no text and numbers."""
     tensors = promoted(graph, table).tensors
     if len({tensor.dtype for tensor in tensors}) > 1:
         refuse("it computes with text")
@@ -226,8 +209,7 @@ def is_everything(key: Any) -> bool:
 def positions_of(key: Any, width: int) -> list[int]:
     """The positions of columns from the key behind the comma: `x[:, key]`.
 
-    Raises:
-        NotTraceable: the key is no slice, position, or mask of constants.
+    It is refused where it is no slice, position, or mask of constants.
     """
     if isinstance(key, ColumnsBase):
         refuse("it chooses columns by their values")

@@ -121,11 +121,7 @@ class Row:
 
 
 class Execution:
-    """One execution of a function: the branch that it takes at each condition.
-
-    Attributes:
-        met: the conditions so far.
-    """
+    """One execution of a function: the branch that it takes at each condition, and those met."""
 
     def __init__(self, decided: Sequence[bool]) -> None:
         self._decided = decided

@@ -165,12 +165,9 @@ REDUCTIONS: dict[str, Callable[..., Tensor]] = {
 
 
 def over_columns(name: str, axis: Any, dims: int = 2) -> None:
-    """Refuse a reduction over the rows.
+    """Refuse a reduction over the rows of an array of `dims` dimensions.
 
-    Args:
-        name: the reduction's.
-        axis: the axis to reduce, as a number or by pandas' name.
-        dims: the dimensions of the reduced array.
+    The axis is a number, or pandas' name.
     """
     if dims == 2 and axis in (1, -1, "columns"):
         return

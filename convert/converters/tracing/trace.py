@@ -50,21 +50,11 @@ CHANGING = {
 def trace(
     graph: Graph, function: Any, options: Mapping[str, Any], table: Table, form: Form
 ) -> Table:
-    """Write a function's computation to the graph.
+    """Write a function's computation to the graph: it is called once, with a proxy for the columns.
 
-    Args:
-        graph: to write to.
-        function: called once, with a proxy for the columns.
-        options: its keyword arguments.
-        table: the columns.
-        form: the form in which scikit-learn would pass them.
-
-    Returns:
-        The columns that it returns, with the names of a DataFrame or Series, or without names;
-        `flat` if it returns a Series or an array of one dimension.
-
-    Raises:
-        Unsupported: it does something that has no conversion, or it raises.
+    `form` is the one in which scikit-learn would pass them. The columns that it returns have the
+    names of a DataFrame or Series, or none; they are `flat` if it returns a Series or an array of
+    one dimension. Unsupported: it does something that has no conversion, or it raises.
     """
     name = name_of(function)
     for changing in sorted(_names_in(function) & set(CHANGING)):

@@ -34,8 +34,7 @@ from onnxlet.convert.reference.estimators import parts_of
 def encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each encoded column looked up, the others as they are, in the encoder's order.
 
-    Raises:
-        Unsupported: the encoder joins columns, or is given others than it was fitted on.
+    Unsupported: it joins columns, or is given others than it was fitted on.
     """
     _check_settings(fitted)
     names, encoded = columns_of(fitted)

@@ -26,17 +26,11 @@ Trial = tuple[int, Any]  # a column, and the value that is tried in it
 
 @dataclass(frozen=True)
 class Answered:
-    """What an encoder makes of its columns.
+    """What an encoder makes of its columns."""
 
-    Attributes:
-        names: of the columns that it makes.
-        sources: for each of these, the column that it is made of.
-        meanings: by the column that is encoded; the others are passed on.
-    """
-
-    names: list[Any]
-    sources: list[int]
-    meanings: dict[int, Meaning]
+    names: list[Any]  # of the columns that it makes
+    sources: list[int]  # for each of these, the column that it is made of
+    meanings: dict[int, Meaning]  # by the column that is encoded; the others are passed on
 
 
 def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answered:
@@ -71,8 +65,7 @@ def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answe
 def _owner(values: Array, tried: Array, encoded: Sequence[int]) -> int:
     """The one column that these values change with; the first where they never change.
 
-    Raises:
-        Unsupported: they depend on several columns.
+    Unsupported: they depend on several columns.
     """
     own = {column: values[tried == column] for column in encoded}
     found = [c for c, v in own.items() if not np.array_equal(v, np.full(len(v), v[0]), True)]
@@ -83,16 +76,11 @@ def _owner(values: Array, tried: Array, encoded: Sequence[int]) -> int:
 
 @dataclass(frozen=True)
 class Asked:
-    """An encoder that is asked about values, one column at a time.
+    """An encoder that is asked about values, one column at a time."""
 
-    Attributes:
-        fitted: the encoder.
-        names: of all its columns.
-        base: by the column that is encoded, the value that it has while others are tried.
-    """
-
-    fitted: Any
-    names: Sequence[Any]
+    fitted: Any  # the encoder
+    names: Sequence[Any]  # of all its columns
+    # By the column that is encoded, the value that it has while others are tried.
     base: dict[int, Any]
 
     def frame(self, seen: Sequence[Trial], odd: Sequence[Trial]) -> pd.DataFrame:
@@ -107,11 +95,7 @@ class Asked:
             return pd.concat([made, *(self._one(trial, made.iloc[[0]]) for trial in odd)])
 
     def check_booleans(self, column: int) -> None:
-        """Refuse booleans that are answered differently in a column of objects, with a gap.
-
-        Raises:
-            Unsupported: they are.
-        """
+        """Refuse booleans that are answered differently in a column of objects, with a gap."""
         flags = [(column, False), (column, True)]
         try:
             beside = self._made([*flags, (column, np.nan)])[:2]

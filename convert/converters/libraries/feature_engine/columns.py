@@ -31,8 +31,7 @@ def as_text(value: Any) -> Any:
 def given(fitted: Any, table: Table) -> Table:
     """The columns that the estimator was fitted on, named, in its order.
 
-    Raises:
-        Unsupported: they are not those that it is given.
+    Unsupported: they are not those that it is given.
     """
     wanted = names(fitted.feature_names_in_)
     found = names(table.labels) or [f"x{position}" for position in range(table.width)]
@@ -86,11 +85,7 @@ def exchanged(table: Table, dropped: Sequence[str], new: Sequence[str], made: Te
 
 
 def without(table: Table, dropped: Iterable[str]) -> Table:
-    """The table without these columns.
-
-    Raises:
-        Unsupported: none is left.
-    """
+    """The table without these columns; Unsupported where none is left."""
     gone = set(dropped)
     left = [name for name in table.labels if name not in gone]
     if not left:

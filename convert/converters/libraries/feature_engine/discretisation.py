@@ -51,12 +51,9 @@ def _cut(graph: Graph, fitted: Any, table: Table, as_limits: bool) -> Table:
 
 
 def numbered(graph: Graph, x: Tensor, bins: list[Array]) -> Tensor:
-    """The number of each value's interval from 0, NaN outside of all; float64.
+    """The number of each value's interval from 0, NaN outside of all; both float64.
 
-    Args:
-        graph: to write to.
-        x: float64, of shape (rows, columns).
-        bins: the limits of each column's intervals, ascending.
+    `bins` has the limits of each column's intervals, ascending.
     """
     inner = [np.nextafter(edges[1:-1], np.inf) for edges in bins]  # an interval has its upper limit
     number = intervals(graph, x, inner)

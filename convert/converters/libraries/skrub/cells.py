@@ -58,11 +58,7 @@ def to_text(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def text_of(graph: Graph, column: Tensor) -> Tensor:
-    """A column as text.
-
-    Raises:
-        Unsupported: it has numbers, which ONNX writes in another way.
-    """
+    """A column as text; Unsupported where it has numbers, which ONNX writes in another way."""
     if column.dtype == "string":
         return column
     if column.types in WHOLE:
