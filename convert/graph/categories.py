@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.validation import is_made
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
+PASSED_ON = frozenset({"ArrayFeatureExtractor", "Cast", "Concat", "Identity"})
+LOOKED_UP = frozenset({"Gather", "GatherElements"})
 NAN = float("nan")  # as a key of a dict, this one object: NaN does not equal another NaN
 LARGEST_TABLE = 2**17  # entries; beyond it each column has its own LabelEncoder
 NOTHING = -1  # the code of a category that no value of the column's dtype equals
@@ -238,3 +240,23 @@ def _check_missing(index: int, categories: Array) -> None:
 def is_missing(value: Any) -> bool:
     """Whether a category stands for missing values: None, NaN or pandas.NA."""
     return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
+
+
+def known_values(graph: Graph, name: str) -> Array | None:
+    """Every value that the tensor of a name may hold, each once; None where they are not known."""
+    node = graph.node_that_makes(name)
+    if node is None:
+        return None
+    if node.op_type == "LabelEncoder":
+        tables = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        parts = [numpy_helper.to_array(tables[k]) for k in ("values_tensor", "default_tensor")]
+        return np.unique(np.concatenate(parts))
+    if node.op_type in LOOKED_UP:
+        constant = graph.constant_of(node.input[0])
+        return None if constant is None else np.unique(constant)
+    if node.op_type not in PASSED_ON:
+        return None
+    inputs = node.input if node.op_type == "Concat" else node.input[:1]
+    found = [known_values(graph, one) for one in inputs]
+    known = [values for values in found if values is not None]
+    return np.unique(np.concatenate(known)) if len(known) == len(found) else None

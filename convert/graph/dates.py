@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.graph.inputs import steps_of
-from onnxlet.convert.graph.tensor import DATE, Tensor, Unsupported
+from onnxlet.convert.graph.nodes import Unsupported
+from onnxlet.convert.graph.tensor import DATE, Tensor
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST
 

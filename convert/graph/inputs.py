@@ -10,12 +10,13 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from onnxlet.convert.graph.tensor import ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.nodes import ELEMENTS, NodeWriter, Unsupported
+from onnxlet.convert.graph.tensor import Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.sentences import Counted
 
 
-class GraphInputs(ABC):
+class GraphInputs(NodeWriter, ABC):
     """Collects a graph's inputs.
 
     Attributes:
@@ -23,20 +24,15 @@ class GraphInputs(ABC):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.inputs: list[dict[str, Any]] = []
         self._value_infos: list[onnx.ValueInfoProto] = []
-        self._count = 0
 
     @abstractmethod
     def tensor(
         self, name: str, dtype: str, width: int = 1, dimensions: int | None = None
     ) -> Tensor:
         """The graph's tensor of a name."""
-
-    def unique(self, stem: str) -> str:
-        """A name that nothing in the graph has yet."""
-        self._count += 1
-        return f"{stem}_{self._count}"
 
     def input(
         self, columns: Sequence[str], dtype: str, width: int | None = None, **described: Any

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
-from onnxlet.convert.graph.builder import GraphBuilder
-from onnxlet.convert.graph.tensor import ELEMENTS, Tensor
+from onnxlet.convert.graph.nodes import ELEMENTS
+from onnxlet.convert.graph.tensor import Tensor, TensorGraph
 
 
 def repeat(
-    graph: GraphBuilder,
+    graph: TensorGraph,
     times: int,
     step: Callable[..., tuple[Sequence[Tensor], Tensor]],
     states: Sequence[Tensor],
@@ -55,7 +55,7 @@ def repeat(
     return [replace(t, dimensions=s.dimensions) for t, s in zip(last, states, strict=True)]
 
 
-def _any(graph: GraphBuilder, condition: Tensor) -> Tensor:
+def _any(graph: TensorGraph, condition: Tensor) -> Tensor:
     return graph.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
 
 
@@ -104,7 +104,7 @@ def _branch(
 
 
 def _body_outputs(
-    graph: GraphBuilder, body: list[NodeProto], tensors: Sequence[Tensor]
+    graph: TensorGraph, body: list[NodeProto], tensors: Sequence[Tensor]
 ) -> list[Tensor]:
     """The outputs of a body: ONNX wants them to be made in it, and each of them once."""
     written = {name for node in body for name in node.output}

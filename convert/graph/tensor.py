@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from onnx import TensorProto
+from onnx import NodeProto
 
-if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import GraphBuilder
+from onnxlet.convert.graph.nodes import ELEMENTS
 
-ELEMENTS = {
-    "float32": TensorProto.FLOAT,
-    "float64": TensorProto.DOUBLE,
-    "int32": TensorProto.INT32,
-    "int64": TensorProto.INT64,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-    "string": TensorProto.STRING,
-}
+Precision = Literal["float32", "float64"]
+
 DATE = "date"  # the dtype of a column of dates, of which the graph is given parts
 DROPPED = "dropped"  # the dtype of a column that the estimator does without, in no input
 
 
-class Unsupported(Exception):
-    """An estimator, or a setting of it, has no conversion; the message says which and why.
+class TensorGraph(Protocol):
+    """What is asked of the graph that a tensor belongs to; `GraphBuilder` says more of each."""
 
-    Attributes:
-        hint: what to do instead.
-    """
+    precision: Precision
+    rowwise: bool
+    inputs: list[dict[str, Any]]
+    lacking: dict[str, Tensor]
 
-    def __init__(self, reason: str, hint: str = "") -> None:
-        super().__init__(reason)
-        self.hint = hint
+    def op(self, *given: Any, **options: Any) -> Tensor:
+        """Add a node with one output."""
+
+    def ops(self, *given: Any, **options: Any) -> list[Tensor]:
+        """Add a node with several outputs."""
+
+    def constant(self, values: Any, dtype: str | None = None) -> Tensor:
+        """An initializer."""
+
+    def unique(self, stem: str) -> str:
+        """A name that nothing in the graph has yet."""
+
+    def body(self, rowwise: bool = False) -> AbstractContextManager[list[NodeProto]]:
+        """Collect the nodes of a loop or branch."""
+
+    def front_end(self, *given: Any, **options: Any) -> Tensor:
+        """A column changed before it comes in."""
+
+    def column_of(self, tensor: Tensor, indices: Sequence[int]) -> str | None:
+        """The signature's column at some indices."""
+
+    def select(self, *given: Any, **options: Any) -> Any:
+        """Some columns of a table."""
+
+    def concat(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Columns side by side."""
+
+    def spread(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
+        """Columns at indices among zeros."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +64,7 @@ class Tensor:
     Arithmetic with arrays and numbers turns them into constants of the tensor's dtype.
     """
 
-    graph: GraphBuilder  # the graph that it belongs to
+    graph: TensorGraph
     name: str  # in the graph
     dtype: str  # a key of ELEMENTS, or DROPPED
     width: int = 1  # the number of columns
@@ -76,8 +96,7 @@ class Tensor:
     def __add__(self, other: Any) -> Tensor:
         return self._shifted(other) or self._with("Add", other)
 
-    def __radd__(self, other: Any) -> Tensor:
-        return self.__add__(other)
+    __radd__ = __add__
 
     def __sub__(self, other: Any) -> Tensor:
         if self.product is None or isinstance(other, Tensor):
@@ -90,8 +109,7 @@ class Tensor:
     def __mul__(self, other: Any) -> Tensor:
         return self._with("Mul", other)
 
-    def __rmul__(self, other: Any) -> Tensor:
-        return self._with("Mul", other)
+    __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Tensor:
         return self._with("Div", other)
@@ -265,7 +283,7 @@ class Tensor:
     def look_up(self, values: Any, dtype: str | None = None) -> Tensor:
         """`values[self]`: self is int64, one column of indices; values has one dimension."""
         array = np.asarray(np.asarray(values).tolist())  # arrays of objects get the dtype of these
-        constant = self.graph.constant(array, dtype or self.graph.dtype_of(array))
+        constant = self.graph.constant(array, dtype)
         if constant.dtype == self.dtype and array.tolist() == list(range(len(array))):
             return self
         return self.graph.op("Gather", constant, self, width=1, axis=0, dimensions=self.dimensions)

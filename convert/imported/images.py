@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxlet.convert.graph.nodes import NodeWriter
 from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
 from onnxlet.convert.imported.shapes import forget_sizes
@@ -211,16 +212,13 @@ def _changed(proto: onnx.ModelProto, info: Any, sizes: Sequence[int]) -> str:
     bare = own == list(sizes)
     outer = PREFIX + name
     replaced = helper.make_tensor_value_info(outer, served, [1 if bare else batch, *sizes])
-    shape = numpy_helper.from_array(
-        np.array(own if bare else [-1, *own[1:]], np.int64), f"{outer}.shape"
-    )
-    nodes = [
-        helper.make_node("Reshape", [outer, shape.name], [f"{outer}.shaped"], f"{outer}.shaped"),
-        helper.make_node("Cast", [f"{outer}.shaped"], [name], f"{outer}.cast", to=element),
-    ]
-    everything = [*nodes, *proto.graph.node]
+    sizes_inside = np.array(own if bare else [-1, *own[1:]], np.int64)
+    proto.graph.initializer.append(numpy_helper.from_array(sizes_inside, f"{outer}.shape"))
+    nodes, shaped = NodeWriter(), f"{outer}.shaped"
+    nodes.write("Reshape", [outer, f"{outer}.shape"], [shaped], name=shaped)
+    nodes.write("Cast", [shaped], [name], name=f"{outer}.cast", to=element)
+    everything = [*nodes.nodes, *proto.graph.node]
     del proto.graph.node[:]
     proto.graph.node.extend(everything)
-    proto.graph.initializer.append(shape)
     info.CopyFrom(replaced)
     return outer

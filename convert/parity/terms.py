@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from onnxlet.convert.graph.additive import Additive
-from onnxlet.convert.graph.tensor import Unsupported
+from onnxlet.convert.graph.nodes import Unsupported
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference

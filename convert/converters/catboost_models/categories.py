@@ -10,9 +10,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
-from onnxlet.convert.graph.categories import mapped
+from onnxlet.convert.graph.categories import known_values, mapped
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
-from onnxlet.convert.graph.known_values import known_values
 from onnxlet.function.inputs.city_hash import hashed
 
 KEEP_IT = (
