@@ -18,14 +18,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.text_functions.rewriter import NOTHING
-from onnxlet.convert.converters.text_functions.source import written
-from onnxlet.convert.converters.text_functions.translation import (
-    Program,
-    Translation,
-    around,
-    defaults_of,
-    translated,
-)
+from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
+from onnxlet.convert.converters.text_functions.translation import Program, Translation, translated
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.followed import function_of
@@ -186,7 +180,7 @@ def translated_rows(
         node = copy.deepcopy(written(function))
     except Unsupported:
         return None
-    look_up = _around(function, options)
+    look_up = around(function, {**defaults_of(function), **options})
     found = of_one_text(node, lambda each: _constant(each, look_up))
     if found is None:
         return None
@@ -246,16 +240,6 @@ def _width(program: Program) -> int | None:
             return 0 if made is not members else len(members)
         raise Unsupported("its function makes neither numbers nor a text of a text")
     raise Unsupported("its function raises for every text that was tried")
-
-
-def _around(function: FunctionType, options: Mapping[str, Any]) -> Any:
-    """Looks names up, parameters that are given among them."""
-    outer, given = around(function), {**defaults_of(function), **options}
-
-    def look_up(name: str) -> Any:
-        return given[name] if name in given else outer(name)
-
-    return look_up
 
 
 def _constant(node: ast.AST, look_up: Any) -> Any:

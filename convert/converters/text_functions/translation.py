@@ -8,7 +8,6 @@ refused by name. Python itself then computes, so that nothing has to be translat
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
 import functools
 import re
@@ -17,7 +16,7 @@ from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, Modul
 from typing import Any, NoReturn
 
 from onnxlet.convert.converters.text_functions.rewriter import SEARCHED, Rewritten, marked
-from onnxlet.convert.converters.text_functions.source import written
+from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.folders import documented
@@ -120,7 +119,7 @@ class Translation:
         self._open.add(id(function))
         given = defaults_of(function).items()
         defaults = {n: self.value(each, shared=True) for n, each in given}
-        name = self.define(written(function), around(function), defaults)
+        name = self.define(written(function), around(function, {}), defaults)
         self._known[id(function)] = name
         self._kept.append(function)
         self._open.remove(id(function))
@@ -220,24 +219,3 @@ class Translation:
 
 def _module(value: Any) -> str:
     return str(getattr(value, "__module__", None) or "")
-
-
-def around(function: FunctionType) -> Callable[[str], Any]:
-    """Looks up what a name outside the function stands for; raises KeyError."""
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-
-    def look_up(name: str) -> Any:
-        if name in cells:
-            return cells[name].cell_contents
-        return function.__globals__[name] if name in function.__globals__ else vars(builtins)[name]
-
-    return look_up
-
-
-def defaults_of(function: FunctionType) -> dict[str, Any]:
-    """The default of each parameter that has one."""
-    code = function.__code__
-    names = code.co_varnames[: code.co_argcount]
-    given = function.__defaults__ or ()
-    pairs = dict(zip(names[len(names) - len(given) :], given, strict=True))
-    return pairs | (function.__kwdefaults__ or {})

@@ -8,15 +8,14 @@ rows while the function runs is refused, so that a graph never holds what was tr
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from traceback import walk_tb
-from types import CodeType, FunctionType
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 
+from onnxlet.convert.converters.text_functions.source import names_in, without_partial
 from onnxlet.convert.converters.tracing.arithmetic import as_float
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.frame import TracedFrame
@@ -57,7 +56,7 @@ def trace(
     one dimension. Unsupported: it does something that has no conversion, or it raises.
     """
     name = name_of(function)
-    for changing in sorted(_names_in(function) & set(CHANGING)):
+    for changing in sorted(names_in(function) & set(CHANGING)):
         raise Unsupported(
             f"the function {name} asks for {CHANGING[changing]}, so that its values would change",
             "Let the column come with the request, or hold a constant.",
@@ -95,34 +94,9 @@ def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
 
 def name_of(function: Any) -> str:
     """A function's name, without functools.partial around it, in at most 60 characters."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = without_partial(function)
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     return str(name or repr(function))[:60]
-
-
-def _names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
-    """All names in the code of a function, and of functions of its module that it calls."""
-    known: set[Any] = set() if seen is None else seen
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not hasattr(function, "__code__"):
-        function = vars(type(function)).get("__call__")
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or code in known:
-        return set()
-    known.add(code)
-    names = set(_names(code))
-    around = getattr(function, "__globals__", {})
-    beside = [around[name] for name in names if isinstance(around.get(name), FunctionType)]
-    return names.union(*(_names_in(one, known) for one in beside))
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _stand_in(graph: Graph, table: Table, form: Form) -> Traced:
