@@ -30,7 +30,7 @@ from onnxlet.convert.imported.proof import (
     golden_rows,
     prove,
 )
-from onnxlet.convert.imported.served_graph import ServedGraph, answers
+from onnxlet.convert.imported.served_graph import ServedGraph, Trial, answers
 from onnxlet.convert.imported.shapes import apply, parse
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.translator import (
@@ -140,7 +140,8 @@ def _numbers(
     check_versions(proto)
     check_loops(proto)
     longest = apply(proto, shapes)
-    judged, graph = judged_and_served(proto, vision, longest, sample, expected is not None, report)
+    trial = Trial(longest, sample, report)
+    judged, graph = judged_and_served(proto, vision, trial, expected is not None)
     proof = prove(judged, [] if judged.made else judged.rows, expected)
     if graph is not judged or vision.boxes is not None or (vision.images and graph.made):
         own = answers(graph.model, graph.rows)

@@ -40,7 +40,6 @@ from onnxlet.function.errors import InvalidRows, TookTooLong
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
-Images = Mapping[str, Mapping[str, Any]]
 MIXED_HINT = "Export the model for inference: model.eval(), training=False, no random numbers."
 PATIENCE = 120.0  # seconds for a sample's rows, all together
 PATIENCE_A_ROW = 1.0
@@ -55,6 +54,16 @@ SCALED_TOGETHER = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQua
 
 class LastDigits(Refusal):
     """Rows that are answered together differ from rows by themselves, by no more than rounding."""
+
+
+class Trial(NamedTuple):
+    """What a graph is tried with; its inputs' sizes are those that were asked for."""
+
+    longest: Mapping[str, int]  # how long each dimension may be that varies, by its name
+    sample: Path | None  # an .npz file of rows, or pictures; None has some made up
+    report: Callable[[str], object]  # called with a line for each finding
+    # The manifest's graph inputs of those that take pictures, by name.
+    images: Mapping[str, Mapping[str, Any]] = {}
 
 
 class ServedGraph(NamedTuple):
@@ -74,41 +83,31 @@ class ServedGraph(NamedTuple):
         return floors(answers, self.served, self.absolute)
 
 
-def served_graph(
-    proto: onnx.ModelProto,
-    longest: Mapping[str, int],
-    sample: Path | None,
-    report: Callable[[str], object],
-    images: Images | None = None,
-    one_by_one: bool = False,
-) -> ServedGraph:
+def served_graph(proto: onnx.ModelProto, trial: Trial, one_by_one: bool = False) -> ServedGraph:
     """Try a graph with several rows at once, and one by one where it can't do that, or is not to.
 
-    Its inputs' sizes are those that were asked for; `longest` has how long each dimension may be
-    that varies, `images` the manifest's graph inputs of those that take pictures. Without a sample,
-    an .npz file or pictures, rows are made up. A line is reported for each finding. Refusal: it
-    can't be served.
+    Refusal: it can't be served.
     """
     if one_by_one:
-        report("rows are run one by one: the graph answers one picture")
-        return _tried(proto, longest, sample, report, images)
+        trial.report("rows are run one by one: the graph answers one picture")
+        return _tried(proto, trial)
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     freed = free_batches(proto)
-    if scales_together(all_nodes(proto), report):
-        return _tried(fixed if freed else proto, longest, sample, report, images)
+    if scales_together(all_nodes(proto), trial.report):
+        return _tried(fixed if freed else proto, trial)
     lines: list[str] = []
     try:
-        graph = _tried(proto, longest, sample, lines.append, images, freed)
+        graph = _tried(proto, trial._replace(report=lines.append), freed)
     except Refusal as error:
         of_one = _one_row(fixed, freed)
         if not (of_one or isinstance(error, LastDigits)):
             raise
         why = "the graph is for one at a time" if of_one else "others change their last digits"
-        report(f"rows are run one by one: {why}")
-        return _tried(fixed if of_one else proto, longest, sample, report, images)
+        trial.report(f"rows are run one by one: {why}")
+        return _tried(fixed if of_one else proto, trial)
     for line in lines:
-        report(line)
+        trial.report(line)
     return graph
 
 
@@ -128,24 +127,17 @@ def _one_row(proto: onnx.ModelProto, freed: Sequence[str]) -> bool:
     )
 
 
-def _tried(
-    proto: onnx.ModelProto,
-    longest: Mapping[str, int],
-    sample: Path | None,
-    report: Callable[[str], object],
-    images: Images | None = None,
-    freed: Sequence[str] | None = None,
-) -> ServedGraph:
+def _tried(proto: onnx.ModelProto, trial: Trial, freed: Sequence[str] | None = None) -> ServedGraph:
     """Try a graph; `freed` inputs had a fixed first dimension, None runs its rows one by one."""
     one_by_one = freed is None
     content = proto.SerializeToString(deterministic=True)
-    longest = check_it_ends(content, None if images else sample, longest)
+    longest = check_it_ends(content, None if trial.images else trial.sample, trial.longest)
     session = open_session(content)
-    tensors = input_tensors(session, longest, images)
+    tensors = input_tensors(session, longest, trial.images)
     for name, most in longest.items():
-        report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
-    rows = read_sample(sample, tensors) if sample else made_rows(tensors)
-    served = served_outputs(session, tensors, rows, freed or (), one_by_one, report)
+        trial.report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
+    rows = read_sample(trial.sample, tensors) if trial.sample else made_rows(tensors)
+    served = served_outputs(session, tensors, rows, freed or (), one_by_one, trial.report)
     model = model_of(content, tensors, served, rows, one_by_one)
     cells = instances(rows, tensors)
     graph = ServedGraph(

@@ -21,13 +21,12 @@ from onnxlet.convert.imported.onnx_file import open_session
 from onnxlet.convert.imported.outputs import Served, serving_part, tried
 from onnxlet.convert.imported.pictures import is_pictures
 from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
-from onnxlet.convert.imported.served_graph import ServedGraph, model_of, served_graph
+from onnxlet.convert.imported.served_graph import ServedGraph, Trial, model_of, served_graph
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
 
-Report = Callable[[str], object]
 NOT_COMPARED = (
     "--sample, --expected: a graph that answers as many boxes as it finds has no answers of one "
     "shape that could be compared"
@@ -73,26 +72,17 @@ def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vi
     return Vision(known, pictures_of.fix_sizes(proto, known), behind)
 
 
-def judged_and_served(
-    proto: onnx.ModelProto,
-    vision: Vision,
-    longest: Mapping[str, int],
-    sample: Path | None,
-    expected: bool,
-    report: Report,
-) -> Both:
+def judged_and_served(proto: onnx.ModelProto, vision: Vision, trial: Trial, expected: bool) -> Both:
     """Try a graph as it is judged, and make of it what is served.
 
-    Its inputs' sizes are those that were asked for; `longest` has how long each dimension may be
-    that varies. Without a sample rows are made up; `expected`: the framework's answers to its rows
-    are there. WrongUse: the sample is not of a form that can be judged. Refusal: the graph can't be
-    served.
+    `expected`: the framework's answers to the sample's rows are there. WrongUse: the sample is not
+    of a form that can be judged. Refusal: the graph can't be served.
     """
     if not vision.images:
-        graph = served_graph(proto, longest, sample, report)
+        graph = served_graph(proto, trial)
         return Both(graph, graph)
     bare = not all(pictures_of.is_by_row(proto, image) for image in vision.images.values())
-    tensors = sample is not None and _holds_tensors(sample, vision)
+    tensors = trial.sample is not None and _holds_tensors(trial.sample, vision)
     if bare and tensors:
         raise WrongUse(
             "--sample: expected pictures, since the graph takes one without a dimension for rows",
@@ -100,21 +90,25 @@ def judged_and_served(
         )
     shapes: dict[str, Sequence[int]] = {}
     if vision.boxes is not None:
-        shapes = _shapes(proto, vision, vision.boxes.outputs, longest)
-        _keep_outputs(proto, vision.boxes, report)
+        shapes = _shapes(proto, vision, vision.boxes.outputs, trial.longest)
+        _keep_outputs(proto, vision.boxes, trial.report)
         if not is_by_row(vision.boxes, shapes):
             if tensors or expected:
                 raise WrongUse(NOT_COMPARED, "Give pictures: --sample FOLDER.")
-            graph = _of_one_picture(proto, vision, vision.boxes, shapes, longest, sample, report)
+            graph = _of_one_picture(proto, vision, vision.boxes, shapes, trial)
             return Both(graph, graph)
     if tensors:
-        judged = served_graph(proto, longest, sample, report, one_by_one=bare)
+        judged = served_graph(proto, trial, bare)
     else:
-        entries = pictures_of.attach(proto, vision.images, vision.layouts)
-        judged = served_graph(proto, longest, sample, report, entries, bare)
+        judged = served_graph(proto, _with_pictures(proto, vision, trial), bare)
         if vision.boxes is None:
             return Both(judged, judged)
-    return Both(judged, _served(judged, vision, shapes, longest, tensors))
+    return Both(judged, _served(judged, vision, shapes, trial.longest, tensors))
+
+
+def _with_pictures(proto: onnx.ModelProto, vision: Vision, trial: Trial) -> Trial:
+    """Have a graph take pictures, and a trial send them."""
+    return trial._replace(images=pictures_of.attach(proto, vision.images, vision.layouts))
 
 
 def _holds_tensors(sample: Path, vision: Vision) -> bool:
@@ -148,7 +142,7 @@ def _shapes(
     return {name: array.shape for name, array in zip(names, arrays, strict=True)}
 
 
-def _keep_outputs(proto: onnx.ModelProto, boxes: Boxes, report: Report) -> None:
+def _keep_outputs(proto: onnx.ModelProto, boxes: Boxes, report: Callable[[str], object]) -> None:
     """Leave only the boxes' outputs, in the option's order."""
     known = {output.name: output for output in proto.graph.output}
     for name in known:
@@ -164,15 +158,12 @@ def _of_one_picture(
     vision: Vision,
     boxes: Boxes,
     shapes: Mapping[str, Sequence[int]],
-    longest: Mapping[str, int],
-    sample: Path | None,
-    report: Report,
+    trial: Trial,
 ) -> ServedGraph:
     """A graph whose outputs have no dimension for rows, and as many boxes as it finds."""
-    entries = pictures_of.attach(proto, vision.images, vision.layouts)
+    trial = _with_pictures(proto, vision, trial)
     suppress(proto, boxes, shapes, *vision.image.size)
-    graph = served_graph(proto, longest, sample, report, entries, one_by_one=True)
-    return _with_boxes(graph, boxes, vision.image)
+    return _with_boxes(served_graph(proto, trial, one_by_one=True), boxes, vision.image)
 
 
 def _served(

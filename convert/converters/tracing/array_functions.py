@@ -16,7 +16,12 @@ from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
 from onnxlet.convert.converters.tracing.elements import map_several
 from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, implements
+from onnxlet.convert.converters.tracing.traced import (
+    ARRAY_FUNCTIONS,
+    Traced,
+    implement_all,
+    implements,
+)
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Table, Tensor
 from onnxlet.convert.graph.piecewise import intervals
@@ -55,11 +60,6 @@ def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     return rounded(a, decimals)
 
 
-@implements("fix")
-def _fix(x: Any) -> Any:
-    return np.trunc(x)
-
-
 @implements("nan_to_num")
 def _nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
@@ -69,10 +69,8 @@ def _nan_to_num(
             return tensor
         (number,) = arithmetic.floats(tensor)
         largest = float(np.finfo(number.dtype).max)
-        high, low = (
-            (largest if posinf is None else posinf),
-            (-largest if neginf is None else neginf),
-        )
+        high = largest if posinf is None else posinf
+        low = -largest if neginf is None else neginf
         finite = number.equals(np.inf).where(high, number.equals(-np.inf).where(low, number))
         return number.isnan().where(nan, finite)
 
@@ -116,32 +114,6 @@ def _diff(a: Any, n: int = 1, axis: Any = -1, **options: Any) -> Any:
     return array[:, 1:] - array[:, :-1] if n == 1 else _diff(array[:, 1:] - array[:, :-1], n - 1)
 
 
-@implements("cumsum")
-def _cumsum(a: Any, axis: Any = None, **options: Any) -> Any:
-    check_options("cumsum", options)
-    array = array_of(a)
-    over_columns("cumsum", axis, array.ndim)
-    return array._like(Table((cumulated(whole(array._graph, array._table)),)))
-
-
-@implements("sort")
-def _sort(a: Any, axis: Any = -1, **options: Any) -> Any:
-    check_options("sort", options, kind=(None,), stable=(None,))
-    array = array_of(a)
-    over_columns("sort", axis, array.ndim)
-    return array._like(Table((in_order(whole(array._graph, array._table)),)))
-
-
-@implements("shape")
-def _shape(a: Any) -> Any:
-    return a.shape
-
-
-@implements("ndim")
-def _ndim(a: Any) -> Any:
-    return a.ndim
-
-
 @implements("matmul", "dot")
 def _dot(a: Any, b: Any, **options: Any) -> Any:
     check_options("dot", options)
@@ -172,20 +144,35 @@ def _without_nan(name: str) -> Callable[..., Any]:
 
 for _function in ("sum", "prod", "mean", "max", "min", "any", "all", "argmax", "argmin"):
     implements(_function)(_reduction(_function))
-implements("amax")(_reduction("max"))
-implements("amin")(_reduction("min"))
+for _function in ("max", "min"):
+    implements(f"a{_function}")(_reduction(_function))
 
 
-@implements("std")
-def _std(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
-    return a.std(axis=axis, ddof=ddof, **options)
+def _within_rows(
+    function: Callable[[Tensor], Tensor],
+    name: str,
+    a: Any,
+    axis: Any,
+    options: Any,
+    **harmless: Any,
+) -> Any:
+    """A function of the values of each row, in their order."""
+    check_options(name, options, **harmless)
+    array = array_of(a)
+    over_columns(name, axis, array.ndim)
+    return array._like(Table((function(whole(array._graph, array._table)),)))
 
 
-@implements("var")
-def _var(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
-    return a.var(axis=axis, ddof=ddof, **options)
-
-
+SORTING: dict[str, Any] = {"kind": (None,), "stable": (None,)}
+implement_all(
+    {
+        "cumsum": lambda a, axis=None, **o: _within_rows(cumulated, "cumsum", a, axis, o),
+        "fix": lambda x: np.trunc(x),
+        "sort": lambda a, axis=-1, **o: _within_rows(in_order, "sort", a, axis, o, **SORTING),
+        "std": lambda a, axis=None, ddof=0, **o: a.std(axis=axis, ddof=ddof, **o),
+        "var": lambda a, axis=None, ddof=0, **o: a.var(axis=axis, ddof=ddof, **o),
+    }
+)
 for _function in ("sum", "prod", "mean", "max", "min", "median", "std", "var"):
     implements(f"nan{_function}")(_without_nan(_function))
 

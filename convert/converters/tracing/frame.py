@@ -19,7 +19,7 @@ from onnxlet.convert.converters.tracing.columns_base import (
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_rows
-from onnxlet.convert.converters.tracing.frame_methods import FrameValues, ILocIndexer, LocIndexer
+from onnxlet.convert.converters.tracing.frame_methods import FrameMethods, ILocIndexer, LocIndexer
 from onnxlet.convert.converters.tracing.pandas_base import (
     INSTEAD,
     NO_ROWS,
@@ -33,7 +33,7 @@ from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, labelled
 
 
-class TracedFrame(FrameValues):
+class TracedFrame(FrameMethods):
     """Columns as a DataFrame."""
 
     __slots__ = ()

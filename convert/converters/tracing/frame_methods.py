@@ -29,8 +29,8 @@ from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Table, labelled
 
 
-class Structure(PandasBase):
-    """A DataFrame's columns, by their names."""
+class FrameMethods(PandasBase):
+    """A DataFrame's methods, but for selecting and assigning columns."""
 
     __slots__ = ()
 
@@ -168,12 +168,6 @@ class Structure(PandasBase):
         order = [label for label in self._labels if label != column]
         order.insert(loc, column)
         self._become(self._by_name(order), True)
-
-
-class FrameValues(Structure):
-    """A DataFrame's values."""
-
-    __slots__ = ()
 
     def fillna(self, value: Any = None, inplace: bool = False, **options: Any) -> Any:
         """`fillna`, by one value or one for each column."""
