@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.graph.categories import is_missing
-from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, framed
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, framed
 
 
 def names(variables: Iterable[Any]) -> list[str]:
@@ -49,10 +49,20 @@ def numbers(graph: Graph, table: Table, chosen: Sequence[str]) -> Tensor:
     return graph.matrix(table[list(chosen)])
 
 
+def chosen_of(fitted: Any, table: Table) -> tuple[Table, list[str]]:
+    """The columns of the fit, and the names of its variables."""
+    return given(fitted, table), names(fitted.variables_)
+
+
 def variables_of(graph: Graph, fitted: Any, table: Table) -> tuple[Table, list[str], Tensor]:
     """The columns of the fit, the names of its variables, and these in one tensor."""
-    table, chosen = given(fitted, table), names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     return table, chosen, numbers(graph, table, chosen)
+
+
+def finished(fitted: Any, table: Table, originals: Sequence[str]) -> Outputs:
+    """The table, without the columns that features were made of where these are to be dropped."""
+    return {"transform": without(table, originals) if fitted.drop_original else table}
 
 
 def replaced(table: Table, chosen: Sequence[str], made: Tensor) -> Table:

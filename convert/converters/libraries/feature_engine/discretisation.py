@@ -77,10 +77,9 @@ def by_tree(graph: Graph, fitted: Any, table: Table) -> Outputs:
     made = []
     for name in fitted.variables_:
         tree, column = fitted.binner_dict_[name], table[[str(name)]]
-        if fitted.regression:
-            made.append(graph.call(tree, column, "predict"))
-        else:
-            made.append(graph.call(tree, column, "predict_proba").take([1]))
+        method = "predict" if fitted.regression else "predict_proba"
+        answer = graph.call(tree, column, method)
+        made.append(answer if fitted.regression else answer.take([1]))
     answers = graph.concat([one.cast(graph.precision) for one in made])
     return {"transform": replaced(table, chosen, rounded(answers, fitted))}
 
