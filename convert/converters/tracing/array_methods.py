@@ -12,8 +12,7 @@ from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise, w
 from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
-    index_of_largest,
-    index_of_smallest,
+    index_of,
     over_columns,
 )
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
@@ -111,13 +110,15 @@ class ArrayMethods(Traced):
 
     def argmax(self, axis: Any = None) -> Any:
         """The index of the largest column of each row."""
-        over_columns("argmax", axis, self.ndim)
-        return self._reduced(index_of_largest(whole(self._graph, self._table)), False)
+        return self._index_of(Tensor.argmax, axis)
 
     def argmin(self, axis: Any = None) -> Any:
         """The index of the smallest column of each row."""
-        over_columns("argmin", axis, self.ndim)
-        return self._reduced(index_of_smallest(whole(self._graph, self._table)), False)
+        return self._index_of(Tensor.argmin, axis)
+
+    def _index_of(self, extreme: Callable[[Tensor], Tensor], axis: Any) -> Any:
+        over_columns(extreme.__name__, axis, self.ndim)
+        return self._array(Table((index_of(extreme, whole(self._graph, self._table)),)), True)
 
     def _reduce(
         self,
@@ -129,9 +130,6 @@ class ArrayMethods(Traced):
     ) -> Any:
         over_columns(name, axis, self.ndim)
         made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
-        return self._reduced(made, keepdims)
-
-    def _reduced(self, made: Tensor, keepdims: bool) -> Any:
         return self._array(Table((made,)), not keepdims)
 
     def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:

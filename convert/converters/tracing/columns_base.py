@@ -149,31 +149,22 @@ def _width(part: Table | Array) -> int:
 
 
 def _bounds(part: Table | Array) -> set[int]:
-    if not isinstance(part, Table):
-        return set()
     bounds: set[int] = set()
     start = 0
-    for tensor in part.tensors:  # text goes column by column: each is cut into tokens by itself
+    tensors = part.tensors if isinstance(part, Table) else ()
+    for tensor in tensors:  # text goes column by column: each is cut into tokens by itself
         bounds.update(range(start, start + tensor.width) if tensor.dtype == "string" else [start])
         start += tensor.width
     return bounds
 
 
 def _piece(graph: Graph, part: Table | Array, start: int, stop: int) -> Any:
-    if not isinstance(part, Table):
-        return (
-            part.tolist()
-            if part.ndim == 0 and part.dtype.kind == "O"
-            else _sliced(part, start, stop)
-        )
-    if part.width == 1:
-        return part.tensors[0]
-    tensors = graph.select(part, range(start, stop)).tensors
-    return tensors[0]
-
-
-def _sliced(part: Array, start: int, stop: int) -> Any:
-    return part[()] if part.ndim == 0 else part[start:stop]
+    if isinstance(part, Table):
+        one = part if part.width == 1 else graph.select(part, range(start, stop))
+        return one.tensors[0]
+    if part.ndim:
+        return part[start:stop]
+    return part.tolist() if part.dtype.kind == "O" else part[()]
 
 
 def select(graph: Graph, table: Table, positions: Sequence[int]) -> Table:

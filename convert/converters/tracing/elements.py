@@ -52,10 +52,9 @@ class Element(Traced):
         return {"bool": bool, "int64": int}.get(self._tensor.dtype, float)
 
     def __bool__(self) -> bool:
-        if self._tensor.dtype == "string":
-            text = self._tensor
-            return self._execution.takes(~text.equals(""))
-        return self._execution.takes(arithmetic.truth(self._tensor))
+        x = self._tensor
+        true = ~x.equals("") if x.dtype == "string" else arithmetic.truth(x)
+        return self._execution.takes(true)
 
     def __int__(self) -> int:
         if self._tensor.dtype != "bool":
@@ -63,13 +62,14 @@ class Element(Traced):
         return 1 if self else 0
 
     def __getattr__(self, name: str) -> Any:
-        if name in METHODS and self._tensor.dtype == "string":
-            return lambda *given: self._like(Table((self._stepped(name, given),)))
-        return refuse(f"an element's .{name} has no conversion")
+        if name not in METHODS or self._tensor.dtype != "string":
+            refuse(f"an element's .{name} has no conversion")
 
-    def _stepped(self, name: str, given: Sequence[Any]) -> Tensor:
-        step = {"step": "str_method", "name": name, "arguments": list(given)}
-        return str_accessor.stepped(self._tensor, step)
+        def method(*given: Any) -> Element:
+            step = {"step": "str_method", "name": name, "arguments": list(given)}
+            return self._like(Table((str_accessor.stepped(self._tensor, step),)))
+
+        return method
 
     def __round__(self, ndigits: int | None = None) -> Element:
         made: Element = elementwise(lambda x: _rounded(x, ndigits), self)

@@ -205,9 +205,8 @@ class TracedFrame(FrameMethods):
         if isinstance(value, Traced) and not value._flat:
             given = self._graph.columns(value._table)
         else:
-            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(
-                positions
-            )
+            one = value._table.tensors[0] if isinstance(value, Traced) else value
+            given = [one] * len(positions)
         for position, one in zip(positions, given, strict=True):
             label = self._labels[position]
             if is_everything(mask):
@@ -235,14 +234,14 @@ class TracedFrame(FrameMethods):
 
     def apply(self, func: Any, axis: Any = 0, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of every column, or of every row."""
-        check_pandas("apply", {k: v for k, v in options.items() if k in ("result_type", "raw")})
-        more = {k: v for k, v in options.items() if k not in ("result_type", "raw")}
+        own: dict[str, Any] = {k: options.pop(k) for k in ("result_type", "raw") if k in options}
+        check_pandas("apply", own)
         if axis in (1, "columns"):
-            row = map_rows(self._graph, lambda one: func(one, *args, **more), self._table)
+            row = map_rows(self._graph, lambda one: func(one, *args, **options), self._table)
             return TracedSeries(self._graph, row)
         if is_elementwise(func):
-            return func(self, *args, **more)
-        made = [(label, func(self._by_name(label), *args, **more)) for label in self._labels]
+            return func(self, *args, **options)
+        made = [(label, func(self._by_name(label), *args, **options)) for label in self._labels]
         if not all(isinstance(one, Traced) and one._flat for _, one in made):
             refuse("it applies a function that makes no column of a column")
         series = [TracedSeries(self._graph, one._table.tensors[0], label) for label, one in made]

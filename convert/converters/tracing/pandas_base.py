@@ -175,17 +175,15 @@ class PandasBase(Traced):
             condition = condition._table.tensors[0]
         return elementwise(arithmetic.choose, condition, yes, no)
 
-    def _numbers(self, numeric_only: Any) -> Table:
-        if not numeric_only:
-            return self._table
-        return Table(tuple(t for t in self._table.tensors if t.dtype != "string"))
-
     def _reduce(self, name: str, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
-        numbers = options.pop("numeric_only", None)
-        check_pandas(name, {k: v for k, v in options.items() if k not in ("min_count", "ddof")})
+        only_numbers = options.pop("numeric_only", None)
+        known = {k: options.pop(k) for k in ("min_count", "ddof") if k in options}
+        check_pandas(name, options)
         over_columns(name, axis, 1 if self._flat else 2)
-        known = {k: v for k, v in options.items() if k in ("min_count", "ddof")}
-        x = whole(self._graph, self._numbers(numbers))
+        tensors = self._table.tensors
+        if only_numbers:
+            tensors = tuple(tensor for tensor in tensors if tensor.dtype != "string")
+        x = whole(self._graph, Table(tensors))
         return self._row_wise(REDUCTIONS[name](x, skip=skipna, **known))
 
     def _row_wise(self, made: Tensor) -> Any:

@@ -132,19 +132,10 @@ def count(x: Tensor, skip: bool = True) -> Tensor:
     return _count(x, True).cast("int64")
 
 
-def index_of_largest(x: Tensor) -> Tensor:
-    """The first of equals; the first NaN if there is one."""
+def index_of(extreme: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Of the largest or the smallest, `argmax` or `argmin`; of the first NaN if there is one."""
     (number,) = common(x)
-    return _first_nan_or(number, number.argmax())
-
-
-def index_of_smallest(x: Tensor) -> Tensor:
-    """The first of equals; the first NaN if there is one."""
-    (number,) = common(x)
-    return _first_nan_or(number, number.argmin())
-
-
-def _first_nan_or(number: Tensor, found: Tensor) -> Tensor:
+    found = extreme(number)
     if number.dtype == "int64":
         return found
     nan = number.isnan().cast("int64")

@@ -132,17 +132,13 @@ def _cast(tensor: Tensor, kind: str) -> Tensor:
 
 def _returned(graph: Graph, name: str, made: Any) -> Table:
     if not isinstance(made, TracedFrame | TracedSeries | TracedArray):
+        kind = type(made).__name__
+        what = {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
         raise Unsupported(
-            f"the function {name} returns {_described(made)}, which none of its columns went into",
-            HINT,
+            f"the function {name} returns {what}, which none of its columns went into", HINT
         )
     tensors = tuple(_as_number(graph, tensor) for tensor in made._table.tensors)
     return Table(tensors, flat=made._flat)
-
-
-def _described(made: Any) -> str:
-    kind = type(made).__name__
-    return {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
 
 
 def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
