@@ -214,14 +214,10 @@ def _haversine(x: Tensor, points: Array) -> Tensor:
     return across * across + latitude * along * along
 
 
-def _cosine(x: Tensor, points: Array) -> Tensor:
-    return (1.0 - cosine_similarity(x, points)).clip(0.0, 2.0)
-
-
 SIMPLE: dict[str, Callable[[Tensor, Array], Tensor]] = {
     "chebyshev": chebyshev,
     "cityblock": manhattan,
-    "cosine": _cosine,
+    "cosine": lambda x, points: (1.0 - cosine_similarity(x, points)).clip(0.0, 2.0),
     "infinity": chebyshev,
     "l1": manhattan,
     "manhattan": manhattan,

@@ -12,7 +12,7 @@ of its root among the nodes (`tree_ensemble_attribute.h`); such a tree gets two 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -94,7 +94,8 @@ def _summed(made: Tensor, targets: int) -> Tensor:
 
 def values(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
     """The value of each tree separately, one number a leaf: float64, of shape (rows, trees)."""
-    return _looked_up(graph, x, [_one_dimensional(one) for one in trees])
+    flat = [replace(one, value=one.value.reshape(-1)) for one in trees]
+    return _looked_up(graph, x, flat)
 
 
 def leaves(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> tuple[Tensor, Array]:
@@ -141,11 +142,6 @@ def _looked_up(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
     numbers, table = leaves(graph, x, trees)
     known = graph.constant(table, "float64")
     return graph.op("Gather", known, numbers, dtype="float64", width=len(trees), axis=0)
-
-
-def _one_dimensional(one: Tree) -> Tree:
-    fields = {**vars(one), "value": one.value.reshape(-1)}
-    return Tree(**fields)
 
 
 @dataclass(frozen=True)

@@ -162,14 +162,14 @@ def _fitting(dims: Sequence[int | None], image: Image) -> dict[str, tuple[tuple[
         for sizes, rows in forms:
             own = dims[1:] if rows else dims
             known = rows or None not in dims  # a free first dimension is that of the rows
-            if known and len(own) == len(sizes) and _same(own, sizes):
+            if (
+                known
+                and len(own) == len(sizes)
+                and all(dim in (None, size) for dim, size in zip(own, sizes, strict=True))
+            ):
                 found[layout] = (sizes, rows)
                 break
     return found
-
-
-def _same(dims: Sequence[int | None], sizes: Sequence[int]) -> bool:
-    return all(dim in (None, size) for dim, size in zip(dims, sizes, strict=True))
 
 
 def is_by_row(proto: onnx.ModelProto, image: Image) -> bool:

@@ -42,13 +42,10 @@ class Settings:
                 self.faults.append(f"'{key}' is there twice")
             else:
                 self._found[key.strip()] = None
-                self._read(key.strip(), value.strip(), readers[key.strip()])
-
-    def _read(self, key: str, value: str, reader: Reader) -> None:
-        try:
-            self._found[key] = reader(value)
-        except ValueError as error:
-            self.faults.append(f"{key}: expected {error}, got '{value}'")
+                try:
+                    self._found[key.strip()] = readers[key.strip()](value.strip())
+                except ValueError as error:
+                    self.faults.append(f"{key.strip()}: expected {error}, got '{value.strip()}'")
 
     def get(self, key: str, otherwise: Any = None) -> Any:
         """A key's value, as its reader returned it."""

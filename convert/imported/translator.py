@@ -98,7 +98,9 @@ def served_translator(
     proto = together.graph()
     content = proto.SerializeToString(deterministic=True)
     one_by_one = _one_by_one(together, open_session(content), report)
-    cost = max(vocabulary.longest_output**2, len(vocabulary.written) * _steps(together))
+    # Positions that a run computes logits of at once.
+    steps = 1 if together.roles.stepwise else vocabulary.longest_output
+    cost = max(vocabulary.longest_output**2, len(vocabulary.written) * steps)
     served = [
         Served(PREDICTION, WRITTEN, "string", (-1,)),
         Served(SCORE, SCORE, "float32", (-1,)),
@@ -109,11 +111,6 @@ def served_translator(
     answers(model, [[example(vocabulary)], *rows])
     tensor = InputTensor(column, "string", "string", (), (column,))
     return ServedGraph(content, model, [tensor], served, frozenset(), rows, not given, one_by_one)
-
-
-def _steps(together: Both) -> int:
-    """Positions that a run computes logits of at once."""
-    return 1 if together.roles.stepwise else together.vocabulary.longest_output
 
 
 def expected_texts(path: Path, own: Answers) -> Answers:

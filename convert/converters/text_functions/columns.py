@@ -41,8 +41,7 @@ def of_one_text(node: ast.FunctionDef | ast.Lambda, constant: Constant) -> OfOne
     """Take a function apart; None where it does more than going through one column."""
     if isinstance(node, ast.Lambda):
         return _of_expression(node.body, constant)
-    body = [each for each in node.body if not _is_text(each)]
-    *before, last = body
+    *before, last = [each for each in node.body if not _is_text(each)]
     if not isinstance(last, ast.Return) or last.value is None:
         return None
     if before and isinstance(before[-1], ast.For):

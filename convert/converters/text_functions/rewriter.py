@@ -58,7 +58,7 @@ class Rewritten(ast.NodeTransformer):
         if arguments.vararg or arguments.kwarg:
             self._translation.refuse("takes any number of arguments")
         inner = list(body) if isinstance(body, list) else [ast.Return(body)]
-        if inner and _is_docstring(inner[0]):
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
             inner = inner[1:]
         parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         whole = ast.Module([*inner], [])
@@ -174,9 +174,10 @@ class Rewritten(ast.NodeTransformer):
         if _is_search(function):
             return self._search(function, node)
         made = self.generic_visit(node)
-        if isinstance(made, ast.Call) and _is_of_program(made.func):
-            for each in made.keywords:
-                each.arg = marked(str(each.arg))
+        match made:
+            case ast.Call(ast.Name(name)) if name.startswith("function_"):  # of the program
+                for each in made.keywords:
+                    each.arg = marked(str(each.arg))
         return made
 
     def _search(self, function: Any, node: ast.Call) -> Any:
@@ -290,23 +291,11 @@ def marked(name: str) -> str:
     return f"_{name}_" if not name.startswith("__") else f"_u{name.strip('_')}_"
 
 
-def _is_of_program(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id.startswith("function_")
-
-
 def _is_search(function: Any) -> bool:
     try:
         return function in SEARCHED
     except TypeError:  # what has no hash
         return False
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 def _bound(whole: ast.AST) -> set[str]:

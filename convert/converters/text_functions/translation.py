@@ -98,7 +98,8 @@ class Translation:
         """Refuse what a library of tokenisers makes, by its name."""
         owner = getattr(value, "__self__", value)
         for each in (value, owner, type(owner)):
-            module = each.__name__ if isinstance(each, ModuleType) else _module(each)
+            name = "__name__" if isinstance(each, ModuleType) else "__module__"
+            module = str(getattr(each, name, None) or "")
             library = LIBRARIES.get(module.partition(".")[0])
             if library:
                 raise Unsupported(f"its {self.what} calls {library}, which is not served", WORDS)
@@ -215,7 +216,3 @@ class Translation:
         if isinstance(pattern, re.Pattern):
             return f"{self.pattern(pattern.pattern, pattern.flags)}.{how}"
         return f"{self.pattern(pattern, int(options.get('flags', 0)))}.{how}"
-
-
-def _module(value: Any) -> str:
-    return str(getattr(value, "__module__", None) or "")

@@ -138,7 +138,8 @@ class TracedSeries(PandasBase):
         """`apply`: a function of one element at a time."""
         if self._tensor.dtype == "string" and (func is len or func in vars(str).values()):
             return getattr(StrAccessor(self), func.__name__)(*args, **options)
-        function = _with_arguments(func, args, options) if args or options else func
+        plain = not args and not options
+        function = func if plain else lambda one: func(one, *args, **options)
         if self._tensor.dtype == "string" and not is_elementwise(func) and func is not str:
             return self._like(Table((_of_texts(self._graph, func, function, self._tensor),)))
         if is_elementwise(func):
@@ -206,10 +207,6 @@ def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor
     if isinstance(refused, NotTraceable):
         refuse(refused.reason, refused.hint)
     raise refused
-
-
-def _with_arguments(function: Any, given: Any, options: Any) -> Any:
-    return lambda element: function(element, *given, **options)
 
 
 def _assigned(old: Tensor, mask: Any, value: Any) -> Tensor:

@@ -145,15 +145,6 @@ def _of_whole(function: Function) -> Function:
     return lambda x: x if x.dtype in ("bool", "int64") else function(*floats(x))
 
 
-def _of_numbers(function: Function) -> Function:
-    """A function that returns whole numbers for whole numbers."""
-    return lambda *operands: function(*common(*operands))
-
-
-def _absolute(x: Tensor) -> Tensor:
-    return x if x.dtype == "bool" else common(x)[0].unary("Abs")
-
-
 def _reciprocal(x: Tensor) -> Tensor:
     if x.dtype in ("bool", "int64"):
         refuse(
@@ -164,8 +155,9 @@ def _reciprocal(x: Tensor) -> Tensor:
 
 
 def _sign(x: Tensor) -> Tensor:
-    made = x.unary("Sign")
-    return made if x.dtype == "int64" else x.isnan().where(x, made)
+    (number,) = common(x)
+    made = number.unary("Sign")
+    return made if number.dtype == "int64" else number.isnan().where(number, made)
 
 
 def _infinite(x: Tensor) -> Tensor:
@@ -277,9 +269,9 @@ UFUNCS: dict[Any, Function] = {
     np.floor: _of_whole(_unary("Floor")),
     np.ceil: _of_whole(_unary("Ceil")),
     np.trunc: _of_whole(elementary.truncated),
-    np.absolute: _absolute,
+    np.absolute: lambda x: x if x.dtype == "bool" else common(x)[0].unary("Abs"),
     np.reciprocal: _reciprocal,
-    np.sign: _of_numbers(_sign),
+    np.sign: _sign,
     np.square: lambda x: arithmetic.multiply(x, x),
     np.positive: lambda x: x,
     np.conjugate: lambda x: x,
