@@ -19,7 +19,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.graph.nodes import NodeWriter
 from onnxlet.convert.imported.onnx_file import inputs_of, nodes_within, opsets
 from onnxlet.convert.imported.roles import Roles, dims_of
-from onnxlet.convert.imported.vocabulary import Vocabulary
+from onnxlet.convert.imported.text_options import Vocabulary
 
 IDS, WRITTEN, SCORE, WIDTH = "ids", "written", "score", "width"
 LENGTH = "length"  # the name of the dimension that varies

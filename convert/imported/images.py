@@ -12,9 +12,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlet.convert.graph.nodes import NodeWriter
+from onnxlet.convert.imported.inputs import forget_sizes
 from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
-from onnxlet.convert.imported.shapes import forget_sizes
 from onnxlet.function.inputs.images import RESIZES
 
 HEAD = re.compile(r"(.+)=([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")

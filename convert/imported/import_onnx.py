@@ -20,7 +20,7 @@ from onnxlet.convert.directory.model_directory import (
 from onnxlet.convert.directory.reference_statistics import FEWEST_ROWS, reference_statistics
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.inputs import InputTensor
+from onnxlet.convert.imported.inputs import InputTensor, apply_shapes, parse_shapes
 from onnxlet.convert.imported.onnx_file import check_versions, opsets, read_onnx
 from onnxlet.convert.imported.proof import (
     UNVERIFIED,
@@ -31,7 +31,6 @@ from onnxlet.convert.imported.proof import (
     prove,
 )
 from onnxlet.convert.imported.served_graph import ServedGraph, Trial, answers
-from onnxlet.convert.imported.shapes import apply, parse
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.translator import (
     both,
@@ -92,7 +91,7 @@ def import_onnx(
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
     if texts is None:
         vision = read(proto, images, boxes)
-        graph, proof = _numbers(proto, vision, parse(shapes), sample, expected, report)
+        graph, proof = _numbers(proto, vision, parse_shapes(shapes), sample, expected, report)
     else:
         together = both(proto, read_onnx(texts.decoder)[0], texts)
         graph = served_translator(together, texts.column, sample, report)
@@ -139,7 +138,7 @@ def _numbers(
     """Take a graph of numbers, perhaps of pictures and boxes, and prove it."""
     check_versions(proto)
     check_loops(proto)
-    longest = apply(proto, shapes)
+    longest = apply_shapes(proto, shapes)
     trial = Trial(longest, sample, report)
     judged, graph = judged_and_served(proto, vision, trial, expected is not None)
     proof = prove(judged, [] if judged.made else judged.rows, expected)

@@ -34,21 +34,53 @@ class Served(NamedTuple):
     half: bool = False  # it is computed in 16 bits
 
 
-def served_outputs(
-    session: Any,
-    tensors: Sequence[InputTensor],
-    rows: Rows,
-    freed: Sequence[str],
-    one_by_one: bool,
-    report: Callable[[str], object],
-) -> list[Served]:
+class Runs(NamedTuple):
+    """What runs a graph, and with which rows."""
+
+    session: Any
+    tensors: Sequence[InputTensor]
+    rows: Rows
+    freed: Sequence[str]  # inputs whose first dimension was fixed
+
+    def answers(self, names: Sequence[str], count: int) -> list[Array]:
+        """Outputs of these names for the first rows, from the beginning again where they are few.
+
+        Refusal: the graph does not run.
+        """
+        feeds = {}
+        for tensor in self.tensors:
+            few = np.take(self.rows.arrays[tensor.name], range(count), axis=0, mode="wrap")
+            feeds[tensor.name] = few.astype(object if tensor.dtype == "string" else tensor.dtype)
+        try:
+            return [np.asarray(array) for array in self.session.run(names, feeds)]
+        except Exception as error:  # ONNX Runtime has a class for each of its codes
+            raise self._refusal(f"{count} rows: {one_line(error)}", count) from error
+
+    def _refusal(self, why: str, count: int) -> Refusal:
+        if self.freed and count > 1:
+            return Refusal(
+                f"input '{self.freed[0]}' has a fixed first dimension, and the model does not run "
+                f"with {why}",
+                FREE_HINT % self.freed[0],
+            )
+        free = [size for tensor in self.tensors for size in tensor.dims if isinstance(size, str)]
+        name_it = f"Fix the sizes that it leaves free: --shape {free[0]}=…. " if free else ""
+        if not self.rows.made:
+            return Refusal(f"the model does not run with {why}", f"{name_it}Are these its inputs?")
+        return Refusal(
+            f"the model does not run with made-up {why}",
+            f"{name_it}Give rows that it takes: --sample IN.npz.",
+        )
+
+
+def served_outputs(runs: Runs, one_by_one: bool, report: Callable[[str], object]) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 
-    Where sizes vary, some of all that are promised are tried, the largest among them. `freed` are
-    inputs whose first dimension was fixed; a line is reported for each output that is left out.
-    Refusal: the first output has no entry for each row, or the graph does not run.
+    Where sizes vary, some of all that are promised are tried, the largest among them. A line is
+    reported for each output that is left out. Refusal: the first output has no entry for each row,
+    or the graph does not run.
     """
-    outputs = session.get_outputs()
+    outputs = runs.session.get_outputs()
     for output in outputs:
         if not output.type.startswith("tensor("):
             raise Refusal(
@@ -58,13 +90,13 @@ def served_outputs(
             )
     names = [output.name for output in outputs]
     count = 1 if one_by_one else MADE_ROWS
-    own = {n: tried(session, names, tensors, rows, n, freed) for n in (1, count)}
+    own = {n: runs.answers(names, n) for n in (1, count)}
     seen = {(n, ""): arrays for n, arrays in own.items()}  # by rows, and the sizes that vary
-    for sizes in varied_sizes(tensors):
+    for sizes in varied_sizes(runs.tensors):
         named = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        some = of_sizes(rows, tensors, sizes)
+        some = runs._replace(rows=of_sizes(runs.rows, runs.tensors, sizes))
         with suppress(Refusal):  # sizes that do not fit: requests of them are refused, too
-            seen |= {(n, named): tried(session, names, tensors, some, n, freed) for n in own}
+            seen |= {(n, named): some.answers(names, n) for n in own}
     first = "prediction" if "prediction" in names else names[0]
     served = []
     for number, name in enumerate(names):
@@ -81,53 +113,14 @@ def served_outputs(
             got = f"{together.shape} for {count} rows, and {single.shape} for one"
             if by_row and odd[0][1]:
                 got = f"{shapes[odd[0]]} for {odd[0][0]} of {odd[0][1]}"
+            free_it = FREE_HINT % runs.freed[0] if runs.freed else ""
             raise Refusal(
                 f"output '{name}' has the shape {got}: expected an entry for each row",
-                FREE_HINT % freed[0] if freed else "Export a model that answers row by row.",
+                free_it or "Export a model that answers row by row.",
             )
         else:
             report(f"output '{name}' is left out: it has no entry for each row")
     return sorted(served, key=lambda output: output.output != first)
-
-
-def tried(
-    session: Any,
-    names: Sequence[str],
-    tensors: Sequence[InputTensor],
-    rows: Rows,
-    count: int,
-    freed: Sequence[str],
-) -> list[Array]:
-    """What a session answers in outputs of these names to the first `count` rows.
-
-    Where there are fewer, it begins again. `freed` are inputs whose first dimension was fixed.
-    Refusal: the graph does not run.
-    """
-    feeds = {}
-    for tensor in tensors:
-        few = np.take(rows.arrays[tensor.name], range(count), axis=0, mode="wrap")
-        feeds[tensor.name] = few.astype(object if tensor.dtype == "string" else tensor.dtype)
-    try:
-        return [np.asarray(array) for array in session.run(names, feeds)]
-    except Exception as error:  # ONNX Runtime has a class for each of its codes
-        why = f"{count} rows: {one_line(error)}"
-        if freed and count > 1:
-            raise Refusal(
-                f"input '{freed[0]}' has a fixed first dimension, and the model does not run with "
-                f"{why}",
-                FREE_HINT % freed[0],
-            ) from error
-        free = [size for tensor in tensors for size in tensor.dims if isinstance(size, str)]
-        name_it = f"Fix the sizes that it leaves free: --shape {free[0]}=…. " if free else ""
-        raise Refusal(
-            f"the model does not run with {'made-up ' if rows.made else ''}{why}",
-            name_it
-            + (
-                "Give rows that it takes: --sample IN.npz."
-                if rows.made
-                else "Are these its inputs?"
-            ),
-        ) from error
 
 
 def _output(name: str, array: Array, first: bool, dims: tuple[int, ...]) -> Served:

@@ -20,7 +20,14 @@ from onnxlet.convert.imported.inputs import (
     signature_inputs,
 )
 from onnxlet.convert.imported.onnx_file import all_nodes, inputs_of, open_session, small_numbers
-from onnxlet.convert.imported.outputs import Served, floors, served_outputs, serving_part, shares
+from onnxlet.convert.imported.outputs import (
+    Runs,
+    Served,
+    floors,
+    served_outputs,
+    serving_part,
+    shares,
+)
 from onnxlet.convert.imported.sample import (
     MADE_ROWS,
     Rows,
@@ -137,7 +144,7 @@ def _tried(proto: onnx.ModelProto, trial: Trial, freed: Sequence[str] | None = N
     for name, most in longest.items():
         trial.report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
     rows = read_sample(trial.sample, tensors) if trial.sample else made_rows(tensors)
-    served = served_outputs(session, tensors, rows, freed or (), one_by_one, trial.report)
+    served = served_outputs(Runs(session, tensors, rows, freed or ()), one_by_one, trial.report)
     model = model_of(content, tensors, served, rows, one_by_one)
     cells = instances(rows, tensors)
     graph = ServedGraph(

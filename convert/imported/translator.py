@@ -25,9 +25,8 @@ from onnxlet.convert.imported.outputs import Served, serving_part, shares
 from onnxlet.convert.imported.roles import Roles, roles
 from onnxlet.convert.imported.sample import read_texts
 from onnxlet.convert.imported.served_graph import MIXED_HINT, ServedGraph, answers, scales_together
-from onnxlet.convert.imported.text_options import TextOptions
+from onnxlet.convert.imported.text_options import TextOptions, Vocabulary, read_vocabulary
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
-from onnxlet.convert.imported.vocabulary import Vocabulary, read_vocabulary
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array

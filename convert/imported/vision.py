@@ -18,7 +18,7 @@ from onnxlet.convert.imported.boxes import Boxes
 from onnxlet.convert.imported.images import Image
 from onnxlet.convert.imported.inputs import free_batches, input_tensors
 from onnxlet.convert.imported.onnx_file import open_session
-from onnxlet.convert.imported.outputs import Served, serving_part, tried
+from onnxlet.convert.imported.outputs import Runs, Served, serving_part
 from onnxlet.convert.imported.pictures import is_pictures
 from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
 from onnxlet.convert.imported.served_graph import ServedGraph, Trial, model_of, served_graph
@@ -138,7 +138,7 @@ def _shapes(
     longest = check_it_ends(content, None, longest)
     session = open_session(content)
     tensors = input_tensors(session, longest, entries)
-    arrays = tried(session, names, tensors, made_rows(tensors), 1, freed)
+    arrays = Runs(session, tensors, made_rows(tensors), freed).answers(names, 1)
     return {name: array.shape for name, array in zip(names, arrays, strict=True)}
 
 
