@@ -97,14 +97,9 @@ def suppress(
     proto.graph.node.extend(nodes.nodes)
     proto.graph.initializer.extend(nodes.initializers.values())
     del proto.graph.output[:]
-    sizes = ["rows" if _by_row(boxes, shapes) else 1, boxes.most, 6]
+    sizes = ["rows" if is_by_row(boxes, shapes) else 1, boxes.most, 6]
     info = helper.make_tensor_value_info(found, onnx.TensorProto.FLOAT, sizes)
     proto.graph.output.append(info)
-
-
-def _by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
-    """Whether the outputs have a first dimension for the rows."""
-    return len(shapes[boxes.outputs[0]]) == 3
 
 
 def is_by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
@@ -116,7 +111,7 @@ def is_by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
     if len(shapes[name]) not in (2, 3):
         what = f"{len(boxes.columns)} columns" if boxes.columns else "4"
         raise _misshapen(name, f"(rows, boxes, {what}), or without rows", shapes[name])
-    return _by_row(boxes, shapes)
+    return len(shapes[name]) == 3
 
 
 def _misshapen(name: str, wanted: str, shape: Sequence[int]) -> Refusal:
@@ -131,7 +126,7 @@ def _from_several(
     nodes: Nodes, boxes: Boxes, shapes: Mapping[str, Sequence[int]]
 ) -> tuple[str, str, str | None]:
     name, of_scores, *of_labels = boxes.outputs
-    shape, bare = list(shapes[name]), not _by_row(boxes, shapes)
+    shape, bare = list(shapes[name]), not is_by_row(boxes, shapes)
     shape = [1, *shape] if bare else shape
     if 4 not in shape[1:]:
         raise _misshapen(name, "(rows, boxes, 4), or without rows", shapes[name])
@@ -153,12 +148,12 @@ def _from_several(
     if not of_labels:
         classes = 1 if len(sizes) == 2 else sizes[1] if shape[1] != sizes[1] else sizes[2]
         _check_labels(boxes, of_scores, classes)
-        return four, _shares(nodes, boxes, scores, sizes), None
+        return four, _shares(nodes, boxes, scores), None
     if len(sizes) != 2 or list(shapes[of_labels[0]]) != list(shapes[of_scores]):
         raise _misshapen(of_labels[0], "of the scores", shapes[of_labels[0]])
     labels = nodes.floats(of_labels[0])
     labels = nodes.reshaped(labels, 1, -1) if bare else labels
-    return four, _shares(nodes, boxes, scores, [1, 1, 1]), labels
+    return four, _shares(nodes, boxes, scores), labels
 
 
 def _check_labels(boxes: Boxes, output: str, scores: int) -> None:
@@ -176,9 +171,8 @@ def _from_one(
     nodes: Nodes, boxes: Boxes, shapes: Mapping[str, Sequence[int]]
 ) -> tuple[str, str, str | None]:
     [name] = boxes.outputs
-    shape, bare = list(shapes[name]), not _by_row(boxes, shapes)
-    rows = nodes.floats(name)
-    if bare:
+    shape, rows = list(shapes[name]), nodes.floats(name)
+    if not is_by_row(boxes, shapes):
         rows, shape = nodes.reshaped(rows, 1, -1, shape[-1]), [1, *shape]
     columns, least = boxes.columns, len(boxes.columns)
     width = shape[2]
@@ -190,10 +184,10 @@ def _from_one(
     at = {column: position for position, column in enumerate(columns)}
     four = nodes.picked(rows, [at[column] for column in FORMATS[boxes.format]])
     if CLASSES in at:
-        scores, classes = nodes.part(rows, at[CLASSES], width), width - at[CLASSES]
+        scores = nodes.part(rows, at[CLASSES], width)
     else:
-        scores, classes = nodes.picked(rows, [at["score"]]), 1
-    scores = _shares(nodes, boxes, scores, [1, 1, classes])
+        scores = nodes.picked(rows, [at["score"]])
+    scores = _shares(nodes, boxes, scores)
     if "objectness" in at:
         objectness = nodes.picked(rows, [at["objectness"]])
         if boxes.activation:
@@ -220,7 +214,7 @@ def _is_turned(boxes: Boxes, middle: int, last: int) -> bool:
     return last != least and middle == least
 
 
-def _shares(nodes: Nodes, boxes: Boxes, scores: str, sizes: Sequence[int]) -> str:
+def _shares(nodes: Nodes, boxes: Boxes, scores: str) -> str:
     """Scores between 0 and 1, (rows, n, classes), without the class that is none."""
     if boxes.activation == "sigmoid":
         scores = nodes.node("Sigmoid", scores)
