@@ -17,13 +17,11 @@ def repeat(
     times: int,
     step: Callable[..., tuple[Sequence[Tensor], Tensor]],
     states: Sequence[Tensor],
-    begin: Tensor | None = None,
 ) -> list[Tensor]:
     """The states after at most so many steps, each made of the states before.
 
     A step takes the states; it returns the next, of the same dtypes and widths, and a bool tensor:
-    the loop ends when it is true for no row. Where `begin` is true for no row, there is no step at
-    all.
+    the loop ends when it is true for no row.
     """
     given = [
         Tensor(graph, graph.unique("state"), s.dtype, s.width, dimensions=s.dimensions)
@@ -33,30 +31,17 @@ def repeat(
     with graph.body() as body:
         following, active = step(*given)
         following = [graph.op("Identity", tensor) for tensor in following]
-        some = _any(graph, active)
+        some = graph.op("ReduceSum", active.cast("int64"), keepdims=0) > 0
     value = helper.make_tensor_value_info
-    made = helper.make_graph(
-        body,
-        on,
-        [
-            value(count, TensorProto.INT64, []),
-            value(going, TensorProto.BOOL, []),
-            *(value(s.name, ELEMENTS[s.dtype], None) for s in given),
-        ],
-        [
-            value(some.name, TensorProto.BOOL, []),
-            *(value(s.name, ELEMENTS[s.dtype], None) for s in following),
-        ],
-    )
+    inputs = [value(count, TensorProto.INT64, []), value(going, TensorProto.BOOL, [])]
+    inputs += [_value(state, None) for state in given]
+    outcome = [_value(some, []), *(_value(state, None) for state in following)]
+    made = helper.make_graph(body, on, inputs, outcome)
     limit = graph.constant(np.array(times), "int64")
-    start = graph.constant(np.array(True), "bool") if begin is None else _any(graph, begin)
+    start = graph.constant(np.array(True), "bool")
     outputs = [(state.dtype, state.width) for state in states]
     last = graph.ops("Loop", [limit, start, *states], outputs, body=made)
     return [replace(t, dimensions=s.dimensions) for t, s in zip(last, states, strict=True)]
-
-
-def _any(graph: TensorGraph, condition: Tensor) -> Tensor:
-    return graph.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
 
 
 def either(
