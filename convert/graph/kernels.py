@@ -45,7 +45,7 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
     return OTHERS[kernel](x, points, **accepted)
 
 
-def of_inner(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
+def inner_kernel(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
     """A kernel that depends only on inner products: one of INNER."""
     scale = _scale(kernel, columns, options)
     return INNER[kernel](inner if scale == 1.0 else inner * scale, options)

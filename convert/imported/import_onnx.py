@@ -33,8 +33,8 @@ from onnxlet.convert.imported.proof import (
 from onnxlet.convert.imported.served_graph import ServedGraph, Trial, answers
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.translator import (
-    both,
     example,
+    paired,
     served_translator,
 )
 from onnxlet.convert.imported.trial import check_loops
@@ -93,8 +93,8 @@ def import_onnx(
         vision = read(proto, images, boxes)
         graph, proof = _numbers(proto, vision, parse_shapes(shapes), sample, expected, report)
     else:
-        together = both(proto, read_onnx(texts.decoder)[0], texts)
-        graph = served_translator(together, texts.column, sample, report)
+        pair = paired(proto, read_onnx(texts.decoder)[0], texts)
+        graph = served_translator(pair, texts.column, sample, report)
         proof = prove(graph, [] if graph.made else graph.rows, expected, texts=True)
     given = [] if graph.made else graph.rows
     parts = {"model.onnx": graph.content, "golden.json": json_text.dumps(proof.golden)}
@@ -107,7 +107,7 @@ def import_onnx(
         manifest["background"], parts[BACKGROUND] = made
     statistics = _statistics(graph.tensors, given)
     if texts is not None:
-        statistics["columns"][texts.column]["example"] = example(together.vocabulary)
+        statistics["columns"][texts.column]["example"] = example(pair.vocabulary)
     manifest |= {
         "parity": proof.parity,
         "metrics": None,

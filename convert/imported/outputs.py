@@ -12,7 +12,7 @@ import onnx
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
-from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_sizes, varied_sizes
+from onnxlet.convert.imported.sample import MADE_ROWS, Sample, resized, varied_sizes
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.function.arrays import Array
@@ -39,7 +39,7 @@ class Runs(NamedTuple):
 
     session: Any
     tensors: Sequence[InputTensor]
-    rows: Rows
+    rows: Sample
     freed: Sequence[str]  # inputs whose first dimension was fixed
 
     def answers(self, names: Sequence[str], count: int) -> list[Array]:
@@ -94,7 +94,7 @@ def served_outputs(runs: Runs, one_by_one: bool, report: Callable[[str], object]
     seen = {(n, ""): arrays for n, arrays in own.items()}  # by rows, and the sizes that vary
     for sizes in varied_sizes(runs.tensors):
         named = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        some = runs._replace(rows=of_sizes(runs.rows, runs.tensors, sizes))
+        some = runs._replace(rows=resized(runs.rows, runs.tensors, sizes))
         with suppress(Refusal):  # sizes that do not fit: requests of them are refused, too
             seen |= {(n, named): some.answers(names, n) for n in own}
     first = "prediction" if "prediction" in names else names[0]

@@ -23,7 +23,7 @@ MADE_LENGTH = 7  # of what varies
 TRIED_SIZES = (5, 1, 2, 3, 8, 9, 16, 17, 64, 100)
 
 
-class Rows(NamedTuple):
+class Sample(NamedTuple):
     """Rows to try a model with."""
 
     arrays: dict[str, Array]  # by input name, rows first
@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 
 def made_rows(
     tensors: Sequence[InputTensor], draw: int = 0, numbers: Sequence[float] = (0.0,)
-) -> Rows:
+) -> Sample:
     """A few rows of no meaning, to try a model with.
 
     Draw 0 has usual numbers, another one larger ones, with some that the graph holds among them.
@@ -59,7 +59,7 @@ def made_rows(
             array = np.where(random.random(shape) < 0.5, array, random.choice(numbers, shape))
         with np.errstate(all="ignore"):  # what a tensor can't hold is refused
             made[tensor.name] = array.astype(tensor.dtype)
-    return Rows(made, True, texts)
+    return Sample(made, True, texts)
 
 
 def read_arrays(path: Path, option: str) -> dict[str, Array]:
@@ -79,13 +79,13 @@ def read_arrays(path: Path, option: str) -> dict[str, Array]:
         ) from error
 
 
-def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
+def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Sample:
     """Read a sample, and check it against the inputs.
 
     WrongUse: it lacks an input, has another, or one is of another shape or type.
     """
     if pictures.is_pictures(path):
-        return _of_pictures(path, tensors)
+        return _pictures(path, tensors)
     arrays = read_arrays(path, "--sample")
     public = {t.name: t.columns[0] if t.image else t.name for t in tensors}
     check_names(arrays, list(public.values()), f"--sample: '{path}'")
@@ -112,10 +112,10 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
                 f"--sample: '{tensor.name}': expected {tensor.dtype}, got {array.dtype}",
                 "Give it as the model takes it.",
             )
-    return Rows(arrays, False, texts)
+    return Sample(arrays, False, texts)
 
 
-def _of_pictures(path: Path, tensors: Sequence[InputTensor]) -> Rows:
+def _pictures(path: Path, tensors: Sequence[InputTensor]) -> Sample:
     [first, *others] = tensors
     if others or first.image is None:
         names = ", ".join(tensor.name for tensor in tensors)
@@ -125,7 +125,7 @@ def _of_pictures(path: Path, tensors: Sequence[InputTensor]) -> Rows:
             "an .npz file they are texts of base64.",
         )
     texts, array = pictures.read(path, first.image)
-    return Rows({first.name: array}, False, {first.name: texts})
+    return Sample({first.name: array}, False, {first.name: texts})
 
 
 def _texts(tensor: InputTensor, arrays: dict[str, Array]) -> list[str]:
@@ -158,7 +158,7 @@ def varied_sizes(tensors: Sequence[InputTensor]) -> list[dict[str, int]]:
     return [*alike, *apart] if longest else []
 
 
-def of_sizes(rows: Rows, tensors: Sequence[InputTensor], sizes: Mapping[str, int]) -> Rows:
+def resized(rows: Sample, tensors: Sequence[InputTensor], sizes: Mapping[str, int]) -> Sample:
     """The same rows, cut or repeated to other sizes where they vary."""
     arrays = {}
     for tensor in tensors:
@@ -179,8 +179,8 @@ def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) 
         )
 
 
-def instances(rows: Rows, tensors: Sequence[InputTensor]) -> list[Cells]:
-    """Rows as clients send them: lists in signature order, None for what is missing."""
+def instances(rows: Sample, tensors: Sequence[InputTensor]) -> list[Cells]:
+    """Sample as clients send them: lists in signature order, None for what is missing."""
     parts = []
     for tensor in tensors:
         array = rows.arrays[tensor.name]

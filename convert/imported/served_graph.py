@@ -30,11 +30,11 @@ from onnxlet.convert.imported.outputs import (
 )
 from onnxlet.convert.imported.sample import (
     MADE_ROWS,
-    Rows,
+    Sample,
     instances,
     made_rows,
-    of_sizes,
     read_sample,
+    resized,
     varied_sizes,
     with_missing,
 )
@@ -158,7 +158,7 @@ def model_of(
     content: bytes,
     tensors: Sequence[InputTensor],
     served: Sequence[Served],
-    rows: Rows,
+    rows: Sample,
     one_by_one: bool,
 ) -> Model:
     """A model of a graph, with the members of a manifest that it answers by."""
@@ -210,7 +210,7 @@ def compared(graph: ServedGraph, rows: Sequence[Cells], wanted: Answers) -> Comp
         return compare(graph.model, task, rows, wanted, graph.floors(wanted))
 
 
-def _check_rows_are_independent(graph: ServedGraph, proto: onnx.ModelProto, rows: Rows) -> None:
+def _check_rows_are_independent(graph: ServedGraph, proto: onnx.ModelProto, rows: Sample) -> None:
     """A row's answer may not depend on the rows that it is sent with, nor on chance.
 
     Other numbers and sizes than those of the first rows are tried, too, where the graph takes them.
@@ -218,7 +218,7 @@ def _check_rows_are_independent(graph: ServedGraph, proto: onnx.ModelProto, rows
     first = graph.rows[:FIRST]
     answers(graph.model, first)  # a row that is refused is named by its index
     _check_together(graph, first)
-    others = [of_sizes(rows, graph.tensors, sizes) for sizes in varied_sizes(graph.tensors)[::3]]
+    others = [resized(rows, graph.tensors, sizes) for sizes in varied_sizes(graph.tensors)[::3]]
     operators = {node.op_type for node in all_nodes(proto)}
     sizing = bool(operators & SIZING)  # by large numbers it may make larger tensors than there are
     if not operators & LOOPS and not any(tensor.image for tensor in graph.tensors):

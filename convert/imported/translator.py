@@ -40,7 +40,7 @@ CLOSE = 1e-4  # scores of the same ids, computed for one row and for several
 PREDICTION = "prediction"
 
 
-class Both(NamedTuple):
+class Pair(NamedTuple):
     """The two graphs, and what is for what in them."""
 
     encoder: onnx.ModelProto
@@ -54,7 +54,7 @@ class Both(NamedTuple):
         return merged(self.encoder, self.decoder, self.roles, self.vocabulary, of_one, tried)
 
 
-def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOptions) -> Both:
+def paired(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOptions) -> Pair:
     """Fit them together.
 
     WrongUse has all mistakes of the vocabulary and of the graphs' inputs, where they are not of a
@@ -80,11 +80,11 @@ def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOption
     for proto in (encoder, decoder):
         check_versions(proto)
         check_loops(proto)
-    return Both(encoder, decoder, found, vocabulary)
+    return Pair(encoder, decoder, found, vocabulary)
 
 
 def served_translator(
-    together: Both, column: str, sample: Path | None, report: Callable[[str], object]
+    pair: Pair, column: str, sample: Path | None, report: Callable[[str], object]
 ) -> ServedGraph:
     """Try the graph, and make a model of it, whose text clients call `column`.
 
@@ -92,13 +92,13 @@ def served_translator(
     sample is of another form. Refusal: the graph can't be served.
     """
     given = [] if sample is None else read_texts(sample, "--sample", column)
-    together = _as_long_as_it_runs(together, report)
-    vocabulary = together.vocabulary
-    proto = together.graph()
+    pair = _as_long_as_it_runs(pair, report)
+    vocabulary = pair.vocabulary
+    proto = pair.graph()
     content = proto.SerializeToString(deterministic=True)
-    one_by_one = _one_by_one(together, open_session(content), report)
+    one_by_one = _one_by_one(pair, open_session(content), report)
     # Positions that a run computes logits of at once.
-    steps = 1 if together.roles.stepwise else vocabulary.longest_output
+    steps = 1 if pair.roles.stepwise else vocabulary.longest_output
     cost = max(vocabulary.longest_output**2, len(vocabulary.written) * steps)
     served = [
         Served(PREDICTION, WRITTEN, "string", (-1,)),
@@ -150,14 +150,14 @@ def _serving_part(
 # trying
 
 
-def _as_long_as_it_runs(together: Both, report: Callable[[str], object]) -> Both:
+def _as_long_as_it_runs(pair: Pair, report: Callable[[str], object]) -> Pair:
     """The same, for texts as long as the encoder runs with.
 
     Refusal: it does not end in time, does not run, or knows fewer units than the vocabulary.
     """
-    vocabulary = together.vocabulary
+    vocabulary = pair.vocabulary
     around = len(vocabulary.before) + len(vocabulary.after)
-    tried = together.graph(tried=True).SerializeToString(deterministic=True)
+    tried = pair.graph(tried=True).SerializeToString(deterministic=True)
     ran = check_it_ends(tried, None, {LENGTH: vocabulary.longest + around})[LENGTH] - around
     longest = max(1, min(ran, vocabulary.longest))
     session = open_session(tried)
@@ -172,7 +172,7 @@ def _as_long_as_it_runs(together: Both, report: Callable[[str], object]) -> Both
     if longest < vocabulary.longest:
         report(f"the encoder runs with no more than {ran} units")
     report(f"texts may have 1 to {longest} units, answers up to {written.shape[1]}")
-    return together._replace(vocabulary=vocabulary._replace(longest=longest))
+    return pair._replace(vocabulary=vocabulary._replace(longest=longest))
 
 
 def _run(session: Any, ids: Array, outputs: Sequence[str], vocabulary: Vocabulary) -> list[Array]:
@@ -194,19 +194,19 @@ def _ids(vocabulary: Vocabulary, rows: int, length: int) -> Array:
     return ids
 
 
-def _one_by_one(together: Both, session: Any, report: Callable[[str], object]) -> bool:
+def _one_by_one(pair: Pair, session: Any, report: Callable[[str], object]) -> bool:
     """Whether rows have to be run one by one, each answered the same by itself as with others.
 
     Refusal: one row is answered differently each time.
     """
-    vocabulary = together.vocabulary
+    vocabulary = pair.vocabulary
     around = len(vocabulary.before) + len(vocabulary.after)
     ids = _ids(vocabulary, TRIED_ROWS, min(TRIED_LENGTH, vocabulary.longest + around))
     names = [WRITTEN, SCORE]
     single = [_run(session, ids[n : n + 1], names, vocabulary) for n in range(TRIED_ROWS)]
     if not _alike(single[0], _run(session, ids[:1], names, vocabulary), 0, vocabulary.end):
         raise Refusal("one row is answered differently each time", MIXED_HINT)
-    if scales_together([*all_nodes(together.encoder), *all_nodes(together.decoder)], report):
+    if scales_together([*all_nodes(pair.encoder), *all_nodes(pair.decoder)], report):
         return True
     try:
         rows = _run(session, ids, names, vocabulary)

@@ -46,7 +46,7 @@ class Vision(NamedTuple):
         return next(iter(self.images.values()))
 
 
-class Both(NamedTuple):
+class Graphs(NamedTuple):
     """A graph, twice."""
 
     judged: ServedGraph  # as it is compared with the framework
@@ -72,7 +72,9 @@ def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vi
     return Vision(known, pictures_of.fix_sizes(proto, known), behind)
 
 
-def judged_and_served(proto: onnx.ModelProto, vision: Vision, trial: Trial, expected: bool) -> Both:
+def judged_and_served(
+    proto: onnx.ModelProto, vision: Vision, trial: Trial, expected: bool
+) -> Graphs:
     """Try a graph as it is judged, and make of it what is served.
 
     `expected`: the framework's answers to the sample's rows are there. WrongUse: the sample is not
@@ -80,7 +82,7 @@ def judged_and_served(proto: onnx.ModelProto, vision: Vision, trial: Trial, expe
     """
     if not vision.images:
         graph = served_graph(proto, trial)
-        return Both(graph, graph)
+        return Graphs(graph, graph)
     bare = not all(pictures_of.is_by_row(proto, image) for image in vision.images.values())
     tensors = trial.sample is not None and _holds_tensors(trial.sample, vision)
     if bare and tensors:
@@ -96,14 +98,14 @@ def judged_and_served(proto: onnx.ModelProto, vision: Vision, trial: Trial, expe
             if tensors or expected:
                 raise WrongUse(NOT_COMPARED, "Give pictures: --sample FOLDER.")
             graph = _of_one_picture(proto, vision, vision.boxes, shapes, trial)
-            return Both(graph, graph)
+            return Graphs(graph, graph)
     if tensors:
         judged = served_graph(proto, trial, bare)
     else:
         judged = served_graph(proto, _with_pictures(proto, vision, trial), bare)
         if vision.boxes is None:
-            return Both(judged, judged)
-    return Both(judged, _served(judged, vision, shapes, trial.longest, tensors))
+            return Graphs(judged, judged)
+    return Graphs(judged, _served(judged, vision, shapes, trial.longest, tensors))
 
 
 def _with_pictures(proto: onnx.ModelProto, vision: Vision, trial: Trial) -> Trial:

@@ -29,7 +29,7 @@ TABLES = (np.array, np.asarray, pd.DataFrame)
 
 
 @dataclass
-class OfOneText:
+class TextFunction:
     """What a function of a column makes of each text."""
 
     function: ast.Lambda | ast.FunctionDef  # of one text
@@ -37,26 +37,26 @@ class OfOneText:
     flat: bool  # it makes a list of one value for each text, unless that is a list
 
 
-def of_one_text(node: ast.FunctionDef | ast.Lambda, constant: Constant) -> OfOneText | None:
+def text_function_in(node: ast.FunctionDef | ast.Lambda, constant: Constant) -> TextFunction | None:
     """Take a function apart; None where it does more than going through one column."""
     if isinstance(node, ast.Lambda):
-        return _of_expression(node.body, constant)
+        return _in_expression(node.body, constant)
     *before, last = [each for each in node.body if not _is_text(each)]
     if not isinstance(last, ast.Return) or last.value is None:
         return None
     if before and isinstance(before[-1], ast.For):
-        return _of_loop(before, last.value, constant)
+        return _in_loop(before, last.value, constant)
     names: dict[str, ast.expr] = {}
     for each in before:
         if not isinstance(each, ast.Assign) or not isinstance(each.targets[0], ast.Name):
             return None
         names[each.targets[0].id] = _Substituted(names).visit(each.value)
-    return _of_expression(_Substituted(names).visit(last.value), constant)
+    return _in_expression(_Substituted(names).visit(last.value), constant)
 
 
-def _of_loop(
+def _in_loop(
     before: Sequence[ast.stmt], returned: ast.expr, constant: Constant
-) -> OfOneText | None:
+) -> TextFunction | None:
     """`rows = []`, `for text in X: … rows.append(…)`, `return rows`."""
     loop = before[-1]
     whole, flat = _unwrapped(returned, constant)
@@ -78,19 +78,19 @@ def _of_loop(
         return None
     arguments = _parameter(loop.target.id)
     function = ast.FunctionDef("one", arguments, [*steps, ast.Return(made)], [], None)
-    return OfOneText(ast.copy_location(function, loop), loop.iter, flat)
+    return TextFunction(ast.copy_location(function, loop), loop.iter, flat)
 
 
-def _of_expression(expression: ast.expr, constant: Constant) -> OfOneText | None:
+def _in_expression(expression: ast.expr, constant: Constant) -> TextFunction | None:
     inner, flat = _unwrapped(expression, constant)
     match inner:
         case ast.ListComp(made, [ast.comprehension(ast.Name(name), column, [])]):
             function = ast.copy_location(ast.Lambda(_parameter(name), made), inner)
-            return OfOneText(function, column, flat)
+            return TextFunction(function, column, flat)
         case ast.Call(ast.Name("list"), [ast.Call(ast.Name("map"), [called, column], [])], []):
             made = ast.Call(called, [ast.Name("text", ast.Load())], [])
             function = ast.copy_location(ast.Lambda(_parameter("text"), made), inner)
-            return OfOneText(ast.fix_missing_locations(function), column, flat)
+            return TextFunction(ast.fix_missing_locations(function), column, flat)
     return None
 
 
@@ -180,7 +180,7 @@ def translated_rows(
     except Unsupported:
         return None
     look_up = around(function, {**defaults_of(function), **options})
-    found = of_one_text(node, lambda each: _constant(each, look_up))
+    found = text_function_in(node, lambda each: _constant(each, look_up))
     if found is None:
         return None
     parameter = node.args.args[0].arg
@@ -191,10 +191,10 @@ def translated_rows(
     translation = Translation(WHAT)
     name = translation.define(found.function, look_up)
     text = "text" if filled is None else f"({filled!r} if text is None else text)"
-    return of_texts(graph, column, translation.program(f"{name}({text})"), found.flat)
+    return text_columns(graph, column, translation.program(f"{name}({text})"), found.flat)
 
 
-def of_texts(graph: Graph, column: Tensor, program: Program, flat: bool) -> Table:
+def text_columns(graph: Graph, column: Tensor, program: Program, flat: bool) -> Table:
     """The columns that a program makes of a column of text.
 
     Unsupported: it makes neither numbers nor a text, or the text was changed before.
@@ -212,12 +212,12 @@ def of_texts(graph: Graph, column: Tensor, program: Program, flat: bool) -> Tabl
     return Table((made.take(range(width or 1)),), flat=flat and width == 0)
 
 
-def element(graph: Graph, function: Any, column: Tensor) -> Tensor:
+def text_values(graph: Graph, function: Any, column: Tensor) -> Tensor:
     """The value that a function makes of each text of a column.
 
     Unsupported: it is not translated, or makes several.
     """
-    made = of_texts(graph, column, translated(function, WHAT), True)
+    made = text_columns(graph, column, translated(function, WHAT), True)
     if not made.flat:
         raise Unsupported("its function makes a list of each text")
     return made.tensors[0]

@@ -11,7 +11,7 @@ from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array_methods import ArrayMethods
 from onnxlet.convert.converters.tracing.columns_base import (
     ARRAY,
-    Rows,
+    RowCount,
     elementwise,
     is_everything,
     positions_of,
@@ -149,7 +149,7 @@ class TracedArray(ArrayMethods):
     @property
     def shape(self) -> tuple[Any, ...]:
         """The rows, whose number is unknown, and the columns."""
-        rows = Rows(self._table.tensors[0])
+        rows = RowCount(self._table.tensors[0])
         return (rows,) if self._flat else (rows, self._table.width)
 
     @property

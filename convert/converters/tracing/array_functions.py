@@ -192,7 +192,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 ARRAY_FUNCTIONS[np.linalg.norm] = _norm
 
 
-def of_lists(name: str) -> Callable[..., Any]:
+def list_reduction(name: str) -> Callable[..., Any]:
     """A reduction of a list of columns, for which NumPy does not dispatch."""
     reduce = ARRAY_FUNCTIONS[getattr(np, name)]
 

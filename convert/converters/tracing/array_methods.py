@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise, whole
+from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise, whole
 from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
@@ -60,7 +60,7 @@ class ArrayMethods(Traced):
         check_options("reshape", options, order=("C",))
         wanted = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
         first, rest = wanted[:1], list(wanted[1:])
-        if not (type(first[0]) is Rows or first == (-1,)) or len(rest) > 1:
+        if not (type(first[0]) is RowCount or first == (-1,)) or len(rest) > 1:
             refuse(f"reshape{wanted} has no conversion", "Use reshape(-1, 1) of one column.")
         if not rest and self._table.width == 1:
             return self._view_of([0], True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
-from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
+from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced, implement_all, implements
@@ -177,7 +177,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Trac
     check_options("full", options, order=("C",))
     wanted = shape if isinstance(shape, tuple | list) else (shape,)
     flat, width = len(wanted) == 1, 1 if len(wanted) == 1 else wanted[-1]
-    if type(wanted[0]) is not Rows or len(wanted) > 2 or not isinstance(width, int):
+    if type(wanted[0]) is not RowCount or len(wanted) > 2 or not isinstance(width, int):
         refuse("it makes an array by the number of rows")
     value = np.asarray(fill_value) if dtype is None else np.asarray(fill_value).astype(dtype)
     one = column_values.spread(wanted[0].like, value[()])

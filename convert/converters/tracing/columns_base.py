@@ -56,7 +56,7 @@ class ColumnsBase(metaclass=StandInType):
         raise NotImplementedError
 
 
-class Rows:
+class RowCount:
     """The proxy for the number of rows, which is unknown before a request; `like` has that many."""
 
     def __init__(self, like: Tensor) -> None:
@@ -128,7 +128,7 @@ def _part(operand: Any, form: ColumnsBase) -> Table | Array:
 
 def _constant(operand: Any, form: ColumnsBase) -> Array:
     """One value, or one for each column; those of a Series are found by the columns' names."""
-    if type(operand) is Rows:
+    if type(operand) is RowCount:
         operand.refuse()
     if isinstance(operand, Series) and form._is_frame:
         if set(operand.index) != set(form._table.labels):

@@ -12,7 +12,7 @@ from pandas import DataFrame, Index
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import (
     FRAME,
-    Rows,
+    RowCount,
     elementwise,
     is_everything,
     positions_of,
@@ -100,7 +100,7 @@ class TracedFrame(FrameMethods):
     @property
     def shape(self) -> tuple[Any, ...]:
         """The rows, whose number is unknown, and the columns."""
-        return (Rows(self._some()), self._table.width)
+        return (RowCount(self._some()), self._table.width)
 
     @property
     def loc(self) -> LocIndexer:

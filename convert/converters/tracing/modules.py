@@ -25,7 +25,7 @@ from onnxlet.convert.converters.tracing.array import Transposed
 from onnxlet.convert.converters.tracing.array_functions import searched
 from onnxlet.convert.converters.tracing.array_shapes import as_array
 from onnxlet.convert.converters.tracing.column_values import read_number
-from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
+from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
@@ -130,7 +130,7 @@ OF_MATH = {
 
 def is_traced(value: Any, depth: int = DEPTH) -> bool:
     """Whether a value is a proxy, or a list, tuple or dictionary that contains one."""
-    if issubclass(type(value), Traced | Transposed | Rows):
+    if issubclass(type(value), Traced | Transposed | RowCount):
         return True
     if type(value) is dict:
         value = list(value.values())
@@ -235,7 +235,7 @@ TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
     (pd, "factorize"): _refused("pd.factorize numbers the values it is given", ENCODE),
     (pd, "qcut"): _refused("pd.qcut makes bins of the values it is given", BINS),
     **{
-        (np, name): array_functions.of_lists(name)
+        (np, name): array_functions.list_reduction(name)
         for name in ("sum", "prod", "mean", "median", "std", "max", "min", "any", "all")
     },
     **{(math, name): function for name, function in OF_MATH.items()},

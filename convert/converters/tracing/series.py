@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from onnxlet.convert.converters.text_functions.columns import element
+from onnxlet.convert.converters.text_functions.columns import text_values
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
@@ -141,7 +141,7 @@ class TracedSeries(PandasBase):
         plain = not args and not options
         function = func if plain else lambda one: func(one, *args, **options)
         if self._tensor.dtype == "string" and not is_elementwise(func) and func is not str:
-            return self._like(Table((_of_texts(self._graph, func, function, self._tensor),)))
+            return self._like(Table((_text_values(self._graph, func, function, self._tensor),)))
         if is_elementwise(func):
             return function(self)
         return self._like(Table((map_elements(self._graph, function, self._tensor),)))
@@ -190,7 +190,7 @@ class TracedSeries(PandasBase):
         return self.fillna(other)
 
 
-def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:
+def _text_values(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:
     """What a function makes of each text: traced, or else followed as plain Python."""
     token = REFUSALS.set([])
     try:
@@ -201,7 +201,7 @@ def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor
         REFUSALS.reset(token)
     try:
         if given is function:
-            return element(graph, function, column)
+            return text_values(graph, function, column)
     except Unsupported as error:
         refuse(str(error), error.hint)
     if isinstance(refused, NotTraceable):
