@@ -11,12 +11,9 @@ import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn, Protocol
 
-from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, changes, why_not
-
-if TYPE_CHECKING:
-    from onnxlet.convert.converters.text_functions.translation import Translation
+from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, SEARCHES, changes, why_not
 
 SEARCHED: Mapping[Any, str] = {
     re.findall: "findall", re.fullmatch: "fullmatch", re.match: "match", re.search: "search",
@@ -37,10 +34,26 @@ UNORDERED = (
 NOTHING = object()
 
 
+class Constants(Protocol):
+    """What stands around a function, as its translation has it."""
+
+    def refuse(self, reason: str, hint: str = ...) -> NoReturn:
+        """Stop."""
+
+    def check_library(self, value: Any) -> None:
+        """Refuse what a library of tokenisers makes."""
+
+    def value(self, value: Any) -> str:
+        """An expression for a constant."""
+
+    def pattern(self, pattern: Any, flags: int) -> str:
+        """The name of a regular expression."""
+
+
 class Rewritten(ast.NodeTransformer):
     """A function in the program's names; parameters and variables keep theirs, with a mark."""
 
-    def __init__(self, translation: Translation, around: Callable[[str], Any]) -> None:
+    def __init__(self, translation: Constants, around: Callable[[str], Any]) -> None:
         self._translation = translation
         self._around = around
         self._own: set[str] = set()
@@ -182,7 +195,8 @@ class Rewritten(ast.NodeTransformer):
 
     def _search(self, function: Any, node: ast.Call) -> Any:
         options = {str(each.arg): self._constant(each.value) for each in node.keywords}
-        how, flags_at = SEARCHED[function], {"split": 3, "sub": 4}.get(SEARCHED[function], 2)
+        how = SEARCHED[function]
+        flags_at = {"split": 3, "sub": 4}.get(how, 2)
         given = [self._constant(each) for each in node.args[:1]]
         if NOTHING in given or "pattern" in options or "string" in options:
             self._translation.refuse(f"calls re.{how} of a pattern that is not constant")
@@ -191,10 +205,16 @@ class Rewritten(ast.NodeTransformer):
             options["flags"] = self._constant(flags[0])
         if options.get("flags", 0) is NOTHING:
             self._translation.refuse(f"calls re.{how} with flags that are not constant")
-        method = self._translation.searched(function, given, options)
+        if not given or how not in SEARCHES:
+            self._translation.refuse(f"calls re.{function.__name__}, which is not followed")
+        [pattern] = given
+        if isinstance(pattern, re.Pattern):
+            name = self._translation.pattern(pattern.pattern, pattern.flags)
+        else:
+            name = self._translation.pattern(pattern, int(options.get("flags", 0)))
         arguments = [self.visit(each) for each in node.args[1:flags_at]]
         rest = [self.visit(each) for each in node.keywords if each.arg != "flags"]
-        func = ast.parse(str(method), mode="eval").body
+        func = ast.parse(f"{name}.{how}", mode="eval").body
         return ast.copy_location(ast.Call(func, arguments, rest), node)
 
     def _constant(self, node: ast.AST) -> Any:

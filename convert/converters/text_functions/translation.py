@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NoReturn
 
-from onnxlet.convert.converters.text_functions.rewriter import SEARCHED, Rewritten, marked
+from onnxlet.convert.converters.text_functions.rewriter import Rewritten, marked
 from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.folders import documented
-from onnxlet.function.inputs.followed import CONSTANTS, FUNCTIONS, MAIN, SEARCHES, function_of
+from onnxlet.function.inputs.followed import CONSTANTS, FUNCTIONS, MAIN, function_of
 
 Program = dict[str, Any]  # `code`, `values` and `patterns`, as `function_of` takes them
 WORDS = "analyzer='char_wb' or ngrams of characters serve Chinese; token_pattern serves words."
@@ -204,15 +204,3 @@ class Translation:
         name = f"{stem}_{len(entries)}"
         entries[name] = entry
         return name
-
-    def searched(self, function: Any, given: list[Any], options: Mapping[str, Any]) -> str | None:
-        """`pattern.findall` for `re.findall` of a literal pattern; None for other functions."""
-        how = SEARCHED.get(function)
-        if how is None:
-            return None
-        if not given or how not in SEARCHES:
-            self.refuse(f"calls re.{function.__name__}, which is not followed")
-        pattern = given[0]
-        if isinstance(pattern, re.Pattern):
-            return f"{self.pattern(pattern.pattern, pattern.flags)}.{how}"
-        return f"{self.pattern(pattern, int(options.get('flags', 0)))}.{how}"
