@@ -248,11 +248,10 @@ class Transposed:
     def __iter__(self) -> Iterator[TracedArray]:
         return (self[position] for position in range(len(self)))
 
-    def __getitem__(self, key: Any) -> TracedArray:
+    def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, int | np.integer):
             refuse("it takes several rows out of a transposed array")
-        column: TracedArray = self._array[:, key]
-        return column
+        return self._array[:, key]
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         refuse("it computes with a transposed array", "Transpose it back: x.T.")

@@ -51,11 +51,10 @@ def _rows_of(columns: Any) -> Transposed:
     return Transposed(side_by_side(_graph(_parts(columns)), [_flat(part) for part in columns]))
 
 
-def _flat(part: Any) -> TracedArray:
+def _flat(part: Any) -> Any:
     if not isinstance(part, Traced) or not part._flat:
         refuse("it makes an array of a list of something else than columns")
-    made: TracedArray = as_array(part)
-    return made
+    return as_array(part)
 
 
 def _parts(given: Any) -> list[Any]:

@@ -71,9 +71,8 @@ class Element(Traced):
 
         return method
 
-    def __round__(self, ndigits: int | None = None) -> Element:
-        made: Element = elementwise(lambda x: _rounded(x, ndigits), self)
-        return made
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return elementwise(lambda x: _rounded(x, ndigits), self)
 
     def __floor__(self) -> Any:
         return np.floor(self)

@@ -271,7 +271,7 @@ def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
     return TracedFrame(graph, labelled(Table(tuple(tensors)), labels))
 
 
-def frame_of(data: Any, columns: Any = None) -> TracedFrame:
+def frame_of(data: Any, columns: Any = None) -> Any:
     """`pd.DataFrame(data, columns=…)`."""
     if isinstance(data, dict):
         return _ordered(_of_columns(data), columns)
@@ -294,6 +294,5 @@ def _of_columns(data: dict[Any, Any]) -> TracedFrame:
     return TracedFrame(made._graph, labelled(Table(tuple(tensors)), list(data)))
 
 
-def _ordered(frame: TracedFrame, columns: Any) -> TracedFrame:
-    made: TracedFrame = frame if columns is None else frame._by_name(list(columns))
-    return made
+def _ordered(frame: TracedFrame, columns: Any) -> Any:
+    return frame if columns is None else frame._by_name(list(columns))

@@ -101,28 +101,25 @@ class TracedSeries(PandasBase):
             refuse("it writes to some rows and not others", "Use np.where(condition, a, b).")
         self._table = elementwise(_assigned, self, key, value)._table
 
-    def fillna(self, value: Any = None, **options: Any) -> TracedSeries:
+    def fillna(self, value: Any = None, **options: Any) -> Any:
         """`fillna`, by a value or a column."""
         check_pandas("fillna", options)
         if not isinstance(value, Traced) and isinstance(value, dict | Series):
             refuse("it fills a column's gaps by row")
-        made: TracedSeries = elementwise(column_values.filled, self, value)
-        return made
+        return elementwise(column_values.filled, self, value)
 
-    def astype(self, dtype: Any, **options: Any) -> TracedSeries:
+    def astype(self, dtype: Any, **options: Any) -> Any:
         """The column in another dtype, as pandas' `astype`."""
         check_pandas("astype", options)
         if isinstance(dtype, dict):
             dtype = dtype[self._name]
-        made: TracedSeries = self._mapped(lambda x: column_values.cast(x, dtype))
-        return made
+        return self._mapped(lambda x: column_values.cast(x, dtype))
 
-    def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> TracedSeries:
+    def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> Any:
         """`replace`: values by other values."""
         check_pandas("replace", options)
         pairs = column_values.pairs_of(to_replace, value)
-        made: TracedSeries = self._mapped(lambda x: column_values.replaced(x, pairs))
-        return made
+        return self._mapped(lambda x: column_values.replaced(x, pairs))
 
     def map(self, func: Any = None, na_action: Any = None, **options: Any) -> Any:
         """`map`, by a dictionary or a function of one element."""
@@ -148,12 +145,11 @@ class TracedSeries(PandasBase):
 
     transform = apply
 
-    def between(self, left: Any, right: Any, inclusive: Any = "both") -> TracedSeries:
+    def between(self, left: Any, right: Any, inclusive: Any = "both") -> Any:
         """`between` two values or columns."""
-        made: TracedSeries = elementwise(
+        return elementwise(
             lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
         )
-        return made
 
     def to_frame(self, name: Any = None) -> Any:
         """As a DataFrame of one column."""
@@ -185,7 +181,7 @@ class TracedSeries(PandasBase):
 
     to_list = tolist
 
-    def combine_first(self, other: Any) -> TracedSeries:
+    def combine_first(self, other: Any) -> Any:
         """The column, with another one's values where it is missing."""
         return self.fillna(other)
 
