@@ -154,10 +154,10 @@ def _within_rows(
     a: Any,
     axis: Any,
     options: Any,
-    **harmless: Any,
+    **permitted: Any,
 ) -> Any:
     """A function of the values of each row, in their order."""
-    check_options(name, options, **harmless)
+    check_options(name, options, **permitted)
     array = array_of(a)
     over_columns(name, axis, array.ndim)
     return array._like(Table((function(whole(array._graph, array._table)),)))

@@ -22,7 +22,7 @@ from onnxlet.convert.converters.tracing.traced import (
 from onnxlet.convert.converters.tracing.ufuncs import UFUNCS, by_zero_is_infinite
 from onnxlet.convert.graph.converter import Table, Tensor
 
-HARMLESS = {
+PERMITTED = {
     "copy": (True, False, None), "deep": (True, False), "errors": ("raise",), "level": (None,),
     "fill_value": (None,), "inplace": (False,), "regex": (False,), "method": (None,),
     "downcast": (None,), "limit": (None,), "na_action": (None,), "result_type": (None,),
@@ -58,7 +58,7 @@ INDEX = Index()
 
 def check_pandas(name: str, options: dict[str, Any]) -> None:
     """Refuse options that would change the values of a method of pandas."""
-    check_options(name, options, **HARMLESS)
+    check_options(name, options, **PERMITTED)
 
 
 class PandasBase(Traced):

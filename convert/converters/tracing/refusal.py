@@ -29,12 +29,12 @@ def refuse(reason: str, hint: str = "") -> NoReturn:
     raise error
 
 
-def check_options(name: str, given: dict[str, Any], **harmless: Any) -> None:
+def check_options(name: str, given: dict[str, Any], **permitted: Any) -> None:
     """Refuse options of a pandas or NumPy function that would change its values.
 
-    Each option, by name, may have the values that are given for it as harmless.
+    Each option, by name, may have the values that are permitted for it.
     """
     for option, value in given.items():
-        allowed = harmless.get(option, ())
+        allowed = permitted.get(option, ())
         if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
             refuse(f"{name} with {option}={value!r:.40} has no conversion")

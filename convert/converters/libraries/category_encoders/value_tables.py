@@ -25,7 +25,7 @@ Trial = tuple[int, Any]  # a column, and the value that is tried in it
 
 
 @dataclass(frozen=True)
-class Answered:
+class ValueTables:
     """What an encoder makes of its columns."""
 
     names: list[Any]  # of the columns that it makes
@@ -33,7 +33,7 @@ class Answered:
     meanings: dict[int, Meaning]  # by the column that is encoded; the others are passed on
 
 
-def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answered:
+def value_tables(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> ValueTables:
     """Ask the encoder about every category, and about an unseen and a missing one."""
     flags = {column for column in encoded if pd.api.types.is_bool_dtype(_dtype(fitted, column))}
     known = {
@@ -41,12 +41,12 @@ def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answe
         for column in encoded
     }
     unseen = {column: _unseen(values) for column, values in known.items()}
-    asked = Asked(fitted, names, {c: [*known[c], unseen[c]][0] for c in encoded})
+    trials = Trials(fitted, names, {c: [*known[c], unseen[c]][0] for c in encoded})
     seen = [(column, value) for column in encoded for value in known[column]]
     odd = [(column, value) for column in encoded for value in (unseen[column], np.nan)]
     for column in flags:
-        asked.check_booleans(column)
-    frame = asked.frame(seen, odd)
+        trials.check_booleans(column)
+    frame = trials.frame(seen, odd)
     passed = {names[column]: column for column in range(len(names)) if column not in known}
     made = [name for name in frame.columns if name not in passed]
     numbers = frame[made].to_numpy(dtype=np.float64)
@@ -59,7 +59,7 @@ def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answe
         categories = np.array([*known[column], np.nan], dtype=object)
         meanings[column] = Meaning(categories, np.array([*rows, missing]), nothing)
     sources = passed | dict(zip(made, owners, strict=True))
-    return Answered(list(frame.columns), [sources[name] for name in frame.columns], meanings)
+    return ValueTables(list(frame.columns), [sources[name] for name in frame.columns], meanings)
 
 
 def _owner(values: Array, tried: Array, encoded: Sequence[int]) -> int:
@@ -75,7 +75,7 @@ def _owner(values: Array, tried: Array, encoded: Sequence[int]) -> int:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Trials:
     """An encoder that is asked about values, one column at a time."""
 
     fitted: Any  # the encoder
