@@ -17,8 +17,8 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from onnxlet.convert.converters.following.follow import followed
 from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.converters.text_functions.translation import translated
 from onnxlet.convert.graph.converter import (
     Graph,
     Outputs,
@@ -161,17 +161,17 @@ def _analysis(fitted: Any, changed: bool) -> dict[str, Any]:
 def _functions(fitted: Any) -> dict[str, Any]:
     """The functions that cut and change text, by the parameter's name; those that are used."""
     if callable(fitted.analyzer):
-        return {"analyzer": followed(fitted.analyzer, "analyzer")}
+        return {"analyzer": translated(fitted.analyzer, "analyzer")}
     found = {}
     if callable(fitted.preprocessor):
-        found["preprocessor"] = followed(fitted.preprocessor, "preprocessor")
+        found["preprocessor"] = translated(fitted.preprocessor, "preprocessor")
     elif callable(fitted.strip_accents):
         raise Unsupported(
             "its strip_accents is a Python function", "Give it as preprocessor=, with lowercase."
         )
     cuts = fitted.analyzer == "word" and callable(fitted.tokenizer)
     if cuts and fitted.tokenizer is not str.split:
-        found["tokenizer"] = followed(fitted.tokenizer, "tokenizer")
+        found["tokenizer"] = translated(fitted.tokenizer, "tokenizer")
     return found
 
 

@@ -14,7 +14,7 @@ from sklearn.gaussian_process import kernels
 
 from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense, squared_differences
-from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
+from onnxlet.convert.graph.kernels import inner_kernel, pairwise, raised
 from onnxlet.function.arrays import Array
 
 Value = Tensor | float
@@ -133,7 +133,7 @@ def _own_pairwise(x: Tensor, kernel: Any) -> Value:
     squares = x.sum_of_squares()
     if kernel.metric == "cosine":
         return squares.equals(0.0).where(0.0, squares * 0.0 + 1.0)
-    return of_inner(squares, x.width, kernel.metric, _options(kernel))
+    return inner_kernel(squares, x.width, kernel.metric, _options(kernel))
 
 
 COMBINED = (kernels.Exponentiation, kernels.Product, kernels.Sum)

@@ -19,7 +19,6 @@ from sklearn import neighbors
 from onnxlet.convert.converters.answers import by_output
 from onnxlet.convert.converters.neighbours.search_trees import kept, order, turns
 from onnxlet.convert.converters.registration import Converters
-from onnxlet.convert.graph.builder import GraphBuilder
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     Ranking,
@@ -27,6 +26,7 @@ from onnxlet.convert.graph.distances import (
     ranked,
 )
 from onnxlet.convert.graph.loops import by_row, changed, either
+from onnxlet.convert.graph.tensor import TensorGraph
 from onnxlet.function.arrays import Array
 
 MANY_POINTS = 1000  # points; with more of them, rows are compared one by one
@@ -115,7 +115,7 @@ def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> T
     return same * indices + others
 
 
-def gathered(graph: GraphBuilder, values: Array, indices: Tensor, width: int) -> Tensor:
+def gathered(graph: TensorGraph, values: Array, indices: Tensor, width: int) -> Tensor:
     """`values` of the points at the indices: values has an entry, or a row, for each point."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
     return graph.op("Gather", known, indices, dtype=known.dtype, width=width, axis=0)

@@ -11,8 +11,8 @@ from typing import Any
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
-from onnxlet.convert.converters.following.rows import followed_rows
 from onnxlet.convert.converters.registration import Converters, Registration
+from onnxlet.convert.converters.text_functions.columns import translated_rows
 from onnxlet.convert.converters.tracing.trace import Form, name_of, trace
 from onnxlet.convert.graph.converter import (
     DROPPED,
@@ -42,7 +42,7 @@ def _made(graph: Graph, function: Any, options: Any, given: Table, form: Form) -
     try:
         return trace(graph, function, options, given, form)
     except Unsupported:
-        made = followed_rows(graph, function, options, given, form)
+        made = translated_rows(graph, function, options, given, form)
         if made is None:
             raise
         return made

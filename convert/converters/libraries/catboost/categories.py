@@ -10,9 +10,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from onnxlet.convert.converters.libraries.catboost.model_file import ModelFile
-from onnxlet.convert.graph.categories import mapped
+from onnxlet.convert.graph.categories import known_values, mapped
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
-from onnxlet.convert.graph.known_values import known_values
 from onnxlet.function.inputs.city_hash import hashed
 
 KEEP_IT = (
@@ -23,14 +22,10 @@ KEEP_IT = (
 
 @dataclass(frozen=True)
 class Hashes:
-    """The hashes of the columns of categories that the model looks at.
+    """The hashes of the columns of categories that the model looks at."""
 
-    Attributes:
-        tensor: int64, of shape (rows, columns), from -2**31 to 2**31 - 1.
-        index: of each of these columns, by its number among all columns of categories.
-    """
-
-    tensor: Tensor
+    tensor: Tensor  # int64, of shape (rows, columns), from -2**31 to 2**31 - 1
+    # Of each of these columns, by its number among all columns of categories.
     index: dict[int, int]
 
     def equal_to(self, values: Sequence[tuple[int, int]]) -> Tensor:
@@ -40,16 +35,9 @@ class Hashes:
 
 
 def hashes(graph: Graph, model: ModelFile, table: Table, compared: Set[int]) -> Hashes:
-    """The hashes of categories that the trees or the counters look at.
+    """The hashes of categories that the counters look at, or that trees split by value: `compared`.
 
-    Args:
-        graph: to write to.
-        model: the model.
-        table: all columns.
-        compared: columns of categories that trees split by value.
-
-    Raises:
-        Unsupported: a column is neither text nor a whole number that comes in unchanged.
+    Unsupported: a column is neither text nor a whole number that comes in unchanged.
     """
     counted = {
         element.column

@@ -9,12 +9,63 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import unpack_from
+from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.libraries.catboost.flat_buffer import FlatTable
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.function.arrays import Array
+
+
+class FlatTable:
+    """A table; its fields are asked for by their number in the schema."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data, self._start = data, start
+        self._fields = start - int(unpack_from("<i", data, start)[0])
+        self._count = int(unpack_from("<H", data, self._fields)[0]) // 2 - 2
+
+    @classmethod
+    def root(cls, data: bytes, start: int = 0) -> FlatTable:
+        """The table that a buffer is."""
+        return cls(data, start + int(unpack_from("<I", data, start)[0]))
+
+    def number(self, field: int, kind: str, default: float = 0) -> Any:
+        """A number; `kind` is a letter of `struct`."""
+        at = self._at(field)
+        return default if at is None else unpack_from(f"<{kind}", self._data, at)[0]
+
+    def table(self, field: int) -> FlatTable:
+        """A table, which is there."""
+        at = self._referred(field)
+        if at is None:
+            raise ValueError(f"field {field}: expected a table, got nothing")
+        return FlatTable(self._data, at)
+
+    def tables(self, field: int) -> list[FlatTable]:
+        """A vector of tables."""
+        offsets = self.vector(field, "<u4")
+        first = (self._referred(field) or 0) + 4
+        return [FlatTable(self._data, first + 4 * n + int(p)) for n, p in enumerate(offsets)]
+
+    def vector(self, field: int, dtype: Any) -> Array:
+        """A vector of numbers, or of pairs of them."""
+        at = self._referred(field)
+        if at is None:
+            return np.empty(0, dtype)
+        size = int(unpack_from("<I", self._data, at)[0])
+        return np.frombuffer(self._data, dtype, size, at + 4)
+
+    def _at(self, field: int) -> int | None:
+        if field >= self._count:
+            return None
+        offset = int(unpack_from("<H", self._data, self._fields + 4 + 2 * field)[0])
+        return self._start + offset if offset else None
+
+    def _referred(self, field: int) -> int | None:
+        at = self._at(field)
+        return None if at is None else at + int(unpack_from("<I", self._data, at)[0])
+
 
 TYPES = (
     "Borders", "Buckets", "BinarizedTargetMeanValue", "FloatTargetMeanValue", "Counter",
@@ -34,17 +85,12 @@ TOO_LONG = 0xFFFFFFFF  # instead of a size: the size follows in 64 bits
 
 @dataclass(frozen=True)
 class Element:
-    """What a combination is made of: a category, or whether a split holds.
+    """What a combination is made of: a category, or whether a split holds."""
 
-    Attributes:
-        kind: "category", "value" (the category has this hash) or "border" (a number is above it).
-        column: among the columns of categories, or of numbers.
-        bound: the hash or the border; 0 for a category.
-    """
-
+    # "category", "value" (the category has this hash) or "border" (a number is above it).
     kind: str
-    column: int
-    bound: float = 0
+    column: int  # among the columns of categories, or of numbers
+    bound: float = 0  # the hash or the border; 0 for a category
 
 
 @dataclass(frozen=True)
@@ -58,47 +104,29 @@ class Counted:
 
 @dataclass(frozen=True)
 class Counter:
-    """A number that is made of counts.
+    """A number that is made of counts."""
 
-    Attributes:
-        counted: what is counted.
-        border: the index of the target's border.
-        prior: what is added above and below, float32.
-        shift, scale: of the quotient, float32.
-        borders: that trees compare it with, float32, in ascending order.
-    """
-
-    counted: Counted
-    border: int
-    prior: tuple[float, float]
-    shift: float
+    counted: Counted  # what is counted
+    border: int  # the index of the target's border
+    prior: tuple[float, float]  # what is added above and below, float32
+    shift: float  # of the quotient, float32
     scale: float
-    borders: Array
+    borders: Array  # that trees compare it with, float32, in ascending order
 
 
 @dataclass(frozen=True)
 class Counts:
-    """A table of counts.
+    """A table of counts."""
 
-    Attributes:
-        hashes: of the known combinations, uint64, of shape (known,).
-        counts: what was counted of each, of shape (known, classes) or (known,); or MEAN.
-        denominator: of FREQUENCIES.
-    """
-
-    hashes: Array
-    counts: Array
-    denominator: int
+    hashes: Array  # of the known combinations, uint64, of shape (known,)
+    counts: Array  # what was counted of each, of shape (known, classes) or (known,); or MEAN
+    denominator: int  # of FREQUENCIES
 
 
 def read_counters(data: bytes) -> tuple[list[Counter], dict[Counted, Counts]]:
     """The counters that trees use, in their order, and all tables.
 
-    Args:
-        data: a file in CatBoost's binary format.
-
-    Raises:
-        Unsupported: a counter has no table.
+    The data are a file in CatBoost's binary format. Unsupported: a counter has no table.
     """
     size = unpack_from("<I", data, 4)[0]
     trees = FlatTable.root(data[8 : 8 + size]).table(TREES)

@@ -35,11 +35,7 @@ WORD = 2**64
 def bins(graph: Graph, model: ModelFile, numbers: Tensor | None, known: Hashes) -> Tensor:
     """How many of its borders each counter is above: uint8, of shape (rows, counters).
 
-    Args:
-        graph: to write to.
-        model: the model.
-        numbers: its columns of numbers, float32.
-        known: the hashes of its categories.
+    `numbers` are the model's columns of numbers, float32; `known` the hashes of its categories.
     """
     combinations = list(dict.fromkeys(counter.counted.elements for counter in model.counters))
     book = _Book(model, combinations)

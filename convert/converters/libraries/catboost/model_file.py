@@ -31,15 +31,10 @@ INSTEAD = {
 
 @dataclass(frozen=True)
 class Numbers:
-    """The columns of numbers.
+    """The columns of numbers."""
 
-    Attributes:
-        columns: their indices among all columns.
-        missing_right: whether a missing value counts as larger than every border.
-    """
-
-    columns: list[int]
-    missing_right: Array
+    columns: list[int]  # their indices among all columns
+    missing_right: Array  # whether a missing value counts as larger than every border
 
 
 class ModelFile:

@@ -18,6 +18,7 @@ from feature_engine import encoding as library
 
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     as_text,
+    chosen_of,
     exchanged,
     given,
     names,
@@ -46,12 +47,8 @@ def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     chosen = names(fitted.encoder_dict_)
     unseen = float(fitted._unseen) if fitted.unseen == "encode" else math.nan
     columns = table[chosen]
-    meanings = [
-        _meaning(tensor, numbers, unseen)
-        for tensor, numbers in zip(
-            graph.columns(columns), fitted.encoder_dict_.values(), strict=True
-        )
-    ]
+    pairs = zip(graph.columns(columns), fitted.encoder_dict_.values(), strict=True)
+    meanings = [_meaning(tensor, numbers, unseen) for tensor, numbers in pairs]
     made = look_up(graph, columns, meanings, graph.precision)
     if fitted.unseen == "raise":
         refuse_missing(graph, made)
@@ -71,8 +68,7 @@ def categories(tensor: Tensor, known: Sequence[Any]) -> Array:
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The other columns, and one for each category."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     columns = table[chosen]
     known = [
         categories(tensor, fitted.encoder_dict_[name])
@@ -127,8 +123,7 @@ def _index(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:
 
 def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """StringSimilarityEncoder: how alike each text is to those that it knows, of the front end."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     made, new = [], []
     for name in fitted.variables_:
         column, known = table[str(name)], fitted.encoder_dict_[name]

@@ -16,8 +16,8 @@ from feature_engine import imputation as library
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
     as_text,
+    chosen_of,
     given,
-    names,
 )
 from onnxlet.convert.converters.preprocessing.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.converters.registration import Converters, exact
@@ -56,8 +56,7 @@ def _filled_text(column: Tensor, values: Mapping[str, Any]) -> Tensor:
 
 def indicated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AddMissingIndicator: the columns, and for some of them 1 where they are missing."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     made = flags(graph, table, [table.labels.index(name) for name in chosen], None)
     new = [f"{name}_na" for name in chosen]
     return {"transform": added(table, new, made[0]) if made else table}
@@ -65,8 +64,8 @@ def indicated(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DropMissingData: the columns; a row that it drops has no answer."""
-    table = given(fitted, table)
-    chosen = [table.labels.index(name) for name in names(fitted.variables_)]
+    table, variables = chosen_of(fitted, table)
+    chosen = [table.labels.index(name) for name in variables]
     for gaps in flags(graph, table, chosen, None):
         there = len(chosen) - gaps.sum()
         graph.refuse_rows(there < len(chosen) * float(fitted.threshold or 1.0))

@@ -32,10 +32,7 @@ def function(
 ) -> Converter:
     """A converter of a function of each variable, which raises where `refused` is true.
 
-    Args:
-        made: the function.
-        refused: of what it is given.
-        before: what is done first to all numbers that are there.
+    What is done `before` is done first, to all numbers that are there.
     """
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:

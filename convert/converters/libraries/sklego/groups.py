@@ -36,27 +36,18 @@ MOST_COMBINATIONS = 2**16  # of the columns' values
 
 @dataclass(frozen=True)
 class Groups:
-    """The values by which rows are parted.
+    """The values by which rows are parted."""
 
-    Attributes:
-        graph: to write to.
-        known: of each column, the values that some key has.
-        codes: int64, one column for each: the index of a value, or their number for any other.
-        given: the other columns.
-    """
-
-    graph: Graph
-    known: list[list[Any]]
+    graph: Graph  # to write to
+    known: list[list[Any]]  # of each column, the values that some key has
+    # int64, one column for each: the index of a value, or their number for any other.
     codes: list[Tensor]
-    given: Table
+    given: Table  # the other columns
 
     def gathered(self, values: Callable[[Key], Array], width: int, dtype: str) -> Tensor:
-        """What each combination of values is mapped to, of shape (rows, width).
+        """The numbers that each combination of values is mapped to, of shape (rows, width).
 
-        Args:
-            values: of a combination, where None is any other value.
-            width: how many numbers these are.
-            dtype: of the result.
+        In a combination, None is any other value.
         """
         every = [[*known, None] for known in self.known]
         if np.prod([len(known) for known in every]) > MOST_COMBINATIONS:
@@ -162,14 +153,8 @@ def _levels(
 ) -> Tensor:
     """The sum over levels of the part's answer, times the weight of the level.
 
-    Args:
-        graph: to write to.
-        table: the columns.
-        columns: of groups.
-        parts: by the values of the first columns, as many as the level says.
-        factors: by the values, the weight of each level.
-        levels: how many columns part the rows.
-        answer: of a part.
+    A level says how many of the columns of groups part the rows. Parts and factors are by the
+    values of the first columns; a factor has the weight of each level.
     """
     groups = _groups(graph, table, columns, list(parts))
 

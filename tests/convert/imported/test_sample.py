@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxlet.convert.imported.text_files import read_texts
+from onnxlet.convert.imported.sample import read_texts
 from onnxlet.function.errors import WrongUse
 
 TEXTS = ["a b", "", "é,\u2028x", "日本"]

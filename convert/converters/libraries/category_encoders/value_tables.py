@@ -25,21 +25,15 @@ Trial = tuple[int, Any]  # a column, and the value that is tried in it
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What an encoder makes of its columns.
+class ValueTables:
+    """What an encoder makes of its columns."""
 
-    Attributes:
-        names: of the columns that it makes.
-        sources: for each of these, the column that it is made of.
-        meanings: by the column that is encoded; the others are passed on.
-    """
-
-    names: list[Any]
-    sources: list[int]
-    meanings: dict[int, Meaning]
+    names: list[Any]  # of the columns that it makes
+    sources: list[int]  # for each of these, the column that it is made of
+    meanings: dict[int, Meaning]  # by the column that is encoded; the others are passed on
 
 
-def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answered:
+def value_tables(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> ValueTables:
     """Ask the encoder about every category, and about an unseen and a missing one."""
     flags = {column for column in encoded if pd.api.types.is_bool_dtype(_dtype(fitted, column))}
     known = {
@@ -47,12 +41,12 @@ def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answe
         for column in encoded
     }
     unseen = {column: _unseen(values) for column, values in known.items()}
-    asked = Asked(fitted, names, {c: [*known[c], unseen[c]][0] for c in encoded})
+    trials = Trials(fitted, names, {c: [*known[c], unseen[c]][0] for c in encoded})
     seen = [(column, value) for column in encoded for value in known[column]]
     odd = [(column, value) for column in encoded for value in (unseen[column], np.nan)]
     for column in flags:
-        asked.check_booleans(column)
-    frame = asked.frame(seen, odd)
+        trials.check_booleans(column)
+    frame = trials.frame(seen, odd)
     passed = {names[column]: column for column in range(len(names)) if column not in known}
     made = [name for name in frame.columns if name not in passed]
     numbers = frame[made].to_numpy(dtype=np.float64)
@@ -65,14 +59,13 @@ def answered(fitted: Any, names: Sequence[Any], encoded: Sequence[int]) -> Answe
         categories = np.array([*known[column], np.nan], dtype=object)
         meanings[column] = Meaning(categories, np.array([*rows, missing]), nothing)
     sources = passed | dict(zip(made, owners, strict=True))
-    return Answered(list(frame.columns), [sources[name] for name in frame.columns], meanings)
+    return ValueTables(list(frame.columns), [sources[name] for name in frame.columns], meanings)
 
 
 def _owner(values: Array, tried: Array, encoded: Sequence[int]) -> int:
     """The one column that these values change with; the first where they never change.
 
-    Raises:
-        Unsupported: they depend on several columns.
+    Unsupported: they depend on several columns.
     """
     own = {column: values[tried == column] for column in encoded}
     found = [c for c, v in own.items() if not np.array_equal(v, np.full(len(v), v[0]), True)]
@@ -82,17 +75,12 @@ def _owner(values: Array, tried: Array, encoded: Sequence[int]) -> int:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """An encoder that is asked about values, one column at a time.
+class Trials:
+    """An encoder that is asked about values, one column at a time."""
 
-    Attributes:
-        fitted: the encoder.
-        names: of all its columns.
-        base: by the column that is encoded, the value that it has while others are tried.
-    """
-
-    fitted: Any
-    names: Sequence[Any]
+    fitted: Any  # the encoder
+    names: Sequence[Any]  # of all its columns
+    # By the column that is encoded, the value that it has while others are tried.
     base: dict[int, Any]
 
     def frame(self, seen: Sequence[Trial], odd: Sequence[Trial]) -> pd.DataFrame:
@@ -107,11 +95,7 @@ class Asked:
             return pd.concat([made, *(self._one(trial, made.iloc[[0]]) for trial in odd)])
 
     def check_booleans(self, column: int) -> None:
-        """Refuse booleans that are answered differently in a column of objects, with a gap.
-
-        Raises:
-            Unsupported: they are.
-        """
+        """Refuse booleans that are answered differently in a column of objects, with a gap."""
         flags = [(column, False), (column, True)]
         try:
             beside = self._made([*flags, (column, np.nan)])[:2]

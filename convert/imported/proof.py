@@ -15,7 +15,7 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.imported.outputs import KINDS, Served
 from onnxlet.convert.imported.sample import check_names, read_arrays
-from onnxlet.convert.imported.taking import Taken, answers, compared
+from onnxlet.convert.imported.served_graph import ServedGraph, answers, compared
 from onnxlet.convert.imported.translator import PREDICTION, expected_texts
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison
 from onnxlet.convert.parity.refusals import differences_in_words
@@ -42,53 +42,49 @@ class Proof(NamedTuple):
     parity: dict[str, Any]
 
 
-def prove(taken: Taken, rows: list[Cells], expected: Path | None, *, texts: bool = False) -> Proof:
+def prove(
+    graph: ServedGraph, rows: list[Cells], expected: Path | None, *, texts: bool = False
+) -> Proof:
     """Compare a model's answers with the framework's, and choose golden rows.
 
-    Args:
-        taken: the model.
-        rows: of the sample; without any it is unverified.
-        expected: the file of the framework's answers, or None.
-        texts: it answers texts.
-
-    Raises:
-        Refusal: they differ.
+    Without rows of a sample, or without a file of expected answers, it is unverified. `texts`: it
+    answers texts. Refusal: the answers differ.
     """
     if not rows:
         golden = choose_golden([], {}, np.zeros(0, dtype=bool))
         return Proof(golden, {"state": UNVERIFIED, "reason": "no sample was given"})
-    own = answers(taken.model, rows)
+    own = answers(graph.model, rows)
     if expected is None:
         wanted = own
     elif texts:
         wanted = expected_texts(expected, own)
     else:
-        wanted = _expected(expected, taken.served, own)
+        wanted = _expected(expected, graph.served, own)
     proven = {PREDICTION: wanted[PREDICTION]} if texts else wanted  # their scores are our own
-    comparison = compared(taken, rows, proven)
+    comparison = compared(graph, rows, proven)
     evidence = Evidence(rows, wanted, len(rows))
     if not comparison.passed:
         raise Refusal(
-            differences_in_words(comparison, evidence, taken.model.signature.columns),
+            differences_in_words(comparison, evidence, graph.model.signature.columns),
             DIFFERS_HINT,
         )
-    golden = golden_rows(taken, rows, wanted)
+    golden = golden_rows(graph, rows, wanted)
     if expected is None:
         about = {"state": UNVERIFIED, "reason": "the sample's answers are ONNX Runtime's own"}
         return Proof(golden, about | {"held_out_rows": len(rows)})
     return Proof(golden, _certificate(comparison, len(rows), golden["floors"]))
 
 
-def golden_rows(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> dict[str, Any]:
+def golden_rows(graph: ServedGraph, rows: Sequence[Cells], wanted: Answers) -> dict[str, Any]:
     """Some rows with their answers, few of them where they have many values."""
-    values = sum(_values(each, rows[0]) for each in taken.tensors)
+    values = sum(_values(each, rows[0]) for each in graph.tensors)
     values += sum(np.size(array[0]) for array in wanted.values())
     few = evenly_spaced(range(len(rows)), max(1, GOLDEN_VALUES // values))
     some = {name: array[few] for name, array in wanted.items()}
     golden = choose_golden([rows[row] for row in few], some, np.zeros(len(few), dtype=bool))
-    golden["floors"] = taken.floors(wanted)
-    if taken.served[0].type == BOXES:
-        [at] = [number for number, each in enumerate(taken.tensors) if each.image is not None]
+    golden["floors"] = graph.floors(wanted)
+    if graph.served[0].type == BOXES:
+        [at] = [number for number, each in enumerate(graph.tensors) if each.image is not None]
         sides = [max(picture_size(decoded_bytes(row[at]))) for row in golden["instances"]]
         golden["floors"] |= {"prediction": sides}
     return golden

@@ -8,7 +8,6 @@ refused by name. Python itself then computes, so that nothing has to be translat
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
 import functools
 import re
@@ -16,12 +15,12 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any, NoReturn
 
-from onnxlet.convert.converters.following.names import SEARCHED, Rewritten, marked
-from onnxlet.convert.converters.following.written import written
+from onnxlet.convert.converters.text_functions.rewriter import Rewritten, marked
+from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.folders import documented
-from onnxlet.function.inputs.followed import CONSTANTS, FUNCTIONS, MAIN, SEARCHES, function_of
+from onnxlet.function.inputs.followed import CONSTANTS, FUNCTIONS, MAIN, function_of
 
 Program = dict[str, Any]  # `code`, `values` and `patterns`, as `function_of` takes them
 WORDS = "analyzer='char_wb' or ngrams of characters serve Chinese; token_pattern serves words."
@@ -43,21 +42,16 @@ CALLED = {
 }  # by identity: a name may stand for another function
 
 
-def followed(function: Any, what: str) -> Program:
-    """The program of a function of one text.
+def translated(function: Any, what: str) -> Program:
+    """The program of a function of one text; `what` it is, for messages, such as tokenizer.
 
-    Args:
-        function: as an estimator has it.
-        what: it is, for messages, such as tokenizer.
-
-    Raises:
-        Unsupported: a part of it is not followed.
+    Unsupported: a part of it is not translated.
     """
-    following = Following(what)
-    return following.program(f"{following.named(function)}(text)")
+    translation = Translation(what)
+    return translation.program(f"{translation.named(function)}(text)")
 
 
-class Following:
+class Translation:
     """Collects a program.
 
     Attributes:
@@ -77,11 +71,7 @@ class Following:
         self._kept: list[Any] = []  # what is known by its id has to live
 
     def refuse(self, reason: str, hint: str = PLAIN) -> NoReturn:
-        """Stop.
-
-        Raises:
-            Unsupported: always.
-        """
+        """Stop, by Unsupported."""
         raise Unsupported(f"its {self.what} is a Python function that {reason}", hint)
 
     def named(self, function: Any) -> str:
@@ -105,14 +95,11 @@ class Following:
         return self._defined(function)
 
     def check_library(self, value: Any) -> None:
-        """Refuse what a library of tokenisers makes.
-
-        Raises:
-            Unsupported: by its name.
-        """
+        """Refuse what a library of tokenisers makes, by its name."""
         owner = getattr(value, "__self__", value)
         for each in (value, owner, type(owner)):
-            module = each.__name__ if isinstance(each, ModuleType) else _module(each)
+            name = "__name__" if isinstance(each, ModuleType) else "__module__"
+            module = str(getattr(each, name, None) or "")
             library = LIBRARIES.get(module.partition(".")[0])
             if library:
                 raise Unsupported(f"its {self.what} calls {library}, which is not served", WORDS)
@@ -133,7 +120,7 @@ class Following:
         self._open.add(id(function))
         given = defaults_of(function).items()
         defaults = {n: self.value(each, shared=True) for n, each in given}
-        name = self.define(written(function), around(function), defaults)
+        name = self.define(written(function), around(function, {}), defaults)
         self._known[id(function)] = name
         self._kept.append(function)
         self._open.remove(id(function))
@@ -147,10 +134,8 @@ class Following:
     ) -> str:
         """Write a function to the program, and return its name there.
 
-        Args:
-            node: the function.
-            look_up: what a name around it stands for; raises KeyError.
-            defaults: an expression for each parameter that has one.
+        `look_up` returns what a name around it stands for, or raises KeyError; a default is an
+        expression.
         """
         own = copy.deepcopy(node)  # it is rewritten, and others may need it
         rewritten = Rewritten(self, look_up).function(own, defaults or {})
@@ -175,9 +160,7 @@ class Following:
     def value(self, value: Any, shared: bool = False) -> str:
         """An expression for a constant that the function takes from around it.
 
-        Args:
-            value: the constant.
-            shared: by all calls, as a default is, so that a list has to be a tuple.
+        Where all calls share it, as a default, a list has to be a tuple.
         """
         if type(value) in CONSTANTS:
             return repr(value)
@@ -204,11 +187,7 @@ class Following:
         return self._named_as(stem, self.values, entry)
 
     def pattern(self, pattern: Any, flags: int) -> str:
-        """The name of a regular expression.
-
-        Raises:
-            Unsupported: it runs away on hostile text.
-        """
+        """The name of a regular expression; one that runs away on hostile text is Unsupported."""
         if not isinstance(pattern, str):
             self.refuse("searches for what is no text")
         flags = int(flags) & ~int(re.UNICODE | re.DEBUG)
@@ -225,40 +204,3 @@ class Following:
         name = f"{stem}_{len(entries)}"
         entries[name] = entry
         return name
-
-    def searched(self, function: Any, given: list[Any], options: Mapping[str, Any]) -> str | None:
-        """`pattern.findall` for `re.findall` of a literal pattern; None for other functions."""
-        how = SEARCHED.get(function)
-        if how is None:
-            return None
-        if not given or how not in SEARCHES:
-            self.refuse(f"calls re.{function.__name__}, which is not followed")
-        pattern = given[0]
-        if isinstance(pattern, re.Pattern):
-            return f"{self.pattern(pattern.pattern, pattern.flags)}.{how}"
-        return f"{self.pattern(pattern, int(options.get('flags', 0)))}.{how}"
-
-
-def _module(value: Any) -> str:
-    return str(getattr(value, "__module__", None) or "")
-
-
-def around(function: FunctionType) -> Callable[[str], Any]:
-    """Looks up what a name outside the function stands for; raises KeyError."""
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-
-    def look_up(name: str) -> Any:
-        if name in cells:
-            return cells[name].cell_contents
-        return function.__globals__[name] if name in function.__globals__ else vars(builtins)[name]
-
-    return look_up
-
-
-def defaults_of(function: FunctionType) -> dict[str, Any]:
-    """The default of each parameter that has one."""
-    code = function.__code__
-    names = code.co_varnames[: code.co_argcount]
-    given = function.__defaults__ or ()
-    pairs = dict(zip(names[len(names) - len(given) :], given, strict=True))
-    return pairs | (function.__kwdefaults__ or {})

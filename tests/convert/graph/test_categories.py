@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.categories import mapped
+from onnxlet.convert.graph.categories import known_values, mapped
 from onnxlet.convert.graph.converter import Graph
-from onnxlet.convert.graph.known_values import known_values
 
 
 def test_values_of_tables() -> None:

@@ -7,17 +7,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from pandas import Index
+from pandas import Index, Series
 
-from onnxlet.convert.converters.tracing import pandas_methods
-from onnxlet.convert.converters.tracing.columns_base import select
-from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas
+from onnxlet.convert.converters.tracing import column_values
+from onnxlet.convert.converters.tracing.columns_base import (
+    elementwise,
+    is_everything,
+    positions_of,
+    select,
+)
+from onnxlet.convert.converters.tracing.elements import map_elements
+from onnxlet.convert.converters.tracing.pandas_base import (
+    INSTEAD,
+    NO_ROWS,
+    PandasBase,
+    check_pandas,
+)
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.graph.converter import labelled
+from onnxlet.convert.converters.tracing.series import TracedSeries
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.converter import Table, labelled
 
 
-class Structure(PandasBase):
-    """A DataFrame's columns, by their names."""
+class FrameMethods(PandasBase):
+    """A DataFrame's methods, but for selecting and assigning columns."""
 
     __slots__ = ()
 
@@ -125,7 +138,7 @@ class Structure(PandasBase):
         positions = [
             position
             for position, tensor in enumerate(self._graph.columns(self._table))
-            if pandas_methods.is_number(tensor) is (include is not None)
+            if column_values.is_number(tensor) is (include is not None)
         ]
         return self._at_positions(positions)
 
@@ -155,3 +168,97 @@ class Structure(PandasBase):
         order = [label for label in self._labels if label != column]
         order.insert(loc, column)
         self._become(self._by_name(order), True)
+
+    def fillna(self, value: Any = None, inplace: bool = False, **options: Any) -> Any:
+        """`fillna`, by one value or one for each column."""
+        check_pandas("fillna", options)
+        if isinstance(value, Series):
+            value = value.to_dict()
+        if isinstance(value, dict):
+            return self._become(self._each(value, lambda s, one: s.fillna(one)), inplace)
+        return self._become(elementwise(column_values.filled, self, value), inplace)
+
+    def astype(self, dtype: Any, **options: Any) -> Any:
+        """`astype`, to one dtype or one for each column."""
+        check_pandas("astype", options)
+        if isinstance(dtype, Series):
+            dtype = dtype.to_dict()
+        if isinstance(dtype, dict):
+            return self._each(dtype, lambda series, one: series.astype(one))
+        return self._mapped(lambda x: column_values.cast(x, dtype))
+
+    def replace(
+        self, to_replace: Any = None, value: Any = None, inplace: bool = False, **options: Any
+    ) -> Any:
+        """`replace`, by pairs for every column or for each column."""
+        check_pandas("replace", options)
+        if isinstance(to_replace, dict) and any(isinstance(v, dict) for v in to_replace.values()):
+            made = self._each(to_replace, lambda series, one: series.replace(one))
+            return self._become(made, inplace)
+        if isinstance(to_replace, dict) and value is not None:
+            refuse("replace with a dictionary and a value has no conversion")
+        pairs = column_values.pairs_of(to_replace, value)
+        made = self._mapped(lambda x: column_values.replaced(x, pairs))
+        return self._become(made, inplace)
+
+    def _each(self, by: dict[Any, Any], change: Callable[[Any, Any], Any]) -> Any:
+        """Change some columns, each by its own argument."""
+        made = self.copy()
+        for label, one in by.items():
+            if label in self._labels:
+                made[label] = change(made[label], one)
+        return made
+
+    def map(self, func: Any, na_action: Any = None, **options: Any) -> Any:
+        """`map`: a function of every element."""
+        check_pandas("map", {"na_action": na_action, **options})
+        parts = [map_elements(self._graph, func, t) for t in self._graph.columns(self._table)]
+        return self._like(Table(tuple(parts)))
+
+    applymap = map  # noqa: A003  pandas has it so
+
+
+class ILocIndexer:
+    """`iloc`: columns by position."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def __getitem__(self, key: Any) -> Any:
+        rows, columns = _pair(key)
+        if not is_everything(rows):
+            refuse(NO_ROWS, INSTEAD)
+        return self._columns(columns)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        rows, columns = _pair(key)
+        if not isinstance(rows, Traced) and not is_everything(rows):
+            refuse("it writes to some rows and not others", INSTEAD)
+        self._frame._set_where(rows, self._positions(columns), value)
+
+    def _positions(self, key: Any) -> list[int]:
+        return positions_of(key, len(self._frame._labels))
+
+    def _columns(self, key: Any) -> Any:
+        chosen = self._frame._at_positions(self._positions(key))
+        return chosen[chosen._labels[0]] if isinstance(key, int | np.integer) else chosen
+
+
+class LocIndexer(ILocIndexer):
+    """`loc`: columns by name."""
+
+    def _columns(self, key: Any) -> Any:
+        return self._frame._by_name(key)
+
+    def _positions(self, key: Any) -> list[int]:
+        if not isinstance(key, list | slice | np.ndarray | Index) and key not in self._frame:
+            self._frame[key] = None  # a new column, missing where nothing is assigned
+        chosen = self._frame._by_name(key)
+        names = [chosen._name] if type(chosen) is TracedSeries else chosen._labels
+        return [self._frame._position(name) for name in names]
+
+
+def _pair(key: Any) -> tuple[Any, Any]:
+    if isinstance(key, tuple) and len(key) == 2:
+        return key
+    return key, slice(None)

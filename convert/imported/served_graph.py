@@ -19,16 +19,22 @@ from onnxlet.convert.imported.inputs import (
     input_tensors,
     signature_inputs,
 )
-from onnxlet.convert.imported.judging import floors, shares
 from onnxlet.convert.imported.onnx_file import all_nodes, inputs_of, open_session, small_numbers
-from onnxlet.convert.imported.outputs import Served, served_outputs, serving_part
+from onnxlet.convert.imported.outputs import (
+    Runs,
+    Served,
+    floors,
+    served_outputs,
+    serving_part,
+    shares,
+)
 from onnxlet.convert.imported.sample import (
     MADE_ROWS,
-    Rows,
+    Sample,
     instances,
     made_rows,
-    of_sizes,
     read_sample,
+    resized,
     varied_sizes,
     with_missing,
 )
@@ -41,7 +47,6 @@ from onnxlet.function.errors import InvalidRows, TookTooLong
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
-Images = Mapping[str, Mapping[str, Any]]
 MIXED_HINT = "Export the model for inference: model.eval(), training=False, no random numbers."
 PATIENCE = 120.0  # seconds for a sample's rows, all together
 PATIENCE_A_ROW = 1.0
@@ -58,76 +63,59 @@ class LastDigits(Refusal):
     """Rows that are answered together differ from rows by themselves, by no more than rounding."""
 
 
-class Taken(NamedTuple):
-    """A graph that is served.
+class Trial(NamedTuple):
+    """What a graph is tried with; its inputs' sizes are those that were asked for."""
 
-    Attributes:
-        content: of the ONNX file.
-        model: with the members of its manifest that it answers by.
-        tensors: its inputs.
-        served: its outputs.
-        absolute: outputs of the graph that are shares of one.
-        rows: that it was tried with, in signature order.
-        made: they are made-up ones.
-        one_by_one: rows are run one by one.
-    """
+    longest: Mapping[str, int]  # how long each dimension may be that varies, by its name
+    sample: Path | None  # an .npz file of rows, or pictures; None has some made up
+    report: Callable[[str], object]  # called with a line for each finding
+    # The manifest's graph inputs of those that take pictures, by name.
+    images: Mapping[str, Mapping[str, Any]] = {}
 
-    content: bytes
-    model: Model
-    tensors: Sequence[InputTensor]
-    served: Sequence[Served]
-    absolute: frozenset[str]
-    rows: list[Cells]
-    made: bool
-    one_by_one: bool
+
+class ServedGraph(NamedTuple):
+    """A graph that is served."""
+
+    content: bytes  # of the ONNX file
+    model: Model  # with the members of its manifest that it answers by
+    tensors: Sequence[InputTensor]  # its inputs
+    served: Sequence[Served]  # its outputs
+    absolute: frozenset[str]  # outputs of the graph that are shares of one
+    rows: list[Cells]  # that it was tried with, in signature order
+    made: bool  # they are made-up ones
+    one_by_one: bool  # rows are run one by one
 
     def floors(self, answers: Answers) -> dict[str, float]:
         """The magnitude that each output's differences are counted against, at least."""
         return floors(answers, self.served, self.absolute)
 
 
-def take(
-    proto: onnx.ModelProto,
-    longest: Mapping[str, int],
-    sample: Path | None,
-    report: Callable[[str], object],
-    images: Images | None = None,
-    one_by_one: bool = False,
-) -> Taken:
-    """Try a graph with several rows at once, and one by one where it can't do that.
+def served_graph(proto: onnx.ModelProto, trial: Trial, one_by_one: bool = False) -> ServedGraph:
+    """Try a graph with several rows at once, and one by one where it can't do that, or is not to.
 
-    Args:
-        proto: the graph; its inputs' sizes are those that were asked for.
-        longest: how long each dimension may be that varies, by its name.
-        sample: an .npz file of rows, or pictures; None has some made up.
-        report: called with a line for each finding.
-        images: the manifest's graph inputs of those that take pictures, by name.
-        one_by_one: run rows one by one, whether or not it runs with several.
-
-    Raises:
-        Refusal: it can't be served.
+    Refusal: it can't be served.
     """
     if one_by_one:
-        report("rows are run one by one: the graph answers one picture")
-        return _take(proto, longest, sample, report, images)
+        trial.report("rows are run one by one: the graph answers one picture")
+        return _tried(proto, trial)
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     freed = free_batches(proto)
-    if scales_together(all_nodes(proto), report):
-        return _take(fixed if freed else proto, longest, sample, report, images)
+    if scales_together(all_nodes(proto), trial.report):
+        return _tried(fixed if freed else proto, trial)
     lines: list[str] = []
     try:
-        taken = _take(proto, longest, sample, lines.append, images, freed)
+        graph = _tried(proto, trial._replace(report=lines.append), freed)
     except Refusal as error:
         of_one = _one_row(fixed, freed)
         if not (of_one or isinstance(error, LastDigits)):
             raise
         why = "the graph is for one at a time" if of_one else "others change their last digits"
-        report(f"rows are run one by one: {why}")
-        return _take(fixed if of_one else proto, longest, sample, report, images)
+        trial.report(f"rows are run one by one: {why}")
+        return _tried(fixed if of_one else proto, trial)
     for line in lines:
-        report(line)
-    return taken
+        trial.report(line)
+    return graph
 
 
 def scales_together(nodes: Iterable[Any], report: Callable[[str], object]) -> bool:
@@ -146,36 +134,31 @@ def _one_row(proto: onnx.ModelProto, freed: Sequence[str]) -> bool:
     )
 
 
-def _take(
-    proto: onnx.ModelProto,
-    longest: Mapping[str, int],
-    sample: Path | None,
-    report: Callable[[str], object],
-    images: Images | None = None,
-    freed: Sequence[str] | None = None,
-) -> Taken:
+def _tried(proto: onnx.ModelProto, trial: Trial, freed: Sequence[str] | None = None) -> ServedGraph:
     """Try a graph; `freed` inputs had a fixed first dimension, None runs its rows one by one."""
     one_by_one = freed is None
     content = proto.SerializeToString(deterministic=True)
-    longest = check_it_ends(content, None if images else sample, longest)
+    longest = check_it_ends(content, None if trial.images else trial.sample, trial.longest)
     session = open_session(content)
-    tensors = input_tensors(session, longest, images)
+    tensors = input_tensors(session, longest, trial.images)
     for name, most in longest.items():
-        report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
-    rows = read_sample(sample, tensors) if sample else made_rows(tensors)
-    served = served_outputs(session, tensors, rows, freed or (), one_by_one, report)
+        trial.report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
+    rows = read_sample(trial.sample, tensors) if trial.sample else made_rows(tensors)
+    served = served_outputs(Runs(session, tensors, rows, freed or ()), one_by_one, trial.report)
     model = model_of(content, tensors, served, rows, one_by_one)
     cells = instances(rows, tensors)
-    taken = Taken(content, model, tensors, served, shares(proto), cells, rows.made, one_by_one)
-    _check_rows_are_independent(taken, proto, rows)
-    return taken
+    graph = ServedGraph(
+        content, model, tensors, served, shares(proto), cells, rows.made, one_by_one
+    )
+    _check_rows_are_independent(graph, proto, rows)
+    return graph
 
 
 def model_of(
     content: bytes,
     tensors: Sequence[InputTensor],
     served: Sequence[Served],
-    rows: Rows,
+    rows: Sample,
     one_by_one: bool,
 ) -> Model:
     """A model of a graph, with the members of a manifest that it answers by."""
@@ -186,8 +169,7 @@ def model_of(
 def answers(model: Model, rows: Sequence[Cells]) -> Answers:
     """The function's own answers, validation included.
 
-    Raises:
-        Refusal: a row is refused, or all take too long.
+    Refusal: a row is refused, or all take too long.
     """
     parts = []
     with _in_time(len(rows)):
@@ -221,31 +203,31 @@ def _in_time(rows: int) -> Iterator[None]:
             deadline.end()
 
 
-def compared(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> Comparison:
+def compared(graph: ServedGraph, rows: Sequence[Cells], wanted: Answers) -> Comparison:
     """The function's answers to rows, beside those that are wanted."""
     task = Task("transformation", {name: name for name in wanted})
     with _in_time(len(rows)):
-        return compare(taken.model, task, rows, wanted, taken.floors(wanted))
+        return compare(graph.model, task, rows, wanted, graph.floors(wanted))
 
 
-def _check_rows_are_independent(taken: Taken, proto: onnx.ModelProto, rows: Rows) -> None:
+def _check_rows_are_independent(graph: ServedGraph, proto: onnx.ModelProto, rows: Sample) -> None:
     """A row's answer may not depend on the rows that it is sent with, nor on chance.
 
     Other numbers and sizes than those of the first rows are tried, too, where the graph takes them.
     """
-    first = taken.rows[:FIRST]
-    answers(taken.model, first)  # a row that is refused is named by its index
-    _check_together(taken, first)
-    others = [of_sizes(rows, taken.tensors, sizes) for sizes in varied_sizes(taken.tensors)[::3]]
+    first = graph.rows[:FIRST]
+    answers(graph.model, first)  # a row that is refused is named by its index
+    _check_together(graph, first)
+    others = [resized(rows, graph.tensors, sizes) for sizes in varied_sizes(graph.tensors)[::3]]
     operators = {node.op_type for node in all_nodes(proto)}
     sizing = bool(operators & SIZING)  # by large numbers it may make larger tensors than there are
-    if not operators & LOOPS and not any(tensor.image for tensor in taken.tensors):
+    if not operators & LOOPS and not any(tensor.image for tensor in graph.tensors):
         numbers = small_numbers(proto, 100 if sizing else 1e9)
         draws = DRAWS[:1] if sizing else DRAWS
-        others += [made_rows(taken.tensors, draw, numbers) for draw in draws]
+        others += [made_rows(graph.tensors, draw, numbers) for draw in draws]
     for made in others:
-        some = instances(made, taken.tensors)[:MADE_ROWS]
-        _check_together(taken, [row for row in some if _is_answered(taken.model, row)])
+        some = instances(made, graph.tensors)[:MADE_ROWS]
+        _check_together(graph, [row for row in some if _is_answered(graph.model, row)])
 
 
 def _is_answered(model: Model, row: Cells) -> bool:
@@ -255,17 +237,15 @@ def _is_answered(model: Model, row: Cells) -> bool:
         return False
 
 
-def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
-    """Rows have to be answered by themselves as in any order, and among many.
+def _check_together(graph: ServedGraph, rows: Sequence[Cells]) -> None:
+    """Refuse rows that are not answered by themselves as in any order, and among many.
 
-    Raises:
-        LastDigits: they are, but for rounding.
-        Refusal: they are not.
+    LastDigits: they are, but for rounding.
     """
     if not rows:
         return
-    apart = [answers(taken.model, [row]) for row in rows]
-    for output in taken.served:
+    apart = [answers(graph.model, [row]) for row in rows]
+    for output in graph.served:
         if len({one[output.name].shape for one in apart}) > 1:
             raise Refusal(
                 f"output '{output.output}' has another size for each row of one size: what it "
@@ -274,13 +254,13 @@ def _check_together(taken: Taken, rows: Sequence[Cells]) -> None:
             )
     wanted = {name: np.concatenate([one[name] for one in apart]) for name in apart[0]}
     count = len(rows)
-    pixels = [prod(t.sizes(t.longest)) for t in taken.tensors if t.image is not None]
+    pixels = [prod(t.sizes(t.longest)) for t in graph.tensors if t.image is not None]
     values = sum(np.size(np.array(cell, dtype=object)) for cell in rows[0]) + sum(pixels)
     many = max(count, min(CHUNK, VALUES_TOGETHER // values))
     every = list(range(count))
     for order in (every, every[::-1], [row % count for row in range(many)]):
         some = {name: array[order] for name, array in wanted.items()}
-        comparison = compared(taken, [rows[row] for row in order], some)
+        comparison = compared(graph, [rows[row] for row in order], some)
         if comparison.passed:
             continue
         found = (

@@ -11,13 +11,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from onnxlet.convert.build import Built
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.settings import Settings
-from tests.convert.helpers import quiet
+from tests.convert.imported.importing import ask, imported
 from tests.convert.imported.onnx_files import (
     HALF,
     INT32,
@@ -26,27 +22,11 @@ from tests.convert.imported.onnx_files import (
     WEIGHTS,
     model,
     node,
-    save,
-    save_arrays,
     value,
 )
 
 FEATURES = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
 WIDE = np.random.default_rng(1).normal(size=(3, 200)).astype(np.float32) * 4
-
-
-def imported(folder: Path, proto: onnx.ModelProto, inputs: Any, outputs: Any, say: Any) -> Built:
-    sample = save_arrays(folder / "in.npz", **inputs)
-    expected = save_arrays(folder / "out.npz", **outputs)
-    return import_onnx(save(folder, proto), "net", folder / "models", say, sample, expected)
-
-
-def asked(folder: Path, instances: Any) -> Any:
-    models = folder / "models"
-    client = create_app(models, settings=Settings(models=models)).test_client()
-    got = client.post("/predict", json={"instances": instances})
-    assert got.status_code == 200, got.get_data()
-    return got.get_json()
 
 
 def answers(proto: onnx.ModelProto, inputs: dict[str, Array]) -> Array:
@@ -96,10 +76,10 @@ def test_shares_of_one_are_compared_absolutely(tmp_path: Path, make: Any) -> Non
 
     shift = np.resize([5e-6, -5e-6], 200).astype(np.float32)
     near = {"y": np.maximum(shares + shift, 0)}
-    built = imported(tmp_path, proto, {"x": FEATURES}, near, quiet)
+    built = imported(tmp_path, proto, sample={"x": FEATURES}, expected=near)
     assert built.manifest["parity"]["outputs"]["prediction"]["allowed"] == 1e-5
     with pytest.raises(Refusal, match="differ"):
-        imported(tmp_path, proto, {"x": FEATURES}, {"y": shares + np.float32(2e-5)}, quiet)
+        imported(tmp_path, proto, sample={"x": FEATURES}, expected={"y": shares + np.float32(2e-5)})
 
 
 def test_logits_are_compared_with_their_usual_size(tmp_path: Path) -> None:
@@ -108,14 +88,14 @@ def test_logits_are_compared_with_their_usual_size(tmp_path: Path) -> None:
     size = float(np.median(np.abs(logits)))
 
     near = logits + np.float32(0.8e-5 * size)
-    built = imported(tmp_path, proto, {"x": FEATURES}, {"logits": near}, quiet)
+    built = imported(tmp_path, proto, sample={"x": FEATURES}, expected={"logits": near})
     allowed = built.manifest["parity"]["outputs"]["prediction"]["allowed"]
     assert allowed == pytest.approx(1e-5 * size, rel=1e-2)
     smallest = np.unravel_index(np.argmin(np.abs(logits)), logits.shape)
     far = logits.copy()
     far[smallest] += 3e-5 * size
     with pytest.raises(Refusal, match="differ"):
-        imported(tmp_path, proto, {"x": FEATURES}, {"logits": far}, quiet)
+        imported(tmp_path, proto, sample={"x": FEATURES}, expected={"logits": far})
 
 
 def test_a_network_in_16_bits_may_differ_by_a_unit_in_the_last_place(tmp_path: Path) -> None:
@@ -132,13 +112,13 @@ def test_a_network_in_16_bits_may_differ_by_a_unit_in_the_last_place(tmp_path: P
     assert not np.allclose(computed, wide, rtol=1e-5)
 
     expected = wide.astype(np.float16)
-    built = imported(tmp_path, proto, {"x": half}, {"y": expected}, quiet)
+    built = imported(tmp_path, proto, sample={"x": half}, expected={"y": expected})
     assert built.manifest["parity"]["outputs"]["prediction"]["allowed"] > 1e-4
-    answer = asked(tmp_path, half.astype(float).tolist())
+    answer = ask(tmp_path, half.astype(float).tolist())
     assert np.array_equal(np.float16(answer["prediction"]), computed)
     wrong = expected + np.float16(0.01)
     with pytest.raises(Refusal, match="differ"):
-        imported(tmp_path, proto, {"x": half}, {"y": wrong}, quiet)
+        imported(tmp_path, proto, sample={"x": half}, expected={"y": wrong})
 
 
 @pytest.mark.parametrize(
@@ -162,8 +142,8 @@ def test_every_type_of_integer_goes_in_as_it_is(tmp_path: Path, element: int, dt
         [value("x", element)],
         [value("wide", TensorProto.DOUBLE)],
     )
-    imported(tmp_path, proto, {"x": x}, {"wide": x.astype(np.float64)}, quiet)
-    assert asked(tmp_path, x.tolist())["prediction"] == x.astype(float).tolist()
+    imported(tmp_path, proto, sample={"x": x}, expected={"wide": x.astype(np.float64)})
+    assert ask(tmp_path, x.tolist())["prediction"] == x.astype(float).tolist()
 
 
 def quantised() -> onnx.ModelProto:
@@ -188,10 +168,12 @@ def test_rows_that_would_be_scaled_together_are_run_one_by_one(tmp_path: Path) -
     session = onnxruntime.InferenceSession(quantised().SerializeToString())
     assert not np.allclose(session.run(None, {"x": x})[0], alone, rtol=1e-3)
 
-    built = imported(tmp_path, quantised(), {"x": x}, {"y": alone}, lines.append)
+    built = imported(
+        tmp_path, quantised(), sample={"x": x}, expected={"y": alone}, say=lines.append
+    )
     assert any("one by one: DynamicQuantizeLinear" in line for line in lines)
     assert built.manifest["graph"]["rows_at_once"] == 1
-    assert np.allclose(asked(tmp_path, x.tolist())["prediction"], alone, rtol=1e-6)
+    assert np.allclose(ask(tmp_path, x.tolist())["prediction"], alone, rtol=1e-6)
 
 
 def test_a_graph_that_was_quantised_before_is_served(tmp_path: Path) -> None:
@@ -213,6 +195,6 @@ def test_a_graph_that_was_quantised_before_is_served(tmp_path: Path) -> None:
         },
     )
     y = answers(proto, {"x": FEATURES})
-    built = imported(tmp_path, proto, {"x": FEATURES}, {"y": y}, quiet)
+    built = imported(tmp_path, proto, sample={"x": FEATURES}, expected={"y": y})
     assert "rows_at_once" not in built.manifest["graph"]
-    assert np.allclose(asked(tmp_path, FEATURES.tolist())["prediction"], y)
+    assert np.allclose(ask(tmp_path, FEATURES.tolist())["prediction"], y)

@@ -11,12 +11,9 @@ import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn, Protocol
 
-from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, changes, why_not
-
-if TYPE_CHECKING:
-    from onnxlet.convert.converters.following.follow import Following
+from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, SEARCHES, changes, why_not
 
 SEARCHED: Mapping[Any, str] = {
     re.findall: "findall", re.fullmatch: "fullmatch", re.match: "match", re.search: "search",
@@ -37,11 +34,27 @@ UNORDERED = (
 NOTHING = object()
 
 
+class Constants(Protocol):
+    """What stands around a function, as its translation has it."""
+
+    def refuse(self, reason: str, hint: str = ...) -> NoReturn:
+        """Stop."""
+
+    def check_library(self, value: Any) -> None:
+        """Refuse what a library of tokenisers makes."""
+
+    def value(self, value: Any) -> str:
+        """An expression for a constant."""
+
+    def pattern(self, pattern: Any, flags: int) -> str:
+        """The name of a regular expression."""
+
+
 class Rewritten(ast.NodeTransformer):
     """A function in the program's names; parameters and variables keep theirs, with a mark."""
 
-    def __init__(self, following: Following, around: Callable[[str], Any]) -> None:
-        self._following = following
+    def __init__(self, translation: Constants, around: Callable[[str], Any]) -> None:
+        self._translation = translation
         self._around = around
         self._own: set[str] = set()
         self._kept: set[str] = set()
@@ -56,9 +69,9 @@ class Rewritten(ast.NodeTransformer):
         """The definition; a lambda becomes one."""
         arguments, body = node.args, node.body
         if arguments.vararg or arguments.kwarg:
-            self._following.refuse("takes any number of arguments")
+            self._translation.refuse("takes any number of arguments")
         inner = list(body) if isinstance(body, list) else [ast.Return(body)]
-        if inner and _is_docstring(inner[0]):
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
             inner = inner[1:]
         parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         whole = ast.Module([*inner], [])
@@ -75,7 +88,7 @@ class Rewritten(ast.NodeTransformer):
             name for name, made in defaults.items() if made.startswith(("list_", "constant_"))
         }
         if changes(nodes, shared):
-            self._following.refuse(*CHANGED)
+            self._translation.refuse(*CHANGED)
         self._check_order(whole)
         rewritten = [self.visit(each) for each in inner] or [ast.Pass()]
         names = [each.arg for each in parameters if each.arg not in defaults]
@@ -83,7 +96,7 @@ class Rewritten(ast.NodeTransformer):
                  for each in parameters if each.arg in defaults]  # fmt: skip
         ordered = names + [each.arg for each in parameters if each.arg in defaults]
         if ordered != [each.arg for each in parameters]:
-            self._following.refuse("has parameters without a default behind such with one")
+            self._translation.refuse("has parameters without a default behind such with one")
         made = ast.arguments(
             posonlyargs=[], args=[ast.arg(marked(name)) for name in ordered], kwonlyargs=[],
             kw_defaults=[], defaults=given,
@@ -96,7 +109,9 @@ class Rewritten(ast.NodeTransformer):
         """Check a node, and go on."""
         if reason := why_not(node):
             line = getattr(node, "lineno", None)
-            self._following.refuse(f"is not plain enough{f', line {line}' * bool(line)}: {reason}")
+            self._translation.refuse(
+                f"is not plain enough{f', line {line}' * bool(line)}: {reason}"
+            )
         return super().generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
@@ -112,18 +127,18 @@ class Rewritten(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         """A lambda inside."""
         if node.args.vararg or node.args.kwarg or node.args.kwonlyargs or node.args.defaults:
-            self._following.refuse("has a lambda inside with other than plain parameters")
+            self._translation.refuse("has a lambda inside with other than plain parameters")
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         """A function inside a function."""
-        self._following.refuse("defines another one inside")
+        self._translation.refuse("defines another one inside")
 
     def visit_Name(self, node: ast.Name) -> Any:
         """An own name, or a constant from around."""
         if node.id in self._own:
             if node.id in self._lists and not self._looks_into(node):
-                self._following.refuse(
+                self._translation.refuse(
                     f"does other than look into {node.id}, a list that is its default",
                     "Take it as a constant around the function.",
                 )
@@ -150,20 +165,20 @@ class Rewritten(ast.NodeTransformer):
         owner = node.value.id if isinstance(node.value, ast.Name) else None
         made_here = self._own - self._kept
         if node.attr in CHANGING and owner not in made_here:
-            self._following.refuse(*CHANGED)
+            self._translation.refuse(*CHANGED)
         return self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """`x += …`, but of a list that a caller has."""
         is_given = isinstance(node.target, ast.Name) and node.target.id in self._parameters
         if is_given and isinstance(node.value, LISTS):
-            self._following.refuse(*CHANGED)
+            self._translation.refuse(*CHANGED)
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> Any:
         """An argument by name: a parameter of a function of the program is marked."""
         if node.arg is None:
-            self._following.refuse("passes any number of arguments on")
+            self._translation.refuse("passes any number of arguments on")
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> Any:
@@ -172,26 +187,34 @@ class Rewritten(ast.NodeTransformer):
         if _is_search(function):
             return self._search(function, node)
         made = self.generic_visit(node)
-        if isinstance(made, ast.Call) and _is_of_program(made.func):
-            for each in made.keywords:
-                each.arg = marked(str(each.arg))
+        match made:
+            case ast.Call(ast.Name(name)) if name.startswith("function_"):  # of the program
+                for each in made.keywords:
+                    each.arg = marked(str(each.arg))
         return made
 
     def _search(self, function: Any, node: ast.Call) -> Any:
         options = {str(each.arg): self._constant(each.value) for each in node.keywords}
-        how, flags_at = SEARCHED[function], {"split": 3, "sub": 4}.get(SEARCHED[function], 2)
+        how = SEARCHED[function]
+        flags_at = {"split": 3, "sub": 4}.get(how, 2)
         given = [self._constant(each) for each in node.args[:1]]
         if NOTHING in given or "pattern" in options or "string" in options:
-            self._following.refuse(f"calls re.{how} of a pattern that is not constant")
+            self._translation.refuse(f"calls re.{how} of a pattern that is not constant")
         flags = node.args[flags_at:]
         if flags:
             options["flags"] = self._constant(flags[0])
         if options.get("flags", 0) is NOTHING:
-            self._following.refuse(f"calls re.{how} with flags that are not constant")
-        method = self._following.searched(function, given, options)
+            self._translation.refuse(f"calls re.{how} with flags that are not constant")
+        if not given or how not in SEARCHES:
+            self._translation.refuse(f"calls re.{function.__name__}, which is not followed")
+        [pattern] = given
+        if isinstance(pattern, re.Pattern):
+            name = self._translation.pattern(pattern.pattern, pattern.flags)
+        else:
+            name = self._translation.pattern(pattern, int(options.get("flags", 0)))
         arguments = [self.visit(each) for each in node.args[1:flags_at]]
         rest = [self.visit(each) for each in node.keywords if each.arg != "flags"]
-        func = ast.parse(str(method), mode="eval").body
+        func = ast.parse(f"{name}.{how}", mode="eval").body
         return ast.copy_location(ast.Call(func, arguments, rest), node)
 
     def _constant(self, node: ast.AST) -> Any:
@@ -210,8 +233,8 @@ class Rewritten(ast.NodeTransformer):
         if isinstance(node, ast.Attribute):
             owner = self._constant(node.value)
             if isinstance(owner, ModuleType) and owner not in MODULES:
-                self._following.check_library(owner)
-                self._following.refuse(f"calls {owner.__name__}.{node.attr}, not followed")
+                self._translation.check_library(owner)
+                self._translation.refuse(f"calls {owner.__name__}.{node.attr}, not followed")
             if isinstance(owner, ModuleType) or owner is str:
                 return getattr(owner, node.attr, NOTHING)
         return NOTHING
@@ -220,13 +243,13 @@ class Rewritten(ast.NodeTransformer):
         try:
             return self._around(name)
         except (KeyError, ValueError):
-            self._following.refuse(f"takes {name}, which is not defined")
+            self._translation.refuse(f"takes {name}, which is not defined")
 
     def _expression(self, value: Any, node: ast.AST) -> Any:
         if isinstance(value, ModuleType):
-            self._following.check_library(value)
-            self._following.refuse(f"takes the module {value.__name__} as a value")
-        made = ast.parse(self._following.value(value), mode="eval").body
+            self._translation.check_library(value)
+            self._translation.refuse(f"takes the module {value.__name__} as a value")
+        made = ast.parse(self._translation.value(value), mode="eval").body
         if isinstance(value, dict) and isinstance(self._parents.get(node), SHOWN):
             made = ast.BinOp(made, ast.BitOr(), made)  # a new dict: only a read-only one's text
         return ast.copy_location(made, node)
@@ -252,18 +275,14 @@ class Rewritten(ast.NodeTransformer):
         return isinstance(self._constant(node), set | frozenset)
 
     def _check_order(self, whole: ast.AST) -> None:
-        """Refuse what goes through a set in an order that shows.
-
-        Raises:
-            Unsupported: there is such.
-        """
+        """Refuse what goes through a set in an order that shows."""
         for node in ast.walk(whole):
             if not isinstance(node, ast.expr) or not self._is_set(node, self._sets):
                 continue
             if isinstance(node, ast.Name) and type(node.ctx) is ast.Store:
                 continue
             if not self._unseen(node):
-                self._following.refuse(*UNORDERED)
+                self._translation.refuse(*UNORDERED)
 
     def _unseen(self, node: ast.AST) -> bool:
         parent = self._parents[node]
@@ -292,23 +311,11 @@ def marked(name: str) -> str:
     return f"_{name}_" if not name.startswith("__") else f"_u{name.strip('_')}_"
 
 
-def _is_of_program(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id.startswith("function_")
-
-
 def _is_search(function: Any) -> bool:
     try:
         return function in SEARCHED
     except TypeError:  # what has no hash
         return False
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 def _bound(whole: ast.AST) -> set[str]:

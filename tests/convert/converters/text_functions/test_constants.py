@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.converters.following.follow import followed
+from onnxlet.convert.converters.text_functions.translation import translated
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.function.inputs.followed import function_of
 
@@ -103,7 +103,7 @@ def plain(value: Any) -> Any:
 @pytest.mark.parametrize("position", range(len(SAME)))
 def test_a_constant_is_what_it_is_in_python(position: int) -> None:
     function = SAME[position]
-    program = followed(function, "function")
+    program = translated(function, "function")
     served = function_of(**program)
     for text in TEXTS:
         assert plain(served(text)) == plain(function(text)), program
@@ -257,6 +257,6 @@ REFUSED: list[tuple[Callable[[str], Any], str]] = [
 def test_a_function_that_remembers_is_refused(position: int) -> None:
     function, reason = REFUSED[position]
     with pytest.raises(Unsupported) as caught:
-        followed(function, "function")
+        translated(function, "function")
     assert reason in str(caught.value)
     assert caught.value.hint
