@@ -54,3 +54,30 @@ def ask(where: Any, instances: Any) -> Any:
     client = client_of(where) if isinstance(where, Path | Built) else where
     got = client.post("/predict", json={"instances": instances})
     return got.get_json() if got.status_code == 200 else (got.status_code, got.get_json()["errors"])
+
+
+def json_forms(columns: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, Any]]:
+    """The path and the body of a request for the same rows, in every form of JSON."""
+    names, rows = list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+    named = [dict(zip(names, row, strict=True)) for row in rows]
+    v1, mlflow = "/v1/models/net:predict", "/invocations"
+    split = {"columns": names[::-1], "data": [row[::-1] for row in rows]}
+    return {
+        "native, lists": ("/predict", {"instances": rows}),
+        "native, objects": ("/predict", {"instances": named}),
+        "V1, lists": (v1, {"instances": rows}),
+        "V1, objects": (v1, {"instances": named}),
+        "V1, by column": (v1, {"inputs": columns}),
+        "MLflow, records": (mlflow, {"dataframe_records": named}),
+        "MLflow, split": (mlflow, {"dataframe_split": split}),
+        "MLflow, inputs": (mlflow, {"inputs": columns}),
+    }
+
+
+def predicted(client: Any, path: str, body: Any) -> Any:
+    """The predictions for each row, under the protocol's name for them."""
+    got = client.post(path, json=body)
+    assert got.status_code == 200, got.get_data()
+    answer = got.get_json()
+    [found] = [answer[key] for key in ("prediction", "predictions", "outputs") if key in answer]
+    return found

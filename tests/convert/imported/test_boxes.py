@@ -25,7 +25,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.errors import WrongUse
 from tests.convert.imported import photos
-from tests.convert.imported.importing import ask, client_of, imported
+from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, save, value
 from tests.convert.imported.photos import encoded, picture, predictions, seen, text
 from tests.convert.imported.plain_boxes import best
@@ -141,15 +141,10 @@ def native(served: Any) -> Any:
 
 
 def test_v1_mlflow_and_sagemaker_have_the_native_form(served: Any, native: Any) -> None:
-    ways = [
-        ("/v1/models/net:predict", {"instances": [[row] for row in ROWS]}),
-        ("/v1/models/net:predict", {"instances": [{"x": {"b64": row}} for row in ROWS]}),
-        ("/invocations", {"dataframe_split": {"columns": ["x"], "data": [[row] for row in ROWS]}}),
-    ]
-    for route, body in ways:
-        assert served.post(route, json=body).get_json()["predictions"] == native
-    columns = served.post("/v1/models/net:predict", json={"inputs": {"x": ROWS}}).get_json()
-    assert columns["outputs"] == native
+    for path, body in json_forms({"x": ROWS}).values():
+        assert predicted(served, path, body) == native
+    encoded_rows = {"instances": [{"x": {"b64": row}} for row in ROWS]}
+    assert predicted(served, "/v1/models/net:predict", encoded_rows) == native
 
 
 def test_csv_has_a_field_of_json(served: Any, native: Any) -> None:

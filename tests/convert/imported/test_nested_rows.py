@@ -22,7 +22,7 @@ from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols.v2_outputs import AnswerOptions, OutputOptions, reply_of
 from onnxlet.function.serving.service import predict
 from tests.convert.helpers import command
-from tests.convert.imported.importing import ask, client_of, imported
+from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
 from tests.convert.imported.onnx_files import model, node, save, value
 from tests.convert.imported.sequences import detector, encoded, encoder, recogniser
 from tests.convert.imported.test_trial import ADDS, FOR_EVER, loop
@@ -123,38 +123,12 @@ def test_v2_tensors_have_the_length_of_their_request(client: Any, binary: bool) 
         assert_close(np.reshape(mean["data"], (2, 4))[position], EXPECTED[row][0])
 
 
-REQUESTS: dict[str, Any] = {
-    "rows as lists": ("/predict", {"instances": [[r["ids"], r["mask"]] for r in ROWS]}),
-    "V1, by row": ("/v1/models/net:predict", {"instances": ROWS}),
-    "V1, by column": (
-        "/v1/models/net:predict",
-        {"inputs": {name: [row[name] for row in ROWS] for name in ("ids", "mask")}},
-    ),
-    "MLflow, records": ("/invocations", {"dataframe_records": ROWS}),
-    "MLflow, split": (
-        "/invocations",
-        {
-            "dataframe_split": {
-                "columns": ["mask", "ids"],
-                "data": [[row["mask"], row["ids"]] for row in ROWS],
-            }
-        },
-    ),
-    "MLflow, inputs": (
-        "/invocations",
-        {"inputs": {name: [row[name] for row in ROWS] for name in ("ids", "mask")}},
-    ),
-}
+REQUESTS = json_forms({name: [row[name] for row in ROWS] for name in ("ids", "mask")})
 
 
 @pytest.mark.parametrize("form", REQUESTS)
 def test_every_form_of_request_takes_lists(client: Any, form: str) -> None:
-    path, body = REQUESTS[form]
-    got = client.post(path, json=body)
-    assert got.status_code == 200, got.get_data()
-
-    answer = got.get_json()
-    [answers] = [answer[key] for key in ("prediction", "predictions", "outputs") if key in answer]
+    answers = predicted(client, *REQUESTS[form])
     for row, (mean, _) in enumerate(EXPECTED):
         assert_close(answers[row], mean)
 

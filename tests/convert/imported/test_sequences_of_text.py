@@ -25,7 +25,7 @@ from onnxlet.function.inputs.sequences import IdFeed
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests.convert.helpers import quiet
-from tests.convert.imported.importing import ask, client_of
+from tests.convert.imported.importing import ask, client_of, json_forms, predicted
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, value
 from tests.convert.imported.translators import (
     LETTERS,
@@ -137,27 +137,12 @@ def v2(datatype: str = "BYTES") -> dict[str, Any]:
     return {"inputs": [{"name": "text", "datatype": datatype, "shape": shape, "data": TEXTS}]}
 
 
-REQUESTS: dict[str, Any] = {
-    "native, lists": ("/predict", {"instances": [[text] for text in TEXTS]}),
-    "V1, by row": ("/v1/models/net:predict", {"instances": instances(TEXTS)}),
-    "V1, by column": ("/v1/models/net:predict", {"inputs": {"text": TEXTS}}),
-    "MLflow, split": (
-        "/invocations",
-        {"dataframe_split": {"columns": ["text"], "data": [[text] for text in TEXTS]}},
-    ),
-    "MLflow, records": ("/invocations", {"dataframe_records": instances(TEXTS)}),
-}
+REQUESTS = json_forms({"text": TEXTS})
 
 
 @pytest.mark.parametrize("form", REQUESTS)
 def test_other_protocols_answer_the_same(client: Any, form: str) -> None:
-    path, body = REQUESTS[form]
-    got = client.post(path, json=body).get_json()
-
-    if path == "/predict":
-        assert_answers(got)
-    else:  # these answer with predictions only
-        assert list(got.values()) == [[text for text, _ in EXPECTED]]
+    assert predicted(client, *REQUESTS[form]) == [text for text, _ in EXPECTED]
 
 
 def test_v2_answers_bytes(client: Any) -> None:
