@@ -1,1 +1,1 @@
-"""This project's converters: a module for each family of estimators."""
+"""This project's converters: a folder for each family of estimators, and what finds them."""

@@ -11,21 +11,13 @@ from onnxlet.convert.graph.tensor import Tensor
 
 @dataclass(frozen=True)
 class Additive:
-    """What the score of a model is the sum of.
+    """What the score of a model is the sum of."""
 
-    Attributes:
-        scores: of shape (rows, terms * numbers), each term's numbers side by side.
-        columns: of each term, the names of the columns that it depends on.
-        base: what is added to the terms: a number for each number of the score.
-        scale: what the score is, in words.
-        method: of the estimator, which answers the same scores.
-    """
-
-    scores: Tensor
-    columns: Sequence[Sequence[str]]
-    base: Sequence[float]
-    scale: str
-    method: str
+    scores: Tensor  # of shape (rows, terms * numbers), each term's numbers side by side
+    columns: Sequence[Sequence[str]]  # of each term, the names of the columns that it depends on
+    base: Sequence[float]  # what is added to the terms: a number for each number of the score
+    scale: str  # what the score is, in words
+    method: str  # of the estimator, which answers the same scores
 
     def entry(self) -> dict[str, Any]:
         """What a manifest says of it, for `onnxlet.function.explanation.additive`."""

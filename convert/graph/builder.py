@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from onnxlet.convert.graph.inputs import GraphInputs
+from onnxlet.convert.graph.nodes import ELEMENTS, Unsupported
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, Precision, Tensor
 from onnxlet.function.arrays import Array
-
-Precision = Literal["float32", "float64"]
 
 OPSETS = {"": 21, "ai.onnx.ml": 5}
 IR_VERSION = 10
@@ -64,9 +63,7 @@ class GraphBuilder(GraphInputs):
         self.k: K | None = None
         self.lacking: dict[str, Tensor] = {}
         self._widths: dict[str, int] = {}
-        self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
-        self._initializers: dict[str, onnx.TensorProto] = {}
 
     def tensor(
         self, name: str, dtype: str, width: int = 1, dimensions: int | None = None
@@ -86,21 +83,16 @@ class GraphBuilder(GraphInputs):
         array = np.asarray(values, dtype=object if dtype == "string" else None)
         kind = dtype or self.dtype_of(array)
         if kind == "string":
-            flat = [str(text).encode() for text in array.ravel().tolist()]
-            key = (kind, repr(flat).encode(), array.shape)
+            array = np.array([str(text) for text in array.ravel()], object).reshape(array.shape)
+            content = repr([text.encode() for text in array.ravel()]).encode()
         else:
-            array = np.ascontiguousarray(array, dtype=kind)
-            key = (kind, array.tobytes(), np.shape(values))
-        name = self._constants.get(key)
-        if name is None:
-            name = self._constants[key] = self.unique("constant")
-            if kind == "string":
-                made = helper.make_tensor(name, ELEMENTS[kind], array.shape, flat)
-            else:
-                made = numpy_helper.from_array(array.reshape(np.shape(values)), name)
-            self._initializers[name] = made
+            array = np.ascontiguousarray(array, dtype=kind).reshape(np.shape(values))
+            content = array.tobytes()
+        key = (kind, content, array.shape)
+        if key not in self._constants:
+            self._constants[key] = self.array(array)
         width, dimensions = int(array.shape[-1]) if np.ndim(values) else 1, np.ndim(values)
-        return Tensor(self, name, kind, width, dimensions=dimensions)
+        return Tensor(self, self._constants[key], kind, width, dimensions=dimensions)
 
     def counted(self, default: int, most: int) -> Tensor:
         """How many nearest a row is answered with, int64 of shape (1,): a run may say another.
@@ -108,7 +100,7 @@ class GraphBuilder(GraphInputs):
         An input with an initializer: ONNX Runtime takes its value where a run gives none.
         """
         self.k = K(default, most)
-        self._initializers[COUNT] = numpy_helper.from_array(np.array([default], np.int64), COUNT)
+        self.initializers[COUNT] = numpy_helper.from_array(np.array([default], np.int64), COUNT)
         self._value_infos.append(helper.make_tensor_value_info(COUNT, onnx.TensorProto.INT64, [1]))
         return Tensor(self, COUNT, "int64", 1, dimensions=1)
 
@@ -156,42 +148,40 @@ class GraphBuilder(GraphInputs):
             Tensor(self, self.unique(operator.lower()), dtype, width) for dtype, width in outputs
         ]
         self._widths |= {tensor.name: tensor.width for tensor in made}
-        self._nodes.append(
-            helper.make_node(
-                operator,
-                ["" if tensor is None else tensor.name for tensor in inputs],
-                [tensor.name for tensor in made],
-                domain="ai.onnx.ml" if operator in ML_OPERATORS else "",
-                **attributes,
-            )
+        self.write(
+            operator,
+            ["" if tensor is None else tensor.name for tensor in inputs],
+            [tensor.name for tensor in made],
+            domain="ai.onnx.ml" if operator in ML_OPERATORS else "",
+            **attributes,
         )
         return made
 
     @contextmanager
     def body(self, rowwise: bool = False) -> Iterator[list[onnx.NodeProto]]:
         """Collect the nodes that are added meanwhile: the body of a loop or branch."""
-        outer = self._nodes, self.rowwise, self.inside
-        self._nodes, self.rowwise, self.inside = [], rowwise or self.rowwise, True
+        outer = self.nodes, self.rowwise, self.inside
+        self.nodes, self.rowwise, self.inside = [], rowwise or self.rowwise, True
         try:
-            yield self._nodes
+            yield self.nodes
         finally:
-            self._nodes, self.rowwise, self.inside = outer
+            self.nodes, self.rowwise, self.inside = outer
 
     def splice(
         self, nodes: Sequence[onnx.NodeProto], initializers: Sequence[onnx.TensorProto]
     ) -> None:
         """Add nodes and constants that skl2onnx made, under names from `unique`."""
         self.of_skl2onnx = True
-        self._nodes += nodes
-        self._initializers |= {tensor.name: tensor for tensor in initializers}
+        self.nodes += nodes
+        self.initializers |= {tensor.name: tensor for tensor in initializers}
 
     def node_that_makes(self, name: str) -> onnx.NodeProto | None:
         """The node with an output of this name; None for inputs and constants."""
-        return next((node for node in self._nodes if name in node.output), None)
+        return next((node for node in self.nodes if name in node.output), None)
 
     def constant_of(self, name: str) -> Array | None:
         """The array of a constant; None if the name is of something else."""
-        made = self._initializers.get(name)
+        made = self.initializers.get(name)
         return None if made is None else numpy_helper.to_array(made)
 
     # tables
@@ -285,7 +275,7 @@ class GraphBuilder(GraphInputs):
         Unused inputs are dropped, too: `inputs` has only those that are left.
         """
         needed, kept = {tensor.name for tensor in outputs}, []
-        for node in reversed(self._nodes):
+        for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 kept.append(node)
                 needed.update(_taken(node))
@@ -301,7 +291,7 @@ class GraphBuilder(GraphInputs):
                 )
                 for t in outputs
             ],
-            [tensor for name, tensor in self._initializers.items() if name in needed],
+            [tensor for name, tensor in self.initializers.items() if name in needed],
         )
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
         model: onnx.ModelProto = helper.make_model(

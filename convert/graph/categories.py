@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.validation import is_made
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
+PASSED_ON = frozenset({"ArrayFeatureExtractor", "Cast", "Concat", "Identity"})
+LOOKED_UP = frozenset({"Gather", "GatherElements"})
 NAN = float("nan")  # as a key of a dict, this one object: NaN does not equal another NaN
 LARGEST_TABLE = 2**17  # entries; beyond it each column has its own LabelEncoder
 NOTHING = -1  # the code of a category that no value of the column's dtype equals
@@ -25,17 +27,11 @@ NOTHING = -1  # the code of a category that no value of the column's dtype equal
 
 @dataclass(frozen=True)
 class Meaning:
-    """The values that the categories of one column are mapped to.
+    """The values that the categories of one column are mapped to."""
 
-    Attributes:
-        categories: in the encoder's order, of shape (categories,).
-        values: of shape (categories, width).
-        unseen: the values of anything that is no category, of shape (width,).
-    """
-
-    categories: Array
-    values: Array
-    unseen: Array
+    categories: Array  # in the encoder's order, of shape (categories,)
+    values: Array  # of shape (categories, width)
+    unseen: Array  # the values of anything that is no category, of shape (width,)
 
 
 def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str) -> Tensor:
@@ -107,11 +103,10 @@ def index_among(graph: Graph, column: Table, values: Sequence[Any]) -> Tensor:
 def identities(
     graph: Graph, table: Table, categories: Sequence[Array]
 ) -> tuple[Tensor, list[list[int]], int]:
-    """A code for each value, the same in all columns.
+    """A code for each value, the same in all columns: int64, of shape (rows, columns).
 
-    Returns:
-        The codes, int64, of shape (rows, columns); the codes of each column's categories; how
-        many codes there are, which is also the code of any value that is no category.
+    Behind it come the codes of each column's categories, and how many codes there are, which is
+    also the code of any value that is no category.
     """
     kinds = _by_kind(graph, table, categories)
     keys: dict[str, dict[Any, int]] = {kind: {} for kind in kinds}
@@ -152,13 +147,10 @@ def comparable(
 def encoded_columns(
     graph: Graph, table: Table, known: Mapping[int, Sequence[Any]], dtype: str
 ) -> Tensor:
-    """All columns as numbers, those of categories as codes; NaN for what is no category.
+    """All columns as numbers of a dtype, those of categories as codes; NaN for what is no category.
 
-    Args:
-        graph: to write to.
-        table: the columns.
-        known: by the index of each column of categories, these in the order of their codes.
-        dtype: of the result.
+    `known` has the categories in the order of their codes, by the index of each column that has
+    such.
     """
     chosen = list(known)
     meanings = [
@@ -248,3 +240,23 @@ def _check_missing(index: int, categories: Array) -> None:
 def is_missing(value: Any) -> bool:
     """Whether a category stands for missing values: None, NaN or pandas.NA."""
     return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
+
+
+def known_values(graph: Graph, name: str) -> Array | None:
+    """Every value that the tensor of a name may hold, each once; None where they are not known."""
+    node = graph.node_that_makes(name)
+    if node is None:
+        return None
+    if node.op_type == "LabelEncoder":
+        tables = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        parts = [numpy_helper.to_array(tables[k]) for k in ("values_tensor", "default_tensor")]
+        return np.unique(np.concatenate(parts))
+    if node.op_type in LOOKED_UP:
+        constant = graph.constant_of(node.input[0])
+        return None if constant is None else np.unique(constant)
+    if node.op_type not in PASSED_ON:
+        return None
+    inputs = node.input if node.op_type == "Concat" else node.input[:1]
+    found = [known_values(graph, one) for one in inputs]
+    known = [values for values in found if values is not None]
+    return np.unique(np.concatenate(known)) if len(known) == len(found) else None

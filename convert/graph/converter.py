@@ -21,9 +21,10 @@ from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.additive import Additive
-from onnxlet.convert.graph.builder import GraphBuilder, Precision
+from onnxlet.convert.graph.builder import GraphBuilder
+from onnxlet.convert.graph.nodes import ELEMENTS, Unsupported
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, Precision, Tensor
 from onnxlet.convert.graph.validation import raising
 from onnxlet.convert.sources.users_code import lines_of, where
 from onnxlet.folders import documented
@@ -206,8 +207,8 @@ def refusing(reason: str, hint: str) -> Converter:
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What a converter returns, lists of tensors as tables.
 
-    Raises:
-        Unsupported: the converter raises it; or the user's own converter is wrong, with the line.
+    Unsupported is raised by the converter; or here, with the line, where a user's converter is
+    wrong.
     """
     try:
         outputs = convert(graph, fitted, table)

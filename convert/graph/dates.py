@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.graph.inputs import steps_of
-from onnxlet.convert.graph.tensor import DATE, Tensor, Unsupported
+from onnxlet.convert.graph.nodes import Unsupported
+from onnxlet.convert.graph.tensor import DATE, Tensor
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST
 
@@ -36,14 +37,10 @@ def from_text(
 ) -> Tensor:
     """The dates that a column of text holds; what is no date is missing.
 
-    Args:
-        text: as it comes in, or changed by other steps of the front end.
-        form: of `strptime`; None is ISO 8601.
-        offset: dates of ISO 8601 have an offset from UTC, or have none.
-        coerced: any text comes in, and pandas reads what it can: 2026-3-5 by %Y-%m-%d, too.
-
-    Raises:
-        Unsupported: a step inside the model has made the text, or Python reads the form otherwise.
+    The form is that of `strptime`, None is ISO 8601, whose dates have an offset from UTC or have
+    none. Where any text comes in, `coerced`, pandas reads what it can: 2026-3-5 by %Y-%m-%d, too.
+    Unsupported is raised where a step inside the model has made the text, or Python reads the form
+    otherwise.
     """
     if text.column is None or text.dtype != "string":
         raise Unsupported(
@@ -77,12 +74,9 @@ def form_of(text: Tensor) -> str | None:
 
 
 def parts(date: Tensor, names: Sequence[str], dtype: str | None = None) -> Tensor:
-    """Parts of dates, of shape (rows, parts), NaN for a missing date.
+    """Parts of dates, of shape (rows, parts), NaN for a missing date; in the graph's precision.
 
-    Args:
-        date: of dtype DATE.
-        names: as pandas' `.dt` has them, and `microseconds`, from 1970, which need float64.
-        dtype: the graph's precision if not given.
+    They have the names of pandas' `.dt`, and `microseconds`, from 1970, which need float64.
     """
     known = [ALIASES.get(name, name) for name in names]
     step = {"step": "date_parts", "names": known}
@@ -106,11 +100,7 @@ def floored(date: Tensor, unit: timedelta) -> Tensor:
 
 
 def in_zone(date: Tensor, zone: str) -> Tensor:
-    """Dates in UTC, as the clocks of a zone show them.
-
-    Raises:
-        Unsupported: nobody knows the zone.
-    """
+    """Dates in UTC, as the clocks of a zone show them; Unsupported where nobody knows the zone."""
     try:
         starts, offsets = _changes(zone)
     except (KeyError, ValueError, OSError) as error:
@@ -137,8 +127,7 @@ def in_utc(date: Tensor) -> Tensor:
 def as_moments(date: Tensor) -> Tensor:
     """Dates before the last clock that they were taken to: moments, which have no zone.
 
-    Raises:
-        Unsupported: they were rounded by that clock.
+    Unsupported is raised where they were rounded by that clock.
     """
     if date.steps[-1]["step"] == "date_in_zone":
         return replace(date, name=date.graph.unique("date"), steps=date.steps[:-1])

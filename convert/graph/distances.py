@@ -175,17 +175,11 @@ class OnSphere(Ranking):
 def ranked(
     x: Tensor, points: Array, metric: Any, options: Mapping[str, Any], brute: bool
 ) -> Ranking:
-    """The rank of each point, for each row.
+    """The rank of each point, for each row of x, float64.
 
-    Args:
-        x: float64.
-        points: shape (points, columns).
-        metric: `effective_metric_`.
-        options: `effective_metric_params_`.
-        brute: whether scikit-learn searches by brute force, not by a tree.
-
-    Raises:
-        Unsupported: the metric has no conversion.
+    Points are of shape (points, columns); metric and options are `effective_metric_` and
+    `effective_metric_params_`; `brute` says that scikit-learn searches by brute force, not by a
+    tree. A metric that has no conversion raises Unsupported.
     """
     points = dense(points)
     if metric in ("euclidean", "l2"):
@@ -220,14 +214,10 @@ def _haversine(x: Tensor, points: Array) -> Tensor:
     return across * across + latitude * along * along
 
 
-def _cosine(x: Tensor, points: Array) -> Tensor:
-    return (1.0 - cosine_similarity(x, points)).clip(0.0, 2.0)
-
-
 SIMPLE: dict[str, Callable[[Tensor, Array], Tensor]] = {
     "chebyshev": chebyshev,
     "cityblock": manhattan,
-    "cosine": _cosine,
+    "cosine": lambda x, points: (1.0 - cosine_similarity(x, points)).clip(0.0, 2.0),
     "infinity": chebyshev,
     "l1": manhattan,
     "manhattan": manhattan,

@@ -161,9 +161,7 @@ EXP_MINUS_2 = 0.13533528323661269189
 def normal_quantile(p: Tensor, smallest: float = 0.0) -> Tensor:
     """The inverse of the standard normal distribution; infinite at 0 and 1, NaN beyond.
 
-    Args:
-        p: probabilities.
-        smallest: a bound that p and 1 - p are known to reach: above 0 the graph is shorter.
+    `smallest` is a bound that p and 1 - p are known to reach: above 0 the graph is shorter.
     """
     upper = p > 1.0 - EXP_MINUS_2
     y = upper.where(1.0 - p, p)

@@ -10,12 +10,13 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from onnxlet.convert.graph.tensor import ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.nodes import ELEMENTS, NodeWriter, Unsupported
+from onnxlet.convert.graph.tensor import Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.sentences import Counted
 
 
-class GraphInputs(ABC):
+class GraphInputs(NodeWriter, ABC):
     """Collects a graph's inputs.
 
     Attributes:
@@ -23,20 +24,15 @@ class GraphInputs(ABC):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.inputs: list[dict[str, Any]] = []
         self._value_infos: list[onnx.ValueInfoProto] = []
-        self._count = 0
 
     @abstractmethod
     def tensor(
         self, name: str, dtype: str, width: int = 1, dimensions: int | None = None
     ) -> Tensor:
         """The graph's tensor of a name."""
-
-    def unique(self, stem: str) -> str:
-        """A name that nothing in the graph has yet."""
-        self._count += 1
-        return f"{stem}_{self._count}"
 
     def input(
         self, columns: Sequence[str], dtype: str, width: int | None = None, **described: Any
@@ -112,15 +108,10 @@ class GraphInputs(ABC):
         return replace(made, column=name, steps=tuple(steps), labels=column.labels, types=types)
 
     def image(self, column: Tensor, settings: Mapping[str, Any], width: int) -> Tensor:
-        """The pixels of a column of images, which the function reads.
+        """The pixels of a column of images, which the function reads: uint8, so many in a row.
 
-        Args:
-            column: an input of text.
-            settings: height, width, mode and resize, for `onnxlet.function.inputs.images`.
-            width: numbers of each row.
-
-        Raises:
-            Unsupported: it is no such column, or a step before has changed it.
+        The settings are height, width, mode and resize, for `onnxlet.function.inputs.images`.
+        Unsupported: it is no input of text, or a step before has changed it.
         """
         name = None if steps_of(column) else column.column
         if name is None:
@@ -136,11 +127,8 @@ class GraphInputs(ABC):
     def merged(self, made: Sequence[Tensor]) -> tuple[list[Tensor], list[int]]:
         """Inputs of `front_end` with several columns each: an input takes ONNX Runtime half a µs.
 
-        Args:
-            made: inputs of numbers, of one column each.
-
-        Returns:
-            Inputs with the same columns, and where each of these is among them.
+        What is given is inputs of numbers, of one column each; behind the new ones comes where each
+        of these is among their columns.
         """
         entries = {entry["name"]: entry for entry in self.inputs}
         alike: dict[str, list[int]] = {}
@@ -158,15 +146,10 @@ class GraphInputs(ABC):
         return inputs, [order.index(index) for index in range(len(made))]
 
     def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """Tokens of a column of text, which the function counts.
+        """Tokens of a column of text, which the function counts, by settings that a manifest has.
 
-        Args:
-            column: of the signature.
-            dtype: of the counts.
-            tokens: which ones and how, for the manifest.
-
-        Returns:
-            The indices of the columns that are not zero, and the counts, as in `Tensor.compact`.
+        It returns the indices of the columns that are not zero, and the counts of a dtype, as in
+        `Tensor.compact`.
         """
         for entry in self.inputs:
             known = (entry["columns"], entry["dtype"], entry.get("tokens"))
@@ -182,14 +165,9 @@ class GraphInputs(ABC):
         return self._counted(indices, counts, dtype)
 
     def sentences(self, column: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
-        """What the sentences of a column of documents count.
+        """What the sentences of a column of documents count; a manifest has the settings.
 
-        Args:
-            column: of the signature.
-            settings: which tokens, and how many sentences there are at least, for the manifest.
-
-        Returns:
-            The members of `onnxlet.function.inputs.sentences.Counted`, by name.
+        By name, the members of `onnxlet.function.inputs.sentences.Counted`.
         """
         for entry in self.inputs:
             known = entry.get("sentences", {})

@@ -30,8 +30,7 @@ FAR = 1e100  # from all points: a kernel is 0 there, unless gamma is next to 0; 
 def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
     """`pairwise_kernels(x, points, metric=kernel, filter_params=True, **options)`.
 
-    Raises:
-        Unsupported: the kernel is a Python function, or precomputed.
+    A kernel that is a Python function, or precomputed, raises Unsupported.
     """
     points = dense(points)
     if isinstance(kernel, str) and kernel in INNER:
@@ -42,17 +41,14 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
             f"the kernel {getattr(kernel, '__name__', kernel)!s:.40} has no conversion",
             f"Use one of {', '.join([*INNER, *OTHERS])}.",
         )
-    return OTHERS[kernel](x, points, **_accepted(kernel, options))
+    accepted = {name: value for name, value in options.items() if name in KERNEL_PARAMS[kernel]}
+    return OTHERS[kernel](x, points, **accepted)
 
 
-def of_inner(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
+def inner_kernel(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
     """A kernel that depends only on inner products: one of INNER."""
     scale = _scale(kernel, columns, options)
     return INNER[kernel](inner if scale == 1.0 else inner * scale, options)
-
-
-def _accepted(kernel: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name in KERNEL_PARAMS[kernel]}
 
 
 def _scale(kernel: str, columns: int, options: Mapping[str, Any]) -> float:
@@ -62,10 +58,6 @@ def _scale(kernel: str, columns: int, options: Mapping[str, Any]) -> float:
 
 def _polynomial(inner: Tensor, options: Mapping[str, Any]) -> Tensor:
     return raised(inner + float(options.get("coef0", 1)), float(options.get("degree", 3)))
-
-
-def _sigmoid(inner: Tensor, options: Mapping[str, Any]) -> Tensor:
-    return (inner + float(options.get("coef0", 1))).unary("Tanh")
 
 
 def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
@@ -86,16 +78,8 @@ def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
     return (both @ weights - scale * norms).unary("Exp")
 
 
-def _laplacian(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
-    return (manhattan(x, points) * -_gamma(gamma, x.width)).unary("Exp")
-
-
 def _additive_chi_squared(x: Tensor, points: Array) -> Tensor:
     return -summed(x, points, _chi_squared_term)
-
-
-def _chi_squared(x: Tensor, points: Array, gamma: Any = 1.0) -> Tensor:
-    return (_additive_chi_squared(x, points) * float(gamma)).unary("Exp")
 
 
 def _chi_squared_term(a: Tensor, b: Array) -> Tensor:
@@ -125,12 +109,16 @@ INNER: dict[Any, Callable[..., Tensor]] = {
     "linear": lambda inner, options: inner,
     "poly": _polynomial,
     "polynomial": _polynomial,
-    "sigmoid": _sigmoid,
+    "sigmoid": lambda inner, options: (inner + float(options.get("coef0", 1))).unary("Tanh"),
 }
 OTHERS: dict[str, Callable[..., Tensor]] = {
     "rbf": _radial,
     "cosine": cosine_similarity,
-    "laplacian": _laplacian,
-    "chi2": _chi_squared,
+    "laplacian": lambda x, points, gamma=None: (
+        manhattan(x, points) * -_gamma(gamma, x.width)
+    ).unary("Exp"),
+    "chi2": lambda x, points, gamma=1.0: (_additive_chi_squared(x, points) * float(gamma)).unary(
+        "Exp"
+    ),
     "additive_chi2": _additive_chi_squared,
 }

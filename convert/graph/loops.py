@@ -8,26 +8,20 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
-from onnxlet.convert.graph.builder import GraphBuilder
-from onnxlet.convert.graph.tensor import ELEMENTS, Tensor
+from onnxlet.convert.graph.nodes import ELEMENTS
+from onnxlet.convert.graph.tensor import Tensor, TensorGraph
 
 
 def repeat(
-    graph: GraphBuilder,
+    graph: TensorGraph,
     times: int,
     step: Callable[..., tuple[Sequence[Tensor], Tensor]],
     states: Sequence[Tensor],
-    begin: Tensor | None = None,
 ) -> list[Tensor]:
-    """The states after some steps, each made of the states before.
+    """The states after at most so many steps, each made of the states before.
 
-    Args:
-        graph: to write to.
-        times: the most steps.
-        step: takes the states; returns the next, of the same dtypes and widths, and a bool
-            tensor: the loop ends when it is true for no row.
-        states: the first ones.
-        begin: a bool tensor; if it is true for no row, there is no step at all.
+    A step takes the states; it returns the next, of the same dtypes and widths, and a bool tensor:
+    the loop ends when it is true for no row.
     """
     given = [
         Tensor(graph, graph.unique("state"), s.dtype, s.width, dimensions=s.dimensions)
@@ -37,42 +31,25 @@ def repeat(
     with graph.body() as body:
         following, active = step(*given)
         following = [graph.op("Identity", tensor) for tensor in following]
-        some = _any(graph, active)
+        some = graph.op("ReduceSum", active.cast("int64"), keepdims=0) > 0
     value = helper.make_tensor_value_info
-    made = helper.make_graph(
-        body,
-        on,
-        [
-            value(count, TensorProto.INT64, []),
-            value(going, TensorProto.BOOL, []),
-            *(value(s.name, ELEMENTS[s.dtype], None) for s in given),
-        ],
-        [
-            value(some.name, TensorProto.BOOL, []),
-            *(value(s.name, ELEMENTS[s.dtype], None) for s in following),
-        ],
-    )
+    inputs = [value(count, TensorProto.INT64, []), value(going, TensorProto.BOOL, [])]
+    inputs += [_value(state, None) for state in given]
+    outcome = [_value(some, []), *(_value(state, None) for state in following)]
+    made = helper.make_graph(body, on, inputs, outcome)
     limit = graph.constant(np.array(times), "int64")
-    start = graph.constant(np.array(True), "bool") if begin is None else _any(graph, begin)
+    start = graph.constant(np.array(True), "bool")
     outputs = [(state.dtype, state.width) for state in states]
     last = graph.ops("Loop", [limit, start, *states], outputs, body=made)
     return [replace(t, dimensions=s.dimensions) for t, s in zip(last, states, strict=True)]
 
 
-def _any(graph: GraphBuilder, condition: Tensor) -> Tensor:
-    return graph.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
-
-
 def either(
     condition: Tensor, yes: Callable[[], Tensor], no: Callable[[], Tensor], like: Tensor
 ) -> Tensor:
-    """One of two tensors; the other is not computed.
+    """One of two tensors, by a condition of one bool; the other is not written, or not computed.
 
-    Args:
-        condition: a tensor of one bool.
-        yes: writes the tensor for true.
-        no: writes the tensor for false.
-        like: a tensor of their dtype and shape.
+    Both are of the dtype and shape of `like`.
     """
     (made,) = _branch(condition, lambda: [yes()], lambda: [no()])
     return replace(made, width=like.width, dimensions=like.dimensions)
@@ -83,11 +60,8 @@ def changed(
 ) -> Tensor:
     """A tensor with some rows replaced; only these rows are computed.
 
-    Args:
-        like: the tensor.
-        where: a bool for each row, one column: which rows are replaced.
-        given: tensors, of which `make` takes the rows to replace.
-        make: returns the new rows, of like's dtype and width.
+    `where` has a bool for each row; `make` is given these rows of `given`, and returns the new
+    ones, of the dtype and width of `like`.
     """
     graph = like.graph
 
@@ -115,7 +89,7 @@ def _branch(
 
 
 def _body_outputs(
-    graph: GraphBuilder, body: list[NodeProto], tensors: Sequence[Tensor]
+    graph: TensorGraph, body: list[NodeProto], tensors: Sequence[Tensor]
 ) -> list[Tensor]:
     """The outputs of a body: ONNX wants them to be made in it, and each of them once."""
     written = {name for node in body for name in node.output}
@@ -133,12 +107,9 @@ def _value(tensor: Tensor, shape: Sequence[int] | None) -> ValueInfoProto:
 def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
     """The outputs of `make`, row by row: for outputs that are much wider than the row.
 
-    A thousand rows against ten thousand points are 80 MB for each node, and slower than the
-    overhead of a loop; here every node works on what fits the processor's cache.
-
-    Args:
-        make: takes one row, of shape (1, width); returns tensors of shape (1, width).
-        x: the rows.
+    It takes one row and returns tensors, all of shape (1, width). A thousand rows against ten
+    thousand points are 80 MB for each node, and slower than the overhead of a loop; here every node
+    works on what fits the processor's cache.
     """
     graph = x.graph
     if graph.rowwise:

@@ -26,16 +26,11 @@ class Pieces:
     """A function of one column, or several functions with the same edges.
 
     Piece i holds where edges[i - 1] <= x < edges[i]; the first and last are unbounded.
-
-    Attributes:
-        edges: ascending and distinct, float64, of shape (pieces - 1,).
-        origins: subtracted from x first, of shape (pieces,).
-        coefficients: of the powers in ascending order, of shape (powers, pieces, functions).
     """
 
-    edges: Array
-    origins: Array
-    coefficients: Array
+    edges: Array  # ascending and distinct, float64, of shape (pieces - 1,)
+    origins: Array  # subtracted from x first, of shape (pieces,)
+    coefficients: Array  # of the powers in ascending order, of shape (powers, pieces, functions)
 
 
 def evaluated(graph: Graph, x: Tensor, pieces: Sequence[Pieces]) -> Tensor:

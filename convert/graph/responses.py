@@ -33,11 +33,7 @@ def all_have(graph: Graph, parts: Iterable[tuple[Any, Table]], method: str) -> b
 
 
 def predicted(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """The output of `predict`, in the graph's precision.
-
-    Raises:
-        Unsupported: its labels are text.
-    """
+    """The output of `predict`, in the graph's precision; Unsupported where its labels are text."""
     answer = graph.call(fitted, table, "predict")
     if answer.dtype == "string":
         raise Unsupported(f"the labels of {type(fitted).__name__} are text where numbers are due")
@@ -85,8 +81,7 @@ def response(
 def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
     """The same numbers for each row of a table, in the graph's precision.
 
-    Raises:
-        Unsupported: the table has no column that is left in the graph.
+    Unsupported is raised where the table has no column that is left in the graph.
     """
     given = [t.compact[1] if t.compact else t for t in table.tensors if t.dtype != DROPPED]
     if not given:

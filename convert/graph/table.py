@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
-from onnxlet.convert.graph.tensor import DROPPED, Tensor, Unsupported
-
-if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import GraphBuilder
+from onnxlet.convert.graph.nodes import Unsupported
+from onnxlet.convert.graph.tensor import DROPPED, Tensor
 
 
 @dataclass(frozen=True)
@@ -19,16 +17,11 @@ class Table:
 
     Where the columns have names, `table["a"]`, `table[["a", "b"]]`, `table.assign(c=…)` and
     `table.drop("a")` do the same as for a DataFrame.
-
-    Attributes:
-        tensors: in the order of the columns.
-        flat: whether the one column is a Series, or an array of one dimension.
-        frame: whether the transformer that makes it returns a DataFrame, whatever `set_output`
-            says.
     """
 
-    tensors: tuple[Tensor, ...]
-    flat: bool = False
+    tensors: tuple[Tensor, ...]  # in the order of the columns
+    flat: bool = False  # whether the one column is a Series, or an array of one dimension
+    # Whether the transformer that makes it returns a DataFrame, whatever `set_output` says.
     frame: bool = False
 
     @property
@@ -64,7 +57,8 @@ class Table:
                 f"its converter asks for columns that it is not given: {lacking[:5]}",
                 f"It is given {', '.join(map(str, self.labels[:20]))}.",
             )
-        return replace(self._graph.select(self, [at[name] for name in names]), frame=True)
+        chosen: Table = self.tensors[0].graph.select(self, [at[name] for name in names])
+        return replace(chosen, frame=True)
 
     def assign(self, **made: Tensor) -> Table:
         """The table with these columns: each replaces the one of its name, or comes last.
@@ -90,10 +84,6 @@ class Table:
         """
         dropped = set(self[list(names)].labels)
         return self[[name for name in self.labels if name not in dropped]]
-
-    @property
-    def _graph(self) -> GraphBuilder:
-        return self.tensors[0].graph
 
     def _names(self) -> Sequence[str]:
         if not self.labels:

@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from onnx import TensorProto
+from onnx import NodeProto
 
-if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import GraphBuilder
+from onnxlet.convert.graph.nodes import ELEMENTS
 
-ELEMENTS = {
-    "float32": TensorProto.FLOAT,
-    "float64": TensorProto.DOUBLE,
-    "int32": TensorProto.INT32,
-    "int64": TensorProto.INT64,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-    "string": TensorProto.STRING,
-}
+Precision = Literal["float32", "float64"]
+
 DATE = "date"  # the dtype of a column of dates, of which the graph is given parts
 DROPPED = "dropped"  # the dtype of a column that the estimator does without, in no input
 
 
-class Unsupported(Exception):
-    """An estimator, or a setting of it, has no conversion; the message says which and why.
+class TensorGraph(Protocol):
+    """What is asked of the graph that a tensor belongs to; `GraphBuilder` says more of each."""
 
-    Attributes:
-        hint: what to do instead.
-    """
+    precision: Precision
+    rowwise: bool
+    inputs: list[dict[str, Any]]
+    lacking: dict[str, Tensor]
 
-    def __init__(self, reason: str, hint: str = "") -> None:
-        super().__init__(reason)
-        self.hint = hint
+    def op(self, *given: Any, **options: Any) -> Tensor:
+        """Add a node with one output."""
+
+    def ops(self, *given: Any, **options: Any) -> list[Tensor]:
+        """Add a node with several outputs."""
+
+    def constant(self, values: Any, dtype: str | None = None) -> Tensor:
+        """An initializer."""
+
+    def unique(self, stem: str) -> str:
+        """A name that nothing in the graph has yet."""
+
+    def body(self, rowwise: bool = False) -> AbstractContextManager[list[NodeProto]]:
+        """Collect the nodes of a loop or branch."""
+
+    def front_end(self, *given: Any, **options: Any) -> Tensor:
+        """A column changed before it comes in."""
+
+    def column_of(self, tensor: Tensor, indices: Sequence[int]) -> str | None:
+        """The signature's column at some indices."""
+
+    def select(self, *given: Any, **options: Any) -> Any:
+        """Some columns of a table."""
+
+    def concat(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Columns side by side."""
+
+    def spread(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
+        """Columns at indices among zeros."""
 
 
 @dataclass(frozen=True)
@@ -42,41 +62,33 @@ class Tensor:
     """A tensor of the graph, of shape (rows, width) unless a converter makes another one.
 
     Arithmetic with arrays and numbers turns them into constants of the tensor's dtype.
-
-    Attributes:
-        graph: the graph that it belongs to.
-        name: in the graph.
-        dtype: a key of ELEMENTS, or DROPPED.
-        width: the number of columns.
-        column: the signature's column that it is, changed only by `steps` and `replaced`: the
-            function's front end can go on with such a column.
-        steps: that the front end takes, in their order; then come those of `replaced`.
-        labels: the columns' names in a DataFrame; empty where they have none.
-        origin: the tensor that it was taken from, and its columns' indices there.
-        replaced: pairs of a text of `column` and the text that an imputer puts in its place.
-        types: the signature's types of an input's columns, `category` for text that is pandas'
-            categoricals, followed by ? where they may be missing, of text by ?None where that is
-            None and not NaN: the graph has only numbers.
-        compact: indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
-            all other columns are zero: a text has few words of a vocabulary.
-        dimensions: how many it has; None if unknown.
-        product: the matrices that it is the product of; adding to it then gives one Gemm.
-        second: its second column, if that exists already as a tensor of its own.
     """
 
-    graph: GraphBuilder
-    name: str
-    dtype: str
-    width: int = 1
+    graph: TensorGraph
+    name: str  # in the graph
+    dtype: str  # a key of ELEMENTS, or DROPPED
+    width: int = 1  # the number of columns
+    # The signature's column that it is, changed only by `steps` and `replaced`: the function's
+    # front end can go on with such a column.
     column: str | None = None
-    labels: tuple[Any, ...] = ()
+    labels: tuple[Any, ...] = ()  # the columns' names in a DataFrame; empty where they have none
+    # The tensor that it was taken from, and its columns' indices there.
     origin: tuple[Tensor, tuple[int, ...]] | None = None
+    # Pairs of a text of `column` and the text that an imputer puts in its place.
     replaced: tuple[tuple[str, str], ...] = ()
+    # The signature's types of an input's columns, `category` for text that is pandas' categoricals,
+    # followed by ? where they may be missing, of text by ?None where that is None and not NaN: the
+    # graph has only numbers.
     types: tuple[str, ...] = ()
+    # Indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if all other
+    # columns are zero: a text has few words of a vocabulary.
     compact: tuple[Tensor, Tensor] | None = None
-    dimensions: int | None = None
+    dimensions: int | None = None  # how many it has; None if unknown
+    # The matrices that it is the product of; adding to it then gives one Gemm.
     product: tuple[Tensor, Tensor] | None = None
+    # Its second column, if that exists already as a tensor of its own.
     second: Tensor | None = None
+    # That the front end takes, in their order; then come those of `replaced`.
     steps: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
     __array_ufunc__ = None  # then an array on the left leaves the operation to the tensor
@@ -84,8 +96,7 @@ class Tensor:
     def __add__(self, other: Any) -> Tensor:
         return self._shifted(other) or self._with("Add", other)
 
-    def __radd__(self, other: Any) -> Tensor:
-        return self.__add__(other)
+    __radd__ = __add__
 
     def __sub__(self, other: Any) -> Tensor:
         if self.product is None or isinstance(other, Tensor):
@@ -98,8 +109,7 @@ class Tensor:
     def __mul__(self, other: Any) -> Tensor:
         return self._with("Mul", other)
 
-    def __rmul__(self, other: Any) -> Tensor:
-        return self._with("Mul", other)
+    __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Tensor:
         return self._with("Div", other)
@@ -250,9 +260,7 @@ class Tensor:
     def smallest(self, count: int, size: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The smallest columns in ascending order, and their indices; the first of equals first.
 
-        Args:
-            count: how many.
-            size: a setting that says how many instead, where a run may have another number.
+        A size is a setting that says how many, where a run may have another number than `count`.
         """
         kinds = [(self.dtype, count), ("int64", count)]
         taken = self.graph.constant([count], "int64") if size is None else size
@@ -275,7 +283,7 @@ class Tensor:
     def look_up(self, values: Any, dtype: str | None = None) -> Tensor:
         """`values[self]`: self is int64, one column of indices; values has one dimension."""
         array = np.asarray(np.asarray(values).tolist())  # arrays of objects get the dtype of these
-        constant = self.graph.constant(array, dtype or self.graph.dtype_of(array))
+        constant = self.graph.constant(array, dtype)
         if constant.dtype == self.dtype and array.tolist() == list(range(len(array))):
             return self
         return self.graph.op("Gather", constant, self, width=1, axis=0, dimensions=self.dimensions)
@@ -320,12 +328,9 @@ class Tensor:
         return self.graph.op(operator, self, right, dtype=dtype, width=width, dimensions=most)
 
     def _like(self, other: Any) -> Tensor:
-        """The operand as a tensor of the same dtype.
+        """The operand as a tensor of the same dtype; TypeError where it is a tensor of another one.
 
         A number beside one column gets two dimensions: ONNX Runtime is then five times faster.
-
-        Raises:
-            TypeError: a tensor of another dtype.
         """
         if not isinstance(other, Tensor):
             single = self.width == 1 and self.dimensions == 2 and np.size(other) == 1

@@ -12,7 +12,7 @@ of its root among the nodes (`tree_ensemble_attribute.h`); such a tree gets two 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -30,29 +30,17 @@ MOST_IN_FLOAT32 = 2**24  # whole numbers from 0 that float32 holds exactly
 
 @dataclass(frozen=True)
 class Tree:
-    """One tree, as arrays with an entry for each node; node 0 is the root.
+    """One tree, as arrays with an entry for each node; node 0 is the root."""
 
-    Attributes:
-        left: the child where the condition holds, -1 at a leaf; shape (nodes,).
-        right: the other child.
-        feature: the index of the column that is compared; ignored at a leaf.
-        threshold: a float64, or a float32 where the condition compares float32.
-        missing_left: whether a missing value goes left.
-        value: of a leaf, float64, shape (nodes, targets); ignored elsewhere.
-        mode: LEQ, LESS or MEMBER, for each node or for all.
-        target: the index of the sum that a single value is added to.
-        members: the sets of MEMBER nodes, in the order of these nodes, each ended by a NaN; no
-            set is empty.
-    """
-
-    left: Array
-    right: Array
-    feature: Array
-    threshold: Array
-    missing_left: Array
-    value: Array
-    mode: Any = LEQ
-    target: int = 0
+    left: Array  # the child where the condition holds, -1 at a leaf; shape (nodes,)
+    right: Array  # the other child
+    feature: Array  # the index of the column that is compared; ignored at a leaf
+    threshold: Array  # a float64, or a float32 where the condition compares float32
+    missing_left: Array  # whether a missing value goes left
+    value: Array  # of a leaf, float64, shape (nodes, targets); ignored elsewhere
+    mode: Any = LEQ  # LEQ, LESS or MEMBER, for each node or for all
+    target: int = 0  # the index of the sum that a single value is added to
+    # The sets of MEMBER nodes, in the order of these nodes, each ended by a NaN; no set is empty.
     members: Sequence[float] = ()
 
 
@@ -106,14 +94,15 @@ def _summed(made: Tensor, targets: int) -> Tensor:
 
 def values(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
     """The value of each tree separately, one number a leaf: float64, of shape (rows, trees)."""
-    return _looked_up(graph, x, [_one_dimensional(one) for one in trees])
+    flat = [replace(one, value=one.value.reshape(-1)) for one in trees]
+    return _looked_up(graph, x, flat)
 
 
 def leaves(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> tuple[Tensor, Array]:
     """The number of the leaf that a row reaches in each tree: int32, of shape (rows, trees).
 
-    Returns:
-        The numbers, counted through all trees; and the value of each leaf, of shape (leaves, …).
+    They are counted through all trees; behind them comes the value of each leaf, of shape (leaves,
+    …).
     """
     flat = _flat(trees)
     wide = len(flat.value) > MOST_IN_FLOAT32
@@ -155,26 +144,14 @@ def _looked_up(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
     return graph.op("Gather", known, numbers, dtype="float64", width=len(trees), axis=0)
 
 
-def _one_dimensional(one: Tree) -> Tree:
-    fields = {**vars(one), "value": one.value.reshape(-1)}
-    return Tree(**fields)
-
-
 @dataclass(frozen=True)
 class _Flat:
-    """All trees concatenated: inner nodes and leaves are separate, as the operator has them.
+    """All trees concatenated: inner nodes and leaves are separate, as the operator has them."""
 
-    Attributes:
-        nodes: attributes of the operator.
-        roots: of each tree, among the nodes.
-        value: of each leaf.
-        tree_of_leaf: the index of its tree.
-    """
-
-    nodes: dict[str, Array]
-    roots: Array
-    value: Array
-    tree_of_leaf: Array
+    nodes: dict[str, Array]  # attributes of the operator
+    roots: Array  # of each tree, among the nodes
+    value: Array  # of each leaf
+    tree_of_leaf: Array  # the index of its tree
 
 
 def _flat(trees: Sequence[Tree]) -> _Flat:

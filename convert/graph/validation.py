@@ -62,7 +62,9 @@ def refused_by(fitted: Any, width: int) -> list[str]:
     return [
         kind
         for kind, (value, _) in KINDS.items()
-        if not any(_answers(fitted, _changed(base, index, value)) for index in indices)
+        if not any(
+            _answers(fitted, np.where(np.arange(width) == index, value, base)) for index in indices
+        )
     ]
 
 
@@ -70,12 +72,6 @@ def is_made(tensor: Tensor) -> bool:
     """Whether a step has made it, and it is none of the request's columns."""
     name = (tensor.origin[0] if tensor.origin else tensor).name
     return name not in {entry["name"] for entry in tensor.graph.inputs if "steps" not in entry}
-
-
-def _changed(row: Array, index: int, value: float) -> Array:
-    changed = row.copy()
-    changed[0, index] = value
-    return changed
 
 
 def _answers(fitted: Any, row: Array) -> bool:

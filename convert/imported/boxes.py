@@ -28,32 +28,21 @@ HINT = (
 
 
 class Boxes(NamedTuple):
-    """What `--boxes` says.
+    """What `--boxes` says."""
 
-    Attributes:
-        outputs: of the graph: the boxes', the scores' and perhaps the labels'; or one of all.
-        columns: of the only one; () where there are several.
-        format: of the corners, one of `FORMATS`.
-        pixels: they are in pixels of what the graph takes, not in shares of it.
-        score: a box needs more.
-        overlap: of two boxes of one class that have more in common, intersection over union, the
-            better one is kept; 1 keeps all.
-        most: boxes in an answer.
-        labels: of the classes, in their order.
-        activation: that makes shares of the scores: "sigmoid", "softmax", or None.
-        background: the class that is none, "first" or "last"; None where there is none.
-    """
-
+    # Of the graph: the boxes', the scores' and perhaps the labels'; or one of all.
     outputs: tuple[str, ...]
-    columns: tuple[str, ...]
-    format: str
-    pixels: bool
-    score: float
+    columns: tuple[str, ...]  # of the only one; () where there are several
+    format: str  # of the corners, one of `FORMATS`
+    pixels: bool  # they are in pixels of what the graph takes, not in shares of it
+    score: float  # a box needs more
+    # Of two boxes of one class that have more in common, intersection over union, the better one is
+    # kept; 1 keeps all.
     overlap: float
-    most: int
-    labels: tuple[str, ...]
-    activation: str | None
-    background: str | None
+    most: int  # boxes in an answer
+    labels: tuple[str, ...]  # of the classes, in their order
+    activation: str | None  # that makes shares of the scores: "sigmoid", "softmax", or None
+    background: str | None  # the class that is none, "first" or "last"; None where there is none
 
     @property
     def named(self) -> bool:
@@ -62,11 +51,7 @@ class Boxes(NamedTuple):
 
 
 def parse(text: str) -> Boxes:
-    """Read `--boxes`.
-
-    Raises:
-        WrongUse: with all that is wrong with it.
-    """
+    """Read `--boxes`; WrongUse has all that is wrong with it."""
     settings = Settings(
         text,
         {
@@ -155,11 +140,7 @@ def _labels(text: str) -> tuple[str, ...]:
 
 
 def check_outputs(boxes: Boxes, known: Sequence[str]) -> None:
-    """Refuse outputs that the graph has not.
-
-    Raises:
-        WrongUse: it has not one of them.
-    """
+    """Refuse outputs that the graph has not, by WrongUse."""
     if unknown := [name for name in boxes.outputs if name not in known]:
         raise WrongUse(
             f"--boxes: expected outputs of the graph: {', '.join(known)}; got {', '.join(unknown)}",

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.graph.nodes import NodeWriter
 from onnxlet.convert.imported.onnx_file import inputs_of, nodes_within, opsets
 from onnxlet.convert.imported.roles import Roles, dims_of
-from onnxlet.convert.imported.vocabulary import Vocabulary
-from onnxlet.function.arrays import Array
+from onnxlet.convert.imported.text_options import Vocabulary
 
 IDS, WRITTEN, SCORE, WIDTH = "ids", "written", "score", "width"
 LENGTH = "length"  # the name of the dimension that varies
@@ -30,11 +30,7 @@ SAME_OPSET = "Export both with one opset_version, of 13 or later."
 
 
 def check_together(encoder: onnx.ModelProto, decoder: onnx.ModelProto) -> None:
-    """Refuse graphs that can't be one.
-
-    Raises:
-        Refusal: their operators are of different versions, or too old.
-    """
+    """Refuse graphs that can't be one: their operators are of different versions, or too old."""
     versions = [opsets(encoder), opsets(decoder)]
     for domain in sorted(set(versions[0]) & set(versions[1])):
         if versions[0][domain] != versions[1][domain]:
@@ -56,34 +52,29 @@ def merged(
     shares: bool,
     tried: bool = False,
 ) -> onnx.ModelProto:
-    """One graph of both.
+    """One graph of both; `roles` are those of their tensors before they have prefixes.
 
-    Args:
-        encoder: its graph.
-        decoder: likewise.
-        roles: of their tensors.
-        vocabulary: has the start, the end and the most units.
-        shares: the decoder answers shares of one, not logits.
-        tried: it never ends before the most units, and has the output `width`, of shape (steps,):
-            how many units the decoder chooses from.
+    The vocabulary has the start, the end and the most units. Where the decoder answers shares of
+    one, not logits, `shares` is true. One that is `tried` never ends before the most units, and has
+    the output `width`, of shape (steps,): how many units the decoder chooses from.
     """
     encoder, decoder = prefixed(encoder, ENCODER), prefixed(decoder, DECODER)
     graph = Writer()
-    start = graph.op("Shape", IDS)
-    rows = graph.op("Gather", start, graph.constant([0]))
-    graph.op("Cast", IDS, output=ENCODER + roles.ids, to=_element(encoder, roles.ids))
+    start = graph.node("Shape", IDS)
+    rows = graph.node("Gather", start, graph.constant([0]))
+    graph.node("Cast", IDS, output=ENCODER + roles.ids, to=_element(encoder, roles.ids))
     if roles.mask is not None:
         one = helper.make_tensor("one", TensorProto.INT64, [1], [1])
-        ones = graph.op("ConstantOfShape", start, value=one)
-        graph.op("Cast", ones, output=ENCODER + roles.mask, to=_element(encoder, roles.mask))
+        ones = graph.node("ConstantOfShape", start, value=one)
+        graph.node("Cast", ones, output=ENCODER + roles.mask, to=_element(encoder, roles.mask))
     graph.nodes += encoder.graph.node
     carried = {
-        "last": graph.op("Expand", graph.constant([vocabulary.start]), rows),
-        "total": graph.op("Expand", graph.constant(np.zeros(1, np.float32)), rows),
-        "ended": graph.op("Expand", graph.constant([False]), rows),
+        "last": graph.node("Expand", graph.constant([vocabulary.start]), rows),
+        "total": graph.node("Expand", graph.constant(np.zeros(1, np.float32)), rows),
+        "ended": graph.node("Expand", graph.constant([False]), rows),
     }
     if not roles.stepwise:
-        carried["before"] = graph.op("Reshape", carried["last"], graph.constant([-1, 1]))
+        carried["before"] = graph.node("Reshape", carried["last"], graph.constant([-1, 1]))
     for name, state in roles.states.items():
         first = None if state.first is None else ENCODER + state.first
         carried[DECODER + name] = first or _zeros(graph, decoder, name, roles.written, rows)
@@ -91,26 +82,24 @@ def merged(
     body = _body(graph, decoder, roles, end, shares, list(carried))
     most = graph.constant(np.array(vocabulary.longest_output))
     results = [f"{name}/behind" for name in carried] + ["steps", "widths"]
-    loop = helper.make_node(
-        "Loop", [most, graph.constant(np.array(True)), *carried.values()], results, body=body
-    )
-    graph.nodes.append(loop)
-    graph.op("Transpose", "steps", output=WRITTEN, perm=[1, 0])
-    graph.op("Identity", "total/behind", output=SCORE)
+    begin = graph.constant(np.array(True))
+    graph.write("Loop", [most, begin, *carried.values()], results, body=body)
+    graph.node("Transpose", "steps", output=WRITTEN, perm=[1, 0])
+    graph.node("Identity", "total/behind", output=SCORE)
     value = helper.make_tensor_value_info
     outputs = [
         value(WRITTEN, TensorProto.INT64, ["rows", "steps"]),
         value(SCORE, TensorProto.FLOAT, ["rows"]),
     ]
     if tried:
-        graph.op("Reshape", "widths", graph.constant([-1]), output=WIDTH)
+        graph.node("Reshape", "widths", graph.constant([-1]), output=WIDTH)
         outputs.append(value(WIDTH, TensorProto.INT64, ["steps"]))
     whole = helper.make_graph(
         graph.nodes,
         "translator",
         [value(IDS, TensorProto.INT64, ["rows", LENGTH])],
         outputs,
-        [*graph.constants, *encoder.graph.initializer, *decoder.graph.initializer],
+        [*graph.initializers.values(), *encoder.graph.initializer, *decoder.graph.initializer],
         sparse_initializer=[*encoder.graph.sparse_initializer, *decoder.graph.sparse_initializer],
     )
     imports = {
@@ -139,37 +128,37 @@ def _body(
     column = outer.constant([-1, 1])
     written = "last" if roles.stepwise else "before"
     if roles.stepwise and len(dims_of(_input(decoder, roles.written))) == 2:
-        written = graph.op("Reshape", "last", column)
-    graph.op("Cast", written, output=DECODER + roles.written, to=_element(decoder, roles.written))
+        written = graph.node("Reshape", "last", column)
+    graph.node("Cast", written, output=DECODER + roles.written, to=_element(decoder, roles.written))
     for name, tensor in roles.fed.items():
-        graph.op("Identity", ENCODER + tensor, output=DECODER + name)
+        graph.node("Identity", ENCODER + tensor, output=DECODER + name)
     graph.nodes += decoder.graph.node
-    width = graph.op("Gather", graph.op("Shape", DECODER + roles.logits), outer.constant([-1]))
+    width = graph.node("Gather", graph.node("Shape", DECODER + roles.logits), outer.constant([-1]))
     # All positions of all rows, one after another: of each row the last one counts.
-    rows = graph.op("Shape", "last")
-    by_row = graph.op("Concat", rows, outer.constant([-1]), width, axis=0)
-    given = graph.op("Cast", DECODER + roles.logits, to=TensorProto.FLOAT)
-    last = graph.op(
-        "Gather", graph.op("Reshape", given, by_row), outer.constant(np.array(-1)), axis=1
+    rows = graph.node("Shape", "last")
+    by_row = graph.node("Concat", rows, outer.constant([-1]), width, axis=0)
+    given = graph.node("Cast", DECODER + roles.logits, to=TensorProto.FLOAT)
+    last = graph.node(
+        "Gather", graph.node("Reshape", given, by_row), outer.constant(np.array(-1)), axis=1
     )
-    logs = graph.op("Log", last) if shares else graph.op("LogSoftmax", last, axis=-1)
-    best = graph.op("ArgMax", last, axis=-1, keepdims=0)
-    log = graph.op("GatherElements", logs, graph.op("Reshape", best, column), axis=1)
-    more = graph.op("Add", "total", graph.op("Reshape", log, outer.constant([-1])))
-    chosen = graph.op("Where", "ended", outer.constant(np.array(end)), best)
-    ended = graph.op("Or", "ended", graph.op("Equal", chosen, outer.constant(np.array(end))))
-    going = graph.op("Cast", graph.op("Not", ended), to=TensorProto.INT32)
-    some = graph.op("Cast", graph.op("ReduceMax", going, keepdims=0), to=TensorProto.BOOL)
+    logs = graph.node("Log", last) if shares else graph.node("LogSoftmax", last, axis=-1)
+    best = graph.node("ArgMax", last, axis=-1, keepdims=0)
+    log = graph.node("GatherElements", logs, graph.node("Reshape", best, column), axis=1)
+    more = graph.node("Add", "total", graph.node("Reshape", log, outer.constant([-1])))
+    chosen = graph.node("Where", "ended", outer.constant(np.array(end)), best)
+    ended = graph.node("Or", "ended", graph.node("Equal", chosen, outer.constant(np.array(end))))
+    going = graph.node("Cast", graph.node("Not", ended), to=TensorProto.INT32)
+    some = graph.node("Cast", graph.node("ReduceMax", going, keepdims=0), to=TensorProto.BOOL)
     behind = {
-        "last": graph.op("Identity", chosen),
-        "total": graph.op("Where", "ended", "total", more),
+        "last": graph.node("Identity", chosen),
+        "total": graph.node("Where", "ended", "total", more),
         "ended": ended,
     }
     if not roles.stepwise:
-        whole = graph.op("Reshape", chosen, column)
-        behind["before"] = graph.op("Concat", "before", whole, axis=1)
+        whole = graph.node("Reshape", chosen, column)
+        behind["before"] = graph.node("Concat", "before", whole, axis=1)
     for name, state in roles.states.items():
-        behind[DECODER + name] = graph.op("Identity", DECODER + state.following)
+        behind[DECODER + name] = graph.node("Identity", DECODER + state.following)
     elements = {name: _element(decoder, name) for name in roles.states}
     kinds = {"total": TensorProto.FLOAT, "ended": TensorProto.BOOL}
     kinds |= {DECODER + name: element for name, element in elements.items()}
@@ -206,7 +195,7 @@ def _zeros(graph: Writer, decoder: onnx.ModelProto, name: str, written: str, row
         else:
             sizes.append(graph.constant([0]))
     zero = helper.make_tensor("zero", _element(decoder, name), [1], [0])
-    return graph.op("ConstantOfShape", graph.op("Concat", *sizes, axis=0), value=zero)
+    return graph.node("ConstantOfShape", graph.node("Concat", *sizes, axis=0), value=zero)
 
 
 def _input(proto: onnx.ModelProto, name: str) -> Any:
@@ -219,31 +208,24 @@ def _element(proto: onnx.ModelProto, name: str) -> int:
     return int(_input(proto, name).type.tensor_type.elem_type)
 
 
-class Writer:
-    """Collects nodes and constants.
-
-    Attributes:
-        nodes: of this graph.
-        constants: of the outermost one.
-    """
+class Writer(NodeWriter):
+    """Writes the nodes of the whole, or of a step in it, whose constants are the whole's."""
 
     def __init__(self, prefix: str = "", outer: Writer | None = None) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = outer.constants if outer else []
+        super().__init__()
         self._prefix = prefix
+        if outer is not None:
+            self.initializers = outer.initializers
 
-    def op(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Write a node; its output's name."""
-        output = output or f"{self._prefix}made/{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
-        return output
+    def unique(self, stem: str) -> str:
+        """Nodes and constants are numbered each by themselves."""
+        if stem == "constant":
+            return f"constant/{len(self.initializers)}"
+        return f"{self._prefix}made/{len(self.nodes)}"
 
     def constant(self, values: Any) -> str:
         """An initializer's name."""
-        array: Array = np.asarray(values)
-        name = f"constant/{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
+        return self.array(np.asarray(values))
 
 
 def prefixed(proto: onnx.ModelProto, prefix: str) -> onnx.ModelProto:

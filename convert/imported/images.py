@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxlet.convert.graph.nodes import NodeWriter
+from onnxlet.convert.imported.inputs import forget_sizes
 from onnxlet.convert.imported.onnx_file import inputs_of
 from onnxlet.convert.imported.settings import Settings, number, numbers, one_of, refuse
-from onnxlet.convert.imported.shapes import forget_sizes
 from onnxlet.function.inputs.images import RESIZES
 
 HEAD = re.compile(r"(.+)=([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
@@ -28,25 +29,16 @@ HINT = (
 
 
 class Image(NamedTuple):
-    """What `--image` says of an input.
+    """What `--image` says of an input."""
 
-    Attributes:
-        input: the graph's.
-        height: that pictures are resized to, in pixels.
-        width: the same.
-        mode: "RGB", "BGR" or "L".
-        change: `scale`, `mean` and `std`, as far as they are given: (pixel * scale - mean) / std.
-        layout: of the tensor, where it is given.
-        resize: one of Pillow's filters.
-    """
-
-    input: str
-    height: int
-    width: int
-    mode: str
+    input: str  # the graph's
+    height: int  # that pictures are resized to, in pixels
+    width: int  # the same
+    mode: str  # "RGB", "BGR" or "L"
+    # `scale`, `mean` and `std`, as far as they are given: (pixel * scale - mean) / std.
     change: Mapping[str, Any]
-    layout: str | None
-    resize: str
+    layout: str | None  # of the tensor, where it is given
+    resize: str  # one of Pillow's filters
 
     @property
     def channels(self) -> int:
@@ -66,11 +58,7 @@ class Image(NamedTuple):
 
 
 def parse(texts: Sequence[str]) -> dict[str, Image]:
-    """Read `--image`, by input.
-
-    Raises:
-        WrongUse: with all that is wrong.
-    """
+    """Read `--image`, by input; WrongUse has all that is wrong."""
     images: dict[str, Image] = {}
     faults: list[str] = []
     for text in texts:
@@ -118,17 +106,9 @@ def _image(name: str, height: int, width: int, rest: str) -> tuple[Image, list[s
 
 
 def fix_sizes(proto: onnx.ModelProto, images: Mapping[str, Image]) -> dict[str, str]:
-    """Check the images against a graph's inputs, and fix the sizes that these leave free.
+    """Check the images against a graph's inputs, and fix in place the sizes that these leave free.
 
-    Args:
-        proto: changed in place.
-        images: as `parse` returns them.
-
-    Returns:
-        The layout of each input's tensor.
-
-    Raises:
-        WrongUse: with all that does not fit.
+    The layout of each input's tensor is returned. WrongUse has all that does not fit.
     """
     inputs = inputs_of(proto)
     layouts: dict[str, str] = {}
@@ -182,14 +162,14 @@ def _fitting(dims: Sequence[int | None], image: Image) -> dict[str, tuple[tuple[
         for sizes, rows in forms:
             own = dims[1:] if rows else dims
             known = rows or None not in dims  # a free first dimension is that of the rows
-            if known and len(own) == len(sizes) and _same(own, sizes):
+            if (
+                known
+                and len(own) == len(sizes)
+                and all(dim in (None, size) for dim, size in zip(own, sizes, strict=True))
+            ):
                 found[layout] = (sizes, rows)
                 break
     return found
-
-
-def _same(dims: Sequence[int | None], sizes: Sequence[int]) -> bool:
-    return all(dim in (None, size) for dim, size in zip(dims, sizes, strict=True))
 
 
 def is_by_row(proto: onnx.ModelProto, image: Image) -> bool:
@@ -204,13 +184,8 @@ def attach(
 ) -> dict[str, dict[str, Any]]:
     """Have a graph take pictures' tensors as the function makes them.
 
-    Args:
-        proto: changed in place, where its own inputs are of another form.
-        images: by input.
-        layouts: the same.
-
-    Returns:
-        A manifest's graph input for each, by the name that it has in the graph.
+    It is changed in place, where its own inputs are of another form. A manifest's graph input is
+    returned for each, by the name that it has in the graph.
     """
     entries = {}
     for name, image in images.items():
@@ -237,16 +212,13 @@ def _changed(proto: onnx.ModelProto, info: Any, sizes: Sequence[int]) -> str:
     bare = own == list(sizes)
     outer = PREFIX + name
     replaced = helper.make_tensor_value_info(outer, served, [1 if bare else batch, *sizes])
-    shape = numpy_helper.from_array(
-        np.array(own if bare else [-1, *own[1:]], np.int64), f"{outer}.shape"
-    )
-    nodes = [
-        helper.make_node("Reshape", [outer, shape.name], [f"{outer}.shaped"], f"{outer}.shaped"),
-        helper.make_node("Cast", [f"{outer}.shaped"], [name], f"{outer}.cast", to=element),
-    ]
-    everything = [*nodes, *proto.graph.node]
+    sizes_inside = np.array(own if bare else [-1, *own[1:]], np.int64)
+    proto.graph.initializer.append(numpy_helper.from_array(sizes_inside, f"{outer}.shape"))
+    nodes, shaped = NodeWriter(), f"{outer}.shaped"
+    nodes.write("Reshape", [outer, f"{outer}.shape"], [shaped], name=shaped)
+    nodes.write("Cast", [shaped], [name], name=f"{outer}.cast", to=element)
+    everything = [*nodes.nodes, *proto.graph.node]
     del proto.graph.node[:]
     proto.graph.node.extend(everything)
-    proto.graph.initializer.append(shape)
     info.CopyFrom(replaced)
     return outer

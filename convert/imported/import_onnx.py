@@ -20,9 +20,9 @@ from onnxlet.convert.directory.model_directory import (
 from onnxlet.convert.directory.reference_statistics import FEWEST_ROWS, reference_statistics
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.inputs import InputTensor
+from onnxlet.convert.imported.inputs import InputTensor, apply_shapes, parse_shapes
 from onnxlet.convert.imported.onnx_file import check_versions, opsets, read_onnx
-from onnxlet.convert.imported.proving import (
+from onnxlet.convert.imported.proof import (
     UNVERIFIED,
     Proof,
     by_graph,
@@ -30,16 +30,15 @@ from onnxlet.convert.imported.proving import (
     golden_rows,
     prove,
 )
-from onnxlet.convert.imported.shapes import apply, parse
-from onnxlet.convert.imported.taking import Taken, answers
+from onnxlet.convert.imported.served_graph import ServedGraph, Trial, answers
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.translator import (
-    both,
     example,
-    take_texts,
+    paired,
+    served_translator,
 )
 from onnxlet.convert.imported.trial import check_loops
-from onnxlet.convert.imported.vision import Vision, read, take_both
+from onnxlet.convert.imported.vision import Vision, judged_and_served, read
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function import json_text
@@ -92,33 +91,33 @@ def import_onnx(
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
     if texts is None:
         vision = read(proto, images, boxes)
-        taken, proof = _numbers(proto, vision, parse(shapes), sample, expected, report)
+        graph, proof = _numbers(proto, vision, parse_shapes(shapes), sample, expected, report)
     else:
-        together = both(proto, read_onnx(texts.decoder)[0], texts)
-        taken = take_texts(together, texts.column, sample, report)
-        proof = prove(taken, [] if taken.made else taken.rows, expected, texts=True)
-    given = [] if taken.made else taken.rows
-    parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
-    manifest = dict(taken.model.manifest)
-    no_mix = boxes is not None or texts is not None or any(each.nested for each in taken.tensors)
+        pair = paired(proto, read_onnx(texts.decoder)[0], texts)
+        graph = served_translator(pair, texts.column, sample, report)
+        proof = prove(graph, [] if graph.made else graph.rows, expected, texts=True)
+    given = [] if graph.made else graph.rows
+    parts = {"model.onnx": graph.content, "golden.json": json_text.dumps(proof.golden)}
+    manifest = dict(graph.model.manifest)
+    no_mix = boxes is not None or texts is not None or any(each.nested for each in graph.tensors)
     explained = bool(given) and not no_mix
     earlier = highest_manifest(folder, name)
-    made = background_file(taken.model, given, "sample", earlier=earlier) if explained else None
+    made = background_file(graph.model, given, "sample", earlier=earlier) if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made
-    statistics = _statistics(taken.tensors, given)
+    statistics = _statistics(graph.tensors, given)
     if texts is not None:
-        statistics["columns"][texts.column]["example"] = example(together.vocabulary)
+        statistics["columns"][texts.column]["example"] = example(pair.vocabulary)
     manifest |= {
         "parity": proof.parity,
         "metrics": None,
         "statistics": statistics,
-        **_reference(taken.model, given),
+        **_reference(graph.model, given),
         "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(Model("imported", 1, manifest, taken.content), proof.golden)
+    faults = replay(Model("imported", 1, manifest, graph.content), proof.golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     files = {**parts, "manifest.json": json_text.dumps(manifest)}
@@ -135,21 +134,22 @@ def _numbers(
     sample: Path | None,
     expected: Path | None,
     report: Callable[[str], object],
-) -> tuple[Taken, Proof]:
+) -> tuple[ServedGraph, Proof]:
     """Take a graph of numbers, perhaps of pictures and boxes, and prove it."""
     check_versions(proto)
     check_loops(proto)
-    longest = apply(proto, shapes)
-    judged, taken = take_both(proto, vision, longest, sample, expected is not None, report)
+    longest = apply_shapes(proto, shapes)
+    trial = Trial(longest, sample, report)
+    judged, graph = judged_and_served(proto, vision, trial, expected is not None)
     proof = prove(judged, [] if judged.made else judged.rows, expected)
-    if taken is not judged or vision.boxes is not None or (vision.images and taken.made):
-        own = answers(taken.model, taken.rows)
-        proof = proof._replace(golden=golden_rows(taken, taken.rows, own))
-        if vision.boxes is not None and not taken.made:
+    if graph is not judged or vision.boxes is not None or (vision.images and graph.made):
+        own = answers(graph.model, graph.rows)
+        proof = proof._replace(golden=golden_rows(graph, graph.rows, own))
+        if vision.boxes is not None and not graph.made:
             report(found_boxes(own["prediction"].tolist()))
     if vision.boxes is not None and "outputs" in proof.parity:
         proof.parity["outputs"] = by_graph(proof.parity["outputs"], judged.served)
-    return taken, proof
+    return graph, proof
 
 
 def _origin(proto: onnx.ModelProto) -> str:

@@ -24,14 +24,10 @@ INSIDE = "Keep its data beside the ONNX file, as the exporter wrote it, and name
 
 
 def read_onnx(path: Path) -> tuple[onnx.ModelProto, int]:
-    """Read an ONNX file, with all external data put inside.
+    """Read an ONNX file, with external data put inside; and how many tensors lay in other files.
 
-    Returns:
-        The model, and how many tensors lay in other files.
-
-    Raises:
-        WrongUse: there is no such file, or it is a folder.
-        Refusal: it is no ONNX file, or its data lie elsewhere, are cut off or are too many.
+    WrongUse: there is no such file, or it is a folder. Refusal: it is no ONNX file, or its data lie
+    elsewhere, are cut off or are too many.
     """
     if path.is_dir():
         raise WrongUse(f"FILE: '{path}' is a folder", "Name the .onnx file in it.")
@@ -119,8 +115,7 @@ def _embed(tensor: Any, file: Path, offset: int, length: int) -> None:
 def check_versions(proto: onnx.ModelProto) -> None:
     """Compare a model's versions and operators with what the installed ONNX Runtime takes.
 
-    Raises:
-        Refusal: an opset or the IR is newer than the runtime knows, or an operator is not its own.
+    Refusal: an opset or the IR is newer than the runtime knows, or an operator is not its own.
     """
     if not _loads(ir_version=proto.ir_version):
         most = next(v for v in range(min(proto.ir_version, 100), 0, -1) if _loads(ir_version=v))
@@ -211,11 +206,7 @@ def _loads(domain: str = STANDARD, version: int = 13, ir_version: int = 7) -> bo
 
 
 def open_session(onnx_bytes: bytes) -> Any:
-    """An ONNX Runtime session.
-
-    Raises:
-        Refusal: ONNX Runtime does not load the model, and why in a line.
-    """
+    """An ONNX Runtime session; a refusal says in a line why there is none."""
     try:
         return new_session(onnx_bytes)
     except Exception as error:

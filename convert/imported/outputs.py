@@ -7,60 +7,80 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
-from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_sizes, varied_sizes
+from onnxlet.convert.imported.sample import MADE_ROWS, Sample, resized, varied_sizes
+from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.reference.answers import Answers
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT
+from onnxlet.function.serving.golden import usual_size
 
 RESERVED = ("model", "version", "classes", "prediction")  # members of an answer
 KINDS = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string", "U": "string"}
 
 
 class Served(NamedTuple):
-    """An output that is answered with.
+    """An output that is answered with."""
 
-    Attributes:
-        name: in answers.
-        output: in the graph.
-        type: that clients see.
-        shape: -1 for the rows, and the dimensions of one row's answer; -1 for what varies there.
-        half: it is computed in 16 bits.
-    """
-
-    name: str
-    output: str
-    type: str
+    name: str  # in answers
+    output: str  # in the graph
+    type: str  # that clients see
+    # -1 for the rows, and the dimensions of one row's answer; -1 for what varies there.
     shape: tuple[int, ...]
-    half: bool = False
+    half: bool = False  # it is computed in 16 bits
 
 
-def served_outputs(
-    session: Any,
-    tensors: Sequence[InputTensor],
-    rows: Rows,
-    freed: Sequence[str],
-    one_by_one: bool,
-    report: Callable[[str], object],
-) -> list[Served]:
+class Runs(NamedTuple):
+    """What runs a graph, and with which rows."""
+
+    session: Any
+    tensors: Sequence[InputTensor]
+    rows: Sample
+    freed: Sequence[str]  # inputs whose first dimension was fixed
+
+    def answers(self, names: Sequence[str], count: int) -> list[Array]:
+        """Outputs of these names for the first rows, from the beginning again where they are few.
+
+        Refusal: the graph does not run.
+        """
+        feeds = {}
+        for tensor in self.tensors:
+            few = np.take(self.rows.arrays[tensor.name], range(count), axis=0, mode="wrap")
+            feeds[tensor.name] = few.astype(object if tensor.dtype == "string" else tensor.dtype)
+        try:
+            return [np.asarray(array) for array in self.session.run(names, feeds)]
+        except Exception as error:  # ONNX Runtime has a class for each of its codes
+            raise self._refusal(f"{count} rows: {one_line(error)}", count) from error
+
+    def _refusal(self, why: str, count: int) -> Refusal:
+        if self.freed and count > 1:
+            return Refusal(
+                f"input '{self.freed[0]}' has a fixed first dimension, and the model does not run "
+                f"with {why}",
+                FREE_HINT % self.freed[0],
+            )
+        free = [size for tensor in self.tensors for size in tensor.dims if isinstance(size, str)]
+        name_it = f"Fix the sizes that it leaves free: --shape {free[0]}=…. " if free else ""
+        if not self.rows.made:
+            return Refusal(f"the model does not run with {why}", f"{name_it}Are these its inputs?")
+        return Refusal(
+            f"the model does not run with made-up {why}",
+            f"{name_it}Give rows that it takes: --sample IN.npz.",
+        )
+
+
+def served_outputs(runs: Runs, one_by_one: bool, report: Callable[[str], object]) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 
-    Where sizes vary, some of all that are promised are tried, the largest among them.
-
-    Args:
-        session: of the graph.
-        tensors: its inputs.
-        rows: to try it with.
-        freed: inputs whose first dimension was fixed.
-        one_by_one: rows are run one by one.
-        report: called with a line for each output that is left out.
-
-    Raises:
-        Refusal: the first output has no entry for each row, or the graph does not run.
+    Where sizes vary, some of all that are promised are tried, the largest among them. A line is
+    reported for each output that is left out. Refusal: the first output has no entry for each row,
+    or the graph does not run.
     """
-    outputs = session.get_outputs()
+    outputs = runs.session.get_outputs()
     for output in outputs:
         if not output.type.startswith("tensor("):
             raise Refusal(
@@ -70,13 +90,13 @@ def served_outputs(
             )
     names = [output.name for output in outputs]
     count = 1 if one_by_one else MADE_ROWS
-    own = {n: tried(session, names, tensors, rows, n, freed) for n in (1, count)}
+    own = {n: runs.answers(names, n) for n in (1, count)}
     seen = {(n, ""): arrays for n, arrays in own.items()}  # by rows, and the sizes that vary
-    for sizes in varied_sizes(tensors):
+    for sizes in varied_sizes(runs.tensors):
         named = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        some = of_sizes(rows, tensors, sizes)
+        some = runs._replace(rows=resized(runs.rows, runs.tensors, sizes))
         with suppress(Refusal):  # sizes that do not fit: requests of them are refused, too
-            seen |= {(n, named): tried(session, names, tensors, some, n, freed) for n in own}
+            seen |= {(n, named): some.answers(names, n) for n in own}
     first = "prediction" if "prediction" in names else names[0]
     served = []
     for number, name in enumerate(names):
@@ -93,61 +113,14 @@ def served_outputs(
             got = f"{together.shape} for {count} rows, and {single.shape} for one"
             if by_row and odd[0][1]:
                 got = f"{shapes[odd[0]]} for {odd[0][0]} of {odd[0][1]}"
+            free_it = FREE_HINT % runs.freed[0] if runs.freed else ""
             raise Refusal(
                 f"output '{name}' has the shape {got}: expected an entry for each row",
-                FREE_HINT % freed[0] if freed else "Export a model that answers row by row.",
+                free_it or "Export a model that answers row by row.",
             )
         else:
             report(f"output '{name}' is left out: it has no entry for each row")
     return sorted(served, key=lambda output: output.output != first)
-
-
-def tried(
-    session: Any,
-    names: Sequence[str],
-    tensors: Sequence[InputTensor],
-    rows: Rows,
-    count: int,
-    freed: Sequence[str],
-) -> list[Array]:
-    """What a session answers to the first rows.
-
-    Args:
-        session: of the graph.
-        names: of the outputs.
-        tensors: its inputs.
-        rows: to try it with.
-        count: how many of them.
-        freed: inputs whose first dimension was fixed.
-
-    Raises:
-        Refusal: the graph does not run.
-    """
-    feeds = {}
-    for tensor in tensors:
-        few = np.take(rows.arrays[tensor.name], range(count), axis=0, mode="wrap")
-        feeds[tensor.name] = few.astype(object if tensor.dtype == "string" else tensor.dtype)
-    try:
-        return [np.asarray(array) for array in session.run(names, feeds)]
-    except Exception as error:  # ONNX Runtime has a class for each of its codes
-        why = f"{count} rows: {one_line(error)}"
-        if freed and count > 1:
-            raise Refusal(
-                f"input '{freed[0]}' has a fixed first dimension, and the model does not run with "
-                f"{why}",
-                FREE_HINT % freed[0],
-            ) from error
-        free = [size for tensor in tensors for size in tensor.dims if isinstance(size, str)]
-        name_it = f"Fix the sizes that it leaves free: --shape {free[0]}=…. " if free else ""
-        raise Refusal(
-            f"the model does not run with {'made-up ' if rows.made else ''}{why}",
-            name_it
-            + (
-                "Give rows that it takes: --sample IN.npz."
-                if rows.made
-                else "Are these its inputs?"
-            ),
-        ) from error
 
 
 def _output(name: str, array: Array, first: bool, dims: tuple[int, ...]) -> Served:
@@ -177,12 +150,8 @@ def serving_part(
 ) -> dict[str, Any]:
     """The members of a manifest that `onnxlet.function.models.model.Model` reads.
 
-    Args:
-        served: the outputs.
-        public: the inputs, as clients see them.
-        private: the inputs, as the graph has them.
-        one_by_one: rows are run one by one.
-        back_end: what becomes of outputs after the graph, by their names.
+    The inputs are public as clients see them, private as the graph has them; `back_end` has what
+    becomes of outputs after the graph, by their names.
     """
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
     return {
@@ -193,3 +162,50 @@ def serving_part(
         | ({"rows_at_once": 1} if one_by_one else {})
         | ({"back_end": dict(back_end)} if back_end else {}),
     }
+
+
+SHARES = ("Softmax", "Sigmoid", "HardSigmoid")
+PASSING = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Cast", "Slice")
+SUM_OF_SHARES = 1e-3  # how far they may be from one, as 16 bits compute them
+HALF = 2.0**-10  # a unit in the last place of a float16
+
+
+def shares(proto: onnx.ModelProto) -> frozenset[str]:
+    """The outputs that a softmax or a sigmoid makes: between 0 and 1, whatever a row is."""
+    made_by = {name: node for node in proto.graph.node for name in node.output}
+    found = []
+    for output in proto.graph.output:
+        node = made_by.get(output.name)
+        while node is not None and node.op_type in PASSING:
+            node = made_by.get(node.input[0])
+        if node is not None and node.op_type in SHARES:
+            found.append(output.name)
+    return frozenset(found)
+
+
+def floors(
+    answers: Answers, served: Sequence[Served], absolute: frozenset[str]
+) -> dict[str, float]:
+    """The magnitude that each output's differences are counted against, at least.
+
+    A framework computes in 32 bits, and sums in another order than ONNX Runtime: a number counts
+    against its output's usual size. Shares of one count absolutely: their usual size is that of the
+    classes that a row is not of, and says nothing. Of an output in 16 bits a unit in the last place
+    of its usual size is allowed. Answers are by the names that clients see, `absolute` by those of
+    the graph.
+    """
+    found: dict[str, float] = {}
+    for output in served:
+        array = answers.get(output.name)
+        if array is None or array.dtype.kind != "f":
+            continue
+        size = 1.0 if output.output in absolute or _are_shares(array) else usual_size(array)
+        found[output.name] = size * (HALF / TOLERANCE if output.half else 1.0)
+    return found
+
+
+def _are_shares(array: Array) -> bool:
+    """Whether numbers are none below 0, and sum to one in each row."""
+    if array.ndim < 2 or array.shape[-1] < 2 or not np.isfinite(array).all() or array.min() < 0:
+        return False
+    return bool((np.abs(array.sum(axis=-1, dtype=np.float64) - 1) <= SUM_OF_SHARES).all())

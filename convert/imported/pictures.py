@@ -25,14 +25,9 @@ HINT = (
 
 
 def tensor_of(image: Mapping[str, Any], texts: Sequence[str]) -> Array:
-    """What the graph is fed with for pictures, rows first.
+    """What the graph is fed with for pictures in base64, rows first.
 
-    Args:
-        image: the manifest's graph input.
-        texts: the pictures in base64.
-
-    Raises:
-        InvalidRows: some are no pictures.
+    The image is the manifest's graph input. InvalidRows: some are no pictures.
     """
     block = np.array(texts, dtype=object).reshape(-1, 1)
     return ImageFeed(image, (0, 0)).gather([block])
@@ -46,8 +41,7 @@ def is_pictures(sample: Path) -> bool:
 def files_of(sample: Path) -> list[Path]:
     """The pictures of a folder by name, or those that a list names, relative to itself.
 
-    Raises:
-        WrongUse: there are none, too many, or some that are not there or lie elsewhere.
+    WrongUse: there are none, too many, or some that are not there or lie elsewhere.
     """
     folder = sample if sample.is_dir() else sample.parent
     if sample.is_dir():
@@ -73,8 +67,7 @@ def files_of(sample: Path) -> list[Path]:
 def read(sample: Path, image: Mapping[str, Any]) -> tuple[list[str], Array]:
     """The pictures of a sample in base64, and what the graph is fed with.
 
-    Raises:
-        WrongUse: with all files that are no pictures.
+    WrongUse names all files that are no pictures.
     """
     files = files_of(sample)
     if empty := [f"'{each.name}'" for each in files if not each.stat().st_size]:

@@ -23,37 +23,22 @@ HINT = (
 
 
 class State(NamedTuple):
-    """What a decoder hands to its next step.
+    """What a decoder hands to its next step."""
 
-    Attributes:
-        following: the output that it is behind a step.
-        first: the encoder's tensor that it is before the first one; None is zeros.
-    """
-
-    following: str
-    first: str | None
+    following: str  # the output that it is behind a step
+    first: str | None  # the encoder's tensor that it is before the first one; None is zeros
 
 
 class Roles(NamedTuple):
-    """Which tensor is for what.
+    """Which tensor is for what."""
 
-    Attributes:
-        ids: the encoder's input that has the ids of the text.
-        mask: the encoder's input of ones; None where there is none.
-        written: the decoder's input that has ids that were written.
-        fed: by the decoder's input, the encoder's tensor that it takes.
-        states: by the decoder's input.
-        logits: the decoder's output that says which unit comes next.
-        stepwise: the decoder takes the last id only; else all that were written.
-    """
-
-    ids: str
-    mask: str | None
-    written: str
-    fed: dict[str, str]
-    states: dict[str, State]
-    logits: str
-    stepwise: bool
+    ids: str  # the encoder's input that has the ids of the text
+    mask: str | None  # the encoder's input of ones; None where there is none
+    written: str  # the decoder's input that has ids that were written
+    fed: dict[str, str]  # by the decoder's input, the encoder's tensor that it takes
+    states: dict[str, State]  # by the decoder's input
+    logits: str  # the decoder's output that says which unit comes next
+    stepwise: bool  # the decoder takes the last id only; else all that were written
 
 
 def dims_of(info: Any) -> list[int | str]:
@@ -63,15 +48,9 @@ def dims_of(info: Any) -> list[int | str]:
 
 
 def roles(encoder: onnx.ModelProto, decoder: onnx.ModelProto, links: Sequence[str]) -> Roles:
-    """Find out what each input and output is for.
+    """Find out what each input and output is for; links are INPUT=TENSOR, of the decoder's inputs.
 
-    Args:
-        encoder: its graph.
-        decoder: likewise.
-        links: INPUT=TENSOR, of the decoder's inputs.
-
-    Raises:
-        WrongUse: an input is for nothing that is known; every such one is named.
+    WrongUse names every input that is for nothing that is known.
     """
     faults: list[str] = []
     ids, mask = _of_encoder(encoder, faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,29 +23,21 @@ MADE_LENGTH = 7  # of what varies
 TRIED_SIZES = (5, 1, 2, 3, 8, 9, 16, 17, 64, 100)
 
 
-class Rows(NamedTuple):
-    """Rows to try a model with.
+class Sample(NamedTuple):
+    """Rows to try a model with."""
 
-    Attributes:
-        arrays: by input name, rows first.
-        made: they are made-up ones.
-        texts: by input name, the encoded pictures that the arrays are of.
-    """
-
-    arrays: dict[str, Array]
-    made: bool
+    arrays: dict[str, Array]  # by input name, rows first
+    made: bool  # they are made-up ones
+    # By input name, the encoded pictures that the arrays are of.
     texts: Mapping[str, Sequence[str]] = {}
 
 
 def made_rows(
     tensors: Sequence[InputTensor], draw: int = 0, numbers: Sequence[float] = (0.0,)
-) -> Rows:
+) -> Sample:
     """A few rows of no meaning, to try a model with.
 
-    Args:
-        tensors: the inputs.
-        draw: 0 for usual numbers, another for larger ones with some of these among them.
-        numbers: that the graph holds.
+    Draw 0 has usual numbers, another one larger ones, with some that the graph holds among them.
     """
     random = np.random.default_rng(draw)
     made: dict[str, Array] = {}
@@ -66,14 +59,13 @@ def made_rows(
             array = np.where(random.random(shape) < 0.5, array, random.choice(numbers, shape))
         with np.errstate(all="ignore"):  # what a tensor can't hold is refused
             made[tensor.name] = array.astype(tensor.dtype)
-    return Rows(made, True, texts)
+    return Sample(made, True, texts)
 
 
 def read_arrays(path: Path, option: str) -> dict[str, Array]:
     """The arrays of an .npz file, by name.
 
-    Raises:
-        WrongUse: there is no such file, or it holds something else.
+    WrongUse: there is no such file, or it holds something else.
     """
     if not path.is_file():
         raise WrongUse(f"{option}: there is no file '{path}'")
@@ -87,14 +79,13 @@ def read_arrays(path: Path, option: str) -> dict[str, Array]:
         ) from error
 
 
-def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
+def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Sample:
     """Read a sample, and check it against the inputs.
 
-    Raises:
-        WrongUse: it lacks an input, has another, or one is of another shape or type.
+    WrongUse: it lacks an input, has another, or one is of another shape or type.
     """
     if pictures.is_pictures(path):
-        return _of_pictures(path, tensors)
+        return _pictures(path, tensors)
     arrays = read_arrays(path, "--sample")
     public = {t.name: t.columns[0] if t.image else t.name for t in tensors}
     check_names(arrays, list(public.values()), f"--sample: '{path}'")
@@ -121,10 +112,10 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
                 f"--sample: '{tensor.name}': expected {tensor.dtype}, got {array.dtype}",
                 "Give it as the model takes it.",
             )
-    return Rows(arrays, False, texts)
+    return Sample(arrays, False, texts)
 
 
-def _of_pictures(path: Path, tensors: Sequence[InputTensor]) -> Rows:
+def _pictures(path: Path, tensors: Sequence[InputTensor]) -> Sample:
     [first, *others] = tensors
     if others or first.image is None:
         names = ", ".join(tensor.name for tensor in tensors)
@@ -134,7 +125,7 @@ def _of_pictures(path: Path, tensors: Sequence[InputTensor]) -> Rows:
             "an .npz file they are texts of base64.",
         )
     texts, array = pictures.read(path, first.image)
-    return Rows({first.name: array}, False, {first.name: texts})
+    return Sample({first.name: array}, False, {first.name: texts})
 
 
 def _texts(tensor: InputTensor, arrays: dict[str, Array]) -> list[str]:
@@ -167,7 +158,7 @@ def varied_sizes(tensors: Sequence[InputTensor]) -> list[dict[str, int]]:
     return [*alike, *apart] if longest else []
 
 
-def of_sizes(rows: Rows, tensors: Sequence[InputTensor], sizes: Mapping[str, int]) -> Rows:
+def resized(rows: Sample, tensors: Sequence[InputTensor], sizes: Mapping[str, int]) -> Sample:
     """The same rows, cut or repeated to other sizes where they vary."""
     arrays = {}
     for tensor in tensors:
@@ -180,11 +171,7 @@ def of_sizes(rows: Rows, tensors: Sequence[InputTensor], sizes: Mapping[str, int
 
 
 def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) -> None:
-    """Refuse arrays with other names than these.
-
-    Raises:
-        WrongUse: one is missing, or one too many.
-    """
+    """Refuse arrays with other names than these, by WrongUse."""
     if set(arrays) != set(names):
         raise WrongUse(
             f"{option}: expected the arrays {', '.join(names)}, got {', '.join(arrays) or 'none'}",
@@ -192,8 +179,8 @@ def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) 
         )
 
 
-def instances(rows: Rows, tensors: Sequence[InputTensor]) -> list[Cells]:
-    """Rows as clients send them: lists in signature order, None for what is missing."""
+def instances(rows: Sample, tensors: Sequence[InputTensor]) -> list[Cells]:
+    """Sample as clients send them: lists in signature order, None for what is missing."""
     parts = []
     for tensor in tensors:
         array = rows.arrays[tensor.name]
@@ -223,3 +210,71 @@ def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) ->
             names = tensor.columns if not tensor.nested else tensor.columns * array[0].size
             found += [names[position] for position in positions.tolist()]
     return frozenset(found)
+
+
+FORMS = "Give a .txt file with a text in each line, a .csv file with a header, or an .npz file."
+
+
+def read_texts(path: Path, option: str, column: str) -> list[str]:
+    """The texts of a file, whose suffix says how it is read; the option names it in messages.
+
+    The column is that of CSV, or the array, that has the texts; the only one may have any name.
+    WrongUse: there is no such file, or it has no texts.
+    """
+    if not path.is_file():
+        raise WrongUse(f"{option}: there is no file '{path}'")
+    try:
+        texts = READERS[path.suffix.lower()](path, option, column)
+    except KeyError:
+        raise WrongUse(f"{option}: '{path}': expected .txt, .csv or .npz", FORMS) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise WrongUse(f"{option}: '{path}' is not text in UTF-8: {error}", FORMS) from error
+    if not texts:
+        raise WrongUse(f"{option}: '{path}' has no texts", FORMS)
+    return texts
+
+
+def _lines(path: Path, option: str, column: str) -> list[str]:
+    """Lines end with a line feed; a text may have any other character that ends lines."""
+    lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+    return lines[:-1] if not lines[-1] else lines
+
+
+def _csv_column(path: Path, option: str, column: str) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names, *rows = list(csv.reader(file)) or [[]]
+    name = _only(names, column, option, path)
+    at = names.index(name)
+    if len(names) == 1:  # then an empty line is an empty text
+        rows = [row or [""] for row in rows]
+    odd = [number for number, row in enumerate(rows) if len(row) != len(names)]
+    if odd:
+        got = len(rows[odd[0]])
+        raise WrongUse(
+            f"{option}: '{path}': row {odd[0]}: expected {len(names)} fields, got {got}", FORMS
+        )
+    return [row[at] for row in rows]
+
+
+def _array(path: Path, option: str, column: str) -> list[str]:
+    arrays = read_arrays(path, option)
+    array = arrays[_only(list(arrays), column, option, path)]
+    if array.dtype.kind != "U" or not array.ndim or array.size != len(array):
+        raise WrongUse(
+            f"{option}: '{path}': expected an array of text, one entry a row, got {array.dtype} of "
+            f"{array.shape}",
+            "np.savez('FILE.npz', text=np.array(texts)).",
+        )
+    return list(array.reshape(-1).tolist())
+
+
+def _only(names: list[str], wanted: str, option: str, path: Path) -> str:
+    if wanted in names:
+        return wanted
+    if len(names) == 1:
+        return names[0]
+    got = ", ".join(names) or "none"
+    raise WrongUse(f"{option}: '{path}': expected a column '{wanted}', got {got}", FORMS)
+
+
+READERS = {".txt": _lines, ".csv": _csv_column, ".npz": _array}

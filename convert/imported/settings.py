@@ -16,11 +16,10 @@ FRACTION = re.compile(r"(.+)/(.+)")
 
 
 class Settings:
-    """The parts of an option's text, and what is wrong with them.
+    """The parts of an option's text between commas, and what is wrong with them, in words.
 
-    Attributes:
-        bare: the parts that are no `key=value`, in their order.
-        faults: takes what is wrong, in words.
+    `bare` has the parts that are no `key=value`, in their order; each key has a reader of its
+    value.
     """
 
     def __init__(self, text: str, readers: Mapping[str, Reader]) -> None:
@@ -43,13 +42,10 @@ class Settings:
                 self.faults.append(f"'{key}' is there twice")
             else:
                 self._found[key.strip()] = None
-                self._read(key.strip(), value.strip(), readers[key.strip()])
-
-    def _read(self, key: str, value: str, reader: Reader) -> None:
-        try:
-            self._found[key] = reader(value)
-        except ValueError as error:
-            self.faults.append(f"{key}: expected {error}, got '{value}'")
+                try:
+                    self._found[key.strip()] = readers[key.strip()](value.strip())
+                except ValueError as error:
+                    self.faults.append(f"{key.strip()}: expected {error}, got '{value.strip()}'")
 
     def get(self, key: str, otherwise: Any = None) -> Any:
         """A key's value, as its reader returned it."""
@@ -118,10 +114,6 @@ def _number(text: str) -> float | None:
 
 
 def refuse(option: str, faults: Sequence[str] | Iterator[str], hint: str) -> None:
-    """Refuse an option with all that is wrong with it; nothing where nothing is.
-
-    Raises:
-        WrongUse: there are faults.
-    """
+    """Refuse an option by WrongUse with all that is wrong with it; nothing where nothing is."""
     if listed := "; ".join(faults):
         raise WrongUse(f"{option}: {listed}", hint)

@@ -15,6 +15,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.graph.nodes import NodeWriter
 from onnxlet.convert.imported.boxes import CLASSES, FORMATS, HINT, Boxes
 
 PREFIX = "onnxlet.boxes"
@@ -23,63 +24,48 @@ NOTHING = -1.0  # the score where a row has no further box
 LEAST_OPSET = 11
 
 
-class Nodes:
-    """Writes nodes into a graph, each with one output of a name of its own."""
+class Nodes(NodeWriter):
+    """Writes nodes, each called as its first output, under names of their own."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self._graph = graph
-        self._count = 0
+    def unique(self, stem: str) -> str:
+        """Nodes and constants are numbered together."""
+        self._count += 1
+        return f"{PREFIX}.{self._count}"
+
+    def write(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> None:
+        """Add a node that is called as its first output."""
+        super().write(operator, inputs, outputs, name=outputs[0], **attributes)
 
     def constant(self, values: Any, dtype: type = np.int64) -> str:
         """An initializer of the array."""
-        self._count += 1
-        name = f"{PREFIX}.{self._count}"
-        self._graph.initializer.append(numpy_helper.from_array(np.array(values, dtype), name))
-        return name
-
-    def __call__(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """A node with one output; returns its name."""
-        self._count += 1
-        name = output or f"{PREFIX}.{self._count}"
-        self.several(operator, inputs, [name], **attributes)
-        return name
-
-    def several(
-        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
-    ) -> None:
-        """A node with outputs of these names."""
-        self._graph.node.append(
-            helper.make_node(operator, inputs, outputs, outputs[0], **attributes)
-        )
+        return self.array(np.array(values, dtype))
 
     def floats(self, name: str) -> str:
         """A tensor as float32."""
-        return self("Cast", name, to=onnx.TensorProto.FLOAT)
+        return self.node("Cast", name, to=onnx.TensorProto.FLOAT)
 
     def reshaped(self, name: str, *sizes: int) -> str:
         """A tensor of other sizes; 0 keeps one, -1 is what is left."""
-        return self("Reshape", name, self.constant(sizes))
+        return self.node("Reshape", name, self.constant(sizes))
 
     def swapped(self, name: str) -> str:
         """A tensor of three dimensions with the last two exchanged."""
-        return self("Transpose", name, perm=[0, 2, 1])
+        return self.node("Transpose", name, perm=[0, 2, 1])
 
     def part(self, name: str, start: int, end: int) -> str:
         """Some of the last of three dimensions."""
         bounds = [self.constant([each]) for each in (start, end, 2)]
-        return self("Slice", name, *bounds)
+        return self.node("Slice", name, *bounds)
 
     def picked(self, name: str, positions: Sequence[int]) -> str:
         """Entries of the last of three dimensions."""
-        return self("Gather", name, self.constant(positions), axis=2)
+        return self.node("Gather", name, self.constant(positions), axis=2)
 
 
 def check_opset(proto: onnx.ModelProto) -> None:
-    """Refuse a graph whose opset has not the operators that are needed.
-
-    Raises:
-        Refusal: it is too old.
-    """
+    """Refuse a graph whose opset is too old to have the operators that are needed."""
     version = next((entry.version for entry in proto.opset_import if not entry.domain), 0)
     if version < LEAST_OPSET:
         raise Refusal(
@@ -98,49 +84,34 @@ def suppress(
     """Have a graph answer the best boxes of each row, and nothing else.
 
     Its output is float32 of shape (rows, most, 6): x1, y1, x2, y2 as shares of the picture, a
-    score, and the class's number. A row that has fewer boxes has the score NOTHING behind them.
-
-    Args:
-        proto: changed in place.
-        boxes: which of its outputs are what.
-        shapes: of these outputs for one row.
-        height: of what the graph takes, in pixels.
-        width: the same.
-
-    Raises:
-        Refusal: an output has another shape than boxes, scores or labels have.
+    score, and the class's number. A row that has fewer boxes has the score NOTHING behind them. The
+    graph is changed in place; shapes are those of its outputs for one row, height and width those
+    of what it takes, in pixels. Refusal: an output has another shape than boxes, scores or labels
+    have.
     """
-    nodes = Nodes(proto.graph)
+    nodes = Nodes()
     separate = _from_one if boxes.columns else _from_several
     four, scores, labels = separate(nodes, boxes, shapes)
     corners = _corners(nodes, four, boxes, height, width)
     found = _best(nodes, boxes, corners, scores, labels)
+    proto.graph.node.extend(nodes.nodes)
+    proto.graph.initializer.extend(nodes.initializers.values())
     del proto.graph.output[:]
-    sizes = ["rows" if _by_row(boxes, shapes) else 1, boxes.most, 6]
+    sizes = ["rows" if is_by_row(boxes, shapes) else 1, boxes.most, 6]
     info = helper.make_tensor_value_info(found, onnx.TensorProto.FLOAT, sizes)
     proto.graph.output.append(info)
-
-
-def _by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
-    """Whether the outputs have a first dimension for the rows."""
-    return len(shapes[boxes.outputs[0]]) == 3
 
 
 def is_by_row(boxes: Boxes, shapes: Mapping[str, Sequence[int]]) -> bool:
     """Whether the outputs have an entry for each row; else they are those of one picture.
 
-    Args:
-        boxes: names them.
-        shapes: for one row.
-
-    Raises:
-        Refusal: the boxes have neither two dimensions nor three.
+    The shapes are for one row. Refusal: the boxes have neither two dimensions nor three.
     """
     name = boxes.outputs[0]
     if len(shapes[name]) not in (2, 3):
         what = f"{len(boxes.columns)} columns" if boxes.columns else "4"
         raise _misshapen(name, f"(rows, boxes, {what}), or without rows", shapes[name])
-    return _by_row(boxes, shapes)
+    return len(shapes[name]) == 3
 
 
 def _misshapen(name: str, wanted: str, shape: Sequence[int]) -> Refusal:
@@ -155,7 +126,7 @@ def _from_several(
     nodes: Nodes, boxes: Boxes, shapes: Mapping[str, Sequence[int]]
 ) -> tuple[str, str, str | None]:
     name, of_scores, *of_labels = boxes.outputs
-    shape, bare = list(shapes[name]), not _by_row(boxes, shapes)
+    shape, bare = list(shapes[name]), not is_by_row(boxes, shapes)
     shape = [1, *shape] if bare else shape
     if 4 not in shape[1:]:
         raise _misshapen(name, "(rows, boxes, 4), or without rows", shapes[name])
@@ -177,12 +148,12 @@ def _from_several(
     if not of_labels:
         classes = 1 if len(sizes) == 2 else sizes[1] if shape[1] != sizes[1] else sizes[2]
         _check_labels(boxes, of_scores, classes)
-        return four, _shares(nodes, boxes, scores, sizes), None
+        return four, _shares(nodes, boxes, scores), None
     if len(sizes) != 2 or list(shapes[of_labels[0]]) != list(shapes[of_scores]):
         raise _misshapen(of_labels[0], "of the scores", shapes[of_labels[0]])
     labels = nodes.floats(of_labels[0])
     labels = nodes.reshaped(labels, 1, -1) if bare else labels
-    return four, _shares(nodes, boxes, scores, [1, 1, 1]), labels
+    return four, _shares(nodes, boxes, scores), labels
 
 
 def _check_labels(boxes: Boxes, output: str, scores: int) -> None:
@@ -200,9 +171,8 @@ def _from_one(
     nodes: Nodes, boxes: Boxes, shapes: Mapping[str, Sequence[int]]
 ) -> tuple[str, str, str | None]:
     [name] = boxes.outputs
-    shape, bare = list(shapes[name]), not _by_row(boxes, shapes)
-    rows = nodes.floats(name)
-    if bare:
+    shape, rows = list(shapes[name]), nodes.floats(name)
+    if not is_by_row(boxes, shapes):
         rows, shape = nodes.reshaped(rows, 1, -1, shape[-1]), [1, *shape]
     columns, least = boxes.columns, len(boxes.columns)
     width = shape[2]
@@ -214,15 +184,15 @@ def _from_one(
     at = {column: position for position, column in enumerate(columns)}
     four = nodes.picked(rows, [at[column] for column in FORMATS[boxes.format]])
     if CLASSES in at:
-        scores, classes = nodes.part(rows, at[CLASSES], width), width - at[CLASSES]
+        scores = nodes.part(rows, at[CLASSES], width)
     else:
-        scores, classes = nodes.picked(rows, [at["score"]]), 1
-    scores = _shares(nodes, boxes, scores, [1, 1, classes])
+        scores = nodes.picked(rows, [at["score"]])
+    scores = _shares(nodes, boxes, scores)
     if "objectness" in at:
         objectness = nodes.picked(rows, [at["objectness"]])
         if boxes.activation:
-            objectness = nodes("Sigmoid", objectness)
-        scores = nodes("Mul", scores, objectness)
+            objectness = nodes.node("Sigmoid", objectness)
+        scores = nodes.node("Mul", scores, objectness)
     if "label" not in at:
         return four, scores, None
     return four, scores, nodes.reshaped(nodes.picked(rows, [at["label"]]), 0, -1)
@@ -244,12 +214,12 @@ def _is_turned(boxes: Boxes, middle: int, last: int) -> bool:
     return last != least and middle == least
 
 
-def _shares(nodes: Nodes, boxes: Boxes, scores: str, sizes: Sequence[int]) -> str:
+def _shares(nodes: Nodes, boxes: Boxes, scores: str) -> str:
     """Scores between 0 and 1, (rows, n, classes), without the class that is none."""
     if boxes.activation == "sigmoid":
-        scores = nodes("Sigmoid", scores)
+        scores = nodes.node("Sigmoid", scores)
     elif boxes.activation == "softmax":
-        scores = nodes("Softmax", scores, axis=2)
+        scores = nodes.node("Softmax", scores, axis=2)
     if boxes.background == "first":
         return nodes.part(scores, 1, np.iinfo(np.int64).max)
     return nodes.part(scores, 0, -1) if boxes.background == "last" else scores
@@ -265,38 +235,38 @@ def _corners(nodes: Nodes, four: str, boxes: Boxes, height: int, width: int) -> 
     elif boxes.format in ("xywh", "cxcywh"):
         first, size = nodes.part(four, 0, 2), nodes.part(four, 2, 4)
         if boxes.format == "cxcywh":
-            half = nodes("Mul", size, nodes.constant(0.5, np.float32))
-            first = nodes("Sub", first, half)
-        four = nodes("Concat", first, nodes("Add", first, size), axis=2)
+            half = nodes.node("Mul", size, nodes.constant(0.5, np.float32))
+            first = nodes.node("Sub", first, half)
+        four = nodes.node("Concat", first, nodes.node("Add", first, size), axis=2)
     if not boxes.pixels:
         return four
-    return nodes("Div", four, nodes.constant([width, height, width, height], np.float32))
+    return nodes.node("Div", four, nodes.constant([width, height, width, height], np.float32))
 
 
 def _best(nodes: Nodes, boxes: Boxes, corners: str, scores: str, labels: str | None) -> str:
     """The output: with as many boxes as wanted behind all others, so that there are enough."""
     most, nothing = boxes.most, nodes.constant(NOTHING, np.float32)
-    corners = nodes("Pad", corners, nodes.constant([0, 0, 0, 0, most, 0]))
-    scores = nodes("Pad", scores, nodes.constant([0, 0, 0, 0, most, 0]), nothing)
+    corners = nodes.node("Pad", corners, nodes.constant([0, 0, 0, 0, most, 0]))
+    scores = nodes.node("Pad", scores, nodes.constant([0, 0, 0, 0, most, 0]), nothing)
     by_class = nodes.swapped(scores)
     value = numpy_helper.from_array(np.array([NOTHING], np.float32))
-    kept = nodes("ConstantOfShape", nodes("Shape", by_class), value=value)
+    kept = nodes.node("ConstantOfShape", nodes.node("Shape", by_class), value=value)
     least = nodes.constant(boxes.score, np.float32)
     if boxes.overlap < 1:
         limits = (nodes.constant(most), nodes.constant(boxes.overlap, np.float32), least)
-        chosen = nodes("NonMaxSuppression", corners, by_class, *limits)
-        kept = nodes("ScatterND", kept, chosen, nodes("GatherND", by_class, chosen))
+        chosen = nodes.node("NonMaxSuppression", corners, by_class, *limits)
+        kept = nodes.node("ScatterND", kept, chosen, nodes.node("GatherND", by_class, chosen))
     else:
-        kept = nodes("Where", nodes("Greater", by_class, least), by_class, kept)
+        kept = nodes.node("Where", nodes.node("Greater", by_class, least), by_class, kept)
     values, index = f"{PREFIX}.values", f"{PREFIX}.index"
-    nodes.several("TopK", [nodes.reshaped(kept, 0, -1), nodes.constant([most])], [values, index])
-    count = nodes("Gather", nodes("Shape", corners), nodes.constant([1]))
-    at = nodes("Mod", index, count)  # whose box it is; and of which class
-    kind = nodes.floats(nodes("Div", index, count))
+    nodes.write("TopK", [nodes.reshaped(kept, 0, -1), nodes.constant([most])], [values, index])
+    count = nodes.node("Gather", nodes.node("Shape", corners), nodes.constant([1]))
+    at = nodes.node("Mod", index, count)  # whose box it is; and of which class
+    kind = nodes.floats(nodes.node("Div", index, count))
     if labels is not None:
-        labels = nodes("Pad", labels, nodes.constant([0, 0, 0, most]))
-        kind = nodes("GatherElements", labels, at, axis=1)
-    each = nodes("Expand", nodes.reshaped(at, 0, -1, 1), nodes.constant([1, 1, 4]))
-    parts = [nodes("GatherElements", corners, each, axis=1)]
+        labels = nodes.node("Pad", labels, nodes.constant([0, 0, 0, most]))
+        kind = nodes.node("GatherElements", labels, at, axis=1)
+    each = nodes.node("Expand", nodes.reshaped(at, 0, -1, 1), nodes.constant([1, 1, 4]))
+    parts = [nodes.node("GatherElements", corners, each, axis=1)]
     parts += [nodes.reshaped(values, 0, -1, 1), nodes.reshaped(kind, 0, -1, 1)]
-    return nodes("Concat", *parts, output=FOUND, axis=2)
+    return nodes.node("Concat", *parts, output=FOUND, axis=2)

@@ -1,33 +1,231 @@
-"""The options of an import that make two graphs a translator of texts."""
+"""What makes two graphs a translator of texts: the options of an import, and `vocabulary.json`.
+
+A vocabulary says how text becomes ids, and ids become text again.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.convert.imported.vocabulary import MOST_UNITS
-from onnxlet.function.errors import WrongUse
+from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.folders import documented
+from onnxlet.function.errors import WrongUse, quoted
+from onnxlet.function.inputs.columns import LONGEST_TEXT
+from onnxlet.function.inputs.sequences import CHARACTER
+
+WORD = r"\w+|[^\w\s]"  # what "word" stands for
+LONGEST = 512  # units that are read, where nothing names another limit
+MOST_UNITS = 10_000  # that --longest may name
+WORD_CHARACTERS = 32  # that a word may have, on average, in a text of the most words
+COMPOSED = 3  # characters that NFC makes one of, at most
+SYMBOLS = ("start", "end", "unknown", "pad")
+KINDS = {bool: "true or false", str: "a text"}
+HINT = (
+    "It holds {'unit': 'character', 'input': [units by id], 'output': [units by id], "
+    "'start': '<s>', 'end': '</s>'}." + documented(" docs/how-to/import.md lists what else.")
+)
+
+
+class Vocabulary(NamedTuple):
+    """What the file holds, checked."""
+
+    unit: str  # "character", or the regular expression of a unit
+    read: list[str]  # units of texts that come in, by id
+    written: list[str]  # units of texts that go out, by id
+    start: int  # the id that a text that is written starts after
+    end: int  # the id that it ends with
+    unknown: int | None  # the id of a unit that is read and is not in `read`; None refuses it
+    special: list[int]  # ids that stand for nothing that can be read
+    silent: list[int]  # ids that stand for nothing that can be written
+    before: list[int]  # ids before a text that is read
+    after: list[int]  # ids behind it
+    nfc: bool  # texts that are read are composed first
+    joined: str  # what stands between two units that are written
+    longest: int  # units that are read, at most
+    longest_output: int  # units that are written, at most
+    example: str | None  # a text to show how to call
+
+    @property
+    def longest_text(self) -> int:
+        """Characters that a text may have which is cut into units at all."""
+        each = 1 if self.unit == CHARACTER else WORD_CHARACTERS
+        return min(LONGEST_TEXT, self.longest * each * (COMPOSED if self.nfc else 1))
+
+    def front_end(self, cost: int) -> dict[str, Any]:
+        """The member `ids` of a manifest's graph input: `onnxlet.function.inputs.sequences`."""
+        names = ("unit", "special", "unknown", "before", "after", "nfc", "longest")
+        return {name: getattr(self, name) for name in names} | {"units": self.read, "cost": cost}
+
+    def back_end(self) -> dict[str, Any]:
+        """The step of a manifest's `back_end`: `onnxlet.function.outputs.texts`."""
+        own = {} if self.written == self.read else {"units": self.written}
+        return {
+            "step": "text",
+            "end": self.end,
+            "silent": self.silent,
+            "joined": self.joined,
+            **own,
+        }
+
+
+def read_vocabulary(path: Path, longest: int | None) -> Vocabulary:
+    """Read the file; `longest` units are read and written, at most, None as it says itself.
+
+    WrongUse: it is not there, or not of its form; every mistake is named.
+    """
+    if not path.is_file():
+        raise WrongUse(f"--vocabulary: there is no file '{path}'", HINT)
+    try:
+        found = json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise WrongUse(f"--vocabulary: '{path}' is not JSON: {error}", HINT) from error
+    if not isinstance(found, dict):
+        raise WrongUse(f"--vocabulary: '{path}': expected an object", HINT)
+    if longest is not None:
+        found |= {"longest": longest, "longest_output": longest}
+    members = Members(found)
+    vocabulary = members.vocabulary()
+    if members.faults:
+        raise WrongUse(f"--vocabulary: '{path}': {'; '.join(members.faults)}", HINT)
+    return vocabulary
+
+
+class Members:
+    """Takes a vocabulary out of what JSON has, and collects what is wrong with it, in words."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        self.faults: list[str] = []
+        self._found = found
+
+    def vocabulary(self) -> Vocabulary:
+        """All members; of no use where there are faults."""
+        self._check_names()
+        read = self._units("input", None)
+        written = self._units("output", read)
+        unit = self._unit()
+        if unit == CHARACTER:
+            self._check_characters(read)
+        longest = self._number("longest", LONGEST)
+        reads = [self._id(name, read, "input", needed=False) for name in SYMBOLS]
+        writes = [self._id(name, written, "output", needed=False) for name in ("start", "pad")]
+        unknown = self._id("unknown", read, "input", needed="unknown" in self._found)
+        return Vocabulary(
+            unit=unit,
+            read=read,
+            written=written,
+            start=self._id("start", written, "output") or 0,
+            end=self._id("end", written, "output") or 0,
+            unknown=unknown,
+            special=sorted({number for number in reads if number is not None}),
+            silent=sorted({number for number in writes if number is not None}),
+            before=self._several("before", read),
+            after=self._several("after", read),
+            nfc=self._of_type("nfc", bool, False),
+            joined=self._of_type("joined", str, "" if unit == CHARACTER else " "),
+            longest=longest,
+            longest_output=self._number("longest_output", longest),
+            example=self._of_type("example", str, None),
+        )
+
+    def _check_names(self) -> None:
+        known = {"unit", "input", "output", *SYMBOLS, "before", "after", "nfc", "joined"}
+        known |= {"longest", "longest_output", "example"}
+        strange = [quoted(name) for name in self._found if name not in known]
+        if strange:
+            self.faults.append(
+                f"unknown members {', '.join(strange)}: expected {', '.join(sorted(known))}"
+            )
+
+    def _units(self, name: str, otherwise: list[str] | None) -> list[str]:
+        units = self._found.get(name, otherwise)
+        if not isinstance(units, list) or not units or not all(type(u) is str for u in units):
+            self.faults.append(f"'{name}': expected a list of texts, by id")
+            return []
+        twice = [unit for unit, count in Counter(units).items() if count > 1]
+        if twice and units is not otherwise:
+            self.faults.append(f"'{name}': {', '.join(map(quoted, twice[:5]))} is there twice")
+        return units
+
+    def _unit(self) -> str:
+        unit = self._found.get("unit", CHARACTER)
+        if unit == CHARACTER:
+            return CHARACTER
+        pattern = WORD if unit == "word" else unit
+        try:
+            groups = re.compile(pattern).groups
+        except (re.error, TypeError, RecursionError, OverflowError) as error:
+            self.faults.append(
+                f"'unit': expected 'character', 'word' or a regular expression, got "
+                f"{quoted(unit)}: {error}"
+            )
+            return CHARACTER
+        if groups:
+            self.faults.append("'unit': expected a regular expression without groups: write (?:…)")
+        elif why := runaway(pattern):
+            self.faults.append(f"'unit': {why}")
+        return str(pattern)
+
+    def _check_characters(self, read: list[str]) -> None:
+        symbols = {self._found.get(name) for name in SYMBOLS}
+        for name in ("before", "after"):
+            around = self._found.get(name)
+            symbols |= set(map(str, around)) if isinstance(around, list) else set()
+        longer = [unit for unit in read if len(unit) != 1 and unit not in symbols]
+        if longer:
+            self.faults.append(
+                f"'input': expected single characters, or start, end, unknown and pad, got "
+                f"{', '.join(map(quoted, longer[:5]))}"
+            )
+
+    def _id(self, name: str, units: list[str], side: str, needed: bool = True) -> int | None:
+        symbol = self._found.get(name)
+        if symbol in units and type(symbol) is str:
+            return units.index(symbol)
+        if needed and units:
+            self.faults.append(f"'{name}': expected one of '{side}', got {quoted(symbol)}")
+        return None
+
+    def _several(self, name: str, units: list[str]) -> list[int]:
+        around = self._found.get(name, [])
+        if not isinstance(around, list) or not all(each in units for each in around):
+            self.faults.append(f"'{name}': expected a list of units of 'input'")
+            return []
+        return [units.index(each) for each in around]
+
+    def _number(self, name: str, otherwise: int) -> int:
+        number = self._found.get(name, otherwise)
+        if type(number) is not int or not 1 <= number <= MOST_UNITS:
+            self.faults.append(
+                f"'{name}': expected a whole number from 1 to {MOST_UNITS}, got {quoted(number)}"
+            )
+            return 1
+        return number
+
+    def _of_type(self, name: str, kind: type, otherwise: Any) -> Any:
+        value = self._found.get(name, otherwise)
+        if value is not otherwise and not isinstance(value, kind):
+            self.faults.append(f"'{name}': expected {KINDS[kind]}, got {quoted(value)}")
+            return otherwise
+        return value
+
 
 COLUMN = "text"
 
 
 class TextOptions(NamedTuple):
-    """What makes two graphs a translator.
+    """What makes two graphs a translator."""
 
-    Attributes:
-        decoder: the file of the decoder.
-        vocabulary: the file of the vocabulary.
-        longest: units that are read and written, at most; None as the vocabulary says.
-        column: what clients call the text.
-        links: INPUT=TENSOR, of the decoder's inputs.
-    """
-
-    decoder: Path
-    vocabulary: Path
+    decoder: Path  # the file of the decoder
+    vocabulary: Path  # the file of the vocabulary
+    # Units that are read and written, at most; None as the vocabulary says.
     longest: int | None = None
-    column: str = "text"
-    links: Sequence[str] = ()
+    column: str = "text"  # what clients call the text
+    links: Sequence[str] = ()  # INPUT=TENSOR, of the decoder's inputs
 
 
 def text_options(
@@ -42,18 +240,7 @@ def text_options(
 ) -> TextOptions | None:
     """Check options against each other; None where the model is no translator.
 
-    Args:
-        others: options of other models, by name.
-        sample: rows to try it with.
-        expected: the answers to these.
-        decoder: and what follows, as in `TextOptions`.
-        vocabulary: likewise.
-        longest: likewise.
-        column: likewise.
-        links: likewise.
-
-    Raises:
-        WrongUse: some don't go together; all of them are named.
+    `others` are options of other models, by name. WrongUse names all that don't go together.
     """
     faults = []
     unasked = expected is not None and sample is None

@@ -20,15 +20,13 @@ from onnxlet.convert.imported.greedy import (
     merged,
 )
 from onnxlet.convert.imported.inputs import InputTensor, free_batches
-from onnxlet.convert.imported.judging import shares
 from onnxlet.convert.imported.onnx_file import all_nodes, check_versions, one_line, open_session
-from onnxlet.convert.imported.outputs import Served, serving_part
+from onnxlet.convert.imported.outputs import Served, serving_part, shares
 from onnxlet.convert.imported.roles import Roles, roles
-from onnxlet.convert.imported.taking import MIXED_HINT, Taken, answers, scales_together
-from onnxlet.convert.imported.text_files import read_texts
-from onnxlet.convert.imported.text_options import TextOptions
+from onnxlet.convert.imported.sample import read_texts
+from onnxlet.convert.imported.served_graph import MIXED_HINT, ServedGraph, answers, scales_together
+from onnxlet.convert.imported.text_options import TextOptions, Vocabulary, read_vocabulary
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
-from onnxlet.convert.imported.vocabulary import Vocabulary, read_vocabulary
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -42,7 +40,7 @@ CLOSE = 1e-4  # scores of the same ids, computed for one row and for several
 PREDICTION = "prediction"
 
 
-class Both(NamedTuple):
+class Pair(NamedTuple):
     """The two graphs, and what is for what in them."""
 
     encoder: onnx.ModelProto
@@ -56,13 +54,11 @@ class Both(NamedTuple):
         return merged(self.encoder, self.decoder, self.roles, self.vocabulary, of_one, tried)
 
 
-def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOptions) -> Both:
+def paired(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOptions) -> Pair:
     """Fit them together.
 
-    Raises:
-        WrongUse: the vocabulary or the graphs' inputs are not of a form that is known; all
-            mistakes of both are named.
-        Refusal: the graphs can't be one.
+    WrongUse has all mistakes of the vocabulary and of the graphs' inputs, where they are not of a
+    form that is known. Refusal: the graphs can't be one.
     """
     faults: list[WrongUse] = []
     vocabulary = found = None
@@ -84,31 +80,26 @@ def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOption
     for proto in (encoder, decoder):
         check_versions(proto)
         check_loops(proto)
-    return Both(encoder, decoder, found, vocabulary)
+    return Pair(encoder, decoder, found, vocabulary)
 
 
-def take_texts(
-    together: Both, column: str, sample: Path | None, report: Callable[[str], object]
-) -> Taken:
-    """Try the graph, and make a model of it.
+def served_translator(
+    pair: Pair, column: str, sample: Path | None, report: Callable[[str], object]
+) -> ServedGraph:
+    """Try the graph, and make a model of it, whose text clients call `column`.
 
-    Args:
-        together: the graphs.
-        column: what clients call the text.
-        sample: a file of texts, or None.
-        report: called with a line for each finding.
-
-    Raises:
-        WrongUse: the sample is of another form.
-        Refusal: the graph can't be served.
+    The sample is a file of texts, or None; a line is reported for each finding. WrongUse: the
+    sample is of another form. Refusal: the graph can't be served.
     """
     given = [] if sample is None else read_texts(sample, "--sample", column)
-    together = _as_long_as_it_runs(together, report)
-    vocabulary = together.vocabulary
-    proto = together.graph()
+    pair = _as_long_as_it_runs(pair, report)
+    vocabulary = pair.vocabulary
+    proto = pair.graph()
     content = proto.SerializeToString(deterministic=True)
-    one_by_one = _one_by_one(together, open_session(content), report)
-    cost = max(vocabulary.longest_output**2, len(vocabulary.written) * _steps(together))
+    one_by_one = _one_by_one(pair, open_session(content), report)
+    # Positions that a run computes logits of at once.
+    steps = 1 if pair.roles.stepwise else vocabulary.longest_output
+    cost = max(vocabulary.longest_output**2, len(vocabulary.written) * steps)
     served = [
         Served(PREDICTION, WRITTEN, "string", (-1,)),
         Served(SCORE, SCORE, "float32", (-1,)),
@@ -118,19 +109,13 @@ def take_texts(
     rows: list[Cells] = [[text] for text in given or [example(vocabulary)]]
     answers(model, [[example(vocabulary)], *rows])
     tensor = InputTensor(column, "string", "string", (), (column,))
-    return Taken(content, model, [tensor], served, frozenset(), rows, not given, one_by_one)
-
-
-def _steps(together: Both) -> int:
-    """Positions that a run computes logits of at once."""
-    return 1 if together.roles.stepwise else together.vocabulary.longest_output
+    return ServedGraph(content, model, [tensor], served, frozenset(), rows, not given, one_by_one)
 
 
 def expected_texts(path: Path, own: Answers) -> Answers:
     """The framework's own texts, and beside them the scores that are ONNX Runtime's.
 
-    Raises:
-        WrongUse: there are more or fewer than rows.
+    WrongUse: there are more or fewer than rows.
     """
     texts = read_texts(path, "--expected", PREDICTION)
     if len(texts) != len(own[PREDICTION]):
@@ -165,15 +150,14 @@ def _serving_part(
 # trying
 
 
-def _as_long_as_it_runs(together: Both, report: Callable[[str], object]) -> Both:
+def _as_long_as_it_runs(pair: Pair, report: Callable[[str], object]) -> Pair:
     """The same, for texts as long as the encoder runs with.
 
-    Raises:
-        Refusal: it does not end in time, does not run, or knows fewer units than the vocabulary.
+    Refusal: it does not end in time, does not run, or knows fewer units than the vocabulary.
     """
-    vocabulary = together.vocabulary
+    vocabulary = pair.vocabulary
     around = len(vocabulary.before) + len(vocabulary.after)
-    tried = together.graph(tried=True).SerializeToString(deterministic=True)
+    tried = pair.graph(tried=True).SerializeToString(deterministic=True)
     ran = check_it_ends(tried, None, {LENGTH: vocabulary.longest + around})[LENGTH] - around
     longest = max(1, min(ran, vocabulary.longest))
     session = open_session(tried)
@@ -188,7 +172,7 @@ def _as_long_as_it_runs(together: Both, report: Callable[[str], object]) -> Both
     if longest < vocabulary.longest:
         report(f"the encoder runs with no more than {ran} units")
     report(f"texts may have 1 to {longest} units, answers up to {written.shape[1]}")
-    return together._replace(vocabulary=vocabulary._replace(longest=longest))
+    return pair._replace(vocabulary=vocabulary._replace(longest=longest))
 
 
 def _run(session: Any, ids: Array, outputs: Sequence[str], vocabulary: Vocabulary) -> list[Array]:
@@ -210,20 +194,19 @@ def _ids(vocabulary: Vocabulary, rows: int, length: int) -> Array:
     return ids
 
 
-def _one_by_one(together: Both, session: Any, report: Callable[[str], object]) -> bool:
+def _one_by_one(pair: Pair, session: Any, report: Callable[[str], object]) -> bool:
     """Whether rows have to be run one by one, each answered the same by itself as with others.
 
-    Raises:
-        Refusal: one row is answered differently each time.
+    Refusal: one row is answered differently each time.
     """
-    vocabulary = together.vocabulary
+    vocabulary = pair.vocabulary
     around = len(vocabulary.before) + len(vocabulary.after)
     ids = _ids(vocabulary, TRIED_ROWS, min(TRIED_LENGTH, vocabulary.longest + around))
     names = [WRITTEN, SCORE]
     single = [_run(session, ids[n : n + 1], names, vocabulary) for n in range(TRIED_ROWS)]
     if not _alike(single[0], _run(session, ids[:1], names, vocabulary), 0, vocabulary.end):
         raise Refusal("one row is answered differently each time", MIXED_HINT)
-    if scales_together([*all_nodes(together.encoder), *all_nodes(together.decoder)], report):
+    if scales_together([*all_nodes(pair.encoder), *all_nodes(pair.decoder)], report):
         return True
     try:
         rows = _run(session, ids, names, vocabulary)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import onnx
 
-from onnxlet.convert.apart import MOST_MEMORY, PATIENCE, ran_out_of_memory, run_apart
+from onnxlet.convert.apart import MOST_MEMORY, PATIENCE, run_apart
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.onnx_file import all_nodes
 
@@ -88,16 +88,9 @@ def check_it_ends(
 ) -> dict[str, int]:
     """Load a graph and run it, in a process that can be ended.
 
-    Args:
-        content: of the ONNX file.
-        sample: an .npz file of rows; None has some made up.
-        longest: how long each dimension may be that varies, by its name.
-
-    Returns:
-        The same, shorter where the graph does not run so long.
-
-    Raises:
-        Refusal: it does not end, needs more memory than there is, or crashes ONNX Runtime.
+    Its rows are those of an .npz file, or made up. How long each named dimension may be comes back,
+    shorter where the graph does not run so long. Refusal: it does not end, needs more memory than
+    there is, or crashes ONNX Runtime.
     """
     there = sample is not None and sample.is_file()
     written = sample.stat().st_mtime_ns if sample is not None and there else 0
@@ -117,31 +110,30 @@ def _outcome(
     It is kept until the sample is `written` again.
     """
     done = run_apart(TRIAL, content, sample, limits, seconds=PATIENCE, memory=MOST_MEMORY)
-    if done is None:
+    if done.late:
         return None, (
-            f"the model does not answer one row, and three, within {PATIENCE:g} seconds",
+            f"the model does not answer one row, and three, {done.late}",
             "Has it a Loop that ends only by what it computes? Export it with a fixed number of "
             "turns, or give rows for which it ends: --sample IN.npz." + LONG * (limits != "{}"),
         )
-    if ran_out_of_memory(done):
+    if done.large:
         return None, (
-            f"the model needs more than {MOST_MEMORY / 2**30:.1f} GiB for three rows",
+            f"the model needs {done.large} for three rows",
             "Has it a Tile, Expand, Resize or ConstantOfShape to a size that it computes? Give "
             "rows as it takes them: --sample IN.npz." + LONG * (limits != "{}"),
         )
-    if done.returncode < 0:
+    if done.code < 0:
         return None, (
-            f"ONNX Runtime crashes on the model: signal {-done.returncode}",
+            f"ONNX Runtime crashes on the model: signal {-done.code}",
             "Export it again, for a lower opset.",
         )
-    return int(done.stdout or 0) or None, None
+    return int(done.output or 0) or None, None
 
 
 def check_loops(proto: onnx.ModelProto) -> None:
     """Refuse a Loop that does nothing: ONNX Runtime checks its deadline only between nodes.
 
-    Raises:
-        Refusal: there is one, which no deadline would end once it is asked for many turns.
+    No deadline would end it once it is asked for many turns.
     """
     for node in all_nodes(proto):
         if node.op_type == "Loop" and node.domain in ("", "ai.onnx"):

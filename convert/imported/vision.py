@@ -18,16 +18,15 @@ from onnxlet.convert.imported.boxes import Boxes
 from onnxlet.convert.imported.images import Image
 from onnxlet.convert.imported.inputs import free_batches, input_tensors
 from onnxlet.convert.imported.onnx_file import open_session
-from onnxlet.convert.imported.outputs import Served, serving_part, tried
+from onnxlet.convert.imported.outputs import Runs, Served, serving_part
 from onnxlet.convert.imported.pictures import is_pictures
 from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
+from onnxlet.convert.imported.served_graph import ServedGraph, Trial, model_of, served_graph
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
-from onnxlet.convert.imported.taking import Taken, model_of, take
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
 
-Report = Callable[[str], object]
 NOT_COMPARED = (
     "--sample, --expected: a graph that answers as many boxes as it finds has no answers of one "
     "shape that could be compared"
@@ -35,17 +34,11 @@ NOT_COMPARED = (
 
 
 class Vision(NamedTuple):
-    """What `--image` and `--boxes` say.
+    """What `--image` and `--boxes` say."""
 
-    Attributes:
-        images: by input of the graph.
-        layouts: of their tensors.
-        boxes: None where there are none.
-    """
-
-    images: Mapping[str, Image]
-    layouts: Mapping[str, str]
-    boxes: Boxes | None
+    images: Mapping[str, Image]  # by input of the graph
+    layouts: Mapping[str, str]  # of their tensors
+    boxes: Boxes | None  # None where there are none
 
     @property
     def image(self) -> Image:
@@ -53,24 +46,17 @@ class Vision(NamedTuple):
         return next(iter(self.images.values()))
 
 
-class Both(NamedTuple):
-    """A graph, twice.
+class Graphs(NamedTuple):
+    """A graph, twice."""
 
-    Attributes:
-        judged: as it is compared with the framework.
-        served: as it is served; the same where nothing is before or behind it.
-    """
-
-    judged: Taken
-    served: Taken
+    judged: ServedGraph  # as it is compared with the framework
+    served: ServedGraph  # as it is served; the same where nothing is before or behind it
 
 
 def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vision:
     """Read both options, and check them against the graph, whose free sizes they fix.
 
-    Raises:
-        WrongUse: with all that is wrong with one of them.
-        Refusal: the graph's operators are too old for boxes.
+    WrongUse has all that is wrong with one of them. Refusal: the operators are too old for boxes.
     """
     known = pictures_of.parse(images)
     behind = None if boxes is None else options.parse(boxes)
@@ -86,33 +72,19 @@ def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vi
     return Vision(known, pictures_of.fix_sizes(proto, known), behind)
 
 
-def take_both(
-    proto: onnx.ModelProto,
-    vision: Vision,
-    longest: Mapping[str, int],
-    sample: Path | None,
-    expected: bool,
-    report: Report,
-) -> Both:
+def judged_and_served(
+    proto: onnx.ModelProto, vision: Vision, trial: Trial, expected: bool
+) -> Graphs:
     """Try a graph as it is judged, and make of it what is served.
 
-    Args:
-        proto: the graph; its inputs' sizes are those that were asked for.
-        vision: what is before and behind it.
-        longest: how long each dimension may be that varies, by its name.
-        sample: rows, as `--sample` has them; None has some made up.
-        expected: the framework's answers to these are there.
-        report: called with a line for each finding.
-
-    Raises:
-        WrongUse: the sample is not of a form that can be judged.
-        Refusal: the graph can't be served.
+    `expected`: the framework's answers to the sample's rows are there. WrongUse: the sample is not
+    of a form that can be judged. Refusal: the graph can't be served.
     """
     if not vision.images:
-        taken = take(proto, longest, sample, report)
-        return Both(taken, taken)
+        graph = served_graph(proto, trial)
+        return Graphs(graph, graph)
     bare = not all(pictures_of.is_by_row(proto, image) for image in vision.images.values())
-    tensors = sample is not None and _holds_tensors(sample, vision)
+    tensors = trial.sample is not None and _holds_tensors(trial.sample, vision)
     if bare and tensors:
         raise WrongUse(
             "--sample: expected pictures, since the graph takes one without a dimension for rows",
@@ -120,21 +92,25 @@ def take_both(
         )
     shapes: dict[str, Sequence[int]] = {}
     if vision.boxes is not None:
-        shapes = _shapes(proto, vision, vision.boxes.outputs, longest)
-        _keep_outputs(proto, vision.boxes, report)
+        shapes = _shapes(proto, vision, vision.boxes.outputs, trial.longest)
+        _keep_outputs(proto, vision.boxes, trial.report)
         if not is_by_row(vision.boxes, shapes):
             if tensors or expected:
                 raise WrongUse(NOT_COMPARED, "Give pictures: --sample FOLDER.")
-            taken = _of_one_picture(proto, vision, vision.boxes, shapes, longest, sample, report)
-            return Both(taken, taken)
+            graph = _of_one_picture(proto, vision, vision.boxes, shapes, trial)
+            return Graphs(graph, graph)
     if tensors:
-        judged = take(proto, longest, sample, report, one_by_one=bare)
+        judged = served_graph(proto, trial, bare)
     else:
-        entries = pictures_of.attach(proto, vision.images, vision.layouts)
-        judged = take(proto, longest, sample, report, entries, bare)
+        judged = served_graph(proto, _with_pictures(proto, vision, trial), bare)
         if vision.boxes is None:
-            return Both(judged, judged)
-    return Both(judged, _served(judged, vision, shapes, longest, tensors))
+            return Graphs(judged, judged)
+    return Graphs(judged, _served(judged, vision, shapes, trial.longest, tensors))
+
+
+def _with_pictures(proto: onnx.ModelProto, vision: Vision, trial: Trial) -> Trial:
+    """Have a graph take pictures, and a trial send them."""
+    return trial._replace(images=pictures_of.attach(proto, vision.images, vision.layouts))
 
 
 def _holds_tensors(sample: Path, vision: Vision) -> bool:
@@ -164,11 +140,11 @@ def _shapes(
     longest = check_it_ends(content, None, longest)
     session = open_session(content)
     tensors = input_tensors(session, longest, entries)
-    arrays = tried(session, names, tensors, made_rows(tensors), 1, freed)
+    arrays = Runs(session, tensors, made_rows(tensors), freed).answers(names, 1)
     return {name: array.shape for name, array in zip(names, arrays, strict=True)}
 
 
-def _keep_outputs(proto: onnx.ModelProto, boxes: Boxes, report: Report) -> None:
+def _keep_outputs(proto: onnx.ModelProto, boxes: Boxes, report: Callable[[str], object]) -> None:
     """Leave only the boxes' outputs, in the option's order."""
     known = {output.name: output for output in proto.graph.output}
     for name in known:
@@ -184,24 +160,21 @@ def _of_one_picture(
     vision: Vision,
     boxes: Boxes,
     shapes: Mapping[str, Sequence[int]],
-    longest: Mapping[str, int],
-    sample: Path | None,
-    report: Report,
-) -> Taken:
+    trial: Trial,
+) -> ServedGraph:
     """A graph whose outputs have no dimension for rows, and as many boxes as it finds."""
-    entries = pictures_of.attach(proto, vision.images, vision.layouts)
+    trial = _with_pictures(proto, vision, trial)
     suppress(proto, boxes, shapes, *vision.image.size)
-    taken = take(proto, longest, sample, report, entries, one_by_one=True)
-    return _with_boxes(taken, boxes, vision.image)
+    return _with_boxes(served_graph(proto, trial, one_by_one=True), boxes, vision.image)
 
 
 def _served(
-    judged: Taken,
+    judged: ServedGraph,
     vision: Vision,
     shapes: Mapping[str, Sequence[int]],
     longest: Mapping[str, int],
     tensors: bool,
-) -> Taken:
+) -> ServedGraph:
     """The graph with what is before and behind it."""
     proto = onnx.ModelProto.FromString(judged.content)
     served = judged
@@ -222,12 +195,12 @@ def _served(
     return _with_boxes(served._replace(content=content), vision.boxes, vision.image)
 
 
-def _with_boxes(taken: Taken, boxes: Boxes, image: Image) -> Taken:
+def _with_boxes(graph: ServedGraph, boxes: Boxes, image: Image) -> ServedGraph:
     """The graph, which chooses boxes already, with the step that makes objects of them."""
     step = {"step": "boxes", "image": image.input, "labels": list(boxes.labels)}
     served = [Served("prediction", FOUND, "boxes", (-1,))]
-    private = taken.model.manifest["graph"]["inputs"]
-    public = taken.model.manifest["signature"]["inputs"]
-    manifest = serving_part(served, public, private, taken.one_by_one, {"prediction": step})
-    model = Model("imported", 1, manifest, taken.content)
-    return taken._replace(model=model, served=served, absolute=frozenset())
+    private = graph.model.manifest["graph"]["inputs"]
+    public = graph.model.manifest["signature"]["inputs"]
+    manifest = serving_part(served, public, private, graph.one_by_one, {"prediction": step})
+    model = Model("imported", 1, manifest, graph.content)
+    return graph._replace(model=model, served=served, absolute=frozenset())

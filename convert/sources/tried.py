@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from operator import methodcaller
@@ -16,14 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from onnxlet.convert.apart import (
-    MOST_MEMORY,
-    OUT_OF_MEMORY,
-    PATIENCE,
-    ran_out_of_memory,
-    run_apart,
-)
-from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.apart import MOST_MEMORY, OUT_OF_MEMORY, PATIENCE, run_apart
+from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources.native_state import everything
 from onnxlet.folders import ROOT
 
@@ -59,16 +52,12 @@ def check_it_answers(path: Path, trusted: Sequence[str], rows: Any) -> None:
     given = pickle.dumps((path, list(trusted), rows[:FEW]))
     done = run_apart(PROGRAM, given, seconds=PATIENCE, memory=MOST_MEMORY)
     asked = f"'{path.name}', read and asked for {FEW} rows in a process of its own,"
-    if done is None:
-        raise SourceFailed(f"{asked} does not answer within {PATIENCE:g} seconds", HINT)
-    if ran_out_of_memory(done):
-        raise SourceFailed(f"{asked} needs more than {MOST_MEMORY / 2**30:.1f} GiB", HINT)
-    if done.returncode:
-        last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-        code = done.returncode
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        said = f": {shortened(ValueError(last))}" if last else ""
-        raise SourceFailed(f"{asked} ends it by {how}{said}", HINT)
+    if done.late:
+        raise SourceFailed(f"{asked} does not answer {done.late}", HINT)
+    if done.large:
+        raise SourceFailed(f"{asked} needs {done.large}", HINT)
+    if done.code:
+        raise SourceFailed(f"{asked} ends it by {done.end}", HINT)
 
 
 def ask(load_saved: Callable[..., Any]) -> None:

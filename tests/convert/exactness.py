@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pandas as pd
+import pytest
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.converter import Graph, Precision, Table
+from onnxlet.convert.graph.converter import Graph, Precision, Table, Unsupported
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function import json_text
@@ -173,3 +174,13 @@ def assert_exact(estimator: Any, X: Any, **options: Any) -> None:
     assert not found, (
         f"{type(estimator).__name__} (classifier: {is_classifier(estimator)}): {found}"
     )
+
+
+def assert_refused(
+    estimator: Any, X: Any, reason: str, hint: str = "", methods: Sequence[str] = ()
+) -> None:
+    """Fail unless it has no conversion for this reason (a pattern), and the hint says a way out."""
+    with pytest.raises(Unsupported, match=reason) as caught:
+        answers(estimator, X, methods)
+    assert caught.value.hint
+    assert hint in caught.value.hint

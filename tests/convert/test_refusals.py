@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import REASON_LENGTH, Refusal, shortened
-from onnxlet.convert.graph.alternatives import ANY, EQUALS
+from onnxlet.convert.graph.fallback import ANY, EQUALS
 from onnxlet.convert.parity.refusals import NO_HINT, FailedRecipe, no_conversion
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from onnxlet import Summary
-from onnxlet.convert.converters.following.names import MODULES
+from onnxlet.convert.converters.text_functions.rewriter import MODULES
 from onnxlet.convert.examples.summary import articles
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.followed import FUNCTIONS, SEARCHES

@@ -1,1 +1,1 @@
-"""Converters of estimators of other libraries, a module for each."""
+"""Converters of estimators of other libraries, a module or folder named as each package."""

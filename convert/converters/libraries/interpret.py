@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from interpret import glassbox, privacy
 
-from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.converters.answers import class_index, two_sided
+from onnxlet.convert.converters.registration import Converters, Registration, Term
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, refusing
 from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.convert.graph.responses import every_row, total
 
@@ -42,8 +43,7 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
     score = additive(graph, fitted, table)
     two = score.width == 1
-    index = (score > 0.0).cast("int64") if two else score.argmax()
-    made = {"decision_function": score, "class_index": index}
+    made = {"decision_function": score, "class_index": class_index(score)}
     if fitted.link_ == "logit" and two:
         return {**made, "predict_proba": two_sided(score.sigmoid())}
     if fitted.link_ == "mlogit":
@@ -217,26 +217,35 @@ def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     }
 
 
-def rules(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """DecisionListClassifier needs skope-rules, which nobody maintains."""
-    raise Unsupported("its rules come from skope-rules, which has no conversion", WAY_OUT)
+def terms_of(fitted: Any) -> tuple[Sequence[str], list[Term]]:
+    """The names of the features, and the bins of those of each term."""
+    if not hasattr(fitted, "term_features_"):
+        return [], []
+    terms: list[Term] = [
+        (features, [_bins_in_term(fitted, feature, len(features)) for feature in features])
+        for features in fitted.term_features_
+    ]
+    return fitted.feature_names_in_, terms
 
 
-def splines(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """APLR computes in its own package."""
-    raise Unsupported("its terms are kept inside the package aplr", WAY_OUT)
+def _bins_in_term(fitted: Any, feature: int, width: int) -> Any:
+    """The bins of a feature in a term of so many."""
+    known = fitted.bins_[feature]
+    return known[min(len(known), width) - 1]
 
 
-CONVERTERS: dict[type, Converter] = {
-    glassbox.APLRClassifier: splines,
-    glassbox.APLRRegressor: splines,
+OF_RULES = refusing("its rules come from skope-rules, which has no conversion", WAY_OUT)
+OF_SPLINES = refusing("its terms are kept inside the package aplr", WAY_OUT)
+CONVERTERS: Converters = {
+    glassbox.APLRClassifier: OF_SPLINES,
+    glassbox.APLRRegressor: OF_SPLINES,
     glassbox.ClassificationTree: wrapped,
-    glassbox.DecisionListClassifier: rules,
-    glassbox.ExplainableBoostingClassifier: classifier,
-    glassbox.ExplainableBoostingRegressor: regressor,
+    glassbox.DecisionListClassifier: OF_RULES,
+    glassbox.ExplainableBoostingClassifier: Registration(classifier, terms=terms_of),
+    glassbox.ExplainableBoostingRegressor: Registration(regressor, terms=terms_of),
     glassbox.LinearRegression: wrapped,
     glassbox.LogisticRegression: wrapped,
     glassbox.RegressionTree: wrapped,
-    privacy.DPExplainableBoostingClassifier: classifier,
-    privacy.DPExplainableBoostingRegressor: regressor,
+    privacy.DPExplainableBoostingClassifier: Registration(classifier, terms=terms_of),
+    privacy.DPExplainableBoostingRegressor: Registration(regressor, terms=terms_of),
 }

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array_methods import ArrayMethods
-from onnxlet.convert.converters.tracing.assignment import as_dtype, assigned, is_larger, keys_of
 from onnxlet.convert.converters.tracing.columns_base import (
     ARRAY,
-    Rows,
+    RowCount,
     elementwise,
     is_everything,
     positions_of,
@@ -20,16 +20,53 @@ from onnxlet.convert.converters.tracing.columns_base import (
 )
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
 
 
-class Memory:
-    """The memory that an array and its views share.
+def keys_of(key: Any, dims: int) -> list[Any]:
+    """The keys in brackets, one for each dimension, rows first; `...` is expanded."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    positions = [position for position, one in enumerate(keys) if one is Ellipsis]
+    if positions:
+        lacking = dims - sum(one is not None and one is not Ellipsis for one in keys)
+        keys[positions[0] : positions[0] + 1] = [slice(None)] * lacking
+    if not keys or keys[0] is None:
+        refuse("it makes rows of columns")
+    return keys
 
-    Attributes:
-        table: all columns.
-        version: the number of writes.
-    """
+
+def assigned(old: Tensor, mask: Any, value: Any) -> Tensor:
+    """The old values, and where the mask is true the new one, in the old dtype."""
+    everywhere = not isinstance(mask, Tensor)
+    where = arithmetic.everywhere(old) if everywhere else mask
+    if old.dtype == "string" and not isinstance(value, Tensor) and is_missing(value):
+        return arithmetic.choose(where, value, old)
+    given = as_dtype(arithmetic.tensor_of(arithmetic.graph_of(old), value), old.dtype)
+    if everywhere:  # an array of objects takes any value
+        return arithmetic.choose(where, given, given)
+    return arithmetic.choose(where, given, old)
+
+
+def as_dtype(x: Tensor, dtype: str) -> Tensor:
+    """Cast numbers; text stays text."""
+    if "string" in (x.dtype, dtype) or x.dtype == dtype:
+        return x
+    return column_values.as_whole(x) if dtype == "int64" else x.cast(dtype)
+
+
+def is_larger(after: Sequence[Tensor], before: Sequence[Tensor]) -> bool:
+    """Whether a dtype is too large for the one before (bool < int64 < float32 < float64)."""
+    order = ["bool", "int64", "float32", "float64"]
+    return any(
+        order.index(a.dtype) > order.index(b.dtype)
+        for a, b in zip(after, before, strict=True)
+        if "string" not in (a.dtype, b.dtype)
+    )
+
+
+class Memory:
+    """The memory that an array and its views share: all columns, and the number of writes."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -112,7 +149,7 @@ class TracedArray(ArrayMethods):
     @property
     def shape(self) -> tuple[Any, ...]:
         """The rows, whose number is unknown, and the columns."""
-        rows = Rows(self._table.tensors[0])
+        rows = RowCount(self._table.tensors[0])
         return (rows,) if self._flat else (rows, self._table.width)
 
     @property
@@ -211,11 +248,10 @@ class Transposed:
     def __iter__(self) -> Iterator[TracedArray]:
         return (self[position] for position in range(len(self)))
 
-    def __getitem__(self, key: Any) -> TracedArray:
+    def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, int | np.integer):
             refuse("it takes several rows out of a transposed array")
-        column: TracedArray = self._array[:, key]
-        return column
+        return self._array[:, key]
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         refuse("it computes with a transposed array", "Transpose it back: x.T.")

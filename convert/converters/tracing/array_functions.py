@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import clipped, product, rounded
 from onnxlet.convert.converters.tracing.array_shapes import array_of, column_stack
@@ -16,9 +16,15 @@ from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
 from onnxlet.convert.converters.tracing.elements import map_several
 from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, implements
+from onnxlet.convert.converters.tracing.traced import (
+    ARRAY_FUNCTIONS,
+    Traced,
+    implement_all,
+    implements,
+)
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Table, Tensor
+from onnxlet.convert.graph.piecewise import intervals
 
 
 @implements("where")
@@ -54,11 +60,6 @@ def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     return rounded(a, decimals)
 
 
-@implements("fix")
-def _fix(x: Any) -> Any:
-    return np.trunc(x)
-
-
 @implements("nan_to_num")
 def _nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
@@ -68,10 +69,8 @@ def _nan_to_num(
             return tensor
         (number,) = arithmetic.floats(tensor)
         largest = float(np.finfo(number.dtype).max)
-        high, low = (
-            (largest if posinf is None else posinf),
-            (-largest if neginf is None else neginf),
-        )
+        high = largest if posinf is None else posinf
+        low = -largest if neginf is None else neginf
         finite = number.equals(np.inf).where(high, number.equals(-np.inf).where(low, number))
         return number.isnan().where(nan, finite)
 
@@ -85,7 +84,7 @@ def _isin(element: Any, test_elements: Any, **options: Any) -> Any:
     check_options("isin", options, assume_unique=(False,), kind=(None,))
     given = np.ravel(np.asarray(list(test_elements), dtype=object)).tolist()
     values = [value for value in given if not is_missing(value)]
-    return elementwise(lambda x: pandas_methods.is_in(x, values), array_of(element))
+    return elementwise(lambda x: column_values.is_in(x, values), array_of(element))
 
 
 @implements("isclose")
@@ -113,32 +112,6 @@ def _diff(a: Any, n: int = 1, axis: Any = -1, **options: Any) -> Any:
     array = array_of(a)
     over_columns("diff", axis, array.ndim)
     return array[:, 1:] - array[:, :-1] if n == 1 else _diff(array[:, 1:] - array[:, :-1], n - 1)
-
-
-@implements("cumsum")
-def _cumsum(a: Any, axis: Any = None, **options: Any) -> Any:
-    check_options("cumsum", options)
-    array = array_of(a)
-    over_columns("cumsum", axis, array.ndim)
-    return array._like(Table((cumulated(whole(array._graph, array._table)),)))
-
-
-@implements("sort")
-def _sort(a: Any, axis: Any = -1, **options: Any) -> Any:
-    check_options("sort", options, kind=(None,), stable=(None,))
-    array = array_of(a)
-    over_columns("sort", axis, array.ndim)
-    return array._like(Table((in_order(whole(array._graph, array._table)),)))
-
-
-@implements("shape")
-def _shape(a: Any) -> Any:
-    return a.shape
-
-
-@implements("ndim")
-def _ndim(a: Any) -> Any:
-    return a.ndim
 
 
 @implements("matmul", "dot")
@@ -171,20 +144,35 @@ def _without_nan(name: str) -> Callable[..., Any]:
 
 for _function in ("sum", "prod", "mean", "max", "min", "any", "all", "argmax", "argmin"):
     implements(_function)(_reduction(_function))
-implements("amax")(_reduction("max"))
-implements("amin")(_reduction("min"))
+for _function in ("max", "min"):
+    implements(f"a{_function}")(_reduction(_function))
 
 
-@implements("std")
-def _std(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
-    return a.std(axis=axis, ddof=ddof, **options)
+def _within_rows(
+    function: Callable[[Tensor], Tensor],
+    name: str,
+    a: Any,
+    axis: Any,
+    options: Any,
+    **permitted: Any,
+) -> Any:
+    """A function of the values of each row, in their order."""
+    check_options(name, options, **permitted)
+    array = array_of(a)
+    over_columns(name, axis, array.ndim)
+    return array._like(Table((function(whole(array._graph, array._table)),)))
 
 
-@implements("var")
-def _var(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
-    return a.var(axis=axis, ddof=ddof, **options)
-
-
+SORTING: dict[str, Any] = {"kind": (None,), "stable": (None,)}
+implement_all(
+    {
+        "cumsum": lambda a, axis=None, **o: _within_rows(cumulated, "cumsum", a, axis, o),
+        "fix": lambda x: np.trunc(x),
+        "sort": lambda a, axis=-1, **o: _within_rows(in_order, "sort", a, axis, o, **SORTING),
+        "std": lambda a, axis=None, ddof=0, **o: a.std(axis=axis, ddof=ddof, **o),
+        "var": lambda a, axis=None, ddof=0, **o: a.var(axis=axis, ddof=ddof, **o),
+    }
+)
 for _function in ("sum", "prod", "mean", "max", "min", "median", "std", "var"):
     implements(f"nan{_function}")(_without_nan(_function))
 
@@ -204,7 +192,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 ARRAY_FUNCTIONS[np.linalg.norm] = _norm
 
 
-def of_lists(name: str) -> Callable[..., Any]:
+def list_reduction(name: str) -> Callable[..., Any]:
     """A reduction of a list of columns, for which NumPy does not dispatch."""
     reduce = ARRAY_FUNCTIONS[getattr(np, name)]
 
@@ -223,3 +211,61 @@ def vectorized(function: Any, columns: Sequence[Any], options: Any) -> Any:
     parts = [array_of(column) for column in columns]
     called = functools.partial(function, **options)
     return elementwise(lambda *tensors: map_several(called, tensors), *parts)
+
+
+@implements("digitize")
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """`np.digitize`: the number of each value's bin; NaN comes after the last."""
+    edges = np.asarray(bins, dtype=np.float64)
+    if edges.ndim != 1 or np.any(np.diff(edges) < 0):
+        refuse("np.digitize with bins that do not ascend has no conversion")
+    return array_of(elementwise(lambda t: searched(t, edges, "left" if right else "right"), x))
+
+
+@implements("searchsorted")
+def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    if isinstance(a, Traced) or sorter is not None:
+        refuse("it searches among the rows")
+    return digitize(v, a, right=side == "left")
+
+
+def searched(x: Tensor, edges: Any, side: str) -> Tensor:
+    """`np.searchsorted(edges, x, side)`."""
+    (number,) = arithmetic.floats(x)
+    wide = number.cast("float64")
+    # `intervals` counts edges <= x; to count edges < x (left), each edge moves up by one float.
+    moved = np.nextafter(edges[edges < np.inf], np.inf) if side == "left" else edges
+    known = np.unique(moved)
+    counts = [int(np.searchsorted(moved, edge, side="right")) for edge in known]
+    found = intervals(arithmetic.graph_of(x), wide, [known] * x.width).cast("int64")
+    table = x.graph.constant([0, *counts], "int64")
+    made = x.graph.op("Gather", table, found, width=x.width, axis=0)
+    return wide.isnan().where(len(edges), made)
+
+
+@implements("interp")
+def _interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
+    if period is not None or any(isinstance(one, Traced) for one in (xp, fp)):
+        refuse("np.interp with a period, or points that are columns, has no conversion")
+    positions, values = np.asarray(xp, dtype=np.float64), np.asarray(fp, dtype=np.float64)
+    ends = (values[0] if left is None else left, values[-1] if right is None else right)
+    return elementwise(lambda t: _interpolated(t, positions, values, ends), array_of(x))
+
+
+def _interpolated(x: Tensor, positions: Any, values: Any, ends: tuple[float, float]) -> Tensor:
+    (number,) = arithmetic.floats(x)
+    if len(positions) == 1:
+        refuse("np.interp with one point has no conversion")
+    slopes = np.diff(values) / np.diff(positions)
+    piece = (searched(x, positions, "right") - 1).maximum(0).minimum(len(positions) - 2)
+
+    def taken(entries: Any) -> Tensor:
+        constant = x.graph.constant(entries, number.dtype)
+        return x.graph.op("Gather", constant, piece, dtype=number.dtype, width=x.width, axis=0)
+
+    made = taken(slopes) * (number - taken(positions[:-1])) + taken(values[:-1])
+    made = number.equals(float(positions[-1])).where(float(values[-1]), made)
+    outside = (number > float(positions[-1])).where(float(ends[1]), made)
+    return (number < float(positions[0])).where(float(ends[0]), outside)

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, casts
-from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise, whole
+from onnxlet.convert.converters.tracing import arithmetic, column_values
+from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise, whole
 from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
-    index_of_largest,
-    index_of_smallest,
+    index_of,
     over_columns,
 )
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
@@ -48,7 +47,7 @@ class ArrayMethods(Traced):
     def astype(self, dtype: Any, **options: Any) -> Any:
         """A copy of another dtype."""
         check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
-        return elementwise(lambda x: casts.cast(x, dtype, in_array=True), self)
+        return elementwise(lambda x: column_values.cast(x, dtype, in_array=True), self)
 
     def toarray(self) -> Any:
         """Itself: a graph has no sparse arrays."""
@@ -61,7 +60,7 @@ class ArrayMethods(Traced):
         check_options("reshape", options, order=("C",))
         wanted = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
         first, rest = wanted[:1], list(wanted[1:])
-        if not (type(first[0]) is Rows or first == (-1,)) or len(rest) > 1:
+        if not (type(first[0]) is RowCount or first == (-1,)) or len(rest) > 1:
             refuse(f"reshape{wanted} has no conversion", "Use reshape(-1, 1) of one column.")
         if not rest and self._table.width == 1:
             return self._view_of([0], True)
@@ -111,13 +110,15 @@ class ArrayMethods(Traced):
 
     def argmax(self, axis: Any = None) -> Any:
         """The index of the largest column of each row."""
-        over_columns("argmax", axis, self.ndim)
-        return self._reduced(index_of_largest(whole(self._graph, self._table)), False)
+        return self._index_of(Tensor.argmax, axis)
 
     def argmin(self, axis: Any = None) -> Any:
         """The index of the smallest column of each row."""
-        over_columns("argmin", axis, self.ndim)
-        return self._reduced(index_of_smallest(whole(self._graph, self._table)), False)
+        return self._index_of(Tensor.argmin, axis)
+
+    def _index_of(self, extreme: Callable[[Tensor], Tensor], axis: Any) -> Any:
+        over_columns(extreme.__name__, axis, self.ndim)
+        return self._array(Table((index_of(extreme, whole(self._graph, self._table)),)), True)
 
     def _reduce(
         self,
@@ -129,9 +130,6 @@ class ArrayMethods(Traced):
     ) -> Any:
         over_columns(name, axis, self.ndim)
         made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
-        return self._reduced(made, keepdims)
-
-    def _reduced(self, made: Tensor, keepdims: bool) -> Any:
         return self._array(Table((made,)), not keepdims)
 
     def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
-from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
+from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.converters.tracing.traced import Traced, implements
+from onnxlet.convert.converters.tracing.traced import Traced, implement_all, implements
 from onnxlet.convert.graph.converter import Table, Tensor
 
 ACROSS = (1, -1)
@@ -31,7 +31,7 @@ def as_array(x: Any, dtype: Any = None, **options: Any) -> Any:
     """`np.asarray`: the same array, or the values of a DataFrame."""
     check_options("asarray", options, **SAME)
     if isinstance(x, list | tuple):
-        return Transposed(side_by_side(_graph(x), [_flat(part) for part in x]))
+        return _rows_of(x)
     made = x.to_numpy() if isinstance(x, PandasBase) else x
     return made if dtype is None or made.dtype == np.dtype(dtype) else made.astype(dtype)
 
@@ -46,11 +46,15 @@ def _graph(parts: Sequence[Any]) -> Any:
     return next(part._graph for part in parts if isinstance(part, Traced))
 
 
-def _flat(part: Any) -> TracedArray:
+def _rows_of(columns: Any) -> Transposed:
+    """An array with a row for each of these columns."""
+    return Transposed(side_by_side(_graph(_parts(columns)), [_flat(part) for part in columns]))
+
+
+def _flat(part: Any) -> Any:
     if not isinstance(part, Traced) or not part._flat:
         refuse("it makes an array of a list of something else than columns")
-    made: TracedArray = as_array(part)
-    return made
+    return as_array(part)
 
 
 def _parts(given: Any) -> list[Any]:
@@ -86,30 +90,10 @@ def _concatenate(arrays: Any, axis: Any = 0, **options: Any) -> Any:
     return _hstack(arrays, **options)
 
 
-@implements("append")
-def _append(arr: Any, values: Any, axis: Any = None) -> Any:
-    return _concatenate([arr, values], axis)
-
-
 @implements("stack")
 def _stack(arrays: Any, axis: Any = 0) -> Any:
-    made = side_by_side(_graph(_parts(arrays)), [_flat(part) for part in arrays])
-    return made if axis in ACROSS else Transposed(made)
-
-
-@implements("vstack")
-def _vstack(tup: Any) -> Transposed:
-    return Transposed(side_by_side(_graph(_parts(tup)), [_flat(part) for part in tup]))
-
-
-@implements("ravel")
-def _ravel(a: Any, order: str = "C") -> Any:
-    return array_of(a).ravel()
-
-
-@implements("squeeze")
-def _squeeze(a: Any, axis: Any = None) -> Any:
-    return a.squeeze()
+    made = _rows_of(arrays)
+    return made.T if axis in ACROSS else made
 
 
 @implements("reshape")
@@ -118,39 +102,11 @@ def _reshape(a: Any, *shape: Any, **options: Any) -> Any:
     return array_of(a).reshape(*wanted, **options)
 
 
-@implements("transpose")
-def _transpose(a: Any, axes: Any = None) -> Any:
-    return array_of(a).T
-
-
-@implements("expand_dims")
-def _expand_dims(a: Any, axis: Any) -> Any:
-    return array_of(a)[:, None] if axis in ACROSS else refuse("it makes rows of columns")
-
-
 @implements("atleast_2d")
 def _atleast_2d(*arrays: Any) -> Any:
     if len(arrays) > 1 or arrays[0]._flat:
         refuse("np.atleast_2d makes a row of a column")
     return array_of(arrays[0])
-
-
-@implements("copy")
-def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return array_of(a).copy()
-
-
-@implements("real")
-def _real(val: Any) -> Any:
-    return val
-
-
-@implements("take")
-def _take(a: Any, indices: Any, axis: Any = None, **options: Any) -> Any:
-    check_options("take", options)
-    return (
-        array_of(a)[:, indices] if axis in ACROSS else refuse("it takes some rows and not others")
-    )
 
 
 @implements("delete")
@@ -168,11 +124,6 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     array = array_of(arr)
     new = values if isinstance(values, Traced) else np.full_like(array[:, 0], values)
     return column_stack([array[:, :obj], new, array[:, obj:]])
-
-
-@implements("fliplr")
-def _fliplr(m: Any) -> Any:
-    return array_of(m)[:, ::-1]
 
 
 def like(value: float) -> Callable[..., Any]:
@@ -201,6 +152,23 @@ def _constant(x: Tensor, value: Any) -> Tensor:
 
 implements("zeros_like", "empty_like")(like(0.0))
 implements("ones_like")(like(1.0))
+implement_all(
+    {
+        "append": lambda arr, values, axis=None: _concatenate([arr, values], axis),
+        "copy": lambda a, order="K", subok=False: array_of(a).copy(),
+        "expand_dims": lambda a, axis: (
+            array_of(a)[:, None] if axis in ACROSS else refuse("it makes rows of columns")
+        ),
+        "fliplr": lambda m: array_of(m)[:, ::-1],
+        "ndim": lambda a: a.ndim,
+        "ravel": lambda a, order="C": array_of(a).ravel(),
+        "real": lambda val: val,
+        "shape": lambda a: a.shape,
+        "squeeze": lambda a, axis=None: a.squeeze(),
+        "transpose": lambda a, axes=None: array_of(a).T,
+        "vstack": lambda tup: _rows_of(tup),
+    }
+)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> TracedArray:
@@ -208,10 +176,10 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Trac
     check_options("full", options, order=("C",))
     wanted = shape if isinstance(shape, tuple | list) else (shape,)
     flat, width = len(wanted) == 1, 1 if len(wanted) == 1 else wanted[-1]
-    if type(wanted[0]) is not Rows or len(wanted) > 2 or not isinstance(width, int):
+    if type(wanted[0]) is not RowCount or len(wanted) > 2 or not isinstance(width, int):
         refuse("it makes an array by the number of rows")
     value = np.asarray(fill_value) if dtype is None else np.asarray(fill_value).astype(dtype)
-    one = pandas_methods.spread(wanted[0].like, value[()])
+    one = column_values.spread(wanted[0].like, value[()])
     return TracedArray(arithmetic.graph_of(one), Table((one,) * width), flat)
 
 

@@ -35,12 +35,7 @@ class StandInType(type):
 
 
 class ColumnsBase(metaclass=StandInType):
-    """Columns of the graph.
-
-    Attributes:
-        _rank: ELEMENT, ARRAY, SERIES or FRAME; of several operands, the highest rank gives the
-            form of the result.
-    """
+    """Columns of the graph."""
 
     __slots__ = ("_graph", "_table")
     _graph: Graph
@@ -61,12 +56,8 @@ class ColumnsBase(metaclass=StandInType):
         raise NotImplementedError
 
 
-class Rows:
-    """The proxy for the number of rows, which is unknown before a request.
-
-    Attributes:
-        like: a tensor with that many rows.
-    """
+class RowCount:
+    """The proxy for the number of rows, which is unknown before a request; `like` has that many."""
 
     def __init__(self, like: Tensor) -> None:
         self.like = like
@@ -88,13 +79,9 @@ class Rows:
 def elementwise(function: Function, *operands: Any) -> Any:
     """Apply a function of tensors and constants to all columns.
 
-    Args:
-        function: takes tensors of the same number of columns, or of one, and constants.
-        operands: proxies; tensors of one column, which go with every column; constants: one
-            value, or one for each column.
-
-    Returns:
-        A proxy of the operands' highest rank.
+    The function takes tensors of the same number of columns, or of one, and constants. Operands are
+    proxies; tensors of one column, which go with every column; constants: one value, or one for
+    each column. The result is a proxy of their highest rank.
     """
     form = _highest([operand for operand in operands if isinstance(operand, ColumnsBase)])
     parts = [_part(operand, form) for operand in operands]
@@ -141,7 +128,7 @@ def _part(operand: Any, form: ColumnsBase) -> Table | Array:
 
 def _constant(operand: Any, form: ColumnsBase) -> Array:
     """One value, or one for each column; those of a Series are found by the columns' names."""
-    if type(operand) is Rows:
+    if type(operand) is RowCount:
         operand.refuse()
     if isinstance(operand, Series) and form._is_frame:
         if set(operand.index) != set(form._table.labels):
@@ -162,31 +149,22 @@ def _width(part: Table | Array) -> int:
 
 
 def _bounds(part: Table | Array) -> set[int]:
-    if not isinstance(part, Table):
-        return set()
     bounds: set[int] = set()
     start = 0
-    for tensor in part.tensors:  # text goes column by column: each is cut into tokens by itself
+    tensors = part.tensors if isinstance(part, Table) else ()
+    for tensor in tensors:  # text goes column by column: each is cut into tokens by itself
         bounds.update(range(start, start + tensor.width) if tensor.dtype == "string" else [start])
         start += tensor.width
     return bounds
 
 
 def _piece(graph: Graph, part: Table | Array, start: int, stop: int) -> Any:
-    if not isinstance(part, Table):
-        return (
-            part.tolist()
-            if part.ndim == 0 and part.dtype.kind == "O"
-            else _sliced(part, start, stop)
-        )
-    if part.width == 1:
-        return part.tensors[0]
-    tensors = graph.select(part, range(start, stop)).tensors
-    return tensors[0]
-
-
-def _sliced(part: Array, start: int, stop: int) -> Any:
-    return part[()] if part.ndim == 0 else part[start:stop]
+    if isinstance(part, Table):
+        one = part if part.width == 1 else graph.select(part, range(start, stop))
+        return one.tensors[0]
+    if part.ndim:
+        return part[start:stop]
+    return part.tolist() if part.dtype.kind == "O" else part[()]
 
 
 def select(graph: Graph, table: Table, positions: Sequence[int]) -> Table:
@@ -198,11 +176,7 @@ def select(graph: Graph, table: Table, positions: Sequence[int]) -> Table:
 
 
 def whole(graph: Graph, table: Table) -> Tensor:
-    """All columns in one tensor, of the dtype that an array of them has.
-
-    Raises:
-        NotTraceable: there are text and numbers.
-    """
+    """All columns in one tensor, of the dtype that an array of them has; no text and numbers."""
     tensors = promoted(graph, table).tensors
     if len({tensor.dtype for tensor in tensors}) > 1:
         refuse("it computes with text")
@@ -226,8 +200,7 @@ def is_everything(key: Any) -> bool:
 def positions_of(key: Any, width: int) -> list[int]:
     """The positions of columns from the key behind the comma: `x[:, key]`.
 
-    Raises:
-        NotTraceable: the key is no slice, position, or mask of constants.
+    It is refused where it is no slice, position, or mask of constants.
     """
     if isinstance(key, ColumnsBase):
         refuse("it chooses columns by their values")

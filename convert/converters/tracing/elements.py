@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from onnxlet.convert.converters.tracing import arithmetic, casts, str_accessor
+from onnxlet.convert.converters.tracing import arithmetic, column_values, str_accessor
+from onnxlet.convert.converters.tracing.column_values import spread
 from onnxlet.convert.converters.tracing.columns_base import ELEMENT, elementwise, select
-from onnxlet.convert.converters.tracing.pandas_methods import spread
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor
@@ -52,10 +52,9 @@ class Element(Traced):
         return {"bool": bool, "int64": int}.get(self._tensor.dtype, float)
 
     def __bool__(self) -> bool:
-        if self._tensor.dtype == "string":
-            text = self._tensor
-            return self._execution.takes(~text.equals(""))
-        return self._execution.takes(arithmetic.truth(self._tensor))
+        x = self._tensor
+        true = ~x.equals("") if x.dtype == "string" else arithmetic.truth(x)
+        return self._execution.takes(true)
 
     def __int__(self) -> int:
         if self._tensor.dtype != "bool":
@@ -63,17 +62,17 @@ class Element(Traced):
         return 1 if self else 0
 
     def __getattr__(self, name: str) -> Any:
-        if name in METHODS and self._tensor.dtype == "string":
-            return lambda *given: self._like(Table((self._stepped(name, given),)))
-        return refuse(f"an element's .{name} has no conversion")
+        if name not in METHODS or self._tensor.dtype != "string":
+            refuse(f"an element's .{name} has no conversion")
 
-    def _stepped(self, name: str, given: Sequence[Any]) -> Tensor:
-        step = {"step": "str_method", "name": name, "arguments": list(given)}
-        return str_accessor.stepped(self._tensor, step)
+        def method(*given: Any) -> Element:
+            step = {"step": "str_method", "name": name, "arguments": list(given)}
+            return self._like(Table((str_accessor.stepped(self._tensor, step),)))
 
-    def __round__(self, ndigits: int | None = None) -> Element:
-        made: Element = elementwise(lambda x: _rounded(x, ndigits), self)
-        return made
+        return method
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return elementwise(lambda x: _rounded(x, ndigits), self)
 
     def __floor__(self) -> Any:
         return np.floor(self)
@@ -88,7 +87,7 @@ class Element(Traced):
 def _rounded(x: Tensor, ndigits: int | None) -> Tensor:
     if ndigits:
         refuse("Python's round to some decimals is not NumPy's", "Use .round(decimals).")
-    return casts.as_whole(arithmetic.floats(x)[0].unary("Round"))
+    return column_values.as_whole(arithmetic.floats(x)[0].unary("Round"))
 
 
 class Row:
@@ -121,11 +120,7 @@ class Row:
 
 
 class Execution:
-    """One execution of a function: the branch that it takes at each condition.
-
-    Attributes:
-        met: the conditions so far.
-    """
+    """One execution of a function: the branch that it takes at each condition, and those met."""
 
     def __init__(self, decided: Sequence[bool]) -> None:
         self._decided = decided
@@ -143,7 +138,7 @@ class Execution:
 def map_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) -> Tensor:
     """The values of a function of one element, for a column."""
     if function is str:
-        return casts.as_text(column)
+        return column_values.as_text(column)
     return _values(lambda execution: function(Element(graph, column, execution)), column)
 
 

@@ -9,18 +9,17 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Index
 
-from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import (
     FRAME,
-    Rows,
+    RowCount,
     elementwise,
     is_everything,
     positions_of,
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_rows
-from onnxlet.convert.converters.tracing.frame_values import FrameValues
-from onnxlet.convert.converters.tracing.indexers import ILocIndexer, LocIndexer
+from onnxlet.convert.converters.tracing.frame_methods import FrameMethods, ILocIndexer, LocIndexer
 from onnxlet.convert.converters.tracing.pandas_base import (
     INSTEAD,
     NO_ROWS,
@@ -34,7 +33,7 @@ from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, labelled
 
 
-class TracedFrame(FrameValues):
+class TracedFrame(FrameMethods):
     """Columns as a DataFrame."""
 
     __slots__ = ()
@@ -101,7 +100,7 @@ class TracedFrame(FrameValues):
     @property
     def shape(self) -> tuple[Any, ...]:
         """The rows, whose number is unknown, and the columns."""
-        return (Rows(self._some()), self._table.width)
+        return (RowCount(self._some()), self._table.width)
 
     @property
     def loc(self) -> LocIndexer:
@@ -183,7 +182,7 @@ class TracedFrame(FrameValues):
             return value._table.tensors[0]
         if np.ndim(value) and np.size(value) > 1:
             refuse("it sets a column to an array that has an entry for each of some rows")
-        return pandas_methods.spread(self._some(), np.ravel(np.asarray(value))[0])
+        return column_values.spread(self._some(), np.ravel(np.asarray(value))[0])
 
     def _some(self) -> Tensor:
         """Any column that the graph has: it gives the number of rows."""
@@ -206,9 +205,8 @@ class TracedFrame(FrameValues):
         if isinstance(value, Traced) and not value._flat:
             given = self._graph.columns(value._table)
         else:
-            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(
-                positions
-            )
+            one = value._table.tensors[0] if isinstance(value, Traced) else value
+            given = [one] * len(positions)
         for position, one in zip(positions, given, strict=True):
             label = self._labels[position]
             if is_everything(mask):
@@ -236,14 +234,14 @@ class TracedFrame(FrameValues):
 
     def apply(self, func: Any, axis: Any = 0, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of every column, or of every row."""
-        check_pandas("apply", {k: v for k, v in options.items() if k in ("result_type", "raw")})
-        more = {k: v for k, v in options.items() if k not in ("result_type", "raw")}
+        own: dict[str, Any] = {k: options.pop(k) for k in ("result_type", "raw") if k in options}
+        check_pandas("apply", own)
         if axis in (1, "columns"):
-            row = map_rows(self._graph, lambda one: func(one, *args, **more), self._table)
+            row = map_rows(self._graph, lambda one: func(one, *args, **options), self._table)
             return TracedSeries(self._graph, row)
         if is_elementwise(func):
-            return func(self, *args, **more)
-        made = [(label, func(self._by_name(label), *args, **more)) for label in self._labels]
+            return func(self, *args, **options)
+        made = [(label, func(self._by_name(label), *args, **options)) for label in self._labels]
         if not all(isinstance(one, Traced) and one._flat for _, one in made):
             refuse("it applies a function that makes no column of a column")
         series = [TracedSeries(self._graph, one._table.tensors[0], label) for label, one in made]
@@ -273,7 +271,7 @@ def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
     return TracedFrame(graph, labelled(Table(tuple(tensors)), labels))
 
 
-def frame_of(data: Any, columns: Any = None) -> TracedFrame:
+def frame_of(data: Any, columns: Any = None) -> Any:
     """`pd.DataFrame(data, columns=…)`."""
     if isinstance(data, dict):
         return _ordered(_of_columns(data), columns)
@@ -296,6 +294,5 @@ def _of_columns(data: dict[Any, Any]) -> TracedFrame:
     return TracedFrame(made._graph, labelled(Table(tuple(tensors)), list(data)))
 
 
-def _ordered(frame: TracedFrame, columns: Any) -> TracedFrame:
-    made: TracedFrame = frame if columns is None else frame._by_name(list(columns))
-    return made
+def _ordered(frame: TracedFrame, columns: Any) -> Any:
+    return frame if columns is None else frame._by_name(list(columns))

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing import arithmetic, divisions, pandas_methods
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import product, rounded
 from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
@@ -19,10 +19,10 @@ from onnxlet.convert.converters.tracing.traced import (
     OPERATORS,
     Traced,
 )
-from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
+from onnxlet.convert.converters.tracing.ufuncs import UFUNCS, by_zero_is_infinite
 from onnxlet.convert.graph.converter import Table, Tensor
 
-HARMLESS = {
+PERMITTED = {
     "copy": (True, False, None), "deep": (True, False), "errors": ("raise",), "level": (None,),
     "fill_value": (None,), "inplace": (False,), "regex": (False,), "method": (None,),
     "downcast": (None,), "limit": (None,), "na_action": (None,), "result_type": (None,),
@@ -58,7 +58,7 @@ INDEX = Index()
 
 def check_pandas(name: str, options: dict[str, Any]) -> None:
     """Refuse options that would change the values of a method of pandas."""
-    check_options(name, options, **HARMLESS)
+    check_options(name, options, **PERMITTED)
 
 
 class PandasBase(Traced):
@@ -72,9 +72,7 @@ class PandasBase(Traced):
 
     def _operate(self, function: Any, *operands: Any) -> Any:
         made = UFUNCS[function]
-        return elementwise(
-            divisions.by_zero_is_infinite(made) if function in BY_ZERO else made, *operands
-        )
+        return elementwise(by_zero_is_infinite(made) if function in BY_ZERO else made, *operands)
 
     def _attribute(self, kind: type, name: str) -> NoReturn:
         """Refuse an attribute of pandas; raise AttributeError where pandas has none either."""
@@ -135,7 +133,7 @@ class PandasBase(Traced):
         """Values beyond a bound become the bound."""
         check_options("clip", options, inplace=(False,), axis=(None, 1, "columns"))
         return self._mapped(
-            lambda x, low, high: pandas_methods.clipped(
+            lambda x, low, high: column_values.clipped(
                 x, None if lower is None else low, None if upper is None else high
             ),
             0.0 if lower is None else lower,
@@ -156,7 +154,7 @@ class PandasBase(Traced):
         """Whether a value is one of these."""
         if isinstance(values, dict) or not isinstance(values, list | tuple | set | frozenset):
             values = np.ravel(np.asarray(values, dtype=object)).tolist()
-        return self._mapped(lambda x: pandas_methods.is_in(x, values))
+        return self._mapped(lambda x: column_values.is_in(x, values))
 
     def where(self, cond: Any, other: Any = np.nan, **options: Any) -> Any:
         """The other where the condition is false."""
@@ -177,17 +175,15 @@ class PandasBase(Traced):
             condition = condition._table.tensors[0]
         return elementwise(arithmetic.choose, condition, yes, no)
 
-    def _numbers(self, numeric_only: Any) -> Table:
-        if not numeric_only:
-            return self._table
-        return Table(tuple(t for t in self._table.tensors if t.dtype != "string"))
-
     def _reduce(self, name: str, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
-        numbers = options.pop("numeric_only", None)
-        check_pandas(name, {k: v for k, v in options.items() if k not in ("min_count", "ddof")})
+        only_numbers = options.pop("numeric_only", None)
+        known = {k: options.pop(k) for k in ("min_count", "ddof") if k in options}
+        check_pandas(name, options)
         over_columns(name, axis, 1 if self._flat else 2)
-        known = {k: v for k, v in options.items() if k in ("min_count", "ddof")}
-        x = whole(self._graph, self._numbers(numbers))
+        tensors = self._table.tensors
+        if only_numbers:
+            tensors = tuple(tensor for tensor in tensors if tensor.dtype != "string")
+        x = whole(self._graph, Table(tensors))
         return self._row_wise(REDUCTIONS[name](x, skip=skipna, **known))
 
     def _row_wise(self, made: Tensor) -> Any:

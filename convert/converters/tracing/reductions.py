@@ -132,19 +132,10 @@ def count(x: Tensor, skip: bool = True) -> Tensor:
     return _count(x, True).cast("int64")
 
 
-def index_of_largest(x: Tensor) -> Tensor:
-    """The first of equals; the first NaN if there is one."""
+def index_of(extreme: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Of the largest or the smallest, `argmax` or `argmin`; of the first NaN if there is one."""
     (number,) = common(x)
-    return _first_nan_or(number, number.argmax())
-
-
-def index_of_smallest(x: Tensor) -> Tensor:
-    """The first of equals; the first NaN if there is one."""
-    (number,) = common(x)
-    return _first_nan_or(number, number.argmin())
-
-
-def _first_nan_or(number: Tensor, found: Tensor) -> Tensor:
+    found = extreme(number)
     if number.dtype == "int64":
         return found
     nan = number.isnan().cast("int64")
@@ -165,12 +156,9 @@ REDUCTIONS: dict[str, Callable[..., Tensor]] = {
 
 
 def over_columns(name: str, axis: Any, dims: int = 2) -> None:
-    """Refuse a reduction over the rows.
+    """Refuse a reduction over the rows of an array of `dims` dimensions.
 
-    Args:
-        name: the reduction's.
-        axis: the axis to reduce, as a number or by pandas' name.
-        dims: the dimensions of the reduced array.
+    The axis is a number, or pandas' name.
     """
     if dims == 2 and axis in (1, -1, "columns"):
         return

@@ -9,13 +9,9 @@ REFUSALS: ContextVar[list[NotTraceable] | None] = ContextVar("refusals", default
 
 
 class NotTraceable(BaseException):
-    """The function does something that has no conversion.
+    """The function does something that has no conversion; the hint says what it can do instead.
 
     A BaseException, so that an `except Exception` in the function does not hide it.
-
-    Attributes:
-        reason: what the function does.
-        hint: what it can do instead.
     """
 
     def __init__(self, reason: str, hint: str = "") -> None:
@@ -25,11 +21,7 @@ class NotTraceable(BaseException):
 
 
 def refuse(reason: str, hint: str = "") -> NoReturn:
-    """Stop tracing; the refusal is recorded, in case the function has a bare `except`.
-
-    Raises:
-        NotTraceable: always.
-    """
+    """Stop tracing, by NotTraceable; it is recorded, in case the function has a bare `except`."""
     error = NotTraceable(reason, hint)
     known = REFUSALS.get()
     if known is not None:
@@ -37,15 +29,12 @@ def refuse(reason: str, hint: str = "") -> NoReturn:
     raise error
 
 
-def check_options(name: str, given: dict[str, Any], **harmless: Any) -> None:
+def check_options(name: str, given: dict[str, Any], **permitted: Any) -> None:
     """Refuse options of a pandas or NumPy function that would change its values.
 
-    Args:
-        name: the function's.
-        given: the options, by name.
-        harmless: the values that each option may have; all others are refused.
+    Each option, by name, may have the values that are permitted for it.
     """
     for option, value in given.items():
-        allowed = harmless.get(option, ())
+        allowed = permitted.get(option, ())
         if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
             refuse(f"{name} with {option}={value!r:.40} has no conversion")

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from onnxlet.convert.converters.following.rows import element
-from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
+from onnxlet.convert.converters.text_functions.columns import text_values
+from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
@@ -101,28 +101,25 @@ class TracedSeries(PandasBase):
             refuse("it writes to some rows and not others", "Use np.where(condition, a, b).")
         self._table = elementwise(_assigned, self, key, value)._table
 
-    def fillna(self, value: Any = None, **options: Any) -> TracedSeries:
+    def fillna(self, value: Any = None, **options: Any) -> Any:
         """`fillna`, by a value or a column."""
         check_pandas("fillna", options)
         if not isinstance(value, Traced) and isinstance(value, dict | Series):
             refuse("it fills a column's gaps by row")
-        made: TracedSeries = elementwise(pandas_methods.filled, self, value)
-        return made
+        return elementwise(column_values.filled, self, value)
 
-    def astype(self, dtype: Any, **options: Any) -> TracedSeries:
+    def astype(self, dtype: Any, **options: Any) -> Any:
         """The column in another dtype, as pandas' `astype`."""
         check_pandas("astype", options)
         if isinstance(dtype, dict):
             dtype = dtype[self._name]
-        made: TracedSeries = self._mapped(lambda x: casts.cast(x, dtype))
-        return made
+        return self._mapped(lambda x: column_values.cast(x, dtype))
 
-    def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> TracedSeries:
+    def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> Any:
         """`replace`: values by other values."""
         check_pandas("replace", options)
-        pairs = pandas_methods.pairs_of(to_replace, value)
-        made: TracedSeries = self._mapped(lambda x: pandas_methods.replaced(x, pairs))
-        return made
+        pairs = column_values.pairs_of(to_replace, value)
+        return self._mapped(lambda x: column_values.replaced(x, pairs))
 
     def map(self, func: Any = None, na_action: Any = None, **options: Any) -> Any:
         """`map`, by a dictionary or a function of one element."""
@@ -131,28 +128,28 @@ class TracedSeries(PandasBase):
         if isinstance(mapping, Series):
             mapping = mapping.to_dict()
         if isinstance(mapping, dict):
-            return self._mapped(lambda x: pandas_methods.mapped(x, mapping))
+            return self._mapped(lambda x: column_values.mapped(x, mapping))
         return self.apply(mapping)
 
     def apply(self, func: Any, convert_dtype: Any = True, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of one element at a time."""
         if self._tensor.dtype == "string" and (func is len or func in vars(str).values()):
             return getattr(StrAccessor(self), func.__name__)(*args, **options)
-        function = _with_arguments(func, args, options) if args or options else func
+        plain = not args and not options
+        function = func if plain else lambda one: func(one, *args, **options)
         if self._tensor.dtype == "string" and not is_elementwise(func) and func is not str:
-            return self._like(Table((_of_texts(self._graph, func, function, self._tensor),)))
+            return self._like(Table((_text_values(self._graph, func, function, self._tensor),)))
         if is_elementwise(func):
             return function(self)
         return self._like(Table((map_elements(self._graph, function, self._tensor),)))
 
     transform = apply
 
-    def between(self, left: Any, right: Any, inclusive: Any = "both") -> TracedSeries:
+    def between(self, left: Any, right: Any, inclusive: Any = "both") -> Any:
         """`between` two values or columns."""
-        made: TracedSeries = elementwise(
-            lambda x, low, high: pandas_methods.between(x, low, high, inclusive), self, left, right
+        return elementwise(
+            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
         )
-        return made
 
     def to_frame(self, name: Any = None) -> Any:
         """As a DataFrame of one column."""
@@ -184,12 +181,12 @@ class TracedSeries(PandasBase):
 
     to_list = tolist
 
-    def combine_first(self, other: Any) -> TracedSeries:
+    def combine_first(self, other: Any) -> Any:
         """The column, with another one's values where it is missing."""
         return self.fillna(other)
 
 
-def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:
+def _text_values(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:
     """What a function makes of each text: traced, or else followed as plain Python."""
     token = REFUSALS.set([])
     try:
@@ -200,7 +197,7 @@ def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor
         REFUSALS.reset(token)
     try:
         if given is function:
-            return element(graph, function, column)
+            return text_values(graph, function, column)
     except Unsupported as error:
         refuse(str(error), error.hint)
     if isinstance(refused, NotTraceable):
@@ -208,13 +205,9 @@ def _of_texts(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor
     raise refused
 
 
-def _with_arguments(function: Any, given: Any, options: Any) -> Any:
-    return lambda element: function(element, *given, **options)
-
-
 def _assigned(old: Tensor, mask: Any, value: Any) -> Tensor:
     if mask is True or (not isinstance(mask, Tensor) and np.ndim(mask) == 0):
-        return pandas_methods.spread(old, value) if not isinstance(value, Tensor) else value
+        return column_values.spread(old, value) if not isinstance(value, Tensor) else value
     return arithmetic.choose(mask, value, old)
 
 

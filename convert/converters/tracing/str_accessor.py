@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from onnxlet.convert.converters.text_functions.translation import BOUNDED
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
@@ -25,7 +26,6 @@ FIRST = (
     "Text is changed as it comes in: take the column itself, before another step has changed it, "
     "or change it before the pipeline."
 )
-BOUNDED = "Bound what the pattern repeats, such as {1,50}, and let repeats share no letters."
 
 
 class StrAccessor:
@@ -38,14 +38,14 @@ class StrAccessor:
         if name in METHODS:
             return lambda *given, **options: self._method(name, *given, **options)
         if name in PREDICATES:
-            return lambda: self._asked({"step": "str_predicate", "name": name}, None)
+            return lambda: self._asked(None, "str_predicate", name=name)
         return refuse(f"text changed by .str.{name} has no conversion", FIRST)
 
     def _method(self, name: str, *given: Any, **options: Any) -> Any:
         arguments = [*given, *options.values()]  # each has but one or two, in pandas' order
         if not all(one is None or isinstance(one, str | int) for one in arguments):
             refuse(f".str.{name} of {arguments!r:.40} has no conversion")
-        return self._changed({"step": "str_method", "name": name, "arguments": arguments})
+        return self._changed("str_method", name=name, arguments=arguments)
 
     # changes
 
@@ -54,12 +54,12 @@ class StrAccessor:
 
     def get(self, i: Any) -> Any:
         """A character."""
-        return self._changed({"step": "character_at", "index": _whole(i)})
+        return self._changed("character_at", index=_whole(i))
 
     def slice(self, start: Any = None, stop: Any = None, step: Any = None) -> Any:
         """Some characters."""
         start, stop, step = (None if one is None else _whole(one) for one in (start, stop, step))
-        return self._changed({"step": "slice_text", "start": start, "stop": stop, "every": step})
+        return self._changed("slice_text", start=start, stop=stop, every=step)
 
     def split(
         self, pat: Any = None, *, n: Any = -1, expand: bool = False, regex: Any = None
@@ -69,15 +69,13 @@ class StrAccessor:
             refuse("split(expand=True) makes as many columns as the rows need", "Take .str[0].")
         pattern = isinstance(pat, str) and (regex or (regex is None and len(pat) > 1))
         separator = self._safe(pat) if pattern else pat
-        settings = {"separator": separator, "most": _whole(n) or -1, "pattern": bool(pattern)}
-        return SplitText(self, settings)
+        return SplitText(self, separator=separator, most=_whole(n) or -1, pattern=bool(pattern))
 
     def rsplit(self, pat: Any = None, *, n: Any = -1, expand: bool = False) -> SplitText:
         """The parts of a text, split from the right."""
         if expand:
             refuse("rsplit(expand=True) makes as many columns as the rows need", "Take .str[0].")
-        settings = {"separator": pat, "most": _whole(n) or -1, "from_right": True}
-        return SplitText(self, settings)
+        return SplitText(self, separator=pat, most=_whole(n) or -1, from_right=True)
 
     def replace(
         self, pat: Any, repl: Any = None, n: Any = -1, case: Any = None, flags: int = 0,
@@ -88,18 +86,11 @@ class StrAccessor:
             refuse(".str.replace with other than two texts has no conversion")
         flags = int(flags) | (re.IGNORECASE if case is False else 0)
         if not regex and not flags:
-            return self._changed(
-                {"step": "replace_literal", "old": pat, "new": repl, "most": _whole(n)}
-            )
+            return self._changed("replace_literal", old=pat, new=repl, most=_whole(n))
         pattern = self._safe(pat if regex else re.escape(pat), flags)
+        most = max(_whole(n), 0)
         return self._changed(
-            {
-                "step": "replace_pattern",
-                "pattern": pattern,
-                "replacement": repl,
-                "most": max(_whole(n), 0),
-                "flags": flags,
-            }
+            "replace_pattern", pattern=pattern, replacement=repl, most=most, flags=flags
         )
 
     def extract(self, pat: Any, flags: int = 0, expand: bool = True) -> Any:
@@ -107,7 +98,7 @@ class StrAccessor:
         pattern = re.compile(self._safe(pat, flags), int(flags))
         if pattern.groups != 1:
             refuse(f".str.extract of {pattern.groups} groups has no conversion", "Take one group.")
-        made = self._changed({"step": "pattern_group", "pattern": pat, "flags": int(flags)})
+        made = self._changed("pattern_group", pattern=pat, flags=int(flags))
         name = next(iter(pattern.groupindex), None)
         if expand:
             return made.to_frame(0 if name is None else name)
@@ -117,22 +108,19 @@ class StrAccessor:
 
     def len(self) -> Any:
         """The number of characters."""
-        return self._number({"step": "length"})
+        return self._number("length")
 
     def count(self, pat: Any, flags: int = 0) -> Any:
         """How often a pattern is found."""
-        return self._number(
-            {"step": "pattern_count", "pattern": self._safe(pat, flags), "flags": int(flags)}
-        )
+        return self._number("pattern_count", pattern=self._safe(pat, flags), flags=int(flags))
 
     def find(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
         """Where a text is found, -1 where it is not."""
-        return self._number({"step": "find_text", "text": sub, "start": start, "stop": end})
+        return self._number("find_text", text=sub, start=start, stop=end)
 
     def rfind(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
         """Where a text is found last, -1 where it is not."""
-        given = {"text": sub, "start": start, "stop": end}
-        return self._number({"step": "find_text", **given, "last": True})
+        return self._number("find_text", text=sub, start=start, stop=end, last=True)
 
     # questions
 
@@ -178,13 +166,8 @@ class StrAccessor:
 
     def _search(self, how: str, pat: Any, case: bool, flags: int, na: Any) -> Any:
         flags = int(flags) | (0 if case else re.IGNORECASE)
-        step = {
-            "step": "pattern_matches",
-            "pattern": self._safe(pat, flags),
-            "how": how,
-            "flags": flags,
-        }
-        return self._asked(step, na)
+        pattern = self._safe(pat, flags)
+        return self._asked(na, "pattern_matches", pattern=pattern, how=how, flags=flags)
 
     # the front end
 
@@ -199,22 +182,22 @@ class StrAccessor:
             refuse(reason.replace("its token_pattern", "the pattern"), BOUNDED)
         return pattern
 
-    def _changed(self, step: dict[str, Any]) -> Any:
-        return self._series._like(Table((stepped(self._series._tensor, step),)))
+    def _changed(self, step: str, dtype: str = "string", **settings: Any) -> Any:
+        made = stepped(self._series._tensor, {"step": step, **settings}, dtype)
+        return self._series._like(Table((made,)))
 
-    def _number(self, step: dict[str, Any]) -> Any:
-        x = self._series._tensor
-        return self._series._like(Table((stepped(x, step, x.graph.precision),)))
+    def _number(self, step: str, **settings: Any) -> Any:
+        return self._changed(step, self._series._graph.precision, **settings)
 
-    def _asked(self, step: dict[str, Any], na: Any) -> Any:
-        text = self._series._tensor
-        return self._number(step)._mapped(lambda x: _flag(text, x.isnan(), x.equals(1.0), na))
+    def _asked(self, na: Any, step: str, **settings: Any) -> Any:
+        text, made = self._series._tensor, self._number(step, **settings)
+        return made._mapped(lambda x: _flag(text, x.isnan(), x.equals(1.0), na))
 
 
 class SplitText:
     """What `.str.split` returns: `.str[0]` takes a part of it."""
 
-    def __init__(self, accessor: StrAccessor, settings: dict[str, Any]) -> None:
+    def __init__(self, accessor: StrAccessor, **settings: Any) -> None:
         self._accessor, self._settings = accessor, settings
 
     def __getattr__(self, name: str) -> Any:
@@ -227,7 +210,7 @@ class SplitText:
 
     def get(self, i: Any) -> Any:
         """One of the parts."""
-        return self._accessor._changed({"step": "split_part", **self._settings, "index": _whole(i)})
+        return self._accessor._changed("split_part", **self._settings, index=_whole(i))
 
 
 def stepped(x: Tensor, step: dict[str, Any], dtype: str = "string", width: int = 1) -> Tensor:

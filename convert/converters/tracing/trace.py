@@ -8,15 +8,14 @@ rows while the function runs is refused, so that a graph never holds what was tr
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from traceback import walk_tb
-from types import CodeType, FunctionType
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 
+from onnxlet.convert.converters.text_functions.source import names_in, without_partial
 from onnxlet.convert.converters.tracing.arithmetic import as_float
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.frame import TracedFrame
@@ -50,24 +49,14 @@ CHANGING = {
 def trace(
     graph: Graph, function: Any, options: Mapping[str, Any], table: Table, form: Form
 ) -> Table:
-    """Write a function's computation to the graph.
+    """Write a function's computation to the graph: it is called once, with a proxy for the columns.
 
-    Args:
-        graph: to write to.
-        function: called once, with a proxy for the columns.
-        options: its keyword arguments.
-        table: the columns.
-        form: the form in which scikit-learn would pass them.
-
-    Returns:
-        The columns that it returns, with the names of a DataFrame or Series, or without names;
-        `flat` if it returns a Series or an array of one dimension.
-
-    Raises:
-        Unsupported: it does something that has no conversion, or it raises.
+    `form` is the one in which scikit-learn would pass them. The columns that it returns have the
+    names of a DataFrame or Series, or none; they are `flat` if it returns a Series or an array of
+    one dimension. Unsupported: it does something that has no conversion, or it raises.
     """
     name = name_of(function)
-    for changing in sorted(_names_in(function) & set(CHANGING)):
+    for changing in sorted(names_in(function) & set(CHANGING)):
         raise Unsupported(
             f"the function {name} asks for {CHANGING[changing]}, so that its values would change",
             "Let the column come with the request, or hold a constant.",
@@ -105,34 +94,9 @@ def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
 
 def name_of(function: Any) -> str:
     """A function's name, without functools.partial around it, in at most 60 characters."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = without_partial(function)
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     return str(name or repr(function))[:60]
-
-
-def _names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
-    """All names in the code of a function, and of functions of its module that it calls."""
-    known: set[Any] = set() if seen is None else seen
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not hasattr(function, "__code__"):
-        function = vars(type(function)).get("__call__")
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or code in known:
-        return set()
-    known.add(code)
-    names = set(_names(code))
-    around = getattr(function, "__globals__", {})
-    beside = [around[name] for name in names if isinstance(around.get(name), FunctionType)]
-    return names.union(*(_names_in(one, known) for one in beside))
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _stand_in(graph: Graph, table: Table, form: Form) -> Traced:
@@ -168,17 +132,13 @@ def _cast(tensor: Tensor, kind: str) -> Tensor:
 
 def _returned(graph: Graph, name: str, made: Any) -> Table:
     if not isinstance(made, TracedFrame | TracedSeries | TracedArray):
+        kind = type(made).__name__
+        what = {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
         raise Unsupported(
-            f"the function {name} returns {_described(made)}, which none of its columns went into",
-            HINT,
+            f"the function {name} returns {what}, which none of its columns went into", HINT
         )
     tensors = tuple(_as_number(graph, tensor) for tensor in made._table.tensors)
     return Table(tensors, flat=made._flat)
-
-
-def _described(made: Any) -> str:
-    kind = type(made).__name__
-    return {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
 
 
 def _as_number(graph: Graph, tensor: Tensor) -> Tensor:

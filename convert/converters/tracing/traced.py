@@ -6,7 +6,7 @@ on a column, is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -181,3 +181,10 @@ def implements(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., 
         return made
 
     return register
+
+
+def implement_all(small: Mapping[str, Callable[..., Any]]) -> None:
+    """Register our versions that are one expression, by the names of NumPy's functions."""
+    for names, made in small.items():
+        made.__qualname__ = f"_{names.split()[0]}"  # Python's messages have it
+        implements(*names.split())(made)

@@ -236,7 +236,7 @@ def test_a_table_is_indexed_as_a_data_frame_is() -> None:
 
 def test_what_is_no_column_is_refused() -> None:
     given = table()
-    both = given.tensors[0].graph.matrix(given[["a", "n"]])
+    both = given.tensors[0].graph.concat([given["a"], given["n"]])
 
     with pytest.raises(Unsupported, match=r"not given: \['b'\]") as refused:
         given["b"]

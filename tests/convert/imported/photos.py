@@ -11,14 +11,10 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from onnxlet.convert.build import Built
-from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.settings import Settings
-from tests.convert.helpers import quiet
+from tests.convert.imported.importing import ask
 from tests.convert.imported.onnx_files import model as graph
-from tests.convert.imported.onnx_files import node, save, value
+from tests.convert.imported.onnx_files import node, value
 
 ORIENTATION = 0x0112
 
@@ -53,19 +49,8 @@ def classifier(dims: Any, axes: tuple[int, int], *, element: int = 1) -> onnx.Mo
     return graph(nodes, [value("x", element, dims)], [value("logits", 1, (dims[0], 3))])
 
 
-def imported(folder: Path, proto: onnx.ModelProto, **options: Any) -> Built:
-    return import_onnx(save(folder, proto), "net", folder / "models", quiet, **options)
-
-
-def client(folder: Path) -> Any:
-    models = folder / "models"
-    return create_app(models, settings=Settings(models=models)).test_client()
-
-
 def predictions(folder: Path, texts: list[str]) -> Any:
-    got = client(folder).post("/predict", json={"instances": [[each] for each in texts]})
-    assert got.status_code == 200, got.get_data()
-    return got.get_json()["prediction"]
+    return ask(folder, [[each] for each in texts])["prediction"]
 
 
 def folder_of(folder: Path, images: list[Image.Image]) -> Path:

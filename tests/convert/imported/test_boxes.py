@@ -25,8 +25,9 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.errors import WrongUse
 from tests.convert.imported import photos
-from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, save, save_arrays, value
-from tests.convert.imported.photos import encoded, imported, picture, predictions, seen, text
+from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
+from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, save, value
+from tests.convert.imported.photos import encoded, picture, predictions, seen, text
 from tests.convert.imported.plain_boxes import best
 from tests.events import CONTEXT, make_sqs_event
 
@@ -128,7 +129,7 @@ def test_a_photo_is_answered_as_it_is_seen(tmp_path: Path) -> None:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("detector")
     imported(folder, detector(), images=[IMAGE], boxes=OPTION)
-    return photos.client(folder)
+    return client_of(folder)
 
 
 ROWS = [text(each) for each in PHOTOS]
@@ -136,21 +137,14 @@ ROWS = [text(each) for each in PHOTOS]
 
 @pytest.fixture(scope="module")
 def native(served: Any) -> Any:
-    return served.post("/predict", json={"instances": [[row] for row in ROWS]}).get_json()[
-        "prediction"
-    ]
+    return ask(served, [[row] for row in ROWS])["prediction"]
 
 
 def test_v1_mlflow_and_sagemaker_have_the_native_form(served: Any, native: Any) -> None:
-    ways = [
-        ("/v1/models/net:predict", {"instances": [[row] for row in ROWS]}),
-        ("/v1/models/net:predict", {"instances": [{"x": {"b64": row}} for row in ROWS]}),
-        ("/invocations", {"dataframe_split": {"columns": ["x"], "data": [[row] for row in ROWS]}}),
-    ]
-    for route, body in ways:
-        assert served.post(route, json=body).get_json()["predictions"] == native
-    columns = served.post("/v1/models/net:predict", json={"inputs": {"x": ROWS}}).get_json()
-    assert columns["outputs"] == native
+    for path, body in json_forms({"x": ROWS}).values():
+        assert predicted(served, path, body) == native
+    encoded_rows = {"instances": [{"x": {"b64": row}} for row in ROWS]}
+    assert predicted(served, "/v1/models/net:predict", encoded_rows) == native
 
 
 def test_csv_has_a_field_of_json(served: Any, native: Any) -> None:
@@ -263,16 +257,14 @@ def test_the_graph_is_compared_before_boxes_are_chosen(tmp_path: Path, tensors: 
     some = [picture(40, 30, seed) for seed in range(25)]
     if tensors:
         values = [seen(each.convert("L"), HEIGHT, WIDTH)[np.newaxis] / 255 for each in some]
-        sample = save_arrays(tmp_path / "in.npz", x=np.array(values, np.float32))
+        sample: Any = {"x": np.array(values, np.float32)}
     else:
         sample = photos.folder_of(tmp_path / "photos", some)
     corners, scores = raw(some)
     right = {"boxes": corners.astype(np.float32), "scores": scores.astype(np.float32)}
     options = {"images": [IMAGE], "boxes": OPTION, "sample": sample}
 
-    built = imported(
-        tmp_path, detector(), **options, expected=save_arrays(tmp_path / "out.npz", **right)
-    )
+    built = imported(tmp_path, detector(), **options, expected=right)
 
     parity = built.manifest["parity"]
     assert (parity["state"], parity["held_out_rows"]) == ("verified", 25)
@@ -286,11 +278,11 @@ def test_the_graph_is_compared_before_boxes_are_chosen(tmp_path: Path, tensors: 
         assert built.manifest["reference"]["left_out"] == ["prediction"]
         assert "background.json" not in built.manifest["files"]
         body = {"instances": golden["instances"][:1]}
-        refused = photos.client(tmp_path).post("/models/net/explain", json=body)
+        refused = client_of(tmp_path).post("/models/net/explain", json=body)
         assert refused.status_code == 409
         detail = refused.get_json(force=True)["detail"]
         assert detail == "model net/1 answers boxes: there is no number to explain"
-    wrong = save_arrays(tmp_path / "wrong.npz", **right | {"scores": right["scores"] + 0.01})
+    wrong = right | {"scores": right["scores"] + 0.01}
     with pytest.raises(Refusal, match="scores"):
         imported(tmp_path, detector(), **options, expected=wrong)
 
@@ -335,7 +327,7 @@ def test_a_graph_that_answers_one_picture_is_run_one_by_one(tmp_path: Path) -> N
     assert built.manifest["graph"]["rows_at_once"] == 1
     assert verify(built.directory)[1] == 4
     with pytest.raises(WrongUse, match="as many boxes as it finds"):
-        imported(tmp_path, proto, **options, expected=save_arrays(tmp_path / "out.npz", scores=[1]))
+        imported(tmp_path, proto, **options, expected={"scores": [1]})
 
 
 # mistakes

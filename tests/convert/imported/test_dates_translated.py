@@ -9,9 +9,8 @@ import pytest
 
 from onnxlet.convert.examples import dates_translated
 from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
+from tests.convert.imported.importing import client_of
 
 ROWS = 200
 
@@ -25,8 +24,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
         Path(given[name]).write_text("".join(lines[: 1 + ROWS]), "utf-8")
     built = import_onnx(name="dates", folder=folder / "models", report=quiet, **given)
     assert built.manifest["parity"]["state"] == "verified"
-    models = folder / "models"
-    return create_app(models, settings=Settings(models=models)).test_client()
+    return client_of(folder)
 
 
 def test_every_held_out_date_is_answered_as_pytorch_did(client: Any) -> None:

@@ -16,14 +16,10 @@ from click.testing import CliRunner
 from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
-from tests.convert.helpers import quiet
 from tests.convert.imported import photos
-from tests.convert.imported.onnx_files import save_arrays
+from tests.convert.imported.importing import ask, imported
 from tests.convert.imported.photos import picture
 
 pytestmark = [
@@ -35,17 +31,11 @@ ROWS = 50
 
 def served(folder: Path, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> Any:
     """Import `net.onnx`, verified by the framework's answers, and ask the function all rows."""
-    sample = save_arrays(folder / "in.npz", **inputs)
-    expected = save_arrays(folder / "out.npz", **outputs)
-    models = folder / "models"
-    built = import_onnx(folder / "net.onnx", "net", models, quiet, sample, expected)
+    built = imported(folder, folder / "net.onnx", sample=inputs, expected=outputs)
     assert built.manifest["parity"]["state"] == "verified"
     assert verify(built.directory)[1] == 24
     rows = np.hstack([array.reshape(len(array), -1) for array in inputs.values()]).tolist()
-    client = create_app(models, settings=Settings(models=models)).test_client()
-    got = client.post("/predict", json={"instances": rows})
-    assert got.status_code == 200, got.get_data()
-    return got.get_json()
+    return ask(built, rows)
 
 
 def features(*shape: int) -> Array:
@@ -132,7 +122,7 @@ def test_a_pytorch_network_in_training_mode_is_refused(tmp_path: Path, torch: An
         dynamic_axes={"x": {0: "batch"}},
     )
     with pytest.raises(Refusal):
-        import_onnx(tmp_path / "net.onnx", "net", tmp_path / "models", quiet)
+        imported(tmp_path, tmp_path / "net.onnx")
 
 
 def test_a_fixed_batch_is_freed_or_refused_with_the_way_out(
@@ -273,10 +263,13 @@ def test_a_photo_is_answered_as_by_pytorch(torch: Any, tmp_path: Path) -> None:
         shares = net(inputs).numpy()
     option = "photo=32x32,scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225"
 
-    built = import_onnx(
-        tmp_path / "net.onnx", "net", tmp_path / "models", quiet, folder,
-        save_arrays(tmp_path / "out.npz", shares=shares), images=[option],
-    )  # fmt: skip
+    built = imported(
+        tmp_path,
+        tmp_path / "net.onnx",
+        sample=folder,
+        expected={"shares": shares},
+        images=[option],
+    )
 
     assert built.manifest["parity"]["state"] == "verified"
     texts = [photos.text(picture(300, 200, n)) for n in range(ROWS)]

@@ -20,6 +20,7 @@ from onnxlet.convert.imported.images import parse
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from tests.convert.imported import photos
+from tests.convert.imported.importing import ask, client_of, imported
 from tests.convert.imported.onnx_files import (
     DOUBLE,
     FLOAT,
@@ -28,11 +29,10 @@ from tests.convert.imported.onnx_files import (
     UINT8,
     node,
     save,
-    save_arrays,
     value,
 )
 from tests.convert.imported.onnx_files import model as graph
-from tests.convert.imported.photos import classifier, imported, picture, predictions, seen, text
+from tests.convert.imported.photos import classifier, picture, predictions, seen, text
 
 NCHW, NHWC = (("batch", 3, 12, 16), (2, 3)), (("batch", 12, 16, 3), (1, 2))
 PHOTOS = [picture(40, 30), picture(16, 12, 1), picture(9, 31, 2)]
@@ -116,29 +116,25 @@ def test_photos_are_compared_with_the_frameworks_answers(tmp_path: Path, listed:
     if listed:
         sample = tmp_path / "list.txt"
         sample.write_text("photos/000.png\nphotos/001.png\n\nphotos/002.png\n")
-    expected = save_arrays(tmp_path / "out.npz", logits=means().astype(np.float32))
+    given: dict[str, Any] = {"images": ["x=12x16"], "sample": sample}
+    logits = means().astype(np.float32)
 
-    built = imported(
-        tmp_path, classifier(*NCHW), images=["x=12x16"], sample=sample, expected=expected
-    )
+    built = imported(tmp_path, classifier(*NCHW), **given, expected={"logits": logits})
 
     assert built.manifest["parity"]["state"] == "verified"
     golden = json.loads((built.directory / "golden.json").read_bytes())
     assert golden["instances"] == [[text(each)] for each in PHOTOS]
     assert np.allclose(golden["answers"]["prediction"], means(), rtol=1e-6)
-    wrong = save_arrays(tmp_path / "wrong.npz", logits=means().astype(np.float32) + 0.1)
     with pytest.raises(Refusal, match="prediction"):
-        imported(tmp_path, classifier(*NCHW), images=["x=12x16"], sample=sample, expected=wrong)
+        imported(tmp_path, classifier(*NCHW), **given, expected={"logits": logits + 0.1})
 
 
 def test_tensors_of_the_framework_are_compared_on_the_graph(tmp_path: Path) -> None:
     tensors = np.random.default_rng(0).normal(size=(30, 3, 12, 16)).astype(np.float32)
-    sample = save_arrays(tmp_path / "in.npz", x=tensors)
-    expected = save_arrays(tmp_path / "out.npz", logits=tensors.mean(axis=(2, 3)))
+    given: dict[str, Any] = {"sample": {"x": tensors}, "images": [f"x=12x16,{NORMAL}"]}
+    expected = {"logits": tensors.mean(axis=(2, 3))}
 
-    built = imported(
-        tmp_path, classifier(*NCHW), images=[f"x=12x16,{NORMAL}"], sample=sample, expected=expected
-    )
+    built = imported(tmp_path, classifier(*NCHW), **given, expected=expected)
 
     parity = built.manifest["parity"]
     assert (parity["state"], parity["held_out_rows"]) == ("verified", 30)
@@ -155,8 +151,8 @@ def test_pictures_beside_numbers_are_texts_in_the_sample(tmp_path: Path) -> None
     inputs = [value("x", FLOAT, NCHW[0]), value("age", FLOAT, ("batch", 1))]
     proto = graph(nodes, inputs, [value("logits", FLOAT, ("batch", 3))])
     ages = np.array([[1], [2], [3]], np.float32)
-    sample = save_arrays(tmp_path / "in.npz", x=np.array([text(e) for e in PHOTOS]), age=ages)
-    expected = save_arrays(tmp_path / "out.npz", logits=(means() + ages).astype(np.float32))
+    sample = {"x": np.array([text(e) for e in PHOTOS]), "age": ages}
+    expected = {"logits": (means() + ages).astype(np.float32)}
 
     built = imported(tmp_path, proto, images=["x=12x16"], sample=sample, expected=expected)
 
@@ -168,10 +164,9 @@ def test_bad_pictures_are_located(tmp_path: Path) -> None:
     imported(tmp_path, classifier(*NCHW), images=["x=12x16"])
 
     rows = [[text(PHOTOS[0])], ["bm8gcGljdHVyZQ=="]]
-    got = photos.client(tmp_path).post("/predict", json={"instances": rows})
+    status, errors = ask(tmp_path, rows)
 
-    assert got.status_code == 422
-    assert [(e["row"], e["column"]) for e in got.get_json()["errors"]] == [(1, "x")]
+    assert (status, [(e["row"], e["column"]) for e in errors]) == (422, [(1, "x")])
 
 
 # mistakes
@@ -287,9 +282,7 @@ def test_explanations_start_from_the_mean_of_the_samples_pictures(
     every = np.array([seen(each, 12, 16) for each in sent])
     np.testing.assert_array_equal(start, every.mean(axis=0).round())
 
-    answer = photos.client(tmp_path).post(
-        "/models/net/explain", json={"instances": [[text(sent[1])]]}
-    )
+    answer = client_of(tmp_path).post("/models/net/explain", json={"instances": [[text(sent[1])]]})
 
     backwards = slice(None, None, 1 if mode == "RGB" else -1)
     apart = (every[1] - start)[..., backwards] / 255 / STD / (12 * 16)

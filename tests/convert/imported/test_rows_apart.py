@@ -11,11 +11,9 @@ import onnx
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.arrays import Array
-from tests.convert.helpers import quiet
-from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, save, value
-from tests.convert.imported.test_nested_rows import client_of, imported
+from tests.convert.imported.importing import ask, client_of, imported
+from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, value
 
 AXES = np.array([0])
 
@@ -91,7 +89,7 @@ MIXED: dict[str, Callable[[], onnx.ModelProto]] = {
 @pytest.mark.parametrize("case", MIXED)
 def test_rows_that_change_each_other_are_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(Refusal, match=r"row \d is answered differently by itself than") as refused:
-        import_onnx(save(tmp_path, MIXED[case]()), "net", tmp_path / "models", quiet)
+        imported(tmp_path, MIXED[case]())
     assert "model.eval()" in refused.value.hint
     assert not (tmp_path / "models").exists()
 
@@ -119,11 +117,11 @@ def test_rows_that_others_change_a_little_are_run_one_by_one(
 ) -> None:
     """Quantised networks do so, which round a last digit to a whole step: none is refused."""
     lines: list[str] = []
-    built = import_onnx(save(tmp_path, make()), "net", tmp_path / "models", lines.append)
+    built = imported(tmp_path, make(), say=lines.append)
 
     assert "rows are run one by one: others change their last digits" in lines
     rows = [[1.0, 2.0, 3.0], [5e7, 2.0, 3.0]]
-    answer = client_of(built).post("/predict", json={"instances": rows}).get_json()
+    answer = ask(built, rows)
     assert np.allclose(answer["prediction"], expected)
 
 
@@ -186,7 +184,7 @@ def test_an_output_whose_first_size_is_no_number_of_rows_is_refused(
 def test_within_the_sizes_where_it_has_rows_it_is_served(tmp_path: Path) -> None:
     client = client_of(imported(tmp_path, strips(), ["width=..8"]))
     images = [np.ones((1, 4, width)).tolist() for width in (3, 8)]
-    answer = client.post("/predict", json={"instances": images}).get_json()
+    answer = ask(client, images)
     assert np.allclose(np.array(answer["prediction"]), 1.0)
 
 

@@ -20,13 +20,12 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.function import deadline
-from onnxlet.function.app import create_app
 from onnxlet.function.errors import TookTooLong, WrongUse
 from onnxlet.function.inputs.sequences import IdFeed
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
-from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
+from tests.convert.imported.importing import ask, client_of, json_forms, predicted
 from tests.convert.imported.onnx_files import FLOAT, INT64, model, node, value
 from tests.convert.imported.translators import (
     LETTERS,
@@ -41,21 +40,8 @@ from tests.convert.imported.translators import (
 )
 
 TEXTS = [
-    "abc",
-    "h",
-    "gfe",
-    "abcdefgh",
-    "abxy",
-    "hhhhhhhhhhhh",
-    "a",
-    "xyz",
-    "cab",
-    "bca",
-    "ab.cdefg",
-    ".b",
-    "c.",
-    "gh",
-    "bc",
+    *["abc", "h", "gfe", "abcdefgh", "abxy", "hhhhhhhhhhhh", "a", "xyz", "cab", "bca"],
+    *["ab.cdefg", ".b", "c.", "gh", "bc"],
 ]
 EXPECTED = [decoded(text) for text in TEXTS]
 PAIRS = {
@@ -82,11 +68,6 @@ def imported(
     return import_onnx(
         files["encoder"], "net", folder / "models", quiet, sample, expected, texts=texts
     )
-
-
-def client_of(built: Built) -> Any:
-    models = built.directory.parent.parent
-    return create_app(models, settings=Settings(models=models)).test_client()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +97,7 @@ def test_every_form_is_decoded_as_by_hand(tmp_path: Path, pair: str) -> None:
     made = imported(tmp_path, *PAIRS[pair])
     client = client_of(made)
 
-    assert_answers(client.post("/predict", json={"instances": instances(TEXTS)}).get_json())
+    assert_answers(ask(client, instances(TEXTS)))
     for text, (wanted, score) in zip(TEXTS, EXPECTED, strict=True):
         got = client.post("/predict", json=[[text]]).get_json()
         assert got["prediction"] == [wanted]
@@ -156,27 +137,12 @@ def v2(datatype: str = "BYTES") -> dict[str, Any]:
     return {"inputs": [{"name": "text", "datatype": datatype, "shape": shape, "data": TEXTS}]}
 
 
-REQUESTS: dict[str, Any] = {
-    "native, lists": ("/predict", {"instances": [[text] for text in TEXTS]}),
-    "V1, by row": ("/v1/models/net:predict", {"instances": instances(TEXTS)}),
-    "V1, by column": ("/v1/models/net:predict", {"inputs": {"text": TEXTS}}),
-    "MLflow, split": (
-        "/invocations",
-        {"dataframe_split": {"columns": ["text"], "data": [[text] for text in TEXTS]}},
-    ),
-    "MLflow, records": ("/invocations", {"dataframe_records": instances(TEXTS)}),
-}
+REQUESTS = json_forms({"text": TEXTS})
 
 
 @pytest.mark.parametrize("form", REQUESTS)
 def test_other_protocols_answer_the_same(client: Any, form: str) -> None:
-    path, body = REQUESTS[form]
-    got = client.post(path, json=body).get_json()
-
-    if path == "/predict":
-        assert_answers(got)
-    else:  # these answer with predictions only
-        assert list(got.values()) == [[text for text, _ in EXPECTED]]
+    assert predicted(client, *REQUESTS[form]) == [text for text, _ in EXPECTED]
 
 
 def test_v2_answers_bytes(client: Any) -> None:
@@ -198,38 +164,29 @@ def test_mistakes_name_their_rows_all_at_once(tmp_path: Path) -> None:
     strict = {key: value for key, value in VOCABULARY.items() if key != "unknown"}
     client = client_of(imported(tmp_path, *PAIRS["whole"], strict | {"input": ["<pad>", *LETTERS]}))
 
-    got = client.post("/predict", json={"instances": instances(["abc", "", "axyb", "a" * 13])})
-
-    assert got.status_code == 422
+    status, errors = ask(client, instances(["abc", "", "axyb", "a" * 13]))
     # Lengths in characters are checked before any text is cut.
-    assert got.get_json()["errors"] == [
-        {
-            "row": 3,
-            "column": "text",
-            "detail": "the string has 13 characters, and 12 is the most",
-        }
-    ]
-    got = client.post("/predict", json={"instances": instances(["abc", "", "axyb"])})
-    assert got.status_code == 422
-    assert got.get_json()["errors"] == [
-        {"row": 1, "column": "text", "detail": "expected 1 to 12 characters, got 0"},
-        {
-            "row": 2,
-            "column": "text",
-            "detail": "expected characters of the model's vocabulary, got 'x', 'y'",
-        },
-    ]
+    detail = "the string has 13 characters, and 12 is the most"
+    assert (status, errors) == (422, [{"row": 3, "column": "text", "detail": detail}])
+    status, errors = ask(client, instances(["abc", "", "axyb"]))
+    assert (status, [(e["row"], e["column"], e["detail"]) for e in errors]) == (
+        422,
+        [
+            (1, "text", "expected 1 to 12 characters, got 0"),
+            (2, "text", "expected characters of the model's vocabulary, got 'x', 'y'"),
+        ],
+    )
 
 
 def test_an_answer_does_not_depend_on_the_other_rows(client: Any) -> None:
     """Of texts of one length, which are run together, some end sooner than others."""
     random = np.random.default_rng(0)
     texts = ["".join(random.choice([*LETTERS, "."], n)) for n in random.integers(1, 13, 200)]
-    together = client.post("/predict", json={"instances": instances(texts)}).get_json()
+    together = ask(client, instances(texts))
     for row in range(0, 200, 10):
-        single = client.post("/predict", json={"instances": instances(texts[row : row + 1])})
-        assert single.get_json()["prediction"] == [together["prediction"][row]]
-        assert single.get_json()["score"] == [together["score"][row]]
+        single = ask(client, instances(texts[row : row + 1]))
+        assert single["prediction"] == [together["prediction"][row]]
+        assert single["score"] == [together["score"][row]]
     assert together["prediction"] == [decoded(text)[0] for text in texts]
 
 
@@ -269,11 +226,10 @@ def test_words_are_cut_and_joined(tmp_path: Path) -> None:
     client = client_of(made)
 
     texts = ["one two three", "cafe\u0301 two!", "<pad> x", "one two three one two x"]
-    got = client.post("/predict", json={"instances": [{"satz": text} for text in texts[:3]]})
+    got = ask(client, [{"satz": text} for text in texts[:3]])
     # "<pad>" is cut into "<", "pad" and ">", none of which is known.
-    assert got.get_json()["prediction"] == ["eins zwei drei", "Café zwei !", "eins eins eins X"]
-    got = client.post("/predict", json={"instances": [{"satz": texts[3]}]})
-    assert (got.status_code, got.get_json()["errors"]) == (
+    assert got["prediction"] == ["eins zwei drei", "Café zwei !", "eins eins eins X"]
+    assert ask(client, [{"satz": texts[3]}]) == (
         422,
         [{"row": 0, "column": "satz", "detail": "expected 1 to 5 units, got 6"}],
     )
@@ -283,16 +239,16 @@ def test_what_stands_for_nothing_is_in_no_text(tmp_path: Path) -> None:
     own = WORDS | {"unit": r"\S+"}
     client = client_of(imported(tmp_path, *PAIRS["stepwise"], own))
 
-    got = client.post("/predict", json={"instances": instances(["two <pad> one", "x\ttwo"])})
-    assert got.get_json()["prediction"] == ["zwei eins eins", "X zwei"]
+    got = ask(client, instances(["two <pad> one", "x\ttwo"]))
+    assert got["prediction"] == ["zwei eins eins", "X zwei"]
 
 
 def test_units_around_a_text_count_in_no_limit(tmp_path: Path) -> None:
     around = VOCABULARY | {"before": ["h"], "after": ["<unk>"]}
     client = client_of(imported(tmp_path, *PAIRS["whole"], around, longest=4))
 
-    got = client.post("/predict", json={"instances": instances(["ab", "abcd", "abc"])})
-    assert got.get_json()["prediction"] == ["HABA", "HABC", "HABC"]  # 4 are written at most
+    got = ask(client, instances(["ab", "abcd", "abc"]))
+    assert got["prediction"] == ["HABA", "HABC", "HABC"]  # 4 are written at most
 
 
 # links
@@ -304,17 +260,14 @@ def test_links_name_what_names_do_not_say(tmp_path: Path) -> None:
         imported(tmp_path, encoder(), odd)
 
     linked = imported(tmp_path, encoder(), odd, links=["position=at", "position=moved"])
-    got = client_of(linked).post("/predict", json={"instances": instances(TEXTS)})
-    assert_answers(got.get_json())
+    assert_answers(ask(linked, instances(TEXTS)))
 
 
 def test_a_state_that_the_encoder_has_not_begins_with_zeros(tmp_path: Path) -> None:
     first = encoder()
     del first.graph.output[1]
     made = imported(tmp_path, first, stepwise())
-    assert_answers(
-        client_of(made).post("/predict", json={"instances": instances(TEXTS)}).get_json()
-    )
+    assert_answers(ask(made, instances(TEXTS)))
 
 
 # refusals

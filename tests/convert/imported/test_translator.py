@@ -12,9 +12,8 @@ from onnxlet.convert.build import Built
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.imported.text_options import TextOptions
-from onnxlet.function.app import create_app
-from onnxlet.function.settings import Settings
 from tests.convert.helpers import quiet
+from tests.convert.imported.importing import ask
 from tests.convert.imported.translators import lines
 
 pytestmark = [
@@ -74,11 +73,7 @@ def imported(folder: Path, decoder: str, texts: list[str], expected: list[str]) 
 
 
 def answers(built: Built, texts: list[str]) -> dict[str, Any]:
-    models = built.directory.parent.parent
-    client = create_app(models, settings=Settings(models=models)).test_client()
-    got = client.post("/predict", json={"instances": [{"text": text} for text in texts]})
-    assert got.status_code == 200, got.get_data()
-    found: dict[str, Any] = got.get_json()
+    found: dict[str, Any] = ask(built, [{"text": text} for text in texts])
     return found
 
 

@@ -12,9 +12,8 @@ from onnx import helper
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported import trial
-from onnxlet.convert.imported.import_onnx import import_onnx
-from tests.convert.helpers import quiet
-from tests.convert.imported.onnx_files import BOOL, INT64, model, node, save, save_arrays, value
+from tests.convert.imported.importing import imported
+from tests.convert.imported.onnx_files import BOOL, INT64, model, node, value
 
 FOR_EVER = 2**62
 SIDE = 40_000  # floats in a row of a matrix of 6.4 GB
@@ -89,7 +88,7 @@ def test_a_loop_that_never_ends_is_ended(
 ) -> None:
     monkeypatch.setattr(trial, "PATIENCE", 1.5)
     with pytest.raises(Refusal) as refused:
-        import_onnx(save(tmp_path, make()), "net", tmp_path / "models", quiet)
+        imported(tmp_path, make())
 
     assert refused.value.message == (
         "the model does not answer one row, and three, within 1.5 seconds"
@@ -101,13 +100,10 @@ def test_a_loop_that_never_ends_is_ended(
 def test_a_sample_for_which_it_never_ends_does_not_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, folder = save(tmp_path, loop(None, ADDS)), tmp_path / "models"
 
     def tried(turns: int) -> int:
         rows = {"x": np.ones((2, 3), np.float32), "turns": np.full((2, 1), turns)}
-        return import_onnx(
-            path, "net", folder, quiet, save_arrays(tmp_path / "in.npz", **rows)
-        ).version
+        return imported(tmp_path, loop(None, ADDS), sample=rows).version
 
     assert tried(3) == 1
     monkeypatch.setattr(trial, "PATIENCE", 1.5)
@@ -118,7 +114,7 @@ def test_a_sample_for_which_it_never_ends_does_not_either(
 @pytest.mark.parametrize("within", [EMPTY, DEAD], ids=["empty", "dead"])
 def test_a_loop_that_no_deadline_could_end_is_refused(within: Any, tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
-        import_onnx(save(tmp_path, loop(None, within)), "net", tmp_path / "models", quiet)
+        imported(tmp_path, loop(None, within))
 
     assert refused.value.message == (
         "the body of Loop 'round' computes nothing: it could not be ended"
@@ -130,6 +126,6 @@ def test_more_memory_than_there_may_be_is_refused(
 ) -> None:
     monkeypatch.setattr(trial, "MOST_MEMORY", 2 * 2**30)
     with pytest.raises(Refusal) as refused:
-        import_onnx(save(tmp_path, outer()), "net", tmp_path / "models", quiet)
+        imported(tmp_path, outer())
 
     assert refused.value.message == "the model needs more than 2.0 GiB for three rows"

@@ -21,6 +21,7 @@ from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model
 from tests.conftest import quiet
 from tests.convert.imported import photos, test_boxes, test_sequences_of_text
+from tests.convert.imported.importing import imported
 from tests.convert.imported.onnx_files import save
 from tests.convert.imported.sequences import encoder
 from tests.convert.record_batches.as_http import answered_by_http, check, served
@@ -76,8 +77,8 @@ def test_lists_of_any_length(tmp_path: Path) -> None:
 
 
 def test_boxes_in_pictures(tmp_path: Path) -> None:
-    form = {"images": [test_boxes.IMAGE], "boxes": test_boxes.OPTION}
-    built = photos.imported(tmp_path, test_boxes.detector(), **form)
+    images, boxes = [test_boxes.IMAGE], test_boxes.OPTION
+    built = imported(tmp_path, test_boxes.detector(), images=images, boxes=boxes)
     batch = pa.record_batch({"x": [photos.text(picture) for picture in test_boxes.PHOTOS]})
 
     found = check(load_model(built.directory), batch)

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops import io
 
-from onnxlet.convert.converters.installed import of_package
+from onnxlet.convert.converters.registry import brought_for
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.convert.reference.text_limits import pauses
@@ -162,7 +162,7 @@ def test_entry_points_of_a_folder_are_not_loaded(
     (about / "entry_points.txt").write_text("[onnxlet.converters]\nsklearn = evil\n")
 
     load_source(str(place.save(LinearRegression().fit(X, Y))), place.data)
-    assert [*of_package("sklearn")] == []
+    assert [*brought_for("sklearn")] == []
     assert not place.ran.exists()
 
 

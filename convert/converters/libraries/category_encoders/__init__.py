@@ -15,10 +15,13 @@ from typing import Any
 import category_encoders as encoders
 from category_encoders import wrapper
 
-from onnxlet.convert.converters.libraries.category_encoders.asking import answered, columns_of
+from onnxlet.convert.converters.libraries.category_encoders.value_tables import (
+    columns_of,
+    value_tables,
+)
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, look_up, refuse_unseen
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -34,13 +37,12 @@ from onnxlet.convert.reference.estimators import parts_of
 def encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each encoded column looked up, the others as they are, in the encoder's order.
 
-    Raises:
-        Unsupported: the encoder joins columns, or is given others than it was fitted on.
+    Unsupported: it joins columns, or is given others than it was fitted on.
     """
     _check_settings(fitted)
     names, encoded = columns_of(fitted)
     _check_given(table, names)
-    found = answered(fitted, names, encoded)
+    found = value_tables(fitted, names, encoded)
     tensors, starts = _looked_up(graph, table, found.meanings)
     if getattr(fitted, "handle_unknown", None) == "error":
         known = [meaning.categories for meaning in found.meanings.values()]
@@ -182,10 +184,10 @@ LOOK_UPS = (
     "TargetEncoder", "WOEEncoder",
 )  # fmt: skip
 
-CONVERTERS: dict[type, Converter] = {
-    **{getattr(encoders, name): encoder for name in LOOK_UPS if hasattr(encoders, name)},
-    encoders.HashingEncoder: hashing,
-    encoders.MultiHotEncoder: items,
-    wrapper.NestedCVWrapper: nested,
-    wrapper.PolynomialWrapper: encoder,
+CONVERTERS: Converters = {
+    **{getattr(encoders, name): exact(encoder) for name in LOOK_UPS if hasattr(encoders, name)},
+    encoders.HashingEncoder: exact(hashing),
+    encoders.MultiHotEncoder: exact(items),
+    wrapper.NestedCVWrapper: exact(nested),
+    wrapper.PolynomialWrapper: exact(encoder),
 }

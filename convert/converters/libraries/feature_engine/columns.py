@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.graph.categories import is_missing
-from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, framed
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, framed
 
 
 def names(variables: Iterable[Any]) -> list[str]:
@@ -31,8 +31,7 @@ def as_text(value: Any) -> Any:
 def given(fitted: Any, table: Table) -> Table:
     """The columns that the estimator was fitted on, named, in its order.
 
-    Raises:
-        Unsupported: they are not those that it is given.
+    Unsupported: they are not those that it is given.
     """
     wanted = names(fitted.feature_names_in_)
     found = names(table.labels) or [f"x{position}" for position in range(table.width)]
@@ -50,10 +49,20 @@ def numbers(graph: Graph, table: Table, chosen: Sequence[str]) -> Tensor:
     return graph.matrix(table[list(chosen)])
 
 
+def chosen_of(fitted: Any, table: Table) -> tuple[Table, list[str]]:
+    """The columns of the fit, and the names of its variables."""
+    return given(fitted, table), names(fitted.variables_)
+
+
 def variables_of(graph: Graph, fitted: Any, table: Table) -> tuple[Table, list[str], Tensor]:
     """The columns of the fit, the names of its variables, and these in one tensor."""
-    table, chosen = given(fitted, table), names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     return table, chosen, numbers(graph, table, chosen)
+
+
+def finished(fitted: Any, table: Table, originals: Sequence[str]) -> Outputs:
+    """The table, without the columns that features were made of where these are to be dropped."""
+    return {"transform": without(table, originals) if fitted.drop_original else table}
 
 
 def replaced(table: Table, chosen: Sequence[str], made: Tensor) -> Table:
@@ -86,11 +95,7 @@ def exchanged(table: Table, dropped: Sequence[str], new: Sequence[str], made: Te
 
 
 def without(table: Table, dropped: Iterable[str]) -> Table:
-    """The table without these columns.
-
-    Raises:
-        Unsupported: none is left.
-    """
+    """The table without these columns; Unsupported where none is left."""
     gone = set(dropped)
     left = [name for name in table.labels if name not in gone]
     if not left:

@@ -16,18 +16,20 @@ from feature_engine.creation.geo_features import EARTH_RADIUS
 
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
+    chosen_of,
+    finished,
     given,
     names,
     numbers,
     refuse_missing,
     refuse_missing_and_infinite,
     variables_of,
-    without,
 )
 from onnxlet.convert.converters.libraries.feature_engine.discretisation import rounded
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.tracing.trace import trace
 from onnxlet.convert.graph import elementary
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 
 DIVISIONS = ("div", "truediv", "floordiv", "mod")
 KM_PER_DEGREE = 111.0
@@ -43,10 +45,6 @@ OF_NUMPY: dict[Any, Callable[[Any], Any]] = {
 }
 
 
-def _finished(fitted: Any, table: Table, dropped: list[str]) -> Outputs:
-    return {"transform": without(table, dropped) if fitted.drop_original else table}
-
-
 def cyclical(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """CyclicalFeatures: the sine and cosine of each variable, its maximum being a whole turn."""
     table, chosen, x = variables_of(graph, fitted, table)
@@ -55,7 +53,7 @@ def cyclical(graph: Graph, fitted: Any, table: Table) -> Outputs:
     both = graph.concat([angle.unary("Sin"), angle.unary("Cos")])
     order = [part * x.width + index for index in range(x.width) for part in range(2)]
     new = [f"{name}_{suffix}" for name in chosen for suffix in ("sin", "cos")]
-    return _finished(fitted, added(table, new, both.take(order)), chosen)
+    return finished(fitted, added(table, new, both.take(order)), chosen)
 
 
 def mathematical(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -68,7 +66,7 @@ def mathematical(graph: Graph, fitted: Any, table: Table) -> Outputs:
     functions = fitted.func if isinstance(fitted.func, list) else [fitted.func]
     made = [graph.matrix(_of_each_row(graph, one, columns)) for one in functions]
     new = fitted._get_new_features_name()
-    return _finished(fitted, added(table, new, graph.concat(made)), chosen)
+    return finished(fitted, added(table, new, graph.concat(made)), chosen)
 
 
 def _of_each_row(graph: Graph, function: Any, columns: Table) -> Table:
@@ -97,7 +95,7 @@ def relative(graph: Graph, fitted: Any, table: Table) -> Outputs:
             ]
             new = [f"{name}_{function}_{reference}" for name in variables]
             table = added(table, new, graph.concat(made))
-    return _finished(fitted, table, [*variables, *references])
+    return finished(fitted, table, [*variables, *references])
 
 
 def _combined(
@@ -125,8 +123,7 @@ def _combined(
 
 def by_trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DecisionTreeFeatures: what trees of some variables answer."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     refuse_missing_and_infinite(graph, numbers(graph, table, chosen))
     for features, tree in zip(fitted.input_features_, fitted.estimators_, strict=True):
         columns = table[names(features if isinstance(features, list) else [features])]
@@ -137,7 +134,7 @@ def by_trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
         else:
             made = graph.call(tree, columns, "predict")
         table = added(table, [f"tree({features})"], made)
-    return _finished(fitted, table, chosen)
+    return finished(fitted, table, chosen)
 
 
 def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -145,7 +142,7 @@ def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
     table, chosen, x = variables_of(graph, fitted, table)
     refuse_missing(graph, x)
     made = _haversine(fitted, x) if fitted.method == "haversine" else _planar(fitted, x)
-    return _finished(fitted, added(table, [fitted.output_col], made), chosen)
+    return finished(fitted, added(table, [fitted.output_col], made), chosen)
 
 
 def _haversine(fitted: Any, x: Tensor) -> Tensor:
@@ -167,9 +164,9 @@ def _planar(fitted: Any, x: Tensor) -> Tensor:
     return made * float(EARTH_RADIUS[fitted.output_unit] / EARTH_RADIUS["km"])
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     library.CyclicalFeatures: cyclical,
-    library.DecisionTreeFeatures: by_trees,
+    library.DecisionTreeFeatures: exact(by_trees),
     library.GeoDistanceFeatures: distance,
     library.MathFeatures: mathematical,
     library.RelativeFeatures: relative,

@@ -14,14 +14,15 @@ from feature_engine.datetime._datetime_constants import FEATURES_SUFFIXES
 
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
+    chosen_of,
+    finished,
     given,
     names,
-    without,
 )
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.converter import (
     DATE,
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -49,15 +50,15 @@ def features(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "it takes the index of the DataFrame apart, and a request has none",
             "Make the index a column, X.reset_index(), before fit.",
         )
-    table = given(fitted, table)
-    chosen, wanted = names(fitted.variables_), fitted.features_to_extract_
+    table, chosen = chosen_of(fitted, table)
+    wanted = fitted.features_to_extract_
     for name in chosen:
         date = _date(fitted, table, name)
         parts = dates.parts(date, [PARTS.get(feature, feature) for feature in wanted])
         made = [_feature(feature, parts.take([n])) for n, feature in enumerate(wanted)]
         new = [f"{name}{FEATURES_SUFFIXES[feature]}" for feature in wanted]
         table = added(table, new, graph.concat(made))
-    return {"transform": without(table, chosen) if fitted.drop_original else table}
+    return finished(fitted, table, chosen)
 
 
 def _feature(feature: str, part: Tensor) -> Tensor:
@@ -73,14 +74,13 @@ def _feature(feature: str, part: Tensor) -> Tensor:
 
 def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DatetimeOrdinal: the number of each day, from the first year or from a date."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     start = 0 if fitted.start_date_ordinal_ is None else fitted.start_date_ordinal_ - 1
     for name in chosen:
         days = (dates.microseconds(_date(fitted, table, name)) / DAY).unary("Floor")
         made = (days + float(BEFORE_1970 - start)).cast(graph.precision)
         table = added(table, [f"{name}_ordinal"], made)
-    return {"transform": without(table, chosen) if fitted.drop_original else table}
+    return finished(fitted, table, chosen)
 
 
 def subtraction(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -99,8 +99,7 @@ def subtraction(graph: Graph, fitted: Any, table: Table) -> Outputs:
     ]
     new = fitted._get_new_features_name()
     table = added(table, new, graph.concat(made).cast(graph.precision))
-    dropped = (*variables, *references)
-    return {"transform": without(table, dropped) if fitted.drop_original else table}
+    return finished(fitted, table, [*variables, *references])
 
 
 def _nanoseconds(microseconds: Tensor) -> Tensor:
@@ -128,8 +127,8 @@ def _date(fitted: Any, table: Table, name: str) -> Tensor:
     return dates.from_text(column, form)
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.DatetimeFeatures: features,
-    library.DatetimeOrdinal: ordinal,
-    library.DatetimeSubtraction: subtraction,
+CONVERTERS: Converters = {
+    library.DatetimeFeatures: exact(features),
+    library.DatetimeOrdinal: exact(ordinal),
+    library.DatetimeSubtraction: exact(subtraction),
 }

@@ -20,7 +20,8 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     variables_of,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
@@ -51,12 +52,9 @@ def _cut(graph: Graph, fitted: Any, table: Table, as_limits: bool) -> Table:
 
 
 def numbered(graph: Graph, x: Tensor, bins: list[Array]) -> Tensor:
-    """The number of each value's interval from 0, NaN outside of all; float64.
+    """The number of each value's interval from 0, NaN outside of all; both float64.
 
-    Args:
-        graph: to write to.
-        x: float64, of shape (rows, columns).
-        bins: the limits of each column's intervals, ascending.
+    `bins` has the limits of each column's intervals, ascending.
     """
     inner = [np.nextafter(edges[1:-1], np.inf) for edges in bins]  # an interval has its upper limit
     number = intervals(graph, x, inner)
@@ -80,10 +78,9 @@ def by_tree(graph: Graph, fitted: Any, table: Table) -> Outputs:
     made = []
     for name in fitted.variables_:
         tree, column = fitted.binner_dict_[name], table[[str(name)]]
-        if fitted.regression:
-            made.append(graph.call(tree, column, "predict"))
-        else:
-            made.append(graph.call(tree, column, "predict_proba").take([1]))
+        method = "predict" if fitted.regression else "predict_proba"
+        answer = graph.call(tree, column, method)
+        made.append(answer if fitted.regression else answer.take([1]))
     answers = graph.concat([one.cast(graph.precision) for one in made])
     return {"transform": replaced(table, chosen, rounded(answers, fitted))}
 
@@ -96,10 +93,10 @@ def rounded(x: Tensor, fitted: Any) -> Tensor:
     return (x * scale).unary("Round") / scale
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.ArbitraryDiscretiser: cut,
-    library.DecisionTreeDiscretiser: by_tree,
-    library.EqualFrequencyDiscretiser: cut,
-    library.EqualWidthDiscretiser: cut,
-    library.GeometricWidthDiscretiser: cut,
+CONVERTERS: Converters = {
+    library.ArbitraryDiscretiser: exact(cut),
+    library.DecisionTreeDiscretiser: exact(by_tree),
+    library.EqualFrequencyDiscretiser: exact(cut),
+    library.EqualWidthDiscretiser: exact(cut),
+    library.GeometricWidthDiscretiser: exact(cut),
 }

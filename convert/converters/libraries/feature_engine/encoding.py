@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from feature_engine import encoding as library
 
-from onnxlet.convert.converters.encoding import hot
-from onnxlet.convert.converters.imputation import filled_text
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     as_text,
+    chosen_of,
     exchanged,
     given,
     names,
@@ -27,6 +26,9 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     without,
 )
+from onnxlet.convert.converters.preprocessing.encoding import hot
+from onnxlet.convert.converters.preprocessing.imputation import filled_text
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import (
     Meaning,
     as_categories,
@@ -35,7 +37,7 @@ from onnxlet.convert.graph.categories import (
     is_missing,
     look_up,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
@@ -45,12 +47,8 @@ def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     chosen = names(fitted.encoder_dict_)
     unseen = float(fitted._unseen) if fitted.unseen == "encode" else math.nan
     columns = table[chosen]
-    meanings = [
-        _meaning(tensor, numbers, unseen)
-        for tensor, numbers in zip(
-            graph.columns(columns), fitted.encoder_dict_.values(), strict=True
-        )
-    ]
+    pairs = zip(graph.columns(columns), fitted.encoder_dict_.values(), strict=True)
+    meanings = [_meaning(tensor, numbers, unseen) for tensor, numbers in pairs]
     made = look_up(graph, columns, meanings, graph.precision)
     if fitted.unseen == "raise":
         refuse_missing(graph, made)
@@ -70,8 +68,7 @@ def categories(tensor: Tensor, known: Sequence[Any]) -> Array:
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The other columns, and one for each category."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     columns = table[chosen]
     known = [
         categories(tensor, fitted.encoder_dict_[name])
@@ -126,8 +123,7 @@ def _index(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:
 
 def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """StringSimilarityEncoder: how alike each text is to those that it knows, of the front end."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     made, new = [], []
     for name in fitted.variables_:
         column, known = table[str(name)], fitted.encoder_dict_[name]
@@ -143,13 +139,13 @@ def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": exchanged(table, chosen, new, graph.concat(made))}
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.CountFrequencyEncoder: mapped,
-    library.DecisionTreeEncoder: mapped,
-    library.MeanEncoder: mapped,
-    library.OneHotEncoder: one_hot,
-    library.OrdinalEncoder: mapped,
-    library.RareLabelEncoder: rare,
-    library.StringSimilarityEncoder: similar,
-    library.WoEEncoder: mapped,
+CONVERTERS: Converters = {
+    library.CountFrequencyEncoder: exact(mapped),
+    library.DecisionTreeEncoder: exact(mapped),
+    library.MeanEncoder: exact(mapped),
+    library.OneHotEncoder: exact(one_hot),
+    library.OrdinalEncoder: exact(mapped),
+    library.RareLabelEncoder: exact(rare),
+    library.StringSimilarityEncoder: exact(similar),
+    library.WoEEncoder: exact(mapped),
 }

@@ -13,15 +13,15 @@ from typing import Any
 
 from feature_engine import imputation as library
 
-from onnxlet.convert.converters.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
     as_text,
+    chosen_of,
     given,
-    names,
 )
+from onnxlet.convert.converters.preprocessing.imputation import filled_numbers, filled_text, flags
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -56,8 +56,7 @@ def _filled_text(column: Tensor, values: Mapping[str, Any]) -> Tensor:
 
 def indicated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AddMissingIndicator: the columns, and for some of them 1 where they are missing."""
-    table = given(fitted, table)
-    chosen = names(fitted.variables_)
+    table, chosen = chosen_of(fitted, table)
     made = flags(graph, table, [table.labels.index(name) for name in chosen], None)
     new = [f"{name}_na" for name in chosen]
     return {"transform": added(table, new, made[0]) if made else table}
@@ -65,21 +64,21 @@ def indicated(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DropMissingData: the columns; a row that it drops has no answer."""
-    table = given(fitted, table)
-    chosen = [table.labels.index(name) for name in names(fitted.variables_)]
+    table, variables = chosen_of(fitted, table)
+    chosen = [table.labels.index(name) for name in variables]
     for gaps in flags(graph, table, chosen, None):
         there = len(chosen) - gaps.sum()
         graph.refuse_rows(there < len(chosen) * float(fitted.threshold or 1.0))
     return {"transform": table}
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.AddMissingIndicator: indicated,
-    library.ArbitraryNumberImputer: filled,
-    library.CategoricalImputer: filled,
+CONVERTERS: Converters = {
+    library.AddMissingIndicator: exact(indicated),
+    library.ArbitraryNumberImputer: exact(filled),
+    library.CategoricalImputer: exact(filled),
     library.DropMissingData: complete,
-    library.EndTailImputer: filled,
-    library.MeanMedianImputer: filled,
+    library.EndTailImputer: exact(filled),
+    library.MeanMedianImputer: exact(filled),
     library.RandomSampleImputer: refusing(
         "it fills gaps with values drawn at random, which depend on the rows beside a row, or on "
         "a generator that ONNX has not",

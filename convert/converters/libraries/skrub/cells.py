@@ -1,7 +1,7 @@
-"""What skrub's cleaners do to the cells of one column: null texts, numbers, text, categories.
+"""What skrub does to the cells of columns: null texts, numbers, text, categories, soft bounds.
 
 Sources: `skrub/_clean_null_strings.py`, `_to_float.py`, `_to_str.py`, `_to_categorical.py`,
-`_clean_categories.py`. Text is cleaned and parsed by the function before the graph.
+`_clean_categories.py`, `_squashing_scaler.py`. Text is cleaned and parsed before the graph.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from skrub import ToCategorical, ToFloat
+import numpy as np
+from skrub import SquashingScaler, ToCategorical, ToFloat
 from skrub._clean_categories import CleanCategories
 from skrub._clean_null_strings import CleanNullStrings
 from skrub._to_str import ToStr
 
 from onnxlet.convert.converters.libraries.skrub.columns import unchanged
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 
 TRUTH, WHOLE = (("bool",), ("bool?",)), (("int64",), ("int64?",))  # types of one column
@@ -57,11 +59,7 @@ def to_text(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def text_of(graph: Graph, column: Tensor) -> Tensor:
-    """A column as text.
-
-    Raises:
-        Unsupported: it has numbers, which ONNX writes in another way.
-    """
+    """A column as text; Unsupported where it has numbers, which ONNX writes in another way."""
     if column.dtype == "string":
         return column
     if column.types in WHOLE:
@@ -77,10 +75,58 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     return column.isnan().where(words[2], truth)
 
 
-CONVERTERS: dict[type, Converter] = {
-    CleanCategories: to_text,
-    CleanNullStrings: without_null_texts,
-    ToCategorical: unchanged,
-    ToFloat: to_float,
-    ToStr: to_text,
+def squashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """SquashingScaler: centred and scaled, x / sqrt(1 + (x / bound)²), infinities at the bound.
+
+    It computes in the dtype of its columns: squares of numbers beyond 1e19 overflow in float32, and
+    the answer there is 0 where float64 gives the bound.
+    """
+    bound = float(fitted.max_absolute_value)
+    x = graph.matrix(table, _dtype(fitted))
+    scaled = _scaled(graph, fitted, x)
+    ratio = scaled / bound
+    soft = scaled / (ratio * ratio + 1.0).unary("Sqrt")
+    soft = x.equals(np.inf).where(bound, soft)
+    return {"transform": x.equals(-np.inf).where(-bound, soft)}
+
+
+def _dtype(fitted: Any) -> str:
+    """That of the columns in fit; where all were constant, it makes no difference."""
+    if fitted.robust_scaler_ is not None:
+        return str(fitted.robust_scaler_.center_.dtype)
+    return "float64" if fitted.minmax_scaler_ is None else str(fitted.minmax_scaler_.median_.dtype)
+
+
+def _scaled(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """Each column minus its median, divided by a range between quantiles or times a factor.
+
+    RobustScaler divides by float64, and rounds the quotients.
+    """
+    width = len(fitted.zero_cols_)
+    shift, divisor, factor = np.zeros((1, width)), np.ones((1, width)), np.ones((1, width))
+    if fitted.robust_scaler_ is not None:
+        shift[:, fitted.robust_cols_] = fitted.robust_scaler_.center_
+        divisor[:, fitted.robust_cols_] = fitted.robust_scaler_.scale_
+    if fitted.minmax_scaler_ is not None:
+        shift[:, fitted.minmax_cols_] = fitted.minmax_scaler_.median_
+        factor[:, fitted.minmax_cols_] = fitted.minmax_scaler_.scale_
+    made = x - shift
+    if fitted.robust_scaler_ is not None:
+        made = (made.cast("float64") / divisor).cast(x.dtype)
+    if fitted.minmax_scaler_ is not None:
+        made = made * factor
+    if not fitted.zero_cols_.any():
+        return made
+    # Constant in training: 0 wherever there is a number.
+    zero = graph.constant(fitted.zero_cols_.reshape(1, -1), "bool")
+    return (zero & made.equals(made)).where(0.0, made)
+
+
+CONVERTERS: Converters = {
+    CleanCategories: exact(to_text),
+    CleanNullStrings: exact(without_null_texts),
+    ToCategorical: exact(unchanged),
+    ToFloat: exact(to_float),
+    ToStr: exact(to_text),
+    SquashingScaler: squashed,
 }

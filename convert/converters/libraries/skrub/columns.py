@@ -1,8 +1,8 @@
 """skrub's ways through a frame: column by column, part by part, selected, vectorised as a whole.
 
 Sources: `skrub/_apply_to_each_col.py`, `_apply_to_sub_frame.py`, `_check_input.py`,
-`_select_cols.py`, `_table_vectorizer.py`. What each column gets is settled by fit: a column that a
-transformer has rejected then passes through, whatever it holds later.
+`_select_cols.py`, `_table_vectorizer.py`, `_cat_encoder.py`. What each column gets is settled by
+fit: a column that a transformer has rejected then passes through, whatever it holds later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from skrub import ApplyToCols, Cleaner, Drop, DropCols, DropSimilar, SelectCols, TableVectorizer
+from skrub import (
+    ApplyToCols,
+    CatEncoder,
+    Cleaner,
+    Drop,
+    DropCols,
+    DropSimilar,
+    SelectCols,
+    TableVectorizer,
+)
 from skrub._apply_to_each_col import ApplyToEachCol
 from skrub._apply_to_sub_frame import ApplyToSubFrame
 from skrub._check_input import CheckInputDataFrame
@@ -22,6 +31,7 @@ from skrub._single_column_transformer import is_single_column_transformer
 from skrub._table_vectorizer import PassThrough
 from skrub._to_float import ToFloat
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -30,6 +40,7 @@ from onnxlet.convert.graph.converter import (
     Tensor,
     Unsupported,
     framed,
+    labelled,
 )
 
 NUMBERS = "numbers"
@@ -148,16 +159,28 @@ def unchanged(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table}
 
 
-CONVERTERS: dict[type, Converter] = {
-    ApplyToCols: wrapped,
-    ApplyToEachCol: by_column,
-    ApplyToSubFrame: by_part,
-    CheckInputDataFrame: checked,
-    Cleaner: whole,
-    DropCols: keeping("kept_cols_"),
-    DropSimilar: keeping("_dropper.kept_cols_"),
-    DropUninformative: unchanged,
-    PassThrough: unchanged,
-    SelectCols: keeping("columns_"),
-    TableVectorizer: whole,
+def one_hot_and_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CatEncoder: one-hot columns, then means of the target."""
+    bare = labelled(table, ())
+    made = [
+        graph.call(encoder, bare, "transform")
+        for encoder in (fitted.one_hot_encoder_, fitted.target_encoder_)
+    ]
+    return {"transform": framed(Table(tuple(made)), fitted.all_outputs_)}
+
+
+CONVERTERS: Converters = {
+    ApplyToCols: exact(wrapped),
+    ApplyToEachCol: exact(by_column),
+    ApplyToSubFrame: exact(by_part),
+    CheckInputDataFrame: exact(checked),
+    Cleaner: exact(whole),
+    DropCols: exact(keeping("kept_cols_")),
+    DropSimilar: exact(keeping("_dropper.kept_cols_")),
+    DropUninformative: exact(unchanged),
+    PassThrough: exact(unchanged),
+    SelectCols: exact(keeping("columns_")),
+    TableVectorizer: exact(whole),
+    CatEncoder: exact(one_hot_and_target),
+    Drop: exact(),
 }

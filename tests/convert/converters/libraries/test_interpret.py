@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ pytest.importorskip("interpret")
 
 from interpret import glassbox, privacy
 
+from onnxlet.convert.converters.libraries.interpret import terms_of
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.examples.loan_default import DATA
-from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 from tests.convert.helpers import built, served
 
 ROWS = 400
@@ -171,16 +172,15 @@ def test_a_wrapped_classifier(name: str) -> None:
 
 def test_what_is_refused_says_why() -> None:
     model = glassbox.ExplainableBoostingClassifier(**FAST)
-    with pytest.raises(Unsupported, match="one class only"):
-        answers(fitted(model, np.zeros(ROWS)), people())
+    assert_refused(fitted(model, np.zeros(ROWS)), people(), "one class only")
     X = pd.DataFrame({"id": np.arange(ROWS) % 3 * 10**16})
     nominal = glassbox.ExplainableBoostingClassifier(feature_types=["nominal"], **FAST)
-    with pytest.raises(Unsupported, match="category 10000000000000000 is another text"):
-        answers(fitted(nominal, labels(2), X), X)
+    assert_refused(fitted(nominal, labels(2), X), X, "category 10000000000000000 is another text")
     X = people()[["town"]].assign(town="3")
     model = glassbox.ExplainableBoostingRegressor(feature_types=["continuous"], **FAST)
-    with pytest.raises(Unsupported, match="given text where it computes with numbers"):
-        answers(fitted(model, target(people()), X), X)
+    assert_refused(
+        fitted(model, target(people()), X), X, "given text where it computes with numbers"
+    )
 
 
 LOANS = pd.read_csv(DATA).iloc[:1500]
@@ -283,3 +283,16 @@ def test_terms_that_differ_from_the_model_are_refused(
     monkeypatch.setattr(type(model), "eval_terms", lambda self, X: terms(self, X) * 1.001)
     with pytest.raises(Refusal, match="its terms are not those of eval_terms"):
         built(Source(model, people(60, seed=2)), tmp_path)
+
+
+def test_bins_of_terms_are_coarser_where_a_term_has_several_features() -> None:
+    fitted = SimpleNamespace(
+        feature_names_in_=["a", "b"],
+        term_features_=[(0,), (1,), (0, 1)],
+        bins_=[[{"fine": 1}, {"coarse": 1}], [{"only": 1}]],
+    )
+    terms = [
+        ((0,), [{"fine": 1}]), ((1,), [{"only": 1}]), ((0, 1), [{"coarse": 1}, {"only": 1}])
+    ]  # fmt: skip
+    assert terms_of(fitted) == (["a", "b"], terms)
+    assert terms_of(SimpleNamespace()) == ([], [])

@@ -21,9 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact, assert_refused
 from tests.convert.helpers import built, served
 
 X, Y = load_diabetes(return_X_y=True)
@@ -89,8 +88,9 @@ def test_points(make: Any) -> None:
 
 
 def test_what_a_median_aggregates_is_refused() -> None:
-    with pytest.raises(Unsupported, match="aggregated by 'median'"):
-        answers(jackknife(aggregation_method="median"), X, ["predict"])
+    assert_refused(
+        jackknife(aggregation_method="median"), X, "aggregated by 'median'", methods=["predict"]
+    )
 
 
 def pipeline() -> Any:
