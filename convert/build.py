@@ -38,7 +38,7 @@ from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
 from onnxlet.convert.parity.own_rows import refuse_other_answers
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
-from onnxlet.convert.reference.columns_given import notes
+from onnxlet.convert.reference.diagnosis import notes
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.frames import as_pandas
@@ -48,8 +48,8 @@ from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_in
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.text_limits import with_text_limits
 from onnxlet.convert.sources.source import Source
+from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.columns import Column

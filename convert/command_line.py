@@ -111,7 +111,7 @@ def build(
     with progress() as shown:
         beside = None
         if reported or sensitive:
-            from onnxlet.convert.report.of_build import report_of
+            from onnxlet.convert.report.build_report import report_of
 
             beside = report_of(loaded, shown, sensitive)
         built = build_model(loaded, name, models, shown, keep_background, breaking, beside)

@@ -31,8 +31,8 @@ from onnxlet.convert.parity.refusals import (
 )
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.recipes import float32_refusal, recipes
-from onnxlet.convert.reference.alike import is_wide, kinds_of_columns, tried_columns
 from onnxlet.convert.reference.arithmetic import rounds
+from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns, tried_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
 

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.reference.alike import pixels_read
 from onnxlet.convert.reference.answers import Answers
-from onnxlet.convert.reference.columns_given import unanswered
+from onnxlet.convert.reference.column_groups import pixels_read
+from onnxlet.convert.reference.diagnosis import unanswered
 from onnxlet.convert.reference.images import image_pixels
 from onnxlet.convert.reference.index import outcome, reads_index, same
 from onnxlet.convert.reference.inputs import Cells, Data

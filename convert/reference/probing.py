@@ -11,14 +11,14 @@ import numpy as np
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
-from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
-from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.bisection import which_are_answered
+from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.index import outcome
 from onnxlet.convert.reference.inputs import Cells, Inputs
-from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.required_columns import needed_columns
 from onnxlet.convert.reference.wide_probing import probed_by_kind
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column

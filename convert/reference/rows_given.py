@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.bisection import which_are_answered
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.convert.reference.reference import Reference
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.alike import in_parts, tried
+from onnxlet.convert.reference.column_groups import in_parts, tried
 from onnxlet.function.inputs.columns import Column
 
 Probe = Callable[[Sequence[int]], dict[int, Column]]

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from onnxlet.convert.report import Findings, calling, sentences
-from onnxlet.convert.report.limits import BLANKS, limits
-from onnxlet.convert.report.looks.wording import (
+from onnxlet.convert.report import Findings, sentences
+from onnxlet.convert.report.page import MEASURES, MOST_ROWS, baselines, ensemble, headings, proof
+from onnxlet.convert.report.sections import call as calling
+from onnxlet.convert.report.sections.use import BLANKS, limits
+from onnxlet.convert.report.wording import (
     count,
     few,
     headed,
@@ -20,7 +22,6 @@ from onnxlet.convert.report.looks.wording import (
     share,
     size,
 )
-from onnxlet.convert.report.page import MEASURES, MOST_ROWS, baselines, ensemble, headings, proof
 
 Rows = Iterable[Sequence[str]]
 PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classification

@@ -7,10 +7,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.convert.report import Findings, calling, sentences
-from onnxlet.convert.report.limits import BLANKS, limits
-from onnxlet.convert.report.looks import palette, wording
+from onnxlet.convert.report import Findings, sentences, wording
+from onnxlet.convert.report.drawing import palette
 from onnxlet.convert.report.plots import curves, effects, errors, groups, growth, scores
+from onnxlet.convert.report.sections import call as calling
+from onnxlet.convert.report.sections.use import BLANKS, limits
 
 if TYPE_CHECKING:
     from jinja2 import Template

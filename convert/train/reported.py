@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.report.evaluation.evaluate import findings
+from onnxlet.convert.report.evaluation.measured import Baseline, Measured
 from onnxlet.convert.report.files import report_files
-from onnxlet.convert.report.findings import findings
-from onnxlet.convert.report.measured import Baseline, Measured
 from onnxlet.convert.train.augmenting import NOISE, copies_of, farthest
 from onnxlet.convert.train.combining import (
     Combined,

@@ -23,8 +23,9 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.drawn_rows import FEWEST_WIDE, ROWS, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.reference import alike
-from onnxlet.convert.reference.alike import (
+from onnxlet.convert.reference import column_groups
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.column_groups import (
     NARROW,
     breadth,
     fewer,
@@ -32,7 +33,6 @@ from onnxlet.convert.reference.alike import (
     tried,
     tried_columns,
 )
-from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
@@ -58,10 +58,10 @@ def ridge(width: int, dtype: Any = np.float64) -> Source:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have eight columns tried of each model of more than ten."""
-    monkeypatch.setattr(alike, "NARROW", 10)
-    monkeypatch.setattr(alike, "TRIED_CELLS", 100)
-    monkeypatch.setattr(alike, "FEWEST_TRIED", 8)
-    monkeypatch.setattr(alike, "FEWEST_OF_KIND", 2)
+    monkeypatch.setattr(column_groups, "NARROW", 10)
+    monkeypatch.setattr(column_groups, "TRIED_CELLS", 100)
+    monkeypatch.setattr(column_groups, "FEWEST_TRIED", 8)
+    monkeypatch.setattr(column_groups, "FEWEST_OF_KIND", 2)
 
 
 class Counting(Reference):
@@ -105,14 +105,16 @@ def test_bounded_many_columns_of_a_wide_model_are_tried(width: int) -> None:
     assert some[0] == 0
     assert some[-1] == width - 1
     assert 32 <= len(some) <= NARROW
-    assert len(some) * width <= max(alike.TRIED_CELLS, 32 * width)
+    assert len(some) * width <= max(column_groups.TRIED_CELLS, 32 * width)
     assert FEWEST_WIDE <= most_drawn(width, 1) <= ROWS
 
 
 def test_rows_are_fewer_where_each_is_compared_with_many_points() -> None:
     X = numbers(50, 5000)
     model = KNeighborsClassifier().fit(X, X[:, 0] > 0)
-    assert breadth(50, model) == (5000 * 50 + alike.COMPARING) // alike.KEPT_OF_COLUMN
+    assert (
+        breadth(50, model) == (5000 * 50 + column_groups.COMPARING) // column_groups.KEPT_OF_COLUMN
+    )
     assert breadth(50, KNeighborsClassifier().fit(X[:900], X[:900, 0] > 0)) == 50
 
 
@@ -133,7 +135,7 @@ def mixed() -> Source:
 def each_by_itself(source: Source, monkeypatch: pytest.MonkeyPatch) -> list[Column]:
     reference, rows = reference_of(source)
     with monkeypatch.context() as patch:
-        patch.setattr(alike, "NARROW", 10_000)
+        patch.setattr(column_groups, "NARROW", 10_000)
         return probe_columns(reference, rows)
 
 

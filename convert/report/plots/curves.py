@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onnxlet.convert.report import Findings
-from onnxlet.convert.report.looks.wording import number, share
-from onnxlet.convert.report.plots.drawing import (
+from onnxlet.convert.report.drawing.plot import (
     SMALL,
     Plot,
     colour,
@@ -15,6 +14,7 @@ from onnxlet.convert.report.plots.drawing import (
     plot,
     titles,
 )
+from onnxlet.convert.report.wording import number, share
 
 MARGINS = (28, 16, 42, 46)
 HEIGHT = 340

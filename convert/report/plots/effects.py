@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from onnxlet.convert.report import Findings
-from onnxlet.convert.report.looks.wording import fitting, name, number
-from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
-from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
+from onnxlet.convert.report.drawing.plot import Plot, colour, plot, span, ticks, titles
+from onnxlet.convert.report.drawing.rows import LABEL, Row, draw_rows
+from onnxlet.convert.report.wording import fitting, name, number
 
 MOST_BARS = 12
 MOST_POINTS = 10  # of a category

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from onnxlet.convert.report import Findings
-from onnxlet.convert.report.looks.wording import number
-from onnxlet.convert.report.plots.drawing import Plot, colour, histogram, plot, ticks, titles
+from onnxlet.convert.report.drawing.plot import Plot, colour, histogram, plot, ticks, titles
+from onnxlet.convert.report.wording import number
 
 MARGINS = (28, 14, 42, 58)
 

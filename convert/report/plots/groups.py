@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from onnxlet.convert.report import Findings
-from onnxlet.convert.report.looks.wording import fitting, headed, name, number, share
-from onnxlet.convert.report.plots.drawing import Plot
-from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
+from onnxlet.convert.report.drawing.plot import Plot
+from onnxlet.convert.report.drawing.rows import LABEL, Row, draw_rows
 from onnxlet.convert.report.sentences import neutral
+from onnxlet.convert.report.wording import fitting, headed, name, number, share
 
 # What groups are compared in, the first that has values; how it is written.
 MEASURES = {

@@ -6,8 +6,8 @@ from itertools import accumulate
 from typing import Any
 
 from onnxlet.convert.report import Findings
-from onnxlet.convert.report.looks.wording import count, number, seconds
-from onnxlet.convert.report.plots.drawing import Plot, colour, plot, span, ticks, titles
+from onnxlet.convert.report.drawing.plot import Plot, colour, plot, span, ticks, titles
+from onnxlet.convert.report.wording import count, number, seconds
 
 MARGINS = (28, 18, 42, 58)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from onnxlet.convert.report import Findings
-from onnxlet.convert.report.looks.wording import fitting, headed, number
-from onnxlet.convert.report.plots.drawing import Plot, histogram
-from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
+from onnxlet.convert.report.drawing.plot import Plot, histogram
+from onnxlet.convert.report.drawing.rows import LABEL, Row, draw_rows
+from onnxlet.convert.report.wording import fitting, headed, number
 
 BASELINES = {
     "constant": ("a constant answer", "plain", "s"),

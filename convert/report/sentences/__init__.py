@@ -4,13 +4,13 @@ Each function takes the findings (report.json), or one part of them, and gives a
 markup; an empty text where the figure is not there.
 """
 
-from onnxlet.convert.report.sentences.answers import answer, data, scores, target
-from onnxlet.convert.report.sentences.common import BASELINES, neutral
-from onnxlet.convert.report.sentences.curves import calibration, precision_recall, roc, threshold
-from onnxlet.convert.report.sentences.errors import by_prediction, confusion, residuals, worst
-from onnxlet.convert.report.sentences.groups import fairness, mitigation
-from onnxlet.convert.report.sentences.reasons import dependence, importance, learning, search
-from onnxlet.convert.report.sentences.served import parity, serving
+from onnxlet.convert.report.sections.common import BASELINES, neutral
+from onnxlet.convert.report.sections.curves import calibration, precision_recall, roc, threshold
+from onnxlet.convert.report.sections.errors import by_prediction, confusion, residuals, worst
+from onnxlet.convert.report.sections.fairness import fairness, mitigation
+from onnxlet.convert.report.sections.importance import dependence, importance, learning, search
+from onnxlet.convert.report.sections.scores import answer, data, scores, target
+from onnxlet.convert.report.sections.served import parity, serving
 
 __all__ = [
     "BASELINES",

@@ -30,8 +30,8 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.answered import LOUD, is_answered
 from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.bisection import LOUD, is_answered
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report import FILES, calling
+from onnxlet.convert.report import FILES
 from onnxlet.convert.report.files import read_findings, report_files, write_again
+from onnxlet.convert.report.sections import call as calling
 from onnxlet.function.errors import OnnxletError
 from tests.convert.helpers import invoked
 from tests.convert.report.samples import SAMPLES, binary

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.report import page as report_page
-from onnxlet.convert.report.looks.palette import COLOURS, GRAPHICS, GROUNDS, PLACEHOLDERS, TEXTS
-from onnxlet.convert.report.looks.wording import number
+from onnxlet.convert.report.drawing.palette import COLOURS, GRAPHICS, GROUNDS, PLACEHOLDERS, TEXTS
 from onnxlet.convert.report.page import headings
+from onnxlet.convert.report.wording import number
 from tests.convert.report.samples import NOTHING, SAMPLES, Findings, binary, hostile
 
 # Every one that the page may have.

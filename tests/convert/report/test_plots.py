@@ -8,8 +8,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from onnxlet.convert.report.drawing.plot import WIDTH
 from onnxlet.convert.report.plots import curves, effects, errors, groups, growth, scores
-from onnxlet.convert.report.plots.drawing import WIDTH
 from tests.convert.report.samples import NOTHING, SAMPLES, binary, hostile, near, regression
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from onnxlet.convert.report import sentences
-from onnxlet.convert.report.limits import limits
-from onnxlet.convert.report.looks.wording import number, share
-from onnxlet.convert.report.sentences.common import verdict
+from onnxlet.convert.report.sections.common import verdict
+from onnxlet.convert.report.sections.use import limits
+from onnxlet.convert.report.wording import number, share
 from tests.convert.report.samples import NOTHING, SAMPLES, binary, multiclass, near, regression
 
 WHOLE = ("answer", "data", "target", "scores", "confusion", "residuals", "by_prediction", "roc",

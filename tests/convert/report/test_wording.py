@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from onnxlet.convert.report.looks.wording import (
+from onnxlet.convert.report.wording import (
     END,
     ISOLATE,
     count,

@@ -22,15 +22,15 @@ from skops import io
 
 from onnxlet.convert.converters.installed import of_package
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.reference.regex_safety import runaway
-from onnxlet.convert.reference.text_limits import pauses
-from onnxlet.convert.report import cold_start
+from onnxlet.convert.report.evaluation import cold_start
 from onnxlet.convert.sources.source import load_source
+from onnxlet.convert.text_limits.limits import pauses
+from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.convert.train.forking import Forking
 from tests.conftest import ROOT
 from tests.convert.helpers import invoked
-from tests.convert.reference.test_text_limits import SETTINGS
 from tests.convert.sources.hostile_skops import mapped, node, written
+from tests.convert.text_limits.test_limits import SETTINGS
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
 Y = X["a"] + 2 * X["b"]

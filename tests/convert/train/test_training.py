@@ -17,7 +17,7 @@ from onnxlet.convert.build import build
 from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.report import FILES as REPORT
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import reported, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting

@@ -1,0 +1,1 @@
+"""Drawing: colours, and matplotlib's plots as SVG that the page's style colours."""

@@ -1,0 +1,192 @@
+"""What every plot is drawn on, and how it becomes SVG that the page's style colours.
+
+Sizes are in CSS pixels. A plot is as wide as a small screen, so that its text stays readable there.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from io import StringIO
+from typing import Any, NamedTuple
+
+from onnxlet.convert.report.drawing.palette import PLACEHOLDERS
+from onnxlet.convert.report.wording import count, listed, number
+
+WIDTH = 380
+SMALL = 11.5
+TEXT = 12.5
+SETTINGS = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "onnxlet",  # ids by content, not by chance
+    "text.parse_math": False,  # a column may be called $x$
+    "font.family": ["DejaVu Sans"],  # matplotlib's own: what is measured is the same everywhere
+    "font.size": TEXT,
+    "axes.unicode_minus": True,
+    "path.simplify": False,
+}
+NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+class Plot(NamedTuple):
+    """A plot that is ready for the page.
+
+    Attributes:
+        svg: the element, with its title and its description.
+        legend: what its marks are, by the classes that draw them: pairs of class and words.
+    """
+
+    svg: str
+    legend: tuple[tuple[str, str], ...] = ()
+
+
+def colour(name: str) -> str:
+    """The placeholder that becomes the variable of this name."""
+    return PLACEHOLDERS[name]
+
+
+def plot(
+    key: str,
+    title: str,
+    description: str,
+    height: float,
+    draw: Callable[[Any], object],
+    margins: tuple[float, float, float, float] = (10, 14, 40, 50),
+    legend: tuple[tuple[str, str], ...] = (),
+) -> Plot:
+    """Draw one plot.
+
+    Args:
+        key: unique on the page: ids begin with it.
+        title: what it shows, in a few words.
+        description: its numbers, for whoever can't see it.
+        height: in pixels.
+        draw: is given the axes, in matplotlib's form.
+        margins: around the axes in pixels: top, right, bottom, left.
+        legend: pairs of class and words.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    top, right, bottom, left = margins
+    wide, high = 1 - (left + right) / WIDTH, 1 - (top + bottom) / height
+    # `default` first: what a user has set in a matplotlibrc would change the page.
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, "backend": "svg", **SETTINGS}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
+        figure.patch.set_visible(False)
+        axes = figure.add_axes((left / WIDTH, bottom / height, wide, high))
+        _dress(axes)
+        with warnings.catch_warnings():
+            # The page's own fonts have the glyphs that DejaVu lacks.
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            draw(axes)
+            written = StringIO()
+            figure.savefig(written, format="svg", metadata=NO_METADATA)
+    return Plot(_for_page(written.getvalue(), key, title, description), legend)
+
+
+def _dress(axes: Any) -> None:
+    axes.set_facecolor("none")
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(colour("edge"))
+        spine.set_linewidth(1)
+    axes.tick_params(colors=colour("soft"), labelsize=SMALL, length=0, pad=6)
+    axes.grid(True, axis="y", color=colour("line"), linewidth=1)
+    axes.set_axisbelow(True)
+
+
+def titles(axes: Any, x: str, y: str = "") -> None:
+    """Write what the axes are: x below, y above the axis, where it needs no turned head."""
+    axes.set_xlabel(x, color=colour("soft"), fontsize=SMALL, labelpad=6)
+    if y:
+        axes.set_title(y, color=colour("soft"), fontsize=SMALL, loc="left", x=0, pad=7)
+
+
+def ticks(axes: Any, down: int = 5) -> None:
+    """Plain ones of both axes; those of y at most so many."""
+    plain_ticks(axes.xaxis)
+    plain_ticks(axes.yaxis, down)
+
+
+def plain_ticks(axis: Any, most: int = 5, write: Callable[[float], str] = number) -> None:
+    """At most so many ticks, their numbers as in the text."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _short(write(round(float(value), 12)))))
+
+
+def _short(text: str) -> str:
+    """Without zeros at the end: ticks are round."""
+    return re.sub(r"(\.\d*?)0+(?=$|\D)", r"\1", text).replace(".\u202f", "\u202f").removesuffix(".")
+
+
+def percent_ticks(axis: Any) -> None:
+    """Ticks of shares at each quarter."""
+    axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100\u202f%"])
+
+
+def _for_page(svg: str, key: str, title: str, description: str) -> str:
+    """One element without prolog: colours are variables, the font the page's, ids its own."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<(metadata|title)>.*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r"font-family: [^;\"]+;? ?", "", body)
+    body = re.sub(r"font: (?:[a-z0-9]+ )*?([\d.]+)px [^;\"]+", r"font-size: \1px", body)
+    for name, placeholder in PLACEHOLDERS.items():
+        body = body.replace(placeholder, f"var(--{name})")
+    body = re.sub(r'\bid="', f'id="{key}-', body)
+    body = re.sub(r'(href="|url\()#', rf"\1#{key}-", body)
+    box = re.search(r'viewBox="([^"]+)"', body)
+    start = body.index(">") + 1
+    head = (
+        f'<svg class="plot" viewBox="{box[1] if box else ""}" role="img" '
+        f'aria-labelledby="{key}-title {key}-about"><title id="{key}-title">{escape(title)}</title>'
+        f'<desc id="{key}-about">{escape(description)}</desc>'
+    )
+    return head + re.sub(r"\n\s*", "\n", body[start:]).strip()
+
+
+def histogram(
+    key: str,
+    title: str,
+    edges: Sequence[float],
+    counts: Sequence[int],
+    height: float,
+    margins: tuple[float, float, float, float],
+    x: str,
+    mark: float | None = None,
+) -> Plot:
+    """Draw counts of rows by bin.
+
+    Args:
+        key: unique on the page.
+        title: what it shows.
+        edges: of the bins.
+        counts: of the rows in each.
+        height: in pixels.
+        margins: as those of `plot`.
+        x: what is in the bins.
+        mark: where a line is drawn.
+    """
+
+    def draw(axes: Any) -> None:
+        axes.stairs(counts, edges, fill=True, color=colour("model"), alpha=0.75)
+        if mark is not None:
+            axes.axvline(mark, color=colour("ink"), linewidth=1)
+        ticks(axes, 4)
+        titles(axes, x, "rows")
+
+    ends = f"From {number(edges[0])} to {number(edges[-1])}"
+    description = f"{ends}; rows by bin: {listed([count(each) for each in counts], 60)}."
+    return plot(key, title, description, height, draw, margins)
+
+
+def span(points: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Value, low and high; the value twice where it has no interval."""
+    value = points["value"]
+    low, high = points.get("low"), points.get("high")
+    return value, value if low is None else low, value if high is None else high

@@ -1,0 +1,114 @@
+"""Would more data help? Scores of refits on parts of the training rows, on the same test rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.report.evaluation.baselines import constant
+from onnxlet.convert.report.evaluation.evaluation import Subject, estimators_answers, taken
+from onnxlet.convert.report.evaluation.intervals import generator, interval
+from onnxlet.convert.report.evaluation.measures import Answered
+from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.function.arrays import Array
+
+PARTS = (0.125, 0.25, 0.5)  # of the training rows
+REPEATS = 3  # different rows of the same number
+MOST_ROWS = 5_000  # test rows
+FEWEST = 40  # rows that anything is fitted on
+NOTICEABLE = 0.02  # of the model's distance from a constant: a smaller gain is none
+
+
+def learning(subject: Subject, refits: Refits) -> dict[str, Any] | None:
+    """The curve, and whether its last doubling is a gain; None where nothing can be refitted."""
+    if subject.measured.X_train is None or subject.trained is None:
+        subject.notes.append("no learning curve: the training rows or their answers are not given")
+        return None
+    rows = subject.sample(MOST_ROWS, "learning")
+    try:
+        found = _refitted(subject, refits, rows)
+    except Exception as error:  # scikit-learn's, of a part that has too little in it
+        why = f"{type(error).__name__}: {shortened(error)}"
+        subject.notes.append(f"no learning curve: a part of the training rows raises {why}")
+        return None
+    if not found:
+        return None
+    every = len(subject.trained)
+    return _curve(subject, rows, {**found, every: [subject.answered.at(rows)]})
+
+
+def _refitted(subject: Subject, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
+    """By number of training rows, the answers of each refit; each number once before any twice."""
+    X, trained = taken(subject.measured.X_test, subject.rows[rows]), subject.trained
+    assert trained is not None  # noqa: S101 - the caller has looked
+    sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
+    samples = {size: _samples(subject, trained, size) for size in sizes}
+    found: dict[int, list[Answered]] = {size: [] for size in sizes}
+    for repeat in range(REPEATS):
+        for size in sizes:
+            # Half: refits cost something whatever their rows. The first is tried in any case.
+            if not refits.lasts(size / 2):
+                made = sum(map(len, found.values()))
+                subject.notes.append(f"learning curve: there was time for {made} refits only")
+                return {size: answers for size, answers in found.items() if answers}
+            fitted = refits.fit(samples[size][repeat])
+            found[size].append(estimators_answers(fitted, X, subject))
+    return found
+
+
+def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
+    """Different training rows of one number, with the classes' shares."""
+    seed = int(generator(subject.measured.seed, f"learning {size}").integers(2**31))
+    stratified = subject.task != "regression" and trained.ndim == 1
+    if stratified:
+        counts = np.unique(trained, return_counts=True)[1]
+        stratified = bool(np.min(counts) > 1) and len(counts) <= min(size, len(trained) - size)
+    split = StratifiedShuffleSplit if stratified else ShuffleSplit
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = split(REPEATS, train_size=size, random_state=seed).split(trained, trained)
+        return [np.sort(chosen) for chosen, _ in parts]
+
+
+def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> dict[str, Any]:
+    measure, truth = subject.measure, subject.truth.at(rows)
+    weights = np.concatenate(list(subject.resamples(rows)))
+    independent = subject.units_of(rows)
+    values, drawn = {}, {}
+    for size, repeats in found.items():
+        values[size] = float(np.mean([measure.value(truth, each) for each in repeats]))
+        drawn[size] = np.empty(len(weights))
+        for repeat, each in enumerate(repeats):  # draws are of test rows and of training rows
+            mine = slice(repeat, None, len(repeats))
+            drawn[size][mine] = measure.drawn(truth, each, weights[mine])
+    *_, before, last = found
+    gain = interval(
+        measure.gain(values[last], values[before]),
+        measure.gain(drawn[last], drawn[before]),
+        independent,
+    )
+    worst = measure.value(truth, constant(subject, measure).at(rows))
+    return {
+        "metric": measure.name,
+        "title": measure.title,
+        "greater_is_better": measure.greater_is_better,
+        "repeats": min(len(repeats) for size, repeats in found.items() if size < last),
+        "points": [
+            {"rows": size, **interval(values[size], drawn[size], independent)} for size in found
+        ],
+        "gain": {**gain, "from": before, "to": last},
+        "more_data_helps": _helps(gain, abs(measure.gain(values[last], worst)), before, last),
+    }
+
+
+def _helps(gain: dict[str, Any], distance: float, before: int, last: int) -> bool | None:
+    """Whether the last doubling is surely a gain worth having, surely none, or neither."""
+    if gain["low"] is None or last < 1.9 * before:
+        return None
+    if gain["low"] > 0 and gain["value"] >= NOTICEABLE * distance:
+        return True
+    return False if gain["high"] < NOTICEABLE * distance else None

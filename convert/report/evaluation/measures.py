@@ -1,0 +1,328 @@
+"""Scores of answers on many resamples at once: rows have weights, and a score is of each draw.
+
+Every function takes what was true, the answers, and weights of shape (draws, rows); it gives a
+value for each draw, NaN where that is undefined. Plain scores have weights of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from onnxlet.convert.report.evaluation.measured import Metric
+from onnxlet.function.arrays import Array
+
+MOST_CLASSES = 20  # of whose ranking an average is made
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+
+class Answered(NamedTuple):
+    """Answers in one form, whoever gave them.
+
+    Attributes:
+        prediction: numbers; of a classifier indices of labels. Of shape (rows,), with several
+            outputs (rows, outputs).
+        probabilities: float64 of shape (rows, labels), or None.
+        ranking: of two classes, float64 of shape (rows,): the higher, the rather positive; or None.
+    """
+
+    prediction: Array
+    probabilities: Array | None = None
+    ranking: Array | None = None
+
+    def at(self, rows: Array) -> Answered:
+        """The answers of some rows, by a mask or by indices."""
+        return Answered(*[None if part is None else part[rows] for part in self])  # type: ignore[arg-type]
+
+
+class Truth(NamedTuple):
+    """What was true.
+
+    Attributes:
+        values: like the predictions of answers.
+        labels: that classes' indices stand for; [] for numbers.
+        positive: the index that rates are of.
+    """
+
+    values: Array
+    labels: list[Any]
+    positive: int = 1
+
+    def at(self, rows: Array) -> Truth:
+        """That of some rows."""
+        return self._replace(values=self.values[rows])
+
+    @property
+    def is_positive(self) -> Array:
+        """Of shape (rows,), bool."""
+        return np.asarray(self.values == self.positive)
+
+
+Of = Callable[[Truth, Answered, Array], Array]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A score.
+
+    Attributes:
+        name: as `--metric` has it.
+        title: as people read it.
+        tasks: that it is a score of.
+        greater_is_better: more of it is better.
+        needs: the part of the answers that it is made of.
+        of: the score of each draw.
+        several: it is defined for several outputs.
+    """
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
+    greater_is_better: bool
+    needs: str
+    of: Of
+    several: bool = False
+
+    def fits(self, task: str, answered: Answered) -> bool:
+        """Whether such answers have this score."""
+        several = answered.prediction.ndim > 1
+        has = getattr(answered, self.needs) is not None
+        return task in self.tasks and has and (self.several or not several)
+
+    def value(self, truth: Truth, answered: Answered) -> float:
+        """The score on the rows as they are."""
+        with np.errstate(all="ignore"):
+            return float(self.of(truth, answered, np.ones((1, len(truth.values))))[0])
+
+    def drawn(self, truth: Truth, answered: Answered, weights: Array) -> Array:
+        """The score of each draw, float64."""
+        with np.errstate(all="ignore"):
+            return self.of(truth, answered, weights)
+
+    def gain(self, better: Any, worse: Any) -> Any:
+        """How much better one score is than another: positive where it is."""
+        return (better - worse) * (1 if self.greater_is_better else -1)
+
+
+def _average(weights: Array, losses: Array) -> Array:
+    """Weighted means of losses (rows,) or (rows, outputs)."""
+    total = weights.sum(axis=1)
+    return np.asarray(weights @ losses / (total if losses.ndim == 1 else total[:, None]))
+
+
+def _accuracy(truth: Truth, answered: Answered, weights: Array) -> Array:
+    right = (truth.values == answered.prediction).astype(np.float64)
+    return _average(weights, right if right.ndim == 1 else right.mean(axis=1))
+
+
+def _one_hot(indices: Array, labels: list[Any]) -> Any:
+    rows = np.arange(len(indices))
+    shape = (len(indices), len(labels))
+    return sparse.csr_array((np.ones(len(indices)), (rows, indices)), shape=shape)
+
+
+def _by_class(truth: Truth, answered: Answered, weights: Array) -> tuple[Array, Array, Array]:
+    """Of each draw and label: rows that are it, rows answered so, and rows that are both."""
+    is_it = _one_hot(truth.values, truth.labels)
+    answered_so = _one_hot(answered.prediction, truth.labels)
+    both = is_it * answered_so
+    return tuple(np.asarray(weights @ part) for part in (is_it, answered_so, both))  # type: ignore[return-value]
+
+
+def _balanced_accuracy(truth: Truth, answered: Answered, weights: Array) -> Array:
+    is_it, _, both = _by_class(truth, answered, weights)
+    return np.asarray(np.where(is_it > 0, both / is_it, 0).sum(axis=1) / (is_it > 0).sum(axis=1))
+
+
+def _f1(truth: Truth, answered: Answered, weights: Array) -> Array:
+    """Of the positive class; of more than two averaged over those that rows have."""
+    is_it, answered_so, both = _by_class(truth, answered, weights)
+    f1 = np.where(is_it + answered_so > 0, 2 * both / (is_it + answered_so), 0.0)
+    if len(truth.labels) == 2:
+        return np.asarray(f1[:, truth.positive])
+    return np.asarray(np.where(is_it > 0, f1, 0).sum(axis=1) / (is_it > 0).sum(axis=1))
+
+
+def _mcc(truth: Truth, answered: Answered, weights: Array) -> Array:
+    """Matthews' correlation, 0 where all rows have one class or are answered one.
+
+    J. Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
+    Computational Biology and Chemistry 28 (2004), 367-374.
+    """
+    is_it, answered_so, both = _by_class(truth, answered, weights)
+    rows = weights.sum(axis=1)
+    above = both.sum(axis=1) * rows - (is_it * answered_so).sum(axis=1)
+    squares = [rows**2 - (part**2).sum(axis=1) for part in (is_it, answered_so)]
+    below = np.sqrt(squares[0] * squares[1])
+    return np.where(below > 0, above / np.where(below > 0, below, 1), 0.0)
+
+
+def _log_loss(truth: Truth, answered: Answered, weights: Array) -> Array:
+    return _average(weights, -np.log(np.maximum(of_the_true(truth, answered), LEAST_PROBABILITY)))
+
+
+def of_the_true(truth: Truth, answered: Answered) -> Array:
+    """The probability that each row's true class was given, of shape (rows,)."""
+    assert answered.probabilities is not None  # noqa: S101 - `needs` says so
+    return np.asarray(answered.probabilities[np.arange(len(truth.values)), truth.values])
+
+
+def _brier(truth: Truth, answered: Answered, weights: Array) -> Array:
+    return _average(weights, squared_errors(truth, answered))
+
+
+def squared_errors(truth: Truth, answered: Answered) -> Array:
+    """Brier's, of each row: of two classes that of the positive one, else summed over all."""
+    assert answered.probabilities is not None  # noqa: S101 - `needs` says so
+    if len(truth.labels) == 2:
+        return np.asarray((answered.probabilities[:, truth.positive] - truth.is_positive) ** 2)
+    others = (answered.probabilities**2).sum(axis=1)
+    own = of_the_true(truth, answered)
+    return np.asarray(others - own**2 + (1 - own) ** 2)
+
+
+def _tied_counts(score: Array, positive: Array, weights: Array) -> tuple[Array, Array]:
+    """Positive and negative weight at each different score, ascending: (draws, scores) each."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.nan))
+    ordered, is_one = weights[:, order], positive[order]
+    return (
+        np.add.reduceat(ordered * is_one, starts, axis=1),
+        np.add.reduceat(ordered * ~is_one, starts, axis=1),
+    )
+
+
+def _ranked(score: Array, positive: Array, weights: Array) -> Array:
+    """The area under the ROC curve: how often a positive is above a negative, ties half."""
+    ones, zeros = _tied_counts(score, positive, weights)
+    below = np.cumsum(zeros, axis=1) - zeros / 2
+    return np.asarray((ones * below).sum(axis=1) / (ones.sum(axis=1) * zeros.sum(axis=1)))
+
+
+def _roc_auc(truth: Truth, answered: Answered, weights: Array) -> Array:
+    assert answered.ranking is not None  # noqa: S101 - `needs` says so
+    return _ranked(answered.ranking, truth.is_positive, weights)
+
+
+def _roc_auc_of_many(truth: Truth, answered: Answered, weights: Array) -> Array:
+    """Each class against the rest, averaged over those that rows have."""
+    assert answered.probabilities is not None  # noqa: S101 - `needs` says so
+    present = np.unique(truth.values)
+    if len(present) > MOST_CLASSES:
+        return np.full(len(weights), np.nan)
+    each = [_ranked(answered.probabilities[:, k], truth.values == k, weights) for k in present]
+    found = np.array(each)
+    return np.asarray(np.nansum(found, axis=0) / np.isfinite(found).sum(axis=0))
+
+
+def _average_precision(truth: Truth, answered: Answered, weights: Array) -> Array:
+    assert answered.ranking is not None  # noqa: S101 - `needs` says so
+    ones, zeros = _tied_counts(answered.ranking, truth.is_positive, weights)
+    found = np.cumsum(ones[:, ::-1], axis=1)
+    selected = np.cumsum((ones + zeros)[:, ::-1], axis=1)
+    precision = np.divide(found, selected, out=np.zeros_like(found), where=selected > 0)
+    return np.asarray((ones[:, ::-1] * precision).sum(axis=1) / found[:, -1])
+
+
+def _rmse(truth: Truth, answered: Answered, weights: Array) -> Array:
+    return _over_outputs(np.sqrt(_average(weights, (truth.values - answered.prediction) ** 2)))
+
+
+def _mae(truth: Truth, answered: Answered, weights: Array) -> Array:
+    return _over_outputs(_average(weights, np.abs(truth.values - answered.prediction)))
+
+
+def _r2(truth: Truth, answered: Answered, weights: Array) -> Array:
+    centred = truth.values - truth.values.mean(axis=0)  # the digits of large numbers are kept
+    spread = _average(weights, centred**2) - _average(weights, centred) ** 2
+    unexplained = _average(weights, (truth.values - answered.prediction) ** 2)
+    share = np.where(spread > 0, 1 - unexplained / np.where(spread > 0, spread, 1), np.nan)
+    return _over_outputs(share)
+
+
+def _median_ae(truth: Truth, answered: Answered, weights: Array) -> Array:
+    errors = np.abs(truth.values - answered.prediction)
+    order = np.argsort(errors, kind="stable")
+    reached = np.cumsum(weights[:, order], axis=1)
+    rows = reached[:, -1]
+    middle = [(reached > half[:, None]).argmax(axis=1) for half in ((rows - 1) // 2, rows // 2)]
+    return np.asarray((errors[order][middle[0]] + errors[order][middle[1]]) / 2)
+
+
+def _mape(truth: Truth, answered: Answered, weights: Array) -> Array:
+    scale = np.maximum(np.abs(truth.values), np.finfo(np.float64).eps)
+    return _average(weights, np.abs(truth.values - answered.prediction) / scale)
+
+
+def _rmsle(truth: Truth, answered: Answered, weights: Array) -> Array:
+    if truth.values.min() < 0:
+        return np.full(len(weights), np.nan)
+    off = np.log1p(truth.values) - np.log1p(np.maximum(answered.prediction, 0))
+    return np.sqrt(_average(weights, off**2))
+
+
+def _over_outputs(scores: Array) -> Array:
+    return scores if scores.ndim == 1 else np.asarray(scores.mean(axis=1))
+
+
+TWO, MANY, NUMBERS = ("binary",), ("multiclass",), ("regression",)
+BOTH = (*TWO, *MANY)
+ROC, AVERAGED = "area under the ROC curve", "averaged over classes"
+# In the order that a report has them; the first of a task that answers have is its usual one.
+MEASURES = (
+    Measure("roc_auc", ROC, TWO, True, "ranking", _roc_auc),
+    Measure("average_precision", "average precision", TWO, True, "ranking", _average_precision),
+    Measure("log_loss", "log loss", BOTH, False, "probabilities", _log_loss),
+    Measure("roc_auc", f"{ROC}, {AVERAGED}", MANY, True, "probabilities", _roc_auc_of_many),
+    Measure("accuracy", "accuracy", BOTH, True, "prediction", _accuracy, several=True),
+    Measure("balanced_accuracy", "balanced accuracy", BOTH, True, "prediction", _balanced_accuracy),
+    Measure("f1", "F1 of the positive class", TWO, True, "prediction", _f1),
+    Measure("f1", f"F1, {AVERAGED}", MANY, True, "prediction", _f1),
+    Measure("mcc", "Matthews correlation", BOTH, True, "prediction", _mcc),
+    Measure("brier", "Brier score", BOTH, False, "probabilities", _brier),
+    Measure("rmse", "root mean squared error", NUMBERS, False, "prediction", _rmse, True),
+    Measure("mae", "mean absolute error", NUMBERS, False, "prediction", _mae, True),
+    Measure("median_ae", "median absolute error", NUMBERS, False, "prediction", _median_ae),
+    Measure("r2", "share of variance explained (R²)", NUMBERS, True, "prediction", _r2, True),
+    Measure("mape", "mean absolute percentage error", NUMBERS, False, "prediction", _mape),
+    Measure("rmsle", "root mean squared error of logarithms", NUMBERS, False, "prediction", _rmsle),
+)
+# Shown only where they were optimised: they mislead about many tables, or repeat the others.
+ASKED_FOR = ("mcc", "mape", "rmsle")
+
+
+def fitting(task: str, answered: Answered) -> list[Measure]:
+    """The measures that such answers have, the usual one first."""
+    return [measure for measure in MEASURES if measure.fits(task, answered)]
+
+
+def of_metric(metric: Metric) -> Measure:
+    """A measure of a metric that is not among ours: draw after draw, by its own function."""
+
+    def of(truth: Truth, answered: Answered, weights: Array) -> Array:
+        labels = np.array(truth.labels, dtype=object)
+        values = labels[truth.values] if truth.labels else truth.values
+        answers = answered.probabilities
+        if metric.needs == "prediction":
+            answers = labels[answered.prediction] if truth.labels else answered.prediction
+        assert answers is not None  # noqa: S101 - `needs` says so
+        return np.array([_scored(metric, values, answers, truth.labels, w) for w in weights])
+
+    tasks = (*BOTH, *NUMBERS)
+    return Measure(
+        metric.name, metric.title, tasks, metric.greater_is_better, metric.needs, of, several=True
+    )
+
+
+def _scored(
+    metric: Metric, values: Array, answers: Array, labels: list[Any], drawn: Array
+) -> float:
+    rows = np.repeat(np.arange(len(values)), drawn.astype(np.int64))
+    try:
+        return float(metric.score(values[rows], answers[rows], labels or None))
+    except ValueError:  # undefined on such a draw, as where it has one class only
+        return float("nan")

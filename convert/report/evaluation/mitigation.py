@@ -1,0 +1,230 @@
+"""What fairer answers would cost: a mitigation fitted on training rows, measured on test rows.
+
+Of two classes with probabilities, a threshold for each group (fairlearn's ThresholdOptimizer:
+M. Hardt, E. Price, N. Srebro, "Equality of opportunity in supervised learning", 2016), found on
+answers to training rows by models that had not seen them. Of all else, a refit on training rows
+that are drawn anew so that no group goes with an answer (reweighing: F. Kamiran, T. Calders,
+"Data preprocessing techniques for classification without discrimination", 2012).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import StratifiedKFold
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.report.evaluation.evaluation import (
+    Subject,
+    estimators_answers,
+    indices_of,
+    taken,
+)
+from onnxlet.convert.report.evaluation.groups import OTHERS
+from onnxlet.convert.report.evaluation.intervals import generator, interval
+from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure
+from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.function.arrays import Array
+
+FOLDS = 3
+FEWEST = 30  # training rows of a group, and one of each class, that it gets a threshold for
+Differences = Callable[[Subject, Array, Array], list[dict[str, Any]]]
+
+
+class Setting(NamedTuple):
+    """What a mitigation is fitted for.
+
+    Attributes:
+        subject: the model and its test rows.
+        refits: the time that is left.
+        groups: of the test rows.
+        train_groups: of the training rows, or None.
+        before: the differences of the model as it is.
+        notes: gets why there is none.
+    """
+
+    subject: Subject
+    refits: Refits
+    groups: Array
+    train_groups: Array | None
+    before: list[dict[str, Any]]
+    notes: list[str]
+
+
+def mitigated(setting: Setting, differences: Differences) -> dict[str, Any] | None:
+    """A mitigation's differences and scores beside the model's; None where none can be fitted."""
+    subject = setting.subject
+    if subject.measured.X_train is None or subject.trained is None or setting.train_groups is None:
+        setting.notes.append(
+            "no mitigation: the training rows, their answers or groups are unknown"
+        )
+        return None
+    thresholds = subject.task == "binary" and subject.answered.probabilities is not None
+    try:
+        made = (_by_thresholds if thresholds else _by_drawing)(setting)
+    except Exception as error:  # of whatever the groups are too small for
+        why = f"{type(error).__name__}: {shortened(error)}"
+        setting.notes.append(f"no mitigation: fitting one raises {why}")
+        return None
+    if made is None:
+        return None
+    how, predicted = made
+    measure = _measure(subject)
+    return {
+        "how": how,
+        "differences": differences(subject, predicted, setting.groups),
+        "metric": measure.name,
+        "title": measure.title,
+        "scores": {
+            "before": _scored(subject, measure, subject.answered.prediction),
+            "after": _scored(subject, measure, predicted),
+        },
+    }
+
+
+def _measure(subject: Subject) -> Measure:
+    """The score that was optimised where it is one of predictions: a mitigation has no others."""
+    if subject.measure.needs == "prediction":
+        return subject.measure
+    return next(measure for measure in MEASURES if measure.name == "accuracy")
+
+
+def _scored(subject: Subject, measure: Measure, predicted: Array) -> dict[str, Any]:
+    answered, truth = Answered(predicted), subject.truth
+    drawn = np.concatenate([measure.drawn(truth, answered, w) for w in subject.resamples()])
+    return interval(measure.value(truth, answered), drawn, subject.units)
+
+
+class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Stands for a model whose probabilities are known: its one column of X."""
+
+    def fit(self, X: Any, y: Any) -> Given:
+        """Nothing is learnt."""
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The probabilities themselves."""
+        return np.asarray(X)[:, 0]
+
+
+def _by_thresholds(setting: Setting) -> tuple[str, Array] | None:
+    from fairlearn.postprocessing import ThresholdOptimizer  # takes half a second
+
+    subject = setting.subject
+    assert setting.train_groups is not None  # noqa: S101 - the caller has looked
+    assert subject.trained is not None  # noqa: S101 - the same
+    assert subject.answered.probabilities is not None  # noqa: S101 - the same
+    truth = subject.truth
+    positive = indices_of(subject.trained, truth.labels) == truth.positive
+    given = _out_of_fold(setting)
+    if given is None:
+        return None
+    # Rows that no fold validated on have no answer: fairlearn never gets past a NaN.
+    known = np.isfinite(given)
+    given, positive = given[known], positive[known]
+    train, test = _with_thresholds(setting.train_groups[known], positive, setting.groups)
+    constraint, name = _constraint(setting.before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimizer = ThresholdOptimizer(
+            estimator=Given().fit(None, None),
+            constraints=constraint,
+            objective="accuracy_score",
+            prefit=True,
+            predict_method="predict",
+        ).fit(given[:, None], positive.astype(int), sensitive_features=train)
+        said = optimizer.predict(
+            subject.answered.probabilities[:, [truth.positive]],
+            sensitive_features=test,
+            random_state=subject.measured.seed,
+        )
+    negative = 1 - truth.positive
+    predicted = np.where(np.asarray(said) == 1, truth.positive, negative)
+    return f"a threshold for each group, found for equal {name} (ThresholdOptimizer)", predicted
+
+
+def _constraint(before: list[dict[str, Any]]) -> tuple[str, str]:
+    """What is furthest from equal now: selection rates, or error rates."""
+    values = {each["measure"]: each["value"] or 0.0 for each in before}
+    odds, selected = values.get("equalized_odds_difference", 0), values["selection_rate_difference"]
+    if odds >= selected:
+        return "equalized_odds", "true and false positive rates"
+    return "demographic_parity", "selection rates"
+
+
+def _with_thresholds(train: Array, positive: Array, test: Array) -> tuple[Array, Array]:
+    """Groups that have rows enough of both classes to find a threshold; the rest are one."""
+    enough = [
+        group
+        for group in np.unique(train)
+        if (of := positive[train == group]).size >= FEWEST and 0 < of.sum() < of.size
+    ]
+    if not enough:
+        raise ValueError("no group has training rows enough")
+    largest = max(enough, key=lambda group: (train == group).sum())
+    rest = OTHERS if OTHERS in enough else largest
+    return tuple(np.where(np.isin(g, enough), g, rest).astype(str) for g in (train, test))  # type: ignore[return-value]
+
+
+def _out_of_fold(setting: Setting) -> Array | None:
+    """The positive class' probability of each training row, by a model that has not seen it."""
+    subject, refits, positive = setting.subject, setting.refits, setting.subject.truth.positive
+    if subject.measured.out_of_fold is not None:
+        known = np.asarray(subject.measured.out_of_fold)
+        return known if known.ndim == 1 else known[:, positive]
+    if refits.unseen is None:
+        assert subject.trained is not None  # noqa: S101 - the caller has looked
+        if not refits.lasts(len(subject.trained) * (FOLDS - 1)):
+            setting.notes.append("no mitigation: no time to refit the model for it")
+            return None
+        refits.unseen = _unseen(subject, refits, subject.trained)
+    return refits.unseen
+
+
+def _unseen(subject: Subject, refits: Refits, trained: Array) -> Array:
+    seed = int(generator(subject.measured.seed, "folds").integers(2**31))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    found = np.empty(len(trained))
+    for fitted_on, asked in folds.split(trained, trained):
+        model = refits.fit(fitted_on)
+        X = taken(subject.measured.X_train, asked)
+        answers = estimators_answers(model, X, subject).probabilities
+        assert answers is not None  # noqa: S101 - the model has them, too
+        found[asked] = answers[:, subject.truth.positive]
+    return found
+
+
+def _by_drawing(setting: Setting) -> tuple[str, Array] | None:
+    subject = setting.subject
+    trained, groups = subject.trained, setting.train_groups
+    assert trained is not None  # noqa: S101 - the caller has looked
+    assert groups is not None  # noqa: S101 - the same
+    if not setting.refits.lasts(len(trained)):
+        setting.notes.append("no mitigation: no time to refit the model for it")
+        return None
+    weights = _weights(groups, None if subject.task == "regression" else trained)
+    random = generator(subject.measured.seed, "mitigation")
+    rows = np.sort(random.choice(len(trained), len(trained), p=weights / weights.sum()))
+    predicted = estimators_answers(setting.refits.fit(rows), subject.given, subject).prediction
+    what = (
+        "every group equally often"
+        if subject.task == "regression"
+        else ("every answer equally often in each group")
+    )
+    return f"refitted on training rows drawn to have {what} (reweighing)", predicted
+
+
+def _weights(groups: Array, answers: Array | None) -> Array:
+    """So that groups are equally frequent; or so that answers don't depend on the group."""
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    if answers is None:
+        return np.asarray(1.0 / size[group])
+    _, answer, many = np.unique(answers, return_inverse=True, return_counts=True)
+    together = np.zeros((len(size), len(many)))
+    np.add.at(together, (group, answer), 1)
+    return np.asarray(size[group] * many[answer] / together[group, answer])

@@ -1,0 +1,52 @@
+"""Refitting the estimator on parts of its training rows, as long as the time lasts."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+from sklearn.base import clone
+
+from onnxlet.convert.report.evaluation.evaluation import Subject, taken
+from onnxlet.function.arrays import Array
+
+
+class Refits:
+    """Refits within a time.
+
+    Attributes:
+        left: seconds.
+        seconds_a_row: of the refit on the most rows until now: small ones have other costs.
+        unseen: answers to training rows by models that have not seen them, once they are known.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self.left = subject.measured.seconds
+        self.seconds_a_row = 0.0
+        self._most = 0
+        self.unseen: Array | None = None
+
+    def fit(self, rows: Array) -> Any:
+        """The estimator, fitted on some of the training rows.
+
+        Raises:
+            Exception: whatever scikit-learn raises for these rows.
+        """
+        measured, start = self._subject.measured, time.perf_counter()
+        trained = self._subject.trained
+        assert trained is not None  # noqa: S101 - the caller has looked
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            refit = measured.fit or clone(measured.estimator).fit
+            fitted = refit(taken(measured.X_train, rows), taken(measured.y_train, rows))
+        took = time.perf_counter() - start
+        self.left -= took
+        if len(rows) > self._most:
+            self._most, self.seconds_a_row = len(rows), took / len(rows)
+        return fitted
+
+    def lasts(self, rows: float) -> bool:
+        """Whether the time that is left is enough to fit so many rows in all."""
+        return rows * self.seconds_a_row <= self.left

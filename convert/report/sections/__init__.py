@@ -1,0 +1,1 @@
+"""The sections of a report, each with its sentences, its plots and its place in page and card."""

@@ -1,0 +1,165 @@
+"""Every score on many draws at once, beside scikit-learn's of the very rows that were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from onnxlet.convert.report.evaluation.intervals import resamples
+from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure, Truth, of_metric
+from onnxlet.function.arrays import Array
+
+ROWS = 90
+
+
+def two_classes(seed: int = 0, positive: int = 1) -> tuple[Truth, Answered]:
+    """With ties: probabilities of one digit."""
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 2, ROWS)
+    p = np.clip(np.round(0.3 * y + 0.7 * random.random(ROWS), 1), 0, 1)
+    probabilities = np.column_stack([1 - p, p])
+    answered = Answered((p > 0.5).astype(int), probabilities, probabilities[:, positive])
+    return Truth(y, ["no", "yes"], positive), answered
+
+
+def four_classes(seed: int = 0) -> tuple[Truth, Answered]:
+    """One of which no row has, and one that none is answered."""
+    random = np.random.default_rng(seed)
+    y = random.choice([0, 1, 3], ROWS)
+    weights = random.random((ROWS, 4)) + 1.2 * (np.arange(4) == y[:, None])
+    weights[:, 3] /= 9
+    probabilities = weights / weights.sum(axis=1, keepdims=True)
+    return Truth(y, list("abcd")), Answered(probabilities.argmax(axis=1), probabilities)
+
+
+def numbers(outputs: int = 1) -> tuple[Truth, Answered]:
+    random = np.random.default_rng(5)
+    y = random.gamma(2, 100, (ROWS, outputs))
+    said = y + random.normal(0, 30, y.shape)
+    if outputs == 1:
+        return Truth(y[:, 0], []), Answered(said[:, 0])
+    return Truth(y, []), Answered(said)
+
+
+DATA = {"binary": two_classes, "multiclass": four_classes, "regression": numbers}
+f1 = partial(metrics.f1_score, zero_division=0.0)
+BY_SCIKIT_LEARN: dict[tuple[str, str], Callable[[Any, Any], Any]] = {
+    ("roc_auc", "binary"): lambda y, a: metrics.roc_auc_score(y, a.ranking),
+    ("roc_auc", "multiclass"): lambda y, a: np.mean(
+        [metrics.roc_auc_score(y == k, a.probabilities[:, k]) for k in np.unique(y)]
+    ),
+    ("average_precision", "binary"): lambda y, a: metrics.average_precision_score(y, a.ranking),
+    ("accuracy", ""): lambda y, a: metrics.accuracy_score(y, a.prediction),
+    ("balanced_accuracy", ""): lambda y, a: metrics.recall_score(
+        y, a.prediction, average="macro", labels=np.unique(y)
+    ),
+    ("f1", "binary"): lambda y, a: f1(y, a.prediction),
+    ("f1", "multiclass"): lambda y, a: f1(y, a.prediction, average="macro", labels=np.unique(y)),
+    ("mcc", ""): lambda y, a: metrics.matthews_corrcoef(y, a.prediction),
+    ("log_loss", ""): lambda y, a: metrics.log_loss(
+        y,
+        a.probabilities,
+        labels=range(a.probabilities.shape[1]),
+    ),
+    ("brier", "binary"): lambda y, a: metrics.brier_score_loss(y, a.probabilities[:, 1]),
+    ("brier", "multiclass"): lambda y, a: np.mean(
+        np.sum((a.probabilities - np.eye(4)[y]) ** 2, axis=1)
+    ),
+    ("rmse", ""): lambda y, a: metrics.root_mean_squared_error(y, a.prediction),
+    ("mae", ""): lambda y, a: metrics.mean_absolute_error(y, a.prediction),
+    ("median_ae", ""): lambda y, a: metrics.median_absolute_error(y, a.prediction),
+    ("r2", ""): lambda y, a: metrics.r2_score(y, a.prediction),
+    ("mape", ""): lambda y, a: metrics.mean_absolute_percentage_error(y, a.prediction),
+    ("rmsle", ""): lambda y, a: metrics.root_mean_squared_log_error(y, np.maximum(a.prediction, 0)),
+}
+CASES = [(measure, task) for measure in MEASURES for task in measure.tasks]
+
+
+def by_scikit_learn(measure: Measure, task: str) -> Callable[[Any, Any], Any]:
+    known = BY_SCIKIT_LEARN
+    return known.get((measure.name, task)) or known[measure.name, ""]
+
+
+@pytest.mark.parametrize(("measure", "task"), CASES, ids=[f"{m.name}-{t}" for m, t in CASES])
+def test_each_score_is_scikit_learns_on_every_draw(measure: Measure, task: str) -> None:
+    truth, answered = DATA[task]()
+    expected = by_scikit_learn(measure, task)
+
+    assert measure.fits(task, answered)
+    assert measure.value(truth, answered) == pytest.approx(expected(truth.values, answered))
+    weights = np.concatenate(list(resamples(1, ROWS, 12)))
+    drawn = measure.drawn(truth, answered, weights)
+    for counts, found in zip(weights, drawn, strict=True):
+        rows = np.repeat(np.arange(ROWS), counts.astype(int))
+        assert found == pytest.approx(expected(truth.values[rows], answered.at(rows)))
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
+def test_several_outputs_are_averaged_as_scikit_learn_does(name: str) -> None:
+    truth, answered = numbers(3)
+    (measure,) = [each for each in MEASURES if each.name == name]
+
+    expected = by_scikit_learn(measure, "regression")(truth.values, answered)
+    assert measure.value(truth, answered) == pytest.approx(expected)
+
+
+def test_the_area_is_how_often_a_positive_is_above_a_negative_whichever_is_positive() -> None:
+    for positive in (0, 1):
+        truth, answered = two_classes(2, positive)
+        assert answered.ranking is not None
+        ones = answered.ranking[truth.values == positive]
+        zeros = answered.ranking[truth.values != positive]
+        pairs = [(a > b) + (a == b) / 2 for a, b in product(ones, zeros)]
+        (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("roc_auc", ("binary",))]
+        assert measure.value(truth, answered) == pytest.approx(np.mean(pairs))
+
+
+def test_f1_is_of_the_positive_class_whichever_that_is() -> None:
+    truth, answered = two_classes(3, positive=0)
+    (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("f1", ("binary",))]
+
+    expected = metrics.f1_score(truth.values, answered.prediction, pos_label=0)
+    assert measure.value(truth, answered) == pytest.approx(expected)
+
+
+def test_draws_of_one_class_have_no_area() -> None:
+    truth, answered = two_classes()
+    weights = (truth.values == 1).astype(float)[None]
+    (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("roc_auc", ("binary",))]
+
+    assert np.isnan(measure.drawn(truth, answered, weights)).all()
+
+
+class Own(NamedTuple):
+    """A metric that is not among ours."""
+
+    name: str
+    title: str
+    greater_is_better: bool
+    needs: str
+    score: Any
+
+
+def test_another_metric_is_given_labels_and_the_rows_that_were_drawn() -> None:
+    truth, answered = two_classes()
+    seen = []
+
+    def kappa(y: Array, said: Array, classes: list[str]) -> float:
+        seen.append((set(y) | set(said), list(classes)))
+        return float(metrics.cohen_kappa_score(y, said))
+
+    measure = of_metric(Own("kappa", "kappa", True, "prediction", kappa))
+    weights = np.concatenate(list(resamples(1, ROWS, 5)))
+    drawn = measure.drawn(truth, answered, weights)
+
+    for counts, found in zip(weights, drawn, strict=True):
+        rows = np.repeat(np.arange(ROWS), counts.astype(int))
+        expected = metrics.cohen_kappa_score(truth.values[rows], answered.prediction[rows])
+        assert found == pytest.approx(expected)
+    assert seen == [({"no", "yes"}, ["no", "yes"])] * 5
