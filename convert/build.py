@@ -38,7 +38,7 @@ from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
 from onnxlet.convert.parity.own_rows import refuse_other_answers
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
-from onnxlet.convert.reference.diagnosis import notes
+from onnxlet.convert.reference.column_notes import notes
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.frames import as_pandas
@@ -63,33 +63,20 @@ Beside = Callable[[Model], dict[str, bytes]]
 
 @dataclass(frozen=True)
 class Built:
-    """What a build has made.
+    """What a build has made."""
 
-    Attributes:
-        directory: of the version.
-        version: its number.
-        new: False where the highest version was these very bytes already.
-        manifest: as written.
-    """
-
-    directory: Path
+    directory: Path  # of the version
     version: int
-    new: bool
-    manifest: dict[str, Any]
+    new: bool  # False where the highest version was these very bytes already
+    manifest: dict[str, Any]  # as written
 
 
 class Described(NamedTuple):
-    """The rows that statistics and backgrounds are made of.
-
-    Attributes:
-        columns: theirs.
-        rows: in signature order.
-        of: X_train or X_test.
-    """
+    """The rows that statistics and backgrounds are made of."""
 
     columns: Sequence[InputColumn]
-    rows: list[Cells]
-    of: str
+    rows: list[Cells]  # in signature order
+    of: str  # X_train or X_test
 
 
 def build(

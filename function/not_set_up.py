@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from onnxlet import __version__
-from onnxlet.folders import CHECKOUT, ROOT
+from onnxlet.folders import CHECKOUT, ROOT, __version__
 
 OURS = ("onnxlet", "tests", "tools")
 

@@ -46,17 +46,12 @@ def reference_statistics(
 ) -> dict[str, Any] | None:
     """Bins of each column and of each answer, and how many rows are in each.
 
-    Args:
-        model: as it will be served.
-        rows: the training rows where there are some, else the held-out ones; in signature order.
-        source: which of the two.
-        held_out: rows that the model has not seen.
-        outputs: the reference's answers to these, rows first.
-        steps: bins that expected performance takes beside those.
+    The rows are those that `source` says, X_train or X_test, in signature order; `held_out` are
+    rows that the model has not seen, and `outputs` the reference's answers to these. Expected
+    performance takes so many bins, `steps`, beside those.
 
-    Returns:
-        `source`, `rows`, `held_out` (how many), `features` and `left_out`; None where there are
-        fewer than FEWEST_ROWS.
+    It has `source`, `rows`, `held_out` (how many), `features` and `left_out`; None where there are
+    fewer than FEWEST_ROWS.
     """
     if len(held_out) < FEWEST_ROWS:
         return None
@@ -133,11 +128,9 @@ def _number(
 
 
 def edges_of(ordered: Array, shares: Sequence[float] = SHARES) -> list[float]:
-    """Edges of bins that hold at least BIN_ROWS rows each.
+    """Edges of bins that hold at least BIN_ROWS rows each, of float64 in order and without NaN.
 
-    Args:
-        ordered: float64, of shape (rows,), in order and without NaN.
-        shares: of the rows below each edge, where there are many different numbers.
+    The shares are of the rows below each edge, where there are many different numbers.
     """
     values, firsts = np.unique(ordered, return_index=True)
     cuts = firsts[1:]  # rows below each place between neighbours that differ

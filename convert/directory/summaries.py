@@ -28,10 +28,8 @@ SCORED = ("regression", "classification")
 def score(task: Task, answers: Answers, y_test: Any) -> dict[str, dict[str, float]] | None:
     """Scores on held-out rows, each beside that of always giving the same best answer.
 
-    The baseline is the median for a regressor, the most frequent class for a classifier.
-
-    Returns:
-        By metric, `model` and `baseline`; None where there is nothing to compare.
+    The baseline is the median for a regressor, the most frequent class for a classifier. By metric
+    it has `model` and `baseline`; None where there is nothing to compare.
     """
     if y_test is None or task.name not in SCORED:
         return None
@@ -83,10 +81,7 @@ def column_statistics(
 ) -> dict[str, Any]:
     """Counts, and for numbers their range and middle, for text its frequent values.
 
-    Args:
-        columns: of the rows.
-        rows: the training rows where there are some, else the held-out ones.
-        source: which of the two.
+    The source says whether they are of X_train or X_test.
     """
     described = {
         column.name: _describe(column, [row[position] for row in rows])

@@ -16,11 +16,7 @@ LOOKS = 2  # halvings before which some are asked singly: do all raise?
 
 
 class Unanswered(Exception):
-    """scikit-learn raises for some of the rows.
-
-    Attributes:
-        answered: for each row whether it is answered by itself.
-    """
+    """scikit-learn raises for some of the rows: whether each is answered by itself."""
 
     def __init__(self, answered: Sequence[bool]) -> None:
         super().__init__(f"{answered.count(False)} of {len(answered)} rows")
@@ -62,10 +58,8 @@ def which_are_answered(
 ) -> list[bool]:
     """Whether each group of rows is answered; all at once, and in halves where that raises.
 
-    Args:
-        groups: rows that are only asked about together.
-        answers: whether scikit-learn answers so many rows, all of them.
-        raised: it is known that it does not answer all groups at once.
+    Rows of a group are only asked about together. `raised` says that it is known that not all
+    groups are answered at once.
     """
     if not groups or (not raised and answers(_joined(groups))):
         return [True] * len(groups)

@@ -33,21 +33,13 @@ def is_wide(width: int) -> bool:
 def fewer(most: int, width: int, least: int) -> int:
     """At most so many rows, of wide ones fewer: no more cells than NARROW columns have.
 
-    Args:
-        most: rows of NARROW columns, or fewer.
-        width: columns.
-        least: so many rows there are however wide they are.
+    So many as `least` there are however wide they are.
     """
     return max(min(least, most), most * NARROW // max(width, NARROW))
 
 
 def breadth(width: int, estimator: Any) -> int:
-    """The columns that a row costs like: of images, and of many points that are kept, more.
-
-    Args:
-        width: columns.
-        estimator: scikit-learn's, fitted.
-    """
+    """The columns that a row costs like: of images, and of many points that are kept, more."""
     sizes = [
         value.size
         for part in parts_of(estimator)
@@ -72,10 +64,6 @@ def kinds_of_columns(inputs: Inputs, estimator: Any) -> list[list[int]]:
     """Positions of the columns that come in alike and go the same way through the model.
 
     Columns of one kind have one type, and the same ColumnTransformers send them to the same steps.
-
-    Args:
-        inputs: the columns.
-        estimator: scikit-learn's, fitted.
     """
     ways = list(_ways(inputs, estimator))
     kinds: dict[Any, list[int]] = {}

@@ -1,15 +1,14 @@
-"""The columns of a test set beside those that the estimator was fitted on.
+"""Why an estimator raises for its test set: its columns, a text among numbers, or single rows.
 
-What is off between the two is behind most of what an estimator raises for its test set; what it
-answers nevertheless, such as a target or an id among the columns, is worth a note.
+What is off between the columns of a test set and those of the fit is behind most of what an
+estimator raises for it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,25 @@ from sklearn.exceptions import NotFittedError
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.reference.answers import SEVERAL_ROWS
+from onnxlet.convert.reference.bisection import which_are_answered
 from onnxlet.convert.reference.dictionaries import takes_dictionaries
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.no_table import described, no_table
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.rows_given import unanswered_rows
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.sources.users_code import where
-from onnxlet.function.inputs.columns import Column
 
 SHOWN_NAMES = 8  # names
-LEAST_ROWS = 20  # that speak for an id
 LOOKED_AT = 1000  # rows
+# What scikit-learn says of single rows, and what to do about it.
+HINTS_OF_ROWS = (
+    (re.compile("images can't be read"), "Mend these images"),
+    (re.compile(r"contains NaN|missing value", re.I), "Fill gaps in the pipeline (SimpleImputer)"),
+    (re.compile(r"unknown categor", re.I), "Have the encoder take them (handle_unknown='ignore')"),
+    (re.compile(r"infinity", re.I), "Bound such numbers in the pipeline (np.clip)"),
+    (re.compile("removes the others"), "Fill or cap in the pipeline what it removes"),
+    (re.compile(""), "Have the pipeline take them"),
+)
 NUMBERS_HINT = (
     "Write numbers with a dot and without other signs (1234.5), and leave the field empty where "
     "one is missing."
@@ -63,20 +68,12 @@ OF_ITSELF = (
 )
 # Of what was fitted, which compiled code sees first, and what came.
 OTHER_PRECISION = re.compile(r"Buffer dtype mismatch, expected '(?:const )?(double|float)' but got")
-UNNAMED = re.compile(r"Unnamed: \d+")
-ID_NAME = re.compile(
-    r"(?i:(^|[\W_])(id|ids|uuid|guid|rowid|row_?(no|num|number)|index)$)|[a-z](Id|ID|UUID|GUID)$"
-)
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{24,}")
 
 
 def unanswered(source: Source, reference: Reference, error: Exception) -> Refusal:
     """Why an estimator raises for its test set, and what to do: the columns, a text, or neither.
 
-    Args:
-        source: the estimator and its test set, which is pandas' own where it is a frame.
-        reference: the estimator as it is asked.
-        error: that it raised.
+    A test set that is a frame is pandas' own here; the reference is the estimator as it is asked.
     """
     said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
     if isinstance(error, NotFittedError):
@@ -107,7 +104,7 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
     for pattern, way_out in OF_ITSELF:
         if pattern.search(str(error)):
             return Refusal(f"the estimator does not answer X_test: {said}", way_out)
-    rows, hint = unanswered_rows(source.X_test, reference, error)
+    rows, hint = _unanswered_rows(source.X_test, reference, error)
     if rows:
         return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
     return Refusal(
@@ -116,9 +113,42 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
     )
 
 
+def _unanswered_rows(X: Any, reference: Reference, error: Exception) -> tuple[str, str]:
+    """The first row that an estimator raises for, how many there are, and what to do.
+
+    Two empty texts where it is not for single rows that it raises.
+    """
+    table = X.iloc if isinstance(X, pd.DataFrame) else X
+    if not isinstance(X, pd.DataFrame | np.ndarray) or len(X) < 2:
+        return "", ""
+    groups = [[[position]] for position in range(min(len(X), LOOKED_AT))]
+    found = which_are_answered(
+        groups, lambda rows: reference.takes(table[[position for [position] in rows]])
+    )
+    if all(found) or not any(found):
+        return "", ""
+    wrong = [position for position, answered in enumerate(found) if not answered]
+    more = f", as {len(wrong) - 1} more of {len(found)}" if len(wrong) > 1 else ""
+    gaps = _gaps_of_row(X, wrong[0])
+    missing = f", where {gaps} is missing" if gaps else ""
+    hint = next(hint for pattern, hint in HINTS_OF_ROWS if pattern.search(str(error)))
+    return (
+        f"row {wrong[0]} (counted from 0){missing}, is not answered{more}",
+        f"{hint}, or leave such rows out of X_test.",
+    )
+
+
+def _gaps_of_row(X: Any, row: int) -> str:
+    """The columns that the row lacks."""
+    if not isinstance(X, pd.DataFrame):
+        return ""
+    missing = X.iloc[row].isna()
+    return ", ".join(f"'{name}'" for name in X.columns[missing.to_numpy()][:5])
+
+
 def _columns_off(source: Source, reference: Reference) -> tuple[str, str] | None:
     """Why the names or the number of columns are not those of the fit, and a hint."""
-    fitted, given = _fitted_names(source.estimator), _given_names(source.X_test)
+    fitted, given = fitted_names(source.estimator), given_names(source.X_test)
     if fitted is None or given is None:
         return _width_off(source, given)
     lacking = [name for name in fitted if name not in given]
@@ -126,7 +156,7 @@ def _columns_off(source: Source, reference: Reference) -> tuple[str, str] | None
     if not lacking and not more and fitted != given and _answers_only(source, reference, fitted):
         return (
             f"{_rows(source)}: its columns are those that the estimator was fitted on, in another "
-            f"order: expected {_listed(fitted)}",
+            f"order: expected {listed(fitted)}",
             "X_test[list(estimator.feature_names_in_)] puts them in order.",
         )
     if not lacking and not (more and _answers_only(source, reference, fitted)):
@@ -145,7 +175,7 @@ def _answers_only(source: Source, reference: Reference, names: Sequence[str]) ->
 
 def _columns_hint(source: Source, lacking: Sequence[str], more: Sequence[str]) -> str:
     if source.target in lacking:
-        others = f" Is it {_listed(more)}?" if more else ""
+        others = f" Is it {listed(more)}?" if more else ""
         return f"--target names the answer, and '{source.target}' is one that it is given.{others}"
     for name in lacking:
         folded = {other.casefold().strip(): other for other in more}
@@ -153,10 +183,11 @@ def _columns_hint(source: Source, lacking: Sequence[str], more: Sequence[str]) -
             return f"Is '{folded[close[0]]}' the column '{name}'? Give it the name of the fit."
     if lacking:
         return "Give X_test every column that the estimator was fitted on."
-    return _too_many_hint(source, more)
+    return too_many_hint(source, more)
 
 
-def _too_many_hint(source: Source, more: Sequence[str]) -> str:
+def too_many_hint(source: Source, more: Sequence[str]) -> str:
+    """What to do about columns that the fit did not have."""
     if source.data is not None and source.target is None:
         name = more[0] if len(more) == 1 else "COL"
         return f"Was --target forgotten? --target {name}, if it is the answer."
@@ -185,12 +216,12 @@ def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] |
     width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
     if not isinstance(fitted, int | np.integer) or width is None or fitted in (0, width):
         return None  # 0: CatBoost's, of a model read from a file
-    names = f": {_listed(given)}" if given else ""
+    names = f": {listed(given)}" if given else ""
     hint = "Give it the columns of the fit, in their order."
     return (
         f"{_rows(source)}: expected {fitted} columns, as the estimator was fitted on, got "
         f"{width}{names}",
-        _too_many_hint(source, given) if given and width > fitted else hint,
+        too_many_hint(source, given) if given and width > fitted else hint,
     )
 
 
@@ -216,50 +247,8 @@ def _no_number(source: Source, error: Exception) -> tuple[str, str] | None:
     )
 
 
-def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> Iterator[str]:
-    """What joins the signature and perhaps should not: one line each.
-
-    Args:
-        source: the estimator and its test set, which is pandas' own where it is a frame.
-        columns: the signature's.
-        rows: held-out rows, in that order.
-    """
-    fitted = _fitted_names(source.estimator)
-    named = fitted is not None and _given_names(source.X_test) is not None
-    more = [c.name for c in columns if named and c.name not in (fitted or ())]
-    for position, column in enumerate(columns):
-        if why := _looks_like_an_id(column, [row[position] for row in rows[:LOOKED_AT]]):
-            more = [name for name in more if name != column.name]
-            use = "the model uses it" if column.required else "the model does without it"
-            yield f"note: column '{column.name}' {why}; it joins the signature, and {use}"
-    if fitted is not None and not named:
-        yield (
-            f"note: the estimator was fitted on columns with names ({_listed(fitted)}), and X_test "
-            "has none: clients will have to call them x0, x1, … unless X_test is a DataFrame, too"
-        )
-    if more:
-        yield (
-            f"note: the estimator was not fitted on {_listed(more)}, which the signature has as "
-            f"optional. {_too_many_hint(source, more)}"
-        )
-
-
-def _looks_like_an_id(column: Column, cells: Sequence[Any]) -> str:
-    """Why a column looks like an identifier; '' where it does not."""
-    if UNNAMED.fullmatch(column.name):
-        return "is an index that pandas wrote (to_csv(index=False) leaves it out)"
-    if column.image or len(cells) < LEAST_ROWS or None in cells or len(set(cells)) < len(cells):
-        return ""
-    if column.type == "int64" and all(after - before == 1 for before, after in pairwise(cells)):
-        return "counts the rows, as an index or an id does"
-    if column.type in ("int64", "string") and ID_NAME.search(column.name):
-        return "looks like an id: another value in each row"
-    if column.type == "string" and all(map(UUID.fullmatch, cells)):
-        return "looks like an id: another UUID or digest in each row"
-    return ""
-
-
-def _fitted_names(estimator: Any) -> list[str] | None:
+def fitted_names(estimator: Any) -> list[str] | None:
+    """The names of the columns of the fit; None where they had none."""
     names = _attribute(estimator, "feature_names_in_")
     return None if names is None else [str(name) for name in names]
 
@@ -271,7 +260,8 @@ def _attribute(estimator: Any, name: str) -> Any:
         return None
 
 
-def _given_names(X: Any) -> list[str] | None:
+def given_names(X: Any) -> list[str] | None:
+    """The names of a frame's columns; None where it is none."""
     return [str(label) for label in X.columns] if isinstance(X, pd.DataFrame) else None
 
 
@@ -279,10 +269,11 @@ def _rows(source: Source) -> str:
     return "X_test" if source.data is None else f"--data '{source.data}'"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many others there are."""
     shown = ", ".join(f"'{name}'" for name in names[:SHOWN_NAMES])
     return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
 
 
 def _named(names: Sequence[str]) -> str:
-    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'}"

@@ -45,12 +45,9 @@ def takes_images(estimator: Any) -> bool:
 def with_images_beside(source: Source, folder: Path | None = None) -> Source:
     """A source whose table names images by paths, which no step can follow elsewhere.
 
-    Args:
-        source: whose table may be a stranger's, as its estimator may be.
-        folder: that they are read from; None is the table's own.
-
-    Raises:
-        WrongUse: a text of the table names a file elsewhere; each by its row and column.
+    The table may be a stranger's, as the estimator may be. Images are read from the folder; None is
+    the table's own. Raises WrongUse where a text names a file elsewhere; each by its row and
+    column.
     """
     rows = source.X_test
     root = source.data.parent if folder is None and source.data is not None else folder
@@ -79,17 +76,10 @@ def with_images_beside(source: Source, folder: Path | None = None) -> Source:
 def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
     """A test set whose images are texts in base64, as requests have them.
 
-    Args:
-        X: the rows, in one of pandas' forms, as an array or as a list.
-        what: they are called in messages.
-        given: the estimator reads images.
+    `given` says that the estimator reads images. Beside the rows it returns the labels of the
+    columns that hold images: names in a DataFrame or a Series, positions in an array.
 
-    Returns:
-        The rows, and the labels of the columns that hold images: names in a DataFrame or a
-        Series, positions in an array.
-
-    Raises:
-        Refusal: X as a whole is images, and the estimator reads none; or some can't be read.
+    Raises Refusal where X as a whole is images and the estimator reads none, or some can't be read.
     """
     whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_image(X[0]))
     if not given:

@@ -37,18 +37,14 @@ Form = Literal["frame", "array", "texts", "series", "dictionaries"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """The columns of a test set, and its form.
+    """The columns of a test set, and its form."""
 
-    Attributes:
-        columns: in signature order.
-        form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
-            one dimension or a Series; or a list of dictionaries, in which what is missing is not.
-        strict: text of a DataFrame is given in the dtype that it came in, and not as objects:
-            scikit-lego's selectors of types compare all dtypes with those of the fit.
-    """
-
-    columns: tuple[InputColumn, ...]
+    columns: tuple[InputColumn, ...]  # in signature order
+    # A DataFrame, a bare array, or only texts, as vectorisers take them, in an array of one
+    # dimension or a Series; or a list of dictionaries, in which what is missing is not.
     form: Form
+    # Text of a DataFrame is given in the dtype that it came in, and not as objects: scikit-lego's
+    # selectors of types compare all dtypes with those of the fit.
     strict: bool = False
 
     @property
@@ -180,16 +176,11 @@ def read_inputs(
 ) -> tuple[Inputs, Data]:
     """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
-    Pandas' nullable types become what JSON can say: numbers, booleans, text.
+    Pandas' nullable types become what JSON can say: numbers, booleans, text. Messages call the rows
+    `what`. `keys` are those of dictionaries that the estimator knows besides X's own; `images` says
+    that it reads images: a column may hold them, in any form.
 
-    Args:
-        X: the test set, or other rows.
-        what: it is called in messages.
-        keys: of dictionaries, that the estimator knows besides those that X has.
-        images: the estimator reads images: a column may hold them, in any form.
-
-    Raises:
-        Refusal: a column holds something that has no column type, or X has no columns.
+    Raises Refusal where a column holds something that has no column type, or X has no columns.
     """
     X, labels = with_texts(as_pandas(X, what), what, images)
     inputs, data = _read(X, what, keys)

@@ -15,7 +15,6 @@ from onnxlet.convert.reference.bisection import which_are_answered
 from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
-from onnxlet.convert.reference.index import outcome
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.required_columns import needed_columns
@@ -51,9 +50,7 @@ KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     """The signature's columns: for each what it may hold, tried in some held-out rows.
 
-    Args:
-        reference: is asked about each trial; its fitted encoders are searched for categories.
-        rows: held-out rows, in signature order.
+    The reference is asked about each trial; its fitted encoders are searched for categories.
     """
     if reference.task.name == "recommendation":
         return _rated(reference)
@@ -95,7 +92,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         for position, column in enumerate(inputs.columns)
     ]
     if closed := [column.name for column in columns if column.categories == ()]:
-        raised = outcome(reference, inputs.data(bases))  # a step needs the gaps of other rows
+        raised = reference.outcome(inputs.data(bases))  # a step needs the gaps of other rows
         why = f": {raised!r:.200}" if isinstance(raised, Exception) else ""
         raise Refusal(
             f"column '{closed[0]}': its values in X_test are answered, and not by themselves{why}",

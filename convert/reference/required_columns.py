@@ -29,14 +29,9 @@ def needed_columns(
 
     A function that sums all columns answers without any of them, but differently. A column that a
     step fills in where it is absent is needed: whether the model looks at what is filled in, some
-    rows don't show.
-
-    Args:
-        reference: is asked without each column; of a wide frame, without some of each kind.
-        bases: the rows that it is asked about.
-        kinds: positions of columns that are treated alike.
-        rows: more of them, for columns that the first ones seem not to need: a tree that looks at
-            a column in few rows answers all others alike without it.
+    rows don't show. Of a wide frame some columns of each kind are tried, which are treated alike.
+    Some more rows are for columns that the first ones seem not to need: a tree that looks at a
+    column in few rows answers all others alike without it.
     """
     inputs = reference.inputs
     every = list(range(len(inputs.columns)))

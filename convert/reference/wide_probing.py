@@ -29,13 +29,10 @@ def probed_by_kind(
 ) -> dict[int, Column]:
     """The columns of each kind, by position.
 
-    Args:
-        kinds: positions of columns that are treated alike.
-        names: of all columns.
-        probe: the columns at some positions, each tried by itself.
-        takes: whether rows are answered that hold a value at all of some positions.
-        unseen: values of a column type, one of which a column takes that takes any.
-        overflows: magnitudes beyond which arithmetic gives out, the largest first.
+    `probe` has the columns at some positions, each tried by itself; `takes` says whether rows are
+    answered that hold a value at all of some positions. `unseen` has values of a column type, one
+    of which a column takes that takes any; `overflows` magnitudes beyond which arithmetic gives
+    out, the largest first.
     """
     probed = probe(tried(kinds))
     for kind in kinds:

@@ -19,10 +19,7 @@ def report_of(
 ) -> Callable[[Model], dict[str, bytes]]:
     """What makes the files of a build's report, once there is the model that will be served.
 
-    Args:
-        source: the estimator and its data.
-        report: called with a line as it begins.
-        sensitive: columns of X_test by whose groups the report compares.
+    It compares the groups of the sensitive columns of X_test.
 
     Raises:
         WrongUse: the source has no true answers to compare with, or no such column.
@@ -37,16 +34,13 @@ def report_of(
 
     def made(model: Model) -> dict[str, bytes]:
         report("measuring for the report")
-        return report_files(findings(of_build(source, model, sensitive)))
+        return report_files(findings(measured_build(source, model, sensitive)))
 
     return made
 
 
-def of_build(source: Source, model: Model, sensitive: Sequence[str] = ()) -> Measured:
-    """What is known of a model that is built: no answers of its training rows.
-
-    Its version has no number yet. The arguments are those of `report_of`, and the model.
-    """
+def measured_build(source: Source, model: Model, sensitive: Sequence[str] = ()) -> Measured:
+    """What is known of a model that is built: no version yet, no answers of its training rows."""
     return Measured(
         model.name, model, source.estimator, source.X_test, source.y_test,
         target=source.target, X_train=source.X_train,

@@ -26,17 +26,11 @@ REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
 
 
 class Hostile(NamedTuple):
-    """A text to be made as long as one likes.
+    """A text to be made as long as one likes."""
 
-    Attributes:
-        before: stands once.
-        unit: comes over and over.
-        end: stands once.
-    """
-
-    before: str
-    unit: str
-    end: str
+    before: str  # stands once
+    unit: str  # comes over and over
+    end: str  # stands once
 
     def of(self, length: int) -> str:
         """The text, of about as many characters."""
@@ -117,10 +111,8 @@ def _most_branches(items: Sequence[Any]) -> int:
 def _sample(items: Sequence[Any], wish: str, way: int) -> Iterator[str]:
     """A text that the items match, of the wished character where it fits.
 
-    Args:
-        items: of a parsed pattern; what looks ahead or at an earlier group is left out.
-        wish: a character, or none.
-        way: what may be left out is there if it is odd; half of it says which branch is taken.
+    What looks ahead or at an earlier group is left out. What may be left out is there if the way is
+    odd; half of it says which branch is taken.
     """
     for operation, argument in items:
         if operation is code.LITERAL:

@@ -72,14 +72,9 @@ def with_text_limits(
 ) -> dict[str, Any]:
     """A manifest whose columns of text say how long one may be, where that is less than any.
 
-    Args:
-        manifest: of a conversion.
-        rows: held out, in signature order.
-        earlier: the manifest of the highest version that is there; empty where there is none.
-        report: called with a line for each limit.
-
-    Raises:
-        Refusal: a held-out text is longer.
+    `rows` are held out, in signature order; `earlier` is the manifest of the highest version that
+    is there, or empty; `report` is called with a line for each limit. Raises Refusal where a held-
+    out text is longer.
     """
     before = {entry["name"]: entry.get("longest", LONGEST_TEXT) for entry in _columns(earlier)}
     limits: dict[str, int] = {}
@@ -145,12 +140,8 @@ def _check(name: str, cells: Sequence[Any], limit: int) -> None:
 def _chosen(found: Mapping[int, float], earlier: int | None) -> int:
     """The greatest length up to which all pauses are short, or an earlier limit that still does.
 
-    Args:
-        found: the longest pause in seconds at each length, as far as was measured.
-        earlier: the limit of an earlier build.
-
-    Returns:
-        Characters; 0 where even the fewest take too long.
+    Of the longest pause in seconds at each length, as far as was measured; 0 characters where even
+    the fewest take too long.
     """
     short = [length for length in LENGTHS if found.get(length, AT_MOST) <= WANTED]
     position = next((n for n, length in enumerate(LENGTHS) if length not in short), len(LENGTHS))
@@ -165,11 +156,8 @@ def _chosen(found: Mapping[int, float], earlier: int | None) -> int:
 def pauses(tokens: str) -> Mapping[int, float]:
     """For how long a front end holds the interpreter, at most.
 
-    Args:
-        tokens: the settings of a graph input, as JSON.
-
-    Returns:
-        Seconds by length of text, up to the last one where they are at most AT_MOST.
+    Of the settings of a graph input, as JSON: seconds by length of text, up to the last one where
+    they are at most AT_MOST.
     """
     if _is_sure(json.loads(tokens)):
         return dict.fromkeys(LENGTHS, 0.0)

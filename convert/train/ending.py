@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.report import HTML, JSON, sentences
+from onnxlet.convert.report import HTML, JSON
 from onnxlet.convert.report.files import read_findings
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.train.combining import named
 from onnxlet.convert.train.training import Trained
 from onnxlet.folders import typed
@@ -26,7 +28,7 @@ def lines(trained: Trained) -> Iterator[str]:
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
     if found is not None:
-        yield _plain(sentences.answer(found))
+        yield _plain(answer(from_json(found)))
     leaks = [one.name for one in trained.prepared.columned.taken if one.kind == "leak"]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.reference.diagnosis import ID_NAME, UNNAMED, UUID
+from onnxlet.convert.reference.column_notes import ID_NAME, UNNAMED, UUID
 from onnxlet.convert.train.date_forms import DateForm, as_dates, date_form, form_of_moments
 from onnxlet.convert.train.numbers_as_text import NO_VALUE, as_floats, numbers_in
 from onnxlet.convert.train.problems import counted

@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.evaluation.evaluation import (
-    Subject,
+    Evaluation,
     estimators_answers,
     indices_of,
     padded,
@@ -31,15 +31,15 @@ MOST_LEVELS = 30  # of a category that it has a coefficient for
 MEDIAN = ("mae", "median_ae", "mape")  # the best constant is the median
 
 
-def constant(subject: Subject, measure: Measure) -> Answered:
+def constant(case: Evaluation, measure: Measure) -> Answered:
     """The best answer that is the same for every row: of the training rows, else the test rows.
 
     The mean or the median of numbers; the label that scores best, which is the most frequent one
     unless rates of one label are scored, with the shares of all labels.
     """
-    truth, rows = subject.truth, len(subject.truth.values)
-    known = truth.values if subject.trained is None else _trained(subject)
-    if subject.task == "regression":
+    truth, rows = case.truth, len(case.truth.values)
+    known = truth.values if case.trained is None else _trained(case)
+    if case.task == "regression":
         middle = np.median if measure.name in MEDIAN else np.mean
         return Answered(np.broadcast_to(middle(known, axis=0), truth.values.shape))
     if known.ndim > 1:
@@ -49,11 +49,11 @@ def constant(subject: Subject, measure: Measure) -> Answered:
     probabilities = np.broadcast_to(shares, (rows, len(shares)))
     ranking = probabilities[:, truth.positive] if len(shares) >= 2 else None
     return Answered(
-        np.full(rows, _best_label(subject, measure, known, shares)), probabilities, ranking
+        np.full(rows, _best_label(case, measure, known, shares)), probabilities, ranking
     )
 
 
-def _best_label(subject: Subject, measure: Measure, known: Array, shares: Array) -> int:
+def _best_label(case: Evaluation, measure: Measure, known: Array, shares: Array) -> int:
     """The label that scores best where all of these are answered with it.
 
     Of equals it is the most frequent. Whoever answers nothing but the rarer label has an F1 of
@@ -62,7 +62,7 @@ def _best_label(subject: Subject, measure: Measure, known: Array, shares: Array)
     most = int(np.argmax(shares))
     if measure.needs != "prediction":
         return most
-    truth = subject.truth._replace(values=known)
+    truth = case.truth._replace(values=known)
     order = [most, *(label for label in range(len(shares)) if label != most)]
     gains = [
         np.nan_to_num(measure.gain(measure.value(truth, Answered(np.full(len(known), k))), 0.0))
@@ -71,63 +71,61 @@ def _best_label(subject: Subject, measure: Measure, known: Array, shares: Array)
     return order[int(np.argmax(gains))]
 
 
-def _trained(subject: Subject) -> Array:
-    trained = subject.trained
+def _trained(case: Evaluation) -> Array:
+    trained = case.trained
     assert trained is not None  # noqa: S101 - the caller has looked
-    if subject.task == "regression":
+    if case.task == "regression":
         return trained.astype(np.float64)
-    known = set(subject.truth.labels)
+    known = set(case.truth.labels)
     if trained.ndim == 1:
         trained = trained[[value in known for value in trained.tolist()]]
-    return indices_of(trained, subject.truth.labels)
+    return indices_of(trained, case.truth.labels)
 
 
-def baselines(subject: Subject) -> dict[str, Answered]:
+def baselines(case: Evaluation) -> dict[str, Answered]:
     """Those that were given and, where there is none, a linear model; without the constant."""
-    measured = subject.measured
+    measured = case.measured
     if measured.baselines is None:
-        subject.notes.append("the model is a linear one itself: it is compared with a constant")
+        case.notes.append("the model is a linear one itself: it is compared with a constant")
         return {}
     given = {
-        name: _as_given(subject, np.asarray(taken(one.answers, subject.rows)), one.threshold)
+        name: _as_given(case, np.asarray(taken(one.answers, case.rows)), one.threshold)
         for name, one in measured.baselines.items()
         if name != CONSTANT
     }
-    if LINEAR not in given and (made := _linear(subject)) is not None:
+    if LINEAR not in given and (made := _linear(case)) is not None:
         given[LINEAR] = made
     return given
 
 
-def _as_given(subject: Subject, answers: Array, threshold: float | None) -> Answered:
+def _as_given(case: Evaluation, answers: Array, threshold: float | None) -> Answered:
     """Predictions or probabilities in the form that scores take."""
-    if subject.task == "regression":
+    if case.task == "regression":
         return Answered(answers.astype(np.float64))
-    if answers.ndim == 1 or subject.outputs > 1:
-        return Answered(indices_of(answers, subject.truth.labels))
-    probabilities = padded(answers, subject.truth)
-    ranking = probabilities[:, subject.truth.positive]
+    if answers.ndim == 1 or case.outputs > 1:
+        return Answered(indices_of(answers, case.truth.labels))
+    probabilities = padded(answers, case.truth)
+    ranking = probabilities[:, case.truth.positive]
     prediction = probabilities.argmax(axis=1)
     if threshold is not None:
-        prediction = np.where(
-            ranking >= threshold, subject.truth.positive, 1 - subject.truth.positive
-        )
+        prediction = np.where(ranking >= threshold, case.truth.positive, 1 - case.truth.positive)
     return Answered(prediction, probabilities, ranking)
 
 
-def _linear(subject: Subject) -> Answered | None:
+def _linear(case: Evaluation) -> Answered | None:
     """A linear model of the training rows; None where they are not known, or it has none."""
-    measured = subject.measured
-    if measured.X_train is None or subject.trained is None or subject.outputs > 1:
+    measured = case.measured
+    if measured.X_train is None or case.trained is None or case.outputs > 1:
         return None
-    rows = some(len(subject.trained), MOST_FITTED, measured.seed, LINEAR)
-    X, X_test = _framed(taken(measured.X_train, rows)), _framed(subject.given)
-    y = subject.trained[rows]
+    rows = some(len(case.trained), MOST_FITTED, measured.seed, LINEAR)
+    X, X_test = _framed(taken(measured.X_train, rows)), _framed(case.given)
+    y = case.trained[rows]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it need not have converged to be a baseline
-            return estimators_answers(_pipeline(X, subject.task).fit(X, y), X_test, subject)
+            return estimators_answers(_pipeline(X, case.task).fit(X, y), X_test, case)
     except Exception as error:  # of whatever columns it can't take
-        subject.notes.append(f"no linear baseline: {type(error).__name__}: {shortened(error)}")
+        case.notes.append(f"no linear baseline: {type(error).__name__}: {shortened(error)}")
         return None
 
 

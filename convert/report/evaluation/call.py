@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.report.evaluation.evaluation import Subject
+from onnxlet.convert.report.evaluation.evaluation import Evaluation
+from onnxlet.convert.report.form.facts import Call
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.example import example_instance, typical_values
 
@@ -17,30 +18,30 @@ DIGITS = 2  # significant ones, of numbers
 TRIED = 200  # other values of one or two columns
 
 
-def call(subject: Subject) -> dict[str, Any]:
+def call(case: Evaluation) -> Call:
     """The path, the columns, and a row of rounded medians and frequent categories.
 
     Where some row is just that, one or two of its values are others. (A table of a single
     yes-or-no column has no other rows: then the row is one that many have.)
     """
-    columns = [column for column in subject.model.signature.columns if column.required]
-    example = example_instance(subject.model)
+    columns = [column for column in case.model.signature.columns if column.required]
+    example = example_instance(case.model)
     row = {column.name: _rounded(column, example[column.name]) for column in columns}
-    known = set(map(_key, _rows(subject, columns)))
-    free = (each for each in _nearby(subject, columns, row) if _key(each.values()) not in known)
-    return {
-        "path": f"/models/{subject.measured.name}/predict",
-        "row": next(free, row),
-        "columns": [column.name for column in columns],
-    }
+    known = set(map(_key, _rows(case, columns)))
+    free = (each for each in _nearby(case, columns, row) if _key(each.values()) not in known)
+    return Call(
+        path=f"/models/{case.measured.name}/predict",
+        row=next(free, row),
+        columns=[column.name for column in columns],
+    )
 
 
-def _rows(subject: Subject, columns: list[Column]) -> Iterator[list[Any]]:
+def _rows(case: Evaluation, columns: list[Column]) -> Iterator[list[Any]]:
     """The required values of test rows, and of training rows where these are known."""
-    parts = [(subject.columns, subject.cells)]
-    trained = subject.measured.X_train
+    parts = [(case.columns, case.cells)]
+    trained = case.measured.X_train
     if trained is not None:
-        keys = {column.name: column.type for column in subject.columns}
+        keys = {column.name: column.type for column in case.columns}
         images = any(column.image for column in columns)
         inputs, X = read_inputs(trained, "X_train", keys, images)
         parts.append((inputs.columns, inputs.rows(X)))
@@ -55,11 +56,11 @@ def _key(values: Any) -> tuple[str, ...]:
 
 
 def _nearby(
-    subject: Subject, columns: list[Column], row: dict[str, Any]
+    case: Evaluation, columns: list[Column], row: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """The row, and then with one or two values changed."""
     yield row
-    others = [(c.name, v) for c in columns for v in _others(subject, c, row[c.name])]
+    others = [(c.name, v) for c in columns for v in _others(case, c, row[c.name])]
     for name, value in others[:TRIED]:
         yield {**row, name: value}
     for (first, one), (second, two) in list(combinations(others[:20], 2)):
@@ -67,9 +68,9 @@ def _nearby(
             yield {**row, first: one, second: two}
 
 
-def _others(subject: Subject, column: Column, value: Any) -> list[Any]:
+def _others(case: Evaluation, column: Column, value: Any) -> list[Any]:
     """Other values that the column takes."""
-    known = typical_values(subject.model).get(column.name, {})
+    known = typical_values(case.model).get(column.name, {})
     if isinstance(value, bool) or not isinstance(value, int | float):
         return [each for each in known.get("frequent", ()) if each != value][:3]
     if column.categories is not None:

@@ -16,8 +16,8 @@ from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.evaluation.measures import Answered, Measure, Truth, fitting, of_metric
-from onnxlet.convert.report.wording import listed, name, plural
+from onnxlet.convert.report.evaluation.measures import Answered, Measure, Truth, fitting
+from onnxlet.convert.report.form.wording import listed, name, plural
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
@@ -28,38 +28,22 @@ SAME = "y_test: expected what the model could answer for X_test's rows"
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model with its answered test rows.
+class Evaluation:
+    """A model with its answered test rows."""
 
-    Attributes:
-        measured: what it was made of.
-        task: binary, multiclass or regression.
-        outputs: how many numbers or labels an answer has.
-        rows: positions in X_test of the rows below, in order.
-        columns: of X_test.
-        cells: the rows as clients send them, in the order of these columns.
-        table: the same, as the function reads them.
-        truth: what was true.
-        answered: the function's answers.
-        measure: the score that was optimised.
-        trained: answers of the training rows, or None.
-        groups: numbers of the rows' groups from 0, int64 (rows,), or None.
-        notes: gets what was left out, and why.
-    """
-
-    measured: Measured
-    task: str
-    outputs: int
-    rows: Array
-    columns: Sequence[InputColumn]
-    cells: list[Cells]
-    table: Table
+    measured: Measured  # what it was made of
+    task: str  # binary, multiclass or regression
+    outputs: int  # numbers or labels of an answer
+    rows: Array  # positions in X_test of the rows below, in order
+    columns: Sequence[InputColumn]  # of X_test
+    cells: list[Cells]  # the rows as clients send them, in the order of these columns
+    table: Table  # the same, as the function reads them
     truth: Truth
-    answered: Answered
-    measure: Measure
-    trained: Array | None
-    groups: Array | None = None
-    notes: list[str] = field(default_factory=list)
+    answered: Answered  # the function's answers
+    measure: Measure  # the score that was optimised
+    trained: Array | None  # answers of the training rows
+    groups: Array | None = None  # numbers of the rows' groups from 0, int64 (rows,)
+    notes: list[str] = field(default_factory=list)  # gets what was left out, and why
 
     @property
     def model(self) -> Model:
@@ -115,7 +99,7 @@ def taken(data: Any, rows: Array) -> Any:
     return _safe_indexing(data, rows)
 
 
-def subject(measured: Measured) -> Subject:
+def answer_test_rows(measured: Measured) -> Evaluation:
     """Read, check and answer the test rows.
 
     Raises:
@@ -150,7 +134,7 @@ def subject(measured: Measured) -> Subject:
     answered = as_answered(outputs, truth, task)
     if truth.values.shape != answered.prediction.shape:
         raise Refusal(f"{SAME}: the shapes {truth.values.shape} and {answered.prediction.shape}")
-    return Subject(
+    return Evaluation(
         measured,
         task,
         answered.prediction.shape[1] if answered.prediction.ndim > 1 else 1,
@@ -222,11 +206,7 @@ def _answered_rows(
 
 
 def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
-    """The function's answers; a refused row has some other row's.
-
-    Returns:
-        The outputs, and which rows are answered: bool, of shape (rows,).
-    """
+    """The function's answers, and which rows have one, bool (rows,): others have a neighbour's."""
     good = np.ones(table.rows, dtype=bool)
     while True:
         try:
@@ -317,34 +297,32 @@ def _ranking(probabilities: Array | None, score: Array | None, truth: Truth) -> 
 
 
 def _measure(measured: Measured, task: str, answered: Answered) -> Measure:
+    """The score that was optimised."""
     found = fitting(task, answered)
     if measured.metric is None:
         return found[0]
-    name = measured.metric if isinstance(measured.metric, str) else measured.metric.name
     for measure in found:
-        if measure.name == name:
+        if measure.name == measured.metric:
             return measure
-    if isinstance(measured.metric, str):
-        known = ", ".join(measure.name for measure in found)
-        raise Refusal(f"metric: the answers have no '{name}'", f"They have {known}.")
-    return of_metric(measured.metric)
+    known = ", ".join(measure.name for measure in found)
+    raise Refusal(f"metric: the answers have no '{measured.metric}'", f"They have {known}.")
 
 
-def estimators_answers(estimator: Any, X: Any, subject: Subject) -> Answered:
+def estimators_answers(estimator: Any, X: Any, case: Evaluation) -> Answered:
     """An estimator's own answers, in the form that scores take: of a refit, or a baseline.
 
     It may know fewer labels than the model, having seen fewer rows.
     """
-    truth = subject.truth
+    truth = case.truth
     prediction = _flat(estimator.predict(X))
-    if subject.task == "regression" or prediction.ndim > 1:
-        return as_answered({"prediction": prediction}, truth, subject.task)
+    if case.task == "regression" or prediction.ndim > 1:
+        return as_answered({"prediction": prediction}, truth, case.task)
     indices = indices_of(prediction, truth.labels)
     probabilities = score = None
     if hasattr(estimator, "predict_proba"):
         at = indices_of(np.asarray(estimator.classes_), truth.labels)
         probabilities = np.zeros((len(prediction), len(truth.labels)))
         probabilities[:, at] = estimator.predict_proba(X)
-    elif subject.task == "binary" and hasattr(estimator, "decision_function"):
+    elif case.task == "binary" and hasattr(estimator, "decision_function"):
         score = np.asarray(estimator.decision_function(X))
     return Answered(indices, probabilities, _ranking(probabilities, score, truth))

@@ -18,14 +18,9 @@ OTHERS, MISSING = "others", "missing"
 
 
 def grouped(test: Any, train: Any = None) -> tuple[Array, Array | None]:
-    """The group of each test row and, where they are given, of each training row.
+    """The group of each test row and, where they are given, of each training row: texts as objects.
 
-    Args:
-        test: the column's values.
-        train: the same of the training rows.
-
-    Returns:
-        Object arrays of texts. Values of fewer than five test rows are "others".
+    Values of fewer than five test rows are "others".
     """
     parts = [pd.Series(np.asarray(v, dtype=object)) for v in (test, train) if v is not None]
     together = pd.concat(parts, ignore_index=True)

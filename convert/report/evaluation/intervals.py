@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from onnxlet.function.arrays import Array
 
@@ -14,7 +15,6 @@ DRAWS = 400  # resamples
 FEW = 20  # rows: below these a resample says little, and no interval is given
 WEIGHTS_AT_ONCE = 2**21
 OUTER = (2.5, 97.5)  # percentiles
-Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 
 def generator(seed: int, part: str) -> np.random.Generator:
@@ -28,15 +28,9 @@ def resamples(
     """How often each row is drawn, of shape (some draws, rows), float64; a few draws at a time.
 
     Each draw takes as many rows, or groups, as there are, with replacement (Efron's bootstrap).
-    The same seed gives the same draws, so that scores on them are paired.
-
-    Args:
-        seed: of the draws.
-        rows: that are drawn from.
-        draws: how many.
-        groups: numbers of the rows' groups from 0, int64 (rows,): whole groups are drawn, since
-            rows of one are alike (Field and Welsh, "Bootstrapping clustered data", Journal of the
-            Royal Statistical Society B 69, 2007). None where each row is by itself.
+    The same seed gives the same draws, so that scores on them are paired. Of groups, which are
+    numbered from 0, int64 (rows,), whole ones are drawn, since rows of one are alike (Field and
+    Welsh, "Bootstrapping clustered data", Journal of the Royal Statistical Society B 69, 2007).
     """
     random = generator(seed, "resamples")
     units = rows if groups is None else int(np.max(groups)) + 1
@@ -55,10 +49,8 @@ def resamples(
 def interval(value: float, drawn: Array, rows: int) -> dict[str, Any]:
     """A value with the percentiles of its resamples; without them where rows are too few.
 
-    Args:
-        value: on the rows themselves.
-        drawn: the same of each resample; NaN where it is undefined.
-        rows: how many there are, or groups of them, that say something of their own.
+    A resample on which it is undefined is NaN. Rows count that say something of their own: where
+    they are in groups, these.
     """
     known = drawn[np.isfinite(drawn)]
     if rows < FEW or len(known) < len(drawn) / 2 or not np.isfinite(value):
@@ -67,16 +59,9 @@ def interval(value: float, drawn: Array, rows: int) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high}
 
 
-def wilson(hits: float, rows: float) -> tuple[float, float]:
-    """Wilson's score interval of a share; (0, 1) of no rows.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927), 209-212.
-    """
+def wilson(hits: float, rows: int) -> tuple[float, float]:
+    """Wilson's score interval of a share; (0, 1) of no rows."""
     if rows <= 0:
         return 0.0, 1.0
-    share, spread = hits / rows, Z * Z / rows
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z * np.sqrt(share * (1 - share) / rows + spread / rows / 4) / (1 + spread)
-    low, high = float(middle - half), float(middle + half)
-    return (low if hits > 0 else 0.0), (high if hits < rows else 1.0)  # there but for rounding
+    found = binomtest(round(hits), rows).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)

@@ -10,10 +10,11 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.evaluation.baselines import constant
-from onnxlet.convert.report.evaluation.evaluation import Subject, estimators_answers, taken
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, taken
 from onnxlet.convert.report.evaluation.intervals import generator, interval
 from onnxlet.convert.report.evaluation.measures import Answered
 from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.form.facts import Learning, LearningGain, LearningPoint
 from onnxlet.function.arrays import Array
 
 PARTS = (0.125, 0.25, 0.5)  # of the training rows
@@ -23,47 +24,47 @@ FEWEST = 40  # rows that anything is fitted on
 NOTICEABLE = 0.02  # of the model's distance from a constant: a smaller gain is none
 
 
-def learning(subject: Subject, refits: Refits) -> dict[str, Any] | None:
+def learning(case: Evaluation, refits: Refits) -> Learning | None:
     """The curve, and whether its last doubling is a gain; None where nothing can be refitted."""
-    if subject.measured.X_train is None or subject.trained is None:
-        subject.notes.append("no learning curve: the training rows or their answers are not given")
+    if case.measured.X_train is None or case.trained is None:
+        case.notes.append("no learning curve: the training rows or their answers are not given")
         return None
-    rows = subject.sample(MOST_ROWS, "learning")
+    rows = case.sample(MOST_ROWS, "learning")
     try:
-        found = _refitted(subject, refits, rows)
+        found = _refitted(case, refits, rows)
     except Exception as error:  # scikit-learn's, of a part that has too little in it
         why = f"{type(error).__name__}: {shortened(error)}"
-        subject.notes.append(f"no learning curve: a part of the training rows raises {why}")
+        case.notes.append(f"no learning curve: a part of the training rows raises {why}")
         return None
     if not found:
         return None
-    every = len(subject.trained)
-    return _curve(subject, rows, {**found, every: [subject.answered.at(rows)]})
+    every = len(case.trained)
+    return _curve(case, rows, {**found, every: [case.answered.at(rows)]})
 
 
-def _refitted(subject: Subject, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
+def _refitted(case: Evaluation, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
     """By number of training rows, the answers of each refit; each number once before any twice."""
-    X, trained = taken(subject.measured.X_test, subject.rows[rows]), subject.trained
+    X, trained = taken(case.measured.X_test, case.rows[rows]), case.trained
     assert trained is not None  # noqa: S101 - the caller has looked
     sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
-    samples = {size: _samples(subject, trained, size) for size in sizes}
+    samples = {size: _samples(case, trained, size) for size in sizes}
     found: dict[int, list[Answered]] = {size: [] for size in sizes}
     for repeat in range(REPEATS):
         for size in sizes:
             # Half: refits cost something whatever their rows. The first is tried in any case.
             if not refits.lasts(size / 2):
                 made = sum(map(len, found.values()))
-                subject.notes.append(f"learning curve: there was time for {made} refits only")
+                case.notes.append(f"learning curve: there was time for {made} refits only")
                 return {size: answers for size, answers in found.items() if answers}
             fitted = refits.fit(samples[size][repeat])
-            found[size].append(estimators_answers(fitted, X, subject))
+            found[size].append(estimators_answers(fitted, X, case))
     return found
 
 
-def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
+def _samples(case: Evaluation, trained: Array, size: int) -> list[Array]:
     """Different training rows of one number, with the classes' shares."""
-    seed = int(generator(subject.measured.seed, f"learning {size}").integers(2**31))
-    stratified = subject.task != "regression" and trained.ndim == 1
+    seed = int(generator(case.measured.seed, f"learning {size}").integers(2**31))
+    stratified = case.task != "regression" and trained.ndim == 1
     if stratified:
         counts = np.unique(trained, return_counts=True)[1]
         stratified = bool(np.min(counts) > 1) and len(counts) <= min(size, len(trained) - size)
@@ -74,10 +75,10 @@ def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
         return [np.sort(chosen) for chosen, _ in parts]
 
 
-def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> dict[str, Any]:
-    measure, truth = subject.measure, subject.truth.at(rows)
-    weights = np.concatenate(list(subject.resamples(rows)))
-    independent = subject.units_of(rows)
+def _curve(case: Evaluation, rows: Array, found: dict[int, list[Answered]]) -> Learning:
+    measure, truth = case.measure, case.truth.at(rows)
+    weights = np.concatenate(list(case.resamples(rows)))
+    independent = case.units_of(rows)
     values, drawn = {}, {}
     for size, repeats in found.items():
         values[size] = float(np.mean([measure.value(truth, each) for each in repeats]))
@@ -91,18 +92,19 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
         measure.gain(drawn[last], drawn[before]),
         independent,
     )
-    worst = measure.value(truth, constant(subject, measure).at(rows))
-    return {
-        "metric": measure.name,
-        "title": measure.title,
-        "greater_is_better": measure.greater_is_better,
-        "repeats": min(len(repeats) for size, repeats in found.items() if size < last),
-        "points": [
-            {"rows": size, **interval(values[size], drawn[size], independent)} for size in found
+    worst = measure.value(truth, constant(case, measure).at(rows))
+    return Learning(
+        metric=measure.name,
+        title=measure.title,
+        greater_is_better=measure.greater_is_better,
+        repeats=min(len(repeats) for size, repeats in found.items() if size < last),
+        points=[
+            LearningPoint(rows=size, **interval(values[size], drawn[size], independent))
+            for size in found
         ],
-        "gain": {**gain, "from": before, "to": last},
-        "more_data_helps": _helps(gain, abs(measure.gain(values[last], worst)), before, last),
-    }
+        gain=LearningGain(**gain, from_=before, to=last),
+        more_data_helps=_helps(gain, abs(measure.gain(values[last], worst)), before, last),
+    )
 
 
 def _helps(gain: dict[str, Any], distance: float, before: int, last: int) -> bool | None:

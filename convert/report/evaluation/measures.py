@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from onnxlet.convert.report.evaluation.measured import Metric
 from onnxlet.function.arrays import Array
 
 MOST_CLASSES = 20  # of whose ranking an average is made
@@ -21,17 +20,13 @@ LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
 class Answered(NamedTuple):
-    """Answers in one form, whoever gave them.
+    """Answers in one form, whoever gave them."""
 
-    Attributes:
-        prediction: numbers; of a classifier indices of labels. Of shape (rows,), with several
-            outputs (rows, outputs).
-        probabilities: float64 of shape (rows, labels), or None.
-        ranking: of two classes, float64 of shape (rows,): the higher, the rather positive; or None.
-    """
-
+    # Numbers; of a classifier indices of labels. Of shape (rows,), with several outputs (rows,
+    # outputs).
     prediction: Array
-    probabilities: Array | None = None
+    probabilities: Array | None = None  # float64 of shape (rows, labels)
+    # Of two classes, float64 of shape (rows,): the higher, the rather positive.
     ranking: Array | None = None
 
     def at(self, rows: Array) -> Answered:
@@ -40,17 +35,11 @@ class Answered(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What was true.
+    """What was true."""
 
-    Attributes:
-        values: like the predictions of answers.
-        labels: that classes' indices stand for; [] for numbers.
-        positive: the index that rates are of.
-    """
-
-    values: Array
-    labels: list[Any]
-    positive: int = 1
+    values: Array  # like the predictions of answers
+    labels: list[Any]  # that classes' indices stand for; [] for numbers
+    positive: int = 1  # the index that rates are of
 
     def at(self, rows: Array) -> Truth:
         """That of some rows."""
@@ -67,25 +56,15 @@ Of = Callable[[Truth, Answered, Array], Array]
 
 @dataclass(frozen=True)
 class Measure:
-    """A score.
+    """A score."""
 
-    Attributes:
-        name: as `--metric` has it.
-        title: as people read it.
-        tasks: that it is a score of.
-        greater_is_better: more of it is better.
-        needs: the part of the answers that it is made of.
-        of: the score of each draw.
-        several: it is defined for several outputs.
-    """
-
-    name: str
-    title: str
-    tasks: tuple[str, ...]
+    name: str  # as `--metric` has it
+    title: str  # as people read it
+    tasks: tuple[str, ...]  # that it is a score of
     greater_is_better: bool
-    needs: str
-    of: Of
-    several: bool = False
+    needs: str  # the part of the answers that it is made of
+    of: Of  # the score of each draw
+    several: bool = False  # it is defined for several outputs
 
     def fits(self, task: str, answered: Answered) -> bool:
         """Whether such answers have this score."""
@@ -162,10 +141,12 @@ def _mcc(truth: Truth, answered: Answered, weights: Array) -> Array:
 
 
 def _log_loss(truth: Truth, answered: Answered, weights: Array) -> Array:
-    return _average(weights, -np.log(np.maximum(of_the_true(truth, answered), LEAST_PROBABILITY)))
+    return _average(
+        weights, -np.log(np.maximum(probability_of_truth(truth, answered), LEAST_PROBABILITY))
+    )
 
 
-def of_the_true(truth: Truth, answered: Answered) -> Array:
+def probability_of_truth(truth: Truth, answered: Answered) -> Array:
     """The probability that each row's true class was given, of shape (rows,)."""
     assert answered.probabilities is not None  # noqa: S101 - `needs` says so
     return np.asarray(answered.probabilities[np.arange(len(truth.values)), truth.values])
@@ -181,7 +162,7 @@ def squared_errors(truth: Truth, answered: Answered) -> Array:
     if len(truth.labels) == 2:
         return np.asarray((answered.probabilities[:, truth.positive] - truth.is_positive) ** 2)
     others = (answered.probabilities**2).sum(axis=1)
-    own = of_the_true(truth, answered)
+    own = probability_of_truth(truth, answered)
     return np.asarray(others - own**2 + (1 - own) ** 2)
 
 
@@ -298,31 +279,3 @@ ASKED_FOR = ("mcc", "mape", "rmsle")
 def fitting(task: str, answered: Answered) -> list[Measure]:
     """The measures that such answers have, the usual one first."""
     return [measure for measure in MEASURES if measure.fits(task, answered)]
-
-
-def of_metric(metric: Metric) -> Measure:
-    """A measure of a metric that is not among ours: draw after draw, by its own function."""
-
-    def of(truth: Truth, answered: Answered, weights: Array) -> Array:
-        labels = np.array(truth.labels, dtype=object)
-        values = labels[truth.values] if truth.labels else truth.values
-        answers = answered.probabilities
-        if metric.needs == "prediction":
-            answers = labels[answered.prediction] if truth.labels else answered.prediction
-        assert answers is not None  # noqa: S101 - `needs` says so
-        return np.array([_scored(metric, values, answers, truth.labels, w) for w in weights])
-
-    tasks = (*BOTH, *NUMBERS)
-    return Measure(
-        metric.name, metric.title, tasks, metric.greater_is_better, metric.needs, of, several=True
-    )
-
-
-def _scored(
-    metric: Metric, values: Array, answers: Array, labels: list[Any], drawn: Array
-) -> float:
-    rows = np.repeat(np.arange(len(values)), drawn.astype(np.int64))
-    try:
-        return float(metric.score(values[rows], answers[rows], labels or None))
-    except ValueError:  # undefined on such a draw, as where it has one class only
-        return float("nan")

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.evaluation.evaluation import (
-    Subject,
+    Evaluation,
     estimators_answers,
     indices_of,
     taken,
@@ -28,42 +28,39 @@ from onnxlet.convert.report.evaluation.groups import OTHERS
 from onnxlet.convert.report.evaluation.intervals import generator, interval
 from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure
 from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.form.figures import (
+    Difference,
+    Estimate,
+    Mitigation,
+    MitigationScores,
+)
 from onnxlet.function.arrays import Array
 
 FOLDS = 3
 FEWEST = 30  # training rows of a group, and one of each class, that it gets a threshold for
-Differences = Callable[[Subject, Array, Array], list[dict[str, Any]]]
+Differences = Callable[[Evaluation, Array, Array], list[Difference]]
 
 
 class Setting(NamedTuple):
-    """What a mitigation is fitted for.
+    """What a mitigation is fitted for."""
 
-    Attributes:
-        subject: the model and its test rows.
-        refits: the time that is left.
-        groups: of the test rows.
-        train_groups: of the training rows, or None.
-        before: the differences of the model as it is.
-        notes: gets why there is none.
-    """
-
-    subject: Subject
+    case: Evaluation
     refits: Refits
-    groups: Array
+    groups: Array  # of the test rows
     train_groups: Array | None
-    before: list[dict[str, Any]]
-    notes: list[str]
+    before: list[Difference]  # of the model as it is
+    notes: list[str]  # gets why there is none
 
 
-def mitigated(setting: Setting, differences: Differences) -> dict[str, Any] | None:
+def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
     """A mitigation's differences and scores beside the model's; None where none can be fitted."""
-    subject = setting.subject
-    if subject.measured.X_train is None or subject.trained is None or setting.train_groups is None:
+    case = setting.case
+    if case.measured.X_train is None or case.trained is None or setting.train_groups is None:
         setting.notes.append(
             "no mitigation: the training rows, their answers or groups are unknown"
         )
         return None
-    thresholds = subject.task == "binary" and subject.answered.probabilities is not None
+    thresholds = case.task == "binary" and case.answered.probabilities is not None
     try:
         made = (_by_thresholds if thresholds else _by_drawing)(setting)
     except Exception as error:  # of whatever the groups are too small for
@@ -73,30 +70,30 @@ def mitigated(setting: Setting, differences: Differences) -> dict[str, Any] | No
     if made is None:
         return None
     how, predicted = made
-    measure = _measure(subject)
-    return {
-        "how": how,
-        "differences": differences(subject, predicted, setting.groups),
-        "metric": measure.name,
-        "title": measure.title,
-        "scores": {
-            "before": _scored(subject, measure, subject.answered.prediction),
-            "after": _scored(subject, measure, predicted),
-        },
-    }
+    measure = _measure(case)
+    return Mitigation(
+        how=how,
+        differences=differences(case, predicted, setting.groups),
+        metric=measure.name,
+        title=measure.title,
+        scores=MitigationScores(
+            before=_scored(case, measure, case.answered.prediction),
+            after=_scored(case, measure, predicted),
+        ),
+    )
 
 
-def _measure(subject: Subject) -> Measure:
+def _measure(case: Evaluation) -> Measure:
     """The score that was optimised where it is one of predictions: a mitigation has no others."""
-    if subject.measure.needs == "prediction":
-        return subject.measure
+    if case.measure.needs == "prediction":
+        return case.measure
     return next(measure for measure in MEASURES if measure.name == "accuracy")
 
 
-def _scored(subject: Subject, measure: Measure, predicted: Array) -> dict[str, Any]:
-    answered, truth = Answered(predicted), subject.truth
-    drawn = np.concatenate([measure.drawn(truth, answered, w) for w in subject.resamples()])
-    return interval(measure.value(truth, answered), drawn, subject.units)
+def _scored(case: Evaluation, measure: Measure, predicted: Array) -> Estimate:
+    answered, truth = Answered(predicted), case.truth
+    drawn = np.concatenate([measure.drawn(truth, answered, w) for w in case.resamples()])
+    return Estimate(**interval(measure.value(truth, answered), drawn, case.units))
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -115,12 +112,12 @@ class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _by_thresholds(setting: Setting) -> tuple[str, Array] | None:
     from fairlearn.postprocessing import ThresholdOptimizer  # takes half a second
 
-    subject = setting.subject
+    case = setting.case
     assert setting.train_groups is not None  # noqa: S101 - the caller has looked
-    assert subject.trained is not None  # noqa: S101 - the same
-    assert subject.answered.probabilities is not None  # noqa: S101 - the same
-    truth = subject.truth
-    positive = indices_of(subject.trained, truth.labels) == truth.positive
+    assert case.trained is not None  # noqa: S101 - the same
+    assert case.answered.probabilities is not None  # noqa: S101 - the same
+    truth = case.truth
+    positive = indices_of(case.trained, truth.labels) == truth.positive
     given = _out_of_fold(setting)
     if given is None:
         return None
@@ -139,18 +136,18 @@ def _by_thresholds(setting: Setting) -> tuple[str, Array] | None:
             predict_method="predict",
         ).fit(given[:, None], positive.astype(int), sensitive_features=train)
         said = optimizer.predict(
-            subject.answered.probabilities[:, [truth.positive]],
+            case.answered.probabilities[:, [truth.positive]],
             sensitive_features=test,
-            random_state=subject.measured.seed,
+            random_state=case.measured.seed,
         )
     negative = 1 - truth.positive
     predicted = np.where(np.asarray(said) == 1, truth.positive, negative)
     return f"a threshold for each group, found for equal {name} (ThresholdOptimizer)", predicted
 
 
-def _constraint(before: list[dict[str, Any]]) -> tuple[str, str]:
+def _constraint(before: list[Difference]) -> tuple[str, str]:
     """What is furthest from equal now: selection rates, or error rates."""
-    values = {each["measure"]: each["value"] or 0.0 for each in before}
+    values = {each.measure: each.value or 0.0 for each in before}
     odds, selected = values.get("equalized_odds_difference", 0), values["selection_rate_difference"]
     if odds >= selected:
         return "equalized_odds", "true and false positive rates"
@@ -173,47 +170,51 @@ def _with_thresholds(train: Array, positive: Array, test: Array) -> tuple[Array,
 
 def _out_of_fold(setting: Setting) -> Array | None:
     """The positive class' probability of each training row, by a model that has not seen it."""
-    subject, refits, positive = setting.subject, setting.refits, setting.subject.truth.positive
-    if subject.measured.out_of_fold is not None:
-        known = np.asarray(subject.measured.out_of_fold)
+    case, refits, positive = (
+        setting.case,
+        setting.refits,
+        setting.case.truth.positive,
+    )
+    if case.measured.out_of_fold is not None:
+        known = np.asarray(case.measured.out_of_fold)
         return known if known.ndim == 1 else known[:, positive]
     if refits.unseen is None:
-        assert subject.trained is not None  # noqa: S101 - the caller has looked
-        if not refits.lasts(len(subject.trained) * (FOLDS - 1)):
+        assert case.trained is not None  # noqa: S101 - the caller has looked
+        if not refits.lasts(len(case.trained) * (FOLDS - 1)):
             setting.notes.append("no mitigation: no time to refit the model for it")
             return None
-        refits.unseen = _unseen(subject, refits, subject.trained)
+        refits.unseen = _unseen(case, refits, case.trained)
     return refits.unseen
 
 
-def _unseen(subject: Subject, refits: Refits, trained: Array) -> Array:
-    seed = int(generator(subject.measured.seed, "folds").integers(2**31))
+def _unseen(case: Evaluation, refits: Refits, trained: Array) -> Array:
+    seed = int(generator(case.measured.seed, "folds").integers(2**31))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     found = np.empty(len(trained))
     for fitted_on, asked in folds.split(trained, trained):
         model = refits.fit(fitted_on)
-        X = taken(subject.measured.X_train, asked)
-        answers = estimators_answers(model, X, subject).probabilities
+        X = taken(case.measured.X_train, asked)
+        answers = estimators_answers(model, X, case).probabilities
         assert answers is not None  # noqa: S101 - the model has them, too
-        found[asked] = answers[:, subject.truth.positive]
+        found[asked] = answers[:, case.truth.positive]
     return found
 
 
 def _by_drawing(setting: Setting) -> tuple[str, Array] | None:
-    subject = setting.subject
-    trained, groups = subject.trained, setting.train_groups
+    case = setting.case
+    trained, groups = case.trained, setting.train_groups
     assert trained is not None  # noqa: S101 - the caller has looked
     assert groups is not None  # noqa: S101 - the same
     if not setting.refits.lasts(len(trained)):
         setting.notes.append("no mitigation: no time to refit the model for it")
         return None
-    weights = _weights(groups, None if subject.task == "regression" else trained)
-    random = generator(subject.measured.seed, "mitigation")
+    weights = _weights(groups, None if case.task == "regression" else trained)
+    random = generator(case.measured.seed, "mitigation")
     rows = np.sort(random.choice(len(trained), len(trained), p=weights / weights.sum()))
-    predicted = estimators_answers(setting.refits.fit(rows), subject.given, subject).prediction
+    predicted = estimators_answers(setting.refits.fit(rows), case.given, case).prediction
     what = (
         "every group equally often"
-        if subject.task == "regression"
+        if case.task == "regression"
         else ("every answer equally often in each group")
     )
     return f"refitted on training rows drawn to have {what} (reweighing)", predicted

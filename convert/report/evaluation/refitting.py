@@ -8,24 +8,19 @@ from typing import Any
 
 from sklearn.base import clone
 
-from onnxlet.convert.report.evaluation.evaluation import Subject, taken
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, taken
 from onnxlet.function.arrays import Array
 
 
 class Refits:
-    """Refits within a time.
+    """Refits within a time."""
 
-    Attributes:
-        left: seconds.
-        seconds_a_row: of the refit on the most rows until now: small ones have other costs.
-        unseen: answers to training rows by models that have not seen them, once they are known.
-    """
-
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
-        self.left = subject.measured.seconds
-        self.seconds_a_row = 0.0
+    def __init__(self, case: Evaluation) -> None:
+        self._case = case
+        self.left = case.measured.seconds
+        self.seconds_a_row = 0.0  # of the refit on the most rows until now: small ones differ
         self._most = 0
+        # Answers to training rows by models that have not seen them, once they are known.
         self.unseen: Array | None = None
 
     def fit(self, rows: Array) -> Any:
@@ -34,8 +29,8 @@ class Refits:
         Raises:
             Exception: whatever scikit-learn raises for these rows.
         """
-        measured, start = self._subject.measured, time.perf_counter()
-        trained = self._subject.trained
+        measured, start = self._case.measured, time.perf_counter()
+        trained = self._case.trained
         assert trained is not None  # noqa: S101 - the caller has looked
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

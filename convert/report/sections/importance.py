@@ -1,36 +1,43 @@
-"""What the model leans on, and how it was found."""
+"""Feature importance, and how answers move with the most important columns."""
 
 from __future__ import annotations
 
-from onnxlet.convert.report import Findings
-from onnxlet.convert.report.sections.common import clear_of, metric_of
-from onnxlet.convert.report.wording import (
+from collections.abc import Iterator
+from operator import itemgetter
+
+from onnxlet.convert.report.form.facts import Dependence, DependencePoint
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.markdown import bullets, escaped, table, text, with_interval
+from onnxlet.convert.report.form.plot import Plot, curve_with_band
+from onnxlet.convert.report.form.row_plot import LABEL, Row, draw_rows
+from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
     count,
     few,
-    listed,
+    fitting,
     name,
     number,
     plural,
-    seconds,
-    share,
 )
+from onnxlet.convert.report.sections.section import MOST_ROWS, Section, clear_of, metric_of
+
+MOST_BARS = 12
+MOST_POINTS = 10  # of a category
 
 
 def importance(found: Findings) -> str:
     """What matters, and how many columns hardly do."""
-    columns = (found.get("importance") or {}).get("columns") or []
-    if not columns:
+    if not found.importance or not found.importance.columns:
         return ""
-    metric = metric_of(found, "importance")
+    columns = found.importance.columns
     first = columns[0]
-    known = [each for each in columns if each.get("low") is not None]
-    weak = [each for each in known if not clear_of(each) or each["value"] <= 0]
+    known = [each for each in columns if each.low is not None]
+    weak = [each for each in known if not clear_of(each) or each.value <= 0]
     if known and len(weak) == len(columns):
         return "No column matters beyond chance when it is shuffled by itself."
     said = (
-        f"Without {name(first['column'], 60)}, shuffled, the {metric} gets worse by "
-        f"{number(first['value'])}"
+        f"Without {name(first.column, 60)}, shuffled, the {metric_of(found, found.importance)} "
+        f"gets worse by {number(first.value)}"
     )
     if not known:
         return f"{said}."
@@ -41,78 +48,68 @@ def importance(found: Findings) -> str:
     return f"{said}; {some} {verb} not matter beyond chance."
 
 
-def dependence(each: Findings) -> str:
+def importance_plot(found: Findings) -> Plot | None:
+    """The columns that matter most."""
+    if not found.importance or not found.importance.columns:
+        return None
+    first = found.importance.columns[:MOST_BARS]
+    rows = [Row(fitting(each.column, LABEL), each) for each in first]
+    axis = "how much worse the score gets with the column shuffled"
+    return draw_rows("importance-plot", "Importance of columns", rows, axis, 0, bars=True)
+
+
+def dependence(each: Dependence) -> str:
     """How far the answer moves along one column."""
-    points = [point for point in each["points"] if point["value"] is not None]
+    points = [(point.value, point) for point in each.points if point.value is not None]
     if not points:
         return ""
-    low = min(points, key=lambda point: point["value"])
-    high = max(points, key=lambda point: point["value"])
-    if low["value"] == high["value"]:
+    (low, least), (high, most) = min(points, key=itemgetter(0)), max(points, key=itemgetter(0))
+    if low == high:
         return "The average answer does not move."
-    thin = any(few(p.get("rows"), FEW_IN_PART) for p in (low, high))
+    thin = any(few(point.rows, FEW_IN_PART) for point in (least, most))
     return (
-        f"The average answer is lowest, {number(low['value'])}, at {_at(low)} and highest, "
-        f"{number(high['value'])}, at {_at(high)}{'; few rows are there' if thin else ''}."
+        f"The average answer is lowest, {number(low)}, at {_at(least)} and highest, "
+        f"{number(high)}, at {_at(most)}{'; few rows are there' if thin else ''}."
     )
 
 
-def _at(point: Findings) -> str:
-    at = point["at"]
+def _at(point: DependencePoint) -> str:
+    at = point.at
     plain = isinstance(at, int | float) and not isinstance(at, bool)
     return number(at) if plain else name(at, 60)
 
 
-def learning(found: Findings) -> str:
-    """Whether more data would help."""
-    about = found.get("learning")
-    if not about or not about["points"]:
-        return ""
-    first, last = about["points"][0], about["points"][-1]
-    said = (
-        f"From {count(first['rows'])} to {plural(last['rows'], 'row')} the "
-        f"{metric_of(found, 'learning')} went from {number(first['value'])} to "
-        f"{number(last['value'])}"
+def dependence_plot(index: int, each: Dependence) -> Plot | None:
+    """The average answer by categories, or along numbers."""
+    key, title = f"dependence-{index}", f"Answer by {name(each.column, 60)}"
+    answer = fitting(each.answer, 44) if each.answer else "average answer"
+    if each.kind == "category":
+        rows = [Row(fitting(point.at, LABEL), point) for point in each.points[:MOST_POINTS]]
+        return draw_rows(key, title, rows, answer)
+    points = [p for p in each.points if p.at is not None and p.value is not None]
+    if not points:
+        return None
+    said = "; ".join(f"{number(point.at)}: {number(point.value)}" for point in points)
+    mark = "-o" if len(points) < 30 else "-"
+    return curve_with_band(
+        key, title, f"{answer}. {said}.", 240, [point.at for point in points], points,
+        (fitting(each.column, 44), answer), (28, 16, 42, 58), mark, 4.5,
+    )  # fmt: skip
+
+
+def _card(found: Findings) -> Iterator[str]:
+    yield escaped(importance(found))
+    columns = found.importance.columns if found.importance else []
+    if columns:
+        cells = ([text(each.column, 160), with_interval(each)] for each in columns[:MOST_ROWS])
+        yield table(("Column", "Importance"), cells)
+        yield "Columns that say the same share their importance."
+    yield bullets(
+        f"{text(each.column, 160)}: {escaped(dependence(each))}" for each in found.dependence or []
     )
-    helps = about.get("more_data_helps")
-    end = {
-        True: "and still improves: more data would probably help",
-        False: "and has levelled off: more data of this kind would hardly help",
-        None: "which is too little to tell whether more data would help",
-    }[helps]
-    return f"{said}, {end}."
 
 
-def _augmentation(about: Findings) -> str:
-    """What copies of rows were fitted on, and what they gained."""
-    copies, pixels = plural(about["copies"], "copy", "copies"), plural(about["shift"], "pixel")
-    said = (
-        f" Augmentation: candidates so named were also fitted on {copies} of each training row, "
-        f"with images shifted by up to {pixels} and with noise (a standard deviation of "
-        f"{number(about['noise'])} of 255); rows to validate or test on had none."
-    )
-    if compared := about["compared"]:
-        said += (
-            f" On the same folds the {name(compared['name'])} candidate scored "
-            f"{number(compared['with'])} with it and {number(compared['without'])} without."
-        )
-    served = {0.0: "without it", 1.0: "with it"}.get(round(about["weight"], 6))
-    part = f"with it for {share(about['weight'])} of its weight"
-    return f"{said} What is served was fitted {served or part}."
-
-
-def search(found: Findings) -> str:
-    """How much was tried, and what it gained."""
-    about = found.get("search")
-    if not about:
-        return ""
-    trials = about["trials"]
-    states = {s: sum(t["state"] == s for t in trials) for s in ("stopped", "failed")}
-    verb = "was" if len(trials) == 1 else "were"
-    said = f"{plural(len(trials), 'candidate')} {verb} tried in {seconds(about['seconds'])}"
-    words = {"stopped": "stopped early", "failed": "failed"}
-    ends = [f"{count(n)} {words[state]}" for state, n in states.items() if n]
-    more = f", {listed(ends)}" if ends else ""
-    how = f"; how it ended: {name(about['how_ended'])}" if about.get("how_ended") else ""
-    copies = _augmentation(about["augmentation"]) if about.get("augmentation") else ""
-    return f"{said}{more}{how}.{copies}"
+# The id is the address of a place in the page.
+SECTION = Section(
+    "leans", "What it leans on", lambda found: found.importance or found.dependence, _card
+)

@@ -1,21 +1,35 @@
-"""The answer in one sentence, the scores, the data."""
+"""The model's scores beside those of a constant answer and a linear model; the first sentence."""
 
 from __future__ import annotations
 
-from onnxlet.convert.report import Findings
-from onnxlet.convert.report.sections.common import AHEAD, BASELINES, inside, lead, verdict
-from onnxlet.convert.report.wording import (
-    FEW_IN_PART,
+from collections.abc import Iterator
+
+from onnxlet.convert.report.form.figures import Baseline, Score
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.markdown import escaped, table, text, with_interval
+from onnxlet.convert.report.form.plot import Plot
+from onnxlet.convert.report.form.row_plot import LABEL, Row, draw_rows
+from onnxlet.convert.report.form.wording import (
     count,
     few,
+    fitting,
+    headed,
     interval,
     listed,
     name,
     number,
     plural,
-    share,
+    seconds,
+    size,
 )
+from onnxlet.convert.report.sections.section import Section, clear_of, inside
 
+AHEAD = "clearly better than"
+# By baseline: what it is called, and the colour and the marker that it is drawn in.
+BASELINES = {
+    "constant": ("a constant answer", "plain", "s"),
+    "linear": ("a linear model", "other", "D"),
+}
 STANDINGS = {
     "ahead": "is ahead of {} by more than chance would explain",
     "chance": "is ahead of {} by so little that it may be chance",
@@ -26,90 +40,133 @@ STANDINGS = {
 NO_SCORES = "Nothing is known of how good its answers are: it was built without held-out answers."
 
 
+def called(baseline: Baseline, longest: int = 160) -> str:
+    """A baseline inside a sentence."""
+    known = BASELINES.get(baseline.name)
+    return known[0] if known else name(baseline.name, longest)
+
+
 def answer(found: Findings) -> str:
     """How good, against what, how sure: the sentence that the report begins with."""
-    if not found.get("scores"):
+    if not found.scores:
         return NO_SCORES
-    first = found["scores"][0]
-    between = interval(first["model"])
+    first = found.scores[0]
+    between = interval(first.model)
     sure = f" (95\u202f% interval {between})" if between else ""
     begun = (
-        f"On {plural(first['rows'], 'row')} that it had not seen, its {inside(first['title'])} is "
-        f"{number(first['model']['value'])}{sure}"
+        f"On {plural(first.rows, 'row')} that it had not seen, its {inside(first.title)} is "
+        f"{number(first.model.value)}{sure}"
     )
     against = ""
-    for each in first["baselines"]:
+    for each in first.baselines:
         word = verdict(first, each)
-        turn = (
-            "and" if (word == AHEAD) == (verdict(first, first["baselines"][0]) == AHEAD) else "but"
-        )
-        who = BASELINES.get(each["name"], name(each["name"]))
-        against += f"{f', {turn} ' if against else ''}{word} {who} ({number(each['value'])})"
+        turn = "and" if (word == AHEAD) == (verdict(first, first.baselines[0]) == AHEAD) else "but"
+        against += f"{f', {turn} ' if against else ''}{word} {called(each)} ({number(each.value)})"
     more = f": {against}" if against else ""
     doubt = ""
-    if few(first["rows"]):
+    if few(first.rows):
         doubt = "; with so few rows another test might say otherwise"
-    elif first["model"].get("low") is None:
+    elif first.model.low is None:
         doubt = "; how sure that is can't be said of so few groups of rows"
     return f"{begun}{more}{doubt}."
 
 
 def scores(found: Findings) -> str:
     """Where intervals overlap."""
-    if not found.get("scores"):
+    if not found.scores:
         return ""
-    first = found["scores"][0]
-    if not first["baselines"]:
+    first = found.scores[0]
+    if not first.baselines:
         return "Nothing was measured beside it."
     words: dict[str, list[str]] = {}
-    for each in first["baselines"]:
+    for each in first.baselines:
         sure, gap = lead(first, each)
-        near = "unsure" if first["model"].get("low") is None else "chance"
+        near = "unsure" if first.model.low is None else "chance"
         kind = ("ahead" if sure else near) if gap > 0 else ("behind" if sure else "level")
-        words.setdefault(kind, []).append(BASELINES.get(each["name"], name(each["name"])))
+        words.setdefault(kind, []).append(called(each))
     said = [text.format(listed(words[kind])) for kind, text in STANDINGS.items() if kind in words]
     return f"It {'; it '.join(said)}."
 
 
-def data(found: Findings) -> str:
-    """The table in one sentence."""
-    about = found.get("data")
-    if not about:
-        return ""
-    columns = about.get("columns") or []
-    used = sum(bool(each["used"]) for each in columns)
-    of = f" of {plural(len(columns), 'column')}" if used != len(columns) else ""
-    what = f", from which it learned with {count(used)}{of}" if of else ""
-    rows = f"The table has {plural(about['rows'], 'row')}"
-    with_all = f" and {plural(used, 'column')}" if columns and not of else ""
-    return f"{rows}{with_all}{what}."
+def lead(score: Score, baseline: Baseline) -> tuple[bool, float]:
+    """Whether model and baseline differ beyond doubt, and by how much the model is better.
+
+    The interval of their difference decides, where it was measured: both answered the same rows.
+    Without it their own intervals have to be apart, which asks for more.
+    """
+    model, gain = score.model, baseline.gain
+    if gain is not None and gain.value is not None:
+        return clear_of(gain), gain.value
+    if model.value is None or baseline.value is None:
+        return False, 0.0
+    gap = (1 if score.greater_is_better else -1) * (model.value - baseline.value)
+    if model.low is None or model.high is None or baseline.low is None or baseline.high is None:
+        return False, gap
+    return model.low > baseline.high or model.high < baseline.low, gap
 
 
-def target(found: Findings) -> str:
-    """How even, or how wide, the target is."""
-    spread = (found.get("data") or {}).get("target")
-    if not spread or not sum(spread.get("counts") or []):
-        return ""
-    counts, total = spread["counts"], sum(spread["counts"])
-    if "bins" in spread:
-        most = counts.index(max(counts))
-        low, high, *_ = map(number, spread["bins"][most : most + 2])
-        ends = f"{number(spread['bins'][0])} and {number(spread['bins'][-1])}"
-        return (
-            f"{share(counts[most] / total)} of the values lie between {low} and {high}, more than "
-            f"in any other bin; all between {ends}."
-        )
-    pairs = list(zip(counts, spread["labels"], strict=True))
-    if spread.get("other"):
-        pairs = pairs[:-1]  # many rare ones
-    pairs.sort(key=lambda pair: -pair[0])
-    (most, label), (least, rare) = pairs[0], pairs[-1]
-    if spread.get("other"):
-        return f"The most frequent label, {name(label)}, has {share(most / total)} of the rows."
-    if len(pairs) == 1:
-        return f"Every row has the label {name(label)}."
-    thin = " (few rows)" if few(least, FEW_IN_PART) else ""
-    return (
-        f"The most frequent label, {name(label)}, has {share(most / total)} of the rows, the "
-        f"rarest, {name(rare)}, {share(least / total)}{thin}."
-    )
+def verdict(score: Score, baseline: Baseline) -> str:
+    """The model's score beside a baseline's, in words: clear where the intervals are apart."""
+    sure, gap = lead(score, baseline)
+    if sure:
+        return AHEAD if gap > 0 else "clearly worse than"
+    return "not clearly better than" if gap > 0 else "no better than"
+
+
+def strip(found: Findings) -> Iterator[tuple[str, str, str]]:
+    """The few figures to remember: label, value, and what stands below."""
+    if found.scores:
+        first = found.scores[0]
+        value = number(first.model.value)
+        yield headed(name(first.title, 40)), value, interval(first.model)
+        for each in first.baselines:
+            yield called(each, 30).capitalize(), number(each.value), interval(each)
+        yield "Test rows", count(first.rows), "few rows" if few(first.rows) else ""
+    if found.serving and found.serving.bytes is not None:
+        yield "Size", size(found.serving.bytes), ""
+    if found.serving and found.serving.one_row_us is not None:
+        yield "One row", seconds(found.serving.one_row_us, 1e-6), ""
+
+
+def names_of_baselines(found: Findings) -> list[str]:
+    """The baselines' names in the order that they come."""
+    return list(dict.fromkeys(e.name for score in found.scores or [] for e in score.baselines))
+
+
+def scores_plot(found: Findings) -> Plot | None:
+    """The optimised metric with its intervals."""
+    if not found.scores:
+        return None
+    first = found.scores[0]
+    rows = [Row("this model", first.model, strong=True)]
+    for each in first.baselines:
+        other = (fitting(each.name, LABEL), "third", "^")
+        label, paint, marker = BASELINES.get(each.name, other)
+        rows.append(Row(label, each, paint, marker))
+    better = "higher" if first.greater_is_better else "lower"
+    axis = f"{headed(fitting(first.title, 34))}, {better} is better, with 95\u202f% intervals"
+    return draw_rows("scores-plot", f"{first.title} beside the baselines", rows, axis)
+
+
+def _card(found: Findings) -> Iterator[str]:
+    yield escaped(scores(found))
+    names = names_of_baselines(found)
+    beside = [text(each).capitalize() for each in names]
+
+    def row(score: Score) -> list[str]:
+        known = {each.name: each for each in score.baselines}
+        return [
+            headed(text(score.title)),
+            with_interval(score.model),
+            *(with_interval(known.get(each)) for each in names),
+            "higher" if score.greater_is_better else "lower",
+            f"{count(score.rows)}{' (few)' if few(score.rows) else ''}",
+        ]
+
+    header = ["Metric", "This model", *beside, "Better is", "Rows"]
+    yield table(header, map(row, found.scores or []))
+
+
+# Its sentence stands above all sections of the card.
+ANSWER = Section("answer", "In one sentence", lambda found: True, lambda found: ())
+SECTION = Section("scores", "Scores", lambda found: found.scores, _card)

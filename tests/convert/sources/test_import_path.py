@@ -22,7 +22,7 @@ from skops import io
 
 from onnxlet.convert.converters.installed import of_package
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.report.evaluation import cold_start
+from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.sources.source import load_source
 from onnxlet.convert.text_limits.limits import pauses
 from onnxlet.convert.text_limits.regex_safety import runaway
@@ -256,7 +256,7 @@ def test_no_process_of_ones_own_imports_from_where_it_is_called(
     for name in ("json", "pickle", "signal", "unicodedata"):
         place.module(f"{name}.py")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *sys.path]))
-    assert cold_start.unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
+    assert serving.start_unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
     assert runaway("[a-z]+") == ""
     assert pauses(json.dumps(SETTINGS))
     forking = Forking(lambda: pickle.dumps(None), 1)

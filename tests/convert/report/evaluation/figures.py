@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,18 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from onnxlet.convert.report.evaluation.evaluation import Subject, subject
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, answer_test_rows
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from tests.convert.helpers import prove
+
+
+def plain(found: Any) -> Any:
+    """What was found as dictionaries, which are compared as a whole."""
+    if isinstance(found, list | tuple):
+        return type(found)(map(plain, found))
+    return asdict(found) if is_dataclass(found) and not isinstance(found, type) else found
 
 
 def table(rows: int, seed: int = 0) -> pd.DataFrame:
@@ -85,5 +93,5 @@ def multiclass(rows: int = 440, **more: Any) -> Measured:
     return measured(pipeline(RandomForestClassifier(20, max_depth=4, random_state=0)), y, **more)
 
 
-def of(given: Measured) -> Subject:
-    return subject(given)
+def of(given: Measured) -> Evaluation:
+    return answer_test_rows(given)

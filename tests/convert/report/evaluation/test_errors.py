@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix
 from onnxlet.convert.report.evaluation.bins import edges, equal_bins, histogram
 from onnxlet.convert.report.evaluation.errors import confusion, few_labels, residuals, worst
 from tests.convert.report.evaluation import figures
+from tests.convert.report.evaluation.figures import plain
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
@@ -19,7 +20,7 @@ def test_the_confusion_matrix_is_scikit_learns(kind: str) -> None:
     said = given.estimator.predict(given.X_test)
     labels = given.estimator.classes_.tolist()
 
-    assert confusion(figures.of(given)) == {
+    assert plain(confusion(figures.of(given))) == {
         "labels": labels,
         "counts": confusion_matrix(given.y_test, said, labels=labels).tolist(),
         "other": False,
@@ -36,7 +37,7 @@ def test_rare_labels_are_lumped_where_there_are_many() -> None:
 
 def test_residuals_are_binned_as_they_are_counted_one_by_one() -> None:
     given = figures.regression()
-    found = residuals(figures.of(given))
+    found = plain(residuals(figures.of(given)))
     assert found is not None
     off = given.y_test - given.estimator.predict(given.X_test)
     bins = found["bins"]
@@ -55,7 +56,7 @@ def test_residuals_are_binned_as_they_are_counted_one_by_one() -> None:
 
 def test_residuals_by_prediction_are_of_equally_many_rows() -> None:
     given = figures.regression()
-    found = residuals(figures.of(given))
+    found = plain(residuals(figures.of(given)))
     assert found is not None
     said = given.estimator.predict(given.X_test)
     off = given.y_test - said
@@ -95,7 +96,7 @@ def test_equal_values_are_in_one_bin() -> None:
 def test_the_worst_rows_are_those_furthest_off() -> None:
     given = figures.regression()
     off = np.abs(given.y_test - given.estimator.predict(given.X_test))
-    found, what = worst(figures.of(given))
+    found, what = plain(worst(figures.of(given)))
 
     assert what == "absolute error"
     assert [each["row"] for each in found] == np.argsort(-off)[:10].tolist()
@@ -106,7 +107,7 @@ def test_the_worst_rows_of_classes_were_given_least_for_what_they_are() -> None:
     given = figures.multiclass()
     p = given.estimator.predict_proba(given.X_test)
     of_true = np.array([row[label] for row, label in zip(p, given.y_test, strict=True)])
-    found, what = worst(figures.of(given))
+    found, what = plain(worst(figures.of(given)))
 
     assert what == "1 − probability of the true class"
     assert [each["error"] for each in found] == pytest.approx(

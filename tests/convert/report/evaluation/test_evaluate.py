@@ -17,9 +17,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report.build_report import of_build
-from onnxlet.convert.report.evaluation.evaluate import _plain, findings, one_line
+from onnxlet.convert.report.build_report import measured_build
+from onnxlet.convert.report.evaluation.evaluate import findings, one_line
 from onnxlet.convert.report.evaluation.measured import Measured
+from onnxlet.convert.report.form.findings import as_json
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.inputs.validation import validate_rows
@@ -157,7 +158,7 @@ def test_the_same_data_and_seed_give_the_same_findings_but_for_times() -> None:
 def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: Path) -> None:
     source = estimators.shop()
     result = built(source, tmp_path)
-    found = findings(of_build(source, load_model(result.directory)))
+    found = findings(measured_build(source, load_model(result.directory)))
     parity, known = found["parity"], result.manifest["parity"]
 
     assert (found["name"], found["version"]) == ("m", None)
@@ -374,7 +375,7 @@ def test_an_estimator_is_named_in_one_line_without_its_parameters() -> None:
 
 
 def test_what_is_undefined_is_null() -> None:
-    assert _plain({1: np.array([np.nan, np.inf, 1 / 3]), "n": np.int64(2), "t": (True, None)}) == {
+    assert as_json({1: np.array([np.nan, np.inf, 1 / 3]), "n": np.int64(2), "t": (True, None)}) == {
         "1": [None, None, 0.333333],
         "n": 2,
         "t": [True, None],

@@ -17,6 +17,7 @@ from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.mitigation import _weights
 from onnxlet.convert.report.evaluation.refitting import Refits
 from tests.convert.report.evaluation import figures
+from tests.convert.report.evaluation.figures import plain
 
 
 def unfair(rows: int = 1200) -> tuple[pd.DataFrame, Any, Any]:
@@ -37,8 +38,9 @@ def of_loans(**more: Any) -> Measured:
 
 def found_of(given: Measured) -> dict[str, Any]:
     about = figures.of(given)
-    (found,) = fairness(about, Refits(about)) or [{}]
-    return found
+    (found,) = fairness(about, Refits(about)) or []
+    made: dict[str, Any] = plain(found)
+    return made
 
 
 def test_rates_by_group_are_counted() -> None:

@@ -14,14 +14,14 @@ from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sklearn.neighbors import KNeighborsRegressor
 
-from onnxlet.convert.report.evaluation.dependence import dependence
-from onnxlet.convert.report.evaluation.importance import REPEATS, importance
+from onnxlet.convert.report.evaluation.importance import REPEATS, dependence, importance
 from onnxlet.convert.report.evaluation.intervals import generator, resamples
 from onnxlet.convert.report.evaluation.learning import _samples, learning
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.function.arrays import Array
 from tests.convert.report.evaluation import figures
+from tests.convert.report.evaluation.figures import plain
 
 
 def shuffled(X: pd.DataFrame, column: str, random: np.random.Generator) -> pd.DataFrame:
@@ -31,14 +31,14 @@ def shuffled(X: pd.DataFrame, column: str, random: np.random.Generator) -> pd.Da
 @pytest.mark.parametrize("column", ["size", "town", "rooms", "new"])
 def test_importance_is_what_shuffling_costs_the_estimator_itself(column: str) -> None:
     given = figures.regression()
-    (found,) = [e for e in importance(figures.of(given))["columns"] if e["column"] == column]
+    (found,) = [e for e in importance(figures.of(given)).columns if e.column == column]
     y, X = given.y_test, given.X_test
     random = generator(0, f"importance {column}")
     base = given.estimator.predict(X)
     worse = [given.estimator.predict(shuffled(X, column, random)) for _ in range(REPEATS)]
 
     lost = [root_mean_squared_error(y, w) - root_mean_squared_error(y, base) for w in worse]
-    assert found["value"] == pytest.approx(np.mean(lost))
+    assert found.value == pytest.approx(np.mean(lost))
     drawn = []
     for number, counts in enumerate(np.concatenate(list(resamples(0, len(y))))):
         rows = np.repeat(np.arange(len(y)), counts.astype(int))
@@ -48,11 +48,11 @@ def test_importance_is_what_shuffling_costs_the_estimator_itself(column: str) ->
             - root_mean_squared_error(y[rows], base[rows])
         )
     expected = np.percentile(drawn, (2.5, 97.5))
-    assert (found["low"], found["high"]) == pytest.approx(tuple(expected))
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
 
 
 def test_importance_has_every_column_and_those_first_that_matter_most() -> None:
-    found = importance(figures.of(figures.binary()))
+    found = plain(importance(figures.of(figures.binary())))
     columns = {each["column"]: each for each in found["columns"]}
 
     assert set(columns) == {"size", "rooms", "town", "new", "noise"}
@@ -66,7 +66,7 @@ def test_importance_has_every_column_and_those_first_that_matter_most() -> None:
 
 def test_more_is_worse_of_an_error_and_better_of_a_score() -> None:
     given = figures.binary(metric="log_loss")
-    found = importance(figures.of(given))
+    found = plain(importance(figures.of(given)))
 
     assert found["metric"] == "log_loss"
     assert found["columns"][0]["column"] == "size"
@@ -80,7 +80,9 @@ def test_a_column_that_the_model_drops_has_no_importance() -> None:
     X = figures.table(300)
     y = figures.price(X)
     some = make_column_transformer(("passthrough", ["size", "rooms"]))
-    found = importance(figures.of(figures.measured(make_pipeline(some, LinearRegression()), y)))
+    found = plain(
+        importance(figures.of(figures.measured(make_pipeline(some, LinearRegression()), y)))
+    )
 
     none = {"value": 0.0, "low": 0.0, "high": 0.0}
     others = {e["column"]: e for e in found["columns"][2:]}
@@ -90,7 +92,7 @@ def test_a_column_that_the_model_drops_has_no_importance() -> None:
 def test_dependence_on_a_number_is_the_mean_answer_as_all_rows_have_it() -> None:
     given = figures.regression()
     about = figures.of(given)
-    found = {e["column"]: e for e in dependence(about, importance(about)["columns"])}
+    found = {e["column"]: e for e in plain(dependence(about, importance(about).columns))}
     size = found["size"]
 
     assert (size["kind"], size["answer"], size["rows"]) == ("number", "prediction", 240)
@@ -114,7 +116,7 @@ def test_dependence_on_a_number_is_the_mean_answer_as_all_rows_have_it() -> None
 def test_dependence_on_categories_has_the_frequent_ones() -> None:
     given = figures.binary()
     about = figures.of(given)
-    found = {e["column"]: e for e in dependence(about, importance(about)["columns"])}
+    found = {e["column"]: e for e in plain(dependence(about, importance(about).columns))}
     town = found["town"]
 
     counts = given.X_test["town"].value_counts()
@@ -130,7 +132,7 @@ def test_dependence_on_categories_has_the_frequent_ones() -> None:
 def test_dependence_of_many_classes_is_that_of_the_class_that_moves_most() -> None:
     given = figures.multiclass()
     about = figures.of(given)
-    size = dependence(about, importance(about)["columns"])[0]
+    size = plain(dependence(about, importance(about).columns)[0])
 
     means = np.array(
         [
@@ -147,7 +149,7 @@ def test_without_probabilities_dependence_is_the_share_of_answers() -> None:
     y = np.where(figures.price(figures.table(440)) > 160, "dear", "cheap")
     given = figures.measured(figures.pipeline(RidgeClassifier()), y)
     about = figures.of(given)
-    size = dependence(about, importance(about)["columns"])[0]
+    size = plain(dependence(about, importance(about).columns)[0])
 
     assert size["answer"] == "share answered 'dear'"
     for point in size["points"]:
@@ -166,7 +168,7 @@ def test_the_learning_curve_is_of_refits_on_parts_of_the_training_rows() -> None
     forest = RandomForestClassifier(10, random_state=0)
     given = figures.measured(figures.pipeline(forest), y, train=400)
     about = figures.of(given)
-    found = learning(about, Refits(about))
+    found = plain(learning(about, Refits(about)))
     assert found is not None
     assert about.trained is not None
 
@@ -180,7 +182,7 @@ def test_the_learning_curve_is_of_refits_on_parts_of_the_training_rows() -> None
     assert found["points"][3]["value"] == pytest.approx(roc_auc_score(given.y_test == "dear", p))
     gain = found["points"][3]["value"] - found["points"][2]["value"]
     assert found["gain"]["value"] == pytest.approx(gain)
-    assert (found["gain"]["from"], found["gain"]["to"]) == (200, 400)
+    assert (found["gain"]["from_"], found["gain"]["to"]) == (200, 400)
 
 
 def test_parts_of_classes_have_their_shares() -> None:
@@ -200,7 +202,7 @@ def test_more_data_helps_what_is_still_learning_and_not_what_has_learnt() -> Non
     said = []
     for given in (near, line):
         about = figures.of(given)
-        found = learning(about, Refits(about))
+        found = plain(learning(about, Refits(about)))
         assert found is not None
         said.append(found["more_data_helps"])
 
@@ -209,7 +211,7 @@ def test_more_data_helps_what_is_still_learning_and_not_what_has_learnt() -> Non
 
 def test_of_a_few_rows_nobody_can_say_whether_more_data_help() -> None:
     about = figures.of(replace(figures.regression(rows=215), seed=1))
-    found = learning(about, Refits(about))
+    found = plain(learning(about, Refits(about)))
     assert found is not None
 
     assert found["points"][0]["low"] is None
@@ -231,7 +233,7 @@ def test_a_curve_for_which_the_time_does_not_last_has_each_number_of_rows_first(
     refits = Refits(about)
     refits.seconds_a_row = 0.15  # 50 + 100 + 200 rows take 52.5 seconds; 50 more are begun
 
-    found = learning(about, Slow(refits))
+    found = plain(learning(about, Slow(refits)))
     assert found is not None
     assert [point["rows"] for point in found["points"]] == [50, 100, 200, 400]
     assert found["repeats"] == 1

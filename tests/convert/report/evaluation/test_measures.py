@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
 from onnxlet.convert.report.evaluation.intervals import resamples
-from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure, Truth, of_metric
-from onnxlet.function.arrays import Array
+from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure, Truth
 
 ROWS = 90
 
@@ -134,32 +133,3 @@ def test_draws_of_one_class_have_no_area() -> None:
     (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("roc_auc", ("binary",))]
 
     assert np.isnan(measure.drawn(truth, answered, weights)).all()
-
-
-class Own(NamedTuple):
-    """A metric that is not among ours."""
-
-    name: str
-    title: str
-    greater_is_better: bool
-    needs: str
-    score: Any
-
-
-def test_another_metric_is_given_labels_and_the_rows_that_were_drawn() -> None:
-    truth, answered = two_classes()
-    seen = []
-
-    def kappa(y: Array, said: Array, classes: list[str]) -> float:
-        seen.append((set(y) | set(said), list(classes)))
-        return float(metrics.cohen_kappa_score(y, said))
-
-    measure = of_metric(Own("kappa", "kappa", True, "prediction", kappa))
-    weights = np.concatenate(list(resamples(1, ROWS, 5)))
-    drawn = measure.drawn(truth, answered, weights)
-
-    for counts, found in zip(weights, drawn, strict=True):
-        rows = np.repeat(np.arange(ROWS), counts.astype(int))
-        expected = metrics.cohen_kappa_score(truth.values[rows], answered.prediction[rows])
-        assert found == pytest.approx(expected)
-    assert seen == [({"no", "yes"}, ["no", "yes"])] * 5

@@ -13,18 +13,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.report import sentences
-from onnxlet.convert.report.evaluation.dependence import dependence
 from onnxlet.convert.report.evaluation.fairness import differences
-from onnxlet.convert.report.evaluation.importance import importance
+from onnxlet.convert.report.evaluation.importance import dependence, importance
 from onnxlet.convert.report.evaluation.intervals import resamples, wilson
 from onnxlet.convert.report.evaluation.measured import Baseline, Measured
 from onnxlet.convert.report.evaluation.scores import scores
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.sections import scores as sentences
 from tests.convert.report.evaluation import figures
+from tests.convert.report.evaluation.figures import plain
 
 
 def by_name(given: Measured) -> dict[str, Any]:
-    return {each["metric"]: each for each in scores(figures.of(given))}
+    return {each["metric"]: each for each in plain(scores(figures.of(given)))}
 
 
 def value(found: Any) -> Any:
@@ -181,7 +182,7 @@ def test_a_baseline_has_a_threshold_of_its_own() -> None:
 
 def test_a_linear_model_is_not_compared_with_itself() -> None:
     about = figures.of(figures.regression(baselines=None))
-    first = scores(about)[0]
+    first = plain(scores(about)[0])
 
     assert [each["name"] for each in first["baselines"]] == ["constant"]
     assert about.notes == ["the model is a linear one itself: it is compared with a constant"]
@@ -204,35 +205,36 @@ def test_whole_groups_are_drawn_where_their_rows_are_alike() -> None:
 
 def test_rows_of_few_groups_say_too_little_for_an_interval() -> None:
     about = figures.of(figures.regression(groups=np.arange(240) % 10))
-    found = scores(about)[0]
+    found = plain(scores(about)[0])
 
     assert found["model"]["low"] is found["baselines"][0]["gain"]["low"] is None
     assert about.notes == ["the test rows are of 10\u00a0groups: too few for intervals"]
-    assert sentences.answer({"scores": [found]}).endswith(
+    read = from_json({"format": 1, "name": "m", "task": "regression", "scores": [found]})
+    assert sentences.answer(read).endswith(
         "; how sure that is can't be said of so few groups of rows."
     )
-    assert "on too few rows or groups to say how surely" in sentences.scores({"scores": [found]})
+    assert "on too few rows or groups to say how surely" in sentences.scores(read)
 
 
 def test_every_interval_is_of_whole_groups_or_none() -> None:
     few = figures.of(figures.binary(groups=np.arange(240) % 4))
     sensitive = np.arange(240) // 4 % 2
     intervals = [
-        *importance(few)["columns"],
-        *dependence(few, importance(few)["columns"])[0]["points"],
+        *importance(few).columns,
+        *dependence(few, importance(few).columns)[0].points,
         *differences(few, few.answered.prediction, sensitive),
     ]
-    used = [each for each in intervals if each["value"]]
+    used = [each for each in plain(intervals) if each["value"]]
     assert len(used) > 10
     assert all(np.isnan(each["low"] if each["low"] is not None else np.nan) for each in used)
 
     def widths(groups: Any) -> list[float]:
         about = figures.of(figures.binary(groups=groups))
         found = [
-            *importance(about)["columns"],
+            *importance(about).columns,
             *differences(about, about.answered.prediction, sensitive),
         ]
-        return [each["high"] - each["low"] for each in found if each["value"]]
+        return [each["high"] - each["low"] for each in plain(found) if each["value"]]
 
     pairs = zip(widths(np.arange(240) // 8), widths(None), strict=True)
     assert sum(one != other for one, other in pairs) > 6

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from onnxlet.convert.report.evaluation import cold_start, serving
+from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.report.evaluation.cost import microseconds
 from tests.convert.report.evaluation import figures
+from tests.convert.report.evaluation.figures import plain
 
 
 def test_medians_are_of_the_runs_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +28,7 @@ def test_medians_are_of_the_runs_after_the_first(monkeypatch: pytest.MonkeyPatch
 
 def test_what_raises_is_not_timed() -> None:
     about = figures.of(figures.regression())
-    found = serving.serving(about, {"size": "no number"})
+    found = plain(serving.serving(about, {"size": "no number"}))
 
     assert found["one_row_us"] is None
     assert found["estimator_one_row_us"] > 0
@@ -36,14 +37,14 @@ def test_what_raises_is_not_timed() -> None:
 
 
 def test_a_cold_start_that_fails_is_none(tmp_path: Path) -> None:
-    assert cold_start.served(tmp_path / "m" / "1", {}) is None
-    assert cold_start.unpickled(b"no pickle") is None
+    assert serving.start_served(tmp_path / "m" / "1", {}) is None
+    assert serving.start_unpickled(b"no pickle") is None
 
 
 def test_a_cold_start_has_the_imports_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cold_start, "PICKLED", "import time; time.sleep(0.3)")
+    monkeypatch.setattr(serving, "PICKLED", "import time; time.sleep(0.3)")
 
-    found = cold_start.unpickled(pickle.dumps((None, None)))
+    found = serving.start_unpickled(pickle.dumps((None, None)))
     assert found is not None
     assert found > 0.3
     assert "sklearn" in sys.modules

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from onnxlet.convert.report.drawing.plot import (
+from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.plot import (
     SMALL,
     TEXT,
     Plot,
@@ -15,7 +16,7 @@ from onnxlet.convert.report.drawing.plot import (
     span,
     titles,
 )
-from onnxlet.convert.report.wording import interval, number
+from onnxlet.convert.report.form.wording import interval, number
 
 HIGH = 40  # pixels of a row
 TOP, BOTTOM, SIDE = 6, 40, 14
@@ -23,21 +24,13 @@ LABEL = 32  # characters, beside the value
 
 
 class Row(NamedTuple):
-    """One row of such a plot.
+    """One row of such a plot."""
 
-    Attributes:
-        label: as `wording.name` gives it, LABEL characters at most.
-        of: an object with `value`, `low` and `high`.
-        colour: of the palette.
-        marker: of matplotlib's: colour is never all that tells rows apart.
-        strong: the one that matters.
-    """
-
-    label: str
-    of: Any
-    colour: str = "model"
-    marker: str = "o"
-    strong: bool = False
+    label: str  # as `wording.name` gives it, LABEL characters at most
+    of: Ranged
+    colour: str = "model"  # of the palette
+    marker: str = "o"  # of matplotlib's: colour is never all that tells rows apart
+    strong: bool = False  # the one that matters
 
 
 def draw_rows(
@@ -49,18 +42,11 @@ def draw_rows(
     write: Callable[[float | None], str] = number,
     bars: bool = False,
 ) -> Plot | None:
-    """Draw rows, the first one on top; None where none has a value.
+    """Draw rows that have a value, the first one on top; None where none has.
 
-    Args:
-        key: that ids begin with.
-        title: what it shows.
-        rows: those without a value are left out.
-        axis: what is measured.
-        zero: where a line is drawn, such as at no difference.
-        write: how values are written.
-        bars: they begin at `zero`, too.
+    A line is drawn at `zero`, such as at no difference, and bars begin there.
     """
-    rows = [row for row in rows if row.of["value"] is not None]
+    rows = [row for row in rows if row.of.value is not None]
 
     def draw(axes: Any) -> None:
         spans = [span(row.of) for row in rows]
@@ -94,7 +80,7 @@ def draw_rows(
 
 def _described(row: Row, write: Callable[[float | None], str]) -> str:
     between = interval(row.of)
-    return f"{row.label}: {write(row.of['value'])}" + (f" ({between})" if between else "")
+    return f"{row.label}: {write(row.of.value)}" + (f" ({between})" if between else "")
 
 
 def _write(

@@ -10,12 +10,7 @@ from typing import NamedTuple
 
 
 class Colour(NamedTuple):
-    """One colour of CSS.
-
-    Attributes:
-        light: in hexadecimal, on light ground.
-        dark: on dark ground.
-    """
+    """One colour of CSS, in hexadecimal: on light ground, and on dark ground."""
 
     light: str
     dark: str

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from io import StringIO
 from typing import Any, NamedTuple
 
-from onnxlet.convert.report.drawing.palette import PLACEHOLDERS
-from onnxlet.convert.report.wording import count, listed, number
+from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.palette import PLACEHOLDERS
+from onnxlet.convert.report.form.wording import count, listed, number
 
 WIDTH = 380
 SMALL = 11.5
@@ -30,16 +31,15 @@ SETTINGS = {
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
+Margins = tuple[float, float, float, float]  # around the axes in pixels: top, right, bottom, left
+Legend = tuple[tuple[str, str], ...]  # what marks are: the class that draws each, and words
+
+
 class Plot(NamedTuple):
-    """A plot that is ready for the page.
+    """A plot that is ready for the page."""
 
-    Attributes:
-        svg: the element, with its title and its description.
-        legend: what its marks are, by the classes that draw them: pairs of class and words.
-    """
-
-    svg: str
-    legend: tuple[tuple[str, str], ...] = ()
+    svg: str  # the element, with its title and its description
+    legend: Legend = ()
 
 
 def colour(name: str) -> str:
@@ -53,19 +53,13 @@ def plot(
     description: str,
     height: float,
     draw: Callable[[Any], object],
-    margins: tuple[float, float, float, float] = (10, 14, 40, 50),
-    legend: tuple[tuple[str, str], ...] = (),
+    margins: Margins,
+    legend: Legend = (),
 ) -> Plot:
     """Draw one plot.
 
-    Args:
-        key: unique on the page: ids begin with it.
-        title: what it shows, in a few words.
-        description: its numbers, for whoever can't see it.
-        height: in pixels.
-        draw: is given the axes, in matplotlib's form.
-        margins: around the axes in pixels: top, right, bottom, left.
-        legend: pairs of class and words.
+    Its ids begin with `key`, which is unique on the page. The description has its numbers, for
+    whoever can't see it. The height is in pixels. `draw` is given the axes, in matplotlib's form.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -156,22 +150,11 @@ def histogram(
     edges: Sequence[float],
     counts: Sequence[int],
     height: float,
-    margins: tuple[float, float, float, float],
+    margins: Margins,
     x: str,
     mark: float | None = None,
 ) -> Plot:
-    """Draw counts of rows by bin.
-
-    Args:
-        key: unique on the page.
-        title: what it shows.
-        edges: of the bins.
-        counts: of the rows in each.
-        height: in pixels.
-        margins: as those of `plot`.
-        x: what is in the bins.
-        mark: where a line is drawn.
-    """
+    """Draw counts of rows by bin, between edges; with a line at a mark."""
 
     def draw(axes: Any) -> None:
         axes.stairs(counts, edges, fill=True, color=colour("model"), alpha=0.75)
@@ -185,8 +168,37 @@ def histogram(
     return plot(key, title, description, height, draw, margins)
 
 
-def span(points: Mapping[str, Any]) -> tuple[float, float, float]:
+def curve_with_band(
+    key: str,
+    title: str,
+    description: str,
+    height: float,
+    at: Sequence[float],
+    points: Sequence[Ranged],
+    axes_titles: tuple[str, str],
+    margins: Margins,
+    mark: str = "-o",
+    markersize: float = 6,
+    ends: tuple[float, float] | None = None,
+    legend: Legend = (),
+) -> Plot:
+    """Draw values along numbers, their intervals as a band; `ends` are those of the x axis."""
+    spans = [span(point) for point in points]
+
+    def draw(axes: Any) -> None:
+        lows, highs = [low for _, low, _ in spans], [high for _, _, high in spans]
+        axes.fill_between(at, lows, highs, color=colour("model"), alpha=0.2, linewidth=0)
+        axes.plot(at, [s[0] for s in spans], mark, color=colour("model"), markersize=markersize)
+        if ends is not None:
+            axes.set_xlim(*ends)
+        ticks(axes)
+        titles(axes, *axes_titles)
+
+    return plot(key, title, description, height, draw, margins, legend)
+
+
+def span(point: Ranged) -> tuple[float, float, float]:
     """Value, low and high; the value twice where it has no interval."""
-    value = points["value"]
-    low, high = points.get("low"), points.get("high")
+    value, low, high = point.value, point.low, point.high
+    assert value is not None  # noqa: S101 - points without a value are left out before
     return value, value if low is None else low, value if high is None else high

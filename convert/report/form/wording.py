@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from unicodedata import east_asian_width
+
+from onnxlet.convert.report.form.figures import Ranged
 
 NARROW = "\u202f"  # a narrow space that does not break: between thousands, before a percent sign
 MINUS = "\u2212"
@@ -74,13 +76,11 @@ def share(value: float | None) -> str:
     return f"{grouped(f'{percent:.{0 if whole else 3 if close else 1}f}')}{NARROW}%"
 
 
-def interval(value: Mapping[str, Any] | None) -> str:
+def interval(value: Ranged) -> str:
     """The ends of an interval, such as `0.827 to 0.865`; empty where there is none."""
-    if value is None or None in (value.get("low"), value.get("high")):
+    if value.low is None or value.high is None or value.low == value.high:
         return ""
-    if value["low"] == value["high"]:
-        return ""
-    return f"{number(value['low'])} to {number(value['high'])}"
+    return f"{number(value.low)} to {number(value.high)}"
 
 
 def seconds(value: float | None, unit: float = 1.0) -> str:

@@ -1,1 +1,0 @@
-"""Drawing: colours, and matplotlib's plots as SVG that the page's style colours."""
