@@ -24,7 +24,7 @@ from onnxlet.convert.directory.model_directory import (
 )
 from onnxlet.convert.directory.reference_statistics import reference_statistics
 from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentences, with_sentences
-from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
+from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
@@ -32,6 +32,7 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
+from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.lacking import refuse_what_has_no_converter

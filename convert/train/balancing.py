@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.metrics.metrics import Array, Metric
 
 
 def balanced_weights(y: Array, task: str, metric: Metric, weights: Array | None) -> Array | None:

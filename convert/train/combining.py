@@ -12,9 +12,9 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
+from onnxlet.convert.metrics.metrics import Metric
 from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.fitting import fit, together
-from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.threshold import choose_threshold
 from onnxlet.convert.train.trials import Trial
 from onnxlet.function.arrays import Array

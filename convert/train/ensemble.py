@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.train.metrics import Array
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.scoring import Scorer
 
 MOST = 5  # different ones

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from onnxlet.convert.metrics.metrics import Metric
 from onnxlet.convert.progress import advanced, heard
 from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.trials import Record
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.train.threshold import USUAL, best_threshold
 
 PARTS = 5  # of the rows of a single fold, where it has to show by itself how sure its score is

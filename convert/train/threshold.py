@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.metrics.metrics import Array, Metric
 
 USUAL = 0.5
 STEPS = 101  # thresholds in the table

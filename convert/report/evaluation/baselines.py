@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.metrics.metrics import Metric
+from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
@@ -22,7 +24,6 @@ from onnxlet.convert.report.evaluation.evaluation import (
     some,
     taken,
 )
-from onnxlet.convert.report.evaluation.measures import Answered, Measure
 from onnxlet.function.arrays import Array
 
 CONSTANT, LINEAR = "constant", "linear"
@@ -31,7 +32,7 @@ MOST_LEVELS = 30  # of a category that it has a coefficient for
 MEDIAN = ("mae", "median_ae", "mape")  # the best constant is the median
 
 
-def constant(case: Evaluation, measure: Measure) -> Answered:
+def constant(case: Evaluation, metric: Metric) -> Answered:
     """The best answer that is the same for every row: of the training rows, else the test rows.
 
     The mean or the median of numbers; the label that scores best, which is the most frequent one
@@ -40,7 +41,7 @@ def constant(case: Evaluation, measure: Measure) -> Answered:
     truth, rows = case.truth, len(case.truth.values)
     known = truth.values if case.trained is None else _trained(case)
     if case.task == "regression":
-        middle = np.median if measure.name in MEDIAN else np.mean
+        middle = np.median if metric.name in MEDIAN else np.mean
         return Answered(np.broadcast_to(middle(known, axis=0), truth.values.shape))
     if known.ndim > 1:
         most = [np.argmax(np.bincount(column)) for column in known.T]
@@ -48,24 +49,22 @@ def constant(case: Evaluation, measure: Measure) -> Answered:
     shares = np.bincount(known, minlength=len(truth.labels)) / len(known)
     probabilities = np.broadcast_to(shares, (rows, len(shares)))
     ranking = probabilities[:, truth.positive] if len(shares) >= 2 else None
-    return Answered(
-        np.full(rows, _best_label(case, measure, known, shares)), probabilities, ranking
-    )
+    return Answered(np.full(rows, _best_label(case, metric, known, shares)), probabilities, ranking)
 
 
-def _best_label(case: Evaluation, measure: Measure, known: Array, shares: Array) -> int:
+def _best_label(case: Evaluation, metric: Metric, known: Array, shares: Array) -> int:
     """The label that scores best where all of these are answered with it.
 
     Of equals it is the most frequent. Whoever answers nothing but the rarer label has an F1 of
     more than 0.
     """
     most = int(np.argmax(shares))
-    if measure.needs != "prediction":
+    if metric.needs != "prediction":
         return most
     truth = case.truth._replace(values=known)
     order = [most, *(label for label in range(len(shares)) if label != most)]
     gains = [
-        np.nan_to_num(measure.gain(measure.value(truth, Answered(np.full(len(known), k))), 0.0))
+        np.nan_to_num(metric.gain(metric.value(truth, Answered(np.full(len(known), k))), 0.0))
         for k in order
     ]
     return order[int(np.argmax(gains))]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from onnxlet.convert.metrics.resampled import squared_errors
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.report.evaluation.bins import equal_bins
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
 from onnxlet.convert.report.evaluation.intervals import wilson
-from onnxlet.convert.report.evaluation.measures import squared_errors
 from onnxlet.convert.report.form.figures import (
     Calibration,
     CalibrationBin,

@@ -34,7 +34,6 @@ def findings(measured: Measured) -> dict[str, Any]:
         Refusal: the model's answers can't be right or wrong, or y_test is not what it answers.
     """
     about = answer_test_rows(measured)
-    measure = about.measure
     example = call(about)
     served = serving(about, example.row)  # first: a second process needs memory while it lasts
     found = scores(about)
@@ -53,7 +52,9 @@ def findings(measured: Measured) -> dict[str, Any]:
         origin=measured.origin,
         estimator=measured.described or one_line(measured.estimator),
         metric=Metric(
-            name=measure.name, title=measure.title, greater_is_better=measure.greater_is_better
+            name=about.metric.name,
+            title=about.metric.in_full[about.task],
+            greater_is_better=about.metric.greater_is_better,
         ),
         data=data(about),
         scores=found,

@@ -12,11 +12,12 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.metrics.metrics import Metric, fitting
+from onnxlet.convert.metrics.resampled import Answered, Truth
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.evaluation.measures import Answered, Measure, Truth, fitting
 from onnxlet.convert.report.form.wording import listed, name, plural
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
@@ -40,7 +41,7 @@ class Evaluation:
     table: Table  # the same, as the function reads them
     truth: Truth
     answered: Answered  # the function's answers
-    measure: Measure  # the score that was optimised
+    metric: Metric  # the score that was optimised
     trained: Array | None  # answers of the training rows
     groups: Array | None = None  # numbers of the rows' groups from 0, int64 (rows,)
     notes: list[str] = field(default_factory=list)  # gets what was left out, and why
@@ -144,7 +145,7 @@ def answer_test_rows(measured: Measured) -> Evaluation:
         table,
         truth,
         answered,
-        _measure(measured, task, answered),
+        _metric(measured, task, answered),
         None if measured.y_train is None else _flat(measured.y_train),
         groups,
         notes,
@@ -259,7 +260,7 @@ def _truth(
         shown = listed([name(label, 40) for label in labels[len(classes) :]])
         notes.append(f"true labels of test rows that the model never answers: {shown} ({count})")
     positive = classes.index(measured.positive) if measured.positive in classes else 1
-    return Truth(indices, labels, positive)
+    return Truth(indices, labels, positive, len(unknown))
 
 
 def indices_of(values: Array, labels: Sequence[Any]) -> Array:
@@ -296,15 +297,15 @@ def _ranking(probabilities: Array | None, score: Array | None, truth: Truth) -> 
     return score.astype(np.float64) * (1 if truth.positive == 1 else -1)
 
 
-def _measure(measured: Measured, task: str, answered: Answered) -> Measure:
+def _metric(measured: Measured, task: str, answered: Answered) -> Metric:
     """The score that was optimised."""
     found = fitting(task, answered)
     if measured.metric is None:
         return found[0]
-    for measure in found:
-        if measure.name == measured.metric:
-            return measure
-    known = ", ".join(measure.name for measure in found)
+    for metric in found:
+        if metric.name == measured.metric:
+            return metric
+    known = ", ".join(metric.name for metric in found)
     raise Refusal(f"metric: the answers have no '{measured.metric}'", f"They have {known}.")
 
 

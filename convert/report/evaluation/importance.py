@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.bins import rounded
 from onnxlet.convert.report.evaluation.cost import microseconds
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
 from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, OUTER, generator, interval
-from onnxlet.convert.report.evaluation.measures import Answered
 from onnxlet.convert.report.form.facts import (
     ColumnImportance,
     Dependence,
@@ -48,9 +48,9 @@ def importance(case: Evaluation) -> Importance:
     rows = _affordable(case, runs, SECONDS, FEWEST_ROWS, MOST_ROWS, "importance")
     truth, answered = case.truth.at(rows), case.answered.at(rows)
     weights = np.concatenate(list(case.resamples(rows)))
-    base = case.measure.value(truth, answered)
+    base = case.metric.value(truth, answered)
     independent = case.units_of(rows)
-    drawn = case.measure.drawn(truth, answered, weights)
+    drawn = case.metric.drawn(truth, answered, weights)
     table = _part_of(case.table, rows)
     found = []
     for name, shuffled in _columns(case, table):
@@ -58,9 +58,9 @@ def importance(case: Evaluation) -> Importance:
         for repeat, other in enumerate(shuffled):
             mine = slice(repeat, None, REPEATS)  # each draw has one of the shuffles
             worse = _answers(case, other, answered)
-            lost.append(case.measure.gain(base, case.measure.value(truth, worse)))
-            of_draws = case.measure.drawn(truth, worse, weights[mine])
-            lost_drawn[mine] = case.measure.gain(drawn[mine], of_draws)
+            lost.append(case.metric.gain(base, case.metric.value(truth, worse)))
+            of_draws = case.metric.drawn(truth, worse, weights[mine])
+            lost_drawn[mine] = case.metric.gain(drawn[mine], of_draws)
         ends = interval(float(np.mean(lost)), lost_drawn, independent)
         found.append(ColumnImportance(column=name, **ends))
     used = {each.column for each in found}
@@ -68,8 +68,8 @@ def importance(case: Evaluation) -> Importance:
     found += [ColumnImportance(column=name, value=0.0, low=0.0, high=0.0) for name in ignored]
     found.sort(key=lambda each: -each.value if np.isfinite(each.value) else np.inf)
     return Importance(
-        metric=case.measure.name,
-        title=case.measure.title,
+        metric=case.metric.name,
+        title=case.metric.in_full[case.task],
         columns=found,
         repeats=REPEATS,
         rows=len(rows),

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.baselines import constant
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, taken
 from onnxlet.convert.report.evaluation.intervals import generator, interval
-from onnxlet.convert.report.evaluation.measures import Answered
 from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.convert.report.form.facts import Learning, LearningGain, LearningPoint
 from onnxlet.function.arrays import Array
@@ -76,34 +76,34 @@ def _samples(case: Evaluation, trained: Array, size: int) -> list[Array]:
 
 
 def _curve(case: Evaluation, rows: Array, found: dict[int, list[Answered]]) -> Learning:
-    measure, truth = case.measure, case.truth.at(rows)
+    metric, truth = case.metric, case.truth.at(rows)
     weights = np.concatenate(list(case.resamples(rows)))
     independent = case.units_of(rows)
     values, drawn = {}, {}
     for size, repeats in found.items():
-        values[size] = float(np.mean([measure.value(truth, each) for each in repeats]))
+        values[size] = float(np.mean([metric.value(truth, each) for each in repeats]))
         drawn[size] = np.empty(len(weights))
         for repeat, each in enumerate(repeats):  # draws are of test rows and of training rows
             mine = slice(repeat, None, len(repeats))
-            drawn[size][mine] = measure.drawn(truth, each, weights[mine])
+            drawn[size][mine] = metric.drawn(truth, each, weights[mine])
     *_, before, last = found
     gain = interval(
-        measure.gain(values[last], values[before]),
-        measure.gain(drawn[last], drawn[before]),
+        metric.gain(values[last], values[before]),
+        metric.gain(drawn[last], drawn[before]),
         independent,
     )
-    worst = measure.value(truth, constant(case, measure).at(rows))
+    worst = metric.value(truth, constant(case, metric).at(rows))
     return Learning(
-        metric=measure.name,
-        title=measure.title,
-        greater_is_better=measure.greater_is_better,
+        metric=metric.name,
+        title=metric.in_full[case.task],
+        greater_is_better=metric.greater_is_better,
         repeats=min(len(repeats) for size, repeats in found.items() if size < last),
         points=[
             LearningPoint(rows=size, **interval(values[size], drawn[size], independent))
             for size in found
         ],
         gain=LearningGain(**gain, from_=before, to=last),
-        more_data_helps=_helps(gain, abs(measure.gain(values[last], worst)), before, last),
+        more_data_helps=_helps(gain, abs(metric.gain(values[last], worst)), before, last),
     )
 
 

@@ -18,6 +18,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedKFold
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.metrics.metrics import METRICS, Metric
+from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
@@ -26,7 +28,6 @@ from onnxlet.convert.report.evaluation.evaluation import (
 )
 from onnxlet.convert.report.evaluation.groups import OTHERS
 from onnxlet.convert.report.evaluation.intervals import generator, interval
-from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure
 from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.convert.report.form.figures import (
     Difference,
@@ -70,30 +71,30 @@ def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
     if made is None:
         return None
     how, predicted = made
-    measure = _measure(case)
+    metric = _metric(case)
     return Mitigation(
         how=how,
         differences=differences(case, predicted, setting.groups),
-        metric=measure.name,
-        title=measure.title,
+        metric=metric.name,
+        title=metric.in_full[case.task],
         scores=MitigationScores(
-            before=_scored(case, measure, case.answered.prediction),
-            after=_scored(case, measure, predicted),
+            before=_scored(case, metric, case.answered.prediction),
+            after=_scored(case, metric, predicted),
         ),
     )
 
 
-def _measure(case: Evaluation) -> Measure:
+def _metric(case: Evaluation) -> Metric:
     """The score that was optimised where it is one of predictions: a mitigation has no others."""
-    if case.measure.needs == "prediction":
-        return case.measure
-    return next(measure for measure in MEASURES if measure.name == "accuracy")
+    if case.metric.needs == "prediction":
+        return case.metric
+    return METRICS["accuracy"]
 
 
-def _scored(case: Evaluation, measure: Measure, predicted: Array) -> Estimate:
+def _scored(case: Evaluation, metric: Metric, predicted: Array) -> Estimate:
     answered, truth = Answered(predicted), case.truth
-    drawn = np.concatenate([measure.drawn(truth, answered, w) for w in case.resamples()])
-    return Estimate(**interval(measure.value(truth, answered), drawn, case.units))
+    drawn = np.concatenate([metric.drawn(truth, answered, w) for w in case.resamples()])
+    return Estimate(**interval(metric.value(truth, answered), drawn, case.units))
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from onnxlet.convert.metrics.metrics import METRICS
 from onnxlet.convert.train.balancing import balanced_weights
-from onnxlet.convert.train.metrics import METRICS
 
 random = np.random.default_rng(0)
 Y = random.choice(["a", "b", "c"], 3000, p=[0.9, 0.06, 0.04])

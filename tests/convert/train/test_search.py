@@ -13,12 +13,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.job import Job, Table, evaluate
 from onnxlet.convert.train.live import Live
-from onnxlet.convert.train.metrics import METRICS, default_metric
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.errors import WrongUse

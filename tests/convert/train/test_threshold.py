@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.convert.train.metrics import METRICS
+from onnxlet.convert.metrics.metrics import METRICS
 from onnxlet.convert.train.threshold import USUAL, choose_threshold
 
 

@@ -6,8 +6,7 @@ value for each draw, NaN where that is undefined. Plain scores have weights of o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,10 +39,16 @@ class Truth(NamedTuple):
     values: Array  # like the predictions of answers
     labels: list[Any]  # that classes' indices stand for; [] for numbers
     positive: int = 1  # the index that rates are of
+    unknown: int = 0  # of these labels, so many are none of the model's
 
     def at(self, rows: Array) -> Truth:
         """That of some rows."""
         return self._replace(values=self.values[rows])
+
+    @property
+    def many(self) -> bool:
+        """Whether the model has more than two classes."""
+        return len(self.labels) - self.unknown > 2
 
     @property
     def is_positive(self) -> Array:
@@ -51,40 +56,7 @@ class Truth(NamedTuple):
         return np.asarray(self.values == self.positive)
 
 
-Of = Callable[[Truth, Answered, Array], Array]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A score."""
-
-    name: str  # as `--metric` has it
-    title: str  # as people read it
-    tasks: tuple[str, ...]  # that it is a score of
-    greater_is_better: bool
-    needs: str  # the part of the answers that it is made of
-    of: Of  # the score of each draw
-    several: bool = False  # it is defined for several outputs
-
-    def fits(self, task: str, answered: Answered) -> bool:
-        """Whether such answers have this score."""
-        several = answered.prediction.ndim > 1
-        has = getattr(answered, self.needs) is not None
-        return task in self.tasks and has and (self.several or not several)
-
-    def value(self, truth: Truth, answered: Answered) -> float:
-        """The score on the rows as they are."""
-        with np.errstate(all="ignore"):
-            return float(self.of(truth, answered, np.ones((1, len(truth.values))))[0])
-
-    def drawn(self, truth: Truth, answered: Answered, weights: Array) -> Array:
-        """The score of each draw, float64."""
-        with np.errstate(all="ignore"):
-            return self.of(truth, answered, weights)
-
-    def gain(self, better: Any, worse: Any) -> Any:
-        """How much better one score is than another: positive where it is."""
-        return (better - worse) * (1 if self.greater_is_better else -1)
+Score = Callable[[Truth, Answered, Array], Array]
 
 
 def _average(weights: Array, losses: Array) -> Array:
@@ -148,7 +120,7 @@ def _log_loss(truth: Truth, answered: Answered, weights: Array) -> Array:
 
 def probability_of_truth(truth: Truth, answered: Answered) -> Array:
     """The probability that each row's true class was given, of shape (rows,)."""
-    assert answered.probabilities is not None  # noqa: S101 - `needs` says so
+    assert answered.probabilities is not None  # noqa: S101 - `fits` says so
     return np.asarray(answered.probabilities[np.arange(len(truth.values)), truth.values])
 
 
@@ -158,7 +130,7 @@ def _brier(truth: Truth, answered: Answered, weights: Array) -> Array:
 
 def squared_errors(truth: Truth, answered: Answered) -> Array:
     """Brier's, of each row: of two classes that of the positive one, else summed over all."""
-    assert answered.probabilities is not None  # noqa: S101 - `needs` says so
+    assert answered.probabilities is not None  # noqa: S101 - `fits` says so
     if len(truth.labels) == 2:
         return np.asarray((answered.probabilities[:, truth.positive] - truth.is_positive) ** 2)
     others = (answered.probabilities**2).sum(axis=1)
@@ -185,13 +157,11 @@ def _ranked(score: Array, positive: Array, weights: Array) -> Array:
 
 
 def _roc_auc(truth: Truth, answered: Answered, weights: Array) -> Array:
-    assert answered.ranking is not None  # noqa: S101 - `needs` says so
-    return _ranked(answered.ranking, truth.is_positive, weights)
-
-
-def _roc_auc_of_many(truth: Truth, answered: Answered, weights: Array) -> Array:
-    """Each class against the rest, averaged over those that rows have."""
-    assert answered.probabilities is not None  # noqa: S101 - `needs` says so
+    """Of many classes each against the rest, averaged over those that rows have."""
+    if not truth.many:
+        assert answered.ranking is not None  # noqa: S101 - `fits` says so
+        return _ranked(answered.ranking, truth.is_positive, weights)
+    assert answered.probabilities is not None  # noqa: S101 - `fits` says so
     present = np.unique(truth.values)
     if len(present) > MOST_CLASSES:
         return np.full(len(weights), np.nan)
@@ -201,7 +171,7 @@ def _roc_auc_of_many(truth: Truth, answered: Answered, weights: Array) -> Array:
 
 
 def _average_precision(truth: Truth, answered: Answered, weights: Array) -> Array:
-    assert answered.ranking is not None  # noqa: S101 - `needs` says so
+    assert answered.ranking is not None  # noqa: S101 - `fits` says so
     ones, zeros = _tied_counts(answered.ranking, truth.is_positive, weights)
     found = np.cumsum(ones[:, ::-1], axis=1)
     selected = np.cumsum((ones + zeros)[:, ::-1], axis=1)
@@ -250,32 +220,19 @@ def _over_outputs(scores: Array) -> Array:
     return scores if scores.ndim == 1 else np.asarray(scores.mean(axis=1))
 
 
-TWO, MANY, NUMBERS = ("binary",), ("multiclass",), ("regression",)
-BOTH = (*TWO, *MANY)
-ROC, AVERAGED = "area under the ROC curve", "averaged over classes"
-# In the order that a report has them; the first of a task that answers have is its usual one.
-MEASURES = (
-    Measure("roc_auc", ROC, TWO, True, "ranking", _roc_auc),
-    Measure("average_precision", "average precision", TWO, True, "ranking", _average_precision),
-    Measure("log_loss", "log loss", BOTH, False, "probabilities", _log_loss),
-    Measure("roc_auc", f"{ROC}, {AVERAGED}", MANY, True, "probabilities", _roc_auc_of_many),
-    Measure("accuracy", "accuracy", BOTH, True, "prediction", _accuracy, several=True),
-    Measure("balanced_accuracy", "balanced accuracy", BOTH, True, "prediction", _balanced_accuracy),
-    Measure("f1", "F1 of the positive class", TWO, True, "prediction", _f1),
-    Measure("f1", f"F1, {AVERAGED}", MANY, True, "prediction", _f1),
-    Measure("mcc", "Matthews correlation", BOTH, True, "prediction", _mcc),
-    Measure("brier", "Brier score", BOTH, False, "probabilities", _brier),
-    Measure("rmse", "root mean squared error", NUMBERS, False, "prediction", _rmse, True),
-    Measure("mae", "mean absolute error", NUMBERS, False, "prediction", _mae, True),
-    Measure("median_ae", "median absolute error", NUMBERS, False, "prediction", _median_ae),
-    Measure("r2", "share of variance explained (R²)", NUMBERS, True, "prediction", _r2, True),
-    Measure("mape", "mean absolute percentage error", NUMBERS, False, "prediction", _mape),
-    Measure("rmsle", "root mean squared error of logarithms", NUMBERS, False, "prediction", _rmsle),
-)
-# Shown only where they were optimised: they mislead about many tables, or repeat the others.
-ASKED_FOR = ("mcc", "mape", "rmsle")
-
-
-def fitting(task: str, answered: Answered) -> list[Measure]:
-    """The measures that such answers have, the usual one first."""
-    return [measure for measure in MEASURES if measure.fits(task, answered)]
+BY_NAME: Mapping[str, Score] = {
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
+    "log_loss": _log_loss,
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _f1,
+    "mcc": _mcc,
+    "brier": _brier,
+    "rmse": _rmse,
+    "mae": _mae,
+    "median_ae": _median_ae,
+    "r2": _r2,
+    "mape": _mape,
+    "rmsle": _rmsle,
+}

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from onnxlet.convert.metrics.metrics import METRICS, Metric
+from onnxlet.convert.metrics.resampled import Answered, Truth
 from onnxlet.convert.report.evaluation.intervals import resamples
-from onnxlet.convert.report.evaluation.measures import MEASURES, Answered, Measure, Truth
 
 ROWS = 90
 
@@ -77,23 +78,23 @@ BY_SCIKIT_LEARN: dict[tuple[str, str], Callable[[Any, Any], Any]] = {
     ("mape", ""): lambda y, a: metrics.mean_absolute_percentage_error(y, a.prediction),
     ("rmsle", ""): lambda y, a: metrics.root_mean_squared_log_error(y, np.maximum(a.prediction, 0)),
 }
-CASES = [(measure, task) for measure in MEASURES for task in measure.tasks]
+CASES = [(metric, task) for metric in METRICS.values() for task in metric.tasks]
 
 
-def by_scikit_learn(measure: Measure, task: str) -> Callable[[Any, Any], Any]:
+def by_scikit_learn(metric: Metric, task: str) -> Callable[[Any, Any], Any]:
     known = BY_SCIKIT_LEARN
-    return known.get((measure.name, task)) or known[measure.name, ""]
+    return known.get((metric.name, task)) or known[metric.name, ""]
 
 
-@pytest.mark.parametrize(("measure", "task"), CASES, ids=[f"{m.name}-{t}" for m, t in CASES])
-def test_each_score_is_scikit_learns_on_every_draw(measure: Measure, task: str) -> None:
+@pytest.mark.parametrize(("metric", "task"), CASES, ids=[f"{m.name}-{t}" for m, t in CASES])
+def test_each_score_is_scikit_learns_on_every_draw(metric: Metric, task: str) -> None:
     truth, answered = DATA[task]()
-    expected = by_scikit_learn(measure, task)
+    expected = by_scikit_learn(metric, task)
 
-    assert measure.fits(task, answered)
-    assert measure.value(truth, answered) == pytest.approx(expected(truth.values, answered))
+    assert metric.fits(task, answered)
+    assert metric.value(truth, answered) == pytest.approx(expected(truth.values, answered))
     weights = np.concatenate(list(resamples(1, ROWS, 12)))
-    drawn = measure.drawn(truth, answered, weights)
+    drawn = metric.drawn(truth, answered, weights)
     for counts, found in zip(weights, drawn, strict=True):
         rows = np.repeat(np.arange(ROWS), counts.astype(int))
         assert found == pytest.approx(expected(truth.values[rows], answered.at(rows)))
@@ -102,10 +103,10 @@ def test_each_score_is_scikit_learns_on_every_draw(measure: Measure, task: str) 
 @pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
 def test_several_outputs_are_averaged_as_scikit_learn_does(name: str) -> None:
     truth, answered = numbers(3)
-    (measure,) = [each for each in MEASURES if each.name == name]
+    metric = METRICS[name]
 
-    expected = by_scikit_learn(measure, "regression")(truth.values, answered)
-    assert measure.value(truth, answered) == pytest.approx(expected)
+    expected = by_scikit_learn(metric, "regression")(truth.values, answered)
+    assert metric.value(truth, answered) == pytest.approx(expected)
 
 
 def test_the_area_is_how_often_a_positive_is_above_a_negative_whichever_is_positive() -> None:
@@ -115,21 +116,18 @@ def test_the_area_is_how_often_a_positive_is_above_a_negative_whichever_is_posit
         ones = answered.ranking[truth.values == positive]
         zeros = answered.ranking[truth.values != positive]
         pairs = [(a > b) + (a == b) / 2 for a, b in product(ones, zeros)]
-        (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("roc_auc", ("binary",))]
-        assert measure.value(truth, answered) == pytest.approx(np.mean(pairs))
+        assert METRICS["roc_auc"].value(truth, answered) == pytest.approx(np.mean(pairs))
 
 
 def test_f1_is_of_the_positive_class_whichever_that_is() -> None:
     truth, answered = two_classes(3, positive=0)
-    (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("f1", ("binary",))]
 
     expected = metrics.f1_score(truth.values, answered.prediction, pos_label=0)
-    assert measure.value(truth, answered) == pytest.approx(expected)
+    assert METRICS["f1"].value(truth, answered) == pytest.approx(expected)
 
 
 def test_draws_of_one_class_have_no_area() -> None:
     truth, answered = two_classes()
     weights = (truth.values == 1).astype(float)[None]
-    (measure,) = [m for m in MEASURES if (m.name, m.tasks) == ("roc_auc", ("binary",))]
 
-    assert np.isnan(measure.drawn(truth, answered, weights)).all()
+    assert np.isnan(METRICS["roc_auc"].drawn(truth, answered, weights)).all()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.convert.train.metrics import METRICS, default_metric, metric_named
+from onnxlet.convert.metrics.metrics import METRICS, default_metric, metric_named
 from onnxlet.function.errors import WrongUse
 
 random = np.random.default_rng(0)
