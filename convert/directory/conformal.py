@@ -43,11 +43,11 @@ def conformal_table(task: Task, answers: Answers, y_test: Any) -> dict[str, Any]
         return None
     with np.errstate(all="ignore"):  # an overflow is an infinite score
         if task.name == "regression":
-            return _of_numbers(answers, y_test)
-        return _of_classes(task, answers, y_test) if task.name == "classification" else None
+            return _numbers_table(answers, y_test)
+        return _classes_table(task, answers, y_test) if task.name == "classification" else None
 
 
-def _of_numbers(answers: Answers, y_test: Any) -> dict[str, Any] | None:
+def _numbers_table(answers: Answers, y_test: Any) -> dict[str, Any] | None:
     predicted = answers["prediction"]
     if predicted.dtype.kind not in "biuf" or predicted.ndim > 2:
         return None
@@ -129,7 +129,7 @@ def _edges(ordered: Array) -> list[float]:
     return edges
 
 
-def _of_classes(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] | None:
+def _classes_table(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] | None:
     shares, rows = answers.get("probabilities"), len(answers["prediction"])
     classes = task.classes or []
     if shares is None or task.several or answers["prediction"].ndim > 1:

@@ -64,8 +64,8 @@ def reference_statistics(
     objects = [output.name for output in model.signature.outputs if output.type == "boxes"]
     for output in model.signature.outputs:
         if output.name not in objects:
-            found += _of_output(output, outputs[output.name], model.manifest, shares)
-    columns = {name: list(made) for name, made in _of_columns(model, table, texts, shares)}
+            found += _output_entries(output, outputs[output.name], model.manifest, shares)
+    columns = {name: list(made) for name, made in _column_entries(model, table, texts, shares)}
     left_out, size = objects, len(json_text.dumps(found))
     bins = steps + sum(len(entry["counts"]) + 1 for entry in found)
     for name, entries in columns.items():
@@ -89,7 +89,7 @@ def read(model: Model, rows: Sequence[Cells]) -> Table:
     return validate_rows(rows, model.signature, left_out=LeftOut())
 
 
-def _of_columns(
+def _column_entries(
     model: Model, table: Table, texts: Table, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     free = {feed.at for feed in model.signature.token_feeds}
@@ -225,7 +225,7 @@ def _images(
         yield from _number(about | {"measure": measure}, values)
 
 
-def _of_output(
+def _output_entries(
     output: Output, answers: Array, manifest: Mapping[str, Any], shares: Sequence[float]
 ) -> Iterator[dict[str, Any]]:
     about, classes = {"output": output.name}, manifest.get("classes") or [None]

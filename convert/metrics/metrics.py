@@ -87,7 +87,7 @@ def metric_named(name: str, task: str) -> Metric:
     return METRICS[name]
 
 
-def _of_labels(function: Callable[..., float], **given: Any) -> Score:
+def _by_labels(function: Callable[..., float], **given: Any) -> Score:
     def score(y: Array, answers: Array, classes: Array) -> float:
         return float(function(y, answers, **given))
 
@@ -193,7 +193,7 @@ METRICS: dict[str, Metric] = {
         ),
         _label(
             "accuracy", "accuracy", _both("accuracy"),
-            score=_of_labels(metrics.accuracy_score), several=True,
+            score=_by_labels(metrics.accuracy_score), several=True,
         ),
         _label(
             "balanced_accuracy", "balanced accuracy", _both("balanced accuracy"),
@@ -202,23 +202,23 @@ METRICS: dict[str, Metric] = {
         _label("f1", "F1", _averaged("F1", " of the positive class"), score=_f1, at=_f1_at),
         _label(
             "mcc", "Matthews correlation", _both("Matthews correlation"),
-            score=_of_labels(metrics.matthews_corrcoef), at=_mcc_at,
+            score=_by_labels(metrics.matthews_corrcoef), at=_mcc_at,
         ),
         _error(
             "rmse", "root mean squared error", _values("root mean squared error"),
-            score=_of_labels(metrics.root_mean_squared_error), several=True,
+            score=_by_labels(metrics.root_mean_squared_error), several=True,
         ),
         _error(
             "mae", "mean absolute error", _values("mean absolute error"),
-            score=_of_labels(metrics.mean_absolute_error), several=True,
+            score=_by_labels(metrics.mean_absolute_error), several=True,
         ),
         _error(
             "median_ae", "median absolute error", _values("median absolute error"),
-            score=_of_labels(metrics.median_absolute_error),
+            score=_by_labels(metrics.median_absolute_error),
         ),
         _error(
             "mape", "mean absolute percentage error", _values("mean absolute percentage error"),
-            score=_of_labels(metrics.mean_absolute_percentage_error),
+            score=_by_labels(metrics.mean_absolute_percentage_error),
         ),
         _error(
             "rmsle", "root mean squared error of logarithms",

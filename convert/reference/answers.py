@@ -267,7 +267,7 @@ def _asked(estimator: Any, method: str, X: Data) -> Array:
         return NEAREST[name](estimator, X, int(count) if count else None)
     answer = getattr(estimator, name)(X)
     array = _texts(np.hstack(answer) if isinstance(answer, list) else dense(answer))
-    return _of_one_row(array, method) if np.shape(X)[:1] == (1,) else array
+    return _with_rows(array, method) if np.shape(X)[:1] == (1,) else array
 
 
 def _texts(array: Array) -> Array:
@@ -287,7 +287,7 @@ def _flat(labels: Array) -> Array:
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
-def _of_one_row(array: Array, method: str) -> Array:
+def _with_rows(array: Array, method: str) -> Array:
     """With a dimension for the row, which SparsePCA and scikit-lego's groups lose."""
     if array.ndim == 0:
         return array.reshape(1)

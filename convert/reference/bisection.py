@@ -11,8 +11,9 @@ from typing import Any
 from onnxlet.convert.reference.inputs import Cells
 
 PART = 256  # groups that are looked through by themselves where some of all raise
-LOUD = "lightgbm"  # its library writes to the process's standard error itself, then it raises
-LOOKS = 2  # halvings before which some are asked singly: do all raise?
+# Its library writes to the process's standard error itself, then it raises.
+WRITES_STDERR = "lightgbm"
+SAMPLED = 2  # halvings before which some are asked singly: do all raise?
 
 
 class Unanswered(Exception):
@@ -24,9 +25,9 @@ class Unanswered(Exception):
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def without_stderr() -> Iterator[None]:
     """Nothing is written to the process's standard error meanwhile, if LightGBM is loaded."""
-    if LOUD not in sys.modules:
+    if WRITES_STDERR not in sys.modules:
         yield
         return
     if sys.stderr is not None:
@@ -44,7 +45,7 @@ def hushed() -> Iterator[None]:
 def is_answered(answer: Callable[[Any], Any], data: Any) -> bool:
     """Whether a function of scikit-learn's answers these data, rather than raising."""
     try:
-        with hushed():
+        with without_stderr():
             answer(data)
     except Exception:  # whatever it raises, it does not answer
         return False
@@ -68,31 +69,31 @@ def which_are_answered(
     if len(groups) > PART:  # few raise as a rule: halves of all rows would be many rows
         parts = (groups[start : start + PART] for start in range(0, len(groups), PART))
         return [found for part in parts for found in which_are_answered(part, answers)]
-    return _in_halves(groups, answers, LOOKS)
+    return _in_halves(groups, answers, SAMPLED)
 
 
 def _in_halves(
-    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], looks: int
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], samples: int
 ) -> list[bool]:
     """The same for groups that raise together; so many times it is seen whether perhaps all do."""
     if len(groups) == 1:  # it may not raise by itself
         return [answers(groups[0])]
     ends = {0, len(groups) // 2, len(groups) - 1}
-    if looks and len(groups) > 3 and not any(answers(groups[end]) for end in ends):
+    if samples and len(groups) > 3 and not any(answers(groups[end]) for end in ends):
         return [number not in ends and answers(group) for number, group in enumerate(groups)]
     middle = len(groups) // 2
-    first = _of_half(groups[:middle], answers, looks - 1)
+    first = _half(groups[:middle], answers, samples - 1)
     if all(first):  # then it is the second half that raises
-        return first + _in_halves(groups[middle:], answers, max(looks - 1, 0))
-    return first + _of_half(groups[middle:], answers, looks - 1)
+        return first + _in_halves(groups[middle:], answers, max(samples - 1, 0))
+    return first + _half(groups[middle:], answers, samples - 1)
 
 
-def _of_half(
-    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], looks: int
+def _half(
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], samples: int
 ) -> list[bool]:
     if len(groups) > 1 and answers(_joined(groups)):
         return [True] * len(groups)
-    return _in_halves(groups, answers, max(looks, 0))
+    return _in_halves(groups, answers, max(samples, 0))
 
 
 def _joined(groups: Sequence[list[Cells]]) -> list[Cells]:

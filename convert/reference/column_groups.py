@@ -73,7 +73,7 @@ def kinds_of_columns(inputs: Inputs, estimator: Any) -> list[list[int]]:
     return list(kinds.values())
 
 
-def tried(kinds: Sequence[Sequence[int]]) -> list[int]:
+def representatives(kinds: Sequence[Sequence[int]]) -> list[int]:
     """Positions of the columns to try, evenly spaced within each kind; all of a narrow model."""
     width = sum(map(len, kinds))
     if not is_wide(width):
@@ -93,11 +93,11 @@ def in_parts(positions: Sequence[int], width: int) -> Iterator[Sequence[int]]:
         yield positions[start : start + size]
 
 
-def tried_columns(inputs: Inputs, estimator: Any) -> list[int]:
-    """As `tried`, of the kinds that an estimator's columns are of."""
+def representative_columns(inputs: Inputs, estimator: Any) -> list[int]:
+    """As `representatives`, of the kinds that an estimator's columns are of."""
     if not is_wide(len(inputs.columns)):
         return list(range(len(inputs.columns)))
-    return tried(kinds_of_columns(inputs, estimator))
+    return representatives(kinds_of_columns(inputs, estimator))
 
 
 def _ways(inputs: Inputs, estimator: Any) -> Iterator[list[frozenset[str]]]:

@@ -87,14 +87,14 @@ def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
             raise Refusal(f"{what}: {UNREAD}", FIRST)
         return X, []
     if isinstance(X, pd.DataFrame):
-        return _of_frame(X, what)
+        return _frame_with_texts(X, what)
     if isinstance(X, pd.Series):
         if not are_images(X.tolist()):
             return X, []
         texts = _texts(X.tolist(), what)
         return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
     array = _objects(list(X)) if whole else _array(X)
-    return (X, []) if array is None else _of_array(X, array, what)
+    return (X, []) if array is None else _array_with_texts(X, array, what)
 
 
 def _array(X: Any) -> Array | None:
@@ -114,7 +114,7 @@ def _array(X: Any) -> Array | None:
     return None
 
 
-def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
+def _frame_with_texts(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
     made, found = X.copy(deep=False), []
     for position, label in enumerate(X.columns):
         column = X.iloc[:, position]
@@ -125,7 +125,7 @@ def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
     return made, found
 
 
-def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
+def _array_with_texts(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
     found = []
     for position, column in enumerate([array] if array.ndim == 1 else array.T):
         if are_images(column.tolist()):

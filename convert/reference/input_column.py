@@ -51,10 +51,10 @@ class InputColumn:
             return ()
         return int(np.iinfo(self.whole).min), min(int(np.iinfo(self.whole).max), LARGEST_INTEGER)
 
-    def given(self, cells: Sequence[Any]) -> Array:
+    def as_array(self, cells: Sequence[Any]) -> Array:
         """The cells as scikit-learn is given them."""
         if self.objects:
-            made = replace(self, objects=False).given(cells).astype(object)
+            made = replace(self, objects=False).as_array(cells).astype(object)
             made[[cell is None for cell in cells]] = self.missing
             return made
         some_missing = any(cell is None for cell in cells)

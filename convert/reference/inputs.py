@@ -68,7 +68,7 @@ class Inputs:
         """Some column is given in float32, which many estimators then compute in."""
         return any(column.type == "float32" and not column.wide for column in self.columns)
 
-    def alike(self, rows: Sequence[Cells]) -> list[list[int]]:
+    def by_dtypes(self, rows: Sequence[Cells]) -> list[list[int]]:
         """Positions of the rows that a test set would hold in the same dtypes, kind by kind.
 
         One gap makes floats of a column of whole numbers, and objects of booleans; one number that
@@ -86,7 +86,7 @@ class Inputs:
         return list(kinds.values()) or [list(range(len(rows)))]
 
     def data(self, rows: Sequence[Cells]) -> Data:
-        """What scikit-learn is given for these rows, together; `alike` are as a test set is."""
+        """What scikit-learn is given for these rows, together: of one group, as a test set is."""
         if self.form == "dictionaries":
             keys = [column.label for column in self.columns]
             return [{k: v for k, v in zip(keys, row, strict=True) if v is not None} for row in rows]
@@ -96,7 +96,7 @@ class Inputs:
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column, self.strict)
-        arrays = [c.given(cells) for c, cells in zip(self.columns, by_column, strict=True)]
+        arrays = [c.as_array(cells) for c, cells in zip(self.columns, by_column, strict=True)]
         if self.form == "series":
             return pd.Series(arrays[0], name=self.columns[0].label, dtype=object)
         if self.form == "texts":
@@ -149,7 +149,7 @@ class Inputs:
         )
         by_column = zip(*rows, strict=True)
         given = [
-            cells_of(pd.Series(column.given(cells)), "float64") if column.wide else cells
+            cells_of(pd.Series(column.as_array(cells)), "float64") if column.wide else cells
             for column, cells in zip(self.columns, by_column, strict=True)
         ]
         return exact, [list(row) for row in zip(*given, strict=True)]
@@ -303,7 +303,7 @@ def _frame(
         elif strict and column.text is not None:
             series[position] = pd.array(list(cells), dtype=column.text)
         else:
-            array = column.given(cells)
+            array = column.as_array(cells)
             objects = array.dtype == object
             series[position] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)

@@ -17,7 +17,7 @@ from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.required_columns import needed_columns
+from onnxlet.convert.reference.required_columns import required_columns
 from onnxlet.convert.reference.wide_probing import probed_by_kind
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
@@ -78,7 +78,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         return reference.takes_rows(trial)
 
     kinds = kinds_of_columns(inputs, reference.estimator)
-    needed = set(needed_columns(reference, bases, kinds, rows)) or {0}
+    needed = set(required_columns(reference, bases, kinds, rows)) or {0}
     if is_wide(len(inputs.columns)):
         some = [[position for position in kind if position in needed] for kind in kinds]
         names = [column.name for column in inputs.columns]
@@ -156,7 +156,7 @@ def _probe(
     own = {p for p in texts if inputs.columns[p].category is not None}
     for number, form in enumerate(FORMS):
         new = {
-            p: _of_the_form(rows, p, form, categories)
+            p: _unseen_text(rows, p, form, categories)
             for p in texts - opened - (own if number else set())
         }
         opened |= where_each({p: text for p, text in new.items() if text})
@@ -179,7 +179,11 @@ def _probe(
             minimum=least.get(position),
             maximum=greatest.get(position),
             categories=_allowed(
-                types[position], position, rows, answered, [*known, *_of_pandas(inputs, position)]
+                types[position],
+                position,
+                rows,
+                answered,
+                [*known, *_pandas_categories(inputs, position)],
             )
             if position in closed
             else None,
@@ -214,7 +218,7 @@ def _dated(
     return found
 
 
-def _of_the_form(
+def _unseen_text(
     rows: Sequence[Cells], position: int, form: Callable[[str], str], known: Collection[Any]
 ) -> str:
     """A text that no row and no encoder has, of the form of one that a row has; empty for none."""
@@ -282,7 +286,7 @@ def _value(kind: str, order: int) -> float:
     return magnitude if order >= 0 else -magnitude
 
 
-def _of_pandas(inputs: Inputs, position: int) -> list[Any]:
+def _pandas_categories(inputs: Inputs, position: int) -> list[Any]:
     category = inputs.columns[position].category
     return [] if category is None else category.categories.tolist()
 

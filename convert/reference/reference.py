@@ -47,14 +47,14 @@ class Reference:
 
     def answers(self, rows: Sequence[Cells]) -> Answers:
         """Its answers to rows in signature order; it raises what scikit-learn raises."""
-        parts = self.inputs.alike(rows)
+        parts = self.inputs.by_dtypes(rows)
         if len(parts) == 1:
             return self.answers_to(self.inputs.data(rows))
-        made = [self._of_kind([rows[n] for n in part], rows) for part in parts]
+        made = [self._answers_of_group([rows[n] for n in part], rows) for part in parts]
         back = np.argsort(np.concatenate(parts))
         return {name: np.concatenate([m[name] for m in made])[back] for name in made[0]}
 
-    def _of_kind(self, some: Sequence[Cells], rows: Sequence[Cells]) -> Answers:
+    def _answers_of_group(self, some: Sequence[Cells], rows: Sequence[Cells]) -> Answers:
         """Answers rows of one kind.
 
         IterativeImputer computes nothing where all of a batch is missing: in a test set such rows

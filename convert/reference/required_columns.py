@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.answers import Answers
-from onnxlet.convert.reference.bisection import hushed
-from onnxlet.convert.reference.column_groups import is_wide, tried
+from onnxlet.convert.reference.bisection import without_stderr
+from onnxlet.convert.reference.column_groups import is_wide, representatives
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -19,7 +19,7 @@ from onnxlet.function.arrays import Array
 MORE = 200  # rows that have to be answered alike without a column
 
 
-def needed_columns(
+def required_columns(
     reference: Reference,
     bases: Sequence[Cells],
     kinds: Sequence[Sequence[int]],
@@ -51,7 +51,7 @@ def needed_columns(
     def alike_without(labels: Sequence[Any], number: int) -> bool:
         whole = some_rows[number]
         try:
-            with hushed():
+            with without_stderr():
                 without = reference.answers_to(whole.drop(columns=labels))
         except Exception:  # whatever it raises, it needs the column
             return False
@@ -61,7 +61,7 @@ def needed_columns(
 
     if not is_wide(len(every)):
         return [position for position in every if is_needed([position])]
-    some = set(tried(kinds))
+    some = set(representatives(kinds))
     needed: list[int] = []
     for kind in kinds:
         found = {is_needed([position]) for position in kind if position in some}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.column_groups import in_parts, tried
+from onnxlet.convert.reference.column_groups import in_parts, representatives
 from onnxlet.function.inputs.columns import Column
 
 Probe = Callable[[Sequence[int]], dict[int, Column]]
@@ -34,7 +34,7 @@ def probed_by_kind(
     of which a column takes that takes any; `overflows` magnitudes beyond which arithmetic gives
     out, the largest first.
     """
-    probed = probe(tried(kinds))
+    probed = probe(representatives(kinds))
     for kind in kinds:
         others = [position for position in kind if position not in probed]
         shared = _shared([probed[p] for p in kind if p in probed], overflows) if others else None

@@ -30,8 +30,8 @@ from onnxlet.convert.reference.column_groups import (
     breadth,
     fewer,
     kinds_of_columns,
-    tried,
-    tried_columns,
+    representative_columns,
+    representatives,
 )
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
@@ -93,7 +93,7 @@ def test_what_is_asked_grows_no_faster_than_the_columns(dtype: Any) -> None:
 
 def test_each_column_of_a_narrow_model_is_tried() -> None:
     inputs, _ = read_inputs(numbers(NARROW))
-    assert tried_columns(inputs, Ridge()) == list(range(NARROW))
+    assert representative_columns(inputs, Ridge()) == list(range(NARROW))
     assert fewer(12_000, NARROW, 1) == 12_000
     assert most_drawn(NARROW, 1) == ROWS
     assert breadth(NARROW, ridge(NARROW).estimator) == NARROW
@@ -101,7 +101,7 @@ def test_each_column_of_a_narrow_model_is_tried() -> None:
 
 @pytest.mark.parametrize("width", [NARROW + 1, 1000, 4096, 16_384])
 def test_bounded_many_columns_of_a_wide_model_are_tried(width: int) -> None:
-    some = tried([list(range(width))])
+    some = representatives([list(range(width))])
     assert some[0] == 0
     assert some[-1] == width - 1
     assert 32 <= len(some) <= NARROW
@@ -174,7 +174,7 @@ def test_a_column_that_nobody_tried_and_that_is_not_alike_is_found() -> None:
     X = numbers(WIDTH)
     step = FunctionTransformer(positive_in_one)
     model = make_pipeline(step, Ridge()).fit(X, X[:, 0])
-    assert 7 not in tried_columns(read_inputs(X)[0], model)
+    assert 7 not in representative_columns(read_inputs(X)[0], model)
     reference, rows = reference_of(Source(model, X))
     columns = probe_columns(reference, rows)
     assert [p for p, column in enumerate(columns) if not column.nullable] == [7]
@@ -199,7 +199,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Source]:
 def test_the_certificate_has_how_many_columns_were_probed(wide: tuple[Path, Source]) -> None:
     (path,) = wide[0].rglob("manifest.json")
     manifest = json.loads(path.read_text())
-    probed = len(tried([list(range(WIDEST))]))
+    probed = len(representatives([list(range(WIDEST))]))
     assert manifest["parity"]["probed_columns"] == probed
     lines = list(certificate_lines("m", 1, manifest))
     assert f"  columns     {probed} probed; the others are treated alike" in lines

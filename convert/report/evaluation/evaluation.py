@@ -57,9 +57,9 @@ class Evaluation:
         return self.truth.labels[self.truth.positive] if self.task == "binary" else None
 
     @property
-    def given(self) -> Any:
+    def inputs(self) -> Any:
         """The rows in the form that the estimator takes."""
-        return taken(self.measured.X_test, self.rows)
+        return some_rows(self.measured.X_test, self.rows)
 
     @property
     def units(self) -> int:
@@ -95,7 +95,7 @@ def some(rows: int, most: int, seed: int, part: str) -> Array:
     return np.sort(generator(seed, part).choice(rows, most, replace=False))
 
 
-def taken(data: Any, rows: Array) -> Any:
+def some_rows(data: Any, rows: Array) -> Any:
     """Some rows, or answers of theirs, in the form that all of them have."""
     return _safe_indexing(data, rows)
 
@@ -117,7 +117,7 @@ def answer_test_rows(measured: Measured) -> Evaluation:
     known = _rows_with_truth(measured, notes)
     keys = known_keys(measured.estimator, measured.X_train)
     images = any(column.image for column in model.signature.columns)
-    inputs, X = read_inputs(taken(measured.X_test, known), keys=keys, images=images)
+    inputs, X = read_inputs(some_rows(measured.X_test, known), keys=keys, images=images)
     cells = inputs.rows(X)
     left_out = LeftOut()
     sent = _in_order(cells, inputs.columns, model)
@@ -126,8 +126,8 @@ def answer_test_rows(measured: Measured) -> Evaluation:
     if len(kept) < len(cells):
         notes.append(f"{len(cells) - len(kept)} test rows are refused by the model: not measured")
     rows = known[kept]
-    values = _flat(taken(measured.y_test, rows))
-    groups = None if measured.groups is None else _numbered(taken(measured.groups, rows))
+    values = _flat(some_rows(measured.y_test, rows))
+    groups = None if measured.groups is None else _numbered(some_rows(measured.groups, rows))
     if groups is not None and (count := len(np.unique(groups))) < FEW:
         notes.append(f"the test rows are of {plural(count, 'group')}: too few for intervals")
     task = _task(measured, outputs, values)

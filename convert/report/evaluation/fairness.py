@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
-from onnxlet.convert.report.evaluation.evaluation import Evaluation, taken
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
 from onnxlet.convert.report.evaluation.groups import grouped
 from onnxlet.convert.report.evaluation.intervals import interval
 from onnxlet.convert.report.evaluation.mitigation import Setting, mitigated
@@ -53,8 +53,8 @@ def fairness(case: Evaluation, refits: Refits) -> list[Fairness] | None:
 
 def _column(case: Evaluation, name: str, refits: Refits) -> Fairness:
     measured = case.measured
-    given = taken(np.asarray(measured.sensitive[name], dtype=object), case.rows)
-    groups, train_groups = grouped(given, _of_training(case, name))
+    given = some_rows(np.asarray(measured.sensitive[name], dtype=object), case.rows)
+    groups, train_groups = grouped(given, _training_values(case, name))
     notes: list[str] = []
     rows = dict(zip(*np.unique(groups, return_counts=True), strict=True))
     if len([group for group in rows if rows[group] >= SMALL]) < 2:
@@ -72,7 +72,7 @@ def _column(case: Evaluation, name: str, refits: Refits) -> Fairness:
     )
 
 
-def _of_training(case: Evaluation, name: str) -> Any:
+def _training_values(case: Evaluation, name: str) -> Any:
     """The column's values in the training rows, where they are known."""
     measured = case.measured
     if name in measured.sensitive_train:

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import onnx
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.bins import rounded
-from onnxlet.convert.report.evaluation.cost import microseconds
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
 from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, OUTER, generator, interval
 from onnxlet.convert.report.form.facts import (
@@ -30,6 +30,7 @@ from onnxlet.convert.report.form.facts import (
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import Table
+from onnxlet.function.models.model import GRAPH, Model
 
 REPEATS = 5
 MOST_ROWS, FEWEST_ROWS = 5_000, 300
@@ -40,6 +41,14 @@ MOST_MOVED, FEWEST_MOVED = 1_000, 100  # rows
 SECONDS_MOVED = 2.0
 MOST_NUMBERS, MOST_CATEGORIES = 15, 10
 DRAWS_OF_MEANS = 200
+# About what one row costs to answer, from what its graph holds, in microseconds: the same on every
+# machine. Samples are as large as this allows; a clock would choose others on each run.
+OF_ANY_ROW = 5.0
+OF_A_TREE = 0.15  # of a tree's path from root to leaf
+OF_A_MEGABYTE = 130.0  # of weights that each row is multiplied with, or compared to
+OF_TEXT = 150.0  # cut into tokens
+OF_STEPS = 20.0  # of a front end's step in Python
+OF_A_CELL = 0.05
 
 
 def importance(case: Evaluation) -> Importance:
@@ -252,3 +261,29 @@ def _ends(case: Evaluation, curve: Array, rows: Array) -> Array:
     parts = case.resamples(rows, DRAWS_OF_MEANS)
     means = np.concatenate([w @ curve.T / w.sum(axis=1, keepdims=True) for w in parts])
     return np.asarray(np.percentile(means, OUTER, axis=0))
+
+
+def microseconds(model: Model) -> float:
+    """About how long a row takes among many."""
+    signature = model.signature
+    found = OF_ANY_ROW + OF_A_CELL * len(signature.columns)
+    found += OF_TEXT * len(signature.token_feeds) + OF_STEPS * len(signature.step_feeds)
+    if model.directory is None or not (model.directory / GRAPH).is_file():
+        return found
+    return found + _graph_costs(onnx.load(model.directory / GRAPH).graph)
+
+
+def _graph_costs(graph: Any) -> float:
+    weights = sum(tensor.ByteSize() for tensor in graph.initializer) / 1e6
+    trees = sum(_trees(node) for node in graph.node)
+    return float(OF_A_MEGABYTE * weights + OF_A_TREE * trees)
+
+
+def _trees(node: Any) -> int:
+    """How many trees a node has; it has its numbers as attributes."""
+    for attribute in node.attribute:
+        if attribute.name == "tree_roots":
+            return len(attribute.ints)
+        if attribute.name == "nodes_treeids":
+            return len(set(attribute.ints))
+    return 0

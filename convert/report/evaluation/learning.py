@@ -10,10 +10,10 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.metrics.resampled import Answered
-from onnxlet.convert.report.evaluation.baselines import constant
-from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, taken
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, some_rows
 from onnxlet.convert.report.evaluation.intervals import generator, interval
 from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.evaluation.scores import constant
 from onnxlet.convert.report.form.facts import Learning, LearningGain, LearningPoint
 from onnxlet.function.arrays import Array
 
@@ -44,7 +44,7 @@ def learning(case: Evaluation, refits: Refits) -> Learning | None:
 
 def _refitted(case: Evaluation, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
     """By number of training rows, the answers of each refit; each number once before any twice."""
-    X, trained = taken(case.measured.X_test, case.rows[rows]), case.trained
+    X, trained = some_rows(case.measured.X_test, case.rows[rows]), case.trained
     assert trained is not None  # noqa: S101 - the caller has looked
     sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
     samples = {size: _samples(case, trained, size) for size in sizes}

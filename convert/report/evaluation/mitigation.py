@@ -24,7 +24,7 @@ from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
     indices_of,
-    taken,
+    some_rows,
 )
 from onnxlet.convert.report.evaluation.groups import OTHERS
 from onnxlet.convert.report.evaluation.intervals import generator, interval
@@ -194,7 +194,7 @@ def _unseen(case: Evaluation, refits: Refits, trained: Array) -> Array:
     found = np.empty(len(trained))
     for fitted_on, asked in folds.split(trained, trained):
         model = refits.fit(fitted_on)
-        X = taken(case.measured.X_train, asked)
+        X = some_rows(case.measured.X_train, asked)
         answers = estimators_answers(model, X, case).probabilities
         assert answers is not None  # noqa: S101 - the model has them, too
         found[asked] = answers[:, case.truth.positive]
@@ -212,7 +212,7 @@ def _by_drawing(setting: Setting) -> tuple[str, Array] | None:
     weights = _weights(groups, None if case.task == "regression" else trained)
     random = generator(case.measured.seed, "mitigation")
     rows = np.sort(random.choice(len(trained), len(trained), p=weights / weights.sum()))
-    predicted = estimators_answers(setting.refits.fit(rows), case.given, case).prediction
+    predicted = estimators_answers(setting.refits.fit(rows), case.inputs, case).prediction
     what = (
         "every group equally often"
         if case.task == "regression"

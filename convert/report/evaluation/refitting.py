@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from onnxlet.convert.report.evaluation.evaluation import Evaluation, taken
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
 from onnxlet.function.arrays import Array
 
 
@@ -35,7 +35,7 @@ class Refits:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             refit = measured.fit or clone(measured.estimator).fit
-            fitted = refit(taken(measured.X_train, rows), taken(measured.y_train, rows))
+            fitted = refit(some_rows(measured.X_train, rows), some_rows(measured.y_train, rows))
         took = time.perf_counter() - start
         self.left -= took
         if len(rows) > self._most:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from onnxlet.convert.report.evaluation.evaluation import Evaluation, taken
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
 from onnxlet.convert.report.form.facts import Serving
 from onnxlet.folders import ROOT
 from onnxlet.function import json_text
@@ -62,7 +62,7 @@ def serving(case: Evaluation, row: Mapping[str, Any]) -> Serving:
     """
     model, estimator = case.model, case.measured.estimator
     directory = model.directory
-    one = taken(case.given, np.array([0]))
+    one = some_rows(case.inputs, np.array([0]))
     dumped, with_row = _dumped(estimator), _dumped((estimator, one))
     ask = getattr(estimator, "predict_proba", estimator.predict)
     load = None if directory is None else _timed(lambda: load_model(directory), LOADS)

@@ -27,7 +27,6 @@ def test_points_of_the_roc_curve_are_rates_at_their_thresholds() -> None:
     p, dear = asked(given)
     about = figures.of(given)
     found = plain(roc(about, scores(about)))
-    assert found is not None
 
     assert found["points"][0] == [0.0, 0.0, None]
     assert found["points"][-1][:2] == [1.0, 1.0]
@@ -50,7 +49,6 @@ def test_points_of_precision_and_recall_are_those_at_their_thresholds() -> None:
     p, dear = asked(given)
     about = figures.of(given)
     found = plain(precision_recall(about, scores(about)))
-    assert found is not None
 
     assert found["points"][-1] == [0.0, 1.0, None]
     assert found["share"] == dear.mean()
@@ -66,7 +64,6 @@ def test_the_table_of_thresholds_counts_rows() -> None:
     given = figures.binary()
     p, dear = asked(given)
     found = plain(threshold(figures.of(given)))
-    assert found is not None
 
     assert found["chosen"] == 0.5
     assert [each["threshold"] for each in found["table"]] == [n / 20 for n in range(1, 20)]
@@ -93,7 +90,6 @@ def test_the_chosen_threshold_is_the_models_own(known: float | None) -> None:
     fixed = FixedThresholdClassifier(inner, threshold=0.27, pos_label="dear")
     given = figures.measured(fixed, y, threshold=known, threshold_metric="f1")
     found = plain(threshold(figures.of(given)))
-    assert found is not None
 
     assert (found["chosen"], found["metric"]) == (0.27, "f1")
     (at,) = [each for each in found["table"] if each["threshold"] == 0.27]
@@ -104,7 +100,6 @@ def test_rates_are_of_the_class_that_is_called_positive() -> None:
     found = plain(threshold(figures.of(figures.binary(positive="cheap"))))
     other = plain(threshold(figures.of(figures.binary())))
     assert found is not None
-    assert other is not None
 
     assert found["positives"] == 240 - other["positives"]
     assert found["table"][9]["accuracy"] == pytest.approx(other["table"][9]["accuracy"])
@@ -115,7 +110,6 @@ def test_calibration_is_what_was_so_in_bins_of_equally_many_rows() -> None:
     given = figures.binary()
     p, dear = asked(given)
     found = plain(calibration(figures.of(given)))
-    assert found is not None
     order = np.argsort(p)
     off = 0.0
 
@@ -145,7 +139,6 @@ def test_calibration_of_many_classes_is_of_the_predicted_one() -> None:
     given = figures.multiclass()
     p = given.estimator.predict_proba(given.X_test)
     found = plain(calibration(figures.of(given)))
-    assert found is not None
 
     assert found["of"] == "top"
     right = p.argmax(axis=1) == given.y_test

@@ -169,7 +169,6 @@ def test_the_learning_curve_is_of_refits_on_parts_of_the_training_rows() -> None
     given = figures.measured(figures.pipeline(forest), y, train=400)
     about = figures.of(given)
     found = plain(learning(about, Refits(about)))
-    assert found is not None
     assert about.trained is not None
 
     assert [p["rows"] for p in found["points"]] == [50, 100, 200, 400]
@@ -203,7 +202,6 @@ def test_more_data_helps_what_is_still_learning_and_not_what_has_learnt() -> Non
     for given in (near, line):
         about = figures.of(given)
         found = plain(learning(about, Refits(about)))
-        assert found is not None
         said.append(found["more_data_helps"])
 
     assert said == [True, False]
@@ -212,7 +210,6 @@ def test_more_data_helps_what_is_still_learning_and_not_what_has_learnt() -> Non
 def test_of_a_few_rows_nobody_can_say_whether_more_data_help() -> None:
     about = figures.of(replace(figures.regression(rows=215), seed=1))
     found = plain(learning(about, Refits(about)))
-    assert found is not None
 
     assert found["points"][0]["low"] is None
     assert found["more_data_helps"] is None
@@ -234,7 +231,6 @@ def test_a_curve_for_which_the_time_does_not_last_has_each_number_of_rows_first(
     refits.seconds_a_row = 0.15  # 50 + 100 + 200 rows take 52.5 seconds; 50 more are begun
 
     found = plain(learning(about, Slow(refits)))
-    assert found is not None
     assert [point["rows"] for point in found["points"]] == [50, 100, 200, 400]
     assert found["repeats"] == 1
     assert about.notes == ["learning curve: there was time for 4 refits only"]

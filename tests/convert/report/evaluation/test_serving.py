@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from onnxlet.convert.report.evaluation import serving
-from onnxlet.convert.report.evaluation.cost import microseconds
+from onnxlet.convert.report.evaluation.importance import microseconds
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain
 
