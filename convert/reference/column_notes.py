@@ -7,12 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from onnxlet.convert.reference.diagnosis import (
-    fitted_names,
-    given_names,
-    listed,
-    too_many_hint,
-)
+from onnxlet.convert.reference.diagnosis import fitted_names, given_names, listed, too_many_hint
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column

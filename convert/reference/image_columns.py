@@ -12,11 +12,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.image_paths import (
-    ELSEWHERE,
-    Outside,
-    file_inside,
-)
+from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, file_inside
 from onnxlet.convert.reference.images import (
     FIRST,
     SHOWN,

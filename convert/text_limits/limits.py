@@ -24,8 +24,7 @@ from typing import Any
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.text_limits.hostile_texts import Hostile, hostile
-from onnxlet.convert.text_limits.regex_safety import SURE
-from onnxlet.convert.text_limits.slow_steps import Costly, costly_searches, slow_steps
+from onnxlet.convert.text_limits.regex_safety import SURE, Costly, costly_searches, slow_steps
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed

@@ -11,12 +11,7 @@ from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.evaluation.bins import edges, histogram
 from onnxlet.convert.report.evaluation.errors import MOST_LABELS, few_labels
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, indices_of
-from onnxlet.convert.report.form.facts import (
-    Column,
-    Data,
-    TargetBins,
-    TargetLabels,
-)
+from onnxlet.convert.report.form.facts import Column, Data, TargetBins, TargetLabels
 
 KINDS = {"bool": "boolean", "string": "text"}
 DISTINCT = 50  # texts: a column of fewer is categories

@@ -29,12 +29,7 @@ from onnxlet.convert.report.evaluation.evaluation import (
 from onnxlet.convert.report.evaluation.groups import OTHERS
 from onnxlet.convert.report.evaluation.intervals import generator, interval
 from onnxlet.convert.report.evaluation.refitting import Refits
-from onnxlet.convert.report.form.figures import (
-    Difference,
-    Estimate,
-    Mitigation,
-    MitigationScores,
-)
+from onnxlet.convert.report.form.figures import Difference, Estimate, Mitigation, MitigationScores
 from onnxlet.function.arrays import Array
 
 FOLDS = 3

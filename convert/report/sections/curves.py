@@ -7,14 +7,7 @@ from functools import partial
 from typing import Any
 
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.plot import (
-    SMALL,
-    Plot,
-    colour,
-    percent_ticks,
-    plot,
-    titles,
-)
+from onnxlet.convert.report.form.plot import SMALL, Plot, colour, percent_ticks, plot, titles
 from onnxlet.convert.report.form.wording import name, number, plural, share
 from onnxlet.convert.report.sections.section import Section, inside, positive, said, with_interval
 

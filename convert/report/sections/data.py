@@ -9,8 +9,7 @@ from onnxlet.convert.report.form.facts import TargetBins, TargetLabels
 from onnxlet.convert.report.form.figures import Estimate
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.markdown import bullets, escaped, table, text
-from onnxlet.convert.report.form.plot import Plot, histogram
-from onnxlet.convert.report.form.row_plot import LABEL, Row, draw_rows
+from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
     count,

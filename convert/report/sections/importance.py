@@ -8,8 +8,7 @@ from operator import itemgetter
 from onnxlet.convert.report.form.facts import Dependence, DependencePoint
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.markdown import bullets, escaped, table, text, with_interval
-from onnxlet.convert.report.form.plot import Plot, curve_with_band
-from onnxlet.convert.report.form.row_plot import LABEL, Row, draw_rows
+from onnxlet.convert.report.form.plot import LABEL, Plot, Row, curve_with_band, draw_rows
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
     count,

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from onnxlet.convert.report.form.figures import Baseline, Score
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.markdown import escaped, table, text, with_interval
-from onnxlet.convert.report.form.plot import Plot
-from onnxlet.convert.report.form.row_plot import LABEL, Row, draw_rows
+from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
 from onnxlet.convert.report.form.wording import (
     count,
     few,

@@ -27,7 +27,7 @@ from onnxlet.convert.text_limits.limits import (
     longest_pause,
     pauses,
 )
-from onnxlet.convert.text_limits.slow_steps import growth, slow_steps
+from onnxlet.convert.text_limits.regex_safety import growth, slow_steps
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed
 from tests.convert.helpers import built, served
