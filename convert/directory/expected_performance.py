@@ -16,7 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from onnxlet.convert.directory.conformal import error_by_prediction
 from onnxlet.convert.directory.reference_statistics import between
-from onnxlet.convert.reference.answers import Task
+from onnxlet.convert.reference.answers import Task, flat
 from onnxlet.function.arrays import Array
 
 FEWEST_ROWS = 50
@@ -38,9 +38,7 @@ def expected_performance(
     """
     if y_test is None or task.name not in ("classification", "regression"):
         return None
-    y, got = np.asarray(y_test), np.asarray(answers["prediction"])
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    got = got[:, 0] if got.ndim == 2 and got.shape[1] == 1 else got
+    y, got = flat(y_test), flat(answers["prediction"])
     if y.shape != got.shape or y.ndim != 1 or len(y) < FEWEST_ROWS:
         return None
     if task.name == "regression":

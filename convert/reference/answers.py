@@ -68,7 +68,7 @@ class Task:
             if self.margin is not None:
                 made[MARGIN] = ask(estimator, self.margin, X)
         if self.name == "classification" and not self.several and "prediction" in made:
-            made["prediction"] = _flat(made["prediction"])
+            made["prediction"] = flat(made["prediction"])
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
         if answered > given:
@@ -282,9 +282,13 @@ def _texts(array: Array) -> Array:
     return texts
 
 
-def _flat(labels: Array) -> Array:
-    """One label a row, as scikit-learn's own classifiers answer; CatBoost's have a list of one."""
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+def flat(values: Any) -> Array:
+    """Labels or numbers of one output in one dimension, without pandas' types.
+
+    scikit-learn's own classifiers answer so; CatBoost's have a list of one in each row.
+    """
+    array = np.asarray(values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _with_rows(array: Array, method: str) -> Array:

@@ -10,8 +10,9 @@ from sklearn.utils.validation import _num_samples
 from onnxlet.convert.reference.inputs import InputColumn
 from onnxlet.convert.report.evaluation.bins import edges, histogram
 from onnxlet.convert.report.evaluation.errors import MOST_LABELS, few_labels
-from onnxlet.convert.report.evaluation.evaluation import Evaluation, indices_of
+from onnxlet.convert.report.evaluation.evaluation import Evaluation
 from onnxlet.convert.report.form.facts import Column, Data, TargetBins, TargetLabels
+from onnxlet.function.arrays import Array
 
 KINDS = {"bool": "boolean", "string": "text"}
 DISTINCT = 50  # texts: a column of fewer is categories
@@ -36,27 +37,24 @@ def data(case: Evaluation) -> Data:
 
 
 def _target(case: Evaluation) -> TargetBins | TargetLabels | None:
-    values, trained = case.truth.values, case.trained
     if case.outputs > 1:
         return None
+    values, trained = case.truth.values, case.trained_truth
     if case.task == "regression":
-        trained = None if trained is None else trained.astype(np.float64)
         found = edges(values if trained is None else trained)
         counts, beyond = histogram(values, found)
         more = None if trained is None else histogram(trained, found)[0]
         return TargetBins(bins=found.tolist(), counts=counts, train_counts=more, beyond=beyond)
     labels, place = few_labels(case.truth.labels, values)
-    known = set(case.truth.labels)
-    more = None
-    if trained is not None:
-        trained = indices_of(
-            trained[[value in known for value in trained.tolist()]], case.truth.labels
-        )
-        more = np.bincount(place[trained], minlength=len(labels)).tolist()
+
+    def counted(indices: Array) -> list[int]:
+        made: list[int] = np.bincount(place[indices], minlength=len(labels)).tolist()
+        return made
+
     return TargetLabels(
         labels=labels,
-        counts=np.bincount(place[values], minlength=len(labels)).tolist(),
-        train_counts=more,
+        counts=counted(values),
+        train_counts=None if trained is None else counted(trained),
         other=len(case.truth.labels) > MOST_LABELS,
     )
 

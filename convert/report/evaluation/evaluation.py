@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.utils.validation import _num_samples
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import Metric, fitting
 from onnxlet.convert.metrics.resampled import Answered, Truth
+from onnxlet.convert.reference.answers import flat
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, generator, resamples
@@ -55,6 +57,16 @@ class Evaluation:
     def positive(self) -> Any:
         """The label that rates are of; None where there are not two."""
         return self.truth.labels[self.truth.positive] if self.task == "binary" else None
+
+    @cached_property
+    def trained_truth(self) -> Array | None:
+        """Answers of the training rows as what was true has them, without labels that it lacks."""
+        if self.trained is None or self.task == "regression":
+            return None if self.trained is None else self.trained.astype(np.float64)
+        known, trained = set(self.truth.labels), self.trained
+        if trained.ndim == 1:
+            trained = trained[[value in known for value in trained.tolist()]]
+        return indices_of(trained, self.truth.labels)
 
     @property
     def inputs(self) -> Any:
@@ -126,7 +138,7 @@ def answer_test_rows(measured: Measured) -> Evaluation:
     if len(kept) < len(cells):
         notes.append(f"{len(cells) - len(kept)} test rows are refused by the model: not measured")
     rows = known[kept]
-    values = _flat(some_rows(measured.y_test, rows))
+    values = flat(some_rows(measured.y_test, rows))
     groups = None if measured.groups is None else _numbered(some_rows(measured.groups, rows))
     if groups is not None and (count := len(np.unique(groups))) < FEW:
         notes.append(f"the test rows are of {plural(count, 'group')}: too few for intervals")
@@ -146,7 +158,7 @@ def answer_test_rows(measured: Measured) -> Evaluation:
         truth,
         answered,
         _metric(measured, task, answered),
-        None if measured.y_train is None else _flat(measured.y_train),
+        None if measured.y_train is None else flat(measured.y_train),
         groups,
         notes,
     )
@@ -154,7 +166,7 @@ def answer_test_rows(measured: Measured) -> Evaluation:
 
 def _rows_with_truth(measured: Measured, notes: list[str]) -> Array:
     """Positions of the test rows to measure."""
-    y = _flat(measured.y_test)
+    y = flat(measured.y_test)
     count = _num_samples(measured.X_test)
     if len(y) != count:
         raise Refusal(
@@ -174,12 +186,6 @@ def _rows_with_truth(measured: Measured, notes: list[str]) -> Array:
 
 def _numbered(groups: Array) -> Array:
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
-
-
-def _flat(values: Any) -> Array:
-    """Labels or numbers of one output in one dimension; without pandas' types."""
-    array = np.asarray(values)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _in_order(cells: list[Cells], columns: Sequence[InputColumn], model: Model) -> list[Any]:
@@ -315,7 +321,7 @@ def estimators_answers(estimator: Any, X: Any, case: Evaluation) -> Answered:
     It may know fewer labels than the model, having seen fewer rows.
     """
     truth = case.truth
-    prediction = _flat(estimator.predict(X))
+    prediction = flat(estimator.predict(X))
     if case.task == "regression" or prediction.ndim > 1:
         return as_answered({"prediction": prediction}, truth, case.task)
     indices = indices_of(prediction, truth.labels)

@@ -17,7 +17,7 @@ from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
 from onnxlet.convert.report.evaluation.groups import grouped
 from onnxlet.convert.report.evaluation.intervals import interval
-from onnxlet.convert.report.evaluation.mitigation import Setting, mitigated
+from onnxlet.convert.report.evaluation.mitigation import mitigated
 from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.convert.report.form.figures import Difference, Fairness, Group
 from onnxlet.function.arrays import Array
@@ -62,12 +62,14 @@ def _column(case: Evaluation, name: str, refits: Refits) -> Fairness:
     predicted = case.answered.prediction
     found = by_group(rates(case, predicted), groups)
     before = differences(case, predicted, groups)
-    setting = Setting(case, refits, groups, train_groups, before, notes)
+    mitigation = None
+    if before:
+        mitigation = mitigated(case, refits, groups, train_groups, before, notes, differences)
     return Fairness(
         column=name,
         groups=[_group(str(group), int(rows[group]), found[group]) for group in rows],
         differences=before,
-        mitigation=mitigated(setting, differences) if before else None,
+        mitigation=mitigation,
         notes=notes,
     )
 

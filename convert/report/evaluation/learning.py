@@ -31,7 +31,7 @@ def learning(case: Evaluation, refits: Refits) -> Learning | None:
         return None
     rows = case.sample(MOST_ROWS, "learning")
     try:
-        found = _refitted(case, refits, rows)
+        found = _refitted(case, refits, rows, case.trained)
     except Exception as error:  # scikit-learn's, of a part that has too little in it
         why = f"{type(error).__name__}: {shortened(error)}"
         case.notes.append(f"no learning curve: a part of the training rows raises {why}")
@@ -42,10 +42,11 @@ def learning(case: Evaluation, refits: Refits) -> Learning | None:
     return _curve(case, rows, {**found, every: [case.answered.at(rows)]})
 
 
-def _refitted(case: Evaluation, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
+def _refitted(
+    case: Evaluation, refits: Refits, rows: Array, trained: Array
+) -> dict[int, list[Answered]]:
     """By number of training rows, the answers of each refit; each number once before any twice."""
-    X, trained = some_rows(case.measured.X_test, case.rows[rows]), case.trained
-    assert trained is not None  # noqa: S101 - the caller has looked
+    X = some_rows(case.measured.X_test, case.rows[rows])
     sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
     samples = {size: _samples(case, trained, size) for size in sizes}
     found: dict[int, list[Answered]] = {size: [] for size in sizes}

@@ -42,26 +42,40 @@ class Setting(NamedTuple):
 
     case: Evaluation
     refits: Refits
+    trained: Array  # answers of the training rows
+    train_groups: Array
     groups: Array  # of the test rows
-    train_groups: Array | None
     before: list[Difference]  # of the model as it is
     notes: list[str]  # gets why there is none
 
 
-def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
-    """A mitigation's differences and scores beside the model's; None where none can be fitted."""
-    case = setting.case
-    if case.measured.X_train is None or case.trained is None or setting.train_groups is None:
-        setting.notes.append(
-            "no mitigation: the training rows, their answers or groups are unknown"
-        )
+def mitigated(
+    case: Evaluation,
+    refits: Refits,
+    groups: Array,
+    train_groups: Array | None,
+    before: list[Difference],
+    notes: list[str],
+    differences: Differences,
+) -> Mitigation | None:
+    """A mitigation's differences and scores beside the model's; None where none can be fitted.
+
+    Groups are of the test rows; `before` are the differences of the model as it is.
+    """
+    trained, probabilities = case.trained, case.answered.probabilities
+    if case.measured.X_train is None or trained is None or train_groups is None:
+        notes.append("no mitigation: the training rows, their answers or groups are unknown")
         return None
-    thresholds = case.task == "binary" and case.answered.probabilities is not None
+    setting = Setting(case, refits, trained, train_groups, groups, before, notes)
     try:
-        made = (_by_thresholds if thresholds else _by_drawing)(setting)
+        if case.task == "binary" and probabilities is not None:
+            made = _by_thresholds(setting, probabilities)
+        else:
+            made = _by_drawing(setting)
     except Exception as error:  # of whatever the groups are too small for
-        why = f"{type(error).__name__}: {shortened(error)}"
-        setting.notes.append(f"no mitigation: fitting one raises {why}")
+        notes.append(
+            f"no mitigation: fitting one raises {type(error).__name__}: {shortened(error)}"
+        )
         return None
     if made is None:
         return None
@@ -69,7 +83,7 @@ def mitigated(setting: Setting, differences: Differences) -> Mitigation | None:
     metric = _metric(case)
     return Mitigation(
         how=how,
-        differences=differences(case, predicted, setting.groups),
+        differences=differences(case, predicted, groups),
         metric=metric.name,
         title=metric.in_full[case.task],
         scores=MitigationScores(
@@ -105,15 +119,11 @@ class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(X)[:, 0]
 
 
-def _by_thresholds(setting: Setting) -> tuple[str, Array] | None:
+def _by_thresholds(setting: Setting, probabilities: Array) -> tuple[str, Array] | None:
     from fairlearn.postprocessing import ThresholdOptimizer  # takes half a second
 
-    case = setting.case
-    assert setting.train_groups is not None  # noqa: S101 - the caller has looked
-    assert case.trained is not None  # noqa: S101 - the same
-    assert case.answered.probabilities is not None  # noqa: S101 - the same
-    truth = case.truth
-    positive = indices_of(case.trained, truth.labels) == truth.positive
+    truth = setting.case.truth
+    positive = indices_of(setting.trained, truth.labels) == truth.positive
     given = _out_of_fold(setting)
     if given is None:
         return None
@@ -132,9 +142,9 @@ def _by_thresholds(setting: Setting) -> tuple[str, Array] | None:
             predict_method="predict",
         ).fit(given[:, None], positive.astype(int), sensitive_features=train)
         said = optimizer.predict(
-            case.answered.probabilities[:, [truth.positive]],
+            probabilities[:, [truth.positive]],
             sensitive_features=test,
-            random_state=case.measured.seed,
+            random_state=setting.case.measured.seed,
         )
     negative = 1 - truth.positive
     predicted = np.where(np.asarray(said) == 1, truth.positive, negative)
@@ -166,20 +176,15 @@ def _with_thresholds(train: Array, positive: Array, test: Array) -> tuple[Array,
 
 def _out_of_fold(setting: Setting) -> Array | None:
     """The positive class' probability of each training row, by a model that has not seen it."""
-    case, refits, positive = (
-        setting.case,
-        setting.refits,
-        setting.case.truth.positive,
-    )
+    case, refits = setting.case, setting.refits
     if case.measured.out_of_fold is not None:
         known = np.asarray(case.measured.out_of_fold)
-        return known if known.ndim == 1 else known[:, positive]
+        return known if known.ndim == 1 else known[:, case.truth.positive]
     if refits.unseen is None:
-        assert case.trained is not None  # noqa: S101 - the caller has looked
-        if not refits.lasts(len(case.trained) * (FOLDS - 1)):
+        if not refits.lasts(len(setting.trained) * (FOLDS - 1)):
             setting.notes.append("no mitigation: no time to refit the model for it")
             return None
-        refits.unseen = _unseen(case, refits, case.trained)
+        refits.unseen = _unseen(case, refits, setting.trained)
     return refits.unseen
 
 
@@ -197,22 +202,17 @@ def _unseen(case: Evaluation, refits: Refits, trained: Array) -> Array:
 
 
 def _by_drawing(setting: Setting) -> tuple[str, Array] | None:
-    case = setting.case
-    trained, groups = case.trained, setting.train_groups
-    assert trained is not None  # noqa: S101 - the caller has looked
-    assert groups is not None  # noqa: S101 - the same
+    case, trained = setting.case, setting.trained
     if not setting.refits.lasts(len(trained)):
         setting.notes.append("no mitigation: no time to refit the model for it")
         return None
-    weights = _weights(groups, None if case.task == "regression" else trained)
+    weights = _weights(setting.train_groups, None if case.task == "regression" else trained)
     random = generator(case.measured.seed, "mitigation")
     rows = np.sort(random.choice(len(trained), len(trained), p=weights / weights.sum()))
     predicted = estimators_answers(setting.refits.fit(rows), case.inputs, case).prediction
-    what = (
-        "every group equally often"
-        if case.task == "regression"
-        else ("every answer equally often in each group")
-    )
+    what = "every answer equally often in each group"
+    if case.task == "regression":
+        what = "every group equally often"
     return f"refitted on training rows drawn to have {what} (reweighing)", predicted
 
 

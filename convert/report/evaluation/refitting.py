@@ -30,8 +30,6 @@ class Refits:
             Exception: whatever scikit-learn raises for these rows.
         """
         measured, start = self._case.measured, time.perf_counter()
-        trained = self._case.trained
-        assert trained is not None  # noqa: S101 - the caller has looked
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             refit = measured.fit or clone(measured.estimator).fit

@@ -124,7 +124,7 @@ def constant(case: Evaluation, metric: Metric) -> Answered:
     unless rates of one label are scored, with the shares of all labels.
     """
     truth, rows = case.truth, len(case.truth.values)
-    known = truth.values if case.trained is None else _trained(case)
+    known = truth.values if case.trained_truth is None else case.trained_truth
     if case.task == "regression":
         middle = np.median if metric.name in MEDIAN else np.mean
         return Answered(np.broadcast_to(middle(known, axis=0), truth.values.shape))
@@ -153,17 +153,6 @@ def _best_label(case: Evaluation, metric: Metric, known: Array, shares: Array) -
         for k in order
     ]
     return order[int(np.argmax(gains))]
-
-
-def _trained(case: Evaluation) -> Array:
-    trained = case.trained
-    assert trained is not None  # noqa: S101 - the caller has looked
-    if case.task == "regression":
-        return trained.astype(np.float64)
-    known = set(case.truth.labels)
-    if trained.ndim == 1:
-        trained = trained[[value in known for value in trained.tolist()]]
-    return indices_of(trained, case.truth.labels)
 
 
 def baselines(case: Evaluation) -> dict[str, Answered]:
