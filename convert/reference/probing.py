@@ -18,7 +18,12 @@ from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.required_columns import required_columns
-from onnxlet.convert.reference.wide_probing import probed_by_kind
+from onnxlet.convert.reference.wide_probing import (
+    UNSEEN_NUMBERS,
+    UNSEEN_TEXT,
+    WHERE_FLOATS_OVERFLOW,
+    probed_by_kind,
+)
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
@@ -31,7 +36,6 @@ LARGEST_NUMBERS = {
     "float32": LARGEST_FLOAT32,
     "int64": 2**63 - 1,
 }
-UNSEEN_TEXT = "a value that no training row had"
 OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
 # Other digits ("8.2 kg"), and what a step may take for the same text: " YES", "Yes, sir".
 FORMS: Sequence[Callable[[str], str]] = (
@@ -40,9 +44,6 @@ FORMS: Sequence[Callable[[str], str]] = (
     lambda text: f" {text} ",
     lambda text: f"{text}~",
 )
-UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
-# Sums and products of numbers like these overflow; where exactly is no matter.
-WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
 SEEN_DATES = 1000  # rows whose text is tried as dates
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
@@ -82,9 +83,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     if is_wide(len(inputs.columns)):
         some = [[position for position in kind if position in needed] for kind in kinds]
         names = [column.name for column in inputs.columns]
-        probed = probed_by_kind(
-            [kind for kind in some if kind], names, probe, takes, _unseen, WHERE_FLOATS_OVERFLOW
-        )
+        probed = probed_by_kind([kind for kind in some if kind], names, probe, takes)
     else:
         probed = probe(sorted(needed))
     columns = [
@@ -111,10 +110,6 @@ def _rated(reference: Reference) -> list[Column]:
         Column(column.name, column.type, nullable=True, absent=True, minimum=low, maximum=high)
         for column in reference.inputs.columns
     ]
-
-
-def _unseen(kind: str) -> Sequence[Any]:
-    return (UNSEEN_TEXT,) if kind == "string" else UNSEEN_NUMBERS
 
 
 def _varied(value: Any, number: int) -> Any:

@@ -10,7 +10,8 @@ from onnxlet.function.arrays import Array
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 USUAL = (1, 99)  # percentiles between which the bins are; what lies beyond is in the outer ones
-LEAST_IN_BIN = 20  # rows, in bins of equally many
+BINS = 20  # of round edges, about
+EQUAL_BINS, LEAST_IN_BIN = 10, 20  # at most so many of equally many rows, at least so many
 
 
 def round_step(width: float) -> float:
@@ -19,12 +20,12 @@ def round_step(width: float) -> float:
     return float(next(s for s in STEPS if s * power >= width * (1 - 1e-9)) * power)
 
 
-def edges(values: Array, bins: int = 20) -> Array:
-    """Round edges of at most about so many bins around the usual values; two at least."""
+def edges(values: Array) -> Array:
+    """Round edges of at most about BINS bins around the usual values; two at least."""
     low, high = np.percentile(values, USUAL)
     if not high > low:
         low, high = low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
-    step = round_step((high - low) / bins)
+    step = round_step((high - low) / BINS)
     first, last = np.floor(low / step), np.ceil(high / step)
     return np.asarray(np.arange(first, last + 1) * step)
 
@@ -37,18 +38,18 @@ def histogram(values: Array, found: Array) -> tuple[list[int], list[int]]:
     return counts.tolist(), beyond
 
 
-def equal_bins(values: Array, most: int = 10, least: int = LEAST_IN_BIN) -> Array:
+def equal_bins(values: Array) -> Array:
     """The bin of each value, int64 from 0: so many values in each, equal ones together.
 
     Bins that ties have left with too few are one with the next.
     """
-    bins = int(np.clip(len(values) // least, 1, most))
+    bins = int(np.clip(len(values) // LEAST_IN_BIN, 1, EQUAL_BINS))
     inner = np.unique(np.quantile(values, np.arange(1, bins) / bins))
     found = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1]
     starts, waiting = [0], 0
     for number, count in enumerate(np.bincount(found).tolist()):
         waiting += count
-        if waiting >= least:
+        if waiting >= LEAST_IN_BIN:
             starts.append(number + 1)
             waiting = 0
     # The last start ends the last bin, and what waits behind it is in that one, too.
