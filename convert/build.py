@@ -91,19 +91,13 @@ def build(
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
-    Args:
-        source: the estimator and its data.
-        name: the model's.
-        folder: the folder of model directories.
-        report: called with a line for each step.
-        keep_background: training rows that explanations start from; None is made-up rows.
-        breaking: clients of the version that is served need not go on with this one.
-        beside: makes the files of the report, for the model as it will be served.
+    So many training rows are kept for explanations to start from; None is made-up rows. `breaking`
+    says that clients of the version that is served need not go on with this one; `beside` makes the
+    files of the report, for the model as it will be served.
 
-    Raises:
-        WrongUse: the name can't be one, or there is no such output to leave out.
-        Refusal: no conversion answers as scikit-learn does, or clients of the version that is
-            served could not go on; nothing was written.
+    Raises WrongUse where the name can't be one, or there is no such output to leave out, and
+    Refusal where no conversion answers as scikit-learn does, or clients of the version that is
+    served could not go on; nothing was written.
     """
     check_name(name)
     check_folder(folder, name)

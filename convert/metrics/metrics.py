@@ -72,11 +72,7 @@ def fitting(task: str, answered: Answered) -> list[Metric]:
 
 
 def metric_named(name: str, task: str) -> Metric:
-    """The metric of this name.
-
-    Raises:
-        WrongUse: there is none, or the task has none of this name.
-    """
+    """The metric of this name; WrongUse where there is none, or the task has none of this name."""
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in fitting:
         known = f"a metric of {', '.join(METRICS[name].tasks)}" if name in METRICS else "no metric"

@@ -19,10 +19,8 @@ def report_of(
 ) -> Callable[[Model], dict[str, bytes]]:
     """What makes the files of a build's report, once there is the model that will be served.
 
-    It compares the groups of the sensitive columns of X_test.
-
-    Raises:
-        WrongUse: the source has no true answers to compare with, or no such column.
+    It compares the groups of the sensitive columns of X_test. Raises WrongUse where the source has
+    no true answers to compare with, or no such column.
     """
     if source.y_test is None:
         raise WrongUse("--report: expected true answers to the held-out rows, got none", HINT)

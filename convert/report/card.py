@@ -15,11 +15,7 @@ PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classifi
 
 
 def markdown(found: Findings) -> str:
-    """The card.
-
-    Raises:
-        KeyError, TypeError, ValueError: the findings are damaged.
-    """
+    """The card; KeyError, TypeError or ValueError where the findings are damaged."""
     here = headings(found)
     parts = [front_matter(found), f"# {text(found.name)}", escaped(answer(found))]
     for section in SECTIONS:

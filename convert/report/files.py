@@ -40,8 +40,8 @@ def pages(found: Mapping[str, Any]) -> dict[str, bytes]:
 def read_findings(directory: Path) -> dict[str, Any]:
     """The findings beside a model.
 
-    Raises:
-        Refusal: there are none, or they are damaged, or of another form than this version reads.
+    Raises Refusal where there are none, or they are damaged, or of another form than this version
+    reads.
     """
     path = directory / JSON
     again = (
@@ -72,9 +72,8 @@ def damaged(path: Path, why: str) -> Refusal:
 def write_again(directory: Path) -> list[Path]:
     """Write the page and the card of a version again; each is whole or as it was.
 
-    Raises:
-        Refusal: its findings are not there, or damaged; nothing is written.
-        OnnxletError: it can't be written.
+    Raises Refusal where its findings are not there, or damaged: nothing is written; OnnxletError
+    where it can't be written.
     """
     from jinja2 import TemplateError
 

@@ -42,8 +42,7 @@ FONTS = (
 def html(found: Findings) -> str:
     """The page: a whole document, the same for the same findings.
 
-    Raises:
-        KeyError, TypeError, ValueError, jinja2.UndefinedError: the findings are damaged.
+    Raises KeyError, TypeError, ValueError or jinja2.UndefinedError where these are damaged.
     """
     here = sections.headings(found)
     return _template().render(f=found, here=here, meta=list(_meta(found))).strip() + "\n"

@@ -28,10 +28,8 @@ def findings(measured: Measured) -> dict[str, Any]:
     """Every figure of the report, as plain JSON: what can't be said is None.
 
     The same data and seed give the same figures, except for the times below `serving`; and where
-    refitting takes longer than `seconds`, for what is left out then.
-
-    Raises:
-        Refusal: the model's answers can't be right or wrong, or y_test is not what it answers.
+    refitting takes longer than `seconds`, for what is left out then. Raises Refusal where the
+    model's answers can't be right or wrong, or y_test is not what it answers.
     """
     about = answer_test_rows(measured)
     example = call(about)

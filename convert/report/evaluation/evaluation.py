@@ -115,8 +115,8 @@ def some_rows(data: Any, rows: Array) -> Any:
 def answer_test_rows(measured: Measured) -> Evaluation:
     """Read, check and answer the test rows.
 
-    Raises:
-        Refusal: the model's answers have no score, y_test is not what it answers, or no row is.
+    Raises Refusal where the model's answers have no score, y_test is not what it answers, or no row
+    is.
     """
     model = measured.model
     if model.manifest["task"] not in ("regression", "classification"):
@@ -199,11 +199,7 @@ def _in_order(cells: list[Cells], columns: Sequence[InputColumn], model: Model) 
 def _answered_rows(
     model: Model, table: Table, kept: Array
 ) -> tuple[Array, Table, dict[str, Array]]:
-    """The rows that the model answers, and its answers.
-
-    Raises:
-        Refusal: it answers none.
-    """
+    """The rows that the model answers, and its answers; Refusal where it answers none."""
     if table.rows:
         outputs, good = answers_of(model, table)
         if good.any():

@@ -74,11 +74,7 @@ class Findings:
 
 
 def from_json(found: Mapping[str, Any]) -> Findings:
-    """Findings from plain JSON.
-
-    Raises:
-        KeyError, TypeError, AttributeError: a part has not its form.
-    """
+    """Findings from plain JSON; KeyError, TypeError or AttributeError where a part is damaged."""
     made: Findings = _read(Findings, found)
     return made
 
