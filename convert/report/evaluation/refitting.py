@@ -24,7 +24,7 @@ class Refits:
         self.unseen: Array | None = None
 
     def fit(self, rows: Array) -> Any:
-        """The estimator, fitted on some training rows; it raises what scikit-learn raises for these."""
+        """The estimator, fitted on some training rows; it raises what scikit-learn does."""
         measured, start = self._case.measured, time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
