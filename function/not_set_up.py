@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from onnxlet.folders import CHECKOUT, ROOT, __version__
+from onnxlet import __version__
+from onnxlet.folders import CHECKOUT, ROOT
 
 OURS = ("onnxlet", "tests", "tools")
 

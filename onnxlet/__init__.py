@@ -10,8 +10,7 @@ functions that predict. Importing this loads none of what they need.
 import os
 from typing import TYPE_CHECKING
 
-from onnxlet.folders import __version__ as __version__
-
+__version__ = "0.1.0"
 __all__ = [
     "DateParts", "Images", "Ratings", "Summary", "build", "converts", "register_duckdb", "score",
     "train", "verify",

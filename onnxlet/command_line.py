@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from onnxlet.folders import ROOT, __version__
+from onnxlet.folders import ROOT
 
 # Nothing is imported from where it happens to be called, not even by an empty entry of PYTHONPATH.
 with suppress(FileNotFoundError):  # it may be gone
@@ -20,6 +20,7 @@ with suppress(FileNotFoundError):  # it may be gone
 
 import click
 
+from onnxlet import __version__
 from onnxlet.function.command_line import run
 
 # By the module that has them, under the heading of help: the commands' names and first lines.

@@ -1,8 +1,7 @@
-"""Which package this is, and where it lies: in a checkout, in a bundle, or installed."""
+"""Where this package lies: beside the three folders in a checkout, in a bundle, or installed."""
 
 from pathlib import Path
 
-__version__ = "0.1.0"
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # a checkout, a bundle's slot, or the environment's packages
 CHECKOUT = (ROOT / "Makefile").exists()

@@ -16,9 +16,9 @@ from cyclonedx.model.license import LicenseAcknowledgement
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from onnxlet import __version__
 from onnxlet.convert.bundle.archive import TIME
 from onnxlet.convert.bundle.target import Target
-from onnxlet.folders import __version__
 
 
 def bill_of_materials(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from onnxlet import __version__
 from onnxlet.convert.bundle import compiled, image_apt, image_deb, image_elf, image_system, sizes
 from onnxlet.convert.bundle.archive import read, size_of
 from onnxlet.convert.bundle.contents import Chosen
@@ -24,7 +25,6 @@ from onnxlet.convert.bundle.package import (
 )
 from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.directory.durable import whole
-from onnxlet.folders import __version__
 
 ROOT = "opt/onnxlet"  # of the bundle in there
 PLACES = ("packages", "onnxlet", "models")  # layers above the system, lowest first

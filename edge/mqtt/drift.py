@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from onnxlet import __version__
 from onnxlet.edge.mqtt.readings import DRIFT, STATUS, may_answer_to
 from onnxlet.edge.service.drift_summary import main_metric
 from onnxlet.edge.settings.mqtt import MqttOptions, client_id
-from onnxlet.folders import __version__
 
 Summaries = Sequence[Mapping[str, Any]]
 
