@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.score.models import directory_of, proven
 from onnxlet.convert.score.running import score as score_table
 from onnxlet.convert.score.tasks import OnError, Options
 from onnxlet.function.errors import OnnxletError, WrongUse
-
-Report = Callable[[str], object]
 
 
 def score(

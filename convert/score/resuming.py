@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, by_part, sums
 from onnxlet.convert.score.places import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
 from onnxlet.convert.score.planning import File, part_names
@@ -145,9 +146,7 @@ def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Tar
         place_of(target.folder).remove(target.side_name)
 
 
-def left_of(
-    tasks: Sequence[Task], journal: Journal, work: Place, report: Callable[[str], object]
-) -> list[Task]:
+def left_of(tasks: Sequence[Task], journal: Journal, work: Place, report: Report) -> list[Task]:
     """The parts that are still to do; one that is not as it was written is done again."""
     tidy(work)
     lines = by_part(journal.lines)

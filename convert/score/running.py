@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.score import resuming
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.gathering import gathered
@@ -24,7 +25,6 @@ from onnxlet.convert.score.truths import combined, scores
 from onnxlet.function.models.model import GRAPH
 from onnxlet.function.monitoring.realised import kind_of
 
-Report = Callable[[str], object]
 Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.progress import Report
 from onnxlet.function.errors import WrongUse
 
 FILE = "MLmodel"
@@ -58,7 +59,7 @@ def is_mlflow(path: Path) -> bool:
     return (path / FILE).is_file() or (path.name == FILE and path.is_file())
 
 
-def read_mlflow(path: Path, report: Callable[[str], object]) -> MLflowModel:
+def read_mlflow(path: Path, report: Report) -> MLflowModel:
     """Read MLmodel, and compare the folder's requirements with what is installed.
 
     Args:

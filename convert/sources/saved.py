@@ -21,6 +21,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.harmless import OURS, PACKAGES, PLUGGED_IN, not_installed, package
 from onnxlet.convert.sources.import_path import find_trusted, lies_in
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
@@ -48,7 +49,7 @@ def is_pickle(path: Path) -> bool:
 def load_saved(
     path: Path,
     trusted: Sequence[str],
-    report: Callable[[str], object],
+    report: Report,
     rows: Any = None,
     kept_out: Sequence[Path] = (),
 ) -> Any:

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.import_path import find_in, keep_out
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
@@ -69,7 +70,7 @@ def load_source(
     data: Path | None = None,
     target: str | None = None,
     trusted: Sequence[str] = (),
-    report: Callable[[str], object] = lambda line: None,
+    report: Report = lambda line: None,
 ) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file or a folder.
 
@@ -131,7 +132,7 @@ def _of_file(
     data: Path | None,
     target: str | None,
     trusted: Sequence[str],
-    report: Callable[[str], object],
+    report: Report,
 ) -> Source:
     """The estimator in a file, on rows of `--data`."""
     kept_out = (Path.cwd(), path.parent, path.resolve().parent)
@@ -149,7 +150,7 @@ def _of_mlflow(
     data: Path | None,
     target: str | None,
     trusted: Sequence[str],
-    report: Callable[[str], object],
+    report: Report,
 ) -> Source:
     """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
     folder, before = path if path.is_dir() else path.parent, list(sys.path)
@@ -262,9 +263,7 @@ def _free_name(path: Path) -> str:
     return path.stem if free else f"{path.stem}_source"
 
 
-def _held_out(
-    path: Path, data: Path | None, target: str | None, report: Callable[[str], object]
-) -> tuple[Any, Any]:
+def _held_out(path: Path, data: Path | None, target: str | None, report: Report) -> tuple[Any, Any]:
     if not path.is_file():
         raise _no_file(path)
     if data is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.opened import Opened, no_file, no_rights
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -19,7 +19,7 @@ FIRST_LEFT_OUT = (
 )
 
 
-def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> Any:
+def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
     """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
 
     Args:
@@ -58,7 +58,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
     )
 
 
-def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
+def _csv(path: Path, report: Report) -> pd.DataFrame:
     opened = Opened(path, path.name, WHAT)
     form = form_of(opened.open, str(path), WHAT, opened.limits)
     if said := form.said():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_paths import ENDINGS, images_root
 from onnxlet.convert.sources.opened import ELSEWHERE
@@ -68,7 +69,7 @@ def rows_of(
     data: Any,
     target: str,
     seed: int,
-    report: Callable[[str], object],
+    report: Report,
     what: str = WHAT,
     images_from: str | Path | None = None,
 ) -> Rows:
@@ -129,7 +130,7 @@ def with_hashes(
     wanted: Mapping[str, str],
     without: Sequence[str],
     augment: bool,
-    report: Callable[[str], object],
+    report: Report,
 ) -> Read:
     """Read the images, and put a hash of its pixels where each was.
 

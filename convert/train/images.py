@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, located
 from onnxlet.convert.reference.images import (
     TRIED,
@@ -141,7 +142,7 @@ def read_images(
     places: Sequence[str],
     wanted: Mapping[str, str],
     rows: int,
-    report: Callable[[str], object],
+    report: Report,
 ) -> tuple[pd.DataFrame, dict[str, Seen]]:
     """Read all images of a table, each once.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from onnxlet.convert.progress import advanced, heard
+from onnxlet.convert.progress import Report, advanced, heard
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.trials import Record
@@ -22,7 +20,7 @@ class Live:
 
     def __init__(
         self,
-        report: Callable[[str], object],
+        report: Report,
         metric: Metric,
         budget: Budget,
         trials: int | None,

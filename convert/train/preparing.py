@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
 from onnxlet.convert.train.duplicates import same_images
 from onnxlet.convert.train.given import Rows, rows_of, with_hashes
@@ -23,8 +24,6 @@ from onnxlet.convert.train.target_checks import LEAST_ROWS
 from onnxlet.convert.train.times import times_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
-
-Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)

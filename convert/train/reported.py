@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.progress import Report
 from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
 from onnxlet.convert.report.measured import Baseline, Measured
@@ -25,7 +26,7 @@ from onnxlet.convert.train.combining import (
 )
 from onnxlet.convert.train.images import form_named
 from onnxlet.convert.train.portfolio import WITH_COPIES
-from onnxlet.convert.train.preparing import Options, Prepared, Report
+from onnxlet.convert.train.preparing import Options, Prepared
 from onnxlet.convert.train.splits import group_numbers
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.arrays import Array

@@ -11,6 +11,7 @@ import pandas as pd
 
 from onnxlet.convert.cluster.tasks import SchedulerGone
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.progress import Report
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
@@ -42,7 +43,7 @@ def search(
     trials: int | None,
     seed: int,
     small: bool,
-    report: Callable[[str], object],
+    report: Report,
     weights: Array | None = None,
     fit: Fit | None = None,
     cost: Callable[[Trial], float] | None = None,

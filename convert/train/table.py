@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.convert.sources.opened import Opened, opened
@@ -18,7 +18,6 @@ from onnxlet.convert.train.sampling import MOST_ROWS, most_rows, sampled
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"
-Report = Callable[[str], object]
 
 
 class Table(NamedTuple):

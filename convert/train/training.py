@@ -13,11 +13,12 @@ import pandas as pd
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import BreakingChange, Refusal
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
 from onnxlet.convert.train.portfolio import portfolio
-from onnxlet.convert.train.preparing import Options, Prepared, Report, look_at_columns, prepare
+from onnxlet.convert.train.preparing import Options, Prepared, look_at_columns, prepare
 from onnxlet.convert.train.reported import ReportFiles, report_of
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
