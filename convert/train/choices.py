@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from onnxlet.convert.problems import Problem, refuse
 from onnxlet.convert.sources.opened import no_rights
 from onnxlet.convert.train.columns import KINDS, OUT, USED, Taken
-from onnxlet.convert.train.problems import Problem, refuse
 from onnxlet.function.errors import WrongUse
 
 TABLE = "columns"

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.conversions import MADE
-from onnxlet.convert.train.copies import copies
-from onnxlet.convert.train.date_forms import date_form, form_of_moments
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import Seen
-from onnxlet.convert.train.kinds import Guess, Profile, guessed, profile
-from onnxlet.convert.train.leaks import goes_with, leaks
-from onnxlet.convert.train.problems import Problem, close_to, refuse
+from onnxlet.convert.problems import Problem, close_to, refuse
+from onnxlet.convert.train.kinds.copies import copies
+from onnxlet.convert.train.kinds.date import date_form, form_of_moments
+from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
+from onnxlet.convert.train.kinds.image_files import Seen
+from onnxlet.convert.train.kinds.leaks import goes_with, leaks
+from onnxlet.convert.train.kinds.number import MADE
+from onnxlet.convert.train.kinds.profile import Guess, Profile, guessed, profile
 from onnxlet.function.arrays import Array
 
 USED = (*MADE, IMAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.problems import counted
+from onnxlet.convert.problems import counted
 from onnxlet.function.arrays import Array
 
 OWN_SPLIT = 0.5  # of the rows: where more are repeated, that is how the table is

@@ -31,8 +31,8 @@ from onnxlet.convert.estimators.date_parts import DateParts
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import RESIZE, form_named
+from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
+from onnxlet.convert.train.kinds.image_files import RESIZE, form_named
 from onnxlet.function.arrays import Array
 
 FEW = 12  # categories: so many become a column each for trees, more are encoded by their target

@@ -12,7 +12,7 @@ from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
-from onnxlet.convert.train.augmenting import augmented
+from onnxlet.convert.train.augmentation import augmented
 from onnxlet.convert.train.candidate import Candidate, Fitted
 from onnxlet.function.arrays import Array
 

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.train.augmenting import COPIES
+from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.candidate import Parameters
 from onnxlet.convert.train.features import (
     Column,
@@ -35,8 +35,8 @@ from onnxlet.convert.train.features import (
     tree_columns,
     width_of,
 )
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import form_named
+from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
+from onnxlet.convert.train.kinds.image_files import form_named
 
 SIMILAR = 200  # training rows that a kernel's similarities are with
 SPREAD = 0.25  # about the standard deviation of pixels from 0 to 1

@@ -24,7 +24,7 @@ from onnxlet.convert.train.features import (
     of_kind,
     width_of,
 )
-from onnxlet.convert.train.images import KIND as IMAGE
+from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
 from onnxlet.convert.train.pipelines import MAKERS, Given
 from onnxlet.function.arrays import Array
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
+from onnxlet.convert.train.data import Rows, rows_of, with_hashes
 from onnxlet.convert.train.duplicates import same_images
-from onnxlet.convert.train.given import Rows, rows_of, with_hashes
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import Seen
+from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
+from onnxlet.convert.train.kinds.image_files import Seen
 from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
-from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS

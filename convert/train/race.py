@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.job import Fits, Job, Table, part_of
-from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.train.progress import Live
 from onnxlet.convert.train.scoring import Scorer, scorer
 from onnxlet.convert.train.trials import Record, Rung
 

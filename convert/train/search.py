@@ -17,8 +17,8 @@ from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
 from onnxlet.convert.train.halving import affordable_folds, in_reach, try_all
 from onnxlet.convert.train.job import Fit, Fits, Table
-from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.train.progress import Live
 from onnxlet.convert.train.race import Race
 from onnxlet.convert.train.splits import Splits
 from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
 from onnxlet.convert.train.duplicates import duplicates_in
 from onnxlet.convert.train.numbers_as_text import as_floats, numbers_in
-from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.train.target_checks import (
     FEW_NUMBERS,
     SHARE_OF_A_CLASS,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.train.columns import Taken
-from onnxlet.convert.train.conversions import as_date, as_number
-from onnxlet.convert.train.date_forms import date_form, days, form_of_moments
+from onnxlet.convert.train.kinds.date import date_form, days, form_of_moments
+from onnxlet.convert.train.kinds.number import as_date, as_number
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 

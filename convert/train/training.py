@@ -19,7 +19,7 @@ from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, look_at_columns, prepare
-from onnxlet.convert.train.reported import ReportFiles, report_of
+from onnxlet.convert.train.report import ReportFiles, report_of
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
 from onnxlet.function.arrays import Array

@@ -11,8 +11,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.metrics import roc_auc_score
 
-from onnxlet.convert.train import leaks
 from onnxlet.convert.train.columns import take_columns
+from onnxlet.convert.train.kinds import leaks
 from tests.convert.helpers import objects
 
 ROWS = 400

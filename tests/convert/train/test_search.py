@@ -17,8 +17,8 @@ from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.job import Job, Table, evaluate
-from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import METRICS, default_metric
+from onnxlet.convert.train.progress import Live
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.errors import WrongUse

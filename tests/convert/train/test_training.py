@@ -18,7 +18,7 @@ from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.measured import Measured
-from onnxlet.convert.train import reported, training
+from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.ending import lines
@@ -83,7 +83,7 @@ def trained(
 def quickly() -> Iterator[None]:
     """Refits for the report take a second, not ten."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reported, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(report, "Measured", partial(Measured, seconds=1.0))
         yield
 
 
@@ -107,15 +107,15 @@ def regression(tmp_path_factory: pytest.TempPathFactory, quickly: None) -> Train
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits in this process, and no figures: for tests of what comes before them."""
     monkeypatch.setattr(searching, "Workers", Here)
-    monkeypatch.setattr(reported, "findings", lambda measured: {})
-    monkeypatch.setattr(reported, "report_files", lambda found: {})
+    monkeypatch.setattr(report, "findings", lambda measured: {})
+    monkeypatch.setattr(report, "report_files", lambda found: {})
 
 
 @pytest.fixture
 def asked(here: None, monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
     """What the report's figures would have been made of."""
     found: list[Measured] = []
-    monkeypatch.setattr(reported, "findings", found.append)
+    monkeypatch.setattr(report, "findings", found.append)
     return found
 
 
@@ -392,7 +392,7 @@ def test_a_report_that_fails_does_not_lose_the_model(
     def failing(measured: Any) -> Any:
         raise ZeroDivisionError("a figure fails on purpose")
 
-    monkeypatch.setattr(reported, "findings", failing)
+    monkeypatch.setattr(report, "findings", failing)
     said: list[str] = []
     what = trained(tmp_path, simple(), said)
     assert {path.name for path in what.built.directory.iterdir()} == FILES

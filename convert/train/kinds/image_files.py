@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.problems import Problem, counted, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, located
 from onnxlet.convert.reference.images import (
@@ -21,7 +22,6 @@ from onnxlet.convert.reference.images import (
     is_missing,
     is_readable,
 )
-from onnxlet.convert.train.problems import Problem, counted, refuse
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.image_files import opened

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.problems import counted
 from onnxlet.convert.reference.columns_given import ID_NAME, UNNAMED, UUID
-from onnxlet.convert.train.date_forms import DateForm, as_dates, date_form, form_of_moments
+from onnxlet.convert.train.kinds.date import DateForm, as_dates, date_form, form_of_moments
 from onnxlet.convert.train.numbers_as_text import NO_VALUE, as_floats, numbers_in
-from onnxlet.convert.train.problems import counted
 
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 CODE_NAME = re.compile(

@@ -14,7 +14,7 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
 from onnxlet.convert.report.measured import Baseline, Measured
-from onnxlet.convert.train.augmenting import NOISE, copies_of, farthest
+from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
 from onnxlet.convert.train.combining import (
     Combined,
     Weighted,
@@ -24,7 +24,7 @@ from onnxlet.convert.train.combining import (
     threshold_of,
     voting,
 )
-from onnxlet.convert.train.images import form_named
+from onnxlet.convert.train.kinds.image_files import form_named
 from onnxlet.convert.train.portfolio import WITH_COPIES
 from onnxlet.convert.train.preparing import Options, Prepared
 from onnxlet.convert.train.splits import group_numbers

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.kinds import Profile
+from onnxlet.convert.train.kinds.profile import Profile
 from onnxlet.convert.train.numbers_as_text import as_floats
 from onnxlet.function.arrays import Array
 

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.problems import Problem, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_paths import ENDINGS, images_root
 from onnxlet.convert.sources.opened import ELSEWHERE
-from onnxlet.convert.train.augmenting import COPIES
-from onnxlet.convert.train.images import (
+from onnxlet.convert.train.augmentation import COPIES
+from onnxlet.convert.train.kinds.image_files import (
     Seen,
     image_columns,
     located_cells,
@@ -22,7 +23,6 @@ from onnxlet.convert.train.images import (
     rows_with_images,
     wrong_forms,
 )
-from onnxlet.convert.train.problems import Problem, listed, refuse
 from onnxlet.convert.train.sampling import most_rows, sampled
 from onnxlet.convert.train.table import WHAT, read_table
 from onnxlet.function.errors import WrongUse

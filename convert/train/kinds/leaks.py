@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.conversions import as_number
-from onnxlet.convert.train.date_forms import as_dates, days
-from onnxlet.convert.train.kinds import Guess, Profile
+from onnxlet.convert.train.kinds.date import as_dates, days
+from onnxlet.convert.train.kinds.number import as_number
+from onnxlet.convert.train.kinds.profile import Guess, Profile
 from onnxlet.function.arrays import Array
 
 SAMPLE = 5000  # rows

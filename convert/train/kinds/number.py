@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.date_forms import as_dates
+from onnxlet.convert.problems import counted
+from onnxlet.convert.train.kinds.date import as_dates
 from onnxlet.convert.train.numbers_as_text import as_floats, numbers_in
-from onnxlet.convert.train.problems import counted
 
 YES = frozenset(("true", "yes", "y", "t", "1", "1.0", "on"))
 NO = frozenset(("false", "no", "n", "f", "0", "0.0", "off"))
