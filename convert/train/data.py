@@ -16,7 +16,7 @@ from onnxlet.convert.reference.image_paths import ENDINGS, images_root
 from onnxlet.convert.sources.opened import ELSEWHERE
 from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.kinds.image_files import (
-    Seen,
+    ImageColumn,
     image_columns,
     located_cells,
     read_images,
@@ -61,7 +61,7 @@ class Read(NamedTuple):
 
     frame: pd.DataFrame
     before: int
-    images: dict[str, Seen]
+    images: dict[str, ImageColumn]
     notes: list[str]
 
 

@@ -8,6 +8,7 @@ from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.report import HTML, JSON, sentences
 from onnxlet.convert.report.files import read_findings
 from onnxlet.convert.train.combining import named
+from onnxlet.convert.train.kinds.unused import LEAK
 from onnxlet.convert.train.training import Trained
 from onnxlet.folders import typed
 
@@ -27,7 +28,7 @@ def lines(trained: Trained) -> Iterator[str]:
     found = read_findings(built.directory) if reported else None
     if found is not None:
         yield _plain(sentences.answer(found))
-    leaks = [one.name for one in trained.prepared.columned.taken if one.kind == "leak"]
+    leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
         yield (

@@ -16,16 +16,13 @@ import numpy as np
 
 from onnxlet.convert.train import spaces
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import (
-    FEW,
-    MOST_COMPONENTS,
-    Column,
-    components_of,
-    of_kind,
-    width_of,
-)
-from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
-from onnxlet.convert.train.pipelines import MAKERS, Given
+from onnxlet.convert.train.features import width_of
+from onnxlet.convert.train.kinds.category import CATEGORY, FEW
+from onnxlet.convert.train.kinds.image import IMAGE
+from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.registry import KINDS, of_kind
+from onnxlet.convert.train.kinds.text import TEXT
+from onnxlet.convert.train.pipelines import MAKERS, TrainingSet
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
@@ -45,7 +42,7 @@ HOW = {"catboost": EXTRA, "xgboost": EXTRA, "lightgbm": "make setup"}
 
 def portfolio(
     task: str,
-    taken: Sequence[Column],
+    columns: Sequence[TableColumn],
     rows: int,
     y: Array | None = None,
     metric: str | None = None,
@@ -55,7 +52,7 @@ def portfolio(
 
     Args:
         task: binary, multiclass or regression.
-        taken: the columns.
+        columns: of the table.
         rows: of training.
         y: the target of these, for sizes by the number of classes and for skewed targets; without
             it ten classes are expected, and no logarithm is tried.
@@ -66,7 +63,7 @@ def portfolio(
         In order of worth; the first two are the constant and the linear model. The notes say what
         an absent library would add.
     """
-    given = _given(task, taken, rows, y, metric)
+    given = _given(task, columns, rows, y, metric)
     listed = [*_baselines(given), *_by_worth(given)]
     if augment:
         listed = [each for one in listed for each in _with_and_without(given, one)]
@@ -78,10 +75,10 @@ def portfolio(
 LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm", "XGBoost": "xgboost"}
 
 
-def _with_and_without(given: Given, candidate: Candidate) -> Iterator[Candidate]:
+def _with_and_without(given: TrainingSet, candidate: Candidate) -> Iterator[Candidate]:
     yield candidate
     # A category that is encoded by its target must not see the copies of a row in other folds.
-    encoded = of_kind(given.taken, "category", where=lambda one: one.distinct > FEW)
+    encoded = of_kind(given.columns, CATEGORY, where=lambda one: one.distinct > FEW)
     if candidate.name in AUGMENTED and not (encoded and candidate.family == "LightGBM"):
         yield replace(
             candidate.with_parameters({"augment": True}), name=f"{candidate.name}{WITH_COPIES}"
@@ -89,13 +86,13 @@ def _with_and_without(given: Given, candidate: Candidate) -> Iterator[Candidate]
 
 
 def _given(
-    task: str, taken: Sequence[Column], rows: int, y: Array | None, metric: str | None
-) -> Given:
+    task: str, columns: Sequence[TableColumn], rows: int, y: Array | None, metric: str | None
+) -> TrainingSet:
     expected = {"binary": 2, "multiclass": 10}.get(task, 1)
     classes = expected if y is None or task == "regression" else len(np.unique(y))
     absolute = any(word in (metric or "").lower() for word in ABSOLUTE)
     logged = task == "regression" and y is not None and is_skewed(y)
-    return Given(task, tuple(taken), rows, classes, absolute, logged)
+    return TrainingSet(task, tuple(columns), rows, classes, absolute, logged)
 
 
 def is_skewed(y: Array) -> bool:
@@ -113,7 +110,11 @@ def _skewness(y: Array) -> float:
 
 
 def _candidate(
-    given: Given, name: str, family: str, parameters: dict[str, Any], rounds: str | None = None
+    given: TrainingSet,
+    name: str,
+    family: str,
+    parameters: dict[str, Any],
+    rounds: str | None = None,
 ) -> Candidate:
     space = spaces.OF_FAMILY.get(family)
     return Candidate(
@@ -123,7 +124,7 @@ def _candidate(
 
 
 def _each(
-    given: Given,
+    given: TrainingSet,
     name: str,
     family: str,
     parameters: dict[str, Any],
@@ -138,27 +139,27 @@ def _each(
         yield _candidate(given, named, family, {**parameters, "log": log}, rounds)
 
 
-def _baselines(given: Given) -> Iterator[Candidate]:
+def _baselines(given: TrainingSet) -> Iterator[Candidate]:
     yield _candidate(given, "constant", "constant", {})
     yield _candidate(given, "linear", "linear", {**_linear(given), "log": False})
 
 
-def _linear(given: Given) -> dict[str, Any]:
+def _linear(given: TrainingSet) -> dict[str, Any]:
     """Weak penalties for numbers; for terms and pixels, which say little each, weaker ones."""
-    little = bool(of_kind(given.taken, "text", IMAGE))
+    little = any(KINDS[one.kind].is_faint for one in given.columns if one.used)
     if given.task == "regression":
         return {"curves": True, "alpha": 1.0 if little else 10.0}
     return {"curves": True, "C": 4.0 if little else 0.5}
 
 
-def _by_worth(given: Given) -> Iterator[Candidate]:
-    texts = bool(of_kind(given.taken, "text"))
+def _by_worth(given: TrainingSet) -> Iterator[Candidate]:
+    texts = bool(of_kind(given.columns, TEXT))
     if texts:
         both_cuts = {**_linear(given), "characters": True, "log": False}
         yield _candidate(given, "linear, words and characters", "linear", both_cuts)
     if given.logged:
         yield from _each(given, "linear", "linear", _linear(given))
-    images = bool(of_kind(given.taken, IMAGE))
+    images = bool(of_kind(given.columns, IMAGE))
     if images:
         penalty = {"alpha": 0.1} if given.task == "regression" else {"C": 100.0}
         yield from _each(given, "kernel", "kernel", {"gamma": 1.0, **penalty})
@@ -178,11 +179,11 @@ def _by_worth(given: Given) -> Iterator[Candidate]:
         yield from _each(given, f"LightGBM, {name}", "LightGBM", parameters, "n_estimators")
     forest = {"trees": 100, "min_samples_leaf": 5, "max_features": "sqrt"}
     yield from _each(given, "extra trees", "extra trees", forest)
-    if not texts and given.rows * _width(given) <= KEPT:
+    if not texts and given.rows * width_of(given.columns) <= KEPT:
         yield _candidate(given, "nearest neighbours", "neighbours", {"neighbours": 15})
 
 
-def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _variants(given: TrainingSet, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Of LightGBM: with other columns, or trees such as larger tables get."""
     if spaces.are_paired(given):
         yield "pairs", {**usual, "pairs": True}
@@ -196,25 +197,19 @@ def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[s
         yield "terms", {**large, "terms": True}
 
 
-def _width(given: Given) -> int:
-    """About so many columns nearest neighbours have."""
-    images = [one for one in given.taken if one.used and one.kind == IMAGE]
-    return width_of(given.taken) + sum(components_of(one, MOST_COMPONENTS) for one in images)
-
-
-def _boosted(given: Given, leaves: int, slowest: float) -> dict[str, Any]:
+def _boosted(given: TrainingSet, leaves: int, slowest: float) -> dict[str, Any]:
     """Rounds within the size, and a learning rate that they suffice for."""
     rounds = spaces.rounds_of(given, leaves)
     return {"n_estimators": rounds, "learning_rate": round(max(slowest, min(0.15, 20 / rounds)), 3)}
 
 
-def _leaves(given: Given) -> int:
+def _leaves(given: TrainingSet) -> int:
     """Of a tree: few where there are few rows, or many classes, each of which has its trees."""
     by_rows = 8 if given.rows < 4_000 else 16 if given.rows < 15_000 else 50
     return min(by_rows, 16) if given.classes > 4 else by_rows
 
 
-def _lightgbm(given: Given) -> dict[str, Any]:
+def _lightgbm(given: TrainingSet) -> dict[str, Any]:
     leaves = _leaves(given)
     return {
         "num_leaves": leaves,
@@ -224,7 +219,7 @@ def _lightgbm(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _catboost(given: Given) -> dict[str, Any]:
+def _catboost(given: TrainingSet) -> dict[str, Any]:
     # One-hot up to 12, and combinations of two: five times as fast as CatBoost's own 2 and 4, on
     # a table of 44 columns of categories. Half of its own 254 borders take two thirds of the time
     # and of the memory.
@@ -234,7 +229,7 @@ def _catboost(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _xgboost(given: Given) -> dict[str, Any]:
+def _xgboost(given: TrainingSet) -> dict[str, Any]:
     depth = 4 if given.rows < 15_000 or given.classes > 4 else 6
     return {
         "max_depth": depth, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bytree": 0.6,
@@ -243,7 +238,7 @@ def _xgboost(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _histogram(given: Given) -> dict[str, Any]:
+def _histogram(given: TrainingSet) -> dict[str, Any]:
     leaves = 8 if given.classes > 4 else 16
     boosted = _boosted(given, leaves, 0.06)
     return {

@@ -12,16 +12,18 @@ import pandas as pd
 
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
-from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
+from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
 from onnxlet.convert.train.data import Rows, rows_of, with_hashes
 from onnxlet.convert.train.duplicates import same_images
-from onnxlet.convert.train.kinds.image_files import KIND as IMAGE
-from onnxlet.convert.train.kinds.image_files import Seen
+from onnxlet.convert.train.kinds.image import IMAGE
+from onnxlet.convert.train.kinds.image_files import ImageColumn
+from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.registry import of_kind
+from onnxlet.convert.train.kinds.unused import IDENTIFIER
 from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
-from onnxlet.convert.train.splits import Splits, split
+from onnxlet.convert.train.splits import Splits, split, times_of
 from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS
-from onnxlet.convert.train.times import times_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -66,14 +68,14 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Columned:
+class InspectedTable:
     """A table whose columns have been looked at.
 
     Attributes:
         frame: all columns but the target, of the rows that have one.
         target: of these rows.
         target_name: its column.
-        taken: what each column is taken for.
+        columns: what each is taken for.
         notes: what was counted and guessed, for the report.
         held_out: so many last rows are those of `Options.test`.
         images: what columns of images hold, of which the frame has hashes.
@@ -82,10 +84,10 @@ class Columned:
     frame: pd.DataFrame
     target: Target
     target_name: str
-    taken: list[Taken]
+    columns: list[TableColumn]
     notes: list[str]
     held_out: int = 0
-    images: Mapping[str, Seen] = field(default_factory=dict)
+    images: Mapping[str, ImageColumn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,14 @@ class Prepared:
     """What is searched on.
 
     Attributes:
-        columned: where it comes from.
+        table: where it comes from.
         X: the columns that are used, in the types that pipelines are fitted on.
         y: one entry per row.
         splits: positions of rows.
         metric: what is optimised.
     """
 
-    columned: Columned
+    table: InspectedTable
     X: pd.DataFrame
     y: Array
     splits: Splits
@@ -120,9 +122,9 @@ class Prepared:
         return self.X.iloc[positions].reset_index(drop=True), self.y[positions]
 
 
-def look_at_columns(
+def inspect_table(
     data: str | pd.DataFrame, target: str, options: Options, report: Report
-) -> Columned:
+) -> InspectedTable:
     """Read a table and say what each column is taken for.
 
     Args:
@@ -149,18 +151,18 @@ def look_at_columns(
         found = _with_same_images(found, list(known.images))
     held_out = _count_held_out(found, before, len(frame), options.test)
     if options.group is not None:  # its values are not those of rows to come
-        wanted.setdefault(options.group, "identifier")
-    taken = take_columns(found.frame, found.y, found.task, wanted, known.images)
+        wanted.setdefault(options.group, IDENTIFIER.name)
+    columns = recognise_columns(found.frame, found.y, found.task, wanted, known.images)
     if options.group is not None and options.group not in options.columns:
         why = "left out: rows of one stay on one side, as --group says"
-        taken = [one._replace(why=why) if one.name == options.group else one for one in taken]
+        columns = [one._replace(why=why) if one.name == options.group else one for one in columns]
     for note in found.notes:
         report(note)
-    for line in columns_lines(taken):
+    for line in columns_lines(columns):
         report(line)
-    _check_augmented(taken, options)
+    _check_augmented(columns, options)
     notes = [*table.notes, *known.notes, *found.notes]
-    return Columned(found.frame, found, target, taken, notes, held_out, known.images)
+    return InspectedTable(found.frame, found, target, columns, notes, held_out, known.images)
 
 
 def _with_same_images(found: Target, names: list[str]) -> Target:
@@ -171,8 +173,8 @@ def _with_same_images(found: Target, names: list[str]) -> Target:
     )
 
 
-def _check_augmented(taken: Sequence[Taken], options: Options) -> None:
-    if options.augment and not any(one.used and one.kind == IMAGE for one in taken):
+def _check_augmented(columns: Sequence[TableColumn], options: Options) -> None:
+    if options.augment and not of_kind(columns, IMAGE):
         raise WrongUse(
             "--augment: expected a column of images, got none that the model is given",
             "Only images have copies that are shifted: leave --augment out, or say which column "
@@ -218,11 +220,11 @@ def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFr
     return count
 
 
-def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
+def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared:
     """Give the columns their types, and set rows apart that the search never sees.
 
     Args:
-        columned: the table.
+        table: whose columns were looked at.
         options: how rows are split, and what is optimised.
         report: called with a line of progress at a time.
 
@@ -231,26 +233,24 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         Refusal: no column is left, or there are too few rows to validate on.
     """
     metric = (
-        default_metric(columned.target.task)
+        default_metric(table.target.task)
         if options.metric is None
-        else metric_named(options.metric, columned.target.task)
+        else metric_named(options.metric, table.target.task)
     )
-    _check_scored(metric, columned)
-    X, notes = as_taken(columned.frame, columned.taken, columned.images)
-    frame, y, task = columned.frame, columned.target.y, columned.target.task
+    _check_scored(metric, table)
+    X, notes = typed_columns(table.frame, table.columns, table.images)
+    frame, y, task = table.frame, table.target.y, table.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
     times = None
     if options.time is not None:
-        taken = next(one for one in columned.taken if one.name == options.time)
-        times = times_of(frame[options.time], taken)
-    splits = split(
-        y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
-    )
+        column = next(one for one in table.columns if one.name == options.time)
+        times = times_of(frame[options.time], column)
+    splits = split(y, task, groups, times, options.seed, table.target.duplicates, table.held_out)
     notes += _never_learnt(y, task, splits)
     for note in [*notes, splits.how]:
         report(note)
-    columned.notes.extend(notes)
-    return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+    table.notes.extend(notes)
+    return Prepared(table, X.reset_index(drop=True), y, splits, metric)
 
 
 def _never_learnt(y: Array, task: str, splits: Splits) -> list[str]:
@@ -265,10 +265,10 @@ def _never_learnt(y: Array, task: str, splits: Splits) -> list[str]:
     return [f"labels that no training row has, and no model can answer, in {rows}: {labels}"]
 
 
-def _check_scored(metric: Metric, columned: Columned) -> None:
+def _check_scored(metric: Metric, table: InspectedTable) -> None:
     """Refuse a target that the metric has no number for, such as one below 0 for its logarithm."""
-    y = columned.target.y
-    if columned.target.task != "regression":
+    y = table.target.y
+    if table.target.task != "regression":
         return
     try:
         with np.errstate(all="ignore"):
@@ -278,7 +278,7 @@ def _check_scored(metric: Metric, columned: Columned) -> None:
         why = str(error)
     if why:
         raise WrongUse(
-            f"--target '{columned.target_name}': {metric.title} can't be measured on values from "
+            f"--target '{table.target_name}': {metric.title} can't be measured on values from "
             f"{y.min():.4g} to {y.max():.4g}: {why}",
             "Give another --metric, or write the target in another unit.",
         )

@@ -24,7 +24,10 @@ from onnxlet.convert.train.combining import (
     threshold_of,
     voting,
 )
+from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.image_files import form_named
+from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.registry import of_kind
 from onnxlet.convert.train.portfolio import WITH_COPIES
 from onnxlet.convert.train.preparing import Options, Prepared
 from onnxlet.convert.train.splits import group_numbers
@@ -85,10 +88,10 @@ def report_of(
 
     def made(model: Model) -> dict[str, bytes]:
         (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
-        columned, task = prepared.columned, prepared.columned.target.task
+        table, task = prepared.table, prepared.table.target.task
         measured = Measured(
             name, model, combined.estimator, X_test, y_test,
-            origin="train", task=task, target=columned.target_name,
+            origin="train", task=task, target=table.target_name,
             X_train=X, y_train=y,
             fit=partial(_refitted, chosen, combined, prepared, options.seed),
             baselines=_linear(searched, chosen, prepared, options.seed),
@@ -100,9 +103,9 @@ def report_of(
             metric=prepared.metric, threshold=combined.threshold,
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
-            columns=[_column(one) for one in columned.taken],
-            split=prepared.splits.how, notes=[*columned.notes],
-            rows=len(columned.frame), seed=options.seed,
+            columns=[_column(one) for one in table.columns],
+            split=prepared.splits.how, notes=[*table.notes],
+            rows=len(table.frame), seed=options.seed,
         )  # fmt: skip
         return report_files(findings(measured))
 
@@ -113,7 +116,7 @@ def _refitted(
     chosen: Weighted, combined: Combined, prepared: Prepared, seed: int, X: Any, y: Array
 ) -> Any:
     """The same estimator fitted on other rows, fewer than those that its threshold is from."""
-    estimator = voting(chosen, X, y, prepared.columned.target.task, prepared.metric, seed)
+    estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
     if combined.threshold is None or len(estimator.classes_) < 2:
         return estimator
     return answering_from(combined.threshold, estimator, X, y)
@@ -132,7 +135,7 @@ def _linear(
     linear: Weighted = [(found[0], 1.0)]
     if len(chosen) == 1 and chosen[0][0].number == found[0].number:
         return None
-    (X, y), task = prepared.train_part, prepared.columned.target.task
+    (X, y), task = prepared.train_part, prepared.table.target.task
     estimator = voting(linear, X, y, task, prepared.metric, seed)
     ask = estimator.predict if task == "regression" else estimator.predict_proba
     answers = np.asarray(ask(prepared.test_part[0]))
@@ -143,19 +146,19 @@ def _groups(prepared: Prepared, options: Options) -> Array | None:
     """Numbers of the test rows' groups: rows of one say less than as many without groups."""
     if options.group is None:
         return None
-    groups = group_numbers(prepared.columned.frame[options.group].to_numpy())
+    groups = group_numbers(prepared.table.frame[options.group].to_numpy())
     return groups[prepared.splits.test]
 
 
 def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:
-    frame = prepared.columned.frame
+    frame = prepared.table.frame
     return {name: frame[name].to_numpy()[positions] for name in options.sensitive}
 
 
-def _column(taken: Any) -> dict[str, Any]:
+def _column(column: TableColumn) -> dict[str, Any]:
     return {
-        "name": taken.name, "kind": taken.kind, "why": taken.why, "used": taken.used,
-        "missing": int(taken.missing), "distinct": int(taken.distinct),
+        "name": column.name, "kind": column.kind, "why": column.why, "used": column.used,
+        "missing": int(column.missing), "distinct": int(column.distinct),
     }  # fmt: skip
 
 
@@ -175,8 +178,7 @@ def _search(
 
 def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> dict[str, Any]:
     """What copies are, and what the best candidate that was fitted with them gained by them."""
-    images = [one for one in prepared.columned.taken if one.used and one.kind == "image"]
-    forms = [form_named(one.format) for one in images]
+    forms = [form_named(one.format) for one in of_kind(prepared.table.columns, IMAGE)]
     done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
     pairs = [
         (trial, done[plain])

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.train.kinds.date import DATE
+from onnxlet.convert.train.kinds.date_forms import date_form, days, form_of_moments
+from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.function.errors import WrongUse
 
 Positions = NDArray[np.intp]
 Array = NDArray[Any]
@@ -23,6 +28,7 @@ FOLDS_OF_MANY = 3
 MANY = 100_000  # training rows
 FEW, FEWER = 1_500, 500  # training rows: below these the folds are repeated
 BINS = 10  # of a number's values, each in every part alike
+READ = 0.5  # of a time's values, at least
 FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and is faster
 
 
@@ -243,3 +249,37 @@ def _cuts(ordered: NDArray[np.float64], wanted: list[int]) -> list[int]:
     if not len(starts):
         return []
     return sorted({int(starts[np.argmin(np.abs(starts - place))]) for place in wanted})
+
+
+def times_of(column: pd.Series[Any], taken: TableColumn) -> Array:
+    """When each row was, float64 (n,): days since 1970, or the column's numbers; NaN for none.
+
+    Dates are read in the one form that the column was found to have: whoever guesses for each
+    value by itself reads 03.04. as in March, and has rows of the future among those learnt from.
+
+    Raises:
+        WrongUse: half of its values or more are neither dates of one form nor numbers.
+    """
+    form = taken.format or _form(column)
+    if form is not None:
+        times = days(DATE.typed(column, form).column, form)
+    else:
+        times = NUMBER.in_order(column, None)
+    known = int(column.notna().sum())
+    if not known or np.isfinite(times).sum() < READ * known:
+        got = f"a {taken.kind} ({taken.why})" if known else "no value in any row"
+        raise WrongUse(
+            f"--time '{taken.name}': expected dates of one form, or numbers, got {got}",
+            f"If these are dates, say how they are written: --column '{taken.name}=date %d.%m.%Y'.",
+        )
+    return np.where(np.isfinite(times), times, np.nan)
+
+
+def _form(column: pd.Series[Any]) -> str | None:
+    """The form of dates in a column that is taken for something else; None where it has none."""
+    if column.dtype.kind in "iuf":
+        return None
+    if column.dtype.kind == "M":
+        return form_of_moments(column)
+    found = date_form([str(value) for value in column.dropna().unique()])
+    return found.format if found is not None and found.share >= READ else None

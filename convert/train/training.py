@@ -18,7 +18,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
 from onnxlet.convert.train.portfolio import portfolio
-from onnxlet.convert.train.preparing import Options, Prepared, look_at_columns, prepare
+from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
 from onnxlet.convert.train.report import ReportFiles, report_of
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
@@ -86,9 +86,9 @@ def train(
     check_name(to.name)
     check_folder(to.folder, to.name)
     started = time.monotonic()
-    prepared = prepare(look_at_columns(data, target, options, report), options, report)
+    prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
-    tried, task = _in_turn(searched), prepared.columned.target.task
+    tried, task = _in_turn(searched), prepared.table.target.task
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
@@ -105,10 +105,10 @@ def train(
 
 
 def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
-    task, rows = prepared.columned.target.task, prepared.splits.train
-    taken, metric = prepared.columned.taken, prepared.metric
+    task, rows = prepared.table.target.task, prepared.splits.train
+    columns, metric = prepared.table.columns, prepared.metric
     candidates, notes = portfolio(
-        task, taken, len(rows), prepared.y[rows], metric.name, options.augment
+        task, columns, len(rows), prepared.y[rows], metric.name, options.augment
     )
     for note in notes:
         report(f"note: {note}")
@@ -123,7 +123,7 @@ def _searched(prepared: Prepared, options: Options, started: float, report: Repo
 def _weights(prepared: Prepared) -> Array | None:
     """Of all rows (n,), though only those of training rows are looked at; None where alike."""
     y = prepared.y[prepared.splits.train]
-    balanced = balanced_weights(y, prepared.columned.target.task, prepared.metric, None)
+    balanced = balanced_weights(y, prepared.table.target.task, prepared.metric, None)
     if balanced is None:
         return None
     weights = np.ones(len(prepared.y))
@@ -143,9 +143,9 @@ def _built(
     prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part
-    columned = prepared.columned
+    table = prepared.table
     source = Source(
-        combined.estimator, X_test, y_test, prepared.train_part[0], target=columned.target_name,
-        left_out=tuple(one.name for one in columned.taken if not one.used),
+        combined.estimator, X_test, y_test, prepared.train_part[0], target=table.target_name,
+        left_out=tuple(one.name for one in table.columns if not one.used),
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)

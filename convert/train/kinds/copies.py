@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,35 +18,22 @@ LEAST_OTHER = 5  # rows beside the most frequent value: fewer go together by cha
 REPEATED = 5  # rows a value, on average, for two texts to go together by more than chance
 
 
-class Copy(NamedTuple):
-    """What a column is a copy of.
-
-    Attributes:
-        of: the name of the other column.
-        why: in a short sentence.
-    """
-
-    of: str
-    why: str
-
-
-def copies(columns: Sequence[Profile]) -> dict[str, Copy]:
-    """Columns that are the same as an earlier one, written otherwise, or a multiple of it.
+def copies(columns: Sequence[Profile]) -> dict[str, str]:
+    """Columns that are the same as an earlier one, written otherwise, or a multiple of it; and how.
 
     Args:
         columns: that the model would be given, in order.
     """
-    found: dict[str, Copy] = {}
+    found: dict[str, str] = {}
     same: dict[bytes, str] = {}
     recoded: dict[bytes, str] = {}
     for seen in columns:
         values, codes = _digest_of_values(seen), hashlib.blake2b(seen.codes.tobytes()).digest()
         if values in same:
-            found[seen.name] = Copy(same[values], f"the same as '{same[values]}' in every row")
+            found[seen.name] = f"the same as '{same[values]}' in every row"
         elif _goes_together(seen) and codes in recoded:
             other = recoded[codes]
-            why = f"each of its {seen.distinct} values goes with one of '{other}'"
-            found[seen.name] = Copy(other, why)
+            found[seen.name] = f"each of its {seen.distinct} values goes with one of '{other}'"
         else:
             same[values] = seen.name
             recoded.setdefault(codes, seen.name)
@@ -65,24 +51,23 @@ def _digest_of_values(seen: Profile) -> bytes:
 
 
 def _goes_together(seen: Profile) -> bool:
-    counts = np.bincount(seen.codes[seen.codes >= 0])
-    others = len(seen.codes) - int(np.max(counts, initial=0))
+    others = len(seen.codes) - int(np.max(seen.counts, initial=0))
     return others >= LEAST_OTHER and seen.distinct * REPEATED <= seen.known
 
 
-def _multiples(columns: Sequence[Profile]) -> dict[str, Copy]:
+def _multiples(columns: Sequence[Profile]) -> dict[str, str]:
     """Numbers that are a multiple of an earlier column's, and a constant."""
     if len(columns) < 2:
         return {}
     some = np.linspace(0, len(columns[0].codes) - 1, SEEN).astype(int)
     head = np.column_stack([_whitened(as_floats(c.column.iloc[some])) for c in columns])
     near = np.abs(head.T @ head) > 1 - LINEAR
-    found: dict[str, Copy] = {}
+    found: dict[str, str] = {}
     for at, seen in enumerate(columns):
         for earlier in np.flatnonzero(near[at, :at]):
             other = columns[int(earlier)]
             if other.name not in found and (why := _linear(seen, other)):
-                found[seen.name] = Copy(other.name, why)
+                found[seen.name] = why
                 break
     return found
 

@@ -1,117 +1,144 @@
-"""Dates that a table holds: as text of one form, or in a type of pandas' own."""
+"""Columns of dates: as text of one form, or in a type of pandas' own."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import make_pipeline
 
-from onnxlet.convert.estimators.date_parts import days_since
-from onnxlet.convert.reference.dates import forms
+from onnxlet.convert.estimators.date_parts import DateParts
+from onnxlet.convert.problems import counted
+from onnxlet.convert.train.kinds.date_forms import (
+    date_form,
+    days,
+    form_of_moments,
+    is_of_dates,
+    moments_of,
+)
+from onnxlet.convert.train.kinds.kind import (
+    SAID,
+    Guess,
+    Kind,
+    Part,
+    TableColumn,
+    Typed,
+    Wanted,
+    of_each,
+    unread_note,
+)
+from onnxlet.convert.train.kinds.profile import PARSED, Content, Profile
+from onnxlet.convert.train.kinds.transformers import filler, scaled
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST, read
 
-LOOKED_AT = 500  # different texts
-FIRST = 20  # of them, whose forms are tried on all
 FIXED = re.compile(r"(%[YmdHMS]|[^%])+")  # of one length, and of one way to write a date
-HAS_DIGIT = re.compile(r"[0-9]")
-DAY = "%Y-%m-%d"
-SECOND = "%Y-%m-%dT%H:%M:%S"
+CLOCK = ("%H", "%I", "%T", "%X", "%c")  # in a form of dates that have a time of day
+DAY_PARTS = ("year", "month", "day", "weekday", "dayofyear", "days")
 
 
-class DateForm(NamedTuple):
-    """The form that dates have.
+class Date(Kind):
+    """Dates of one form."""
 
-    Attributes:
-        format: for `strptime`.
-        share: of the different texts that have it, 0 to 1.
-        other: a form that as many of them have, such as the day first; None where there is none.
-    """
+    name = "date"
+    has_form = True
+    parses = True
 
-    format: str
-    share: float
-    other: str | None
+    def recognised(self, content: Content) -> Guess | None:
+        """It is dates by its type, or text of one form of dates."""
+        seen = content.profile
+        if content.is_date:
+            return Guess(self.name, f"dates{seen.gaps}", format=form_of_moments(seen.column))
+        texts, form = content.texts, content.date_form
+        if texts is None or form is None or form.share < PARSED:
+            return None
+        why = f"dates written as {form.format}{seen.gaps}"
+        if form.other is not None:
+            why += f"; they may be {form.other}: if so, 'date {form.other}' in --columns"
+        if unread := int(seen.counts[as_dates(texts, form.format).isna().to_numpy()].sum()):
+            why += f"; {counted(unread, 'value')} of another form taken as missing"
+        return Guess(self.name, why, format=form.format)
+
+    def as_said(self, seen: Profile, form: str) -> Guess:
+        """Of the form that is said, or of the one that the values have."""
+        form = form or _form_of(seen)
+        return Guess(self.name, f"dates written as {form}, {SAID}", format=form)
+
+    def refusal(self, seen: Profile, form: str) -> tuple[str, str] | None:
+        """It has no form, or few of its values have it."""
+        if not (form := form or _form_of(seen)):
+            return "its values have no one form of dates", "Say which: 'date %d.%m.%Y'."
+        return super().refusal(seen, form)
+
+    def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
+        """Text of one form in objects, NaN for a gap."""
+        name = str(column.name)
+        if column.dtype.kind in "iuf":
+            column = column.map(lambda value: f"{value:.0f}", na_action="ignore").astype(object)
+        made = as_dates(column, form or "").rename(name)
+        missing = int(made.isna().sum() - column.isna().sum())
+        what = f"dates written as {form} between 1700 and 2250"
+        return Typed(made, [unread_note(name, missing, what, made, column)] if missing else [])
+
+    def in_order(self, column: pd.Series[Any], form: str | None) -> Array | None:
+        """Days since 1970."""
+        return None if form is None else days(as_dates(column, form), form)
+
+    def linear(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
+        """Their parts, those that begin anew as sine and cosine."""
+        return _parts(columns, cyclic=True, last=scaled)
+
+    def trees(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
+        """Their parts."""
+        return _parts(columns, cyclic=False, last=filler if wanted.filled else None)
+
+    def native(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
+        """Their parts."""
+        return _parts(columns, cyclic=False, last=None)
+
+    def width(self, column: TableColumn) -> int:
+        """Sines, cosines and marks of gaps."""
+        return 10
 
 
-def date_form(texts: Sequence[str]) -> DateForm | None:
-    """The form that most of these texts have.
-
-    Args:
-        texts: different ones; the first of them are looked at.
-    """
-    some = list(texts[:LOOKED_AT])
-    if not some or not HAS_DIGIT.search(some[0] + some[-1]):
-        return None
-    spread = some[:: max(1, len(some) // FIRST)][:FIRST]
-    tried = Counter(form for text in spread for form in forms([text]) if _is_of_a_date(form))
-    if not tried:
-        return None
-    shares = {form: sum(read(text, form) is not None for text in some) for form in tried}
-    best, *others = sorted(shares, key=lambda form: (-shares[form], not form.startswith("%Y")))
-    other = next((form for form in others if shares[form] == shares[best]), None)
-    return DateForm(best, shares[best] / len(some), other)
+DATE = Date()
 
 
-def _is_of_a_date(form: str) -> bool:
-    return ("%Y" in form or "%y" in form) and bool(re.search("%[mbB]", form))
+def _form_of(seen: Profile) -> str:
+    """The form of dates of a column; '' where it has none."""
+    if seen.column.dtype.kind == "M":
+        return form_of_moments(seen.column)
+    found = date_form([f"{v:.0f}" if isinstance(v, float) else str(v) for v in seen.uniques])
+    return found.format if found else ""
 
 
 def as_dates(column: pd.Series[Any], form: str) -> pd.Series[Any]:
     """Text of the form in objects, NaN where there is none or it is of another form.
 
     Args:
-        column: of text, numbers such as 20261126, or dates of pandas.
+        column: of text, or dates of pandas.
         form: for `strptime`.
     """
-    if column.dtype.kind == "M" or _holds_dates(column):
+    if is_of_dates(column):
         return _written(column, form)
-    codes, uniques = pd.factorize(column)
-    texts = [str(value) for value in uniques]
-    good = _have_the_form(texts, form)
-    found = np.empty(len(texts) + 1, dtype=object)
-    found[:-1] = [text if ok else np.nan for text, ok in zip(texts, good, strict=True)]
-    found[-1] = np.nan  # the code of what is missing is -1
-    return pd.Series(found[codes], index=column.index, dtype=object)
 
+    def read_each(values: Sequence[Any]) -> list[Any]:
+        texts = [str(value) for value in values]
+        good = _have_the_form(texts, form)
+        return [text if ok else np.nan for text, ok in zip(texts, good, strict=True)]
 
-def form_of_moments(column: pd.Series[Any]) -> str:
-    """The form in which a client writes the dates of pandas' own type."""
-    moments = _moments(column)
-    zone = getattr(moments.dtype, "tz", None) is not None
-    known = moments.dropna()
-    if not zone and bool((known == known.dt.normalize()).all()):
-        return DAY
-    return f"{SECOND}%z" if zone else SECOND
-
-
-def days(column: pd.Series[Any], form: str) -> Array:
-    """Days since 1970 with fractions, float64; NaN for a missing one."""
-    return days_since(pd.to_datetime(column, format=form, utc="%z" in form, errors="coerce"))
-
-
-def _holds_dates(column: pd.Series[Any]) -> bool:
-    kind = column.dtype == object and pd.api.types.infer_dtype(column, skipna=True)
-    return kind in ("datetime", "date", "datetime64")
-
-
-def _moments(column: pd.Series[Any]) -> pd.Series[Any]:
-    if column.dtype.kind == "M":
-        return pd.Series(column)
-    moments: pd.Series[Any] = pd.to_datetime(column, errors="coerce")
-    return moments
+    return of_each(column, read_each)
 
 
 def _written(column: pd.Series[Any], form: str) -> pd.Series[Any]:
-    moments = _moments(column)
+    moments = moments_of(column)
+    plain = moments
     if getattr(moments.dtype, "tz", None) is not None:
         moments = moments.dt.tz_convert("UTC")
         plain = moments.dt.tz_localize(None)
-    else:
-        plain = moments
     served = plain.notna() & (plain >= LEAST) & (plain <= GREATEST)
     texts = moments.dt.strftime(form).astype(object)
     return pd.Series(texts.where(served, np.nan))
@@ -130,3 +157,18 @@ def _have_the_form(texts: list[str], form: str) -> Array:
     within = moments.between(pd.Timestamp(LEAST), pd.Timestamp(GREATEST)).to_numpy(dtype=bool)
     good: Array = (lengths == length) & within
     return good
+
+
+def _parts(
+    columns: Sequence[TableColumn], *, cyclic: bool, last: Callable[[], Any] | None
+) -> list[Part]:
+    """A part for each column, since each has its own form."""
+    parts: list[Part] = []
+    for column in columns:
+        form = column.format
+        has_time = form is None or any(mark in form for mark in CLOCK)
+        names = (*DAY_PARTS, "hour", "minute") if has_time else DAY_PARTS
+        made = DateParts(names, format=form, cyclic=cyclic)
+        whole = make_pipeline(made, last()) if last else made
+        parts.append((f"date {column.name}", whole, [column.name]))
+    return parts

@@ -27,7 +27,7 @@ from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.image_files import opened
 from onnxlet.function.inputs.images import MODES, Unreadable, picture_size, pixels
 
-KIND = "image"
+KIND = "image"  # as users and reports name it
 RESIZE = "bilinear"
 FORM = re.compile(r"([1-9]\d{0,2})x([1-9]\d{0,2}) (L|RGB)")
 FORM_HINT = "For example 'image 64x64 RGB': height, width, and L for grey or RGB for color."
@@ -55,7 +55,7 @@ class Form(NamedTuple):
         return self.height * self.width * MODES[self.mode]
 
 
-class Seen(NamedTuple):
+class ImageColumn(NamedTuple):
     """A column of images.
 
     Attributes:
@@ -143,7 +143,7 @@ def read_images(
     wanted: Mapping[str, str],
     rows: int,
     report: Report,
-) -> tuple[pd.DataFrame, dict[str, Seen]]:
+) -> tuple[pd.DataFrame, dict[str, ImageColumn]]:
     """Read all images of a table, each once.
 
     Args:
@@ -178,7 +178,7 @@ def read_images(
     return pd.DataFrame(made, index=frame.index, dtype=object), found
 
 
-def _read(cells: Sequence[Any], form: str, rows: int) -> tuple[list[Any], Seen | None]:
+def _read(cells: Sequence[Any], form: str, rows: int) -> tuple[list[Any], ImageColumn | None]:
     """The pixels of cells, or text that says why there are none; and what the column holds."""
     heads = [_tried(_head, cell) for cell in cells]
     known = [head for head in heads if isinstance(head, _Head)]
@@ -198,7 +198,7 @@ def _read(cells: Sequence[Any], form: str, rows: int) -> tuple[list[Any], Seen |
             for cell, array in zip(cells, made, strict=True)
         ]
     kept = {_hash(array): array for array in made if not isinstance(array, str)}
-    return made, Seen(chosen, _why(known, chosen), kept)
+    return made, ImageColumn(chosen, _why(known, chosen), kept)
 
 
 def _hash(array: Array) -> str:

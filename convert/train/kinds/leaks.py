@@ -12,16 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.kinds.date import as_dates, days
-from onnxlet.convert.train.kinds.number import as_number
-from onnxlet.convert.train.kinds.profile import Guess, Profile
+from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.convert.train.kinds.profile import Profile
+from onnxlet.convert.train.kinds.registry import KINDS
 from onnxlet.function.arrays import Array
 
 SAMPLE = 5000  # rows
 FOLDS = 3
 RANGES = 64
 ROWS_A_RANGE = 8
-ORDERED = ("number", "date")
 GIVES_AWAY = 0.995  # AUC or R²; of irises, petals reach 0.985
 STRONG = 0.98
 NOTICEABLE = {"AUC": 0.7, "R²": 0.2}  # what a number that only names rows is said to go with
@@ -30,57 +30,44 @@ CHANCE = 1e-9
 
 
 class Leak(NamedTuple):
-    """How much of the target a column gives away.
+    """How much of the target a column gives away."""
 
-    Attributes:
-        certain: whether it is so much that no honest column does.
-        why: in a short sentence, with the number.
-    """
-
-    certain: bool
-    why: str
+    certain: bool  # it is so much that no honest column does
+    why: str  # in a short sentence, with the number
 
 
-def leaks(columns: Sequence[tuple[Profile, Guess]], y: Array, task: str) -> dict[str, Leak]:
-    """Columns that give the target away, or nearly.
-
-    Args:
-        columns: that the model would be given.
-        y: the target of the same rows.
-        task: binary, multiclass or regression.
-    """
+def leaks(columns: Sequence[tuple[Profile, TableColumn]], y: Array, task: str) -> dict[str, Leak]:
+    """Columns that give the target of the same rows away, or nearly."""
     rows, folds = _sample(y)
     answers = _Answers(y[rows], task)
     found: dict[str, Leak] = {}
-    for seen, guess in columns:
-        if guess.kind in ("text", "image"):
+    for seen, column in columns:
+        kind = KINDS[column.kind]
+        if not kind.is_looked_up:
             continue
         if why := _only_beside_one_class(seen, y, task):
             found[seen.name] = Leak(True, why)
         elif answers.enough:
-            values = _values(seen, guess, rows)
-            if guess.kind in ORDERED:
-                score = answers.of_numbers(values, folds)
-            else:
-                score = answers.score(values, folds)
+            numbers = kind.in_order(seen.column.iloc[rows], column.format)
+            if numbers is not None:
+                score = answers.of_numbers(numbers, folds)
+            else:  # a missing value is one of its own
+                score = answers.score(pd.factorize(seen.codes[rows])[0], folds)
             if score >= STRONG:
                 found[seen.name] = _said(score, answers.measure)
     return found
 
 
 def goes_with(seen: Profile, y: Array, task: str) -> str:
-    """How well the numbers of a column go with the target, as "R² 0.57"; '' where hardly.
+    """How well a column's numbers go with the target, as "R² 0.57"; '' where hardly.
 
-    Args:
-        seen: a column that the model is not given, as its numbers are names of rows.
-        y: the target of the same rows.
-        task: binary, multiclass or regression.
+    The model is not given them, as they are names of rows.
     """
     rows, folds = _sample(y)
     answers = _Answers(y[rows], task)
     if seen.column.dtype.kind not in "iuf" or not answers.enough:
         return ""
-    score = answers.of_numbers(_values(seen, Guess("number", ""), rows), folds)
+    score = answers.of_numbers(NUMBER.in_order(seen.column.iloc[rows], None), folds)
     return f"{answers.measure} {score:.2f}" if score >= NOTICEABLE[answers.measure] else ""
 
 
@@ -197,17 +184,6 @@ def _auc(scores: Array, positive: Array, negative: Array) -> float:
     _, levels = np.unique(scores, return_inverse=True)
     above, below = np.bincount(levels, positive), np.bincount(levels, negative)
     return float((above * (np.cumsum(below) - below / 2)).sum()) / pairs
-
-
-def _values(seen: Profile, guess: Guess, rows: Array) -> Array:
-    """Float64 of numbers and dates, and codes from 0 of the others; a missing one has its own."""
-    column = seen.column.iloc[rows]
-    if guess.kind == "date" and guess.format is not None:
-        return days(as_dates(column, guess.format), guess.format)
-    if guess.kind != "number":
-        codes, _ = pd.factorize(seen.codes[rows])
-        return np.asarray(codes, dtype=np.int64)
-    return as_number(column, None).column.to_numpy(dtype=np.float64)
 
 
 def _ranges(values: Array) -> Array:

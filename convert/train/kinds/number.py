@@ -1,67 +1,164 @@
-"""A column's values in the type that its kind is fitted on, and served with."""
+"""Columns of numbers, also of text that holds numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 
+from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.problems import counted
-from onnxlet.convert.train.kinds.date import as_dates
-from onnxlet.convert.train.numbers_as_text import as_floats, numbers_in
+from onnxlet.convert.train.kinds.kind import (
+    Guess,
+    Kind,
+    Part,
+    TableColumn,
+    Typed,
+    Wanted,
+    names,
+    unread_note,
+)
+from onnxlet.convert.train.kinds.profile import NUMBERS, SOME_TEXTS, Content, NumbersHeld, Profile
+from onnxlet.convert.train.kinds.transformers import filler, imputer, scaled
+from onnxlet.convert.train.numbers_as_text import NO_VALUE, as_floats, numbers_in
+from onnxlet.function.arrays import Array
 
-YES = frozenset(("true", "yes", "y", "t", "1", "1.0", "on"))
-NO = frozenset(("false", "no", "n", "f", "0", "0.0", "off"))
+SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
+CURVED = 20  # distinct numbers: with fewer, a column gets no splines
+QUANTILES = 100
 
 
-class Made(NamedTuple):
-    """A column as a pipeline takes it.
+class Number(Kind):
+    """Numbers."""
 
-    Attributes:
-        column: its values.
-        notes: what became of those that are of another type.
-    """
+    name = "number"
+    parses = True
 
-    column: pd.Series[Any]
-    notes: list[str]
+    def recognised(self, content: Content) -> Guess | None:
+        """It is numbers by its type, or text that holds them."""
+        if content.numbers is not None:
+            return Guess(self.name, _of_numbers(content))
+        held = content.numbers_held
+        return Guess(self.name, _of_texts(content, held)) if held and held.are_all else None
+
+    def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
+        """In int64 where all are whole numbers in a type of those, else in float64."""
+        return as_number(column)
+
+    def in_order(self, column: pd.Series[Any], form: str | None) -> Array:
+        """The numbers."""
+        return as_number(column).column.to_numpy(dtype=np.float64)
+
+    def linear(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
+        """Scaled, and splines of those that have many values."""
+        curved = [one for one in columns if one.distinct >= CURVED and wanted.curves]
+        return [
+            ("numbers", scaled(), names(columns)),
+            ("curves", _curves(wanted.rows), names(curved)),
+        ]
+
+    def trees(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
+        """As they are, or without gaps."""
+        filled = filler() if wanted.filled else "passthrough"
+        pairs = make_pipeline(PairArithmetic(), filler()) if wanted.filled else PairArithmetic()
+        return [("numbers", filled, names(columns)), ("pairs", pairs, _paired(columns, wanted))]
+
+    def native(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
+        """As they are."""
+        return [
+            ("numbers", "passthrough", names(columns)),
+            ("pairs", PairArithmetic(), _paired(columns, wanted)),
+        ]
+
+    def width(self, column: TableColumn) -> int:
+        """Itself and a mark of gaps."""
+        return 2
 
 
-def as_number(column: pd.Series[Any], form: str | None) -> Made:
+NUMBER = Number()
+
+
+def _of_numbers(content: Content) -> str:
+    seen, values = content.profile, content.numbers
+    finite = values[np.isfinite(values)]
+    infinite = int(seen.counts[np.isinf(values)].sum())
+    more = f"; {counted(infinite, 'infinite one')} taken as missing" if infinite else ""
+    hint = ""
+    if content.is_whole and len(finite) and _are_days(finite):
+        hint = "; dates as 20261126? 'date %Y%m%d' in --columns takes them apart"
+    kind = f"{'whole numbers' if content.is_whole else 'numbers'}, {seen.distinct:,} different"
+    if seen.distinct == 2 and len(finite) == 2 and seen.counts.min() >= SHOWN_FROM:
+        kind = f"two numbers ({' and '.join(f'{value:g}' for value in sorted(finite))})"
+    return f"{kind}{seen.gaps}{more}{hint}"
+
+
+def _are_days(values: Any) -> bool:
+    if not (values.min() >= 17000101 and values.max() <= 22501231 and len(values) > 2):
+        return False
+    texts = [f"{value:.0f}" for value in values[:SOME_TEXTS]]
+    moments = pd.to_datetime(pd.Series(texts), format="%Y%m%d", errors="coerce")
+    return bool(moments.notna().all())
+
+
+def _of_texts(content: Content, held: NumbersHeld) -> str:
+    read = held.read
+    said = (
+        f"numbers written as text {read.said}: clients send plain numbers"
+        if read.said
+        else (f"numbers, {int(read.values.nunique()):,} different")
+    )
+    said += "; 1,234 taken for 1234" if read.ambiguous else ""
+    if held.gaps:
+        such = _most_frequent_gap(content.profile, held.texts)
+        said += f"; {counted(held.gaps, 'value')} such as {such} taken as missing"
+    if held.unread:
+        verb = "is" if held.unread == 1 else "are"
+        said += f"; {counted(held.unread, 'value')} that {verb} no number taken as missing"
+    return said
+
+
+def _most_frequent_gap(seen: Profile, texts: Sequence[str]) -> str:
+    """Of the texts that stand for no value."""
+    none = np.flatnonzero([text.casefold() in NO_VALUE for text in texts])
+    most = none[np.argmax(seen.counts[none])]
+    return repr(texts[most]) if texts[most] else "blanks"
+
+
+def as_number(column: pd.Series[Any]) -> Typed:
     """In int64 where all are whole numbers in a type of those, else in float64."""
     name, kind = str(column.name), column.dtype.kind
     if kind in "iub" and not column.isna().any():
         wide = kind != "u" or not len(column) or column.max() < 2**63
-        return Made(column.astype(np.int64 if wide else np.float64), [])
+        return Typed(column.astype(np.int64 if wide else np.float64), [])
     if kind not in "iufb":
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = column.astype(object)
-        if pd.api.types.infer_dtype(column, skipna=True) not in _OF_NUMBERS:
+        if pd.api.types.infer_dtype(column, skipna=True) not in (*NUMBERS, "boolean"):
             return _read(column)
     values = as_floats(column)
     infinite = np.isinf(values)
     if not infinite.any():
-        return Made(pd.Series(values, index=column.index, name=name), [])
+        return Typed(pd.Series(values, index=column.index, name=name), [])
     count, where = int(infinite.sum()), int(np.argmax(infinite)) + 1
     said = (
         f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
         f"{where:,} of those with a target"
     )
     finite = np.where(infinite, np.nan, values)
-    return Made(pd.Series(finite, index=column.index, name=name), [said])
+    return Typed(pd.Series(finite, index=column.index, name=name), [said])
 
 
-_OF_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
-
-
-def _read(column: pd.Series[Any]) -> Made:
+def _read(column: pd.Series[Any]) -> Typed:
     """Of text that holds numbers."""
     name, known = str(column.name), column.dropna()
     read = numbers_in(known.map(str))
     if read is None:
         nothing = pd.Series(np.full(len(column), np.nan), index=column.index, name=name)
-        return Made(nothing, [_unread(name, len(known), "numbers", nothing, column)])
+        return Typed(nothing, [unread_note(name, len(known), "numbers", nothing, column)])
     values = read.values.where(np.isfinite(read.values), np.nan).reindex(column.index)
     notes = list[str]()
     if read.said:
@@ -71,78 +168,18 @@ def _read(column: pd.Series[Any]) -> Made:
             f"'{name}': {counted(read.gaps, 'value')} such as '?' and blanks taken as missing"
         )
     if read.unread:
-        notes.append(_unread(name, read.unread, "numbers", values, column))
-    return Made(values.rename(name), notes)
+        notes.append(unread_note(name, read.unread, "numbers", values, column))
+    return Typed(values.rename(name), notes)
 
 
-def _unread(name: str, count: int, what: str, made: pd.Series[Any], column: pd.Series[Any]) -> str:
-    first = int(np.argmax((made.isna() & column.notna()).to_numpy())) + 1
-    verb = "is" if count == 1 else "are"
-    return (
-        f"'{name}': {counted(count, 'value')} {verb} no {what}, and taken as missing; the first is "
-        f"in row {first:,} of those with a target"
+def _curves(rows: int) -> Pipeline:
+    """Splines over ranks: outliers and lumps leave no interval empty."""
+    return make_pipeline(
+        imputer(),
+        QuantileTransformer(n_quantiles=max(2, min(QUANTILES, rows // 3)), subsample=None),
+        SplineTransformer(n_knots=5, include_bias=False, extrapolation="constant"),
     )
 
 
-def as_category(column: pd.Series[Any], form: str | None) -> Made:
-    """Text in objects with NaN for a gap, booleans, or numbers."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        kinds = column.cat.categories.dtype
-        column = column.astype(kinds if column.notna().all() else object)
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind == "boolean":
-        return as_boolean(column, form)
-    if kind in _OF_NUMBERS:
-        return as_number(column, form)
-    return as_text(column, form)
-
-
-def as_text(column: pd.Series[Any], form: str | None) -> Made:
-    """Text in objects, the same text once in memory; NaN for a gap."""
-    codes, uniques = pd.factorize(column)
-    texts = np.empty(len(uniques) + 1, dtype=object)
-    texts[:-1] = [value if type(value) is str else str(value) for value in uniques]
-    texts[-1] = np.nan  # the code of what is missing is -1
-    return Made(pd.Series(texts[codes], index=column.index, name=column.name, dtype=object), [])
-
-
-def as_date(column: pd.Series[Any], form: str | None) -> Made:
-    """Text of one form in objects, NaN for a gap."""
-    if column.dtype.kind in "iuf":
-        texts = column.map(lambda value: f"{value:.0f}", na_action="ignore")
-        column = texts.astype(object)
-    made = as_dates(column, form or "").rename(str(column.name))
-    missing = int(made.isna().sum() - column.isna().sum())
-    what = f"dates written as {form} between 1700 and 2250"
-    notes = [_unread(str(column.name), missing, what, made, column)] if missing else []
-    return Made(made, notes)
-
-
-def as_boolean(column: pd.Series[Any], form: str | None) -> Made:
-    """In bool, or where some are missing in objects with NaN."""
-    if column.dtype == bool:
-        return Made(column, [])
-    codes, uniques = pd.factorize(column)
-    values = np.empty(len(uniques) + 1, dtype=object)
-    values[:-1] = [_truth(value) for value in uniques]
-    values[-1] = np.nan
-    made = pd.Series(values[codes], index=column.index, name=column.name, dtype=object)
-    missing = int(made.isna().sum() - (codes < 0).sum())
-    notes = [_unread(str(column.name), missing, "booleans", made, column)] if missing else []
-    if not made.isna().any():
-        return Made(made.astype(bool), notes)
-    return Made(made, notes)
-
-
-def _truth(value: object) -> Any:
-    text = str(value).strip().casefold()
-    return True if text in YES else False if text in NO else np.nan
-
-
-MADE: Mapping[str, Callable[[pd.Series[Any], str | None], Made]] = {
-    "number": as_number,
-    "category": as_category,
-    "text": as_text,
-    "date": as_date,
-    "boolean": as_boolean,
-}
+def _paired(columns: Sequence[TableColumn], wanted: Wanted) -> list[str]:
+    return names(columns) if wanted.pairs and len(columns) > 1 else []

@@ -1,76 +1,61 @@
-"""What a column's values are taken for, each column for itself."""
+"""A column of a table, counted; and what its values look like, for kinds to recognise it by."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import counted
-from onnxlet.convert.reference.columns_given import ID_NAME, UNNAMED, UUID
-from onnxlet.convert.train.kinds.date import DateForm, as_dates, date_form, form_of_moments
-from onnxlet.convert.train.numbers_as_text import NO_VALUE, as_floats, numbers_in
+from onnxlet.convert.train.kinds.date_forms import DATES, DateForm, date_form
+from onnxlet.convert.train.numbers_as_text import NO_VALUE, NumbersRead, as_floats, numbers_in
 
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
-CODE_NAME = re.compile(
-    r"(?i:(^|[\W_])(zip|zip_?code|post_?code|postal_?code|area_?code|plz|phone|fips|iban|code)$)"
-    r"|[a-z](Code|Zip)$"
-)
+HALF = 0.5  # of them, for a column that is taken for something else to say so
 SOME_TEXTS = 2000  # different ones, that are looked at for words
-WORDS = 3.0  # on average, that make a text
-LETTERS = 25.0  # on average, of scripts that set no spaces, too
-MANY = 50  # different values of a category; above it, text that seldom repeats is a text or a code
-SELDOM = 0.1  # different values among the known ones
-ALMOST_ALL = 0.95
-SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
-MIXED = " (numbers and text are mixed in it)"
+FEWEST_NUMBERS = 0.4  # of these, for all to be read as numbers: a million texts take seconds
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas infers
-DATES = ("datetime", "date", "datetime64")
-OTHER = "which no request can carry"
-
-
-class Guess(NamedTuple):
-    """What a column is taken for.
-
-    Attributes:
-        kind: number, category, text, date, boolean, image, identifier, constant or empty.
-        why: in a short sentence, with numbers.
-        used: whether the model is given it.
-        format: of dates, for `strptime`; of images, the size and mode.
-    """
-
-    kind: str
-    why: str
-    used: bool = True
-    format: str | None = None
+CELLS = str | int | float | bool | np.bool_ | np.integer | np.floating  # that JSON has a form for
+MIXED = " (numbers and text are mixed in it)"
+DATE_LIKE = re.compile(r"\d{1,4}[./-]\s?(\d{1,2}|\w{3,9})[./-]\s?\d{1,4}(\D.*)?|\d{4}-W\d\d.*")
 
 
 class Profile(NamedTuple):
-    """A column, counted.
-
-    Attributes:
-        name: of the column.
-        column: its values.
-        missing: how many there are not.
-        distinct: different values.
-        codes: int32, of each row's value in the order in which they come, -1 for a missing one.
-        uniques: the different values in that order.
-    """
+    """A column, counted."""
 
     name: str
     column: pd.Series[Any]
-    missing: int
-    distinct: int
-    codes: Any
-    uniques: Any
+    missing: int  # values that are not there
+    distinct: int  # different values
+    codes: Any  # int32, of each row's value in the order in which they come, -1 for a missing one
+    uniques: Any  # the different values in that order
 
     @property
     def known(self) -> int:
         """Values that are not missing."""
         return len(self.codes) - self.missing
+
+    @property
+    def different(self) -> str:
+        """How many different ones there are, in words."""
+        return counted(self.distinct, "different value")
+
+    @property
+    def gaps(self) -> str:
+        """How much of it is missing, in words; '' where nothing is."""
+        if not self.missing:
+            return ""
+        share = self.missing / len(self.codes)
+        return f", {share:.0%} missing" if share >= 0.01 else ", under 1% missing"
+
+    @property
+    def counts(self) -> Any:
+        """How many rows have each of the different values, int64 of shape (distinct,)."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=self.distinct)
 
 
 def profile(column: pd.Series[Any], name: str) -> Profile:
@@ -78,8 +63,7 @@ def profile(column: pd.Series[Any], name: str) -> Profile:
     try:
         codes, uniques = pd.factorize(column)
     except TypeError:
-        column = column.map(lambda value: value if _is_missing(value) else str(value))
-        codes, uniques = pd.factorize(column)
+        codes, uniques = pd.factorize(column.map(lambda v: v if _is_missing(v) else str(v)))
     codes = np.asarray(codes, dtype=np.int32)  # half of what pandas holds them in
     return Profile(name, column, int((codes < 0).sum()), len(uniques), codes, uniques)
 
@@ -88,223 +72,148 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def guessed(original: pd.Series[Any], seen: Profile) -> Guess:
-    """What a column is taken for.
+class NumbersHeld(NamedTuple):
+    """The numbers that a column of text holds."""
 
-    Args:
-        original: the column as it was read.
-        seen: the same, counted.
-    """
-    if not seen.known:
-        return Guess("empty", "no row has a value", used=False)
-    kind = pd.api.types.infer_dtype(original, skipna=True)
-    if not _is_carried(original, kind):
-        shown = type(original[original.notna()].iloc[0]).__name__
-        return Guess("text", f"values of type {shown}, {OTHER}: left out", used=False)
-    if seen.distinct == 1 and not seen.missing:
-        return Guess("constant", f"the same value in all {seen.known:,} rows", used=False)
-    if UNNAMED.fullmatch(seen.name) and _counts_rows(seen):
-        why = "counts the rows: an index that pandas wrote (to_csv(index=False) leaves it out)"
-        return Guess("identifier", why, used=False)
-    dtype = original.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return Guess("category", f"a category of {_values(seen)}")
-    if kind == "boolean":
-        return Guess("boolean", "true or false" + _gaps(seen))
-    if dtype.kind == "M" or kind in DATES:
-        return Guess("date", f"dates{_gaps(seen)}", format=form_of_moments(original))
-    if kind in NUMBERS:
-        return _of_numbers(seen)
-    return _of_texts(seen, mixed=kind.startswith("mixed"))
+    texts: Sequence[str]  # the different ones, without spaces around them
+    read: NumbersRead  # of these
+    rows: int  # that hold a number
+    gaps: int  # rows that hold what stands for no value, such as '?'
+    unread: int  # rows that hold what is neither
+
+    @property
+    def share(self) -> float:
+        """Of the rows with a value, those with a number, 0 to 1."""
+        return self.rows / max(self.rows + self.unread, 1)
+
+    @property
+    def are_all(self) -> bool:
+        """The column is one of numbers."""
+        return self.share >= PARSED and self.rows >= 2
 
 
-def _is_carried(column: pd.Series[Any], kind: str) -> bool:
-    """Whether JSON has a form for each of the values."""
-    if kind in (*NUMBERS, *DATES, "boolean", "string", "empty", "categorical"):
-        return True
-    cells = str | int | float | bool | np.bool_ | np.integer | np.floating
-    some = column[column.notna()]
-    return kind.startswith("mixed") and all(isinstance(value, cells) for value in some)
+class Words(NamedTuple):
+    """What a text of a column has on average."""
+
+    some: Sequence[str]
+    words: float
+    letters: float
+    odd: str  # what else is to be said of the column
+
+    @property
+    def are_of_one_word(self) -> bool:
+        """Addresses of the web and keys: long, of one word, in letters of one byte."""
+        return self.words < 1.2 and all(text.isascii() for text in self.some)
 
 
-def _of_numbers(seen: Profile) -> Guess:
-    values = as_floats(pd.Series(seen.uniques))
-    finite = values[np.isfinite(values)]
-    whole = bool((finite == np.floor(finite)).all())
-    id_named = bool(ID_NAME.search(seen.name))
-    if whole and seen.known >= MANY // 2:
-        if _counts_rows(seen):
-            return Guess("identifier", "counts the rows, as an index does", used=False)
-        if id_named and seen.distinct == seen.known:
-            why = "another whole number in each row, and named like an id"
-            return Guess("identifier", why, used=False)
-    if whole and id_named and seen.distinct > MANY and seen.distinct > seen.known / 5:
-        return Guess("identifier", _id_of_groups(seen), used=False)
-    if whole and (id_named or CODE_NAME.search(seen.name)) and seen.distinct > 2:
-        return Guess("category", f"{_values(seen)}, whole numbers named like a code")
-    infinite = int(np.isinf(values[seen.codes[seen.codes >= 0]]).sum())
-    more = f"; {counted(infinite, 'infinite one')} taken as missing" if infinite else ""
-    hint = ""
-    if whole and len(finite) and _are_days(finite):
-        hint = "; dates as 20261126? 'date %Y%m%d' in --columns takes them apart"
-    kind = f"{'whole numbers' if whole else 'numbers'}, {seen.distinct:,} different"
-    least = int(np.min(np.bincount(seen.codes[seen.codes >= 0])))
-    if seen.distinct == 2 and len(finite) == 2 and least >= SHOWN_FROM:
-        kind = f"two numbers ({' and '.join(f'{value:g}' for value in sorted(finite))})"
-    return Guess("number", f"{kind}{_gaps(seen)}{more}{hint}")
+class Content:
+    """What a column's values look like: each thing is found out when a kind asks for it, once."""
 
+    def __init__(self, seen: Profile) -> None:
+        self.profile = seen
+        self.inferred = pd.api.types.infer_dtype(seen.column, skipna=True)
 
-def _id_of_groups(seen: Profile) -> str:
-    return (
-        f"{_values(seen)} in {seen.known:,} rows, and named like an id: "
-        "rows of one go together with --group"
-    )
+    @cached_property
+    def is_carried(self) -> bool:
+        """JSON has a form for each of the values."""
+        if self.inferred in (*NUMBERS, *DATES, "boolean", "string", "empty", "categorical"):
+            return True
+        column = self.profile.column
+        return self.inferred.startswith("mixed") and all(
+            isinstance(value, CELLS) for value in column[column.notna()]
+        )
 
+    @property
+    def is_category(self) -> bool:
+        """Pandas has it as a categorical."""
+        return isinstance(self.profile.column.dtype, pd.CategoricalDtype)
 
-def _counts_rows(seen: Profile) -> bool:
-    """Whether each row's number is one more than the last one's."""
-    if seen.missing or seen.distinct < len(seen.codes) or len(seen.codes) < 2:
-        return False
-    if seen.column.dtype.kind not in "iuf":
-        return False
-    values = seen.column.to_numpy()
-    with np.errstate(invalid="ignore"):  # infinities
-        return bool((np.diff(values) == 1).all())
+    @property
+    def is_date(self) -> bool:
+        """It is dates in a type of their own."""
+        return self.profile.column.dtype.kind == "M" or self.inferred in DATES
 
+    @cached_property
+    def numbers(self) -> Any:
+        """The different values as float64; None where they are no numbers by their type."""
+        is_number = self.inferred in NUMBERS and not self.is_category
+        return as_floats(pd.Series(self.profile.uniques)) if is_number else None
 
-def _are_days(values: Any) -> bool:
-    if not (values.min() >= 17000101 and values.max() <= 22501231 and len(values) > 2):
-        return False
-    texts = [f"{value:.0f}" for value in values[:SOME_TEXTS]]
-    moments = pd.to_datetime(pd.Series(texts), format="%Y%m%d", errors="coerce")
-    return bool(moments.notna().all())
+    @cached_property
+    def is_whole(self) -> bool:
+        """All of these numbers that are finite are whole."""
+        finite = self.numbers[np.isfinite(self.numbers)]
+        return bool((finite == np.floor(finite)).all())
 
+    @cached_property
+    def counts_rows(self) -> bool:
+        """Each row's number is one more than the last one's."""
+        seen = self.profile
+        if seen.missing or seen.distinct < len(seen.codes) or len(seen.codes) < 2:
+            return False
+        if seen.column.dtype.kind not in "iuf":
+            return False
+        with np.errstate(invalid="ignore"):  # infinities
+            return bool((np.diff(seen.column.to_numpy()) == 1).all())
 
-def _of_texts(seen: Profile, mixed: bool) -> Guess:
-    uniques = np.asarray(seen.uniques, dtype=object).tolist()
-    texts = pd.Series([v if type(v) is str else str(v) for v in uniques], dtype=object)
-    if guess := _numbers_in_text(seen, texts, mixed):
-        return guess
-    form = date_form(texts.tolist())
-    if form is not None and form.share >= PARSED:
-        return _of_dates(seen, texts, form)
-    guess = _of_words(seen, texts)
-    odd = MIXED * mixed
-    if form is None and _looks_like_dates(texts.tolist()):
-        odd += "; if these are dates, their form is not known: write them as 2026-11-26"
-    elif form is not None and form.share >= 0.5:
-        odd += f"; {form.share:.0%} of its values are dates written as {form.format}"
-    return guess._replace(why=guess.why + odd)
+    @cached_property
+    def texts(self) -> pd.Series[Any] | None:
+        """The different values as text; None where they have another type, or no form in JSON."""
+        typed = self.is_category or self.is_date or self.inferred in (*NUMBERS, "boolean")
+        if typed or not self.is_carried:
+            return None
+        uniques = np.asarray(self.profile.uniques, dtype=object).tolist()
+        return pd.Series([v if type(v) is str else str(v) for v in uniques], dtype=object)
 
+    @cached_property
+    def numbers_held(self) -> NumbersHeld | None:
+        """The numbers that the texts are; None where these are few."""
+        if self.texts is None:
+            return None
+        some = numbers_in(self.texts.iloc[:: max(1, len(self.texts) // SOME_TEXTS)])
+        if some is None or some.share < FEWEST_NUMBERS:
+            return None
+        read = numbers_in(self.texts)
+        if read is None:
+            return None
+        none, texts = read.values.isna().to_numpy(), [text.strip() for text in self.texts]
+        gap = np.array([text.casefold() in NO_VALUE for text in texts])
+        counts = self.profile.counts
+        rows, gaps, unread = (int(counts[at].sum()) for at in (~none, none & gap, none & ~gap))
+        held = NumbersHeld(texts, read, rows, gaps, unread)
+        return held if held.share >= HALF else None
 
-def _numbers_in_text(seen: Profile, texts: pd.Series[Any], mixed: bool) -> Guess | None:
-    some = numbers_in(texts.iloc[:: max(1, len(texts) // SOME_TEXTS)])
-    if some is None or some.share < 0.4:  # all of a million texts take seconds
-        return None
-    read = numbers_in(texts)
-    if read is None:
-        return None
-    counts = np.bincount(seen.codes[seen.codes >= 0], minlength=len(texts))
-    numbers = int(counts[read.values.notna().to_numpy()].sum())
-    gaps, unread = _absent(texts, counts, read.values)
-    share = numbers / max(numbers + unread, 1)
-    if share < PARSED or numbers < 2:
-        if share >= 0.5:
-            why = f"{share:.0%} of its values are numbers, and {unread:,} are not"
-            words = _of_words(seen, texts)
-            return words._replace(why=f"{words.why}; {why}{MIXED * mixed}")
-        return None
-    said = (
-        f"numbers written as text {read.said}: clients send plain numbers"
-        if read.said
-        else (f"numbers, {int(read.values.nunique()):,} different")
-    )
-    said += "; 1,234 taken for 1234" if read.ambiguous else ""
-    said += (
-        f"; {counted(gaps, 'value')} such as {_shown(texts, counts)} taken as missing"
-        if gaps
-        else ""
-    )
-    if unread:
-        verb = "is" if unread == 1 else "are"
-        said += f"; {counted(unread, 'value')} that {verb} no number taken as missing"
-    return Guess("number", said)
+    @cached_property
+    def date_form(self) -> DateForm | None:
+        """The form of dates that most of the texts have; None for numbers, or where there is none.
 
+        `share` says whether that is enough for a column of dates.
+        """
+        if self.texts is None or self.numbers_held is not None:
+            return None
+        return date_form(self.texts.tolist())
 
-def _absent(texts: pd.Series[Any], counts: Any, values: pd.Series[Any]) -> tuple[int, int]:
-    """How many rows hold what stands for no value, and how many what is no number otherwise."""
-    none = values.isna().to_numpy()
-    gap = np.array([text.strip().casefold() in NO_VALUE for text in texts])
-    return int(counts[none & gap].sum()), int(counts[none & ~gap].sum())
+    @cached_property
+    def words(self) -> Words | None:
+        """What the texts have on average; None where they are numbers or dates."""
+        held, form = self.numbers_held, self.date_form
+        if self.texts is None or (held and held.are_all) or (form and form.share >= PARSED):
+            return None
+        texts = self.texts.tolist()
+        some = texts[:: max(1, len(texts) // SOME_TEXTS)]
+        words = float(np.mean([len(text.split()) for text in some]))
+        return Words(some, words, float(np.mean([len(text) for text in some])), self._odd(texts))
 
-
-def _shown(texts: pd.Series[Any], counts: Any) -> str:
-    """The most frequent of the texts that stand for no value."""
-    none = np.flatnonzero([text.strip().casefold() in NO_VALUE for text in texts])
-    most = none[np.argmax(counts[none])]
-    return repr(texts[most].strip()) if texts[most].strip() else "blanks"
-
-
-def _of_dates(seen: Profile, texts: pd.Series[Any], form: DateForm) -> Guess:
-    why = f"dates written as {form.format}{_gaps(seen)}"
-    if form.other is not None:
-        why += f"; they may be {form.other}: if so, 'date {form.other}' in --columns"
-    counts = np.bincount(seen.codes[seen.codes >= 0], minlength=len(texts))
-    if unread := int(counts[as_dates(texts, form.format).isna().to_numpy()].sum()):
-        why += f"; {counted(unread, 'value')} of another form taken as missing"
-    return Guess("date", why, format=form.format)
-
-
-def _of_words(seen: Profile, texts: pd.Series[Any]) -> Guess:
-    some = texts.tolist()[:: max(1, len(texts) // SOME_TEXTS)]
-    words = float(np.mean([len(text.split()) for text in some]))
-    letters = float(np.mean([len(text) for text in some]))
-    share = seen.distinct / seen.known
-    if seen.distinct <= MANY and not (share > 0.5 and (words >= WORDS or letters >= LETTERS)):
-        if _are_codes(seen, some, words):
-            return Guess("identifier", _another(seen), used=False)
-        return Guess("category", _values(seen) + _gaps(seen))
-    each = f"{words:.0f} words" if words >= WORDS else f"{letters:.0f} letters"
-    if share > SELDOM and (words >= WORDS or (letters >= LETTERS and not _one_word(some, words))):
-        return Guess("text", f"{_values(seen)}, {each} on average{_gaps(seen)}")
-    if _are_codes(seen, some, words):
-        return Guess("identifier", _another(seen), used=False)
-    if ID_NAME.search(seen.name) and share > 0.2:
-        return Guess("identifier", _id_of_groups(seen), used=False)
-    return Guess("category", _values(seen) + _gaps(seen))
-
-
-def _one_word(some: Sequence[str], words: float) -> bool:
-    """Addresses of the web and keys: long, of one word, in letters of one byte."""
-    return words < 1.2 and all(text.isascii() for text in some)
-
-
-def _are_codes(seen: Profile, some: Sequence[str], words: float) -> bool:
-    """Whether nearly each row has a value of its own that says nothing of another row."""
-    if seen.known < MANY // 2 or seen.distinct < ALMOST_ALL * seen.known:
-        return False
-    return words < WORDS or all(UUID.fullmatch(text) for text in some)
-
-
-def _another(seen: Profile) -> str:
-    if seen.distinct == seen.known:
-        return "another text in each row"
-    return f"{_values(seen)} in {seen.known:,} rows: nearly each has its own"
-
-
-def _looks_like_dates(texts: Sequence[str]) -> bool:
-    pattern = re.compile(r"\d{1,4}[./-]\s?(\d{1,2}|\w{3,9})[./-]\s?\d{1,4}(\D.*)?|\d{4}-W\d\d.*")
-    some = list(texts[:100])
-    return sum(bool(pattern.fullmatch(text.strip())) for text in some) > 0.8 * len(some)
-
-
-def _values(seen: Profile) -> str:
-    return counted(seen.distinct, "different value")
-
-
-def _gaps(seen: Profile) -> str:
-    """How much of it is missing, where that is something."""
-    if not seen.missing:
-        return ""
-    share = seen.missing / len(seen.codes)
-    return f", {share:.0%} missing" if share >= 0.01 else ", under 1% missing"
+    def _odd(self, texts: Sequence[str]) -> str:
+        mixed = MIXED * self.inferred.startswith("mixed")
+        if held := self.numbers_held:
+            return (
+                f"; {held.share:.0%} of its values are numbers, and {held.unread:,} are not{mixed}"
+            )
+        some, form = texts[:100], self.date_form
+        if form is not None:
+            of_dates = f"; {form.share:.0%} of its values are dates written as {form.format}"
+            return mixed + of_dates * (form.share >= HALF)
+        if sum(bool(DATE_LIKE.fullmatch(text.strip())) for text in some) > 0.8 * len(some):
+            return f"{mixed}; if these are dates, their form is not known: write them as 2026-11-26"
+        return mixed

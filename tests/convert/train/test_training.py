@@ -31,7 +31,7 @@ from onnxlet.convert.train.training import Trained, Written, train
 from onnxlet.convert.train.trials import Searched, Trial
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import linear, tree
-from tests.convert.train.tables import Taken, made, never_seen
+from tests.convert.train.tables import column, made, never_seen
 
 pytestmark = pytest.mark.pipelines  # whole trainings: minutes, all together
 
@@ -466,7 +466,7 @@ def rare(rows: int, seed: int) -> tuple[pd.DataFrame, Any]:
 def test_rare_classes_weigh_as_much_where_the_metric_counts_all_alike() -> None:
     (X, y), (X_new, y_new) = rare(1500, 0), rare(1500, 1)
     score = METRICS["balanced_accuracy"].score
-    numbers = [Taken(str(name), "number", True, 1500) for name in X]
+    numbers = [column(str(name), "number", 1500) for name in X]
     chosen = [(trial_of(portfolio("multiclass", numbers, 1500, y)[0][1]), 1.0)]
 
     def reached(metric: Metric) -> float:
