@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
+from sklearn.utils.class_weight import compute_sample_weight
 
 from onnxlet.function.errors import WrongUse
 
@@ -21,28 +22,30 @@ VALUES = ("regression",)
 
 
 class Metric(NamedTuple):
-    """A score of answers.
+    """A score of answers."""
 
-    Attributes:
-        name: as it is given on the command line.
-        title: as people read it.
-        tasks: those that have it.
-        greater_is_better: whether more of it is better.
-        needs: what is scored: labels or values (n,), or probabilities (n, classes).
-        score: of y (n,), answers, and the labels in order. ValueError where these rows have none,
-            such as ROC AUC of rows of one class.
-        at: the score of predictions in terms of how many rows are true positives, false
-            positives, false negatives and true negatives, for metrics of two classes whose
-            best threshold is seldom 0.5; None for all others.
-    """
-
-    name: str
-    title: str
+    name: str  # as it is given on the command line
+    title: str  # as people read it
     tasks: tuple[str, ...]
     greater_is_better: bool
-    needs: Literal["prediction", "probabilities"]
+    needs: Literal["prediction", "probabilities"]  # labels or values (n,), or (n, classes)
+    # Of y (n,), answers, and the labels in order. ValueError where these rows have none, such as
+    # ROC AUC of rows of one class.
     score: Score
+    # Of how many rows are true positives, false positives, false negatives and true negatives, for
+    # metrics of two classes whose best threshold is seldom 0.5; None for all others.
     at: Callable[[Counts, Counts, Counts, Counts], Counts] | None = None
+
+    def balanced_weights(self, y: Array, task: str) -> Array | None:
+        """Weights of rows (n,) where every class counts alike and the rows don't; None for alike.
+
+        Of two classes the threshold does as much and leaves the probabilities what they are. Of
+        many there is none, and a metric that is the mean over classes is worse where the rare ones
+        are seldom the most probable.
+        """
+        if task != "multiclass" or self.at is None:
+            return None
+        return np.asarray(compute_sample_weight("balanced", y), np.float64)
 
 
 def default_metric(task: str) -> Metric:
@@ -51,11 +54,7 @@ def default_metric(task: str) -> Metric:
 
 
 def metric_named(name: str, task: str) -> Metric:
-    """The metric of this name.
-
-    Raises:
-        WrongUse: there is none, or the task has none of this name.
-    """
+    """The metric of this name; WrongUse where the task has none of it."""
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in fitting:
         known = f"a metric of {', '.join(METRICS[name].tasks)}" if name in METRICS else "no metric"

@@ -1,4 +1,4 @@
-"""What a search tells while it runs: one line on a terminal, a line a candidate elsewhere."""
+"""What a search reports while it runs: one line on a terminal, a line a candidate elsewhere."""
 
 from __future__ import annotations
 
@@ -8,23 +8,10 @@ from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.trials import Record
 
 
-class Live:
-    """What is tried, the best so far, and the time left.
+class SearchProgress:
+    """What is tried, the best so far, and the time left; without `trials` time decides."""
 
-    Args:
-        report: called with a line at a time.
-        metric: that is optimised.
-        budget: of the search.
-        trials: how many there will be; None where time decides.
-    """
-
-    def __init__(
-        self,
-        report: Report,
-        metric: Metric,
-        budget: Budget,
-        trials: int | None,
-    ) -> None:
+    def __init__(self, report: Report, metric: Metric, budget: Budget, trials: int | None) -> None:
         self._report, self._metric, self._budget, self._trials = report, metric, budget, trials
         self._tried, self._best, self._ended = "", "", 0
         self._best_worth = float("-inf")

@@ -1,4 +1,4 @@
-"""A search that is under way: what was fitted so far, and fitting more of it."""
+"""A search that is under way: many are fitted a little, and those only that may still win go on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.job import Fits, Job, Table, part_of
 from onnxlet.convert.train.metrics import Array, Metric
-from onnxlet.convert.train.progress import Live
+from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.scoring import Scorer, scorer
 from onnxlet.convert.train.trials import Record, Rung
 
@@ -19,29 +21,22 @@ PART = 4_000  # rows of the first rung, where there are more than that
 FIRST = 0.15  # of all seconds, that a candidate's first fit may take
 AT_LEAST = 3.0  # seconds that every fit may take
 SLOWER = 3.0  # times what was predicted, that a fit may take
+TO_TRY = 0.4  # of the time left, for first fits
+SURE = 2.0  # standard errors by which a loser is behind
+REACH = 0.1  # of the best one's lead over the constant: who is nearer may help an ensemble
 
 
 @dataclass
 class Race:
-    """A search that is under way.
+    """A search that is under way."""
 
-    Attributes:
-        table: the training rows, their folds, and how candidates are fitted.
-        metric: that is optimised.
-        budget: seconds.
-        fits: where candidates are fitted.
-        live: tells.
-        records: of all candidates so far, by number.
-        used: the folds that candidates are validated on.
-    """
-
-    table: Table
-    metric: Metric
+    table: Table  # the training rows, their folds, and how candidates are fitted
+    metric: Metric  # that is optimised
     budget: Budget
-    fits: Fits
-    live: Live
-    records: list[Record]
-    used: list[int]
+    fits: Fits  # where candidates are fitted
+    progress: SearchProgress
+    records: list[Record]  # of all candidates so far, by number
+    used: list[int]  # the folds that candidates are validated on
 
     def enter(self, candidates: Sequence[Candidate], keep: int = 0) -> list[Record]:
         """Number candidates; the first of them may be kept whatever they score."""
@@ -77,20 +72,17 @@ class Race:
     ) -> None:
         """Fit records on folds where they were not yet; what they came to is recorded in them.
 
-        Args:
-            records: in order of worth: as time runs out the last are left out.
-            folds: which.
-            rows: of a fold's training rows; None for all.
-            most: seconds after which no other record is begun.
-            done: whether a record is done with these folds.
+        Records are in order of worth: as time runs out the last are left out, and after `most`
+        seconds no other is begun. `rows` are of a fold's training rows, None for all. With `done` a
+        record is done with these folds.
         """
         begun = self.budget.spent()
         jobs = self._jobs(records, folds, rows, begun + most)
-        for job, outcome in self.fits.outcomes(jobs, self.budget.until, self.live.tick):
+        for job, outcome in self.fits.outcomes(jobs, self.budget.until, self.progress.tick):
             record = self.records[job.number]
             record.take(job.fold, job.rows, outcome)
             if record.state != "waiting":
-                self.live.ended(record, None, None)
+                self.progress.ended(record, None, None)
             elif done and record.covers(folds):
                 self.close([record])
 
@@ -110,7 +102,7 @@ class Race:
             for fold in waiting:
                 if record.state != "waiting" or self.budget.over():
                     break
-                self.live.trying(record.candidate.name)
+                self.progress.trying(record.candidate.name)
                 yield Job(record.number, record.candidate, fold, rows, self._limit(record))
 
     def _affords(self, record: Record, fits: int) -> bool:
@@ -145,9 +137,73 @@ class Race:
                 continue
             record.end("done")
             answers = record.answers(self.used)
-            self.live.ended(record, scorer.sign * scorer.worth(answers), scorer.error(answers))
+            self.progress.ended(record, scorer.sign * scorer.worth(answers), scorer.error(answers))
 
     def stop(self, record: Record, why: str) -> None:
         """A record goes on no further."""
         record.end("stopped", why)
-        self.live.ended(record, None, None)
+        self.progress.ended(record, None, None)
+
+
+def try_all(race: Race, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Fit each on the first fold, or on a part of it, in order of expected worth.
+
+    Returns:
+        Those that may still win, first what is kept in any case, then the best first; and those
+        that there was no time for yet, as time is kept for what was found.
+    """
+    limited = race.budget.seconds is not None
+    rung: Rung = "fold" if race.part is None else "part"
+    race.run(records, [0], race.part, TO_TRY * race.budget.left() if limited else math.inf)
+    untried = [r for r in records if r.state == "waiting" and r.first(rung) is None]
+    return in_reach(race, [record for record in records if record not in untried], rung), untried
+
+
+def in_reach(race: Race, records: Sequence[Record], rung: Rung) -> list[Record]:
+    """Those that are not clearly behind the best of all on the first fold; the others stop."""
+    worth = ranked(race, [r for r in race.records if r.state in ("waiting", "done")], rung)
+    alive = [r for r in records if r.state == "waiting" and r.number in worth]
+    if not alive:
+        return []
+    best = race.records[max(worth, key=lambda number: (worth[number], -number))]
+    lead = worth[best.number] - min(worth.values())
+    for record in alive:
+        behind = worth[best.number] - worth[record.number]
+        if not record.keep and behind > REACH * lead and clearly_behind(race, record, best, rung):
+            race.stop(record, f"behind {best.candidate.name} after a first fit")
+    left = [record for record in alive if record.state == "waiting"]
+    order = {r.number: (0, r.number) if r.keep else (1, -worth[r.number]) for r in left}
+    return sorted(left, key=lambda record: order[record.number])
+
+
+def clearly_behind(
+    race: Race, record: Record, best: Record, rung: Rung, sure: float = SURE
+) -> bool:
+    """Whether a record loses on the first fold by more than noise."""
+    one, other = best.first(rung), record.first(rung)
+    if one is None or other is None or record is best:
+        return False
+    difference = race.rung(rung).difference(one, other)
+    return difference.mean > sure * difference.error
+
+
+def ranked(race: Race, records: Sequence[Record], rung: Rung) -> dict[int, float]:
+    """The worth on the first fold, by number, of those that were fitted on it."""
+    scores = race.rung(rung)
+    found = {record.number: record.first(rung) for record in records}
+    return {
+        number: float(np.nan_to_num(scores.worth(answers), nan=-math.inf))
+        for number, answers in found.items()
+        if answers is not None
+    }
+
+
+def affordable_folds(race: Race, records: Sequence[Record]) -> list[int]:
+    """As many folds as the six most promising get done in half of the time left."""
+    every = len(race.table.folds)
+    each = round(every / race.scorer(range(every)).repeats)
+    needed = sum(record.seconds(race.share) or 0.0 for record in records[:6]) / race.fits.count
+    for count in (every, each, 3, 2):
+        if count <= every and needed * count <= race.budget.left() / 2:
+            return list(range(count))
+    return [0]

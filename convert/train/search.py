@@ -15,11 +15,10 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
-from onnxlet.convert.train.halving import affordable_folds, in_reach, try_all
 from onnxlet.convert.train.job import Fit, Fits, Table
 from onnxlet.convert.train.metrics import Array, Metric
-from onnxlet.convert.train.progress import Live
-from onnxlet.convert.train.race import Race
+from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
 from onnxlet.convert.train.splits import Splits
 from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
 from onnxlet.convert.train.tuning import tune
@@ -77,12 +76,12 @@ def search(
     """
     budget = Budget(None if trials is not None else seconds)
     table, count = _table(X, y, task, splits, weights, seed, fit, cores or _cores())
-    live = Live(report, metric, budget, trials)
+    progress = SearchProgress(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
     with _fits(table, count, scheduler) as fits:
         import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
-        race = Race(table, metric, budget, fits, live, [], [0])
+        race = Race(table, metric, budget, fits, progress, [], [0])
         try:
             _race(race, candidates[:trials], trials)
         except (KeyboardInterrupt, SchedulerGone) as error:
@@ -183,7 +182,7 @@ def _searched(
         pool = _pool(done, worth)
         answers = [record.answers(race.used) for record in pool]
         found = choose(answers, [worth[r.number] for r in pool], scorer, race.budget.ended)
-        chosen = {pool[index].number: weight for index, weight in found.weights.items()}
+        chosen = {pool[index].number: weight for index, weight in found.items()}
     weights = [(trials[number], weight) for number, weight in chosen.items()]
     return Searched(trials, weights, race.budget.spent(), ended)
 

@@ -15,7 +15,6 @@ from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
@@ -123,7 +122,7 @@ def _searched(prepared: Prepared, options: Options, started: float, report: Repo
 def _weights(prepared: Prepared) -> Array | None:
     """Of all rows (n,), though only those of training rows are looked at; None where alike."""
     y = prepared.y[prepared.splits.train]
-    balanced = balanced_weights(y, prepared.table.target.task, prepared.metric, None)
+    balanced = prepared.metric.balanced_weights(y, prepared.table.target.task)
     if balanced is None:
         return None
     weights = np.ones(len(prepared.y))

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.halving import clearly_behind, ranked
-from onnxlet.convert.train.race import Race
+from onnxlet.convert.train.race import Race, clearly_behind, ranked
 from onnxlet.convert.train.trials import Record
 
 TURNS = (0, 1, 0, 2)  # whose turn it is, of the families in order of worth: a batch
@@ -21,28 +20,16 @@ STARTUP = 6  # trials of a family that are drawn, before a model of them chooses
 
 @dataclass
 class Family:
-    """The candidates of one family.
+    """The candidates of one family."""
 
-    Attributes:
-        candidate: its best from the portfolio.
-        study: Optuna's.
-        asked: Optuna's trials, by the record's number.
-        known: parameters that were tried.
-    """
-
-    candidate: Candidate
-    study: Any
-    asked: dict[int, Any] = field(default_factory=dict)
-    known: list[Mapping[str, Any]] = field(default_factory=list)
+    candidate: Candidate  # its best from the portfolio
+    study: Any  # Optuna's
+    asked: dict[int, Any] = field(default_factory=dict)  # Optuna's trials, by the record's number
+    known: list[Mapping[str, Any]] = field(default_factory=list)  # parameters that were tried
 
 
 def tune(race: Race, trials: int | None) -> None:
-    """Try other parameters of the best families until time, or the number of trials, is up.
-
-    Args:
-        race: with records that are done.
-        trials: how many records there may be; None where time decides.
-    """
+    """Try other parameters of the best families until time, or the number of trials, is up."""
     families: dict[str, Family] = {}
     while not race.budget.over() and (trials is None or len(race.records) < trials):
         turns = _affordable(race) if trials is None else trials - len(race.records)

@@ -18,7 +18,7 @@ from onnxlet.convert.train import race as racing
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.job import Job, Table, evaluate
 from onnxlet.convert.train.metrics import METRICS, default_metric
-from onnxlet.convert.train.progress import Live
+from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.errors import WrongUse
@@ -186,8 +186,8 @@ def test_where_time_was_too_short_a_first_fit_has_to_do(rung: str) -> None:
     X = data.X.iloc[data.splits.train].reset_index(drop=True)
     table = Table(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
     metric, budget = METRICS["roc_auc"], Budget(None)
-    live = Live(lambda line: None, metric, budget, None)
-    race = racing.Race(table, metric, budget, None, live, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
+    progress = SearchProgress(lambda line: None, metric, budget, None)
+    race = racing.Race(table, metric, budget, None, progress, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
     records = race.enter([made.constant(), made.linear(), made.doing("failing", made.fail)])
     for record in records:
         rows = None if rung == "fold" else 10**6
