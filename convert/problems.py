@@ -13,15 +13,10 @@ LONGEST_NAME = 100  # characters of one
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong.
+    """One thing that is wrong."""
 
-    Attributes:
-        message: place, expected, got.
-        hint: what to do about it.
-    """
-
-    message: str
-    hint: str = ""
+    message: str  # place, expected, got
+    hint: str = ""  # what to do about it
 
 
 def refuse(problems: Sequence[Problem], what: str) -> None:

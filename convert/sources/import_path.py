@@ -53,10 +53,7 @@ def lies_in(name: str, folders: Sequence[Path]) -> Path | None:
 def find_trusted(names: Sequence[str], folders: Sequence[Path], report: Report) -> None:
     """Have what the user trusts found in a folder that was kept out, after what is installed.
 
-    Args:
-        names: of types, as the user gave them.
-        folders: that were kept out.
-        report: called with a line for each name whose code is run.
+    A line reports each name of a type whose code is run.
     """
     for name in names:
         if folder := lies_in(name, folders):

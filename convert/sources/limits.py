@@ -21,23 +21,14 @@ QUOTES = (
 
 
 class Limits(NamedTuple):
-    """Of a file of rows.
+    """Of a file of rows."""
 
-    Attributes:
-        surely_fine: bytes that any file may unpack to.
-        densest: times the file's own size that it may unpack to beyond that.
-        row: bytes of a row, and so of a cell.
-        header: bytes of all names.
-        columns: that there may be.
-        held: bytes of cells that any table may take, of those that are kept.
-    """
-
-    surely_fine: int = 1 << 28
-    densest: int = 50
-    row: int = 1 << 26
-    header: int = 1 << 24
-    columns: int = 100_000
-    held: int = 1 << 30
+    surely_fine: int = 1 << 28  # bytes that any file may unpack to
+    densest: int = 50  # times the file's own size that it may unpack to beyond that
+    row: int = 1 << 26  # bytes of a row, and so of a cell
+    header: int = 1 << 24  # bytes of all names
+    columns: int = 100_000  # that there may be
+    held: int = 1 << 30  # bytes of cells that any table may take, of those that are kept
 
     def check_unpacked(self, size: int, packed: int, place: str) -> None:
         """Refuse what was packed to harm.
@@ -58,11 +49,7 @@ class Limits(NamedTuple):
             )
 
     def check_columns(self, count: int, place: str) -> None:
-        """Refuse a table of too many columns.
-
-        Raises:
-            WrongUse: it has.
-        """
+        """Refuse a table of too many columns."""
         if count > self.columns:
             raise WrongUse(f"{place}expected at most {self.columns:,} columns, got {count:,}")
 
@@ -95,11 +82,7 @@ class Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes.
-
-        Raises:
-            WrongUse: there are too many of them, or of a line.
-        """
+        """Some bytes; WrongUse where there are too many of them, or of a line."""
         data = self._read(min(len(buffer), BLOCK))
         self._size += len(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))

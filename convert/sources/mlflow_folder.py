@@ -41,17 +41,11 @@ ROWS_HINT = "Add --data FILE, held-out rows as CSV or Parquet; --target COL name
 
 
 class MLflowModel(NamedTuple):
-    """What a folder says of its model.
+    """What a folder says of its model."""
 
-    Attributes:
-        file: that holds the estimator.
-        code: a folder of modules that it needs, or None.
-        about: MLmodel, as it stands there.
-    """
-
-    file: Path
-    code: Path | None
-    about: Mapping[str, Any]
+    file: Path  # that holds the estimator
+    code: Path | None  # a folder of modules that it needs, or None
+    about: Mapping[str, Any]  # MLmodel, as it stands there
 
 
 def is_mlflow(path: Path) -> bool:
@@ -61,10 +55,6 @@ def is_mlflow(path: Path) -> bool:
 
 def read_mlflow(path: Path, report: Report) -> MLflowModel:
     """Read MLmodel, and compare the folder's requirements with what is installed.
-
-    Args:
-        path: of the folder, or of MLmodel in it.
-        report: called with what the reader should know.
 
     Raises:
         WrongUse: PyYAML is not installed.
@@ -107,11 +97,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """A path of the folder's own.
-
-    Raises:
-        SourceFailed: it leads outside, or there is nothing.
-    """
+    """A path of the folder's own: what leads outside, or is not there, is refused."""
     try:
         whole = (folder / name).resolve()
         is_there = whole.exists()
@@ -154,10 +140,6 @@ def _differing(path: Path) -> list[str]:
 
 def example_rows(model: MLflowModel, folder: Path) -> Any:
     """The folder's own example of the model's input, as a DataFrame or an array.
-
-    Args:
-        model: as `read_mlflow` returns it.
-        folder: where it is.
 
     Raises:
         WrongUse: there is none, or it has no form of rows.

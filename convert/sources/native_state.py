@@ -24,11 +24,7 @@ RESET: Final = {"memory": None, "n_jobs": None, "_n_threads": 1}
 
 
 def settle(made: Any) -> Any:
-    """What a file held, once its numbers lead nowhere else.
-
-    Raises:
-        Malformed: some lead outside.
-    """
+    """What a file held, once its numbers lead nowhere else; Malformed where some lead outside."""
     for part in reversed([*everything(made)]):  # a part before what asks it
         held = getattr(part, "__dict__", {})
         held.update({name: value for name, value in RESET.items() if name in held})

@@ -35,19 +35,12 @@ PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
 
 @dataclass(frozen=True)
 class Opened:
-    """A file of rows that lies here.
+    """A file of rows that lies here."""
 
-    Attributes:
-        path: where it lies, perhaps only for now.
-        name: as messages call it, without user names, passwords and queries.
-        what: the rows are called in messages, such as DATA.
-        limits: of what it unpacks to.
-    """
-
-    path: Path
-    name: str
-    what: str
-    limits: Limits = LIMITS
+    path: Path  # where it lies, perhaps only for now
+    name: str  # as messages call it, without user names, passwords and queries
+    what: str  # the rows are called in messages, such as DATA
+    limits: Limits = LIMITS  # of what it unpacks to
 
     @property
     def parquet(self) -> bool:
@@ -58,8 +51,7 @@ class Opened:
     def open(self) -> IO[bytes]:
         """Its bytes, unpacked; whoever reads too many of them gets WrongUse, too.
 
-        Raises:
-            WrongUse: it is packed in a way that nothing here unpacks.
+        So does who opens what is packed in a way that nothing here unpacks.
         """
         with self.path.open("rb") as file:
             start = file.read(MAGIC)
@@ -71,12 +63,7 @@ class Opened:
 
 @contextmanager
 def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
-    """A file, fetched for as long as it is read if it is a URL.
-
-    Args:
-        source: a path, or a URL of S3 or of any file system that fsspec knows.
-        what: the rows are called in messages, such as DATA.
-        limits: of what it unpacks to.
+    """A file, fetched for as long as it is read if it is a URL of S3 or of what fsspec knows.
 
     Raises:
         WrongUse: there is no such file, or it may not be read.

@@ -164,8 +164,7 @@ def _unreadable(path: Path, error: Exception) -> SourceFailed:
 def _of_ones_own(error: Exception) -> str:
     """What to do where a module is absent, or lacks what the file names.
 
-    Returns:
-        '' where it is one that another version of a known package has.
+    '' where it is one that another version of a known package has.
     """
     name = getattr(error, "name", None) or ""
     if isinstance(error, ModuleNotFoundError) and package(name) in PACKAGES:

@@ -33,29 +33,22 @@ class Malformed(ValueError):
 
 @dataclass
 class Judgement:
-    """What a file wants to have made.
+    """What a file wants to have made."""
 
-    Attributes:
-        allowed: names for skops, as these nodes bear them.
-        refused: likewise.
-        gone: those of the refused that the package had in another version.
-        misused: those of the refused that are harmless, but for what is in them.
-        files: that nodes are filled from, each with its node's id and loader.
-    """
-
-    allowed: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
+    allowed: set[str] = field(default_factory=set)  # names for skops, as these nodes bear them
+    refused: set[str] = field(default_factory=set)  # likewise
+    # Those of the refused that the package had in another version.
     gone: set[str] = field(default_factory=set)
+    # Those of the refused that are harmless, but for what is in them.
     misused: set[str] = field(default_factory=set)
+    # That nodes are filled from, each with its node's id and loader.
     files: set[tuple[str, str, Any]] = field(default_factory=set)
 
 
 def unpacked(content: bytes) -> bytes:
     """The archive with nothing packed in it any more.
 
-    Raises:
-        Malformed: unpacked it is out of all proportion.
-        zipfile.BadZipFile: it is no zip archive.
+    Malformed where unpacked it is out of all proportion, BadZipFile where it is no archive.
     """
     archive = zipfile.ZipFile(BytesIO(content))
     members = archive.infolist()
@@ -73,11 +66,7 @@ def unpacked(content: bytes) -> bytes:
 
 
 def schema_of(plain: bytes) -> bytes:
-    """The tree of nodes, as JSON.
-
-    Raises:
-        KeyError: there is none.
-    """
+    """The tree of nodes, as JSON; KeyError where there is none."""
     return zipfile.ZipFile(BytesIO(plain)).read(SCHEMA)
 
 
@@ -92,8 +81,7 @@ def _check_size(size: int, packed: int) -> None:
 def judged(schema: Mapping[str, Any], trusted: Sequence[str]) -> Judgement:
     """What of a schema may be made: what is known to be harmless, and what the user trusts.
 
-    Raises:
-        Malformed: nodes that bear one id are not the same, or something is half a node.
+    Malformed where nodes that bear one id are not the same, or something is half a node.
     """
     found = Judgement()
     _look_through(schema, frozenset(trusted), found, {})

@@ -77,10 +77,7 @@ PLAIN: Final = frozenset(
 def is_sound(node: Node, there: Any, trusted: frozenset[str]) -> bool:
     """What a node has below it is what skops writes there, and what its class expects.
 
-    Args:
-        node: of a class or function that may be made.
-        there: that class or function.
-        trusted: names of what the user trusts, which may stand anywhere.
+    The class or function is one that may be made. What the user trusts may stand anywhere.
     """
     loader = node["__loader__"]
     if loader == "JsonNode":  # anything else would be an object without a node that is judged

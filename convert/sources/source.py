@@ -42,27 +42,16 @@ FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test,
 
 @dataclass(frozen=True)
 class Source:
-    """A fitted estimator and its data.
+    """A fitted estimator and its data."""
 
-    Attributes:
-        estimator: fitted.
-        X_test: held-out rows.
-        y_test: what they should have been answered with, or None.
-        X_train: the training rows, or None.
-        data: the file that X_test was read from, or None.
-        target: the column of it that y_test is, or None.
-        without: outputs that are not served, such as `std`.
-        left_out: columns of the table that the estimator is not given.
-    """
-
-    estimator: Any
-    X_test: Any
-    y_test: Any = None
-    X_train: Any = None
-    data: Path | None = None
-    target: str | None = None
-    without: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    estimator: Any  # fitted
+    X_test: Any  # held-out rows
+    y_test: Any = None  # what they should have been answered with, or None
+    X_train: Any = None  # the training rows, or None
+    data: Path | None = None  # the file that X_test was read from, or None
+    target: str | None = None  # the column of it that y_test is, or None
+    without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
+    left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
 
 
 def load_source(

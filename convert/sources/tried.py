@@ -46,12 +46,7 @@ HINT = "Save it again, from the estimator that was fitted."
 
 
 def check_it_answers(path: Path, trusted: Sequence[str], rows: Any) -> None:
-    """Read a file and ask what is in it, in a process that may end.
-
-    Args:
-        path: of a .skops file that was judged.
-        trusted: types in it that the user trusts.
-        rows: held-out ones.
+    """Read a judged .skops file and ask what is in it, in a process that may end.
 
     Raises:
         SourceFailed: it crashes that process, does not answer, or needs more memory than there is.

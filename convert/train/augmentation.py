@@ -24,11 +24,8 @@ def augmented(
 ) -> tuple[pd.DataFrame, Array, Array | None]:
     """Rows, and after them copies of all whose images are shifted and have noise.
 
-    Args:
-        X: columns; those of images have uint8 of shape (height, width[, 3]) in their cells.
-        y: their targets (n,).
-        weights: of the rows (n,), or None: a copy has its row's.
-        seed: of what is drawn.
+    Columns of images have uint8 of shape (height, width[, 3]) in their cells. A copy has its row's
+    weight.
     """
     names = images_in(X)
     copies = copies_of(len(X), sum(X[name].iloc[0].size for name in names))
@@ -49,12 +46,7 @@ def images_in(X: pd.DataFrame) -> list[str]:
 
 
 def copies_of(rows: int, numbers: int) -> int:
-    """How many copies of each row there are: fewer where rows and pixels are many, at least one.
-
-    Args:
-        rows: without copies.
-        numbers: of the images of a row.
-    """
+    """How many copies of each row there are, whose images have so many numbers; at least one."""
     return int(np.clip(CELLS // max(rows * numbers, 1) - 1, 1, COPIES))
 
 
@@ -70,14 +62,8 @@ def _most(side: int) -> int:
 def moved(images: Sequence[Array], random: np.random.Generator) -> Array:
     """Images of one size, each shifted by its own whole number of pixels, and with noise.
 
-    What a shift leaves open gets the nearest pixel of the image.
-
-    Args:
-        images: uint8 of shape (height, width[, 3]).
-        random: what is drawn comes from it.
-
-    Returns:
-        As many images in an array of objects (n,).
+    They are uint8 of shape (height, width[, 3]), and come in an array of objects (n,). What a shift
+    leaves open gets the nearest pixel of the image.
     """
     height, width = images[0].shape[:2]
     down, right = _most(height), _most(width)

@@ -32,9 +32,7 @@ HEAD = f"""\
 
 
 def read_choices(path: Path) -> dict[str, str]:
-    """Kinds by column, as a file says.
-
-    Whether there are such columns and kinds is for `recognise_columns` to say.
+    """Kinds by column, as a file says; whether there are such is for `recognise_columns` to say.
 
     Raises:
         WrongUse: there is no such file, or it is no TOML of this form; with all that is wrong.

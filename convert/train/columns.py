@@ -119,14 +119,11 @@ def typed_columns(
     columns: Sequence[TableColumn],
     images: Mapping[str, ImageColumn] | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The columns that are used, in the types that the pipeline is fitted on.
+    """The columns that are used, in the types that pipelines are fitted on; and notes.
 
     Numbers are float64, or int64 where none is missing; categories text in objects with NaN for
     gaps, or numbers; text and dates text in objects; booleans bool, or objects with NaN; images
     uint8 of one size in objects.
-
-    Returns:
-        The columns, and what became of values that are of another type.
     """
     made, notes = {}, list[str]()
     for one in columns:

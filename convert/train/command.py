@@ -113,11 +113,7 @@ def train(
 
 
 def _chosen(column: tuple[str, ...]) -> dict[str, str]:
-    """What `--column` says, by name.
-
-    Raises:
-        WrongUse: one has no '='.
-    """
+    """What `--column` says, by name."""
     faults = [text for text in column if "=" not in text.strip("=")]
     if faults:
         raise WrongUse(

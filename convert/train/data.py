@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.problems import Problem, listed, refuse
+from onnxlet.convert.problems import refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_paths import ENDINGS, images_root
@@ -23,8 +23,7 @@ from onnxlet.convert.train.kinds.image_files import (
     rows_with_images,
     wrong_forms,
 )
-from onnxlet.convert.train.sampling import most_rows, sampled
-from onnxlet.convert.train.table import WHAT, read_table
+from onnxlet.convert.train.table import WHAT, check_once, most_rows, read_table, sampled
 from onnxlet.function.errors import WrongUse
 
 LABELLED = (
@@ -34,35 +33,21 @@ IMAGE = "image"  # the column that a folder of images has beside its labels
 
 
 class Rows(NamedTuple):
-    """Rows as they were given.
+    """Rows as they were given."""
 
-    Attributes:
-        frame: with text for names, and an index from 0.
-        notes: what the reader guessed, sampled or found odd.
-        root: the folder that images named in the rows are read from; None where none may be.
-        name: of where they come from, for messages.
-    """
-
-    frame: pd.DataFrame
-    notes: list[str]
-    root: Path | None
-    name: str
+    frame: pd.DataFrame  # with text for names, and an index from 0
+    notes: list[str]  # what the reader guessed, sampled or found odd
+    root: Path | None  # the folder that images named in the rows are read from, if any may be
+    name: str  # of where they come from, for messages
 
 
 class Read(NamedTuple):
-    """All rows, with a hash for each image.
+    """All rows, with a hash for each image."""
 
-    Attributes:
-        frame: the rows to learn from, then those of the test set.
-        before: so many are the first.
-        images: what columns of images hold.
-        notes: of rows that were left out.
-    """
-
-    frame: pd.DataFrame
-    before: int
+    frame: pd.DataFrame  # the rows to learn from, then those of the test set
+    before: int  # so many are the first
     images: dict[str, ImageColumn]
-    notes: list[str]
+    notes: list[str]  # of rows that were left out
 
 
 def rows_of(
@@ -73,10 +58,10 @@ def rows_of(
     what: str = WHAT,
     images_from: str | Path | None = None,
 ) -> Rows:
-    """Rows of a table, of a frame, or of a folder of images in a folder for each label.
+    """Rows of a table, of a frame of any library, or of a folder of images in a folder a label.
 
     Args:
-        data: a path, an address, or a frame of pandas or another library.
+        data: a path, an address, or a frame.
         target: the column that the names of a folder's folders become.
         seed: of the sample that is taken of more than a million rows.
         report: called with a line of progress at a time.
@@ -105,9 +90,7 @@ def _of_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
     if not len(frame):
         raise WrongUse(f"{what}: the frame has no rows", "Expected a row for each example.")
     names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    message = f"{what}: the frame has columns {listed(twice)} more than once"
-    refuse([Problem(message, "Give each its own name.")] if twice else [], what)
+    check_once(names, f"{what}: the frame")
     [kept], _ = sampled(iter([frame.reset_index(drop=True)]), most_rows(len(names)), seed)
     return kept.reset_index(drop=True).set_axis(names, axis=1)
 
@@ -127,44 +110,38 @@ def _labelled(folder: Path, target: str, what: str) -> pd.DataFrame | None:
 def with_hashes(
     rows: Rows,
     tested: Rows | None,
-    wanted: Mapping[str, str],
+    said: Mapping[str, str],
     without: Sequence[str],
     augment: bool,
     report: Report,
 ) -> Read:
     """Read the images, and put a hash of its pixels where each was.
 
-    Rows without an image are left out: pipelines refuse such.
-
-    Args:
-        rows: to learn from.
-        tested: the test set, with the same columns; None where it is drawn from these rows.
-        wanted: kinds by column.
-        without: columns that hold no images, such as the target.
-        augment: fits have copies of rows.
-        report: called with a line of progress at a time.
+    Rows without an image are left out: pipelines refuse such. The test set has the same columns,
+    or is None where it is drawn from the rows; some columns, such as the target, hold no images.
+    With `augment` fits have copies of rows.
 
     Raises:
-        WrongUse: images can't be read; all of them, by row and column. Or a wish is none.
+        WrongUse: images can't be read; all of them, by row and column. Or what is said is no form.
     """
-    refuse(list(wrong_forms(wanted)), "--columns")
+    refuse(list(wrong_forms(said)), "--columns")
     parts = [rows] if tested is None else [rows, tested]
-    names = image_columns(rows.frame, rows.root, wanted, without)
+    names = image_columns(rows.frame, rows.root, said, without)
     if not names:
         frames = [part.frame for part in parts]
         whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         return Read(whole, len(rows.frame), {}, [])
     frames, notes, places = [], list[str](), list[str]()
     for part, start in zip(parts, ("DATA: ", "--test: "), strict=False):
-        known, said = rows_with_images(part.frame, names)
+        known, lost = rows_with_images(part.frame, names)
         found = {name: located_cells(part.frame[name][known], part.root) for name in names}
         frames.append(part.frame[known].assign(**found))
         places += [f"{start}row {row + 1}" for row in np.flatnonzero(known)]
-        notes += said
+        notes += lost
     for note in notes:
         report(note)
     before, whole = len(frames[0]), pd.concat(frames, ignore_index=True)
     hashes, images = read_images(
-        whole[names], places, wanted, before * (1 + COPIES * augment), report
+        whole[names], places, said, before * (1 + COPIES * augment), report
     )
     return Read(whole.assign(**{n: hashes[n] for n in names}), before, images, notes)

@@ -30,11 +30,7 @@ def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]
 
 
 def same_images(hashes: pd.DataFrame) -> tuple[Array | None, list[str]]:
-    """Groups of rows with the same images, whatever else they hold, and a note of how many.
-
-    Args:
-        hashes: of the images, a column for each column of images.
-    """
+    """Groups of rows with the same images, by their hashes, and a note of how many."""
     groups = np.asarray(pd.factorize(_hashed(hashes))[0], dtype=np.int64)
     more = len(groups) - len(np.unique(groups))
     if not more:

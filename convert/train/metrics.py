@@ -53,8 +53,10 @@ def default_metric(task: str) -> Metric:
     return METRICS[{"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[task]]
 
 
-def metric_named(name: str, task: str) -> Metric:
-    """The metric of this name; WrongUse where the task has none of it."""
+def metric_named(name: str | None, task: str) -> Metric:
+    """The metric of this name, the task's usual one for None; WrongUse where the task has none."""
+    if name is None:
+        return default_metric(task)
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in fitting:
         known = f"a metric of {', '.join(METRICS[name].tasks)}" if name in METRICS else "no metric"

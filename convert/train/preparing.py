@@ -20,7 +20,7 @@ from onnxlet.convert.train.kinds.image_files import ImageColumn
 from onnxlet.convert.train.kinds.kind import TableColumn
 from onnxlet.convert.train.kinds.registry import of_kind
 from onnxlet.convert.train.kinds.unused import IDENTIFIER
-from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
+from onnxlet.convert.train.metrics import Metric, metric_named
 from onnxlet.convert.train.splits import Splits, split, times_of
 from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS
@@ -30,83 +30,48 @@ from onnxlet.function.errors import WrongUse
 
 @dataclass(frozen=True)
 class Options:
-    """What may be asked of a training.
+    """What may be asked of a training."""
 
-    Attributes:
-        seconds: that the search may take.
-        metric: name of what is optimised; None is the task's usual one.
-        sensitive: columns by whose groups the report compares.
-        group: column whose equal values stay on one side of each split.
-        time: column in whose order rows are split.
-        task: binary, multiclass or regression; None is inferred.
-        columns: kinds of columns, by name, instead of what they would be taken for.
-        seed: of everything that is drawn.
-        trials: how many candidates are tried, instead of as many as the seconds allow.
-        small: of all that are as good, the smallest.
-        test: path or address of a table of held-out rows, or a frame of them; None sets a part of
-            the rows apart.
-        augment: candidates are also fitted on copies of training rows, whose images are shifted
-            and have noise.
-        scheduler: address of a Dask scheduler whose workers fit, instead of this machine.
-        images_from: folder that images named in the rows are read from; None is the table's own.
-    """
-
-    seconds: float = 60.0
-    metric: str | None = None
-    sensitive: tuple[str, ...] = ()
-    group: str | None = None
-    time: str | None = None
-    task: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    seed: int = 0
-    trials: int | None = None
-    small: bool = False
+    seconds: float = 60.0  # that the search may take
+    metric: str | None = None  # what is optimised; None is the task's usual one
+    sensitive: tuple[str, ...] = ()  # columns by whose groups the report compares
+    group: str | None = None  # column whose equal values stay on one side of each split
+    time: str | None = None  # column in whose order rows are split
+    task: str | None = None  # binary, multiclass or regression; None is inferred
+    columns: Mapping[str, str] = field(default_factory=dict)  # kinds by name, not to be guessed
+    seed: int = 0  # of everything that is drawn
+    trials: int | None = None  # candidates that are tried, not as many as the seconds allow
+    small: bool = False  # of all that are as good, the smallest
+    # A path or address of a table of held-out rows, or a frame of them; None sets rows apart.
     test: str | pd.DataFrame | None = None
+    # Also fit candidates on copies of training rows, whose images are shifted and have noise.
     augment: bool = False
-    scheduler: str | None = None
-    images_from: str | Path | None = None
+    scheduler: str | None = None  # address of Dask's, whose workers fit instead of this machine
+    images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
 
 
 @dataclass(frozen=True)
 class InspectedTable:
-    """A table whose columns have been looked at.
+    """A table whose columns have been looked at."""
 
-    Attributes:
-        frame: all columns but the target, of the rows that have one.
-        target: of these rows.
-        target_name: its column.
-        columns: what each is taken for.
-        notes: what was counted and guessed, for the report.
-        held_out: so many last rows are those of `Options.test`.
-        images: what columns of images hold, of which the frame has hashes.
-    """
-
-    frame: pd.DataFrame
-    target: Target
+    frame: pd.DataFrame  # all columns but the target, of the rows that have one
+    target: Target  # of these rows
     target_name: str
     columns: list[TableColumn]
-    notes: list[str]
-    held_out: int = 0
-    images: Mapping[str, ImageColumn] = field(default_factory=dict)
+    notes: list[str]  # what was counted and guessed, for the report
+    held_out: int = 0  # so many last rows are those of `Options.test`
+    images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is searched on.
-
-    Attributes:
-        table: where it comes from.
-        X: the columns that are used, in the types that pipelines are fitted on.
-        y: one entry per row.
-        splits: positions of rows.
-        metric: what is optimised.
-    """
+    """What is searched on."""
 
     table: InspectedTable
-    X: pd.DataFrame
-    y: Array
+    X: pd.DataFrame  # the columns that are used, in the types that pipelines are fitted on
+    y: Array  # one entry per row
     splits: Splits
-    metric: Metric
+    metric: Metric  # what is optimised
 
     @cached_property  # a copy of rows: once for fit, build and report
     def train_part(self) -> tuple[pd.DataFrame, Array]:
@@ -125,16 +90,10 @@ class Prepared:
 def inspect_table(
     data: str | pd.DataFrame, target: str, options: Options, report: Report
 ) -> InspectedTable:
-    """Read a table and say what each column is taken for.
-
-    Args:
-        data: path or address of the table, a folder of images, or a frame.
-        target: the column to predict.
-        options: whose columns, group and time must be in the table.
-        report: called with a line of progress at a time.
+    """Read a table, a folder of images, or a frame, and say what each column is taken for.
 
     Raises:
-        WrongUse: the table can't be read, or has no such columns.
+        WrongUse: it can't be read, or has no such columns.
         Refusal: there is nothing to learn from.
     """
     table = rows_of(data, target, options.seed, report, images_from=options.images_from)
@@ -198,11 +157,7 @@ def _held_out(
 
 
 def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFrame | None) -> int:
-    """How many last rows are those of `test`, without those that have no target.
-
-    Raises:
-        WrongUse: none are, or nothing but them is left.
-    """
+    """How many last rows are those of `test`, without those that have no target; some must be."""
     kept = np.arange(rows) if found.kept is None else found.kept
     count = int((kept >= before).sum())
     if test is not None and not count:
@@ -223,20 +178,11 @@ def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFr
 def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared:
     """Give the columns their types, and set rows apart that the search never sees.
 
-    Args:
-        table: whose columns were looked at.
-        options: how rows are split, and what is optimised.
-        report: called with a line of progress at a time.
-
     Raises:
         WrongUse: the metric is none of the task's.
         Refusal: no column is left, or there are too few rows to validate on.
     """
-    metric = (
-        default_metric(table.target.task)
-        if options.metric is None
-        else metric_named(options.metric, table.target.task)
-    )
+    metric = metric_named(options.metric, table.target.task)
     _check_scored(metric, table)
     X, notes = typed_columns(table.frame, table.columns, table.images)
     frame, y, task = table.frame, table.target.y, table.target.task

@@ -74,17 +74,7 @@ def report_of(
     name: str,
     report: Report,
 ) -> ReportFiles:
-    """What makes the report's files, once there is the model that will be served.
-
-    Args:
-        prepared: what was searched on.
-        searched: the trials.
-        chosen: those that are served, with their weights.
-        combined: the estimator.
-        options: of the training.
-        name: the model's.
-        report: called with a line as it begins.
-    """
+    """What makes the report's files, once there is the model that will be served."""
 
     def made(model: Model) -> dict[str, bytes]:
         (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part

@@ -164,11 +164,7 @@ def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> No
 def _searched(
     race: Race, small: bool, cost: Callable[[Trial], float] | None, ended: str
 ) -> Searched:
-    """What was found, and what is chosen of it.
-
-    Raises:
-        Refusal: nothing was.
-    """
+    """What was found, and what is chosen of it; Refusal where nothing was."""
     _end(race)
     trials = [_trial(race, record) for record in race.records]
     scorer = race.scorer(race.used)

@@ -16,10 +16,10 @@ from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.date_forms import date_form, days, form_of_moments
 from onnxlet.convert.train.kinds.kind import TableColumn
 from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
 Positions = NDArray[np.intp]
-Array = NDArray[Any]
 
 MOST_TEST = 20_000  # rows: beyond that an interval only gets narrower than anybody can use
 FEW_TEST = 50  # rows below which a score says little
@@ -33,19 +33,12 @@ FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and i
 
 
 class Splits(NamedTuple):
-    """How a table's rows are used.
+    """How a table's rows are used."""
 
-    Attributes:
-        train: positions of the rows that the search sees.
-        test: positions of the rows that it never sees.
-        folds: pairs of positions in `train`: to fit on, and to validate on.
-        how: what was done, in one sentence.
-    """
-
-    train: Positions
-    test: Positions
-    folds: list[tuple[Positions, Positions]]
-    how: str
+    train: Positions  # of the rows that the search sees
+    test: Positions  # of the rows that it never sees
+    folds: list[tuple[Positions, Positions]]  # in `train`: to fit on, and to validate on
+    how: str  # what was done, in one sentence
 
 
 def split(
@@ -63,7 +56,7 @@ def split(
         y: targets (n,).
         task: "binary", "multiclass" or "regression".
         groups: what rows of one group share (n,); a row without belongs to no other.
-        times: float64 (n,), as `times.times_of` gives them; rows with NaN are left out.
+        times: float64 (n,), as `times_of` gives them; rows with NaN are left out.
         seed: of what is drawn.
         alike: a number that equal rows share (n,), as `duplicates` finds it.
         held_out: so many last rows are a test set that was chosen before; 0 is none.
@@ -96,7 +89,7 @@ def _test_parts(rows: int) -> int:
     return max(2, round(rows / wanted) if wanted < MOST_TEST else -(-rows // MOST_TEST))
 
 
-def _strata(y: Array, task: str) -> NDArray[np.intp]:
+def _strata(y: Array, task: str) -> Positions:
     """What every part should have as much of: classes, or tenths of the target's range."""
     if task != "regression":
         return np.unique(y, return_inverse=True)[1]
@@ -104,7 +97,7 @@ def _strata(y: Array, task: str) -> NDArray[np.intp]:
     return np.searchsorted(edges, y.astype(float)).astype(np.intp)
 
 
-def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArray[np.intp], str]:
+def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[Positions, str]:
     """What stays on one side (n,): each row on its own, a group, or rows that are equal."""
     units = np.arange(rows) if groups is None else group_numbers(groups)
     said = "" if groups is None else _missing(groups, "is a group of its own", "without a group")
@@ -122,7 +115,7 @@ def _equal(rows: int) -> str:
     return f"{rows} rows that equal another are" if rows != 1 else "1 row that equals another is"
 
 
-def group_numbers(groups: Array) -> NDArray[np.intp]:
+def group_numbers(groups: Array) -> Positions:
     """The number of each row's group (n,); a row without one is a group of its own."""
     codes = np.asarray(pd.factorize(pd.Series(groups).to_numpy())[0], np.intp)
     missing = codes < 0
@@ -130,7 +123,7 @@ def group_numbers(groups: Array) -> NDArray[np.intp]:
     return codes
 
 
-def _joined(a: NDArray[np.intp], b: Array) -> NDArray[np.intp]:
+def _joined(a: Positions, b: Array) -> Positions:
     """The smallest parts that split neither a group of `a` nor one of `b`."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -147,7 +140,7 @@ def _missing(values: Array, fate: str, what: str) -> str:
 
 
 def _parts(
-    strata: NDArray[np.intp], units: NDArray[np.intp], grouped: bool, parts: int, seed: int
+    strata: Positions, units: Positions, grouped: bool, parts: int, seed: int
 ) -> Iterator[Positions]:
     """Positions of each part's rows: each row is in one, but for those that must be learnt from."""
     first, unit = np.unique(units, return_index=True, return_inverse=True)[1:]
@@ -189,7 +182,7 @@ def _check_groups(groups: int) -> None:
 
 
 def _folds(
-    strata: NDArray[np.intp], units: NDArray[np.intp], grouped: bool, seed: int
+    strata: Positions, units: Positions, grouped: bool, seed: int
 ) -> tuple[list[tuple[Positions, Positions]], str]:
     rows = len(strata)
     parts = FOLDS if rows <= MANY else FOLDS_OF_MANY

@@ -29,40 +29,25 @@ FALLING_BACK = 3  # combinations that are tried where one can't be served
 
 @dataclass(frozen=True)
 class Written:
-    """Where a model goes.
+    """Where a model goes."""
 
-    Attributes:
-        name: the model's.
-        folder: of model directories.
-        keep_background: training rows that explanations start from; None is made-up rows.
-        breaking: clients of the version that is served need not go on with this one.
-    """
-
-    name: str
-    folder: Path
+    name: str  # the model's
+    folder: Path  # of model directories
+    # Training rows that explanations start from; None is made-up rows.
     keep_background: int | None = None
-    breaking: bool = False
+    breaking: bool = False  # clients of the version that is served need not go on with this one
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training has come to.
+    """What a training has come to."""
 
-    Attributes:
-        built: the model directory.
-        prepared: what was searched on.
-        searched: the trials.
-        chosen: those that were built, with their weights.
-        combined: the estimator that was built.
-        unreported: why there is no report; None where there is one.
-    """
-
-    built: Built
-    prepared: Prepared
-    searched: Searched
-    chosen: Weighted
-    combined: Combined
-    unreported: str | None = None
+    built: Built  # the model directory
+    prepared: Prepared  # what was searched on
+    searched: Searched  # the trials
+    chosen: Weighted  # those that were built, with their weights
+    combined: Combined  # the estimator that was built
+    unreported: str | None = None  # why there is no report; None where there is one
 
 
 def train(

@@ -45,8 +45,7 @@ def as_text(image: Image.Image | Array) -> str:
 def labelled(folder: Path) -> list[tuple[str, str]]:
     """The pictures in a folder's folders, by path, each with the name of the folder it is in.
 
-    Raises:
-        WrongUse: there is no such folder, or pictures in it can't be read; which ones, and why.
+    WrongUse where there is no such folder, or pictures in it can't be read; which ones, and why.
     """
     if not folder.is_dir():
         raise WrongUse(f"FOLDER: there is no folder '{folder}'", f"Looked for in {Path.cwd()}.")
@@ -72,10 +71,7 @@ def faces() -> tuple[Array, Array]:
 def scenes(count: int, seed: int, held_out: bool) -> list[Scene]:
     """Three faces each, at random places and sizes, before patches of something else.
 
-    Args:
-        count: how many.
-        seed: of all that is random.
-        held_out: made of the last 40 faces and other pictures; otherwise of the first 60.
+    Held-out ones are made of the last 40 faces and other pictures; others of the first 60.
     """
     random = np.random.default_rng(seed)
     some = [part[60:] if held_out else part[:60] for part in faces()]

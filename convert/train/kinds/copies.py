@@ -19,11 +19,7 @@ REPEATED = 5  # rows a value, on average, for two texts to go together by more t
 
 
 def copies(columns: Sequence[Profile]) -> dict[str, str]:
-    """Columns that are the same as an earlier one, written otherwise, or a multiple of it; and how.
-
-    Args:
-        columns: that the model would be given, in order.
-    """
+    """Columns, in their order, that are the same as an earlier one or a multiple of it; and how."""
     found: dict[str, str] = {}
     same: dict[bytes, str] = {}
     recoded: dict[bytes, str] = {}

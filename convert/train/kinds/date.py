@@ -116,12 +116,7 @@ def _form_of(seen: Profile) -> str:
 
 
 def as_dates(column: pd.Series[Any], form: str) -> pd.Series[Any]:
-    """Text of the form in objects, NaN where there is none or it is of another form.
-
-    Args:
-        column: of text, or dates of pandas.
-        form: for `strptime`.
-    """
+    """Text, or dates of pandas, as text of the form in objects; NaN for a gap or another form."""
     if is_of_dates(column):
         return _written(column, form)
 

@@ -56,17 +56,11 @@ class Form(NamedTuple):
 
 
 class ImageColumn(NamedTuple):
-    """A column of images.
+    """A column of images."""
 
-    Attributes:
-        form: what pipelines see.
-        why: it is one, with counts of formats, sizes and modes.
-        pixels: uint8 of shape (height, width), or (height, width, 3) in color, by a hash of them,
-            which stands in the table.
-    """
-
-    form: Form
-    why: str
+    form: Form  # what pipelines see
+    why: str  # it is one, with counts of formats, sizes and modes
+    # uint8 of shape (height, width), or (height, width, 3) in color, by a hash, which the table has
     pixels: Mapping[str, Array]
 
     def of(self, hashes: pd.Series[Any]) -> pd.Series[Any]:
@@ -75,11 +69,7 @@ class ImageColumn(NamedTuple):
 
 
 def form_named(text: str | None) -> Form:
-    """A form as `str` writes it: "28x28 L".
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A form as `str` writes it: "28x28 L"; ValueError for what is none."""
     found = FORM.fullmatch(text or "")
     if found is None:
         raise ValueError(f"expected a size and a mode such as '64x64 RGB', got '{text}'")
@@ -87,25 +77,18 @@ def form_named(text: str | None) -> Form:
 
 
 def image_columns(
-    frame: pd.DataFrame, root: Path | None, wanted: Mapping[str, str], without: Sequence[str]
+    frame: pd.DataFrame, root: Path | None, said: Mapping[str, str], without: Sequence[str]
 ) -> list[str]:
-    """Names of the columns that hold images, or are to be taken for such.
+    """Names of the columns that hold images, or are said to, whatever their cells are.
 
-    Args:
-        frame: all columns.
-        root: the folder that images are read from; None where texts name no files.
-        wanted: kinds by column, which hold whatever the cells are.
-        without: columns that are none, such as the target.
+    Texts name files below `root`, or none where it is None; `without` are no columns of images.
     """
     names = [name for name in map(str, frame.columns) if name not in without]
+    kinds = {name: kind.partition(" ")[0] for name, kind in said.items()}
     return [
         name
         for name in names
-        if (
-            wanted[name].partition(" ")[0] == KIND
-            if name in wanted
-            else _holds_images(frame[name], root)
-        )
+        if kinds.get(name) == KIND or (name not in kinds and _holds_images(frame[name], root))
     ]
 
 
@@ -140,7 +123,7 @@ def _each(column: pd.Series[Any], made: Callable[[Any], Any]) -> pd.Series[Any]:
 def read_images(
     frame: pd.DataFrame,
     places: Sequence[str],
-    wanted: Mapping[str, str],
+    said: Mapping[str, str],
     rows: int,
     report: Report,
 ) -> tuple[pd.DataFrame, dict[str, ImageColumn]]:
@@ -150,7 +133,7 @@ def read_images(
         frame: only columns of images, whose cells are in any form that `content_of` takes; no
             cell is missing.
         places: of the rows, as messages call them.
-        wanted: kinds by column, of which those of images may have a form.
+        said: kinds by column, of which those of images may have a form.
         rows: that fits have, copies included: the more, the smaller the images.
         report: called with a line for each column.
 
@@ -164,7 +147,7 @@ def read_images(
     made, found = {}, {}
     for name in frame.columns:
         report(f"reading {len(frame):,} images of '{name}'")
-        _, _, form = wanted.get(name, "").partition(" ")
+        _, _, form = said.get(name, "").partition(" ")
         cells, seen = _read(frame[name].tolist(), form, rows)
         made[name] = [None if isinstance(cell, str) else _hash(cell) for cell in cells]
         problems += [
@@ -250,10 +233,7 @@ def _is_grey(array: Array) -> bool:
 def chosen_form(heads: Sequence[Any], grey: bool, rows: int) -> Form:
     """The size that pipelines see: the median's proportions, at most `LONGER` pixels a side.
 
-    Args:
-        heads: with width and height of each image.
-        grey: whether none has colors.
-        rows: of all that a fit may have: no more than `CELLS` numbers in all.
+    All rows that a fit may have are no more than `CELLS` numbers.
     """
     mode = "L" if grey else "RGB"
     width, height = np.median([(head.width, head.height) for head in heads], axis=0)
@@ -281,21 +261,17 @@ def _sizes(heads: Sequence[_Head]) -> str:
     return ends[0] if len(sizes) == 1 else f"{ends[0]} to {ends[1]}"
 
 
-def wrong_forms(wanted: Mapping[str, str]) -> Iterator[Problem]:
-    """Wishes of images whose form is none."""
-    for name, wish in wanted.items():
-        kind, _, form = wish.partition(" ")
+def wrong_forms(said: Mapping[str, str]) -> Iterator[Problem]:
+    """Kinds of images whose form is none."""
+    for name, text in said.items():
+        kind, _, form = text.partition(" ")
         if kind == KIND and form and not FORM.fullmatch(form):
-            got = f"--columns: '{name}': expected 'image' or its size and mode, got '{wish}'"
+            got = f"--columns: '{name}': expected 'image' or its size and mode, got '{text}'"
             yield Problem(got, FORM_HINT)
 
 
 def rows_with_images(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Array, list[str]]:
-    """Which rows have an image in each of some columns, bool (rows,), and what to say of it.
-
-    Raises:
-        WrongUse: none has.
-    """
+    """Which rows have an image in each of some columns, bool (rows,), and what to say of it."""
     known: Array = np.ones(len(frame), dtype=bool)
     notes = list[str]()
     for name in names:

@@ -106,9 +106,7 @@ class _Answers:
     def score(self, codes: Array, folds: Array) -> float:
         """The mean over folds of R², of values or of ranks, or of the AUC over classes.
 
-        Args:
-            codes: int64 from 0.
-            folds: of each row.
+        Each row has its code, int64 from 0, and its fold.
         """
         parts = [folds == fold for fold in range(FOLDS)]
         if not self.regression:
@@ -173,10 +171,7 @@ def _r2(codes: Array, y: Array, held_out: Array) -> float:
 def _auc(scores: Array, positive: Array, negative: Array) -> float:
     """The share of pairs of both classes in order, ties counting half; 0.5 where one is absent.
 
-    Args:
-        scores: of some values.
-        positive: rows of the class that have each value.
-        negative: the other rows that have it.
+    Of each value: its score, the rows of the class that have it, and the other rows.
     """
     pairs = float(positive.sum()) * float(negative.sum())
     if not pairs:
