@@ -21,7 +21,7 @@ from onnxlet.function.explanation.explain import (
 )
 from onnxlet.function.explanation.route import MOST_ROWS
 from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, check_explained, target
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import LeftOut, Table
 from onnxlet.function.models.model import Model
 
 COLUMN = "explanation"
@@ -92,19 +92,16 @@ class Contributions:
         return pa.concat_arrays(parts), problems
 
     def _part(self, table: Table) -> tuple[Any, Sequence[Problem]]:
-        kept, problems = list(range(table.rows)), list[Problem]()
-        while kept:
-            some = Table(len(kept), [array[kept] for array in table.arrays])
+        left_out = LeftOut(range(table.rows))
+        while kept := left_out.kept:
             try:
-                values = self._values(some)
-                break
+                values = self._values(Table(len(kept), [array[kept] for array in table.arrays]))
             except InvalidRows as error:
-                problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
-                bad = {each.row for each in error.every}
-                kept = [row for number, row in enumerate(kept) if number not in bad]
-        if not kept:
-            return pa.nulls(table.rows, self.field.type), problems
-        return with_nulls(self._column(values), kept, table.rows), problems
+                left_out.leave(error.every)
+            else:
+                column = with_nulls(self._column(values), kept, table.rows)
+                return column, left_out.problems.first
+        return pa.nulls(table.rows, self.field.type), left_out.problems.first
 
     def _values(self, table: Table) -> Array:
         """Of shape (rows, columns, numbers)."""

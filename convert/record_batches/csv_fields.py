@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import compute, types
 
 from onnxlet.function.arrays import EXACT, Array
-from onnxlet.function.inputs import csv_text
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.inputs.columns import Column
 
 METADATA = {b"onnxlet": b"csv"}  # of a schema whose columns are such fields

@@ -17,6 +17,7 @@ from onnxlet.convert.record_batches import numbers
 from onnxlet.convert.record_batches.kinds import bare, kind_of, misfit
 from onnxlet.convert.record_batches.plain import simple
 from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.array_checks import outside
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
@@ -84,15 +85,11 @@ def _leaf(array: Any, column: Column) -> tuple[Array, Array]:
     if column.type == "int64":
         found, odd = numbers.integers(array)
     else:
-        found, odd = numbers.floats(array, whole=False)
+        found, odd = numbers.floats(array)
     low = -np.inf if column.minimum is None else column.minimum
     high = np.inf if column.maximum is None else column.maximum
-    outside = ~((found >= low) & (found <= high))
-    if found.dtype.kind == "f":
-        missing = found != found
-        outside &= ~(missing & column.nullable)
-        outside |= np.isinf(found) & (not column.infinite)
-    return found, odd | outside
+    odd = odd | outside(found, low, high, column.nullable)
+    return found, odd if column.infinite else odd | np.isinf(found)
 
 
 def _holders(odd: Array, offsets: Array) -> Array:

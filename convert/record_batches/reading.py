@@ -18,6 +18,7 @@ from onnxlet.convert.record_batches.plain import simple, values
 from onnxlet.convert.record_batches.texts import texts
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.array_checks import outside
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
@@ -139,7 +140,7 @@ class Reader:
         if len(self._signature.nested) > 1 and not odd.all():
             looked = np.flatnonzero(~odd)
             some = [array[looked] for array in arrays]
-            unlike = nested.disagreements(some, self._signature)
+            unlike = nested.disagreements(some, self._signature.nested)
             odd[[looked[row] for row, _, _ in unlike]] = True
         return arrays, odd
 
@@ -211,10 +212,7 @@ def _out_of_bounds(found: Array, odd: Array, block: Block, position: int) -> Arr
     low, high = block.low[position], block.high[position]
     column = block.columns[position]
     if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
-        outside = ~((found >= low) & (found <= high))
-        if column.nullable and block.dtype == "float64":
-            outside &= found == found
-        odd = odd | outside
+        odd = odd | outside(found, low, high, column.nullable and block.dtype == "float64")
     if column.categories is not None:
         odd = odd | ~np.isin(found, list(column.categories))
     return odd

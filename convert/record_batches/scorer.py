@@ -16,8 +16,8 @@ from onnxlet.convert.record_batches.kinds import misfit
 from onnxlet.convert.record_batches.lists import column_of
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut

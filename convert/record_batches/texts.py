@@ -10,6 +10,7 @@ from pyarrow import compute, types
 from onnxlet.convert.record_batches.kinds import kind_of
 from onnxlet.convert.record_batches.plain import values
 from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.array_checks import encodes
 from onnxlet.function.inputs.columns import Column
 
 REPEATED = 4  # rows to a text, on average, from which checking each text once pays
@@ -56,14 +57,3 @@ def _is_odd(cell: Any, column: Column) -> bool:
     if column.categories is not None and cell not in column.categories:
         return True
     return column.date and not column.takes(cell)
-
-
-def encodes(text: str) -> bool:
-    """Whether it has a UTF-8 form: what was not UTF-8 has lone surrogates."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,8 +9,9 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.sources.limits import LIMITS, QUOTES, Limits, rows_of
+from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
+from onnxlet.function.csv.reader import QUOTES, rows_of
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, check_quotes
-from onnxlet.convert.sources.limits import any_size
+from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import MalformedRequest
 
 ROWS_AT_ONCE = 100_000  # a list and its texts take ten times what they are in a table

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import Answered, Scorer
-from onnxlet.convert.score.tables import faults_of, kept_schema, wanted_of
+from onnxlet.convert.score.schemas import faults_of, kept_schema, wanted_of
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, WrongUse

@@ -12,7 +12,7 @@ from typing import Any
 
 from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import LocalFolder, Place, put, read
+from onnxlet.convert.score.storage import LocalFolder, Place, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 JOURNAL = "_journal.jsonl"

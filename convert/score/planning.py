@@ -12,15 +12,15 @@ from typing import Any, Literal, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
-from onnxlet.convert.record_batches.texts import encodes
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
-from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
-from onnxlet.convert.score.tables import faults_of, kept_schema
+from onnxlet.convert.score.schemas import faults_of, kept_schema
+from onnxlet.convert.score.storage import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.sources.limits import LIMITS
+from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.csv_text import check_header
+from onnxlet.function.inputs.array_checks import encodes
 from onnxlet.function.models.model import Model
 
 KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (

@@ -17,7 +17,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.score.csv_cuts import cuts, header_of
 from onnxlet.convert.score.csv_rows import Rows, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
-from onnxlet.convert.score.places import Place
+from onnxlet.convert.score.storage import Place
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.sources.limits import bounded
 from onnxlet.function.errors import MalformedRequest, WrongUse

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.score import resuming
+from onnxlet.convert.score.destination import Target, target_of
+from onnxlet.convert.score.engines import Engine, engine_of
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.gathering import gathered
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.places import absolute, place_of, tidy
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
-from onnxlet.convert.score.processes import Engine, engine_of
 from onnxlet.convert.score.rate import Rate
-from onnxlet.convert.score.tables import check_wanted
-from onnxlet.convert.score.target import Target, target_of
+from onnxlet.convert.score.schemas import check_wanted
+from onnxlet.convert.score.storage import absolute, place_of, tidy
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.score.truths import combined, scores
 from onnxlet.function.models.model import GRAPH

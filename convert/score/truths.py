@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pyarrow import types
 
-from onnxlet.function.inputs.csv_text import READ
+from onnxlet.function.csv.text import READ
 from onnxlet.function.monitoring.realised import kind_of
 
 

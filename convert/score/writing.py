@@ -16,7 +16,7 @@ from pyarrow import compute, types
 from onnxlet.convert.record_batches.kinds import bare, kind_of
 from onnxlet.convert.record_batches.plain import simple, usual
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import writable
+from onnxlet.convert.score.storage import writable
 
 GROUP_ROWS = 1 << 20  # that are written together, at most
 GROUP_BYTES = 1 << 26

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Fits, Job, Table, part_of
+from onnxlet.convert.train.fits import Fits
+from onnxlet.convert.train.job import Job, TrainingData, part_of
 from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.scoring import Scorer, scorer
@@ -35,7 +36,7 @@ class Race:
         used: the folds that candidates are validated on.
     """
 
-    table: Table
+    table: TrainingData
     metric: Metric
     budget: Budget
     fits: Fits

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.convert.sources.opened import Opened, opened
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
 from onnxlet.convert.train.csv_rows import CsvRows
 from onnxlet.convert.train.problems import Problem, counted, listed, refuse
 from onnxlet.convert.train.sampling import MOST_ROWS, most_rows, sampled
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from onnxlet.convert.record_batches.scorer import Scorer, Wanted, any_types, csv_schema
-from onnxlet.convert.score.places import Place
+from onnxlet.convert.score.storage import Place
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.train.problems import close_to
 from onnxlet.function.errors import WrongUse

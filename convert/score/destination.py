@@ -6,8 +6,8 @@ import os
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from onnxlet.convert.score.places import S3, split
 from onnxlet.convert.score.planning import kind_of
+from onnxlet.convert.score.storage import S3, split
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.function.errors import WrongUse
 
