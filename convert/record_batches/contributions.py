@@ -28,18 +28,12 @@ COLUMN = "explanation"
 
 
 class Contributions:
-    """Explains the rows of tables.
+    """Explains the rows of tables by a model that answers them.
 
-    Attributes:
-        field: of the column that it answers: a struct by column name, in each a number; or a
-            struct of numbers by class; or, where the numbers bear no names, a list.
-        about: what is explained, and the value that contributions start from, for a description.
-
-    Args:
-        model: that answers.
-
-    Raises:
-        WrongUse: it has no explanations by column.
+    `field` is of the column that it answers: a struct by column name, in each a number; or a struct
+    of numbers by class; or, where the numbers bear no names, a list. `about` says what is
+    explained, and the value that contributions start from. A model without explanations by column
+    raises WrongUse.
     """
 
     def __init__(self, model: Model) -> None:
@@ -78,11 +72,7 @@ class Contributions:
         return by_class(self._names, pa.float64())
 
     def of(self, table: Table) -> tuple[Any, list[Problem]]:
-        """The contributions to the answers of a table, null where there are none, and why.
-
-        Args:
-            table: rows that the model answers.
-        """
+        """The contributions to the answers of a table, null where there are none, and why."""
         parts, problems = list[Any](), list[Problem]()
         for start in range(0, table.rows, self._most):
             arrays = [array[start : start + self._most] for array in table.arrays]

@@ -24,14 +24,9 @@ from onnxlet.function.inputs.signature import Signature
 
 
 def lists(array: Any, column: Column) -> tuple[Array, Array]:
-    """Cells as an object array of arrays, of shape (rows,).
+    """Lists, or numbers, which are lists of one, as an object array of arrays, of shape (rows,).
 
-    Args:
-        array: of lists, or of numbers, which are lists of one.
-        column: whose cells are nested lists.
-
-    Returns:
-        The cells, and which of them have to be looked at one by one.
+    The second array says which of them have to be looked at one by one.
     """
     rows = len(array)
     sizes = [size for size in column.cell if isinstance(size, int)]
@@ -100,12 +95,7 @@ def _holders(odd: Array, offsets: Array) -> Array:
 
 
 def column_of(given: Any, signature: Signature) -> str | None:
-    """The column of lists that has all of a signature's values; None where there is none.
-
-    Args:
-        given: a schema.
-        signature: of the model.
-    """
+    """The column of lists in a schema that has all of a signature's values; None where none has."""
     name = signature.whole
     if name is None or not signature.names.isdisjoint(given.names):
         return None
@@ -116,11 +106,9 @@ def column_of(given: Any, signature: Signature) -> str | None:
 
 
 def spread(array: Any, signature: Signature) -> tuple[dict[str, Any], dict[int, str]]:
-    """The signature's columns out of a column of lists, and the rows that are no such list.
+    """The columns of a model fitted on a bare array, out of a column of lists.
 
-    Args:
-        array: of lists.
-        signature: of a model fitted on a bare array.
+    And the rows that are no such list, with why.
     """
     array, width = simple(array), len(signature.columns)
     offsets = _bounds(array)

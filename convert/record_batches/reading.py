@@ -27,17 +27,11 @@ Faults = Mapping[int, str]
 
 
 class Given(NamedTuple):
-    """A column as it came.
+    """A column as it came."""
 
-    Attributes:
-        array: one of Arrow's.
-        column: of the signature.
-        fields: it holds fields of CSV.
-    """
-
-    array: Any
-    column: Column
-    fields: bool
+    array: Any  # one of Arrow's
+    column: Column  # of the signature
+    fields: bool  # it holds fields of CSV
 
     def typed(self) -> tuple[Any, Array]:
         """The array of a type that fits the column, and which cells have none."""
@@ -52,15 +46,11 @@ class Given(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a block is held, so that its graph input is made with the fewest copies.
+    """How a block is held, so that its graph input is made with the fewest copies."""
 
-    Attributes:
-        dtype: of its array; float32 where the graph gets nothing else of it.
-        by_row: a row's cells lie side by side, as in the one tensor that has them; else a
-            column's do, so that a tensor of one column is no copy.
-    """
-
-    dtype: Any
+    dtype: Any  # of its array; float32 where the graph gets nothing else of it
+    # A row's cells lie side by side, as in the one tensor that has them; else a column's do, so
+    # that a tensor of one column is no copy.
     by_row: bool
 
     def empty(self, rows: int, columns: int) -> Array:
@@ -73,11 +63,8 @@ class Layout(NamedTuple):
 class Reader:
     """Reads record batches by a signature; safe from several threads at once.
 
-    Args:
-        signature: the model's.
-        fields: the columns hold fields of CSV.
-        wide: numbers are held in 64 bits whatever the graph gets.
-        whole: the column of lists that has all values of a row; None where each has its own.
+    Columns may hold fields of CSV; numbers may be held in 64 bits whatever the graph gets (`wide`);
+    and one column of lists may have all values of a row (`whole`).
     """
 
     def __init__(
@@ -94,12 +81,10 @@ class Reader:
         ]
 
     def table(self, batch: Any, left_out: LeftOut, faults: Faults) -> Table:
-        """The good rows of a record batch.
+        """The good rows of a record batch; `left_out` takes those that are wrong, and why.
 
-        Args:
-            batch: with the columns by name; one that may be absent may be missing.
-            left_out: takes the rows that are wrong, and why.
-            faults: rows that are broken already, and why.
+        A column that may be absent may be missing. `faults` are rows that are broken already, and
+        why.
         """
         if self._whole is not None:
             columns, unlike = spread(batch.column(self._whole), self._signature)
@@ -122,12 +107,7 @@ class Reader:
         }
 
     def read(self, given: Mapping[str, Given], rows: int) -> tuple[list[Array], Array]:
-        """The blocks' arrays, and which rows have something odd in them: these are not right yet.
-
-        Args:
-            given: the columns by name.
-            rows: how many there are.
-        """
+        """The blocks' arrays, and which rows have something odd in them: not right yet."""
         odd, columns = np.zeros(rows, bool), dict[str, Any]()
         for name, each in given.items():
             columns[name], strange = each.typed()

@@ -17,14 +17,9 @@ REPEATED = 4  # rows to a text, on average, from which checking each text once p
 
 
 def texts(array: Any, column: Column) -> tuple[Array, Array]:
-    """Texts as an object array of shape (rows,), MISSING_TEXT for a missing one.
+    """Texts or dates as an object array of shape (rows,), MISSING_TEXT for a missing one.
 
-    Args:
-        array: of one of the types that fit the column.
-        column: of texts or dates.
-
-    Returns:
-        The texts, and which of them have to be looked at one by one.
+    The second array says which of them have to be looked at one by one.
     """
     if kind_of(array.type) == "null":
         return _filled([None] * len(array), column)

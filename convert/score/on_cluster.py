@@ -110,8 +110,7 @@ def _head(target: str) -> str:
 def _packed(directory: Path, graph: str) -> bytes:
     """A version's files and the proof of its answers, as they are sent.
 
-    Raises:
-        ModelError: a file is missing or altered.
+    Raises ModelError where a file is missing or altered.
     """
     model = load_model(directory)
     names = [MANIFEST, *model.manifest["files"]]

@@ -129,13 +129,7 @@ def _check_empty(target: Target, overwrite: bool) -> None:
 
 
 def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Target) -> None:
-    """Remove the parts of some files, those among them that a kill left without their line.
-
-    Args:
-        files: of the journal's head: all that were scored.
-        some: of them.
-        target: where the parts are.
-    """
+    """Remove the parts of some of a journal's files, and those that a kill left without a line."""
     work, name = place_of(target.work), part_names(list(files), target.form)
     for path in some:
         for number in range(files[path][-1]):

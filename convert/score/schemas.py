@@ -23,11 +23,7 @@ def wanted_of(options: Options) -> Wanted:
 
 
 def check_wanted(model: Model, options: Options) -> None:
-    """See that a model has what is wanted beside predictions, whatever the table.
-
-    Raises:
-        WrongUse: it has no intervals, none of this coverage, or no list of items.
-    """
+    """Raise WrongUse where a model has not what is wanted beside predictions."""
     Scorer(model, any_types(model), wanted_of(options))
 
 
