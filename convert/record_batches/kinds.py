@@ -62,12 +62,7 @@ def kind_of(given: Any) -> str:
 
 
 def misfit(column: Column, given: Any) -> str | None:
-    """Why no value of an Arrow type is one of a column; None where some may be.
-
-    Args:
-        column: of the signature.
-        given: the type.
-    """
+    """Why no value of an Arrow type is one of a signature's column; None where some may be."""
     kind = kind_of(given)
     if kind == "null":
         return None

@@ -17,20 +17,16 @@ from onnxlet.convert.record_batches import numbers
 from onnxlet.convert.record_batches.kinds import bare, kind_of, misfit
 from onnxlet.convert.record_batches.plain import simple
 from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.array_checks import outside
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
 
 
 def lists(array: Any, column: Column) -> tuple[Array, Array]:
-    """Cells as an object array of arrays, of shape (rows,).
+    """Lists, or numbers, which are lists of one, as an object array of arrays, of shape (rows,).
 
-    Args:
-        array: of lists, or of numbers, which are lists of one.
-        column: whose cells are nested lists.
-
-    Returns:
-        The cells, and which of them have to be looked at one by one.
+    The second array says which of them have to be looked at one by one.
     """
     rows = len(array)
     sizes = [size for size in column.cell if isinstance(size, int)]
@@ -84,15 +80,11 @@ def _leaf(array: Any, column: Column) -> tuple[Array, Array]:
     if column.type == "int64":
         found, odd = numbers.integers(array)
     else:
-        found, odd = numbers.floats(array, whole=False)
+        found, odd = numbers.floats(array)
     low = -np.inf if column.minimum is None else column.minimum
     high = np.inf if column.maximum is None else column.maximum
-    outside = ~((found >= low) & (found <= high))
-    if found.dtype.kind == "f":
-        missing = found != found
-        outside &= ~(missing & column.nullable)
-        outside |= np.isinf(found) & (not column.infinite)
-    return found, odd | outside
+    odd = odd | outside(found, low, high, column.nullable)
+    return found, odd if column.infinite else odd | np.isinf(found)
 
 
 def _holders(odd: Array, offsets: Array) -> Array:
@@ -103,12 +95,7 @@ def _holders(odd: Array, offsets: Array) -> Array:
 
 
 def column_of(given: Any, signature: Signature) -> str | None:
-    """The column of lists that has all of a signature's values; None where there is none.
-
-    Args:
-        given: a schema.
-        signature: of the model.
-    """
+    """The column of lists in a schema that has all of a signature's values; None where none has."""
     name = signature.whole
     if name is None or not signature.names.isdisjoint(given.names):
         return None
@@ -119,11 +106,9 @@ def column_of(given: Any, signature: Signature) -> str | None:
 
 
 def spread(array: Any, signature: Signature) -> tuple[dict[str, Any], dict[int, str]]:
-    """The signature's columns out of a column of lists, and the rows that are no such list.
+    """The columns of a model fitted on a bare array, out of a column of lists.
 
-    Args:
-        array: of lists.
-        signature: of a model fitted on a bare array.
+    And the rows that are no such list, with why.
     """
     array, width = simple(array), len(signature.columns)
     offsets = _bounds(array)

@@ -10,6 +10,7 @@ from pyarrow import compute, types
 
 from onnxlet.convert.record_batches.kinds import kind_of
 from onnxlet.function.arrays import EXACT, Array
+from onnxlet.function.inputs.array_checks import whole_numbers
 
 LARGEST_POWER = 22  # of ten, that is float64's own
 Read = tuple[Array, Array]  # the values, and which are odd
@@ -27,28 +28,23 @@ def integers(array: Any) -> Read:
     if kind_of(array.type) == "null":
         return np.zeros(len(array), np.int64), missing(array)
     if types.is_decimal(array.type) or types.is_floating(array.type):
-        return _whole(*floats(array, whole=False))
+        found, odd = floats(array)
+        whole, unlike = whole_numbers(found, "int64")
+        return whole, odd | unlike
     found, odd = _filled(array, 0), missing(array)
     if found.dtype == np.uint64:
         odd |= found >= 2**63
     return found.astype(np.int64, copy=False), odd
 
 
-def floats(array: Any, whole: bool) -> Read:
-    """float64 of shape (rows,), NaN for what is missing.
-
-    Args:
-        array: numbers.
-        whole: only whole numbers are not odd; none of them is -0.0.
-    """
+def floats(array: Any, whole: bool = False) -> Read:
+    """float64 of shape (rows,), NaN for what is missing; where asked, what is not whole is odd."""
     if kind_of(array.type) == "null":
         return np.full(len(array), np.nan), np.zeros(len(array), bool)
     found, odd = _of_decimals(array) if types.is_decimal(array.type) else _floats(array)
     if not whole or types.is_integer(array.type):
         return found, odd
-    found = found + 0.0
-    with np.errstate(invalid="ignore"):
-        unlike = (np.floor(found) != found) & (found == found)
+    found, unlike = whole_numbers(found, "float64")
     return found, odd | unlike
 
 
@@ -75,14 +71,6 @@ def _floats(array: Any) -> Read:
         return found, odd
     given: Array = array.to_numpy(zero_copy_only=False)
     return given.astype(np.float64, copy=False), odd
-
-
-def _whole(found: Array, odd: Array) -> Read:
-    """Floats as int64."""
-    with np.errstate(invalid="ignore"):
-        unlike = ~((np.floor(found) == found) & (np.abs(found) < 2.0**63))
-    odd = odd | unlike
-    return np.where(odd, 0.0, found).astype(np.int64), odd
 
 
 def _of_decimals(array: Any) -> Read:

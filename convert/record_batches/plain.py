@@ -45,12 +45,7 @@ def usual(given: Any) -> Any:
 
 
 def values(array: Any, column: Column) -> list[Any]:
-    """Cells as they are in a JSON body; an image as its bytes.
-
-    Args:
-        array: of one of the types that fit the column.
-        column: theirs.
-    """
+    """Cells of a type that fits the column as they are in a JSON body; an image as its bytes."""
     array = simple(array)
     if types.is_dictionary(array.type):
         array = simple(array.dictionary_decode())

@@ -16,8 +16,8 @@ from onnxlet.convert.record_batches.kinds import misfit
 from onnxlet.convert.record_batches.lists import column_of
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut
@@ -35,18 +35,13 @@ METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
 class Wanted:
     """What is wanted of each answer: what a request's members and query say in HTTP.
 
-    Attributes:
-        coverage: of prediction intervals or sets, strictly between 0 and 1; None wants none.
-        explain: the contribution of every column to every answer.
-        k: how many nearest, from 1; None leaves it to the model.
-
-    Raises:
-        WrongUse: one of these is out of its range.
+    One that is out of its range raises WrongUse.
     """
 
+    # Of prediction intervals or sets, strictly between 0 and 1; None wants none.
     coverage: float | None = None
-    explain: bool = False
-    k: int | None = None
+    explain: bool = False  # the contribution of every column to every answer
+    k: int | None = None  # how many nearest, from 1; None leaves it to the model
 
     def __post_init__(self) -> None:
         if self.coverage is not None and not 0 < self.coverage < 1:
@@ -60,20 +55,14 @@ PLAIN = Wanted()
 
 
 class Answered(NamedTuple):
-    """The answers to a record batch.
+    """The answers to a record batch."""
 
-    Attributes:
-        columns: one row for each that was given, null where it can't be answered.
-        problems: what is wrong with rows, by their indices in the batch, in order; of the column
-            `explanation` where a row is answered, and its answer can't be explained.
-        problem_count: how many there are.
-        bad: the indices of the rows that were not answered, in order.
-    """
-
-    columns: Any
+    columns: Any  # one row for each that was given, null where it can't be answered
+    # What is wrong with rows, by their indices in the batch, in order; of the column `explanation`
+    # where a row is answered, and its answer can't be explained.
     problems: Sequence[Problem]
-    problem_count: int
-    bad: list[int]
+    problem_count: int  # how many there are
+    bad: list[int]  # the indices of the rows that were not answered, in order
 
     def by_row(self) -> dict[int, list[Problem]]:
         """The problems of each row that is not answered, or not explained, in order."""
@@ -89,23 +78,16 @@ def reasons(problems: Sequence[Problem]) -> str:
 
 
 class Scorer:
-    """A model that answers record batches; safe from several threads at once.
+    """A model that answers record batches of a schema; safe from several threads at once.
 
-    Attributes:
-        schema: of the answers.
-        needed: the columns to read, in the signature's order.
-        rows_at_once: how many rows are run together, where a batch is split inside, such as one of
-            images; a batch of more only takes more memory. None where it need not be split.
-
-    Args:
-        model: that answers.
-        given: the schema of the batches to come; `csv_schema` makes that of fields of CSV. To a
-            model fitted on a bare array one column of lists, such as `input`, is its rows.
-        wanted: of each answer.
+    `csv_schema` makes the schema of fields of CSV. To a model fitted on a bare array one column of
+    lists, such as `input`, is its rows. `schema` is of the answers, `needed` are the columns to
+    read, in the signature's order. `rows_at_once` are run together, where a batch is split inside,
+    such as one of images: a batch of more only takes more memory; None where it need not be split.
 
     Raises:
-        WrongUse: with every column that is missing, or of a type of which no value can fit; or
-            the model has not what is wanted.
+        WrongUse: with every column that is missing, or of a type of which no value can fit;
+            or the model has not what is wanted.
     """
 
     def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
@@ -134,11 +116,9 @@ class Scorer:
         self.schema = pa.schema(made, metadata={METADATA: json.dumps(about)})
 
     def answer(self, batch: Any, faults: Mapping[int, str] | None = None) -> Answered:
-        """Answer a record batch.
+        """Answer a record batch with the columns that are needed, in any order, and any others.
 
-        Args:
-            batch: with the columns that are needed, in any order, and any others.
-            faults: rows that are broken already, and why; they are reported with the others.
+        `faults` are rows that are broken already, and why; they are reported with the others.
         """
         rows, left_out = batch.num_rows, LeftOut()
         left_out.problems = Every()

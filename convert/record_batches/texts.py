@@ -10,20 +10,16 @@ from pyarrow import compute, types
 from onnxlet.convert.record_batches.kinds import kind_of
 from onnxlet.convert.record_batches.plain import values
 from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.array_checks import encodes
 from onnxlet.function.inputs.columns import Column
 
 REPEATED = 4  # rows to a text, on average, from which checking each text once pays
 
 
 def texts(array: Any, column: Column) -> tuple[Array, Array]:
-    """Texts as an object array of shape (rows,), MISSING_TEXT for a missing one.
+    """Texts or dates as an object array of shape (rows,), MISSING_TEXT for a missing one.
 
-    Args:
-        array: of one of the types that fit the column.
-        column: of texts or dates.
-
-    Returns:
-        The texts, and which of them have to be looked at one by one.
+    The second array says which of them have to be looked at one by one.
     """
     if kind_of(array.type) == "null":
         return _filled([None] * len(array), column)
@@ -56,14 +52,3 @@ def _is_odd(cell: Any, column: Column) -> bool:
     if column.categories is not None and cell not in column.categories:
         return True
     return column.date and not column.takes(cell)
-
-
-def encodes(text: str) -> bool:
-    """Whether it has a UTF-8 form: what was not UTF-8 has lone surrogates."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

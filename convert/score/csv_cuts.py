@@ -9,8 +9,9 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.sources.limits import LIMITS, QUOTES, Limits, rows_of
+from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
+from onnxlet.function.csv.reader import QUOTES, rows_of
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24
@@ -19,17 +20,11 @@ QUOTE, COMMA, RETURN, LINE = b'",\r\n'
 
 
 class Cut(NamedTuple):
-    """Some whole rows of a file.
+    """Some whole rows of a file."""
 
-    Attributes:
-        start: the first byte.
-        end: behind the last one.
-        line: the number of the first one's line, from 1, as editors count.
-    """
-
-    start: int
-    end: int
-    line: int
+    start: int  # the first byte
+    end: int  # behind the last one
+    line: int  # the number of the first one's line, from 1, as editors count
 
 
 class Uneven(Exception):
@@ -51,13 +46,9 @@ def header_of(file: IO[bytes], limits: Limits = LIMITS) -> tuple[list[str], Cut]
 def cuts(
     open_file: Any, below: Cut, most: int = PART_BYTES, limits: Limits = LIMITS
 ) -> Iterator[Cut]:
-    """The rows below a header, in parts of about `most` bytes.
+    """The rows below a header, in parts of about `most` bytes: a little more, and whole rows.
 
-    Args:
-        open_file: opens the file, unpacked, from its start.
-        below: the header.
-        most: bytes in a part; a little more, and whole rows.
-        limits: of the file.
+    `open_file` opens the file, unpacked, from its start.
 
     Raises:
         MalformedRequest: it is not CSV, or a row is longer than it may be.
@@ -111,12 +102,9 @@ def _fast_cuts(file: IO[bytes], start: Cut, most: int, longest: int) -> Iterator
 def check_quotes(array: Array, quotes: Array, inside: bool) -> None:
     """Check that each quote opens or closes a field, or is one of two in a field.
 
-    Then a row's end is a line end behind an even number of quotes.
-
-    Args:
-        array: bytes, with one more on each side.
-        quotes: where the quotes are, in what is between these two.
-        inside: whether a field is open there.
+    Then a row's end is a line end behind an even number of quotes. `array` has the bytes with one
+    more on each side, `quotes` are positions in what is between these two, where a field is open or
+    not at first.
 
     Raises:
         Uneven: one does neither.

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from onnxlet.convert.score.csv_cuts import QUOTE, Uneven, check_quotes
-from onnxlet.convert.sources.limits import any_size
+from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import MalformedRequest
 
 ROWS_AT_ONCE = 100_000  # a list and its texts take ten times what they are in a table
@@ -33,11 +33,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(data: bytes, names: Sequence[str]) -> Rows:
-    """The rows of whole lines: by PyArrow, and by Python's reader where anything is odd.
-
-    Args:
-        data: lines, without a header.
-        names: in the header.
+    """The rows of whole lines without a header, by PyArrow, or where it is odd by Python.
 
     Raises:
         MalformedRequest: not UTF-8, or not CSV.
@@ -49,13 +45,7 @@ def rows_of(data: bytes, names: Sequence[str]) -> Rows:
 
 
 def line_numbers(data: bytes, line: int, width: int) -> Sequence[int]:
-    """The number of each row's first line.
-
-    Args:
-        data: as `rows_of` takes it.
-        line: the first one's number.
-        width: names in the header.
-    """
+    """The number of each row's first line, where the data begin in a line of that number."""
     reader, numbers, before = _reader(data), array("q"), 0
     with any_size():
         for row in reader:

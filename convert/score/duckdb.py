@@ -90,10 +90,7 @@ def _create(connection: Any, name: str, kind: Any, function: Callable[..., Any])
 class Models:
     """Models that answer vectors of DuckDB's, by the name that each row has for them.
 
-    Args:
-        models: all of them.
-        wanted: of each answer.
-        stop: whether a row that can't be answered is an error.
+    A row that can't be answered is an error where `stop` says so.
     """
 
     def __init__(self, models: Sequence[Model], wanted: Wanted, stop: bool) -> None:
@@ -104,11 +101,7 @@ class Models:
         self._scorers: dict[tuple[str, Any], Scorer] = {}
 
     def type(self, whole: bool) -> Any:
-        """What the function returns.
-
-        Raises:
-            WrongUse: models differ in it.
-        """
+        """What the function returns; models that differ in it raise WrongUse."""
         kinds = {name: self._type(model, whole) for name, model in self._models.items()}
         if len(set(kinds.values())) > 1:
             listed = "; ".join(f"'{name}' {kind}" for name, kind in kinds.items() if "/" in name)
@@ -127,8 +120,7 @@ class Models:
     def function(self, whole: bool) -> Callable[..., Any]:
         """What DuckDB calls with a vector of each argument.
 
-        Args:
-            whole: it returns structs of all that is answered, else the prediction.
+        It returns structs of the whole answer, or else the prediction.
         """
         kind = self.type(whole)
 
@@ -177,8 +169,7 @@ def _array(vector: Any) -> Any:
 def _batch(model: Model, given: Sequence[Any]) -> Any:
     """What DuckDB gave as a record batch with the model's columns.
 
-    Raises:
-        WrongUse: it is no row, and not as many columns as the model has.
+    Raises WrongUse where it is no row, and not as many columns as the model has.
     """
     columns = [column.name for column in model.signature.columns if column.required]
     if len(given) == 1 and pa.types.is_struct(given[0].type):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import Answered, Scorer
-from onnxlet.convert.score.tables import faults_of, kept_schema, wanted_of
+from onnxlet.convert.score.schemas import faults_of, kept_schema, wanted_of
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, WrongUse
@@ -19,16 +19,11 @@ EXPECTED = "Expected a frame of pandas or polars, a table of PyArrow, or the pat
 
 
 def score_frame(model: Model, frame: Any, options: Options) -> Any:
-    """Answers to a frame's rows, in a frame of its kind.
+    """Answers to a frame's rows, in a frame of its kind: columns that are kept, and answers.
 
-    Args:
-        model: that answers.
-        frame: of pandas or polars, or whatever else gives Arrow's streams, such as its tables.
-        options: `on_error` is `null` or `stop`.
-
-    Returns:
-        A row for each: columns that are kept, and answers. A pandas frame has the index of the one
-        that was given, and a column for each member of a struct, such as `probabilities.yes`.
+    The frame is one of pandas or polars, or whatever else gives Arrow's streams, such as its
+    tables. A pandas frame is answered with the same index, and a column for each member of a
+    struct, such as `probabilities.yes`. Of the options, `on_error` is `null` or `stop`.
 
     Raises:
         WrongUse: it is no frame, or does not fit the model.

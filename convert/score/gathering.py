@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 
 from onnxlet.convert.score.csv_cuts import header_of
-from onnxlet.convert.score.places import Place, half_written, tidy
+from onnxlet.convert.score.storage import Place, half_written, tidy
 from onnxlet.convert.score.writing import Sink, Writer, Written, sink_to
 
 COPIED = 1 << 20  # bytes at a time

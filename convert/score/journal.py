@@ -12,7 +12,7 @@ from typing import Any
 
 from onnxlet.convert.directory.durable import sync
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import LocalFolder, Place, put, read
+from onnxlet.convert.score.storage import LocalFolder, Place, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 JOURNAL = "_journal.jsonl"
@@ -29,10 +29,8 @@ OF_PART = {"part", "file", "rows", "bad", "problems", "size", "sha256", "side"}
 class FileJournal:
     """The lines of one OUT, in a file that grows; a line that was cut off is cut off again.
 
-    Attributes:
-        head: what is scored, and how; None where nothing has begun.
-        lines: of the parts that are done, in the order in which they were; the last may be of
-            all: `done`.
+    `head` is what is scored, and how, None where nothing has begun; `lines` are of the parts that
+    are done, in the order in which they were, and the last may be of all: `done`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -133,11 +131,7 @@ def _parsed(content: bytes, path: object, head: bool) -> list[Line]:
 
 @contextmanager
 def journal_of(place: Place) -> Iterator[Journal]:
-    """The journal of an OUT, which no other process writes to meanwhile.
-
-    Raises:
-        WrongUse: another process has it.
-    """
+    """The journal of an OUT, which no other process writes to meanwhile: else this is WrongUse."""
     if isinstance(place, LocalFolder):
         with _only_one(place.root):
             yield FileJournal(place.root / JOURNAL)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from onnxlet.convert.progress import repeated
-from onnxlet.convert.score.places import Place, put, read
+from onnxlet.convert.score.storage import Place, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 RENEWED = 20.0  # seconds between two renewals

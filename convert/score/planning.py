@@ -12,15 +12,15 @@ from typing import Any, Literal, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
-from onnxlet.convert.record_batches.texts import encodes
 from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
-from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
-from onnxlet.convert.score.tables import faults_of, kept_schema
+from onnxlet.convert.score.schemas import faults_of, kept_schema
+from onnxlet.convert.score.storage import S3, Entry, Place, place_of, split
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.sources.limits import LIMITS
+from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.csv_text import check_header
+from onnxlet.function.inputs.array_checks import encodes
 from onnxlet.function.models.model import Model
 
 KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (
@@ -36,23 +36,14 @@ ELSE = "Name a file, or a folder, of CSV or Parquet."
 
 
 class File(NamedTuple):
-    """A file that can be answered.
-
-    Attributes:
-        entry: where it is, its size and time.
-        kind: of it.
-        ends: SHA-256 of its first and last bytes.
-        schema: of its columns.
-        below: of CSV, its header; else nothing.
-        groups: of Parquet, the rows in each row group.
-    """
+    """A file that can be answered."""
 
     entry: Entry
     kind: Literal["csv", "csv.gz", "parquet"]
-    ends: str
-    schema: Any
-    below: Cut = Cut(0, 0, 1)
-    groups: tuple[int, ...] = ()
+    ends: str  # SHA-256 of its first and last bytes
+    schema: Any  # of its columns
+    below: Cut = Cut(0, 0, 1)  # of CSV, its header; else nothing
+    groups: tuple[int, ...] = ()  # of Parquet, the rows in each row group
 
 
 def kind_of(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
@@ -61,14 +52,10 @@ def kind_of(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
 
 
 def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
-    """The files that a user means.
+    """The folder that a user means by an absolute path or an address, and its files in order.
 
-    Args:
-        given: an absolute path or an address, of a file or of a folder.
-
-    Returns:
-        The folder, its files in order, and those that are left out since their names don't say
-        that they are tables. Hidden ones, which begin with a dot or an underscore, are no files.
+    Beside them those that are left out since their names don't say that they are tables. Hidden
+    ones, which begin with a dot or an underscore, are no files.
 
     Raises:
         WrongUse: there is none.
@@ -205,10 +192,7 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
 def tasks_of(files: Sequence[File], place: Place, **same: Any) -> list[Task]:
     """Every part of every file, in order; each file has one at least.
 
-    Args:
-        files: that were looked at.
-        place: that they are in.
-        same: what all parts have in common: `model`, `graph`, `options`, `target`, `form`.
+    What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form`.
 
     Raises:
         WrongUse: a file of CSV is none below its header.

@@ -15,11 +15,7 @@ STEPS = 1000  # of the bar
 class Rate:
     """Reports rows, rows a second and the time left, to whoever listens.
 
-    Args:
-        tasks: all parts.
-        left: those that are done now.
-        lines: of the parts that are done.
-        clock: gives seconds.
+    Of all tasks some are left to do now; the others' lines are in the journal.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.score.csv_cuts import cuts, header_of
 from onnxlet.convert.score.csv_rows import Rows, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
-from onnxlet.convert.score.places import Place
+from onnxlet.convert.score.storage import Place
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.sources.limits import bounded
 from onnxlet.function.errors import MalformedRequest, WrongUse
@@ -28,26 +28,16 @@ CHANGED = "It was planned as it was before: give the same command again, once no
 
 
 class Batch(NamedTuple):
-    """Some rows of a part.
+    """Some rows of a part."""
 
-    Attributes:
-        rows: a record batch.
-        faults: rows that can't be read as rows, and why.
-        number: gives a row's number in the file, from 0; of CSV that of its line, from 1.
-    """
-
-    rows: Any
-    faults: Mapping[int, str]
+    rows: Any  # a record batch
+    faults: Mapping[int, str]  # rows that can't be read as rows, and why
+    # Gives a row's number in the file, from 0; of CSV that of its line, from 1.
     number: Callable[[int], int]
 
 
 def batches(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
-    """A part's rows; the last batch may be smaller than the others.
-
-    Args:
-        task: which part.
-        place: that it is read from.
-        columns: that are needed.
+    """A part's rows with some columns; the last batch may be smaller than the others.
 
     Raises:
         PartFailed: it can't be read, or has changed since it was planned.

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from typing import Any
 
 from onnxlet.convert.progress import Report
+from onnxlet.convert.score.destination import Target
 from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, by_part, sums
-from onnxlet.convert.score.places import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
 from onnxlet.convert.score.planning import File, part_names
-from onnxlet.convert.score.target import Target
+from onnxlet.convert.score.storage import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
 from onnxlet.convert.score.tasks import BAD, Options, Task
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import GRAPH, Model
@@ -130,13 +130,7 @@ def _check_empty(target: Target, overwrite: bool) -> None:
 
 
 def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Target) -> None:
-    """Remove the parts of some files, those among them that a kill left without their line.
-
-    Args:
-        files: of the journal's head: all that were scored.
-        some: of them.
-        target: where the parts are.
-    """
+    """Remove the parts of some of a journal's files, and those that a kill left without a line."""
     work, name = place_of(target.work), part_names(list(files), target.form)
     for path in some:
         for number in range(files[path][-1]):

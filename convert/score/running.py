@@ -10,16 +10,16 @@ from typing import Any
 
 from onnxlet.convert.progress import Report
 from onnxlet.convert.score import resuming
+from onnxlet.convert.score.destination import Target, target_of
+from onnxlet.convert.score.engines import Engine, engine_of
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.gathering import gathered
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.places import absolute, place_of, tidy
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
-from onnxlet.convert.score.processes import Engine, engine_of
 from onnxlet.convert.score.rate import Rate
-from onnxlet.convert.score.tables import check_wanted
-from onnxlet.convert.score.target import Target, target_of
+from onnxlet.convert.score.schemas import check_wanted
+from onnxlet.convert.score.storage import absolute, place_of, tidy
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.score.truths import combined, scores
 from onnxlet.function.models.model import GRAPH
@@ -96,17 +96,11 @@ def score(
 ) -> Scored:
     """Score a table, or go on with one.
 
-    Args:
-        model: the folder of a version or of a model, or a name in `models`.
-        source: a file or a folder of CSV or Parquet, or an address in S3.
-        out: a file with such a suffix, or a folder; or an address in S3.
-        options: how each part is answered.
-        models: the folder of model directories.
-        workers: processes; 0 is one for each core.
-        overwrite: start afresh where something else was scored into `out`.
-        report: called with a line of progress at a time.
-        engine: does parts elsewhere than on this machine.
-        scheduler: address of a Dask scheduler, whose workers do parts instead.
+    The model is the folder of a version or of a model, or a name in `models`; the source a file or
+    a folder of CSV or Parquet, and `out` a file with such a suffix or a folder; either may be an
+    address in S3. `workers` are processes, 0 is one for each core; `engine` does parts elsewhere,
+    `scheduler` is the address of a Dask scheduler whose workers do. `overwrite` starts afresh where
+    something else was scored into `out`. `report` is called with a line of progress at a time.
 
     Raises:
         WrongUse: there is no such model or table, the table does not fit it, or `out` holds
@@ -177,8 +171,7 @@ def _begun(tasks: Sequence[Task], already: int) -> str:
 def _do(left: Sequence[Task], tasks: Sequence[Task], journal: Journal, engine: Engine) -> None:
     """Do the parts that are left, and note each as soon as it is done.
 
-    Raises:
-        Unfinished: some failed, or it was interrupted.
+    Raises Unfinished where some failed, or it was interrupted.
     """
     rate, failed = Rate(tasks, left, journal.lines), list[PartFailed]()
     outcomes = engine.outcomes(left, rate.rows)

@@ -11,63 +11,37 @@ BAD = "_bad"  # the folder of side files: readers of Parquet skip what begins so
 
 @dataclass(frozen=True)
 class Options:
-    """How a table is answered.
+    """How a table is answered."""
 
-    Attributes:
-        keep: columns that are passed through.
-        on_error: a row that can't be answered is null, stops all, or only stands aside.
-        coverage: of intervals or sets; None asks for none.
-        explain: add what each column adds to each answer.
-        k: how many nearest are wanted; None leaves it to the model.
-        batch_rows: that are run together.
-    """
-
-    keep: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()  # columns that are passed through
+    # A row that can't be answered is null, stops all, or only stands aside.
     on_error: OnError = "null"
-    coverage: float | None = None
-    explain: bool = False
-    k: int | None = None
-    batch_rows: int = 10_000
+    coverage: float | None = None  # of intervals or sets; None asks for none
+    explain: bool = False  # add what each column adds to each answer
+    k: int | None = None  # how many nearest are wanted; None leaves it to the model
+    batch_rows: int = 10_000  # that are run together
 
 
 @dataclass(frozen=True)
 class Task:
-    """One part: where it is read, how it is answered, and where that is written.
+    """One part: where it is read, how it is answered, and where that is written."""
 
-    Attributes:
-        name: of the file that is written, below `target`, with '/' between folders.
-        source: the place that is read: an absolute path, or an address in S3.
-        file: below it.
-        kind: of that file.
-        size: of that file in bytes, and `changed`, its time in nanoseconds: as it was planned.
-        start: the first row group; of CSV the first byte.
-        end: behind the last one.
-        first: the number of the first row, from 0; of CSV that of its line, from 1.
-        names: in the header of CSV.
-        weight: its share of the work, in the same unit as that of others: bytes or rows.
-        model: the folder of the version.
-        graph: SHA-256 of its graph.
-        options: how it is answered.
-        target: the place that is written.
-        form: of the file that is written.
-    """
-
-    name: str
-    source: str
-    file: str
+    name: str  # of the file that is written, below `target`, with '/' between folders
+    source: str  # the place that is read: an absolute path, or an address in S3
+    file: str  # below it
     kind: Literal["csv", "csv.gz", "parquet"]
-    size: int
-    changed: int
-    start: int
-    end: int
-    first: int
-    names: tuple[str, ...]
-    weight: int
-    model: str
-    graph: str
+    size: int  # of that file in bytes, as it was planned
+    changed: int  # its time in nanoseconds, likewise
+    start: int  # the first row group; of CSV the first byte
+    end: int  # behind the last one
+    first: int  # the number of the first row, from 0; of CSV that of its line, from 1
+    names: tuple[str, ...]  # in the header of CSV
+    weight: int  # its share of the work, in the unit of the others': bytes or rows
+    model: str  # the folder of the version
+    graph: str  # SHA-256 of its graph
     options: Options
-    target: str
-    form: Literal["csv", "parquet"]
+    target: str  # the place that is written
+    form: Literal["csv", "parquet"]  # of the file that is written
 
     @property
     def side(self) -> str:

@@ -16,32 +16,22 @@ from pyarrow import compute, types
 from onnxlet.convert.record_batches.kinds import bare, kind_of
 from onnxlet.convert.record_batches.plain import simple, usual
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import writable
+from onnxlet.convert.score.storage import writable
 
 GROUP_ROWS = 1 << 20  # that are written together, at most
 GROUP_BYTES = 1 << 26
 
 
 class Written(NamedTuple):
-    """A file that is closed.
+    """A file that is closed."""
 
-    Attributes:
-        rows: in it.
-        size: bytes.
-        sha256: of them.
-    """
-
-    rows: int
-    size: int
-    sha256: str
+    rows: int  # in it
+    size: int  # bytes
+    sha256: str  # of them
 
 
 class Sink:
-    """What PyArrow writes to: a file, of which it counts and hashes the bytes.
-
-    Args:
-        file: nothing of it is read again.
-    """
+    """What PyArrow writes to: a file that is not read again, whose bytes it counts and hashes."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -66,13 +56,7 @@ class Sink:
 
 
 class Writer:
-    """Writes batches of one schema.
-
-    Args:
-        sink: to write to.
-        form: `parquet` or `csv`.
-        schema: of the batches.
-    """
+    """Writes batches of one schema to a sink, in Parquet or CSV."""
 
     def __init__(self, sink: Sink, form: str, schema: Any) -> None:
         self._sink, self._form = sink, form
@@ -119,11 +103,7 @@ class Writer:
 
 @contextmanager
 def sink_to(path: Path) -> Iterator[Sink]:
-    """A new file, which is removed where anything goes wrong.
-
-    Raises:
-        NoRoom: it can't be written.
-    """
+    """A new file, which is removed where anything goes wrong; NoRoom if it can't be written."""
     try:
         with writable(path) as file:
             sink = Sink(file)

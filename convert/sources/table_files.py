@@ -9,8 +9,8 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.opened import Opened, no_file, no_rights
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "--data"

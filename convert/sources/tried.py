@@ -16,15 +16,15 @@ from typing import Any
 
 import pandas as pd
 
-from onnxlet.convert.apart import (
+from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.sources.native_state import everything
+from onnxlet.convert.workers.program import (
     MOST_MEMORY,
     OUT_OF_MEMORY,
     PATIENCE,
     ran_out_of_memory,
     run_apart,
 )
-from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.sources.native_state import everything
 from onnxlet.folders import ROOT
 
 FEW = 20  # rows

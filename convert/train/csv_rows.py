@@ -14,9 +14,9 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
-from onnxlet.convert.sources.csv_form import Form
-from onnxlet.convert.sources.limits import any_size
 from onnxlet.convert.sources.opened import Opened
+from onnxlet.function.csv.form import Form
+from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import WrongUse
 
 # What stands for no value. "None" is missing among texts: it is as often one of the categories,

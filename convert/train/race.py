@@ -10,7 +10,8 @@ import numpy as np
 
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Fits, Job, Table, part_of
+from onnxlet.convert.train.fits import Fits
+from onnxlet.convert.train.job import Job, TrainingData, part_of
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.scoring import Scorer, scorer
@@ -30,7 +31,7 @@ REACH = 0.1  # of the best one's lead over the constant: who is nearer may help 
 class Race:
     """A search that is under way."""
 
-    table: Table  # the training rows, their folds, and how candidates are fitted
+    table: TrainingData  # the training rows, their folds, and how candidates are fitted
     metric: Metric  # that is optimised
     budget: Budget
     fits: Fits  # where candidates are fitted

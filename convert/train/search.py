@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.cluster.tasks import SchedulerGone
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
-from onnxlet.convert.train.job import Fit, Fits, Table
+from onnxlet.convert.train.fits import Fits, cluster_fits, local_fits
+from onnxlet.convert.train.job import Fit, TrainingData
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
 from onnxlet.convert.train.splits import Splits
 from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
 from onnxlet.convert.train.tuning import tune
-from onnxlet.convert.train.workers import Workers
+from onnxlet.convert.workers.cluster import SchedulerGone
+from onnxlet.convert.workers.contract import cores as usable_cores
 
 BASELINES = 2  # the first candidates: the constant and the linear model
 LARGE = 80e6  # bytes of the parts of a table that all fits copy; beyond, fits have more threads
@@ -75,13 +75,13 @@ def search(
         WrongUse: the seconds are too few, or there is no such scheduler.
     """
     budget = Budget(None if trials is not None else seconds)
-    table, count = _table(X, y, task, splits, weights, seed, fit, cores or _cores())
+    data, count = _data(X, y, task, splits, weights, seed, fit, cores or usable_cores())
     progress = SearchProgress(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
-    with _fits(table, count, scheduler) as fits:
+    with _fits(data, count, scheduler) as fits:
         import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
-        race = Race(table, metric, budget, fits, progress, [], [0])
+        race = Race(data, metric, budget, fits, progress, [], [0])
         try:
             _race(race, candidates[:trials], trials)
         except (KeyboardInterrupt, SchedulerGone) as error:
@@ -96,22 +96,12 @@ def search(
     return _searched(race, small, cost, ended)
 
 
-def _fits(table: Table, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
+def _fits(data: TrainingData, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
     """Where candidates are fitted: on this machine, or on a scheduler's workers."""
-    if scheduler is None:
-        return Workers(table, count)
-    from onnxlet.convert.train.cluster_fits import cluster_fits
-
-    return cluster_fits(scheduler, table)
+    return local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data)
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: what this process may use, not what is built in
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _table(
+def _data(
     X: pd.DataFrame,
     y: Array,
     task: str,
@@ -120,7 +110,7 @@ def _table(
     seed: int,
     fit: Fit | None,
     cores: int,
-) -> tuple[Table, int]:
+) -> tuple[TrainingData, int]:
     """What workers get, and how many there are.
 
     Folds in processes of one thread use the cores better than a fit's own threads do, but each
@@ -132,7 +122,9 @@ def _table(
     classes = None if task == "regression" else np.unique(y)
     chosen = None if weights is None else weights[splits.train]
     threads = max(1, cores // count)
-    return Table(X, y, task, classes, splits.folds, chosen, fit or _fit(), seed, threads), count
+    return TrainingData(
+        X, y, task, classes, splits.folds, chosen, fit or _fit(), seed, threads
+    ), count
 
 
 def _fit() -> Fit:

@@ -11,11 +11,11 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import counted, listed
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.convert.sources.opened import Opened, opened
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
 from onnxlet.convert.train.csv_rows import CsvRows
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from onnxlet.function import deadline, json_text
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Faults, Parts
 from onnxlet.function.inputs.signature import Signature

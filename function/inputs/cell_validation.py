@@ -51,7 +51,7 @@ def validate_cells(
         if not problems:
             arrays.append(_block_array(block, values))
     if not problems and signature.nested:
-        problems += [Problem(*found) for found in nested.disagreements(arrays, signature)]
+        problems += [Problem(*found) for found in nested.disagreements(arrays, signature.nested)]
     if problems:
         position = {column.name: number for number, column in enumerate(signature.columns)}
         problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))

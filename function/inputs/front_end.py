@@ -27,7 +27,7 @@ STEPS = {
         "date_in_zone", "date_parts", "floor_date", "format_date", "parse_date",
         "parse_date_or_missing",
     ),
-    "followed": ("followed_numbers", "followed_text"),
+    "restricted_python": ("followed_numbers", "followed_text"),
     "messy_texts": (
         "hash_minima", "murmur_minima", "parse_number", "whole_number_text", "without_null_texts",
     ),

@@ -19,7 +19,7 @@ from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
-    from onnxlet.function.inputs.images import ImageFeed
+    from onnxlet.function.inputs.image_feed import ImageFeed
     from onnxlet.function.inputs.sentences import SentenceFeed
     from onnxlet.function.inputs.sequences import IdFeed
     from onnxlet.function.inputs.text import TokenFeed
@@ -113,7 +113,7 @@ class Signature:
         columns: all of them, in the order that instances given as lists have.
         outputs: what the graph answers, in its own order.
         blocks: the required columns by type, as `table` reads them.
-        nested: which of these have nested lists as cells.
+        nested: by position, the column of each of these that has nested lists as cells.
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
@@ -159,7 +159,7 @@ class Signature:
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype, *_), members in kinds.items()
         ]
-        self.nested = [number for number, block in enumerate(self.blocks) if block.nested]
+        self.nested = {n: block.columns[0] for n, block in enumerate(self.blocks) if block.nested}
         self.inputs = tuple(inputs) or tuple(
             Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
         )
@@ -327,7 +327,7 @@ def _id_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> IdFeed:
 
 
 def _image_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> ImageFeed:
-    from onnxlet.function.inputs.images import ImageFeed  # and Pillow with it
+    from onnxlet.function.inputs.image_feed import ImageFeed  # and Pillow with it
 
     return ImageFeed(tensor, at)
 

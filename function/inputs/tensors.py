@@ -7,6 +7,7 @@ so that both accept the same and say the same. A property test compares the two.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.array_checks import whole_numbers
 from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
 from onnxlet.function.inputs.columns import Input
 from onnxlet.function.inputs.signature import Block, Signature
@@ -49,9 +51,7 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
     """
     tensors = unpacked(tensors, signature)
     if signature.image_feeds:
-        from onnxlet.function.inputs.image_tensors import with_texts  # few models take images
-
-        tensors = with_texts(tensors, signature)
+        tensors = _with_images_as_text(tensors, signature)
     problems = _misfits(tensors, signature)
     if problems:
         raise InvalidRows(problems)
@@ -191,6 +191,37 @@ def _expected(each: Input) -> str:
     return f"expected shape [n, {inner}]{flat}"
 
 
+def _with_images_as_text(
+    tensors: Mapping[str, Tensor], signature: Signature
+) -> Mapping[str, Tensor]:
+    """The tensors with base64 for what is an image's bytes; base64 stays as it is."""
+    images = {column.name for column in signature.columns if column.image}
+    return {
+        name: tensor._replace(array=_image_texts(tensor.array))
+        if name in images and tensor.array.dtype == object
+        else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _image_texts(cells: Array) -> Array:
+    texts = np.empty(cells.shape, object)
+    texts.ravel()[:] = [_image_text(cell) for cell in cells.ravel().tolist()]
+    return texts
+
+
+def _image_text(cell: Any) -> Any:
+    """Base64 of bytes; also of those that were read as text, as few files' can be."""
+    if isinstance(cell, str):
+        if cell.isascii() and "\0" not in cell:
+            return cell
+        try:
+            cell = cell.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return cell
+    return base64.b64encode(cell).decode() if isinstance(cell, bytes) else cell
+
+
 # the quick reading
 
 
@@ -202,7 +233,7 @@ def _read_quickly(
     for block, sources in zip(signature.blocks, signature.sources, strict=True):
         parts = []
         if block.nested:
-            array = nested.of_tensor(tensors[block.columns[0].name].array, block)
+            array = nested.of_tensor(tensors[block.columns[0].name].array, block.columns[0])
             if array is None:
                 return None
             arrays.append(array)
@@ -215,17 +246,10 @@ def _read_quickly(
                 return None
             parts.append(part)
         array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        if not (_within(block, array) or is_plain(block, array)):
+        if not is_plain(block, array):
             return None
         arrays.append(array)
-    return arrays if nested.agree(arrays, signature) else None
-
-
-def _within(block: Block, array: Array) -> bool:
-    """All numbers lie within what every column takes; a NaN is never within."""
-    if array.dtype.kind != "f" or block.closed:
-        return False
-    return bool(array.min() >= np.max(block.low) and array.max() <= np.min(block.high))
+    return arrays if nested.agree(arrays, signature.nested) else None
 
 
 def _numbers(cells: Array, block: Block, datatype: str) -> Array | None:
@@ -242,12 +266,9 @@ def _integers(cells: Array, block: Block, datatype: str) -> Array | None:
     if kind == "O":
         return _some_missing(cells, datatype) if block.dtype == "float64" else None
     if kind == "f":
-        cells = cells.astype(np.float64) + 0.0  # no whole number is -0.0
-        with np.errstate(invalid="ignore"):
-            whole = (np.floor(cells) == cells) & (np.abs(cells) < 2.0**63)
-        if not (whole if block.dtype == "int64" else whole | np.isnan(cells)).all():
-            return None
-    elif kind not in "iu" or (cells.dtype == np.uint64 and cells.max() >= 2**63):
+        found, odd = whole_numbers(cells.astype(np.float64), block.dtype)
+        return None if odd.any() else found
+    if kind not in "iu" or (cells.dtype == np.uint64 and cells.max() >= 2**63):
         return None
     return cells.astype(block.dtype)
 

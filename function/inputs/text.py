@@ -272,20 +272,22 @@ STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
 
 
 def _function(program: Mapping[str, Any]) -> Callable[[str], Any]:
-    from onnxlet.function.inputs.followed import function_of  # for the few models that need it
+    from onnxlet.function.inputs.restricted_python import (
+        function_of,  # for the few models that need it
+    )
 
     return function_of(**program)
 
 
 def _by_function(tokens: Mapping[str, Any]) -> Cut:
-    from onnxlet.function.inputs.followed import tokeniser
+    from onnxlet.function.inputs.restricted_python import tokeniser
 
     return tokeniser(tokens["functions"]["analyzer"])
 
 
 def _words(tokens: Mapping[str, Any]) -> Cut:
     if tokenizer := tokens.get("functions", {}).get("tokenizer"):
-        from onnxlet.function.inputs.followed import tokeniser
+        from onnxlet.function.inputs.restricted_python import tokeniser
 
         find: Callable[[str], list[str]] = tokeniser(tokenizer)
     else:

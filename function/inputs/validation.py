@@ -20,6 +20,7 @@ from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.array_checks import encodes, outside
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
@@ -232,7 +233,7 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
         if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
             return None
         arrays.append(array)
-    return arrays if nested.agree(arrays, signature) else None
+    return arrays if nested.agree(arrays, signature.nested) else None
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
@@ -260,7 +261,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
             return None if _hides_boolean(packed, rows, cells) else packed
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
-        return nested.column(flat, block)
+        return nested.of_cells(flat, block.columns[0])
     types = set(map(type, flat))
     if not types <= EXACT_TYPES[block.type]:
         return None
@@ -288,16 +289,7 @@ def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
     together = "".join(cells)
     if len(together) > longest and max(map(len, cells)) > longest:
         return None
-    return np.array(cells, dtype=object) if _encodes(together) else None
-
-
-def _encodes(text: str) -> bool:
-    """Whether a text has a UTF-8 form: lone surrogates, which JSON can escape, have none."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return np.array(cells, dtype=object) if encodes(together) else None
 
 
 def is_plain(block: Block, array: Array) -> bool:
@@ -329,8 +321,7 @@ def is_plain(block: Block, array: Array) -> bool:
         float(array.min()) >= block.lowest and float(array.max()) <= block.highest
     ):
         return True
-    odd = ~((array >= block.low) & (array <= block.high))
-    return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()
+    return not outside(array, block.low, block.high, block.nullable).any()
 
 
 def _are_dates(cells: Array, column: Column) -> bool:

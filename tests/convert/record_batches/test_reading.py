@@ -22,8 +22,8 @@ from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.convert.record_batches.scorer import Every
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import Problem
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows

@@ -10,7 +10,7 @@ import pytest
 
 from onnxlet.convert.score import journal as module
 from onnxlet.convert.score.journal import JOURNAL, FileJournal, ObjectJournal
-from onnxlet.convert.score.places import Place, place_of, put
+from onnxlet.convert.score.storage import Place, place_of, put
 from tests.s3_server import running_s3
 
 HEAD: dict[str, Any] = dict.fromkeys(module.HEAD) | {"format": module.FORMAT}

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from onnxlet.convert.score import reading
 from onnxlet.convert.score.csv_cuts import cuts
-from onnxlet.convert.score.places import LocalFolder
+from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
 
 ROWS = 1000

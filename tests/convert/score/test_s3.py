@@ -17,7 +17,7 @@ from pyarrow import parquet
 from onnxlet.convert.score import lease, planning, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
-from onnxlet.convert.score.places import place_of
+from onnxlet.convert.score.storage import place_of
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.sources.s3 import _opened
 from onnxlet.convert.train.table import read_table

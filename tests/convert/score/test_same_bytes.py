@@ -21,9 +21,9 @@ from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.models.model import Model
 from tests.conftest import Client, start_server, stop_server, through_events, through_socket
-from tests.convert.cluster.processes import cluster
 from tests.convert.record_batches.as_http import answered_by_http, bodies
 from tests.convert.score.tables import golden_table, loaded, read_parts, write
+from tests.convert.workers.dask_processes import cluster
 from tests.edge.service.test_serve import CLEAN
 from tests.events import CONTEXT, make_v2_event
 

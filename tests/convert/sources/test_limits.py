@@ -19,11 +19,11 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score.csv_cuts import cuts, header_of
-from onnxlet.convert.sources.csv_form import form_of
 from onnxlet.convert.sources.limits import Limits, bounded
 from onnxlet.convert.sources.opened import Opened
 from onnxlet.convert.sources.parquet_file import parquet_rows
 from onnxlet.convert.train.table import read_table
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import MalformedRequest, OnnxletError, WrongUse
 from tests.conftest import ROOT
 

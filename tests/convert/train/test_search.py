@@ -16,7 +16,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.job import Job, Table, evaluate
+from onnxlet.convert.train.job import Job, TrainingData, evaluate
 from onnxlet.convert.train.metrics import METRICS, default_metric
 from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.search import _searched, search
@@ -184,7 +184,7 @@ def test_where_time_was_too_short_a_first_fit_has_to_do(rung: str) -> None:
     data = made.binary(2000)
     y, classes = data.y[data.splits.train], np.array(["no", "yes"], object)
     X = data.X.iloc[data.splits.train].reset_index(drop=True)
-    table = Table(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
+    table = TrainingData(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
     metric, budget = METRICS["roc_auc"], Budget(None)
     progress = SearchProgress(lambda line: None, metric, budget, None)
     race = racing.Race(table, metric, budget, None, progress, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.ending import lines
-from onnxlet.convert.train.job import Job, Outcome, Table, evaluate
+from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
 from onnxlet.convert.train.metrics import METRICS, Metric
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
@@ -41,7 +41,7 @@ NOWHERE_ELSE = "Wilhelmina"  # in one row only
 class Here:
     """Workers that fit in this process, one job after the other: no process has to begin."""
 
-    def __init__(self, table: Table, count: int) -> None:
+    def __init__(self, table: TrainingData, count: int) -> None:
         self._table, self.count = table, count
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ def regression(tmp_path_factory: pytest.TempPathFactory, quickly: None) -> Train
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits in this process, and no figures: for tests of what comes before them."""
-    monkeypatch.setattr(searching, "Workers", Here)
+    monkeypatch.setattr(searching, "local_fits", Here)
     monkeypatch.setattr(report, "findings", lambda measured: {})
     monkeypatch.setattr(report, "report_files", lambda found: {})
 
@@ -291,14 +291,14 @@ def test_the_same_seed_and_trials_give_the_same_bytes_and_no_new_version(tmp_pat
 def test_the_search_is_never_given_a_test_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Table] = []
+    seen: list[TrainingData] = []
 
     class Spying(Here):
-        def __init__(self, table: Table, count: int) -> None:
+        def __init__(self, table: TrainingData, count: int) -> None:
             seen.append(table)
             super().__init__(table, count)
 
-    monkeypatch.setattr(searching, "Workers", Spying)
+    monkeypatch.setattr(searching, "local_fits", Spying)
     fits: list[int] = []
 
     def counting(weighted: Any, X: Any, *rest: Any) -> Combined:
@@ -377,7 +377,7 @@ def test_where_all_are_refused_it_is_refused_and_nothing_is_written(
 def test_a_linear_model_that_fails_is_no_baseline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quickly: None
 ) -> None:
-    monkeypatch.setattr(searching, "Workers", Here)
+    monkeypatch.setattr(searching, "local_fits", Here)
     what = trained(tmp_path, simple().assign(a=[1e300, -1e300, 1.0] * 30), trials=2)
     assert [trial.state for trial in what.searched.trials] == ["done", "failed"]
     assert what.unreported is None

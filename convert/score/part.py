@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +14,33 @@ import numpy as np
 import pyarrow as pa
 
 from onnxlet.convert.record_batches.scorer import reasons
-from onnxlet.convert.score.errors import BadRows
-from onnxlet.convert.score.places import Place, half_written, place_of
+from onnxlet.convert.score.errors import BadRows, PartFailed
 from onnxlet.convert.score.reading import Batch, batches
-from onnxlet.convert.score.tables import kept_schema, scorer_of, side_schema
+from onnxlet.convert.score.schemas import kept_schema, scorer_of, side_schema
+from onnxlet.convert.score.storage import Place, half_written, place_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.truths import truths_of
 from onnxlet.convert.score.writing import Writer, Written, sink_to
-from onnxlet.function.errors import Problem
-from onnxlet.function.models.model import Model
+from onnxlet.convert.workers.contract import Do, Tick
+from onnxlet.function.errors import ModelError, OnnxletError, Problem
+from onnxlet.function.models.model import GRAPH, Model, load_model
 
 SHOWN = 3  # problems of a part that its line keeps
 NOT_STOPPING = (
     "Correct it; or --on-error null answers such a row by null, and --on-error side leaves it out."
 )
-Tick = Callable[[int], object]
+FEWER = "Use fewer --workers, or smaller --batch-rows."
 Line = dict[str, Any]
 
 
 def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
     """Do one part, all of it or nothing.
 
-    Args:
-        task: which part.
-        model: that answers.
-        tick: called with how many rows have just been answered; what it raises ends the part.
-
-    Returns:
-        The part's line in the journal, of plain values: `part`, `file`, `rows` that are written,
-        `bad` rows, `problems` (the first of them in words), `size` and `sha256` of the file, and
-        `side` with `rows`, `size` and `sha256`, or None where no row is bad; and `truths`, the
-        sums of `Truths`, where the table has the model's target.
+    `tick` is called with how many rows have just been answered; what it raises ends the part. The
+    part's line in the journal has plain values: `part`, `file`, `rows` that are written, `bad`
+    rows, `problems` (the first of them in words), `size` and `sha256` of the file, and `side` with
+    `rows`, `size` and `sha256`, or None where no row is bad; and `truths`, the sums of `Truths`,
+    where the table has the model's target.
 
     Raises:
         PartFailed: it can't be read, or written, or has bad rows where these are to stop all.
@@ -74,6 +72,46 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
         "side": None if side is None else side._asdict(),
         **({} if part.truths is None else {"truths": part.truths.sums}),
     }
+
+
+def outcome_of(task: Task, load: Callable[[], Model], tick: Tick) -> Line | PartFailed:
+    """Do a part with a model that is loaded for it: its line, or why there is none."""
+    try:
+        return do(task, load(), tick)
+    except PartFailed as error:
+        return error.with_traceback(None)
+    except OnnxletError as error:
+        return PartFailed(error.message, error.hint)
+    except MemoryError:
+        return PartFailed(f"'{task.file}': no memory", FEWER)
+
+
+def begin(content: bytes) -> Do:
+    """What a process of this machine does: parts, each by a model that it has loaded once."""
+
+    def answer(argument: bytes, tick: Tick) -> Line | PartFailed:
+        task: Task = pickle.loads(argument)  # noqa: S301 - our own
+        return outcome_of(task, partial(model_of, task.model, task.graph), tick)
+
+    return answer
+
+
+_models: dict[str, Model] = {}
+
+
+def model_of(folder: str, graph: str) -> Model:
+    """The model of a version's folder, loaded once in a process, by its graph's SHA-256.
+
+    Raises:
+        ModelError: it is missing or altered, also since the scoring began.
+    """
+    if graph not in _models:
+        pa.set_cpu_count(1)  # there are as many processes as cores
+        model = load_model(Path(folder))
+        if model.manifest["files"][GRAPH] != graph:
+            raise ModelError(f"model {folder}: its graph is another one now", "Score again.")
+        _models[graph] = model
+    return _models[graph]
 
 
 class _Part:

@@ -5,45 +5,64 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from onnxlet.convert.cluster.connecting import connected
-from onnxlet.convert.cluster.sent import Sent, still_wanted
-from onnxlet.convert.cluster.tasks import SchedulerGone, Tasks
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.workers.cluster import Cluster, SchedulerGone
+from onnxlet.convert.workers.cluster_client import connected
+from onnxlet.convert.workers.contract import Do, OutOfTime, Tick, Work
+from onnxlet.convert.workers.sent import Unwanted
 from onnxlet.function.errors import WrongUse
-from tests.convert.cluster.processes import Processes, cluster
+from tests.convert.workers.dask_processes import Processes, cluster
 
 pytestmark = pytest.mark.engines
 
-HERE = "tests.convert.cluster.test_tasks"
+HERE = "tests.convert.workers.test_cluster"
 
 
-def counting(sent: Sent, folder: str, number: int) -> tuple[int, int, bytes]:
+def counting(content: bytes, folder: str) -> Do:
     """On a worker: its process, the argument doubled, and what was made of the content once."""
+    with Path(folder, f"made-{os.getpid()}").open("a") as file:
+        file.write("x")
 
-    def make(content: bytes) -> bytes:
-        with Path(folder, f"made-{os.getpid()}").open("a") as file:
-            file.write("x")
-        return content.upper()
-
-    time.sleep(0.05)
-    return os.getpid(), 2 * number, sent.made(make)
-
-
-def waiting(sent: Sent, folder: str, number: int) -> None:
-    """On a worker: until nobody wants it any more, which a file says."""
-    Path(folder, f"began-{number}").touch()
-    while still_wanted():
+    def count(argument: bytes, tick: Tick) -> tuple[int, int, bytes]:
         time.sleep(0.05)
-    Path(folder, f"ended-{number}").touch()
+        return os.getpid(), 2 * int(argument), content.upper()
+
+    return count
 
 
-def failing(sent: Sent, common: None, number: int) -> None:
-    raise ValueError(f"{number} fails on purpose")
+def waiting(content: bytes, folder: str) -> Do:
+    """On a worker: until nobody wants it any more, which a file says."""
+
+    def wait(argument: bytes, tick: Tick) -> None:
+        number = argument.decode()
+        Path(folder, f"began-{number}").touch()
+        try:
+            while True:
+                tick(0)
+                time.sleep(0.05)
+        except Unwanted:
+            Path(folder, f"ended-{number}").touch()
+
+    return wait
+
+
+def failing(content: bytes, common: None) -> Do:
+    def fail(argument: bytes, tick: Tick) -> None:
+        raise ValueError(f"{argument.decode()} fails on purpose")
+
+    return fail
+
+
+def numbered(labels: Iterable[Any]) -> Iterator[Work[Any]]:
+    """A piece of work for each label, whose number is its argument, from 1."""
+    for number, label in enumerate(labels, 1):
+        yield Work(label, str(number).encode())
 
 
 def appears(path: Path, seconds: float = 60.0) -> bool:
@@ -66,23 +85,23 @@ def test_each_task_is_done_once_and_the_content_is_made_once_a_worker(
 ) -> None:
     with connected(pair.address, ["numpy"]) as client:
         client[0].wait_for_workers(2)
-        tasks = Tasks(client, f"{HERE}:counting", b"abc", str(tmp_path))
+        tasks = Cluster(client, f"{HERE}:counting", b"abc", str(tmp_path))
         # Longer than Dask looks on before it drops what several workers have.
         time.sleep(5)
         taken: list[int] = []
         most = 0
 
-        def arguments() -> Iterator[tuple[str, int]]:
+        def works() -> Iterator[Work[str]]:
             for number in range(40):
                 taken.append(number)
-                yield f"task {number}", number
+                yield Work(f"task {number}", str(number).encode())
 
         found = {}
-        for came in tasks.run(arguments()):
-            assert came.error is None
-            found[came.label] = came.result
+        for result in tasks.run(works()):
+            assert result.error is None
+            found[result.label] = result.value
             most = max(most, len(taken) - len(found))
-        assert most <= tasks.slots == 2  # the next is taken when there is room for it
+        assert most <= tasks.count == 2  # the next is taken when there is room for it
     assert {label: result[1:] for label, result in found.items()} == {
         f"task {number}": (2 * number, b"ABC") for number in range(40)
     }
@@ -95,7 +114,7 @@ def test_each_task_is_done_once_and_the_content_is_made_once_a_worker(
 
 def test_what_a_task_raises_is_its_own(pair: Processes) -> None:
     with connected(pair.address, []) as client:
-        came = list(Tasks(client, f"{HERE}:failing", b"").run(iter([("a", 1), ("b", 2)])))
+        came = list(Cluster(client, f"{HERE}:failing", b"").run(numbered("ab")))
     assert {one.label: str(one.error) for one in came} == {
         "a": "1 fails on purpose",
         "b": "2 fails on purpose",
@@ -105,23 +124,25 @@ def test_what_a_task_raises_is_its_own(pair: Processes) -> None:
 def test_tasks_that_nobody_waits_for_notice_it(pair: Processes, tmp_path: Path) -> None:
     with connected(pair.address, []) as client:
         client[0].wait_for_workers(2)
-        tasks = Tasks(client, f"{HERE}:waiting", b"", str(tmp_path))
+        tasks = Cluster(client, f"{HERE}:waiting", b"", str(tmp_path))
 
-        def stop_once_begun() -> None:
+        def stop_once_begun(done: int) -> None:
             if (tmp_path / "began-1").exists() and (tmp_path / "began-2").exists():
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            list(tasks.run(iter([("a", 1), ("b", 2)]), tick=stop_once_begun))
+            list(tasks.run(numbered("ab"), tick=stop_once_begun))
         assert appears(tmp_path / "ended-1")
         assert appears(tmp_path / "ended-2")
 
 
 def test_until_a_time_is_waited_and_no_longer(pair: Processes, tmp_path: Path) -> None:
     with connected(pair.address, []) as client:
-        tasks = Tasks(client, f"{HERE}:waiting", b"", str(tmp_path))
+        tasks = Cluster(client, f"{HERE}:waiting", b"", str(tmp_path))
         since = time.monotonic()
-        assert list(tasks.run(iter([("a", 1)]), until=since + 1)) == []
+        [late] = tasks.run(numbered("a"), until=since + 1)
+        assert late.label == "a"
+        assert isinstance(late.error, OutOfTime)
         assert 1 <= time.monotonic() - since < 60  # and not for ever, as the task would take
 
 
@@ -130,15 +151,15 @@ def test_another_worker_does_what_one_that_is_killed_was_doing(tmp_path: Path) -
         cluster(tmp_path / "cluster", workers=1) as started,
         connected(started.address, []) as client,
     ):
-        tasks = Tasks(client, f"{HERE}:counting", b"abc", str(tmp_path))
+        tasks = Cluster(client, f"{HERE}:counting", b"abc", str(tmp_path))
         found = []
-        for came in tasks.run((number, number) for number in range(60)):
-            found.append((came.label, came.result[1]))
+        for result in tasks.run(numbered(range(1, 61))):
+            found.append((result.label, result.value[1]))
             if len(found) == 10:
                 # The only one that has the content: the scheduler has to send it again.
                 started.workers[0].kill()
                 started.worker()
-        assert sorted(found) == [(number, 2 * number) for number in range(60)]
+        assert sorted(found) == [(number, 2 * number) for number in range(1, 61)]
 
 
 def test_a_worker_with_other_versions_is_refused(tmp_path: Path) -> None:
@@ -170,12 +191,12 @@ def test_one_that_comes_later_is_refused_too(tmp_path: Path) -> None:
         cluster(tmp_path / "cluster", workers=1) as started,
         connected(started.address, ["numpy"]) as client,
     ):
-        tasks = Tasks(client, f"{HERE}:counting", b"abc", str(tmp_path))
+        tasks = Cluster(client, f"{HERE}:counting", b"abc", str(tmp_path))
         started.workers[0].kill()
         path = f"{tmp_path / 'other'}{os.pathsep}{os.getcwd()}"  # noqa: PTH109
         started.worker(env={"PYTHONPATH": path})
         with pytest.raises(Refusal, match=r"numpy: expected .*, got 1\.0"):
-            list(tasks.run((number, number) for number in range(10)))
+            list(tasks.run(numbered(range(10))))
 
 
 def test_nothing_that_answers_and_no_worker_are_said(tmp_path: Path) -> None:
@@ -197,8 +218,8 @@ def test_a_scheduler_that_goes_away_is_noticed(tmp_path: Path) -> None:
         cluster(tmp_path / "cluster", workers=2) as started,
         connected(started.address, []) as client,
     ):
-        tasks = Tasks(client, f"{HERE}:counting", b"abc", str(tmp_path))
-        came = tasks.run((number, number) for number in range(10_000))
+        tasks = Cluster(client, f"{HERE}:counting", b"abc", str(tmp_path))
+        came = tasks.run(numbered(range(10_000)))
         next(came)
         os.kill(started.scheduler.pid, signal.SIGKILL)
         with pytest.raises(SchedulerGone, match="has gone away"):

@@ -11,16 +11,16 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from onnxlet.function import json_text
+from onnxlet.function.csv.lines import CheckRows, Lines, first_of, lines
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs.columns import Column
-from onnxlet.function.inputs.csv_lines import CheckRows, Lines, first_of, lines
 from onnxlet.function.inputs.signature import Signature
 
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
 LONGEST_PLAIN = 300  # characters
 SHOWN_NAMES = 3
-SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
+COMMON_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
 NO_ROWS = (
     "no instances: expected at least one row below the header; "
     "curl keeps line breaks with --data-binary"
@@ -106,7 +106,9 @@ def check_header(names: Sequence[str], signature: Signature) -> None:
 
 def _separator_hint(names: Sequence[str]) -> str:
     """The hint where a header's only name is several, separated by something else."""
-    parted = [name for mark, name in SEPARATORS.items() if len(names) == 1 and mark in names[0]]
+    parted = [
+        name for mark, name in COMMON_SEPARATORS.items() if len(names) == 1 and mark in names[0]
+    ]
     said = f"The header is parted by {''.join(parted[:1])}: df.to_csv(index=False) writes commas."
     return said if parted else ""
 

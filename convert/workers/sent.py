@@ -1,16 +1,17 @@
-"""What a worker gets once, and keeps, with what it made of it."""
+"""What a cluster's worker gets once, and keeps, with what it made of it."""
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Hashable, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
-from onnxlet.convert.cluster import remote
+from onnxlet.convert.workers import remote
+from onnxlet.convert.workers.contract import Do
 
-Needs = Mapping[str, str | None]
+Needs = Mapping[str, str | None]  # versions by name, as `remote.described` gives them
 _received: weakref.WeakValueDictionary[str, Sent] = weakref.WeakValueDictionary()
 _receiving = threading.Lock()
 
@@ -22,35 +23,27 @@ class Sent:
     one that the scheduler can do again when the last worker that had it has died. So a worker has
     it until the client has gone, and what was made of it goes with it. Other tasks don't depend on
     it but look it up: Dask drops what several workers have, and would send it again and again.
-
-    Args:
-        content: any bytes.
-        digest: SHA-256 of them.
-        needs: the versions that the client has, as `remote.described` gives them.
     """
 
     def __init__(self, content: bytes, digest: str, needs: Needs) -> None:
-        self.content, self.digest, self.needs = content, digest, needs
-        self._made: Any = None
+        self.content, self.digest, self.needs = content, digest, needs  # digest: its SHA-256
+        self._made: dict[tuple[str, Hashable], Do] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return received, (self.content, self.digest, self.needs)
 
-    def made(self, make: Callable[[bytes], Any]) -> Any:
-        """What a worker makes of the content, the same for all of its tasks.
+    def made(self, begin: str, common: Hashable) -> Do:
+        """What this worker makes of the content, the same for all of its tasks.
 
-        Args:
-            make: makes it when it is first asked for; what it raises is raised each time.
-
-        Raises:
-            OtherVersions: this worker, which came later than others, has not what the client has.
+        What making it raises is raised each time; OtherVersions where this worker, which came
+        later than others, has not what the client has.
         """
         with self._lock:
-            if self._made is None:
+            if (begin, common) not in self._made:
                 check_versions(self.needs)
-                self._made = make(self.content)
-            return self._made
+                self._made[begin, common] = resolve_name(begin)(self.content, common)
+            return self._made[begin, common]
 
 
 def received(content: bytes, digest: str, needs: Needs) -> Sent:
@@ -68,39 +61,34 @@ def kept(sent: Sent) -> Sent:
 
 
 class NotHere(Exception):
-    """This worker, which has just come, has not yet what it needs.
-
-    Args:
-        worker: its address.
-    """
+    """A worker, by its address, which has just come, has not yet what it needs."""
 
     def __init__(self, worker: str) -> None:
         super().__init__(worker)
         self.worker = worker
 
 
-def looked_up(digest: str, function: str, common: Any, argument: Any) -> Any:
-    """A task: call a function with what this worker was sent.
+class Unwanted(Exception):
+    """Nobody waits for this work any more."""
 
-    Args:
-        digest: of that.
-        function: of this package, `module:name`.
-        common: argument of all tasks.
-        argument: of this one.
+
+class OtherVersions(Exception):
+    """A worker has other versions than the client, and so might answer otherwise."""
+
+
+def done(digest: str, begin: str, common: Hashable, argument: bytes) -> Any:
+    """A task: a piece of work with what this worker was sent, by the digest of that.
 
     Raises:
         NotHere: it was not sent here yet.
+        Unwanted: nobody waits for it any more.
     """
     sent = _received.get(digest)
     if sent is None:
         from distributed import get_worker
 
         raise NotHere(get_worker().address)
-    return resolve_name(function)(sent, common, argument)
-
-
-class OtherVersions(Exception):
-    """A worker has other versions than the client, and so might answer otherwise."""
+    return sent.made(begin, common)(argument, _check_wanted)
 
 
 def check_versions(needs: Needs) -> None:
@@ -115,7 +103,7 @@ def check_versions(needs: Needs) -> None:
         raise OtherVersions(f"worker {get_worker().address}: {text}")
 
 
-def different(needs: Needs, has: Mapping[str, str | None]) -> str:
+def different(needs: Needs, has: Needs) -> str:
     """What is otherwise, in words; empty where nothing is."""
     return ", ".join(
         f"{name}: expected {version or 'none'}, got {has.get(name) or 'none'}"
@@ -124,8 +112,8 @@ def different(needs: Needs, has: Mapping[str, str | None]) -> str:
     )
 
 
-def still_wanted() -> bool:
-    """Whether anybody still waits for the task that this thread of a worker runs.
+def _check_wanted(done: int) -> None:
+    """See that somebody still waits for the task that this thread of a worker runs.
 
     Dask ends no task that has begun: it only marks it, when a client cancels it or goes away.
     """
@@ -133,4 +121,5 @@ def still_wanted() -> bool:
     from distributed.worker import thread_state
 
     task = get_worker().state.tasks.get(thread_state.key)
-    return task is not None and task.state not in ("cancelled", "released", "forgotten")
+    if task is None or task.state in ("cancelled", "released", "forgotten"):
+        raise Unwanted

@@ -1,4 +1,4 @@
-"""Tasks on a cluster: as many at a time as it has room for, and what each came to."""
+"""Work on a cluster: as much at a time as it has room for, and what each piece came to."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import hashlib
 import math
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING
 
 import cloudpickle
 
-from onnxlet.convert.cluster import remote
-from onnxlet.convert.cluster.connecting import way_out
-from onnxlet.convert.cluster.sent import NotHere, OtherVersions
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.workers import remote
+from onnxlet.convert.workers.cluster_client import way_out
+from onnxlet.convert.workers.contract import A, OutOfTime, Result, Tick, Work
+from onnxlet.convert.workers.sent import NotHere, OtherVersions
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-A = TypeVar("A")
-SENT = "onnxlet.convert.cluster.sent"
-SENDING = 60.0  # seconds until tasks begin though some workers have not yet what is sent
+SENT = "onnxlet.convert.workers.sent"
+SENDING = 60.0  # seconds until work begins though some workers have not yet what is sent
 CALLED = remote.by_value(remote.called)
 NOTHING = cloudpickle.dumps(())
 POLL = 0.1  # seconds between two looks at the clock
@@ -34,44 +34,32 @@ class SchedulerGone(Refusal):
     """The scheduler has gone away, and with it what its workers were doing."""
 
 
-class Came(NamedTuple, Generic[A]):
-    """What a task came to.
+class Cluster:
+    """A carrier: the workers of a cluster, each of which is sent the content once.
 
-    Attributes:
-        label: what it was called.
-        result: of the function; None where it failed.
-        error: what it raised, or `distributed.KilledWorker`; None where it did not fail.
-    """
-
-    label: A
-    result: Any
-    error: BaseException | None
-
-
-class Tasks:
-    """Tasks of one function, which share what is sent to each worker once.
+    A worker's work is ended by what its `tick` raises where nobody waits any more; a limit is
+    its own to keep.
 
     Args:
         client: of the cluster, and the versions that its workers need.
-        function: of this package, `module:name`; it gets what was sent as a `Sent`, `common`, and
-            an argument of its own.
-        content: what is sent.
-        common: a small argument that all have in common.
-        threads: that a task uses.
+        begin: `module:name`, of what makes a `Do` of the content and `common`, there and once.
+        content: that all work has in common.
+        common: something small that it has in common, too.
+        threads: that a piece of work uses.
     """
 
     def __init__(
         self,
         client: tuple[Client, Mapping[str, str | None]],
-        function: str,
+        begin: str,
         content: bytes,
-        common: Any = None,
+        common: Hashable = None,
         threads: int = 1,
     ) -> None:
         self._client, self._needs = client
-        self._function, self._common = function, common
+        self._begin, self._common = begin, common
         self._threads = threads
-        self._counted, self._slots = -math.inf, 1
+        self._counted, self._count = -math.inf, 1
         self._kept: dict[str, Future] = {}
         self._digest = hashlib.sha256(content).hexdigest()
         self._send(content)
@@ -121,8 +109,8 @@ class Tasks:
         )
 
     @property
-    def slots(self) -> int:
-        """How many of these tasks the workers that there are now have room for; 1 at least."""
+    def count(self) -> int:
+        """How many pieces the workers that there are now have room for; 1 at least."""
         if time.monotonic() > self._counted + COUNT and self._client.status == "running":
             try:
                 found: dict[str, int] = self._client.nthreads()
@@ -130,25 +118,19 @@ class Tasks:
                 found = {}
             if found:
                 self._keep(found)
-            self._slots = sum(max(1, n // self._threads) for n in found.values()) or self._slots
+            self._count = sum(max(1, n // self._threads) for n in found.values()) or self._count
             self._counted = time.monotonic()
-        return self._slots
+        return self._count
 
     def run(
         self,
-        arguments: Iterator[tuple[A, Any]],
-        tick: Callable[[], object] = lambda: None,
+        works: Iterator[Work[A]],
+        tick: Tick = lambda done: None,
         until: float | None = None,
-    ) -> Iterator[Came[A]]:
-        """Do a task for each argument, and give what each came to as soon as it has ended.
+    ) -> Iterator[Result[A]]:
+        """As `Carrier.run`. What a worker that dies was doing is done by another.
 
-        A task whose worker dies is done by another. Tasks that run when this is left are
-        cancelled.
-
-        Args:
-            arguments: with a label each; the next is taken when there is room for it.
-            tick: called a few times a second.
-            until: when nothing is waited for any more, by `time.monotonic`; None for never.
+        What runs when this is left is cancelled.
 
         Raises:
             SchedulerGone: it can't be reached any more.
@@ -159,21 +141,27 @@ class Tasks:
         more = True
         try:
             while more or running:
-                while more and len(running) < self.slots:
-                    if (task := next(arguments, None)) is None:
+                while more and len(running) < self.count:
+                    if (work := next(works, None)) is None:
                         more = False
                         break
-                    label, argument = task
-                    others = cloudpickle.dumps((self._function, self._common, argument))
-                    self._submit(label, others, running, done)
+                    others = cloudpickle.dumps((self._begin, self._common, work.argument))
+                    self._submit(work.label, others, running, done)
                 if running:
                     yield from self._ended(running, done)
-                tick()
+                tick(0)
                 if until is not None and time.monotonic() > until:
+                    late = [label for label, _ in running.values()]
+                    self._cancel(running)
+                    yield from (Result(label, error=OutOfTime()) for label in late)
                     return
         finally:
-            if running and self._client.status == "running":
-                self._client.cancel(list(running), force=True)
+            self._cancel(running)
+
+    def _cancel(self, running: dict[Future, tuple[A, bytes]]) -> None:
+        if running and self._client.status == "running":
+            self._client.cancel(list(running), force=True)
+        running.clear()
 
     def _submit(
         self,
@@ -184,13 +172,13 @@ class Tasks:
     ) -> None:
         if self._client.status != "running":
             raise gone(self._client)
-        future = self._client.submit(CALLED, f"{SENT}:looked_up", self._digest, others, pure=False)
+        future = self._client.submit(CALLED, f"{SENT}:done", self._digest, others, pure=False)
         running[future] = label, others
         future.add_done_callback(done.put)
 
     def _ended(
         self, running: dict[Future, tuple[A, bytes]], done: queue.SimpleQueue[Future]
-    ) -> Iterator[Came[A]]:
+    ) -> Iterator[Result[A]]:
         """Those that have ended by now, or within a tenth of a second."""
         wait = POLL
         while running:
@@ -200,25 +188,25 @@ class Tasks:
                 return
             wait = 0.0
             label, others = running.pop(future)
-            came = self._came(future, label)
-            if isinstance(came.error, NotHere):
-                self._send_to(came.error.worker)
+            result = self._result(future, label)
+            if isinstance(result.error, NotHere):
+                self._send_to(result.error.worker)
                 self._submit(label, others, running, done)
             else:
-                yield came
+                yield result
 
     def _send_to(self, worker: str) -> None:
         """Wait until a worker that has just come has what it needs, or has gone again."""
         self._counted = -math.inf
-        self.slots  # noqa: B018 - looks at which workers there are
+        self.count  # noqa: B018 - looks at which workers there are
         if worker in self._kept:
             with suppress(TimeoutError, CancelledError):
                 self._wait([self._kept[worker]], COUNT)
 
-    def _came(self, future: Future, label: A) -> Came[A]:
+    def _result(self, future: Future, label: A) -> Result[A]:
         if future.status == "finished":
             try:
-                return Came(label, future.result(), None)
+                return Result(label, future.result())
             except OSError as error:  # the connection broke on the way
                 raise gone(self._client) from error
         if future.status == "error":
@@ -227,7 +215,7 @@ class Tasks:
                 raise raised
             if isinstance(raised, OtherVersions):
                 raise Refusal(f"--scheduler: {raised}", way_out(self._needs)) from raised
-            return Came(label, None, raised)
+            return Result(label, error=raised)
         raise gone(self._client)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.followed import (
+from onnxlet.function.inputs.restricted_python import (
     ATTRIBUTES,
     FUNCTIONS,
     NODES,

@@ -6,8 +6,8 @@ import os
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from onnxlet.convert.score.places import S3, split
 from onnxlet.convert.score.planning import kind_of
+from onnxlet.convert.score.storage import S3, split
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.function.errors import WrongUse
 
@@ -16,21 +16,13 @@ LONGEST = 8  # characters of a suffix, with its dot: a folder may have a longer 
 
 
 class Target(NamedTuple):
-    """Where answers go.
+    """Where answers go."""
 
-    Attributes:
-        out: as messages have it.
-        work: the folder of the parts and of the journal.
-        form: of what is written.
-        folder: that a file is in; of a folder itself.
-        file: its name, where OUT is one file.
-    """
-
-    out: str
-    work: str
-    form: Literal["csv", "parquet"]
-    folder: str
-    file: str | None
+    out: str  # as messages have it
+    work: str  # the folder of the parts and of the journal
+    form: Literal["csv", "parquet"]  # of what is written
+    folder: str  # that a file is in; of a folder itself
+    file: str | None  # its name, where OUT is one file
 
     @property
     def side_name(self) -> str:
@@ -46,12 +38,7 @@ class Target(NamedTuple):
 
 
 def target_of(out: str, source: str, first: str) -> Target:
-    """Where answers go.
-
-    Args:
-        out: absolute.
-        source: that is read, absolute.
-        first: the first file in it, whose form parts of a folder have.
+    """Where answers go, and in the form of the first file that is read if OUT is a folder.
 
     Raises:
         WrongUse: it can't be written, or would be read by the next scoring.

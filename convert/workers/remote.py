@@ -12,11 +12,7 @@ from typing import Any
 
 
 def described(packages: list[str]) -> dict[str, str | None]:
-    """The versions that a worker has, by name; None of what is not installed.
-
-    Args:
-        packages: names of distributions.
-    """
+    """The versions that a worker has of distributions, by name; None of what is not installed."""
     import os
     import platform
     from importlib import import_module, metadata
@@ -43,12 +39,9 @@ def described(packages: list[str]) -> dict[str, str | None]:
 
 
 def called(function: str, first: Any, others: bytes) -> Any:
-    """Call a function of this package on a worker.
+    """Call a function of this package, `module:name`, on a worker.
 
-    Args:
-        function: as in an entry point, `module:name`.
-        first: argument for it.
-        others: the other arguments, pickled: the scheduler reads what it hands on.
+    All arguments but the first are pickled: the scheduler reads what it hands on.
     """
     import pickle
     from pkgutil import resolve_name

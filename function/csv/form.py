@@ -8,14 +8,14 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
-from onnxlet.convert.sources.limits import BLOCK, LIMITS, Limits, rows_of
+from onnxlet.function.csv.reader import rows_of
+from onnxlet.function.csv.text import COMMON_SEPARATORS
 from onnxlet.function.errors import WrongUse
 
-SEPARATORS = {
-    ";": "';'", "\t": "tabs", "|": "'|'", "^": "'^'", "~": "'~'", ":": "':'", " ": "spaces"
-}  # fmt: skip
+SEPARATORS = {**COMMON_SEPARATORS, "^": "'^'", "~": "'~'", ":": "':'", " ": "spaces"}
+BLOCK = 1 << 20  # bytes that are read together
 WINDOWS = "cp1252"
 GUESSED = " (Windows' Western letters; is a name wrong, save it in UTF-8)"
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
@@ -36,6 +36,18 @@ NOT_A_TABLE = "Save it as CSV with a header, or as Parquet."
 SAVE_AS_UTF8 = (
     "pandas.read_csv(FILE, encoding='…').to_csv('rows.csv', index=False) writes it in UTF-8."
 )
+
+
+class Limits(Protocol):
+    """How much a reader takes, and what it says of more."""
+
+    @property
+    def row(self) -> int: ...  # noqa: D102 - bytes
+    @property
+    def header(self) -> int: ...  # noqa: D102 - characters of all names
+
+    def check_columns(self, count: int, place: str) -> None: ...  # noqa: D102
+    def too_long(self, where: str) -> WrongUse: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class Form:
         return ", ".join(said)
 
 
-def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits = LIMITS) -> Form:
+def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits) -> Form:
     """How a file is written, by its bytes and its first lines.
 
     Args:

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onnxlet.function import deadline
+from onnxlet.function.csv import lines as csv_lines
+from onnxlet.function.csv.text import READ, read, typed
 from onnxlet.function.errors import RequestTooLarge, TookTooLong
-from onnxlet.function.inputs import csv_lines
 from onnxlet.function.inputs.columns import Column, ColumnType
-from onnxlet.function.inputs.csv_text import READ, read, typed
 
 TYPES: tuple[ColumnType, ...] = ("float64", "float32", "int64", "bool", "string")
 NUMBERS = st.from_regex(r"\A[-+]?\d{0,3}\.?\d{0,3}([eE][-+]?\d{0,3})?\Z")

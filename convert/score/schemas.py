@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from onnxlet.convert.problems import close_to
 from onnxlet.convert.record_batches.scorer import Scorer, Wanted, any_types, csv_schema
-from onnxlet.convert.score.places import Place
+from onnxlet.convert.score.storage import Place
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
@@ -23,11 +23,7 @@ def wanted_of(options: Options) -> Wanted:
 
 
 def check_wanted(model: Model, options: Options) -> None:
-    """See that a model has what is wanted beside predictions, whatever the table.
-
-    Raises:
-        WrongUse: it has no intervals, none of this coverage, or no list of items.
-    """
+    """Raise WrongUse where a model has not what is wanted beside predictions."""
     Scorer(model, any_types(model), wanted_of(options))
 
 

@@ -24,25 +24,18 @@ HALF_WRITTEN = re.compile(rf"\.\d+-(.*){re.escape(PART)}", re.S)
 
 
 class Entry(NamedTuple):
-    """A file below a place.
+    """A file below a place."""
 
-    Attributes:
-        path: below it, with '/' between folders.
-        size: bytes.
-        changed: nanoseconds since 1970.
-    """
-
-    path: str
-    size: int
-    changed: int
+    path: str  # below it, with '/' between folders
+    size: int  # bytes
+    changed: int  # nanoseconds since 1970
 
 
 class LocalFolder:
     """A folder on this machine.
 
-    Attributes:
-        uri: as a worker finds it again: an absolute path, or an address.
-        scratch: a folder here in which a file is written before it lands.
+    `uri` is as a worker finds it again, an absolute path or an address; `scratch` is a folder here
+    in which a file is written before it lands.
     """
 
     def __init__(self, uri: str) -> None:
@@ -52,8 +45,7 @@ class LocalFolder:
     def entries(self) -> Iterator[Entry]:
         """Every file below it, links followed once; no hidden link to nothing, as editors make.
 
-        Raises:
-            OSError: a folder below it can't be read.
+        Raises OSError where a folder below it can't be read.
         """
         seen: set[str] = set()
         for folder, below, files in os.walk(self.root, onerror=_raise, followlinks=True):
@@ -88,10 +80,7 @@ class LocalFolder:
     def land(self, written: Path, path: str) -> None:
         """Move a file from `scratch` to where it belongs, replacing what is there.
 
-        It is renamed once it is on disk; the folder that it is in is made.
-
-        Raises:
-            NoRoom: it can't be.
+        It is renamed once it is on disk; the folder that it is in is made. NoRoom if that can't be.
         """
         to = self.root / path
         try:
@@ -155,11 +144,7 @@ class S3Folder:
         return self._files.open_input_file(f"{self.root}/{path}")
 
     def land(self, written: Path, path: str) -> None:
-        """Send a file; nothing of it is seen before all of it is there.
-
-        Raises:
-            NoRoom: it can't be sent.
-        """
+        """Send a file; nothing of it is seen before all is there. NoRoom if it can't be sent."""
         to = f"{self.root}/{path}"
         try:
             with written.open("rb") as file, self._files.open_output_stream(to) as sent:
@@ -211,11 +196,7 @@ def absolute(given: str) -> str:
 
 
 def writable(path: Path) -> Any:
-    """A new file in `scratch`.
-
-    Raises:
-        NoRoom: it can't be made.
-    """
+    """A new file in `scratch`; NoRoom if it can't be made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("wb")
@@ -229,11 +210,9 @@ def half_written(place: Place, name: str) -> Path:
 
 
 def tidy(place: Place, name: str | None = None) -> None:
-    """Remove what a kill left half-written.
+    """Remove what a kill left half-written in a place that no other process writes to.
 
-    Args:
-        place: that no other process writes to.
-        name: as `half_written` takes it, in a folder that others write to, too; None is all.
+    In a folder that others write to, too, only what `half_written` was given the name of.
     """
     if isinstance(place, LocalFolder):
         for path in place.scratch.glob(f".*{PART}"):
@@ -243,11 +222,7 @@ def tidy(place: Place, name: str | None = None) -> None:
 
 
 def put(place: Place, path: str, content: bytes) -> None:
-    """Write a small file, whole or not at all.
-
-    Raises:
-        NoRoom: it can't be.
-    """
+    """Write a small file, whole or not at all: NoRoom if it can't be."""
     written = half_written(place, path.replace("/", "-"))
     try:
         with writable(written) as file:
@@ -260,11 +235,7 @@ def put(place: Place, path: str, content: bytes) -> None:
 
 
 def read(place: Place, path: str) -> bytes:
-    """A small file's content.
-
-    Raises:
-        WrongUse: it can't be read.
-    """
+    """A small file's content; WrongUse if it can't be read."""
     try:
         with place.open(path) as file:
             content: bytes = file.read()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -20,21 +21,38 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from onnxlet.convert.train.fork_server import serve
-from onnxlet.convert.train.job import Fits, Job, Outcome, Table, answers_of, evaluate, part_of
-from onnxlet.convert.train.workers import Workers
+from onnxlet.convert.train.fits import BEGIN, Fits, local_fits
+from onnxlet.convert.train.job import (
+    Job,
+    Outcome,
+    TrainingData,
+    answers_of,
+    evaluate,
+    part_of,
+)
+from onnxlet.convert.workers.child import serve_forks
+from onnxlet.convert.workers.fork_server import ForkServer
+from onnxlet.convert.workers.processes import Processes
 from tests.convert.train import candidates as made
 
 
-def table(rows: int = 300) -> Table:
+def table(rows: int = 300) -> TrainingData:
     data = made.binary(rows)
     folds = [(np.arange(100, rows), np.arange(100)), (np.arange(200), np.arange(200, rows))]
     classes = np.array(["no", "yes"], object)
-    return Table(data.X, data.y, "binary", classes, folds, None, made.fit, 0, 1)
+    return TrainingData(data.X, data.y, "binary", classes, folds, None, made.fit, 0, 1)
 
 
-def outcomes(workers: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
-    return {job.number: outcome for job, outcome in workers.outcomes(jobs, **given)}
+def outcomes(fits: Fits, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
+    return {job.number: outcome for job, outcome in fits.outcomes(jobs, **given)}
+
+
+@contextmanager
+def forked(count: int) -> Iterator[tuple[Fits, ForkServer]]:
+    """As `local_fits`, with the process that fits are forked from."""
+    server = ForkServer(BEGIN, lambda: cloudpickle.dumps(table()), 1)
+    with closing(server), Processes(server.fork, count) as carrier:
+        yield Fits(carrier, lambda job, until: cloudpickle.dumps(job)), server
 
 
 def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
@@ -45,8 +63,8 @@ def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
         Job(3, made.linear(), 0),
         Job(4, made.linear(), 1),
     ]
-    with Workers(table(), 2) as workers:
-        found = outcomes(workers, iter(everyone))
+    with local_fits(table(), 2) as fits:
+        found = outcomes(fits, iter(everyone))
         assert found[0].overran
         assert found[0].why == "took longer than 1 s on one fold"
         assert not found[1].overran
@@ -60,21 +78,21 @@ def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
             assert np.array_equal(there, here.answers)
         since = time.monotonic()
         stuck = iter([Job(5, made.doing("slow", made.sleep), 0)])
-        late = outcomes(workers, stuck, until=time.monotonic() + 1)
+        late = outcomes(fits, stuck, until=time.monotonic() + 1)
         assert late[5].why == "the time was up"
         assert time.monotonic() - since < 60
     assert time.monotonic() - since < 120  # and nothing waits for what is stuck, 300 seconds
 
 
 def test_where_the_process_that_forks_was_ended_another_does() -> None:
-    with Workers(table(), 2) as workers:
-        stuck = workers.outcomes(
+    with forked(2) as (fits, server):
+        stuck = fits.outcomes(
             iter([Job(0, made.doing("slow", made.sleep), 0), Job(1, made.linear(), 0)])
         )
         assert next(stuck)[0].number == 1
-        os.kill(workers._forking.pid, signal.SIGKILL)
+        os.kill(server.pid, signal.SIGKILL)
         assert next(stuck)[1].why == "its process ended"
-        assert outcomes(workers, iter([Job(2, made.linear(), 1)]))[2].answers is not None
+        assert outcomes(fits, iter([Job(2, made.linear(), 1)]))[2].answers is not None
 
 
 def test_a_notebooks_folder_with_modules_of_other_names_is_no_hindrance(
@@ -85,8 +103,8 @@ def test_a_notebooks_folder_with_modules_of_other_names_is_no_hindrance(
     monkeypatch.chdir(tmp_path)
     # As IPython has it; Python itself ignores what is no text.
     monkeypatch.setattr(sys, "path", ["", tmp_path, *sys.path])
-    with Workers(table(), 1) as workers:
-        assert outcomes(workers, iter([Job(0, made.linear(), 0)]))[0].why is None
+    with local_fits(table(), 1) as fits:
+        assert outcomes(fits, iter([Job(0, made.linear(), 0)]))[0].why is None
 
 
 def test_what_overruns_is_ended_at_once_and_the_server_with_the_last_of_them(
@@ -97,16 +115,16 @@ def test_what_overruns_is_ended_at_once_and_the_server_with_the_last_of_them(
         (tmp_path / "new").rename(tmp_path / "pid")
         time.sleep(300)
 
-    with Workers(table(), 1) as workers:
+    with forked(1) as (fits, server):
         for limit in (2.0, 60.0):  # on a busy machine it may not get so far in two seconds
             jobs = iter([Job(0, made.doing("slow", write), 0, limit=limit)])
-            assert outcomes(workers, jobs)[0].overran
+            assert outcomes(fits, jobs)[0].overran
             if (tmp_path / "pid").exists():
                 break
         assert ends(int((tmp_path / "pid").read_text()))
-        server = workers._forking.pid
-        assert not ends(server, 0.0)
-    assert ends(server)
+        pid = server.pid
+        assert not ends(pid, 0.0)
+    assert ends(pid)
 
 
 def ends(pid: int, seconds: float = 60.0) -> bool:
@@ -125,8 +143,8 @@ def ends(pid: int, seconds: float = 60.0) -> bool:
 def test_what_cannot_be_sent_is_only_that_jobs_failure() -> None:
     lock = threading.Lock()
     unsent = replace(made.linear(), parameters={"lock": lock})
-    with Workers(table(), 1) as workers:
-        found = outcomes(workers, iter([Job(0, unsent, 0), Job(1, made.linear(), 0)]))
+    with local_fits(table(), 1) as fits:
+        found = outcomes(fits, iter([Job(0, unsent, 0), Job(1, made.linear(), 0)]))
     assert "it can't be sent: " in str(found[0].why)
     assert found[1].why is None
 
@@ -137,8 +155,8 @@ def test_what_cannot_be_read_is_only_that_jobs_failure() -> None:
             return int, ("no number",)
 
     unread = replace(made.linear(), parameters={"it": Unread()})
-    with Workers(table(), 1) as workers:
-        found = outcomes(workers, iter([Job(0, unread, 0), Job(1, made.linear(), 0)]))
+    with local_fits(table(), 1) as fits:
+        found = outcomes(fits, iter([Job(0, unread, 0), Job(1, made.linear(), 0)]))
     assert "it could not be begun: invalid literal" in str(found[0].why)
     assert found[1].why is None
 
@@ -162,22 +180,22 @@ def test_where_no_process_can_be_forked_the_job_fails(monkeypatch: pytest.Monkey
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        serve(theirs.detach())  # until the other end is closed
+        serve_forks(theirs.detach(), BEGIN)  # until the other end is closed
     finally:
         asking.join(60)
         gc.unfreeze()
         for number, handler in before.items():
             signal.signal(number, handler)
-    assert said[0].why == "no process: Resource temporarily unavailable"
+    assert said == [("failed", "no process: Resource temporarily unavailable")]
 
 
 def test_with_no_job_nobody_waits() -> None:
-    with Workers(table(), 1) as workers:
+    with local_fits(table(), 1) as fits:
         ready = Job(0, made.constant(), 0)
-        assert len(outcomes(workers, iter([ready]))) == 1
+        assert len(outcomes(fits, iter([ready]))) == 1
         since = time.monotonic()
         for _ in range(100):
-            assert outcomes(workers, iter([])) == {}
+            assert outcomes(fits, iter([])) == {}
         assert time.monotonic() - since < 5
 
 
@@ -190,8 +208,8 @@ def test_jobs_are_taken_only_when_there_is_a_process_for_them() -> None:
             given.append(number)
             yield Job(number, made.constant(), 0)
 
-    with Workers(table(), 1) as workers:
-        for job, _ in workers.outcomes(jobs()):
+    with local_fits(table(), 1) as fits:
+        for job, _ in fits.outcomes(jobs()):
             done.append(job.number)
             assert len(given) <= len(done) + 1
     assert done == [0, 1, 2, 3]

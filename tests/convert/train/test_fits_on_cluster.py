@@ -15,17 +15,16 @@ import numpy as np
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.train.cluster_fits import cluster_fits
+from onnxlet.convert.train.fits import cluster_fits, local_fits
 from onnxlet.convert.train.job import Job
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.training import Written, train
-from onnxlet.convert.train.workers import Workers
-from tests.convert.cluster.processes import Processes, cluster
-from tests.convert.cluster.test_tasks import appears
 from tests.convert.helpers import quiet
 from tests.convert.train import candidates as made
+from tests.convert.train.test_fits import ends, outcomes, table
 from tests.convert.train.test_search import searched, told
-from tests.convert.train.test_workers import ends, outcomes, table
+from tests.convert.workers.dask_processes import Processes, cluster
+from tests.convert.workers.test_cluster import appears
 
 pytestmark = pytest.mark.engines
 EVERYONE = [made.constant(), made.linear(), made.tree(), made.boosting()]
@@ -65,8 +64,8 @@ def test_what_overruns_dies_or_cannot_be_sent_costs_nobody_else_anything(pair: P
     assert "its process ended" in str(found[1].why)
     assert found[2].why == "ValueError: it fails on purpose"
     assert "it can't be sent: " in str(found[4].why)
-    with Workers(table(), 2) as workers:
-        here = outcomes(workers, iter([everyone[3], everyone[5]]))
+    with local_fits(table(), 2) as fits:
+        here = outcomes(fits, iter([everyone[3], everyone[5]]))
     for number in (3, 5):
         assert found[number].why is None
         assert np.array_equal(found[number].answers, here[number].answers)  # type: ignore[arg-type, unused-ignore] # by NumPy's version

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.convert.cluster import remote
-from onnxlet.convert.cluster.sent import different
 from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.workers import remote
+from onnxlet.convert.workers.sent import different
 from onnxlet.function.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -28,19 +28,17 @@ def connected(
 ) -> Iterator[tuple[Client, dict[str, str | None]]]:
     """A client of a scheduler, whose workers have the same versions as this Python; and these.
 
-    Args:
-        address: of the scheduler, such as tcp://10.0.0.1:8786.
-        packages: names of the distributions that answers depend on.
+    `packages` are names of the distributions that answers depend on.
 
     Raises:
         WrongUse: nothing answers there as a scheduler does, or Dask is not installed.
         Refusal: it has no worker, or one that would answer otherwise.
     """
-    made = _imported()  # which sets how much is logged
+    client_class = _imported()  # which sets how much is logged
     with _quiet():
-        client = _client(made, address)
+        client = _client(client_class, address)
         try:
-            yield client, check(client, packages)
+            yield client, _checked(client, packages)
         finally:
             client.close(timeout=CLOSE)
 
@@ -70,13 +68,13 @@ def _imported() -> Any:
     return Client
 
 
-def _client(made: Any, address: str) -> Client:
+def _client(client_class: Any, address: str) -> Client:
     from distributed.versions import VersionMismatchWarning
 
     try:
-        with warnings.catch_warnings():  # `check` says which worker has others, and what to do
+        with warnings.catch_warnings():  # `_checked` says which worker has others, and what to do
             warnings.simplefilter("ignore", VersionMismatchWarning)
-            return made(address, timeout=CONNECT, set_as_default=False)
+            return client_class(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         raise WrongUse(
             f"--scheduler: expected a Dask scheduler at '{address}', got: {shortened(error)}",
@@ -84,7 +82,7 @@ def _client(made: Any, address: str) -> Client:
         ) from error
 
 
-def check(client: Client, packages: Sequence[str]) -> dict[str, str | None]:
+def _checked(client: Client, packages: Sequence[str]) -> dict[str, str | None]:
     """See that there are workers, and that they have what is here, which is returned.
 
     Raises:
