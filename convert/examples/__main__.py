@@ -14,6 +14,7 @@ import click
 import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.build import Built
 from onnxlet.convert.build import build as build_model
+from onnxlet.convert.examples import Scores
 from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress
@@ -23,8 +24,6 @@ from onnxlet.convert.report.of_build import report_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
-
-Scores = dict[str, tuple[float, float]]
 
 
 class Made(NamedTuple):

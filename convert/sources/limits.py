@@ -22,18 +22,16 @@ class Limits(NamedTuple):
     columns: int = 100_000  # that there may be
     held: int = 1 << 30  # bytes of cells that any table may take, of those that are kept
 
+    def are_exceeded(self, size: int, packed: int) -> bool:
+        """So many bytes, unpacked, are out of all proportion to those of a file: packed to harm."""
+        return size > max(self.surely_fine, self.densest * packed)
+
     def check_unpacked(self, size: int, packed: int, place: str) -> None:
-        """Refuse what was packed to harm.
+        """Refuse a file, packed to harm, that unpacks to so many bytes, or has so far.
 
-        Args:
-            size: bytes that it unpacks to, or has unpacked to so far.
-            packed: bytes of the file.
-            place: of the message, such as "DATA: 'rows.csv.gz': ".
-
-        Raises:
-            WrongUse: it is out of all proportion.
+        The place begins the message, such as "DATA: 'rows.csv.gz': ".
         """
-        if size > max(self.surely_fine, self.densest * packed):
+        if self.are_exceeded(size, packed):
             raise WrongUse(
                 f"{place}unpacked it has {size:,} bytes or more, and {packed:,} packed: expected "
                 f"at most {self.densest} times as many",
@@ -54,14 +52,7 @@ LIMITS = Limits()
 
 
 class Bounded(io.RawIOBase):
-    """A file's bytes as they are unpacked, with the unpacked size and each line's length limited.
-
-    Args:
-        file: unpacks while it is read.
-        packed: bytes of the file.
-        place: of messages.
-        limits: of the file.
-    """
+    """The bytes of a file that unpacks while it is read, their number and each line's limited."""
 
     def __init__(self, file: Any, packed: int, place: str, limits: Limits = LIMITS) -> None:
         self._file, self._packed, self._place, self._limits = file, packed, place, limits

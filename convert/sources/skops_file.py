@@ -15,11 +15,11 @@ from io import BytesIO
 from typing import Any
 
 from onnxlet.convert.sources.harmless import MAY_BE_MADE, is_gone, reached
+from onnxlet.convert.sources.limits import Limits
 from onnxlet.convert.sources.skops_nodes import is_sound, name_of
 
 SCHEMA = "schema.json"
-SURELY_FINE = 2**30  # bytes, unpacked
-DENSEST = 20  # times the file's own size: what is more than that was packed to harm
+LIMITS = Limits(surely_fine=2**30, densest=20)
 # Bytes. A step of zlib ends where it is asked to; one of the others unpacks all that it has read.
 STEPS = {zipfile.ZIP_STORED: 2**20, zipfile.ZIP_DEFLATED: 2**20}
 LEAST_STEP = 2**12
@@ -71,10 +71,11 @@ def schema_of(plain: bytes) -> bytes:
 
 
 def _check_size(size: int, packed: int) -> None:
-    if size > max(SURELY_FINE, DENSEST * packed):
+    if LIMITS.are_exceeded(size, packed):
         raise Malformed(
             f"unpacked it has {size:,} bytes, {size // max(packed, 1):,} times its own size: "
-            f"expected at most {DENSEST} times (skops.io.dump packs nothing unless it is asked to)"
+            f"expected at most {LIMITS.densest} times (skops.io.dump packs nothing unless it is "
+            "asked to)"
         )
 
 
@@ -133,16 +134,9 @@ def _judge(node: Mapping[str, Any], trusted: frozenset[str], found: Judgement) -
 
 
 def check_sizes(plain: bytes, found: Judgement, size: int) -> None:
-    """Refuse nodes that are filled with more than the file can hold, or with no array.
+    """Refuse nodes that are filled with no array, or with more than a file of its size can hold.
 
-    Args:
-        plain: the archive with nothing packed in it.
-        found: in its schema.
-        size: of the file as it was, in bytes.
-
-    Raises:
-        Malformed: they are.
-        KeyError: a file is not there.
+    Malformed where they are, KeyError where a file is not in the unpacked archive.
     """
     archive, total = zipfile.ZipFile(BytesIO(plain)), 0
     for name, loader, _ in found.files:

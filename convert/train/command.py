@@ -91,9 +91,8 @@ def train(
     s3://bucket/table.csv. Or it is a folder of images, which are in a folder for each label.
     """
     from onnxlet.convert.train.choices import choices_text, read_choices
-    from onnxlet.convert.train.ending import lines
     from onnxlet.convert.train.preparing import Options, inspect_table
-    from onnxlet.convert.train.training import Written, train
+    from onnxlet.convert.train.training import Written, summary_lines, train
 
     chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
     wanted = Options(columns={**chosen, **_chosen(column)}, **options)
@@ -108,7 +107,7 @@ def train(
     with progress() as shown:
         to = Written(name, models, keep_background, breaking)
         trained = train(data, target, wanted, to, shown)
-    for line in lines(trained):
+    for line in summary_lines(trained):
         click.echo(line)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +47,8 @@ STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
 
 
 @dataclass(frozen=True)
-class TrainingSet:
-    """What candidates are made for."""
+class MetaFeatures:
+    """What is known of a table, and of what is wanted of it, before a candidate is made for it."""
 
     task: str  # binary, multiclass or regression
     columns: tuple[TableColumn, ...]
@@ -64,7 +63,7 @@ class TrainingSet:
         return self.task == "regression"
 
 
-def constant(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def constant(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """The classes' shares, or the mean or median of the target.
 
     Requests have images all the same: one step reads them.
@@ -78,7 +77,7 @@ def constant(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
     return Pipeline([*columns, ("model", model)])
 
 
-def linear(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def linear(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """Ridge or logistic regression, of numbers, splines, categories and terms."""
     texts = ("words", "characters") if parameters.get("characters") else ("words",)
     wanted = Wanted(given.rows, seed=seed, curves=parameters["curves"], texts=texts)
@@ -89,7 +88,7 @@ def linear(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(columns, model, parameters)
 
 
-def kernel(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def kernel(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """A linear model of similarities to some training rows: nearly a kernel machine."""
     similar = Nystroem(
         gamma=parameters["gamma"] / variance_of(given.columns),
@@ -104,7 +103,7 @@ def kernel(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
     return Pipeline([whole.steps[0], ("similar", similar), whole.steps[1]])
 
 
-def lightgbm(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def lightgbm(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """LightGBM on one-hot columns and encoded targets."""
     from lightgbm import LGBMClassifier, LGBMRegressor
 
@@ -118,7 +117,7 @@ def lightgbm(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(_tree_columns(given, parameters, seed), kind(**settings), parameters)
 
 
-def catboost(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def catboost(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """CatBoost, with categories of its own unless there is text."""
     from catboost import CatBoostClassifier, CatBoostRegressor
 
@@ -137,7 +136,7 @@ def catboost(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(columns, kind(**settings), parameters)
 
 
-def xgboost(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def xgboost(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """XGBoost, on the columns that LightGBM has.
 
     It takes labels only as whole numbers from 0: a vote of one encodes them.
@@ -153,7 +152,7 @@ def xgboost(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(_tree_columns(given, parameters, seed), made, parameters)
 
 
-def histogram(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def histogram(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """scikit-learn's histogram boosting, on the columns that LightGBM has."""
     settings = {**_without(parameters), "random_state": seed, "early_stopping": False}
     if given.regression and given.absolute:
@@ -162,7 +161,7 @@ def histogram(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline
     return _whole(_tree_columns(given, parameters, seed), kind(**settings), parameters)
 
 
-def extra_trees(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def extra_trees(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """Extremely randomised trees, of bounded leaves."""
     trees = parameters["trees"]
     settings = {
@@ -176,7 +175,7 @@ def extra_trees(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeli
     return _whole(_tree_columns(given, parameters, seed, filled=True), kind(**settings), parameters)
 
 
-def perceptron(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def perceptron(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """One hidden layer, stopped early on a tenth of the rows."""
     kind = MLPRegressor if given.regression else MLPClassifier
     copies = bool(parameters.get("augment"))  # early stopping would look at copies of its rows
@@ -194,7 +193,7 @@ def perceptron(given: TrainingSet, parameters: Parameters, seed: int) -> Pipelin
     return Pipeline([("columns", columns), ("model", whole)])
 
 
-def neighbours(given: TrainingSet, parameters: Parameters, seed: int) -> Pipeline:
+def neighbours(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """Nearest neighbours, weighted by distance."""
     kind = KNeighborsRegressor if given.regression else KNeighborsClassifier
     model = kind(parameters["neighbours"], weights="distance")
@@ -202,12 +201,12 @@ def neighbours(given: TrainingSet, parameters: Parameters, seed: int) -> Pipelin
     return Pipeline([("columns", columns), ("model", model)])
 
 
-def _without_curves(given: TrainingSet, seed: int) -> ColumnTransformer:
+def _without_curves(given: MetaFeatures, seed: int) -> ColumnTransformer:
     return linear_columns(given.columns, Wanted(given.rows, seed=seed, curves=False))
 
 
 def _tree_columns(
-    given: TrainingSet, parameters: Parameters, seed: int, *, filled: bool = False
+    given: MetaFeatures, parameters: Parameters, seed: int, *, filled: bool = False
 ) -> ColumnTransformer:
     chosen: dict[str, Any] = {name: bool(parameters.get(name)) for name in OF_FEATURES}
     wanted = Wanted(given.rows, given.task, seed, filled=filled, **chosen)
@@ -225,18 +224,3 @@ def _whole(columns: ColumnTransformer, model: Any, parameters: Parameters) -> Pi
             model, func=np.log1p, inverse_func=np.expm1, check_inverse=False
         )
     return Pipeline([("columns", columns), ("model", model)])
-
-
-Maker = Callable[[TrainingSet, Parameters, int], Pipeline]
-MAKERS: Mapping[str, Maker] = {
-    "constant": constant,
-    "linear": linear,
-    "kernel": kernel,
-    "LightGBM": lightgbm,
-    "CatBoost": catboost,
-    "XGBoost": xgboost,
-    "histogram boosting": histogram,
-    "extra trees": extra_trees,
-    "perceptron": perceptron,
-    "neighbours": neighbours,
-}

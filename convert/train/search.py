@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import Report
+from onnxlet.convert.train import fitting
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
@@ -18,7 +19,7 @@ from onnxlet.convert.train.job import Fit, TrainingData
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
-from onnxlet.convert.train.splits import Splits
+from onnxlet.convert.train.splits import Folds
 from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
 from onnxlet.convert.train.tuning import tune
 from onnxlet.convert.workers.cluster import SchedulerGone
@@ -34,7 +35,7 @@ def search(
     X: pd.DataFrame,
     y: Array,
     task: str,
-    splits: Splits,
+    folds: Folds,
     candidates: Sequence[Candidate],
     metric: Metric,
     *,
@@ -45,17 +46,16 @@ def search(
     report: Report,
     weights: Array | None = None,
     fit: Fit | None = None,
-    cost: Callable[[Trial], float] | None = None,
     cores: int | None = None,
     scheduler: str | None = None,
 ) -> Searched:
     """Search for the candidates that answer best. Ctrl-C ends it and keeps what was found.
 
     Args:
-        X: all rows of the table; those of the test set are not looked at.
+        X: the training rows, with an index from 0.
         y: their targets (n,).
         task: "binary", "multiclass" or "regression".
-        splits: which rows are learnt from, and the folds.
+        folds: positions to fit on, and to validate on.
         candidates: in order of expected worth, the constant and the linear model first.
         metric: that is optimised.
         seconds: that it may take; no limit where `trials` is given.
@@ -66,7 +66,6 @@ def search(
         report: called with a line at a time.
         weights: of the rows (n,).
         fit: fits a candidate, as `fitting.fit`, which it is without.
-        cost: of serving a trial's pipeline, for `small`; bytes of the pickled pipeline without.
         cores: that there are; those that this process may use without.
         scheduler: address of a Dask scheduler, on whose workers fits run instead of here.
 
@@ -75,7 +74,9 @@ def search(
         WrongUse: the seconds are too few, or there is no such scheduler.
     """
     budget = Budget(None if trials is not None else seconds)
-    data, count = _data(X, y, task, splits, weights, seed, fit, cores or usable_cores())
+    classes = None if task == "regression" else np.unique(y)
+    count, threads = _processes(X, cores or usable_cores())
+    data = TrainingData(X, y, task, classes, folds, weights, fit or fitting.fit, seed, threads)
     progress = SearchProgress(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
     with _fits(data, count, scheduler) as fits:
@@ -93,7 +94,7 @@ def search(
             else:
                 ended = "the scheduler went away"
                 report(f"note: {error.message}: the search ends with the best that was found")
-    return _searched(race, small, cost, ended)
+    return _searched(race, small, ended)
 
 
 def _fits(data: TrainingData, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
@@ -101,36 +102,15 @@ def _fits(data: TrainingData, count: int, scheduler: str | None) -> AbstractCont
     return local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data)
 
 
-def _data(
-    X: pd.DataFrame,
-    y: Array,
-    task: str,
-    splits: Splits,
-    weights: Array | None,
-    seed: int,
-    fit: Fit | None,
-    cores: int,
-) -> tuple[TrainingData, int]:
-    """What workers get, and how many there are.
+def _processes(X: pd.DataFrame, cores: int) -> tuple[int, int]:
+    """How many fits there are at a time, and the threads of each.
 
     Folds in processes of one thread use the cores better than a fit's own threads do, but each
     fit copies a fold's rows: of large tables there are fewer at a time, with more threads.
     """
-    X, y = X.iloc[splits.train].reset_index(drop=True), y[splits.train]
     size = int(X.memory_usage(deep=True).sum())
     count = int(min(cores, max(1, LARGE // max(size, 1))))
-    classes = None if task == "regression" else np.unique(y)
-    chosen = None if weights is None else weights[splits.train]
-    threads = max(1, cores // count)
-    return TrainingData(
-        X, y, task, classes, splits.folds, chosen, fit or _fit(), seed, threads
-    ), count
-
-
-def _fit() -> Fit:
-    from onnxlet.convert.train.fitting import fit
-
-    return fit
+    return count, max(1, cores // count)
 
 
 def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> None:
@@ -153,9 +133,7 @@ def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> No
         tune(race, trials)
 
 
-def _searched(
-    race: Race, small: bool, cost: Callable[[Trial], float] | None, ended: str
-) -> Searched:
+def _searched(race: Race, small: bool, ended: str) -> Searched:
     """What was found, and what is chosen of it; Refusal where nothing was."""
     _end(race)
     trials = [_trial(race, record) for record in race.records]
@@ -165,7 +143,7 @@ def _searched(
         raise _nothing(trials)
     worth = {r.number: scorer.worth(r.answers(race.used)) for r in done}
     if small:
-        chosen = {_smallest(race, done, trials, worth, cost or _bytes): 1.0}
+        chosen = {_smallest(race, done, worth): 1.0}
     else:
         pool = _pool(done, worth)
         answers = [record.answers(race.used) for record in pool]
@@ -250,19 +228,9 @@ def _pool(done: Sequence[Record], worth: dict[int, float]) -> list[Record]:
     return pool
 
 
-def _smallest(
-    race: Race,
-    done: Sequence[Record],
-    trials: Sequence[Trial],
-    worth: dict[int, float],
-    cost: Callable[[Trial], float],
-) -> int:
-    """The number of the one that costs least, of all within one standard error of the best."""
+def _smallest(race: Race, done: Sequence[Record], worth: dict[int, float]) -> int:
+    """The number of the smallest of all within one standard error of the best."""
     best = max(done, key=lambda record: worth[record.number])
     error = np.nan_to_num(race.scorer(race.used).error(best.answers(race.used)))
-    near = [r.number for r in done if worth[r.number] >= worth[best.number] - error]
-    return min(near, key=lambda number: (cost(trials[number]), number))
-
-
-def _bytes(trial: Trial) -> float:
-    return float(trial.size or 0)
+    near = [record for record in done if worth[record.number] >= worth[best.number] - error]
+    return min(near, key=lambda record: (record.size() or 0, record.number)).number

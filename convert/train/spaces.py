@@ -10,12 +10,12 @@ from onnxlet.convert.train.kinds.category import CATEGORY, FEW
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.registry import of_kind
 from onnxlet.convert.train.kinds.text import TEXT, plain_terms
-from onnxlet.convert.train.pipelines import LEAVES, TrainingSet
+from onnxlet.convert.train.pipelines import LEAVES, MetaFeatures
 
 MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
 
 
-def linear(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def linear(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """The penalty, splines or none."""
     made: dict[str, Any] = {"curves": trial.suggest_categorical("curves", [True, False])}
     if given.regression:
@@ -25,7 +25,7 @@ def linear(given: TrainingSet, trial: Any) -> dict[str, Any]:
     return made | _of_target(given, trial)
 
 
-def kernel(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def kernel(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """How far similarity reaches, and the penalty."""
     made: dict[str, Any] = {"gamma": trial.suggest_float("gamma", 0.1, 10.0, log=True)}
     if given.regression:
@@ -35,7 +35,7 @@ def kernel(given: TrainingSet, trial: Any) -> dict[str, Any]:
     return made | _of_target(given, trial)
 
 
-def lightgbm(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def lightgbm(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, how rows and columns are sampled, penalties, features."""
     leaves = trial.suggest_int("num_leaves", 4, 64, log=True)
     return {
@@ -54,7 +54,7 @@ def lightgbm(given: TrainingSet, trial: Any) -> dict[str, Any]:
     }
 
 
-def catboost(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def catboost(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Depth, steps, penalties. Not columns sampled for a tree: that doubles the memory of a fit."""
     depth = trial.suggest_int("depth", 2, deepest_of(given))
     return {
@@ -68,7 +68,7 @@ def catboost(given: TrainingSet, trial: Any) -> dict[str, Any]:
     }
 
 
-def xgboost(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def xgboost(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Depth, steps, penalties, how rows and columns are sampled."""
     depth = trial.suggest_int("max_depth", 2, deepest_of(given))
     return {
@@ -87,7 +87,7 @@ def xgboost(given: TrainingSet, trial: Any) -> dict[str, Any]:
     }
 
 
-def histogram(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def histogram(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, and the penalty."""
     leaves = trial.suggest_int("max_leaf_nodes", 4, 40, log=True)
     return {
@@ -100,7 +100,7 @@ def histogram(given: TrainingSet, trial: Any) -> dict[str, Any]:
     }
 
 
-def extra_trees(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def extra_trees(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """How many columns a split looks at, and the least of rows in a leaf."""
     return {
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 12, log=True),
@@ -109,65 +109,54 @@ def extra_trees(given: TrainingSet, trial: Any) -> dict[str, Any]:
     }
 
 
-def rounds_of(given: TrainingSet, leaves: int) -> int:
+def rounds_of(given: MetaFeatures, leaves: int) -> int:
     """As many rounds as the size allows for trees of so many leaves."""
     return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * _trees(given))))
 
 
-def deepest_of(given: TrainingSet) -> int:
+def deepest_of(given: MetaFeatures) -> int:
     """The depth of trees of which the fewest rounds are within the size: 2 to 8."""
     return max(2, min(8, int(math.log2(LEAVES / (FEWEST_ROUNDS * _trees(given))))))
 
 
-def _trees(given: TrainingSet) -> int:
+def _trees(given: MetaFeatures) -> int:
     """Of a round: one for each class, but one for two."""
     return given.classes if given.classes > 2 else 1
 
 
-def least_of(given: TrainingSet, rows: int) -> int:
+def least_of(given: MetaFeatures, rows: int) -> int:
     """So many rows of a leaf, or fewer where there are few: a tree is to split at all."""
     return max(5, min(rows, given.rows // 20))
 
 
-def are_paired(given: TrainingSet) -> bool:
+def are_paired(given: MetaFeatures) -> bool:
     """Whether there are numbers for arithmetic of pairs."""
     return len(of_kind(given.columns, NUMBER)) > 1
 
 
-def are_coded(given: TrainingSet) -> bool:
+def are_coded(given: MetaFeatures) -> bool:
     """Whether there are categories that trees may have by their positions."""
     return bool(of_kind(given.columns, CATEGORY, where=lambda one: one.distinct > FEW))
 
 
-def have_terms(given: TrainingSet) -> bool:
+def have_terms(given: MetaFeatures) -> bool:
     """Whether there is text of which trees may have the terms as they are."""
     return plain_terms(len(of_kind(given.columns, TEXT)), given.rows) > 0
 
 
-MAY: Mapping[str, Callable[[TrainingSet], bool]] = {
+MAY: Mapping[str, Callable[[MetaFeatures], bool]] = {
     "pairs": are_paired,
     "codes": are_coded,
     "terms": have_terms,
 }
 
 
-def _of_columns(given: TrainingSet, trial: Any, *names: str) -> dict[str, Any]:
+def _of_columns(given: MetaFeatures, trial: Any, *names: str) -> dict[str, Any]:
     """Forms of the columns, those that there are columns for."""
     return {
         name: trial.suggest_categorical(name, [True, False]) for name in names if MAY[name](given)
     }
 
 
-def _of_target(given: TrainingSet, trial: Any) -> dict[str, Any]:
+def _of_target(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     return {"log": trial.suggest_categorical("log", [True, False])} if given.logged else {}
-
-
-OF_FAMILY: Mapping[str, Callable[[TrainingSet, Any], dict[str, Any]]] = {
-    "linear": linear,
-    "kernel": kernel,
-    "LightGBM": lightgbm,
-    "CatBoost": catboost,
-    "XGBoost": xgboost,
-    "histogram boosting": histogram,
-    "extra trees": extra_trees,
-}

@@ -20,6 +20,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
 Positions = NDArray[np.intp]
+Folds = list[tuple[Positions, Positions]]  # to fit on, and to validate on
 
 MOST_TEST = 20_000  # rows: beyond that an interval only gets narrower than anybody can use
 FEW_TEST = 50  # rows below which a score says little
@@ -37,7 +38,7 @@ class Splits(NamedTuple):
 
     train: Positions  # of the rows that the search sees
     test: Positions  # of the rows that it never sees
-    folds: list[tuple[Positions, Positions]]  # in `train`: to fit on, and to validate on
+    folds: Folds  # in `train`
     how: str  # what was done, in one sentence
 
 
@@ -181,9 +182,7 @@ def _check_groups(groups: int) -> None:
         )
 
 
-def _folds(
-    strata: Positions, units: Positions, grouped: bool, seed: int
-) -> tuple[list[tuple[Positions, Positions]], str]:
+def _folds(strata: Positions, units: Positions, grouped: bool, seed: int) -> tuple[Folds, str]:
     rows = len(strata)
     parts = FOLDS if rows <= MANY else FOLDS_OF_MANY
     repeats = 3 if rows < FEWER else 2 if rows < FEW else 1

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import BreakingChange, Refusal
+from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
+from onnxlet.convert.report import HTML, JSON, sentences
+from onnxlet.convert.report.files import read_findings
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
+from onnxlet.convert.train.kinds.unused import LEAK
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
 from onnxlet.convert.train.report import ReportFiles, report_of
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
-from onnxlet.function.arrays import Array
+from onnxlet.folders import typed
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
@@ -89,30 +92,17 @@ def train(
 
 
 def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
-    task, rows = prepared.table.target.task, prepared.splits.train
-    columns, metric = prepared.table.columns, prepared.metric
-    candidates, notes = portfolio(
-        task, columns, len(rows), prepared.y[rows], metric.name, options.augment
-    )
+    (X, y), task, metric = prepared.train_part, prepared.table.target.task, prepared.metric
+    columns = prepared.table.columns
+    candidates, notes = portfolio(task, columns, len(y), y, metric.name, options.augment)
     for note in notes:
         report(f"note: {note}")
     left = max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS)
     return search(
-        prepared.X, prepared.y, task, prepared.splits, candidates, metric,
-        seconds=left, trials=options.trials, seed=options.seed, small=options.small,
-        report=report, weights=_weights(prepared), scheduler=options.scheduler,
+        X, y, task, prepared.splits.folds, candidates, metric,
+        seconds=left, trials=options.trials, seed=options.seed, small=options.small, report=report,
+        weights=metric.balanced_weights(y, task), scheduler=options.scheduler,
     )  # fmt: skip
-
-
-def _weights(prepared: Prepared) -> Array | None:
-    """Of all rows (n,), though only those of training rows are looked at; None where alike."""
-    y = prepared.y[prepared.splits.train]
-    balanced = prepared.metric.balanced_weights(y, prepared.table.target.task)
-    if balanced is None:
-        return None
-    weights = np.ones(len(prepared.y))
-    weights[prepared.splits.train] = balanced
-    return weights
 
 
 def _in_turn(searched: Searched) -> Sequence[Weighted]:
@@ -133,3 +123,36 @@ def _built(
         left_out=tuple(one.name for one in table.columns if not one.used),
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)
+
+
+def summary_lines(trained: Trained) -> Iterator[str]:
+    """What is printed in the end: the certificate, how good it is, what was left out, and where."""
+    built = trained.built
+    name = built.directory.parent.name
+    yield from certificate_lines(name, built.version, built.manifest)
+    yield f"  answers by  {named(trained.chosen)}"
+    # Where it failed, what may lie there is the report of an earlier training.
+    reported = trained.unreported is None and (built.directory / JSON).exists()
+    found = read_findings(built.directory) if reported else None
+    if found is not None:
+        yield _plain(sentences.answer(found))
+    leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
+    if leaks:
+        which = "column gives" if len(leaks) == 1 else "columns give"
+        yield (
+            f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=number' (or "
+            "category, text, date, boolean, as it is) would keep it"
+        )
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    yield f"{name} version {built.version} {state} {built.directory}"
+    if found is not None:
+        yield f"report: {built.directory / HTML}"
+    if trained.unreported is not None:
+        yield f"no report was written, as it failed: {trained.unreported}"
+    yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
+
+
+def _plain(text: str) -> str:
+    """With plain spaces: not every terminal has those that no line breaks at."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")

@@ -21,13 +21,12 @@ from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
-from onnxlet.convert.train.ending import lines
 from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
 from onnxlet.convert.train.metrics import METRICS, Metric
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search
-from onnxlet.convert.train.training import Trained, Written, train
+from onnxlet.convert.train.training import Trained, Written, summary_lines, train
 from onnxlet.convert.train.trials import Searched, Trial
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import linear, tree
@@ -252,7 +251,7 @@ def test_what_gives_the_target_away_is_left_out_and_said_at_the_end(binary: Trai
     assert "outcome" not in binary.prepared.X.columns
     columns = served(binary)._loaded.signature.columns
     assert "outcome" not in {column.name for column in columns}
-    said = [line for line in lines(binary) if "give" in line]
+    said = [line for line in summary_lines(binary) if "give" in line]
     assert len(said) == 1
     assert "outcome" in said[0]
     assert said[0].startswith("1 column gives the target away")
@@ -270,7 +269,7 @@ def test_rows_of_the_table_are_answered_with_the_columns_that_are_left_out(
 
 
 def test_the_last_lines_say_how_good_it_is_and_where_it_lies(regression: Trained) -> None:
-    said = "\n".join(lines(regression))
+    said = "\n".join(summary_lines(regression))
     assert "parity certificate of m version 1" in said
     assert f"On {len(regression.prepared.splits.test)} rows that it had not seen" in said
     assert str(regression.built.directory / "report.html") in said
@@ -284,7 +283,7 @@ def test_the_same_seed_and_trials_give_the_same_bytes_and_no_new_version(tmp_pat
     again = trained(tmp_path, table("binary", 120).drop(columns="note"), trials=4, seed=3)
     assert (first.built.new, again.built.new, again.built.version) == (True, False, 1)
     assert contents(tmp_path / "models") == before
-    assert any("is the same, byte for byte, as" in line for line in lines(again))
+    assert any("is the same, byte for byte, as" in line for line in summary_lines(again))
 
 
 @pytest.mark.usefixtures("here")
@@ -399,7 +398,7 @@ def test_a_report_that_fails_does_not_lose_the_model(
     assert what.unreported is not None
     assert what.unreported.startswith("ZeroDivisionError: a figure fails on purpose")
     assert [line for line in said if line.startswith("note: the report failed")]
-    told = list(lines(what))
+    told = list(summary_lines(what))
     assert [line for line in told if line.startswith("no report was written")]
     assert not [line for line in told if line.startswith("report: ")]
 
@@ -493,8 +492,8 @@ def test_the_search_weighs_rows_as_the_refit_does(
 
     monkeypatch.setattr(training, "search", spying)
     what = trained(tmp_path, X.assign(target=y), metric="balanced_accuracy")
-    train_rows, labels = what.prepared.splits.train, what.prepared.train_part[1]
-    sums = [given[0][train_rows][labels == label].sum() for label in "abc"]
+    labels = what.prepared.train_part[1]
+    sums = [given[0][labels == label].sum() for label in "abc"]
     assert sums == pytest.approx([len(labels) / 3] * 3)
     trained(tmp_path / "plain", X.assign(target=y), metric="accuracy")
     assert given[1] is None
