@@ -20,14 +20,9 @@ class Problem(NamedTuple):
 
 
 def refuse(problems: Sequence[Problem], what: str) -> None:
-    """Raise for the problems that there are.
+    """Raise WrongUse for the problems that there are: none of them, one, or several.
 
-    Args:
-        problems: none of them, one, or several.
-        what: they are wrong with, such as "DATA 'rows.csv'".
-
-    Raises:
-        WrongUse: there is one.
+    They are wrong with something, such as "DATA 'rows.csv'".
     """
     if not problems:
         return

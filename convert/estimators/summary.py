@@ -155,11 +155,7 @@ class Summary(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
 
 
 def texts_of(documents: Any) -> list[str]:
-    """Documents as a list of texts.
-
-    Raises:
-        ValueError: there are other things than texts.
-    """
+    """Documents as a list of texts; ValueError where there are other things than texts."""
     if isinstance(documents, pd.DataFrame):
         documents = documents.to_numpy()
     texts = np.asarray(documents, dtype=object)

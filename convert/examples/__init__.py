@@ -13,11 +13,3 @@ An example is a module with one of two functions, and perhaps a third:
 Of a `build`, KEEP_BACKGROUND is how many training rows explanations start from, where columns go
 together too closely for made-up rows; SENSITIVE names columns whose groups a report compares.
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-FOLDER = Path(__file__).parent / "data"
-Answer = Callable[[Any], dict[str, Any]]
-Scores = dict[str, tuple[float, float]]  # by name: the model's, a baseline's

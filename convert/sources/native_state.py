@@ -1,9 +1,9 @@
 """What libraries index in C without a look: numbers of a file that lead outside its arrays.
 
-A process of its own (`tried`) notices where that crashes, not where it reads, or writes, what lies
-beside. The forms are those of scikit-learn's `tree/_tree.pyx`, `neighbors/_binary_tree.pxi.tp`,
-`ensemble/_hist_gradient_boosting/_predictor.pyx`, `ensemble/_gradient_boosting.pyx` and
-`svm/_base.py`.
+A process of its own (`skops_sandbox`) notices where that crashes, not where it reads, or writes,
+what lies beside. The forms are those of scikit-learn's `tree/_tree.pyx`,
+`neighbors/_binary_tree.pxi.tp`, `ensemble/_hist_gradient_boosting/_predictor.pyx`,
+`ensemble/_gradient_boosting.pyx` and `svm/_base.py`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from onnxlet.convert.sources.harmless import MAY_BE_MADE, is_gone, reached
 from onnxlet.convert.sources.limits import Limits
+from onnxlet.convert.sources.skops_allowlist import MAY_BE_MADE, is_gone, reached
 from onnxlet.convert.sources.skops_nodes import is_sound, name_of
 
 SCHEMA = "schema.json"

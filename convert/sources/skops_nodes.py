@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from onnxlet.convert.sources.harmless import (
+from onnxlet.convert.sources.lightgbm_text import is_sound_booster
+from onnxlet.convert.sources.skops_allowlist import (
     MAY_BE_MADE,
     NOTHING,
     is_estimator,
     is_of_sklearn,
     reached,
 )
-from onnxlet.convert.sources.lightgbm_text import is_sound_booster
 
 Node = Mapping[str, Any]
 

@@ -25,7 +25,7 @@ from onnxlet.convert.sources.mlflow_folder import (
     is_mlflow,
     read_mlflow,
 )
-from onnxlet.convert.sources.opened import looked_in
+from onnxlet.convert.sources.rows_file import looked_in
 from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.table_files import read_table_file
 from onnxlet.convert.sources.users_code import where
@@ -75,9 +75,9 @@ def load_source(
         SourceFailed: the user's own code raised, or the file can't be read.
     """
     if is_mlflow(Path(text)):
-        return _of_mlflow(Path(text), data, target, trusted, report)
+        return _load_mlflow(Path(text), data, target, trusted, report)
     if Path(text).suffix in FILES:
-        return _of_file(Path(text), data, target, trusted, report)
+        return _load_file(Path(text), data, target, trusted, report)
     find_in(Path.cwd())
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
@@ -116,7 +116,7 @@ def load_source(
     return Source(*made)
 
 
-def _of_file(
+def _load_file(
     path: Path,
     data: Path | None,
     target: str | None,
@@ -134,7 +134,7 @@ def _of_file(
     return Source(estimator, rows, y_test, data=data, target=target)
 
 
-def _of_mlflow(
+def _load_mlflow(
     path: Path,
     data: Path | None,
     target: str | None,

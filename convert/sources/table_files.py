@@ -9,7 +9,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.opened import Opened, no_file, no_rights
+from onnxlet.convert.sources.rows_file import Opened, no_file, no_rights
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -22,15 +22,7 @@ FIRST_LEFT_OUT = (
 def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
     """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
 
-    Args:
-        path: of the file.
-        report: called with what the reader should know of it.
-
-    Returns:
-        A DataFrame of pandas.
-
-    Raises:
-        WrongUse: there is no such file, or it is neither.
+    WrongUse where there is no such file, or it is neither.
     """
     if not path.is_file():
         raise no_file(path, WHAT)

@@ -11,9 +11,9 @@ from onnxlet.convert.problems import Problem, close_to, refuse
 from onnxlet.convert.train.kinds.copies import copies
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.image_files import ImageColumn
-from onnxlet.convert.train.kinds.kind import SAID, Guess, TableColumn
+from onnxlet.convert.train.kinds.kind import SAID
 from onnxlet.convert.train.kinds.leaks import goes_with, leaks
-from onnxlet.convert.train.kinds.profile import Profile, profile
+from onnxlet.convert.train.kinds.profile import Profile, TableColumn, profile
 from onnxlet.convert.train.kinds.registry import KINDS, USED, guessed
 from onnxlet.convert.train.kinds.unused import CONSTANT, COPY, IDENTIFIER, LEAK
 from onnxlet.function.arrays import Array
@@ -48,7 +48,7 @@ def recognise_columns(
     guesses = {name: guessed(one) for name, one in seen.items()}
     for name, held in (images or {}).items():
         if guesses[name].kind != CONSTANT.name or name in said:
-            guesses[name] = Guess(IMAGE.name, held.why, format=str(held.form))
+            guesses[name] = seen[name].taken_for(IMAGE.name, held.why, form=str(held.form))
     refuse(_wrong_kinds(said, seen, guesses), "--columns")
     found = {name: _as_said(one, guesses[name], said.get(name)) for name, one in seen.items()}
     kept = {name for name, kind in said.items() if kind.partition(" ")[0] in USED}
@@ -156,17 +156,14 @@ def _cut(text: str, most: int) -> str:
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
-def _as_said(seen: Profile, guess: Guess, said: str | None) -> TableColumn:
+def _as_said(seen: Profile, guess: TableColumn, said: str | None) -> TableColumn:
     kind, _, form = (said or "").partition(" ")
-    if kind in USED and (guess.kind != kind or form not in ("", guess.format)):
-        guess = KINDS[kind].as_said(seen, form)
-    return TableColumn(
-        seen.name, guess.kind, guess.why, guess.used, seen.missing, seen.distinct, guess.format
-    )
+    is_said = kind in USED and (guess.kind != kind or form not in ("", guess.format))
+    return KINDS[kind].as_said(seen, form) if is_said else guess
 
 
 def _wrong_kinds(
-    said: Mapping[str, str], seen: Mapping[str, Profile], guesses: Mapping[str, Guess]
+    said: Mapping[str, str], seen: Mapping[str, Profile], guesses: Mapping[str, TableColumn]
 ) -> list[Problem]:
     problems = list[Problem]()
     for name, text in said.items():
@@ -187,7 +184,7 @@ def _wrong_kinds(
     return problems
 
 
-def _cannot_be(seen: Profile, guess: Guess, kind: str, form: str) -> tuple[str, str] | None:
+def _cannot_be(seen: Profile, guess: TableColumn, kind: str, form: str) -> tuple[str, str] | None:
     """Why a column can't be of a kind, and what to do; None where it can."""
     if not seen.known:
         return "no row has a value", "Leave it out: 'out'."

@@ -13,7 +13,7 @@ from onnxlet.convert.problems import refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_paths import ENDINGS, images_root
-from onnxlet.convert.sources.opened import ELSEWHERE
+from onnxlet.convert.sources.rows_file import ELSEWHERE
 from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.kinds.image_files import (
     ImageColumn,
@@ -74,7 +74,7 @@ def rows_of(
     """
     root = None if images_from is None else images_root(images_from)
     if not isinstance(data, str):
-        return Rows(_of_frame(data, seed, what), [], root or Path(), "the frame")
+        return Rows(_checked_frame(data, seed, what), [], root or Path(), "the frame")
     report(f"reading {data}")
     if (labelled := _labelled(Path(data), target, what)) is not None:
         return Rows(labelled, [], root or Path(data), data)
@@ -83,7 +83,7 @@ def rows_of(
     return Rows(table.frame, table.notes, root or here, data)
 
 
-def _of_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
+def _checked_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
     frame = as_pandas(data, what)
     if not isinstance(frame, pd.DataFrame):
         raise WrongUse(f"{what}: expected a path, an address or a frame, got {type(data).__name__}")
@@ -119,10 +119,8 @@ def with_hashes(
 
     Rows without an image are left out: pipelines refuse such. The test set has the same columns,
     or is None where it is drawn from the rows; some columns, such as the target, hold no images.
-    With `augment` fits have copies of rows.
-
-    Raises:
-        WrongUse: images can't be read; all of them, by row and column. Or what is said is no form.
+    With `augment` fits have copies of rows. WrongUse names all images that can't be read, by row
+    and column.
     """
     refuse(list(wrong_forms(said)), "--columns")
     parts = [rows] if tested is None else [rows, tested]

@@ -28,13 +28,8 @@ def choose(
     """Weights by position: the best one, or at most five that are better in the mean over folds.
 
     A mean of different models is hardly ever worse than the luckiest of them: asking for a gain
-    beyond noise cost more on tables with few folds than the ensembles that it spared.
-
-    Args:
-        answers: of each, for the validation rows: (n,) or (n, classes).
-        worths: of each; more is better.
-        scorer: of such answers.
-        over: whether time is up.
+    beyond noise cost more on tables with few folds than the ensembles that it spared. Each answers
+    the validation rows, (n,) or (n, classes), and has its worth; more is better.
     """
     best = int(np.argmax(worths))
     counts = _selected(answers, best, scorer, over)

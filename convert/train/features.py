@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from sklearn.compose import ColumnTransformer
 
 from onnxlet.convert.train.kinds.category import CATEGORY, ENCODED
-from onnxlet.convert.train.kinds.kind import Part, TableColumn, Wanted
-from onnxlet.convert.train.kinds.registry import FEATURES, KINDS, encoded_as
+from onnxlet.convert.train.kinds.kind import Part, Wanted
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import FEATURES, KINDS, columns_encoded_as
 
 
 def linear_columns(columns: Sequence[TableColumn], wanted: Wanted) -> ColumnTransformer:
@@ -30,13 +31,13 @@ def native_columns(
 ) -> tuple[ColumnTransformer, list[str]]:
     """For learners of categories: a frame in which these are whole numbers; and their names."""
     made = ColumnTransformer(_parts("native", columns, wanted), sparse_threshold=0.0)
-    names = [f"{ENCODED}__{one.name}" for one in encoded_as(columns, CATEGORY)]
+    names = [f"{ENCODED}__{one.name}" for one in columns_encoded_as(columns, CATEGORY)]
     return made.set_output(transform="pandas"), names
 
 
 def _parts(learner: str, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
     """Of the kinds that there are columns of, in the order in which the learner has them."""
-    groups = [(kind, encoded_as(columns, kind)) for kind in FEATURES[learner]]
+    groups = [(kind, columns_encoded_as(columns, kind)) for kind in FEATURES[learner]]
     parts = [p for kind, some in groups if some for p in getattr(kind, learner)(some, wanted)]
     return [part for part in parts if part[2]]
 

@@ -67,7 +67,7 @@ def metric_named(name: str | None, task: str) -> Metric:
     return METRICS[name]
 
 
-def _of_labels(function: Callable[..., float], **given: Any) -> Score:
+def _score_by(function: Callable[..., float], **given: Any) -> Score:
     def score(y: Array, answers: Array, classes: Array) -> float:
         return float(function(y, answers, **given))
 
@@ -151,7 +151,7 @@ METRICS: dict[str, Metric] = {
             "average_precision", "average precision", score=_average_precision, tasks=("binary",)
         ),
         _probability("brier", "Brier score", score=_brier, greater_is_better=False),
-        _label("accuracy", "accuracy", score=_of_labels(metrics.accuracy_score)),
+        _label("accuracy", "accuracy", score=_score_by(metrics.accuracy_score)),
         _label(
             "balanced_accuracy",
             "balanced accuracy",
@@ -162,20 +162,18 @@ METRICS: dict[str, Metric] = {
         _label(
             "mcc",
             "Matthews correlation",
-            score=_of_labels(metrics.matthews_corrcoef),
+            score=_score_by(metrics.matthews_corrcoef),
             at=_mcc_at,
         ),
+        _value("rmse", "root mean squared error", score=_score_by(metrics.root_mean_squared_error)),
+        _value("mae", "mean absolute error", score=_score_by(metrics.mean_absolute_error)),
         _value(
-            "rmse", "root mean squared error", score=_of_labels(metrics.root_mean_squared_error)
-        ),
-        _value("mae", "mean absolute error", score=_of_labels(metrics.mean_absolute_error)),
-        _value(
-            "median_ae", "median absolute error", score=_of_labels(metrics.median_absolute_error)
+            "median_ae", "median absolute error", score=_score_by(metrics.median_absolute_error)
         ),
         _value(
             "mape",
             "mean absolute percentage error",
-            score=_of_labels(metrics.mean_absolute_percentage_error),
+            score=_score_by(metrics.mean_absolute_percentage_error),
         ),
         _value("rmsle", "root mean squared error of logarithms", score=_rmsle),
         _value("r2", "R²", score=_r2, greater_is_better=True),

@@ -34,8 +34,9 @@ from onnxlet.convert.train.features import (
     variance_of,
 )
 from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.kind import TableColumn, Wanted
-from onnxlet.convert.train.kinds.registry import of_kind
+from onnxlet.convert.train.kinds.kind import Wanted
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import columns_of
 
 SIMILAR = 200  # training rows that a kernel's similarities are with
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
@@ -71,7 +72,7 @@ def constant(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline
     model = DummyClassifier(strategy="prior")
     if given.regression:
         model = DummyRegressor(strategy="median" if given.absolute else "mean")
-    images = of_kind(given.columns, IMAGE)
+    images = columns_of(given.columns, IMAGE)
     read = [(one.name, Images(1, 1), [one.name]) for one in images]
     columns = [("columns", ColumnTransformer(read))] if read else []
     return Pipeline([*columns, ("model", model)])

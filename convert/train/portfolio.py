@@ -13,14 +13,15 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import skew
 
 from onnxlet.convert.train import pipelines, spaces
 from onnxlet.convert.train.candidate import Candidate, Parameters
 from onnxlet.convert.train.features import width_of
 from onnxlet.convert.train.kinds.category import CATEGORY, FEW
 from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.kind import TableColumn
-from onnxlet.convert.train.kinds.registry import KINDS, of_kind
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import KINDS, columns_of
 from onnxlet.convert.train.kinds.text import TEXT
 from onnxlet.convert.train.pipelines import MetaFeatures
 from onnxlet.function.arrays import Array
@@ -99,7 +100,7 @@ def portfolio(
 def _with_and_without(given: MetaFeatures, candidate: Candidate) -> Iterator[Candidate]:
     yield candidate
     # A category that is encoded by its target must not see the copies of a row in other folds.
-    encoded = of_kind(given.columns, CATEGORY, where=lambda one: one.distinct > FEW)
+    encoded = columns_of(given.columns, CATEGORY, where=lambda one: one.distinct > FEW)
     if candidate.name in AUGMENTED and not (encoded and candidate.family == "LightGBM"):
         yield replace(
             candidate.with_parameters({"augment": True}), name=f"{candidate.name}{WITH_COPIES}"
@@ -121,13 +122,8 @@ def is_skewed(y: Array) -> bool:
     y = np.asarray(y, dtype=np.float64)
     if y.min() < 0 or y.std() == 0:
         return False
-    before, after = _skewness(y), _skewness(np.log1p(y))
+    before, after = skew(y), skew(np.log1p(y))
     return bool(before > SKEWED and abs(after) < before / 2)
-
-
-def _skewness(y: Array) -> float:
-    deviation = y.std()
-    return float((((y - y.mean()) / deviation) ** 3).mean()) if deviation > 0 else 0.0
 
 
 def _candidate(
@@ -164,13 +160,13 @@ def _linear(given: MetaFeatures) -> dict[str, Any]:
 
 
 def _by_worth(given: MetaFeatures) -> Iterator[Candidate]:
-    texts = bool(of_kind(given.columns, TEXT))
+    texts = bool(columns_of(given.columns, TEXT))
     if texts:
         both_cuts = {**_linear(given), "characters": True, "log": False}
         yield _candidate(given, "linear, words and characters", "linear", both_cuts)
     if given.logged:
         yield from _each(given, "linear", "linear", _linear(given))
-    images = bool(of_kind(given.columns, IMAGE))
+    images = bool(columns_of(given.columns, IMAGE))
     if images:
         penalty = {"alpha": 0.1} if given.task == "regression" else {"C": 100.0}
         yield from _each(given, "kernel", "kernel", {"gamma": 1.0, **penalty})

@@ -17,8 +17,8 @@ from onnxlet.convert.train.data import Rows, rows_of, with_hashes
 from onnxlet.convert.train.duplicates import same_images
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.image_files import ImageColumn
-from onnxlet.convert.train.kinds.kind import TableColumn
-from onnxlet.convert.train.kinds.registry import of_kind
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.kinds.unused import IDENTIFIER
 from onnxlet.convert.train.metrics import Metric, metric_named
 from onnxlet.convert.train.splits import Splits, split, times_of
@@ -133,7 +133,7 @@ def _with_same_images(found: Target, names: list[str]) -> Target:
 
 
 def _check_augmented(columns: Sequence[TableColumn], options: Options) -> None:
-    if options.augment and not of_kind(columns, IMAGE):
+    if options.augment and not columns_of(columns, IMAGE):
         raise WrongUse(
             "--augment: expected a column of images, got none that the model is given",
             "Only images have copies that are shifted: leave --augment out, or say which column "
@@ -178,9 +178,7 @@ def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFr
 def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared:
     """Give the columns their types, and set rows apart that the search never sees.
 
-    Raises:
-        WrongUse: the metric is none of the task's.
-        Refusal: no column is left, or there are too few rows to validate on.
+    WrongUse where the metric is none of the task's; Refusal where there are too few rows.
     """
     metric = metric_named(options.metric, table.target.task)
     _check_scored(metric, table)

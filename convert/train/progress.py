@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnxlet.convert.progress import Report, advanced, heard
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.metrics import Metric
-from onnxlet.convert.train.trials import Record
+from onnxlet.convert.train.trials import Trial
 
 
 class SearchProgress:
@@ -31,20 +31,20 @@ class SearchProgress:
         else:
             advanced(what, self._ended, self._trials or 1)
 
-    def ended(self, record: Record, score: float | None, error: float | None) -> None:
+    def ended(self, trial: Trial, score: float | None, error: float | None) -> None:
         """A candidate is done, was stopped, or failed."""
         self._ended += 1
-        if record.state == "done" and score is not None:
+        if trial.state == "done" and score is not None:
             worth = score if self._metric.greater_is_better else -score
             if worth > self._best_worth:
                 self._best_worth = worth
                 self._best = f"; best so far {self._metric.title} {score:.5g}"
         if not heard():  # on a terminal the line of `tick` says it
-            self._report(f"{record.candidate.name}: {self._came_to(record, score, error)}")
+            self._report(f"{trial.candidate.name}: {self._came_to(trial, score, error)}")
         self.tick()
 
-    def _came_to(self, record: Record, score: float | None, error: float | None) -> str:
-        if record.state != "done" or score is None:
-            return f"{record.state}: {record.why}"
+    def _came_to(self, trial: Trial, score: float | None, error: float | None) -> str:
+        if trial.state != "done" or score is None:
+            return f"{trial.state}: {trial.why}"
         sure = "" if error is None else f" ± {error:.2g}"
-        return f"{self._metric.title} {score:.5g}{sure} ({record.spent:.1f} s)"
+        return f"{self._metric.title} {score:.5g}{sure} ({trial.seconds:.1f} s)"

@@ -26,8 +26,8 @@ from onnxlet.convert.train.combining import (
 )
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.image_files import form_named
-from onnxlet.convert.train.kinds.kind import TableColumn
-from onnxlet.convert.train.kinds.registry import of_kind
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES
 from onnxlet.convert.train.preparing import Options, Prepared
 from onnxlet.convert.train.splits import group_numbers
@@ -39,12 +39,7 @@ from onnxlet.function.models.model import Model
 class ReportFiles:
     """Makes the report's files; where that fails, none: the model is worth more than its report.
 
-    Args:
-        make: makes them of the model that will be served.
-        report: called with a line as it begins, and with what failed.
-
-    Attributes:
-        failed: why there are none; None where there are.
+    `failed` says why there are none.
     """
 
     def __init__(self, make: Callable[[Model], dict[str, bytes]], report: Report) -> None:
@@ -168,7 +163,7 @@ def _search(
 
 def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> dict[str, Any]:
     """What copies are, and what the best candidate that was fitted with them gained by them."""
-    forms = [form_named(one.format) for one in of_kind(prepared.table.columns, IMAGE)]
+    forms = [form_named(one.format) for one in columns_of(prepared.table.columns, IMAGE)]
     done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
     pairs = [
         (trial, done[plain])

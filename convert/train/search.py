@@ -20,7 +20,7 @@ from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
 from onnxlet.convert.train.splits import Folds
-from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
+from onnxlet.convert.train.trials import Rung, Searched, Trial, out_of_fold
 from onnxlet.convert.train.tuning import tune
 from onnxlet.convert.workers.cluster import SchedulerGone
 from onnxlet.convert.workers.contract import cores as usable_cores
@@ -86,7 +86,7 @@ def search(
         try:
             _race(race, candidates[:trials], trials)
         except (KeyboardInterrupt, SchedulerGone) as error:
-            if not any(record.part or record.outcomes for record in race.records):
+            if not any(trial.part or trial.outcomes for trial in race.trials):
                 raise
             if isinstance(error, KeyboardInterrupt):
                 ended = "Ctrl-C ended it"
@@ -129,28 +129,28 @@ def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> No
         race.close(promising)
         if len(untried) == before:
             break
-    if any(record.state == "done" for record in race.records):
+    if any(trial.state == "done" for trial in race.trials):
         tune(race, trials)
 
 
 def _searched(race: Race, small: bool, ended: str) -> Searched:
     """What was found, and what is chosen of it; Refusal where nothing was."""
     _end(race)
-    trials = [_trial(race, record) for record in race.records]
     scorer = race.scorer(race.used)
-    done = [record for record in race.records if record.state == "done"]
+    done = [trial for trial in race.trials if trial.state == "done"]
     if not done:
-        raise _nothing(trials)
-    worth = {r.number: scorer.worth(r.answers(race.used)) for r in done}
+        raise _nothing(race.trials)
+    worth = {trial.number: scorer.worth(trial.answers(race.used)) for trial in done}
     if small:
-        chosen = {_smallest(race, done, worth): 1.0}
+        weights = [(_smallest(race, done, worth), 1.0)]
     else:
         pool = _pool(done, worth)
-        answers = [record.answers(race.used) for record in pool]
-        found = choose(answers, [worth[r.number] for r in pool], scorer, race.budget.ended)
-        chosen = {pool[index].number: weight for index, weight in found.items()}
-    weights = [(trials[number], weight) for number, weight in chosen.items()]
-    return Searched(trials, weights, race.budget.spent(), ended)
+        answers = [trial.answers(race.used) for trial in pool]
+        found = choose(answers, [worth[t.number] for t in pool], scorer, race.budget.ended)
+        weights = [(pool[index], weight) for index, weight in found.items()]
+    for trial in race.trials:
+        _close(race, trial)
+    return Searched(race.trials, weights, race.budget.spent(), ended)
 
 
 def _end(race: Race) -> None:
@@ -158,50 +158,39 @@ def _end(race: Race) -> None:
 
     Where nothing but the constant was done, one fold has to do, or a part of its rows.
     """
-    race.close(race.records)
-    others = [r for r in race.records[1:] if r.state != "failed"]
-    whole = any(record.covers([0]) for record in others)
+    race.close(race.trials)
+    others = [r for r in race.trials[1:] if r.state != "failed"]
+    whole = any(trial.covers([0]) for trial in others)
     if any(r.state == "done" for r in others) or not (whole or any(r.part for r in others)):
         return
     race.used = [0]
     if not whole:
         race.table = race.table._replace(folds=[race.part_of_fold()])
-        for record in race.records:
-            record.outcomes = {} if record.part is None else {0: record.part}
-    for record in race.records:
-        if record.state != "failed" and record.covers(race.used):
-            record.end("waiting")
-    race.close(race.records)
+        for trial in race.trials:
+            trial.outcomes = {} if trial.part is None else {0: trial.part}
+    for trial in race.trials:
+        if trial.state != "failed" and trial.covers(race.used):
+            trial.end("waiting")
+    race.close(race.trials)
 
 
-def _trial(race: Race, record: Record) -> Trial:
-    score = error = rows = None
-    if record.state == "done":
-        answers, scorer = record.answers(race.used), race.scorer(race.used)
-        score, error = scorer.sign * scorer.worth(answers), scorer.error(answers)
+def _close(race: Race, trial: Trial) -> None:
+    """Score a trial by what it was fitted on, and let go of its fits."""
+    if trial.state == "done":
+        answers, scorer = trial.answers(race.used), race.scorer(race.used)
+        trial.score, trial.error = scorer.sign * scorer.worth(answers), scorer.error(answers)
         positions = np.concatenate([race.table.folds[fold][1] for fold in race.used])
-        rows = out_of_fold(answers, positions, len(race.table.y))
-    elif record.state == "stopped":
-        score = _score_so_far(race, record)
-    return Trial(
-        record.number,
-        record.candidate,
-        score,
-        error,
-        record.spent,
-        record.rounds(),
-        rows,
-        record.state,
-        record.why,
-        record.size(),
-    )
+        trial.out_of_fold = out_of_fold(answers, positions, len(race.table.y))
+    elif trial.state == "stopped":
+        trial.score = _score_so_far(race, trial)
+    trial.close()
 
 
-def _score_so_far(race: Race, record: Record) -> float | None:
+def _score_so_far(race: Race, trial: Trial) -> float | None:
     """Of the first fold, or of a part of it, which is all that one that was stopped may have."""
     rungs: tuple[Rung, ...] = ("fold", "part")
     for rung in rungs:
-        answers = record.first(rung)
+        answers = trial.first(rung)
         if answers is not None:
             scorer = race.rung(rung)
             return scorer.sign * scorer.worth(answers)
@@ -216,21 +205,21 @@ def _nothing(trials: Sequence[Trial]) -> Refusal:
     )
 
 
-def _pool(done: Sequence[Record], worth: dict[int, float]) -> list[Record]:
+def _pool(done: Sequence[Trial], worth: dict[int, float]) -> list[Trial]:
     """The best, not too many of one family, and the constant only where nothing is better."""
-    pool: list[Record] = []
-    for record in sorted(done, key=lambda r: (-worth[r.number], r.number)):
-        if pool and worth[record.number] <= worth.get(0, -np.inf):
+    pool: list[Trial] = []
+    for trial in sorted(done, key=lambda r: (-worth[r.number], r.number)):
+        if pool and worth[trial.number] <= worth.get(0, -np.inf):
             break
-        same = sum(other.candidate.family == record.candidate.family for other in pool)
+        same = sum(other.candidate.family == trial.candidate.family for other in pool)
         if same < OF_A_FAMILY and len(pool) < POOL:
-            pool.append(record)
+            pool.append(trial)
     return pool
 
 
-def _smallest(race: Race, done: Sequence[Record], worth: dict[int, float]) -> int:
-    """The number of the smallest of all within one standard error of the best."""
-    best = max(done, key=lambda record: worth[record.number])
+def _smallest(race: Race, done: Sequence[Trial], worth: dict[int, float]) -> Trial:
+    """Of all within one standard error of the best."""
+    best = max(done, key=lambda trial: worth[trial.number])
     error = np.nan_to_num(race.scorer(race.used).error(best.answers(race.used)))
-    near = [record for record in done if worth[record.number] >= worth[best.number] - error]
-    return min(near, key=lambda record: (record.size() or 0, record.number)).number
+    near = [trial for trial in done if worth[trial.number] >= worth[best.number] - error]
+    return min(near, key=lambda trial: (trial.outcomes[0].size or 0, trial.number))

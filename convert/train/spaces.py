@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxlet.convert.train.kinds.category import CATEGORY, FEW
 from onnxlet.convert.train.kinds.number import NUMBER
-from onnxlet.convert.train.kinds.registry import of_kind
+from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.kinds.text import TEXT, plain_terms
 from onnxlet.convert.train.pipelines import LEAVES, MetaFeatures
 
@@ -22,7 +22,7 @@ def linear(given: MetaFeatures, trial: Any) -> dict[str, Any]:
         made["alpha"] = trial.suggest_float("alpha", 1e-2, 1e3, log=True)
     else:
         made["C"] = trial.suggest_float("C", 1e-3, 1e2, log=True)
-    return made | _of_target(given, trial)
+    return made | _target_form(given, trial)
 
 
 def kernel(given: MetaFeatures, trial: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def kernel(given: MetaFeatures, trial: Any) -> dict[str, Any]:
         made["alpha"] = trial.suggest_float("alpha", 1e-4, 1e1, log=True)
     else:
         made["C"] = trial.suggest_float("C", 1.0, 1e4, log=True)
-    return made | _of_target(given, trial)
+    return made | _target_form(given, trial)
 
 
 def lightgbm(given: MetaFeatures, trial: Any) -> dict[str, Any]:
@@ -49,8 +49,8 @@ def lightgbm(given: MetaFeatures, trial: Any) -> dict[str, Any]:
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
         "extra_trees": trial.suggest_categorical("extra_trees", [True, False]),
-        **_of_columns(given, trial, *MAY),
-        **_of_target(given, trial),
+        **_column_features(given, trial, *MAY),
+        **_target_form(given, trial),
     }
 
 
@@ -63,8 +63,8 @@ def catboost(given: MetaFeatures, trial: Any) -> dict[str, Any]:
         "n_estimators": rounds_of(given, 2**depth),
         "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.5, 30.0, log=True),
         "random_strength": trial.suggest_float("random_strength", 0.1, 10.0, log=True),
-        **_of_columns(given, trial, "pairs"),
-        **_of_target(given, trial),
+        **_column_features(given, trial, "pairs"),
+        **_target_form(given, trial),
     }
 
 
@@ -82,8 +82,8 @@ def xgboost(given: MetaFeatures, trial: Any) -> dict[str, Any]:
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
-        **_of_columns(given, trial, *MAY),
-        **_of_target(given, trial),
+        **_column_features(given, trial, *MAY),
+        **_target_form(given, trial),
     }
 
 
@@ -96,7 +96,7 @@ def histogram(given: MetaFeatures, trial: Any) -> dict[str, Any]:
         "max_iter": min(500, rounds_of(given, leaves)),
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 4, least_of(given, 60), log=True),
         "l2_regularization": trial.suggest_float("l2_regularization", 1e-2, 30.0, log=True),
-        **_of_target(given, trial),
+        **_target_form(given, trial),
     }
 
 
@@ -105,7 +105,7 @@ def extra_trees(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     return {
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 12, log=True),
         "max_features": trial.suggest_float("max_features", 0.1, 1.0),
-        **_of_target(given, trial),
+        **_target_form(given, trial),
     }
 
 
@@ -131,17 +131,17 @@ def least_of(given: MetaFeatures, rows: int) -> int:
 
 def are_paired(given: MetaFeatures) -> bool:
     """Whether there are numbers for arithmetic of pairs."""
-    return len(of_kind(given.columns, NUMBER)) > 1
+    return len(columns_of(given.columns, NUMBER)) > 1
 
 
 def are_coded(given: MetaFeatures) -> bool:
     """Whether there are categories that trees may have by their positions."""
-    return bool(of_kind(given.columns, CATEGORY, where=lambda one: one.distinct > FEW))
+    return bool(columns_of(given.columns, CATEGORY, where=lambda one: one.distinct > FEW))
 
 
 def have_terms(given: MetaFeatures) -> bool:
     """Whether there is text of which trees may have the terms as they are."""
-    return plain_terms(len(of_kind(given.columns, TEXT)), given.rows) > 0
+    return plain_terms(len(columns_of(given.columns, TEXT)), given.rows) > 0
 
 
 MAY: Mapping[str, Callable[[MetaFeatures], bool]] = {
@@ -151,12 +151,12 @@ MAY: Mapping[str, Callable[[MetaFeatures], bool]] = {
 }
 
 
-def _of_columns(given: MetaFeatures, trial: Any, *names: str) -> dict[str, Any]:
+def _column_features(given: MetaFeatures, trial: Any, *names: str) -> dict[str, Any]:
     """Forms of the columns, those that there are columns for."""
     return {
         name: trial.suggest_categorical(name, [True, False]) for name in names if MAY[name](given)
     }
 
 
-def _of_target(given: MetaFeatures, trial: Any) -> dict[str, Any]:
+def _target_form(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     return {"log": trial.suggest_categorical("log", [True, False])} if given.logged else {}

@@ -14,8 +14,8 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.date_forms import date_form, days, form_of_moments
-from onnxlet.convert.train.kinds.kind import TableColumn
 from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -84,9 +84,13 @@ def split(
     return Splits(train, test, folds, what)
 
 
+def _test_rows(rows: int) -> int:
+    return min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
+
+
 def _test_parts(rows: int) -> int:
     """Into how many parts a table is cut, one of them the test set."""
-    wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
+    wanted = _test_rows(rows)
     return max(2, round(rows / wanted) if wanted < MOST_TEST else -(-rows // MOST_TEST))
 
 
@@ -203,8 +207,7 @@ def _by_time(times: Array, held_out: int) -> Splits:
     mine = np.isin(order, np.arange(len(times) - held_out, len(times)))
     order = np.concatenate([order[~mine], order[mine]])
     rows = len(order)
-    wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
-    cuts = [rows - int(mine.sum())] if held_out else _cuts(when[order], [rows - wanted])
+    cuts = [rows - int(mine.sum())] if held_out else _cuts(when[order], [rows - _test_rows(rows)])
     if not cuts:
         raise _too_few_times(when)
     train, test = order[: cuts[0]], order[cuts[0] :]

@@ -12,7 +12,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import counted, listed
 from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.limits import LIMITS, Limits
-from onnxlet.convert.sources.opened import Opened, opened
+from onnxlet.convert.sources.rows_file import Opened, opened
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
 from onnxlet.convert.train.csv_rows import CsvRows
 from onnxlet.function.csv.form import form_of
@@ -59,7 +59,7 @@ def read_table(
         try:
             parquet = file.parquet
             frame, rows = (
-                _of_parquet(file, seed, what) if parquet else _of_csv(file, seed, note, what)
+                _read_parquet(file, seed, what) if parquet else _read_csv(file, seed, note, what)
             )
         except OnnxletError:
             raise
@@ -82,7 +82,7 @@ def read_table(
     return Table(frame, notes)
 
 
-def _of_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
+def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
     form = form_of(file.open, file.name, what, file.limits)
     if said := form.said():
         note(f"'{file.name}' is read as it is {said}")
@@ -117,7 +117,7 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
         )
 
 
-def _of_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
+def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
     # PyArrow, which only such tables need
     from onnxlet.convert.sources.parquet_file import parquet_parts
 

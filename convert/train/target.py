@@ -12,8 +12,8 @@ from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
 from onnxlet.convert.train.duplicates import duplicates_in
+from onnxlet.convert.train.kinds.numbers_as_text import as_floats, numbers_in
 from onnxlet.convert.train.kinds.profile import PARSED
-from onnxlet.convert.train.numbers_as_text import as_floats, numbers_in
 from onnxlet.convert.train.target_checks import (
     FEW_NUMBERS,
     SHARE_OF_A_CLASS,
@@ -45,8 +45,7 @@ class Target(NamedTuple):
 def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Target:
     """Take the target out of a table; a task that is None is inferred.
 
-    Raises:
-        WrongUse: it can't be predicted; with all that is wrong with it.
+    WrongUse where it can't be predicted; with all that is wrong with it.
     """
     refuse(wrong_target([str(name) for name in frame.columns], target, task), "DATA")
     column, notes = frame[target], list[str]()
@@ -115,10 +114,10 @@ def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
         )
     texts = texts.map(str, na_action="ignore").astype(object)
     texts = texts.where(texts.map(lambda text: text == text and text.strip() != ""), np.nan)
-    return _of_text(texts, target)
+    return _text_or_numbers(texts, target)
 
 
-def _of_text(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
+def _text_or_numbers(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
     """Text, or the numbers that it is."""
     known = texts.dropna()
     if len(known) and known.nunique() > 2:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from onnxlet.edge.device.machine import this_arch
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.install.steps import Report
 from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.edge.settings.installed import device_settings, pins_of
 from onnxlet.edge.update.health import Service
@@ -40,11 +39,13 @@ class Setup(NamedTuple):
     identity: str
     web: Web
     service: Service
-    report: Report
+    report: Callable[[str], object]
     pins: Mapping[str, str] = {}
 
 
-def make_setup(paths: DevicePaths, report: Report, insecure: bool = False) -> Setup:
+def make_setup(
+    paths: DevicePaths, report: Callable[[str], object], insecure: bool = False
+) -> Setup:
     """Read this device's settings and facts.
 
     Raises:

@@ -15,18 +15,16 @@ from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.reference.columns_given import ID_NAME
 from onnxlet.convert.train.kinds.kind import (
-    Guess,
     Kind,
     Part,
-    TableColumn,
     Typed,
     Wanted,
+    each_value,
     names,
-    of_each,
     unread_note,
 )
 from onnxlet.convert.train.kinds.number import as_number
-from onnxlet.convert.train.kinds.profile import NUMBERS, Content
+from onnxlet.convert.train.kinds.profile import NUMBERS, Content, TableColumn
 from onnxlet.convert.train.kinds.text import as_text
 
 CODE_NAME = re.compile(
@@ -45,18 +43,18 @@ class Category(Kind):
 
     name = "category"
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """It is a categorical of pandas', whole numbers named like a code, or words."""
         seen = content.profile
         if content.is_category:
-            return Guess(self.name, f"a category of {seen.different}")
+            return seen.taken_for(self.name, f"a category of {seen.different}")
         if content.numbers is not None:
             named = ID_NAME.search(seen.name) or CODE_NAME.search(seen.name)
             if not (content.is_whole and named and seen.distinct > 2):
                 return None
-            return Guess(self.name, f"{seen.different}, whole numbers named like a code")
+            return seen.taken_for(self.name, f"{seen.different}, whole numbers named like a code")
         if words := content.words:
-            return Guess(self.name, f"{seen.different}{seen.gaps}{words.odd}")
+            return seen.taken_for(self.name, f"{seen.different}{seen.gaps}{words.odd}")
         return None
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
@@ -110,11 +108,11 @@ class Boolean(Kind):
         """As categories of two values."""
         return CATEGORY
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """It is booleans; text is taken for them only where the user says so."""
         if content.inferred != "boolean":
             return None
-        return Guess(self.name, f"true or false{content.profile.gaps}")
+        return content.profile.taken_for(self.name, f"true or false{content.profile.gaps}")
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In bool, or where some are missing in objects with NaN."""
@@ -128,7 +126,7 @@ def as_boolean(column: pd.Series[Any]) -> Typed:
     """In bool, or where some are missing in objects with NaN."""
     if column.dtype == bool:
         return Typed(column, [])
-    made = of_each(column, lambda values: [_truth(value) for value in values])
+    made = each_value(column, lambda values: [_truth(value) for value in values])
     missing = int(made.isna().sum() - column.isna().sum())
     name = str(column.name)
     notes = [unread_note(name, missing, "booleans", made, column)] if missing else []

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.train.kinds.numbers_as_text import as_floats
 from onnxlet.convert.train.kinds.profile import Profile
-from onnxlet.convert.train.numbers_as_text import as_floats
 from onnxlet.function.arrays import Array
 
 SEEN = 2000  # rows by which numbers are compared first

@@ -21,16 +21,14 @@ from onnxlet.convert.train.kinds.date_forms import (
 )
 from onnxlet.convert.train.kinds.kind import (
     SAID,
-    Guess,
     Kind,
     Part,
-    TableColumn,
     Typed,
     Wanted,
-    of_each,
+    each_value,
     unread_note,
 )
-from onnxlet.convert.train.kinds.profile import PARSED, Content, Profile
+from onnxlet.convert.train.kinds.profile import PARSED, Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.transformers import filler, scaled
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST, read
@@ -47,11 +45,11 @@ class Date(Kind):
     has_form = True
     parses = True
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """It is dates by its type, or text of one form of dates."""
         seen = content.profile
         if content.is_date:
-            return Guess(self.name, f"dates{seen.gaps}", format=form_of_moments(seen.column))
+            return seen.taken_for(self.name, f"dates{seen.gaps}", form=form_of_moments(seen.column))
         texts, form = content.texts, content.date_form
         if texts is None or form is None or form.share < PARSED:
             return None
@@ -60,12 +58,12 @@ class Date(Kind):
             why += f"; they may be {form.other}: if so, 'date {form.other}' in --columns"
         if unread := int(seen.counts[as_dates(texts, form.format).isna().to_numpy()].sum()):
             why += f"; {counted(unread, 'value')} of another form taken as missing"
-        return Guess(self.name, why, format=form.format)
+        return seen.taken_for(self.name, why, form=form.format)
 
-    def as_said(self, seen: Profile, form: str) -> Guess:
+    def as_said(self, seen: Profile, form: str) -> TableColumn:
         """Of the form that is said, or of the one that the values have."""
         form = form or _form_of(seen)
-        return Guess(self.name, f"dates written as {form}, {SAID}", format=form)
+        return seen.taken_for(self.name, f"dates written as {form}, {SAID}", form=form)
 
     def refusal(self, seen: Profile, form: str) -> tuple[str, str] | None:
         """It has no form, or few of its values have it."""
@@ -125,7 +123,7 @@ def as_dates(column: pd.Series[Any], form: str) -> pd.Series[Any]:
         good = _have_the_form(texts, form)
         return [text if ok else np.nan for text, ok in zip(texts, good, strict=True)]
 
-    return of_each(column, read_each)
+    return each_value(column, read_each)
 
 
 def _written(column: pd.Series[Any], form: str) -> pd.Series[Any]:

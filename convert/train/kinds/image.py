@@ -11,7 +11,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.train.kinds.image_files import KIND, RESIZE, form_named
-from onnxlet.convert.train.kinds.kind import Kind, Part, TableColumn, Wanted
+from onnxlet.convert.train.kinds.kind import Kind, Part, Wanted
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.transformers import COMPONENTS, rounded
 from onnxlet.function.arrays import Array
 

@@ -10,32 +10,11 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import counted
-from onnxlet.convert.train.kinds.profile import Content, Profile
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
 from onnxlet.function.arrays import Array
 
 SAID = "as --columns says"
 Part = tuple[str, Any, Any]  # as a ColumnTransformer has it: name, transformer, columns
-
-
-class Guess(NamedTuple):
-    """What a column is taken for."""
-
-    kind: str
-    why: str  # in a short sentence, with numbers
-    used: bool = True  # the model is given it
-    format: str | None = None  # of dates, for `strptime`; of images, the size and mode
-
-
-class TableColumn(NamedTuple):
-    """A column of a table, and what it is taken for."""
-
-    name: str
-    kind: str
-    why: str  # in a short sentence, with numbers
-    used: bool  # the model is given it
-    missing: int  # rows without a value
-    distinct: int  # different values
-    format: str | None = None  # as a guess has it
 
 
 class Typed(NamedTuple):
@@ -82,13 +61,13 @@ class Kind:
         """The kind with whose columns its own are encoded."""
         return self
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """Why a column is of this kind; None where it is of another, or for others to say."""
         return None
 
-    def as_said(self, seen: Profile, form: str) -> Guess:
+    def as_said(self, seen: Profile, form: str) -> TableColumn:
         """A column that the user says is of this kind, perhaps of a form ('' for none)."""
-        return Guess(self.name, f"a {self.name}, {SAID}")
+        return seen.taken_for(self.name, f"a {self.name}, {SAID}")
 
     def refusal(self, seen: Profile, form: str) -> tuple[str, str] | None:
         """Why a column can't be of this kind, and what to do; None where it can."""
@@ -147,7 +126,7 @@ def unread_note(
     )
 
 
-def of_each(column: pd.Series[Any], make: Callable[[Any], Sequence[Any]]) -> pd.Series[Any]:
+def each_value(column: pd.Series[Any], make: Callable[[Any], Sequence[Any]]) -> pd.Series[Any]:
     """A column in objects of what is made of its different values; NaN for a missing one."""
     codes, uniques = pd.factorize(column)
     found = np.empty(len(uniques) + 1, dtype=object)

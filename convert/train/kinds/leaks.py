@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.kinds.kind import TableColumn
 from onnxlet.convert.train.kinds.number import NUMBER
-from onnxlet.convert.train.kinds.profile import Profile
+from onnxlet.convert.train.kinds.profile import Profile, TableColumn
 from onnxlet.convert.train.kinds.registry import KINDS
 from onnxlet.function.arrays import Array
 

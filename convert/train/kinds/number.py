@@ -13,18 +13,23 @@ from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.problems import counted
 from onnxlet.convert.train.kinds.kind import (
-    Guess,
     Kind,
     Part,
-    TableColumn,
     Typed,
     Wanted,
     names,
     unread_note,
 )
-from onnxlet.convert.train.kinds.profile import NUMBERS, SOME_TEXTS, Content, NumbersHeld, Profile
+from onnxlet.convert.train.kinds.numbers_as_text import NO_VALUE, as_floats, numbers_in
+from onnxlet.convert.train.kinds.profile import (
+    NUMBERS,
+    SOME_TEXTS,
+    Content,
+    NumbersHeld,
+    Profile,
+    TableColumn,
+)
 from onnxlet.convert.train.kinds.transformers import filler, imputer, scaled
-from onnxlet.convert.train.numbers_as_text import NO_VALUE, as_floats, numbers_in
 from onnxlet.function.arrays import Array
 
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
@@ -38,12 +43,16 @@ class Number(Kind):
     name = "number"
     parses = True
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """It is numbers by its type, or text that holds them."""
-        if content.numbers is not None:
-            return Guess(self.name, _of_numbers(content))
         held = content.numbers_held
-        return Guess(self.name, _of_texts(content, held)) if held and held.are_all else None
+        if content.numbers is not None:
+            why = _why_by_type(content)
+        elif held and held.are_all:
+            why = _why_by_text(content, held)
+        else:
+            return None
+        return content.profile.taken_for(self.name, why)
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In int64 where all are whole numbers in a type of those, else in float64."""
@@ -82,7 +91,7 @@ class Number(Kind):
 NUMBER = Number()
 
 
-def _of_numbers(content: Content) -> str:
+def _why_by_type(content: Content) -> str:
     seen, values = content.profile, content.numbers
     finite = values[np.isfinite(values)]
     infinite = int(seen.counts[np.isinf(values)].sum())
@@ -104,7 +113,7 @@ def _are_days(values: Any) -> bool:
     return bool(moments.notna().all())
 
 
-def _of_texts(content: Content, held: NumbersHeld) -> str:
+def _why_by_text(content: Content, held: NumbersHeld) -> str:
     read = held.read
     said = (
         f"numbers written as text {read.said}: clients send plain numbers"

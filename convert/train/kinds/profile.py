@@ -12,7 +12,7 @@ import pandas as pd
 
 from onnxlet.convert.problems import counted
 from onnxlet.convert.train.kinds.date_forms import DATES, DateForm, date_form
-from onnxlet.convert.train.numbers_as_text import NO_VALUE, NumbersRead, as_floats, numbers_in
+from onnxlet.convert.train.kinds.numbers_as_text import NO_VALUE, NumbersRead, as_floats, numbers_in
 
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 HALF = 0.5  # of them, for a column that is taken for something else to say so
@@ -22,6 +22,18 @@ NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas
 CELLS = str | int | float | bool | np.bool_ | np.integer | np.floating  # that JSON has a form for
 MIXED = " (numbers and text are mixed in it)"
 DATE_LIKE = re.compile(r"\d{1,4}[./-]\s?(\d{1,2}|\w{3,9})[./-]\s?\d{1,4}(\D.*)?|\d{4}-W\d\d.*")
+
+
+class TableColumn(NamedTuple):
+    """A column of a table, and what it is taken for."""
+
+    name: str
+    kind: str
+    why: str  # in a short sentence, with numbers
+    used: bool  # the model is given it
+    missing: int  # rows without a value
+    distinct: int  # different values
+    format: str | None = None  # of dates, for `strptime`; of images, the size and mode
 
 
 class Profile(NamedTuple):
@@ -56,6 +68,12 @@ class Profile(NamedTuple):
     def counts(self) -> Any:
         """How many rows have each of the different values, int64 of shape (distinct,)."""
         return np.bincount(self.codes[self.codes >= 0], minlength=self.distinct)
+
+    def taken_for(
+        self, kind: str, why: str, *, used: bool = True, form: str | None = None
+    ) -> TableColumn:
+        """The column as one of a kind."""
+        return TableColumn(self.name, kind, why, used, self.missing, self.distinct, form)
 
 
 def profile(column: pd.Series[Any], name: str) -> Profile:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from onnxlet.convert.train.kinds.category import BOOLEAN, CATEGORY
 from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.kind import Guess, Kind, TableColumn
+from onnxlet.convert.train.kinds.kind import Kind
 from onnxlet.convert.train.kinds.number import NUMBER
-from onnxlet.convert.train.kinds.profile import Content, Profile
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.text import TEXT
 from onnxlet.convert.train.kinds.unused import CONSTANT, COPY, EMPTY, IDENTIFIER, LEAK
 
@@ -32,13 +32,13 @@ FEATURES: Mapping[str, Sequence[Kind]] = {
 }
 
 
-def guessed(seen: Profile) -> Guess:
+def guessed(seen: Profile) -> TableColumn:
     """What a column is taken for by its values."""
     content = Content(seen)
     return next(guess for kind in RECOGNISED if (guess := kind.recognised(content)))
 
 
-def of_kind(
+def columns_of(
     columns: Sequence[TableColumn],
     *kinds: Kind,
     where: Callable[[TableColumn], bool] = lambda column: True,
@@ -48,6 +48,6 @@ def of_kind(
     return [one for one in columns if one.used and one.kind in wanted and where(one)]
 
 
-def encoded_as(columns: Sequence[TableColumn], kind: Kind) -> list[TableColumn]:
+def columns_encoded_as(columns: Sequence[TableColumn], kind: Kind) -> list[TableColumn]:
     """The used columns that are encoded as those of a kind."""
     return [one for one in columns if one.used and KINDS[one.kind].encoded_as is kind]

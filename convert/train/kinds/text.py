@@ -14,15 +14,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.train.kinds.kind import (
-    Guess,
     Kind,
     Part,
-    TableColumn,
     Typed,
     Wanted,
-    of_each,
+    each_value,
 )
-from onnxlet.convert.train.kinds.profile import Content, Profile, Words
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
 from onnxlet.convert.train.kinds.transformers import COMPONENTS, rounded
 
 WORDS = 3.0  # on average, that make a text
@@ -47,19 +45,23 @@ class Text(Kind):
     is_faint = True
     is_looked_up = False
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """It is words, and most values come once."""
         seen = content.profile
         if not content.is_carried:
             shown = type(seen.column[seen.column.notna()].iloc[0]).__name__
-            return Guess(self.name, f"values of type {shown}, {OTHER}: left out", used=False)
+            return seen.taken_for(
+                self.name, f"values of type {shown}, {OTHER}: left out", used=False
+            )
         words = content.words
         if words is None or not _is_prose(seen, words):
             return None
         each = (
             f"{words.words:.0f} words" if words.words >= WORDS else f"{words.letters:.0f} letters"
         )
-        return Guess(self.name, f"{seen.different}, {each} on average{seen.gaps}{words.odd}")
+        return seen.taken_for(
+            self.name, f"{seen.different}, {each} on average{seen.gaps}{words.odd}"
+        )
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In objects, the same text once in memory; NaN for a gap."""
@@ -75,7 +77,9 @@ class Text(Kind):
 
     def trees(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
         """A few numbers that all terms are condensed to, or which of the most frequent it has."""
-        return [(f"text {one.name}", _of_trees(columns, wanted), [one.name]) for one in columns]
+        return [
+            (f"text {one.name}", _terms_for_trees(columns, wanted), [one.name]) for one in columns
+        ]
 
 
 TEXT = Text()
@@ -100,19 +104,19 @@ def _is_prose(seen: Profile, words: Words) -> bool:
 def as_text(column: pd.Series[Any]) -> Typed:
     """Text in objects, the same text once in memory; NaN for a gap."""
     return Typed(
-        of_each(column, lambda values: [v if type(v) is str else str(v) for v in values]), []
+        each_value(column, lambda values: [v if type(v) is str else str(v) for v in values]), []
     )
 
 
 def _terms(**settings: Any) -> Pipeline:
     """Weights of a text's terms; a missing text has none."""
-    return _of_text(TfidfVectorizer(sublinear_tf=True, min_df=2, **settings))
+    return _vectorised(TfidfVectorizer(sublinear_tf=True, min_df=2, **settings))
 
 
-def _of_trees(columns: Sequence[TableColumn], wanted: Wanted) -> Pipeline:
+def _terms_for_trees(columns: Sequence[TableColumn], wanted: Wanted) -> Pipeline:
     if wanted.terms:
         most = plain_terms(len(columns), wanted.rows)
-        return _of_text(CountVectorizer(binary=True, min_df=2, max_features=most))
+        return _vectorised(CountVectorizer(binary=True, min_df=2, max_features=most))
     return make_pipeline(
         _terms(max_features=CONDENSED),
         BoundedSVD(COMPONENTS, random_state=wanted.seed),
@@ -126,7 +130,7 @@ def plain_terms(texts: int, rows: int) -> int:
     return most if most >= FEWEST_PLAIN else 0
 
 
-def _of_text(vectoriser: CountVectorizer) -> Pipeline:
+def _vectorised(vectoriser: CountVectorizer) -> Pipeline:
     """A missing text, NaN or None, is one without terms."""
     filled = [
         SimpleImputer(missing_values=missing, strategy="constant", fill_value="")

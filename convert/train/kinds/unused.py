@@ -6,8 +6,8 @@ Copies and leaks are found beside other columns and the target (`copies`, `leaks
 from __future__ import annotations
 
 from onnxlet.convert.reference.columns_given import ID_NAME, UNNAMED, UUID
-from onnxlet.convert.train.kinds.kind import Guess, Kind
-from onnxlet.convert.train.kinds.profile import Content, Profile, Words
+from onnxlet.convert.train.kinds.kind import Kind
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
 from onnxlet.convert.train.kinds.text import MANY, WORDS, are_few
 
 ALMOST_ALL = 0.95
@@ -25,30 +25,30 @@ class Unused(Kind):
 class Empty(Unused):
     """Without a value."""
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """No row has one."""
-        known = content.profile.known
-        return None if known else Guess(self.name, "no row has a value", used=False)
+        seen = content.profile
+        return None if seen.known else seen.taken_for(self.name, "no row has a value", used=False)
 
 
 class Constant(Unused):
     """With one value."""
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """All rows have the same."""
         seen = content.profile
         if seen.distinct != 1 or seen.missing or not content.is_carried:
             return None
-        return Guess(self.name, f"the same value in all {seen.known:,} rows", used=False)
+        return seen.taken_for(self.name, f"the same value in all {seen.known:,} rows", used=False)
 
 
 class Identifier(Unused):
     """Names of rows, or of what several rows belong to."""
 
-    def recognised(self, content: Content) -> Guess | None:
+    def recognised(self, content: Content) -> TableColumn | None:
         """It counts the rows, is named like an id, or holds another text in nearly each row."""
         why = _why_unnamed(content) or _why_of_numbers(content) or _why_of_words(content)
-        return Guess(self.name, why, used=False) if why else None
+        return content.profile.taken_for(self.name, why, used=False) if why else None
 
 
 EMPTY, CONSTANT, IDENTIFIER = Empty("empty"), Constant("constant"), Identifier("identifier")
@@ -72,7 +72,7 @@ def _why_of_numbers(content: Content) -> str:
         if is_named and seen.distinct == seen.known:
             return "another whole number in each row, and named like an id"
     if is_named and seen.distinct > MANY and seen.distinct > seen.known / 5:
-        return _of_groups(seen)
+        return _why_of_groups(seen)
     return ""
 
 
@@ -85,10 +85,10 @@ def _why_of_words(content: Content) -> str:
             return f"another text in each row{words.odd}"
         return f"{seen.different} in {seen.known:,} rows: nearly each has its own{words.odd}"
     is_named = ID_NAME.search(seen.name) and not are_few(seen, words)
-    return _of_groups(seen) + words.odd if is_named and seen.distinct / seen.known > 0.2 else ""
+    return _why_of_groups(seen) + words.odd if is_named and seen.distinct / seen.known > 0.2 else ""
 
 
-def _of_groups(seen: Profile) -> str:
+def _why_of_groups(seen: Profile) -> str:
     return (
         f"{seen.different} in {seen.known:,} rows, and named like an id: "
         "rows of one go together with --group"

@@ -23,8 +23,8 @@ from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.imported.pictures import files_of
 from onnxlet.convert.reference.image_columns import with_images_beside
 from onnxlet.convert.reference.images import content_of
+from onnxlet.convert.sources.skops_sandbox import ask
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.sources.tried import ask
 from onnxlet.convert.train.preparing import InspectedTable, Options, inspect_table
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable

@@ -20,8 +20,8 @@ from pyarrow import parquet
 
 from onnxlet.convert.score.csv_cuts import cuts, header_of
 from onnxlet.convert.sources.limits import Limits, bounded
-from onnxlet.convert.sources.opened import Opened
 from onnxlet.convert.sources.parquet_file import parquet_rows
+from onnxlet.convert.sources.rows_file import Opened
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import MalformedRequest, OnnxletError, WrongUse

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.profile import TableColumn
 from tests.convert.helpers import objects
 
 FORM = "%d/%m/%Y %H:%M"

@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.convert.train.choices import choices_text, read_choices
 from onnxlet.convert.train.columns import recognise_columns
-from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.function.errors import WrongUse
 
 ROWS = 200

@@ -21,7 +21,7 @@ from onnxlet.convert.train.columns import (
     recognise_columns,
     typed_columns,
 )
-from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import USED
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import read_target

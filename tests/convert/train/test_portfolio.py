@@ -19,7 +19,7 @@ from onnxlet.convert.train import portfolio as module
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.fitting import fit, together
 from onnxlet.convert.train.kinds.category import FEW
-from onnxlet.convert.train.kinds.kind import TableColumn
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import LEAVES
 from onnxlet.convert.train.portfolio import is_skewed, portfolio
 from tests.convert.helpers import built, served

@@ -476,7 +476,7 @@ def test_rare_classes_weigh_as_much_where_the_metric_counts_all_alike() -> None:
 
 
 def trial_of(candidate: Any) -> Trial:
-    return Trial(0, candidate, 0.5, None, 0.0, None, None, "done", None)
+    return Trial(0, candidate, score=0.5, state="done")
 
 
 @pytest.mark.usefixtures("here")

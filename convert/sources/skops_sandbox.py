@@ -39,7 +39,7 @@ sys.path.insert(0, {os.fspath(ROOT)!r})
 import onnxlet.environment
 del sys.path[0]
 from onnxlet.convert.sources.saved import load_saved
-from onnxlet.convert.sources.tried import ask
+from onnxlet.convert.sources.skops_sandbox import ask
 ask(load_saved)
 """
 HINT = "Save it again, from the estimator that was fitted."

@@ -35,33 +35,20 @@ NO_VALUE = frozenset(
 
 
 class NumbersRead(NamedTuple):
-    """Text that was read as numbers.
+    """Text that was read as numbers."""
 
-    Attributes:
-        values: float64 with the index of the text, NaN where it is no number.
-        share: of what is a value that is a number, 0 to 1.
-        said: how they are written, such as "with '$' and thousands commas"; '' for plain ones.
-        gaps: texts that stand for no value, such as '?'.
-        unread: texts that are neither.
-        ambiguous: 1,234 may be 1.234.
-    """
-
-    values: pd.Series[Any]
-    share: float
-    said: str
-    gaps: int
-    unread: int
-    ambiguous: bool
+    values: pd.Series[Any]  # float64 with the index of the text, NaN where it is no number
+    share: float  # of what is a value that is a number, 0 to 1
+    said: str  # how they are written, such as "with '$' and thousands commas"; '' for plain ones
+    gaps: int  # texts that stand for no value, such as '?'
+    unread: int  # texts that are neither
+    ambiguous: bool  # 1,234 may be 1.234
 
 
 def numbers_in(texts: pd.Series[Any]) -> NumbersRead | None:
-    """Read text as numbers.
+    """Read text, none of it missing, as numbers.
 
-    Args:
-        texts: without a missing one.
-
-    Returns:
-        None where they are codes with leading zeros, or none of them is a number.
+    None where they are codes with leading zeros, or none of them is a number.
     """
     codes, uniques = pd.factorize(texts)
     stripped = [str(text).strip() for text in uniques]
