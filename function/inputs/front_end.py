@@ -45,16 +45,14 @@ MODULES = {step: f"onnxlet.function.inputs.{module}" for module in STEPS for ste
 class StepFeed:
     """Cells of columns, each taken through the steps: one input tensor of the graph.
 
-    Attributes:
-        name: of the tensor, which has the shape (rows, columns * width).
+    It has the shape (rows, columns * width).
     """
 
     def __init__(self, entry: Mapping[str, Any], *at: tuple[int, int]) -> None:
         """Read a manifest's graph input.
 
-        Args:
-            entry: `name`, `dtype`, `steps`, and `width` where a cell becomes several numbers.
-            at: for each column the block that has it, and the column there.
+        It has `name`, `dtype`, `steps`, and `width` where a cell becomes several numbers. `at` has
+        for each column the block that has it, and the column there.
         """
         self.name = str(entry["name"])
         self._dtype = str(entry["dtype"])

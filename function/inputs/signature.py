@@ -40,11 +40,9 @@ LARGEST_SAFE_INTEGER = float(EXACT - 1)
 
 
 class CellsOf:
-    """Takes a block's cells out of rows.
+    """Takes a block's cells out of rows, where each has a key: a name, or a position.
 
-    Attributes:
-        keys: of the cells in a row: names, or positions.
-        of: gives an iterable of each row's cells, in the block's order.
+    `of` gives an iterable of each row's cells, in the block's order.
     """
 
     def __init__(self, keys: Sequence[Any], every: bool = False) -> None:
