@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches import csv_fields, numbers
-from onnxlet.convert.record_batches.lists import lists, spread
-from onnxlet.convert.record_batches.plain import simple, values
-from onnxlet.convert.record_batches.texts import texts
+from onnxlet.convert.record_batches import csv_fields
+from onnxlet.convert.record_batches.arrays import booleans, floats, integers, lists, spread, texts
+from onnxlet.convert.record_batches.kinds import simple, values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.array_checks import outside
@@ -169,13 +168,13 @@ def _column(
     if block.type == "string":
         return texts(array, column)
     if block.type == "bool":
-        return numbers.booleans(array)
+        return booleans(array)
     if pa.types.is_dictionary(array.type):
         array = simple(array.dictionary_decode())
     if block.dtype == "int64":
-        found, odd = numbers.integers(array)
+        found, odd = integers(array)
     else:
-        found, odd = numbers.floats(array, whole=block.type == "int64")
+        found, odd = floats(array, whole=block.type == "int64")
     return found, _out_of_bounds(found, odd, block, position)
 
 

@@ -1,16 +1,25 @@
-"""What is done: a file of JSON lines beside the parts, the first of which says what is scored."""
+"""What is done: JSON lines beside the parts, the first of which says what is scored.
+
+One process at a time writes them. In S3, where nothing can be locked, that is an object that is
+renewed. Two processes that start within the same moment both may pass; the parts that they write
+are equal. The mark of a killed process is void at once for one of the same name, such as a
+container's, which is started again as process 1 of the same host.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.directory.durable import sync
+from onnxlet.convert.progress import repeated
 from onnxlet.convert.score.errors import cannot_write
 from onnxlet.convert.score.storage import LocalFolder, Place, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -24,6 +33,9 @@ AFRESH = "--overwrite starts afresh."
 REMOVE = "Remove the folder that it is in, with its parts; or write elsewhere."
 HEAD = {"format", "source", "model", "options", "packages", "files"}
 OF_PART = {"part", "file", "rows", "bad", "problems", "size", "sha256", "side"}
+RENEWED = 20.0  # seconds between two renewals
+STALE = 90.0  # seconds after which nobody renews it any more
+HELD: dict[tuple[str, str], object] = {}  # where, and which object; by which call of this process
 
 
 class FileJournal:
@@ -136,7 +148,7 @@ def journal_of(place: Place) -> Iterator[Journal]:
         with _only_one(place.root):
             yield FileJournal(place.root / JOURNAL)
     else:
-        from onnxlet.convert.score.lease import leased  # only S3 needs it
+        from onnxlet.convert.score.journal import leased  # only S3 needs it
 
         with leased(place, LOCK):
             yield ObjectJournal(place)
@@ -177,3 +189,46 @@ def sums(lines: Sequence[Line]) -> tuple[int, int]:
     """Rows that are written, and bad ones, of the parts that are done."""
     parts = by_part(lines).values()
     return sum(line["rows"] for line in parts), sum(line["bad"] for line in parts)
+
+
+@contextmanager
+def leased(place: Place, path: str) -> Iterator[None]:
+    """Hold an object as long as the block runs.
+
+    Raises:
+        WrongUse: another process holds it, or another thread of this one.
+    """
+    key, call = (place.uri, path), object()
+    if HELD.setdefault(key, call) is not call:  # in one step, whatever other threads do
+        raise WrongUse(f"OUT: this process writes to '{place.uri}' already", "Wait for it.")
+    try:
+        with _marked(place, path):
+            yield
+    finally:
+        del HELD[key]
+
+
+@contextmanager
+def _marked(place: Place, path: str) -> Iterator[None]:
+    mine = f"{socket.gethostname()}, process {os.getpid()}"
+    found = place.entry(path)
+    if found is not None and time.time() - found.changed / 1e9 < STALE:
+        holder = json.loads(read(place, path)).get("holder")
+        if holder != mine:
+            raise WrongUse(
+                f"OUT: another process ({holder}) writes to '{place.uri}'",
+                f"Wait for it. Where it was killed, its mark is void after {STALE:.0f} seconds.",
+            )
+    content = json.dumps({"holder": mine}).encode()
+    put(place, path, content)
+
+    def renew() -> None:
+        with suppress(OnnxletError):
+            put(place, path, content)
+
+    try:
+        with repeated(renew, RENEWED):
+            yield
+    finally:
+        with suppress(OSError):
+            place.remove(path)

@@ -19,8 +19,7 @@ from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.part import FEWER, Line, outcome_of
 from onnxlet.convert.score.storage import place_of, read
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.workers.cluster import Cluster
-from onnxlet.convert.workers.cluster_client import connected
+from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import Do, Result, Tick, Work
 from onnxlet.function import json_text
 from onnxlet.function.errors import OnnxletError, WrongUse

@@ -12,20 +12,17 @@ from typing import Any, Literal, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
-from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
+from onnxlet.convert.score.csv_parts import Cut, cuts, header_of
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
 from onnxlet.convert.score.schemas import faults_of, kept_schema
 from onnxlet.convert.score.storage import S3, Entry, Place, place_of, split
-from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.tasks import Options, Task, file_kind
 from onnxlet.convert.sources.limits import LIMITS
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.array_checks import encodes
 from onnxlet.function.models.model import Model
 
-KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (
-    (".csv", "csv"), (".csv.gz", "csv.gz"), (".parquet", "parquet"), (".pq", "parquet"),
-)  # fmt: skip
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
 END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
@@ -46,11 +43,6 @@ class File(NamedTuple):
     groups: tuple[int, ...] = ()  # of Parquet, the rows in each row group
 
 
-def kind_of(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
-    """What a file is by its name; None where that says nothing."""
-    return next((kind for ending, kind in KINDS if name.lower().endswith(ending)), None)
-
-
 def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     """The folder that a user means by an absolute path or an address, and its files in order.
 
@@ -63,7 +55,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     folder, name = split(given)
     try:
         if name and (single := place_of(folder).entry(name)) and not _is_folder(given):
-            if kind_of(name) is None:
+            if file_kind(name) is None:
                 raise WrongUse(
                     f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
                     "Rename it to what it holds, or write it as one of these.",
@@ -75,7 +67,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
         every = sorted(each for each in place.entries() if not _hidden(each.path))
     except OSError as error:
         raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", UNREAD) from error
-    tables = [each for each in every if kind_of(each.path)]
+    tables = [each for each in every if file_kind(each.path)]
     if odd := [each.path for each in tables if not encodes(each.path)]:
         raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
     if not tables:
@@ -84,13 +76,13 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
             f"IN: there is no CSV or Parquet in '{given}'" + f" (there is {there})" * bool(there),
             ELSE,
         )
-    kinds = Counter(str(kind_of(each.path)).removesuffix(".gz") for each in tables)
+    kinds = Counter(str(file_kind(each.path)).removesuffix(".gz") for each in tables)
     if len(kinds) > 1:
         counts = " and ".join(f"{count} .{kind}" for kind, count in sorted(kinds.items()))
         raise WrongUse(
             f"IN: '{given}' has {counts}", "Move one kind elsewhere, and score it by itself."
         )
-    return place, tables, [each.path for each in every if not kind_of(each.path)]
+    return place, tables, [each.path for each in every if not file_kind(each.path)]
 
 
 def _is_folder(given: str) -> bool:
@@ -135,7 +127,7 @@ def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Opt
 
 
 def _looked_at(place: Place, entry: Entry, model: Model) -> File:
-    kind = kind_of(entry.path) or "csv"  # others are not looked at
+    kind = file_kind(entry.path) or "csv"  # others are not looked at
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
     if kind == "parquet":

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.score.csv_cuts import cuts, header_of
-from onnxlet.convert.score.csv_rows import Rows, line_numbers, rows_of
+from onnxlet.convert.score.csv_parts import TextRows, cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.storage import Place
 from onnxlet.convert.score.tasks import Task
@@ -117,7 +116,7 @@ def _csv(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
     most, held = task.options.batch_rows, list[Batch]()
     for data, line in _texts(task, place):
         rows = rows_of(data, task.names)
-        every = Rows(rows.table.select(list(columns)).combine_chunks(), rows.faults)
+        every = TextRows(rows.table.select(list(columns)).combine_chunks(), rows.faults)
         start, count, number = 0, every.table.num_rows, _line_of(data, line, len(task.names))
         while start < count:
             some = min(most - sum(each.rows.num_rows for each in held), count - start)
@@ -131,7 +130,7 @@ def _csv(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
         yield _one(held)
 
 
-def _slice(every: Rows, start: int, size: int, number: Callable[[int], int]) -> Batch:
+def _slice(every: TextRows, start: int, size: int, number: Callable[[int], int]) -> Batch:
     [rows] = every.table.slice(start, size).to_batches()
     faults = {n - start: why for n, why in every.faults.items() if start <= n < start + size}
     return Batch(rows, faults, lambda row: number(start + row))

@@ -9,11 +9,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from onnxlet.convert.score.destination import Target
 from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, by_part, sums
 from onnxlet.convert.score.planning import File, part_names
 from onnxlet.convert.score.storage import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
-from onnxlet.convert.score.tasks import BAD, Options, Task
+from onnxlet.convert.score.tasks import BAD, Options, Target, Task
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import GRAPH, Model
 

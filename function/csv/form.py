@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from onnxlet.function.csv.reader import rows_of
+from onnxlet.function.csv.reader import limited_rows
 from onnxlet.function.csv.text import COMMON_SEPARATORS
 from onnxlet.function.errors import WrongUse
 
@@ -135,7 +135,7 @@ def _check_rows(
         return
     signed = encoding.replace("utf-8", "utf-8-sig")  # a field may begin behind the signature
     with opened() as file, io.TextIOWrapper(file, signed, newline="") as text:
-        rows = rows_of(
+        rows = limited_rows(
             text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: "),
             delimiter=separator,
         )  # fmt: skip

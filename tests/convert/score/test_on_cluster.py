@@ -19,8 +19,7 @@ from onnxlet.convert.score import on_cluster, planning, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.tasks import Options
-from onnxlet.convert.workers.cluster import Cluster, SchedulerGone
-from onnxlet.convert.workers.cluster_client import connected
+from onnxlet.convert.workers.cluster import Cluster, SchedulerGone, connected
 from onnxlet.convert.workers.contract import Work
 from onnxlet.function.errors import WrongUse
 from tests.convert.score.tables import content, golden_table, journal, write

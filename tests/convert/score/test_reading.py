@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score import reading
-from onnxlet.convert.score.csv_cuts import cuts
+from onnxlet.convert.score.csv_parts import cuts
 from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score import lease, planning, running
+from onnxlet.convert.score import journal, planning, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
 from onnxlet.convert.score.storage import place_of
@@ -143,7 +143,7 @@ def test_one_process_at_a_time(models: Path, s3: S3, whole: dict[str, bytes]) ->
     with pytest.raises(WrongUse, match="another process \\(elsewhere, process 7\\) writes to"):
         score(models, "s3://bucket/in", "s3://bucket/out")
     stored = s3.objects["bucket/out/_lock"]
-    s3.objects["bucket/out/_lock"] = stored._replace(at=stored.at - lease.STALE - 5)
+    s3.objects["bucket/out/_lock"] = stored._replace(at=stored.at - journal.STALE - 5)
     assert score(models, "s3://bucket/in", "s3://bucket/out").rows == 1800
     assert "bucket/out/_lock" not in s3.objects
 
@@ -170,7 +170,7 @@ def test_a_killed_process_of_the_same_name_holds_nothing_up(s3: S3) -> None:
 
 
 def test_a_mark_is_renewed(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "RENEWED", 0.05)
+    monkeypatch.setattr(journal, "RENEWED", 0.05)
     s3.put("bucket/x", b"")
     with journal_of(place_of("s3://bucket/out")):
         first = s3.objects["bucket/out/_lock"].at
