@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.score.csv_parts import TextRows, cuts, header_of, line_numbers, rows_of
+from onnxlet.convert.score.csv_parts import cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.storage import Place
 from onnxlet.convert.score.tasks import Task
@@ -44,7 +44,7 @@ def batches(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]
     _check_unchanged(task, place)
     read = _parquet if task.kind == "parquet" else _csv
     with _refusing(task, place):
-        yield from read(task, place, columns)
+        yield from _of_size(read(task, place, columns), task.options.batch_rows)
     _check_unchanged(task, place)
 
 
@@ -74,66 +74,45 @@ def _refusing(task: Task, place: Place) -> Iterator[None]:
 def _parquet(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
     from onnxlet.convert.sources.parquet_file import parquet_rows
 
-    most, first = task.options.batch_rows, task.first
+    first = task.first
     with place.open(task.file) as opened, parquet_rows(opened, task.size, "") as file:
         groups = list(range(task.start, task.end))
-        if not groups:
-            return
-        for batch in _of_size(file.batches(most, groups, columns), most):
-            batch = batch.select(list(columns))
-            yield Batch(batch, {}, _counting(first))
-            first += batch.num_rows
+        for rows in file.batches(task.options.batch_rows, groups, columns) if groups else ():
+            yield Batch(rows.select(list(columns)), {}, _counting(first))
+            first += rows.num_rows
 
 
 def _counting(first: int) -> Callable[[int], int]:
     return lambda row: first + row
 
 
-def _of_size(read: Iterator[Any], most: int) -> Iterator[Any]:
-    """Batches of `most` rows each, but for the last, and for large rows."""
-    held: list[Any] = []
-    rows = size = 0
-    for batch in read:
-        while batch.num_rows:
-            some = batch.slice(0, most - rows)
-            held, rows, batch = [*held, some], rows + some.num_rows, batch.slice(some.num_rows)
-            size += some.nbytes
-            if rows == most or size >= BATCH_BYTES:
-                yield _joined(held)
-                held, rows, size = [], 0, 0
-    if held:
-        yield _joined(held)
-
-
-def _joined(held: Sequence[Any]) -> Any:
-    if len(held) == 1:
-        return held[0]
-    [whole] = pa.Table.from_batches(held).combine_chunks().to_batches()
-    return whole
-
-
 def _csv(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
-    most, held = task.options.batch_rows, list[Batch]()
     for data, line in _texts(task, place):
-        rows = rows_of(data, task.names)
-        every = TextRows(rows.table.select(list(columns)).combine_chunks(), rows.faults)
-        start, count, number = 0, every.table.num_rows, _line_of(data, line, len(task.names))
+        table, faults = rows_of(data, task.names)
+        for rows in table.select(list(columns)).combine_chunks().to_batches():
+            yield Batch(rows, faults, _line_of(data, line, len(task.names)))
+
+
+def _of_size(read: Iterator[Batch], most: int) -> Iterator[Batch]:
+    """Batches of `most` rows each, but for the last, and for large rows."""
+    held, rows, size = list[Batch](), 0, 0
+    for batch in read:
+        start, count = 0, batch.rows.num_rows
         while start < count:
-            some = min(most - sum(each.rows.num_rows for each in held), count - start)
-            held.append(_slice(every, start, some, number))
-            start += some
-            size = sum(each.rows.nbytes for each in held)
-            if sum(each.rows.num_rows for each in held) == most or size >= BATCH_BYTES:
+            some = _slice(batch, start, min(most - rows, count - start))
+            held.append(some)
+            start, rows = start + some.rows.num_rows, rows + some.rows.num_rows
+            size += some.rows.nbytes
+            if rows == most or size >= BATCH_BYTES:
                 yield _one(held)
-                held = []
+                held, rows, size = [], 0, 0
     if held:
         yield _one(held)
 
 
-def _slice(every: TextRows, start: int, size: int, number: Callable[[int], int]) -> Batch:
-    [rows] = every.table.slice(start, size).to_batches()
-    faults = {n - start: why for n, why in every.faults.items() if start <= n < start + size}
-    return Batch(rows, faults, lambda row: number(start + row))
+def _slice(batch: Batch, start: int, size: int) -> Batch:
+    faults = {n - start: why for n, why in batch.faults.items() if start <= n < start + size}
+    return Batch(batch.rows.slice(start, size), faults, lambda row: batch.number(start + row))
 
 
 def _one(held: Sequence[Batch]) -> Batch:
@@ -151,7 +130,8 @@ def _one(held: Sequence[Batch]) -> Batch:
         at = bisect_right(starts, row) - 1
         return held[at].number(row - starts[at])
 
-    return Batch(_joined([each.rows for each in held]), faults, number)
+    [whole] = pa.Table.from_batches([each.rows for each in held]).combine_chunks().to_batches()
+    return Batch(whole, faults, number)
 
 
 def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
