@@ -42,8 +42,7 @@ class Uneven(Exception):
 def header_of(file: IO[bytes], limits: Limits = LIMITS) -> tuple[list[str], Cut]:
     """The names in the first line that is not blank, and where it stands; empty if none does.
 
-    Raises:
-        MalformedRequest: it is not UTF-8, not CSV, or longer than it may be.
+    Raises MalformedRequest where it is not UTF-8, not CSV, or longer than it may be.
     """
     for row, cut in _exact_rows(file, 0, 1, limits.header, skip_blank=True):
         names = [row[0].removeprefix("\ufeff"), *row[1:]]
@@ -56,10 +55,8 @@ def cuts(
 ) -> Iterator[Cut]:
     """The rows below a header, in parts of about `most` bytes: a little more, and whole rows.
 
-    `open_file` opens the file, unpacked, from its start.
-
-    Raises:
-        MalformedRequest: it is not CSV, or a row is longer than it may be.
+    `open_file` opens the file, unpacked, from its start. MalformedRequest is raised where it is not
+    CSV, or a row is longer than it may be.
     """
     try:
         with open_file() as file:
@@ -108,14 +105,11 @@ def _fast_cuts(file: IO[bytes], start: Cut, most: int, longest: int) -> Iterator
 
 
 def check_quotes(array: Array, quotes: Array, inside: bool) -> None:
-    """Check that each quote opens or closes a field, or is one of two in a field.
+    """Raise Uneven where a quote neither opens nor closes a field, nor is one of two in a field.
 
-    Then a row's end is a line end behind an even number of quotes. `array` has the bytes with one
+    Else a row's end is a line end behind an even number of quotes. `array` has the bytes with one
     more on each side, `quotes` are positions in what is between these two, where a field is open or
     not at first.
-
-    Raises:
-        Uneven: one does neither.
     """
     if not len(quotes):
         return
@@ -182,22 +176,16 @@ def _exact_rows(
 
 
 class TextRows(NamedTuple):
-    """TextRows of a part.
+    """Rows of a part."""
 
-    Attributes:
-        table: of texts, a column for each name in the header; null in rows with faults.
-        faults: rows whose number of fields is wrong, and what it is.
-    """
-
-    table: Any
-    faults: Mapping[int, str]
+    table: Any  # of texts, a column for each name in the header; null in rows with faults
+    faults: Mapping[int, str]  # rows whose number of fields is wrong, and what it is
 
 
 def rows_of(data: bytes, names: Sequence[str]) -> TextRows:
     """The rows of whole lines without a header, by PyArrow, or where it is odd by Python.
 
-    Raises:
-        MalformedRequest: not UTF-8, or not CSV.
+    Raises MalformedRequest where they are not UTF-8, or not CSV.
     """
     try:
         return TextRows(_fast(data, names), {})

@@ -193,11 +193,7 @@ def sums(lines: Sequence[Line]) -> tuple[int, int]:
 
 @contextmanager
 def leased(place: Place, path: str) -> Iterator[None]:
-    """Hold an object as long as the block runs.
-
-    Raises:
-        WrongUse: another process holds it, or another thread of this one.
-    """
+    """Hold an object as long as the block runs; WrongUse where another process or thread does."""
     key, call = (place.uri, path), object()
     if HELD.setdefault(key, call) is not call:  # in one step, whatever other threads do
         raise WrongUse(f"OUT: this process writes to '{place.uri}' already", "Wait for it.")

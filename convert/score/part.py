@@ -102,8 +102,7 @@ _models: dict[str, Model] = {}
 def model_of(folder: str, graph: str) -> Model:
     """The model of a version's folder, loaded once in a process, by its graph's SHA-256.
 
-    Raises:
-        ModelError: it is missing or altered, also since the scoring began.
+    Raises ModelError where it is missing or altered, also since the scoring began.
     """
     if graph not in _models:
         pa.set_cpu_count(1)  # there are as many processes as cores

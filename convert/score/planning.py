@@ -47,10 +47,7 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
     """The folder that a user means by an absolute path or an address, and its files in order.
 
     Beside them those that are left out since their names don't say that they are tables. Hidden
-    ones, which begin with a dot or an underscore, are no files.
-
-    Raises:
-        WrongUse: there is none.
+    ones, which begin with a dot or an underscore, are no files. WrongUse where there is none.
     """
     folder, name = split(given)
     try:
@@ -96,8 +93,8 @@ def _hidden(path: str) -> bool:
 def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Options) -> list[File]:
     """Look at each file's columns, before any of its rows is answered.
 
-    Raises:
-        WrongUse: files can't be read, or lack columns; all of them, with all that is wrong.
+    Raises WrongUse for files that can't be read, or lack columns; all of them, with all that is
+    wrong.
     """
 
     def look(entry: Entry) -> File | str:
@@ -184,10 +181,8 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
 def tasks_of(files: Sequence[File], place: Place, **same: Any) -> list[Task]:
     """Every part of every file, in order; each file has one at least.
 
-    What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form`.
-
-    Raises:
-        WrongUse: a file of CSV is none below its header.
+    What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form`. A
+    file of CSV that is none below its header raises WrongUse.
     """
     name = part_names([file.entry.path for file in files], same["form"])
     with ThreadPoolExecutor(AT_ONCE) as threads:

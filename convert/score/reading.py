@@ -38,8 +38,7 @@ class Batch(NamedTuple):
 def batches(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
     """A part's rows with some columns; the last batch may be smaller than the others.
 
-    Raises:
-        PartFailed: it can't be read, or has changed since it was planned.
+    Raises PartFailed where it can't be read, or has changed since it was planned.
     """
     _check_unchanged(task, place)
     read = _parquet if task.kind == "parquet" else _csv

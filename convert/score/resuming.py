@@ -41,8 +41,7 @@ def head_of(
 def check(journal: Journal, head: Line, target: Target, overwrite: bool) -> None:
     """Begin a journal, or see that what has begun is the same.
 
-    Raises:
-        WrongUse: something else was scored, or OUT holds what was not scored.
+    Raises WrongUse where something else was scored, or OUT holds what was not scored.
     """
     if journal.head is None:
         _check_empty(target, overwrite)

@@ -84,8 +84,7 @@ class Target(NamedTuple):
 def target_of(out: str, source: str, first: str) -> Target:
     """Where answers go, and in the form of the first file that is read if OUT is a folder.
 
-    Raises:
-        WrongUse: it can't be written, or would be read by the next scoring.
+    Raises WrongUse where it can't be written, or would be read by the next scoring.
     """
     here, there = _real(out), _real(source)
     if here == there or here.startswith(f"{there}/") or there.startswith(f"{here}/"):

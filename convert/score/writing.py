@@ -190,17 +190,10 @@ def _text(cell: Any) -> str:
 
 
 def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: str) -> Written:
-    """Write the parts' rows into one file, in order.
+    """Write the rows of parts of the same columns, one at least, into one file, in order.
 
-    Args:
-        parts: where they are.
-        names: of the parts; one at least, all of the same columns.
-        target: where the file belongs.
-        to: its name there.
-        form: `csv`, whose rows are not counted, or `parquet`.
-
-    Raises:
-        NoRoom: it can't be written; nothing of it is left.
+    It is in a folder, which may be another one. Rows of CSV are not counted. NoRoom where it can't
+    be written; nothing of it is left.
     """
     tidy(target, to)
     written = half_written(target, to)

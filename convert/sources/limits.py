@@ -13,34 +13,19 @@ BY_YOURSELF = "Unpack it by yourself, and name what comes of it; or give a part 
 
 
 class Limits(NamedTuple):
-    """Of a file of rows.
+    """Of a file of rows."""
 
-    Attributes:
-        surely_fine: bytes that any file may unpack to.
-        densest: times the file's own size that it may unpack to beyond that.
-        row: bytes of a row, and so of a cell.
-        header: bytes of all names.
-        columns: that there may be.
-        held: bytes of cells that any table may take, of those that are kept.
-    """
-
-    surely_fine: int = 1 << 28
-    densest: int = 50
-    row: int = 1 << 26
-    header: int = 1 << 24
-    columns: int = 100_000
-    held: int = 1 << 30
+    surely_fine: int = 1 << 28  # bytes that any file may unpack to
+    densest: int = 50  # times the file's own size that it may unpack to beyond that
+    row: int = 1 << 26  # bytes of a row, and so of a cell
+    header: int = 1 << 24  # bytes of all names
+    columns: int = 100_000  # that there may be
+    held: int = 1 << 30  # bytes of cells that any table may take, of those that are kept
 
     def check_unpacked(self, size: int, packed: int, place: str) -> None:
-        """Refuse what was packed to harm.
+        """Raise WrongUse for what was packed to harm: it unpacks to `size` bytes, or has so far.
 
-        Args:
-            size: bytes that it unpacks to, or has unpacked to so far.
-            packed: bytes of the file.
-            place: of the message, such as "DATA: 'rows.csv.gz': ".
-
-        Raises:
-            WrongUse: it is out of all proportion.
+        The message begins with a place, such as "DATA: 'rows.csv.gz': ".
         """
         if size > max(self.surely_fine, self.densest * packed):
             raise WrongUse(
@@ -50,11 +35,7 @@ class Limits(NamedTuple):
             )
 
     def check_columns(self, count: int, place: str) -> None:
-        """Refuse a table of too many columns.
-
-        Raises:
-            WrongUse: it has.
-        """
+        """Raise WrongUse for a table of too many columns."""
         if count > self.columns:
             raise WrongUse(f"{place}expected at most {self.columns:,} columns, got {count:,}")
 
@@ -69,11 +50,7 @@ LIMITS = Limits()
 class Bounded(io.RawIOBase):
     """A file's bytes as they are unpacked, with the unpacked size and each line's length limited.
 
-    Args:
-        file: unpacks while it is read.
-        packed: bytes of the file.
-        place: of messages.
-        limits: of the file.
+    It has so many bytes packed.
     """
 
     def __init__(self, file: Any, packed: int, place: str, limits: Limits = LIMITS) -> None:
@@ -87,11 +64,7 @@ class Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes.
-
-        Raises:
-            WrongUse: there are too many of them, or of a line.
-        """
+        """Some bytes; WrongUse where there are too many of them, or of a line."""
         data = self._read(min(len(buffer), BLOCK))
         self._size += len(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))

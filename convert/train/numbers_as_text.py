@@ -35,23 +35,14 @@ NO_VALUE = frozenset(
 
 
 class NumbersRead(NamedTuple):
-    """Text that was read as numbers.
+    """Text that was read as numbers."""
 
-    Attributes:
-        values: float64 with the index of the text, NaN where it is no number.
-        share: of what is a value that is a number, 0 to 1.
-        said: how they are written, such as "with '$' and thousands commas"; '' for plain ones.
-        gaps: texts that stand for no value, such as '?'.
-        unread: texts that are neither.
-        ambiguous: 1,234 may be 1.234.
-    """
-
-    values: pd.Series[Any]
-    share: float
-    said: str
-    gaps: int
-    unread: int
-    ambiguous: bool
+    values: pd.Series[Any]  # float64 with the index of the text, NaN where it is no number
+    share: float  # of what is a value that is a number, 0 to 1
+    said: str  # how they are written, such as "with '$' and thousands commas"; '' for plain ones
+    gaps: int  # texts that stand for no value, such as '?'
+    unread: int  # texts that are neither
+    ambiguous: bool  # 1,234 may be 1.234
 
 
 def numbers_in(texts: pd.Series[Any]) -> NumbersRead | None:

@@ -296,8 +296,8 @@ def _client(client_class: Any, address: str) -> Client:
 def _checked(client: Client, packages: Sequence[str]) -> dict[str, str | None]:
     """See that there are workers, and that they have what is here, which is returned.
 
-    Raises:
-        Refusal: there are none within ten seconds, or some have other versions: all are named.
+    Raises Refusal where there are none within ten seconds, or some have other versions: all are
+    named.
     """
     try:
         client.wait_for_workers(1, timeout=CONNECT)

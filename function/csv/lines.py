@@ -74,10 +74,8 @@ def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
     """The fields of every line that is a row, and of the first one, of a body in UTF-8.
 
     `check_rows` refuses a batch by the number of its rows, before the others are looked at.
-
-    Raises:
-        MalformedRequest: not UTF-8, not CSV, or without a first line.
-        RequestTooLarge: too many rows, or too many fields in one.
+    MalformedRequest is raised where it is not UTF-8, not CSV, or without a first line;
+    RequestTooLarge where there are too many rows, or too many fields in one.
     """
     kept, size = list[list[str]](), 0
     large = len(body) > LARGE_BODY

@@ -45,12 +45,8 @@ class Frame(NamedTuple):
 def read(body: bytes, check_rows: CheckRows) -> Frame:
     """Rows below a header, of a body in UTF-8.
 
-    `check_rows` refuses a batch by the number of its rows.
-
-    Raises:
-        MalformedRequest: not UTF-8, not CSV, or without a header.
-        InvalidRows: the header names a column twice.
-        RequestTooLarge: too many rows, or too many fields in one.
+    `check_rows` refuses a batch by the number of its rows. What `lines` raises is raised, and
+    InvalidRows where the header names a column twice.
     """
     return below_header(lines(body, check_rows))
 

@@ -95,9 +95,7 @@ class ImageFeed:
     def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> Array:
         """The tensor; `noted` takes the mean and standard deviation of each row's pixels, by `at`.
 
-        Raises:
-            InvalidRows: with every row whose cell is no image that is answered.
-            TookTooLong: the time for the request is over.
+        InvalidRows has every row whose cell is no image that is answered.
         """
         block, position = self.at
         found, problems = list[Array](), list[Problem]()
@@ -163,9 +161,7 @@ def gathered(
 def decoded_once(feeds: Sequence[ImageFeed], blocks: Sequence[Array]) -> list[Array]:
     """The blocks of a table, the images of all of a model's feeds decoded: equal ones only once.
 
-    Raises:
-        InvalidRows: with every row and column whose cell is no image that is answered.
-        TookTooLong: the time for the request is over.
+    InvalidRows has every row and column whose cell is no image that is answered.
     """
     arrays, problems = list(blocks), dict[Problem, None]()  # in which each is once
     for at in dict.fromkeys(feed.at for feed in feeds):

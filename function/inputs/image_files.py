@@ -95,9 +95,7 @@ def load_plugins() -> None:
 def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
     """An image whose header was checked; its pixels, at most so many, are not decoded yet.
 
-    Raises:
-        Unreadable: it is none, is too large, or what is done with it meanwhile fails.
-        TookTooLong: raised meanwhile.
+    Raises Unreadable where it is none, is too large, or what is done with it meanwhile fails.
     """
     kind, module, name = plugin_of(content)
     try:

@@ -47,11 +47,9 @@ class LongList(Parts):
         self._inner = inner
 
     def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """Neighbouring members.
+        """Neighbouring members: MalformedRequest where they are not JSON.
 
-        Raises:
-            MalformedRequest: they are not JSON.
-            RequestTooLarge: one member has too many values.
+        RequestTooLarge where one member has too many values.
         """
         for start, end, count in self._spans:
             text = b"[%b]" % self._body[start:end]
@@ -129,11 +127,9 @@ class _Open:
 def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozenset()) -> Any:
     """Read JSON text in UTF-8 as `json_text.loads` does, but long lists and objects in parts.
 
-    Those at the paths of `lists` become LongList, and of `members` Members.
-
-    Raises:
-        MalformedRequest: it is not JSON, as far as it is read.
-        RequestTooLarge: there are too many values around the long lists.
+    Those at the paths of `lists` become LongList, and of `members` Members. MalformedRequest is
+    raised where it is not JSON, as far as it is read; RequestTooLarge where there are too many
+    values around the long lists.
     """
     found = [
         each

@@ -59,9 +59,7 @@ def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Arr
 
     A list of all values in order will do where no size varies, and a bare value for a list of one.
     `read` makes a value of the column's type, or raises; None takes only what is one already.
-
-    Raises:
-        Unlike: it has other sizes, or a value is not of the type.
+    Unlike is raised where it has other sizes, or a value is not of the type.
     """
     sizes, flat = _flattened(column, value)
     if not set(map(type, flat)) <= EXACT.get(column.type, {int, float}):

@@ -37,11 +37,8 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
     """Check a batch that came as tensors: one for each column, of shape [n] or [n, 1].
 
     Or it is the one tensor of a model fitted on an array. What the model drops is ignored. A block
-    of floats is float32 where its tensors are.
-
-    Raises:
-        InvalidRows: with every problem, located.
-        MalformedRequest: raw bytes are not an array of the model's input.
+    of floats is float32 where its tensors are. InvalidRows has every problem, located;
+    MalformedRequest is raised for raw bytes that are not an array of the model's input.
     """
     tensors = unpacked(tensors, signature)
     if signature.image_feeds:
