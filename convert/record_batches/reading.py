@@ -25,7 +25,7 @@ from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
 Faults = Mapping[int, str]
 
 
-class Given(NamedTuple):
+class ArrowColumn(NamedTuple):
     """A column as it came."""
 
     array: Any  # one of Arrow's
@@ -96,16 +96,16 @@ class Reader:
             return Table(batch.num_rows, arrays)
         return _checked(given, self._signature, arrays, np.flatnonzero(odd), left_out, faults)
 
-    def given(self, batch: Any) -> dict[str, Given]:
+    def given(self, batch: Any) -> dict[str, ArrowColumn]:
         """The columns that the model takes, by name."""
         index = {name: number for number, name in enumerate(batch.schema.names)}
         return {
-            column.name: Given(simple(batch.column(index[column.name])), column, self._fields)
+            column.name: ArrowColumn(simple(batch.column(index[column.name])), column, self._fields)
             for column in self._columns
             if column.name in index
         }
 
-    def read(self, given: Mapping[str, Given], rows: int) -> tuple[list[Array], Array]:
+    def read(self, given: Mapping[str, ArrowColumn], rows: int) -> tuple[list[Array], Array]:
         """The blocks' arrays, and which rows have something odd in them: not right yet."""
         odd, columns = np.zeros(rows, bool), dict[str, Any]()
         for name, each in given.items():
@@ -198,7 +198,7 @@ def _out_of_bounds(found: Array, odd: Array, block: Block, position: int) -> Arr
 
 
 def _checked(
-    given: Mapping[str, Given],
+    given: Mapping[str, ArrowColumn],
     signature: Signature,
     arrays: Sequence[Array],
     odd: Array,
@@ -221,7 +221,7 @@ def _checked(
     return Table(len(left_out.kept), [array[keep] for array in arrays])
 
 
-def _as_rows(given: Mapping[str, Given], rows: Array) -> list[dict[str, Any]]:
+def _as_rows(given: Mapping[str, ArrowColumn], rows: Array) -> list[dict[str, Any]]:
     """Rows as objects by column name, as JSON has them."""
     objects: list[dict[str, Any]] = [{} for _ in rows]
     for name, each in given.items():

@@ -16,14 +16,14 @@ import pyarrow as pa
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import Answered, Scorer
 from onnxlet.convert.score.models import directory_of, proven
+from onnxlet.convert.score.running import Report
 from onnxlet.convert.score.running import score as score_table
-from onnxlet.convert.score.schemas import faults_of, kept_schema, wanted_of
+from onnxlet.convert.score.schemas import answer_options, faults_of, kept_schema
 from onnxlet.convert.score.tasks import OnError, Options
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, OnnxletError, WrongUse
 from onnxlet.function.models.model import Model
 
-Report = Callable[[str], object]
 EXPECTED = "Expected a frame of pandas or polars, a table of PyArrow, or the path of a table."
 
 
@@ -146,7 +146,7 @@ def score_frame(model: Model, frame: Any, options: Options) -> Any:
     table = _table(frame)
     if faults := faults_of(table.schema, model, options):
         raise WrongUse("; ".join(faults))
-    scorer = Scorer(model, table.schema, wanted_of(options))
+    scorer = Scorer(model, table.schema, answer_options(options))
     kept = kept_schema(table.schema, options.keep)
     schema, batches = pa.schema([*kept, *scorer.schema]), list[Any]()
     for start in range(0, table.num_rows, options.batch_rows):

@@ -17,7 +17,7 @@ from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.part import FEWER, Line, outcome_of
-from onnxlet.convert.score.storage import place_of, read
+from onnxlet.convert.score.storage import read, storage_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import Do, Result, Tick, Work
@@ -102,7 +102,7 @@ def view_of(task: Task) -> View:
 def _head(target: str) -> str:
     """SHA-256 of the first line of a journal; empty where there is none."""
     with suppress(OSError, WrongUse):
-        return hashlib.sha256(read(place_of(target), JOURNAL).partition(b"\n")[0]).hexdigest()
+        return hashlib.sha256(read(storage_of(target), JOURNAL).partition(b"\n")[0]).hexdigest()
     return ""
 
 
@@ -167,7 +167,7 @@ def _check(seen: View) -> None:
     """
     entry = None
     with suppress(OSError):
-        entry = place_of(seen.source).entry(seen.file)
+        entry = storage_of(seen.source).entry(seen.file)
     if entry is None or (entry.size, entry.changed) != (seen.size, seen.changed):
         file = f"{seen.source}/{seen.file}"
         raise Unequal(f"{_whose()} sees no '{file}', or another one than the client")

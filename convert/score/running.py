@@ -16,8 +16,8 @@ from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
-from onnxlet.convert.score.schemas import check_wanted
-from onnxlet.convert.score.storage import absolute, place_of, tidy
+from onnxlet.convert.score.schemas import check_options
+from onnxlet.convert.score.storage import absolute, storage_of, tidy
 from onnxlet.convert.score.tasks import Options, Target, Task, target_of
 from onnxlet.convert.score.truths import combined, scores
 from onnxlet.convert.score.writing import gathered
@@ -110,17 +110,17 @@ def score(
     """
     given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
-    check_wanted(chosen, options)
-    place, entries, others = found_in(source)
+    check_options(chosen, options)
+    storage, entries, others = found_in(source)
     target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
-    files = looked_at(place, entries, chosen, options)
-    with journal_of(place_of(target.work)) as journal:
+    files = looked_at(storage, entries, chosen, options)
+    with journal_of(storage_of(target.work)) as journal:
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(
-            files, place, model=str(chosen.directory), graph=graph, options=options,
+            files, storage, model=str(chosen.directory), graph=graph, options=options,
             target=target.work, form=target.form,
         )  # fmt: skip
         head = resuming.head_of(source, files, tasks, chosen, options)
@@ -142,7 +142,7 @@ def _done(
     report: Report,
 ) -> int:
     """Do what is left, and put it together; how many parts were done already."""
-    work = place_of(target.work)
+    work = storage_of(target.work)
     if resuming.is_whole(journal, target):
         resuming.remove_parts(tasks, work)
         return len(tasks)
@@ -210,7 +210,7 @@ def _state(tasks: Sequence[Task], journal: Journal) -> str:
 
 
 def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file: str) -> None:
-    work, folder = place_of(target.work), place_of(target.folder)
+    work, folder = storage_of(target.work), storage_of(target.folder)
     names = [task.name for task in tasks]
     lines = by_part(journal.lines)
     sides = [task.side for task in tasks if lines[task.name]["side"] is not None]

@@ -20,7 +20,7 @@ from pyarrow import compute, types
 from onnxlet.convert.record_batches.kinds import bare, kind_of, simple, usual
 from onnxlet.convert.score.csv_parts import header_of
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.storage import Place, half_written, tidy, writable
+from onnxlet.convert.score.storage import Storage, half_written, tidy, writable
 
 GROUP_ROWS = 1 << 20  # that are written together, at most
 GROUP_BYTES = 1 << 26
@@ -189,7 +189,7 @@ def _text(cell: Any) -> str:
     return str(cell)
 
 
-def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: str) -> Written:
+def gathered(parts: Storage, names: Sequence[str], target: Storage, to: str, form: str) -> Written:
     """Write the rows of parts of the same columns, one at least, into one file, in order.
 
     It is in a folder, which may be another one. Rows of CSV are not counted. NoRoom where it can't
@@ -206,7 +206,7 @@ def gathered(parts: Place, names: Sequence[str], target: Place, to: str, form: s
     return done
 
 
-def _groups(parts: Place, names: Sequence[str], sink: Sink) -> Written:
+def _groups(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
     from pyarrow import parquet
 
     with parts.open(names[0]) as opened, parquet.ParquetFile(opened) as file:
@@ -219,7 +219,7 @@ def _groups(parts: Place, names: Sequence[str], sink: Sink) -> Written:
     return writer.end()
 
 
-def _lines(parts: Place, names: Sequence[str], sink: Sink) -> Written:
+def _lines(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
     """Copy lines, the header only once."""
     for number, name in enumerate(names):
         with parts.open(name) as file:
