@@ -144,10 +144,10 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        ended = [running.process for running in self._running.values()]
-        for process in ended:
+        processes = [*(running.process for running in self._running.values()), *self._idle]
+        for process in processes:
             process.kill()
-        for process in (*ended, *self._idle):
+        for process in processes:
             process.close()
         self._running, self._idle = {}, []
 
