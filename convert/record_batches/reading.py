@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches import csv_fields, numbers
-from onnxlet.convert.record_batches.lists import lists, spread
-from onnxlet.convert.record_batches.plain import simple, values
-from onnxlet.convert.record_batches.texts import texts
+from onnxlet.convert.record_batches import csv_fields
+from onnxlet.convert.record_batches.arrays import booleans, floats, integers, lists, spread, texts
+from onnxlet.convert.record_batches.kinds import simple, values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.array_checks import outside
@@ -26,7 +25,7 @@ from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
 Faults = Mapping[int, str]
 
 
-class Given(NamedTuple):
+class ArrowColumn(NamedTuple):
     """A column as it came."""
 
     array: Any  # one of Arrow's
@@ -97,16 +96,16 @@ class Reader:
             return Table(batch.num_rows, arrays)
         return _checked(given, self._signature, arrays, np.flatnonzero(odd), left_out, faults)
 
-    def given(self, batch: Any) -> dict[str, Given]:
+    def given(self, batch: Any) -> dict[str, ArrowColumn]:
         """The columns that the model takes, by name."""
         index = {name: number for number, name in enumerate(batch.schema.names)}
         return {
-            column.name: Given(simple(batch.column(index[column.name])), column, self._fields)
+            column.name: ArrowColumn(simple(batch.column(index[column.name])), column, self._fields)
             for column in self._columns
             if column.name in index
         }
 
-    def read(self, given: Mapping[str, Given], rows: int) -> tuple[list[Array], Array]:
+    def read(self, given: Mapping[str, ArrowColumn], rows: int) -> tuple[list[Array], Array]:
         """The blocks' arrays, and which rows have something odd in them: not right yet."""
         odd, columns = np.zeros(rows, bool), dict[str, Any]()
         for name, each in given.items():
@@ -169,13 +168,13 @@ def _column(
     if block.type == "string":
         return texts(array, column)
     if block.type == "bool":
-        return numbers.booleans(array)
+        return booleans(array)
     if pa.types.is_dictionary(array.type):
         array = simple(array.dictionary_decode())
     if block.dtype == "int64":
-        found, odd = numbers.integers(array)
+        found, odd = integers(array)
     else:
-        found, odd = numbers.floats(array, whole=block.type == "int64")
+        found, odd = floats(array, whole=block.type == "int64")
     return found, _out_of_bounds(found, odd, block, position)
 
 
@@ -199,7 +198,7 @@ def _out_of_bounds(found: Array, odd: Array, block: Block, position: int) -> Arr
 
 
 def _checked(
-    given: Mapping[str, Given],
+    given: Mapping[str, ArrowColumn],
     signature: Signature,
     arrays: Sequence[Array],
     odd: Array,
@@ -222,7 +221,7 @@ def _checked(
     return Table(len(left_out.kept), [array[keep] for array in arrays])
 
 
-def _as_rows(given: Mapping[str, Given], rows: Array) -> list[dict[str, Any]]:
+def _as_rows(given: Mapping[str, ArrowColumn], rows: Array) -> list[dict[str, Any]]:
     """Rows as objects by column name, as JSON has them."""
     objects: list[dict[str, Any]] = [{} for _ in rows]
     for name, each in given.items():

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.record_batches import answers
+from onnxlet.convert.record_batches.arrays import column_of
 from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
 from onnxlet.convert.record_batches.kinds import misfit
-from onnxlet.convert.record_batches.lists import column_of
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv import text as csv_text
@@ -32,7 +32,7 @@ METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AnswerOptions:
     """What is wanted of each answer: what a request's members and query say in HTTP.
 
     One that is out of its range raises WrongUse.
@@ -51,7 +51,7 @@ class Wanted:
             raise WrongUse(f"k: expected a whole number from 1, got {self.k}")
 
 
-PLAIN = Wanted()
+PLAIN = AnswerOptions()
 
 
 class Answered(NamedTuple):
@@ -90,7 +90,7 @@ class Scorer:
             or the model has not what is wanted.
     """
 
-    def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
+    def __init__(self, model: Model, given: Any, wanted: AnswerOptions = PLAIN) -> None:
         self._wanted = wanted
         self.rows_at_once = model.signature.rows_at_once
         whole = column_of(given, model.signature)
@@ -121,7 +121,7 @@ class Scorer:
         `faults` are rows that are broken already, and why; they are reported with the others.
         """
         rows, left_out = batch.num_rows, LeftOut()
-        left_out.problems = Every()
+        left_out.problems = AllProblems()
         if not rows:
             return Answered(self._columns({}, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
@@ -161,7 +161,7 @@ def any_types(model: Model) -> Any:
     return pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
 
 
-class Every(Problems):
+class AllProblems(Problems):
     """Collects all problems, not only the first of them."""
 
     def add(self, problems: Sequence[Problem], start: int = 0) -> None:

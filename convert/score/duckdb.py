@@ -11,7 +11,13 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer, Wanted, any_types, reasons
+from onnxlet.convert.record_batches.scorer import (
+    Answered,
+    AnswerOptions,
+    Scorer,
+    any_types,
+    reasons,
+)
 from onnxlet.convert.score.models import directory_of, proven
 from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.models.model import Model
@@ -64,7 +70,7 @@ def register_duckdb(
     if not models:
         raise WrongUse("register_duckdb: expected a model at least, got none")
     loaded = [_loaded(each, Path(folder)) for each in models]
-    everyone = Models(loaded, Wanted(coverage, explain, k), on_error == "stop")
+    everyone = Models(loaded, AnswerOptions(coverage, explain, k), on_error == "stop")
     for name, whole in ((predict, False), (answer, True)):
         if name is not None:
             _create(connection, name, everyone.type(whole), everyone.function(whole))
@@ -93,7 +99,7 @@ class Models:
     A row that can't be answered is an error where `stop` says so.
     """
 
-    def __init__(self, models: Sequence[Model], wanted: Wanted, stop: bool) -> None:
+    def __init__(self, models: Sequence[Model], wanted: AnswerOptions, stop: bool) -> None:
         self._wanted, self._stop = wanted, stop
         self._models: dict[str, Model] = {}
         for model in sorted(models, key=lambda model: model.version):

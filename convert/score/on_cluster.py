@@ -11,16 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.journal import JOURNAL
 from onnxlet.convert.score.part import FEWER, Line, outcome_of
-from onnxlet.convert.score.storage import place_of, read
+from onnxlet.convert.score.storage import read, storage_of
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.workers.cluster import Cluster
-from onnxlet.convert.workers.cluster_client import connected
+from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import Do, Result, Tick, Work
 from onnxlet.function import json_text
 from onnxlet.function.errors import OnnxletError, WrongUse
@@ -60,7 +58,7 @@ class OnCluster:
         first = tasks[0]
         content = _packed(Path(first.model), first.graph)
         with connected(self.address, PACKAGES) as client:
-            carrier = Cluster(client, BEGIN, content, view_of(first))
+            carrier = Cluster(client, BEGIN, content, (first, _head(first.target)))
             for result in carrier.run(Work(task, pickle.dumps(task)) for task in tasks):
                 outcome = _outcome(result)
                 if not isinstance(outcome, PartFailed):
@@ -84,26 +82,10 @@ def _outcome(result: Result[Task]) -> Line | PartFailed:
     return PartFailed(f"'{task.file}', part '{task.name}': its worker failed: {why}")
 
 
-class View(NamedTuple):
-    """What every worker has to see as the client does."""
-
-    source: str  # the place that is read
-    file: str  # below it
-    size: int  # of that in bytes
-    changed: int  # its time in nanoseconds
-    target: str  # the place that is written
-    head: str  # SHA-256 of the first line of its journal
-
-
-def view_of(task: Task) -> View:
-    """What a worker has to see to do parts like this one."""
-    return View(task.source, task.file, task.size, task.changed, task.target, _head(task.target))
-
-
 def _head(target: str) -> str:
     """SHA-256 of the first line of a journal; empty where there is none."""
     with suppress(OSError, WrongUse):
-        return hashlib.sha256(read(place_of(target), JOURNAL).partition(b"\n")[0]).hexdigest()
+        return hashlib.sha256(read(storage_of(target), JOURNAL).partition(b"\n")[0]).hexdigest()
     return ""
 
 
@@ -134,14 +116,14 @@ def proof_of(model: Model, directory: Path) -> str:
     return hashlib.sha256(native.encode(predict(model, request), request).body).hexdigest()
 
 
-def begin(content: bytes, seen: View) -> Do:
+def begin(content: bytes, common: tuple[Task, str]) -> Do:
     """What a worker does, once it sees what the client sees: parts, by the model that was sent.
 
     Raises:
         Unequal: it sees other files than the client.
         Refusal: the model answers otherwise here than at the client's.
     """
-    _check(seen)
+    _check(*common)
     folder = tempfile.TemporaryDirectory(prefix="onnxlet-")  # ends with what this returns
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(folder.name)  # the client's, as all that Dask does
@@ -160,20 +142,20 @@ def begin(content: bytes, seen: View) -> Do:
     return answer
 
 
-def _check(seen: View) -> None:
-    """See that this worker sees what the client sees.
+def _check(task: Task, head: str) -> None:
+    """See that this worker sees what the client sees: the file of a part, and the journal's head.
 
     Raises:
         Unequal: it does not.
     """
     entry = None
     with suppress(OSError):
-        entry = place_of(seen.source).entry(seen.file)
-    if entry is None or (entry.size, entry.changed) != (seen.size, seen.changed):
-        file = f"{seen.source}/{seen.file}"
+        entry = storage_of(task.source).entry(task.file)
+    if entry is None or (entry.size, entry.changed) != (task.size, task.changed):
+        file = f"{task.source}/{task.file}"
         raise Unequal(f"{_whose()} sees no '{file}', or another one than the client")
-    if _head(seen.target) != seen.head:
-        raise Unequal(f"{_whose()} sees another folder '{seen.target}' than the client, or none")
+    if _head(task.target) != head:
+        raise Unequal(f"{_whose()} sees another folder '{task.target}' than the client, or none")
 
 
 def _whose() -> str:

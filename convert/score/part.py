@@ -17,7 +17,7 @@ from onnxlet.convert.record_batches.scorer import reasons
 from onnxlet.convert.score.errors import BadRows, PartFailed
 from onnxlet.convert.score.reading import Batch, batches
 from onnxlet.convert.score.schemas import kept_schema, scorer_of, side_schema
-from onnxlet.convert.score.storage import Place, half_written, place_of
+from onnxlet.convert.score.storage import Storage, half_written, storage_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.truths import truths_of
 from onnxlet.convert.score.writing import Writer, Written, sink_to
@@ -45,7 +45,7 @@ def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
     Raises:
         PartFailed: it can't be read, or written, or has bad rows where these are to stop all.
     """
-    source, target = place_of(task.source), place_of(task.target)
+    source, target = storage_of(task.source), storage_of(task.target)
     part = _Part(task, model, source, target)
     try:
         with ExitStack() as files:
@@ -102,8 +102,7 @@ _models: dict[str, Model] = {}
 def model_of(folder: str, graph: str) -> Model:
     """The model of a version's folder, loaded once in a process, by its graph's SHA-256.
 
-    Raises:
-        ModelError: it is missing or altered, also since the scoring began.
+    Raises ModelError where it is missing or altered, also since the scoring began.
     """
     if graph not in _models:
         pa.set_cpu_count(1)  # there are as many processes as cores
@@ -117,7 +116,7 @@ def model_of(folder: str, graph: str) -> Model:
 class _Part:
     """What is read and written of one part."""
 
-    def __init__(self, task: Task, model: Model, source: Place, target: Place) -> None:
+    def __init__(self, task: Task, model: Model, source: Storage, target: Storage) -> None:
         scorer, schema = scorer_of(task, model, source)
         self._task, self._scorer = task, scorer
         self._columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from onnxlet.convert.problems import close_to
-from onnxlet.convert.record_batches.scorer import Scorer, Wanted, any_types, csv_schema
-from onnxlet.convert.score.storage import Place
+from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_types, csv_schema
+from onnxlet.convert.score.storage import Storage
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
@@ -17,26 +17,26 @@ from onnxlet.function.models.model import Model
 FILE, ROW, LINE, REASON = "_file", "_row", "_line", "_reason"  # of side files
 
 
-def wanted_of(options: Options) -> Wanted:
+def answer_options(options: Options) -> AnswerOptions:
     """What is wanted beside predictions."""
-    return Wanted(options.coverage, options.explain, options.k)
+    return AnswerOptions(options.coverage, options.explain, options.k)
 
 
-def check_wanted(model: Model, options: Options) -> None:
+def check_options(model: Model, options: Options) -> None:
     """Raise WrongUse where a model has not what is wanted beside predictions."""
-    Scorer(model, any_types(model), wanted_of(options))
+    Scorer(model, any_types(model), answer_options(options))
 
 
-def scorer_of(task: Task, model: Model, place: Place) -> tuple[Scorer, Any]:
+def scorer_of(task: Task, model: Model, storage: Storage) -> tuple[Scorer, Any]:
     """What answers a part, and the schema of its file."""
     if task.kind == "parquet":
         from pyarrow import parquet
 
-        with place.open(task.file) as opened, parquet.ParquetFile(opened) as file:
+        with storage.open(task.file) as opened, parquet.ParquetFile(opened) as file:
             schema = file.schema_arrow
     else:
         schema = csv_schema(task.names)
-    return Scorer(model, schema, wanted_of(task.options)), schema
+    return Scorer(model, schema, answer_options(task.options)), schema
 
 
 def kept_schema(schema: Any, keep: Sequence[str]) -> Any:
@@ -60,7 +60,7 @@ def faults_of(schema: Any, model: Model, options: Options) -> list[str]:
     if twice:
         return [f"columns {twice} stand there more than once"]
     try:
-        answers = set(Scorer(model, schema, wanted_of(options)).schema.names)
+        answers = set(Scorer(model, schema, answer_options(options)).schema.names)
     except WrongUse as error:
         faults.append(error.message)
         answers = set()

@@ -24,7 +24,7 @@ HALF_WRITTEN = re.compile(rf"\.\d+-(.*){re.escape(PART)}", re.S)
 
 
 class Entry(NamedTuple):
-    """A file below a place."""
+    """A file in a storage."""
 
     path: str  # below it, with '/' between folders
     size: int  # bytes
@@ -159,7 +159,7 @@ class S3Folder:
             self._files.delete_file(f"{self.root}/{path}")
 
 
-Place = LocalFolder | S3Folder
+Storage = LocalFolder | S3Folder
 
 
 @cache
@@ -170,8 +170,8 @@ def _of_this_process() -> Path:
     return Path(folder)
 
 
-def place_of(uri: str) -> Place:
-    """The place that an absolute path or an address names."""
+def storage_of(uri: str) -> Storage:
+    """The storage that an absolute path or an address names."""
     return S3Folder(uri) if S3.match(uri) else LocalFolder(uri)
 
 
@@ -204,43 +204,43 @@ def writable(path: Path) -> Any:
         raise cannot_write(str(path), error) from error
 
 
-def half_written(place: Place, name: str) -> Path:
+def half_written(storage: Storage, name: str) -> Path:
     """Where this process writes a file until it is whole."""
-    return place.scratch / f".{os.getpid()}-{name}{PART}"
+    return storage.scratch / f".{os.getpid()}-{name}{PART}"
 
 
-def tidy(place: Place, name: str | None = None) -> None:
-    """Remove what a kill left half-written in a place that no other process writes to.
+def tidy(storage: Storage, name: str | None = None) -> None:
+    """Remove what a kill left half-written in a storage that no other process writes to.
 
     In a folder that others write to, too, only what `half_written` was given the name of.
     """
-    if isinstance(place, LocalFolder):
-        for path in place.scratch.glob(f".*{PART}"):
+    if isinstance(storage, LocalFolder):
+        for path in storage.scratch.glob(f".*{PART}"):
             found = HALF_WRITTEN.fullmatch(path.name)
             if found and name in (None, found[1]):
                 path.unlink(missing_ok=True)
 
 
-def put(place: Place, path: str, content: bytes) -> None:
+def put(storage: Storage, path: str, content: bytes) -> None:
     """Write a small file, whole or not at all: NoRoom if it can't be."""
-    written = half_written(place, path.replace("/", "-"))
+    written = half_written(storage, path.replace("/", "-"))
     try:
         with writable(written) as file:
             file.write(content)
-        place.land(written, path)
+        storage.land(written, path)
     except OSError as error:
-        raise cannot_write(f"{place.uri}/{path}", error) from error
+        raise cannot_write(f"{storage.uri}/{path}", error) from error
     finally:
         written.unlink(missing_ok=True)
 
 
-def read(place: Place, path: str) -> bytes:
+def read(storage: Storage, path: str) -> bytes:
     """A small file's content; WrongUse if it can't be read."""
     try:
-        with place.open(path) as file:
+        with storage.open(path) as file:
             content: bytes = file.read()
     except OSError as error:
-        raise WrongUse(f"'{place.uri}/{path}' can't be read: {shortened(error)}") from error
+        raise WrongUse(f"'{storage.uri}/{path}' can't be read: {shortened(error)}") from error
     return content
 
 

@@ -27,9 +27,9 @@ class Limits(NamedTuple):
         return size > max(self.surely_fine, self.densest * packed)
 
     def check_unpacked(self, size: int, packed: int, place: str) -> None:
-        """Refuse a file, packed to harm, that unpacks to so many bytes, or has so far.
+        """Raise WrongUse for what was packed to harm: it unpacks to `size` bytes, or has so far.
 
-        The place begins the message, such as "DATA: 'rows.csv.gz': ".
+        The message begins with a place, such as "DATA: 'rows.csv.gz': ".
         """
         if self.are_exceeded(size, packed):
             raise WrongUse(
@@ -39,7 +39,7 @@ class Limits(NamedTuple):
             )
 
     def check_columns(self, count: int, place: str) -> None:
-        """Refuse a table of too many columns."""
+        """Raise WrongUse for a table of too many columns."""
         if count > self.columns:
             raise WrongUse(f"{place}expected at most {self.columns:,} columns, got {count:,}")
 
@@ -52,7 +52,10 @@ LIMITS = Limits()
 
 
 class Bounded(io.RawIOBase):
-    """The bytes of a file that unpacks while it is read, their number and each line's limited."""
+    """A file's bytes as they are unpacked, with the unpacked size and each line's length limited.
+
+    It has so many bytes packed.
+    """
 
     def __init__(self, file: Any, packed: int, place: str, limits: Limits = LIMITS) -> None:
         self._file, self._packed, self._place, self._limits = file, packed, place, limits

@@ -15,8 +15,7 @@ import cloudpickle
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
-from onnxlet.convert.workers.cluster import Cluster
-from onnxlet.convert.workers.cluster_client import connected
+from onnxlet.convert.workers.cluster import Cluster, connected
 from onnxlet.convert.workers.contract import (
     Carrier,
     Do,

@@ -15,7 +15,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from onnxlet.convert.workers.processes import search_path
+from onnxlet.convert.workers.processes import Process, search_path
 
 # Ctrl-C may come before it is ignored for good.
 SERVER = """
@@ -104,43 +104,30 @@ def _stop(server: socket.socket, process: subprocess.Popen[Any]) -> None:
     process.wait()
 
 
-class ForkedProcess:
-    """A process for one piece of work.
+class ForkedProcess(Process):
+    """A process for one piece of work, which is forked from a parent.
 
-    Args:
-        ours: this end of its connection.
-        theirs: its own end, kept until it has begun: macOS loses one that is closed on the way.
-        parent: what it is forked from.
+    Its own end of the connection is kept here until it has begun: macOS loses one that is closed
+    on the way.
     """
 
-    lasting = False
-
     def __init__(self, ours: Connection, theirs: Connection, parent: subprocess.Popen[Any]) -> None:
-        self.connection, self._theirs, self._parent = ours, theirs, parent
-        self._pid: int | None = None
-
-    def send(self, argument: bytes) -> None:
-        """Have it do its piece of work."""
-        self.connection.send_bytes(argument)
+        super().__init__(ours)
+        self._theirs, self._parent, self._pid = theirs, parent, 0
+        self.waiting = True
 
     def began(self, pid: int) -> None:
         """It has its own end."""
-        self._pid = pid
+        self._pid, self.waiting = pid, False
         self._theirs.close()
 
-    @property
-    def waiting(self) -> bool:
-        """Whether it has not begun yet."""
-        return self._pid is None
-
-    @property
-    def lost(self) -> bool:
-        """Whether what it was to be forked from ended before."""
+    def is_lost(self) -> bool:
+        """Whether what it was to be forked from ended before it had begun."""
         return self.waiting and self._parent.poll() is not None
 
     def kill(self) -> None:
         """End it; one that has not begun ends when it does."""
-        if self._pid is not None:
+        if not self.waiting:
             with suppress(OSError):  # it has ended
                 os.kill(self._pid, signal.SIGKILL)
 

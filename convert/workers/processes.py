@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.workers.child import BEGUN, FAILED, PROGRESS
@@ -36,11 +37,14 @@ serve({descriptor}, {begin!r})
 """
 
 
-class Process(Protocol):
-    """A process that does work."""
+class Process(ABC):
+    """A process that does work, and this end of its connection."""
 
-    connection: Connection  # this end
-    lasting: bool  # it does one piece of work after another
+    lasting = False  # it does one piece of work after another
+    waiting = False  # it has not begun yet: nothing limits its time
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     def send(self, argument: bytes) -> None:
         """Have it do a piece of work.
@@ -48,21 +52,20 @@ class Process(Protocol):
         Raises:
             OSError: it has ended.
         """
+        self.connection.send_bytes(argument)
 
-    def began(self, pid: int) -> None:
+    def began(self, pid: int) -> None:  # noqa: B027 - most have nothing to do then
         """It has said its number."""
 
-    @property
-    def waiting(self) -> bool:
-        """Whether it has not begun yet: nothing limits its time."""
-
-    @property
-    def lost(self) -> bool:
+    def is_lost(self) -> bool:
         """Whether it can't begin any more, and nothing will come of it."""
+        return False
 
+    @abstractmethod
     def kill(self) -> None:
         """End it, whatever it does."""
 
+    @abstractmethod
     def close(self) -> int | None:
         """Wait for its end, which the end of the connection asks it for; its exit code if known."""
 
@@ -72,33 +75,30 @@ def search_path() -> list[str]:
     return sorted((each for each in sys.path if isinstance(each, str)), key=lambda each: each == "")
 
 
-class FreshProcess:
+class FreshProcess(Process):
     """A process that starts afresh, and lasts.
 
     What a user's script has begun, such as threads, is not in it, and the script is not run again,
     as `multiprocessing` would.
     """
 
-    lasting, waiting, lost = True, False, False
+    lasting = True
 
     def __init__(self, begin: str, content: bytes) -> None:
-        self.connection, theirs = Pipe()
+        ours, theirs = Pipe()
+        super().__init__(ours)
         with theirs:
             descriptor = theirs.fileno()
             code = FRESH.format(path=search_path(), descriptor=descriptor, begin=begin)
             self.process = subprocess.Popen(  # noqa: S603 - this Python
                 [sys.executable, "-c", code], pass_fds=[descriptor], stdin=subprocess.DEVNULL
             )
-        with suppress(OSError):  # it has ended already, which is heard of next
-            self.connection.send_bytes(content)
+        self.send(content)
 
     def send(self, argument: bytes) -> None:
         """Have it do a piece of work; one that has ended is heard of next."""
         with suppress(OSError):
-            self.connection.send_bytes(argument)
-
-    def began(self, pid: int) -> None:
-        """It has from the start."""
+            super().send(argument)
 
     def kill(self) -> None:
         """End it."""
@@ -144,10 +144,10 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        ended = [running.process for running in self._running.values()]
-        for process in ended:
+        processes = [*(running.process for running in self._running.values()), *self._idle]
+        for process in processes:
             process.kill()
-        for process in (*ended, *self._idle):
+        for process in processes:
             process.close()
         self._running, self._idle = {}, []
 
@@ -237,7 +237,7 @@ class Processes:
             if self._running.get(connection) is not running:
                 continue
             limit, process = running.work.limit, running.process
-            if process.lost:
+            if process.is_lost():
                 self._died(running)
             elif until is not None and time.monotonic() > until:
                 process.kill()

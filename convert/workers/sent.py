@@ -92,11 +92,7 @@ def done(digest: str, begin: str, common: Hashable, argument: bytes) -> Any:
 
 
 def check_versions(needs: Needs) -> None:
-    """See that this worker has what the client has.
-
-    Raises:
-        OtherVersions: it has not, and what it has.
-    """
+    """Raise OtherVersions where this worker has not what the client has, with what it has."""
     from distributed import get_worker
 
     if text := different(needs, remote.described(list(needs))):

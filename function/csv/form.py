@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from onnxlet.function.csv.reader import rows_of
+from onnxlet.function.csv.reader import limited_rows
 from onnxlet.function.csv.text import COMMON_SEPARATORS
 from onnxlet.function.errors import WrongUse
 
@@ -52,27 +52,16 @@ class Limits(Protocol):
 
 @dataclass(frozen=True)
 class Form:
-    """How a CSV file is written.
+    """How a CSV file is written."""
 
-    Attributes:
-        encoding: as Python calls it.
-        separator: of fields.
-        decimal: '.' or ','.
-        skip: lines before the header.
-        names: in the header, as they stand there.
-        lines: some of those below it.
-        trailing: each row ends with one separator more than the header.
-        first_unnamed: each row has a field more than the header, the first of them.
-    """
-
-    encoding: str
-    separator: str
-    decimal: str
-    skip: int
-    names: tuple[str, ...]
-    lines: tuple[str, ...]
-    trailing: bool = False
-    first_unnamed: bool = False
+    encoding: str  # as Python calls it
+    separator: str  # of fields
+    decimal: str  # '.' or ','
+    skip: int  # lines before the header
+    names: tuple[str, ...]  # in the header, as they stand there
+    lines: tuple[str, ...]  # some of those below it
+    trailing: bool = False  # each row ends with one separator more than the header
+    first_unnamed: bool = False  # each row has a field more than the header, the first of them
 
     def said(self) -> str:
         """What it is written in, where that is not UTF-8, commas and points; else ''."""
@@ -87,17 +76,13 @@ class Form:
 
 
 def form_of(opened: Callable[[], IO[bytes]], name: str, what: str, limits: Limits) -> Form:
-    """How a file is written, by its bytes and its first lines.
+    """How a file is written, by its bytes and its first lines; `opened` opens it, unpacked.
 
-    Args:
-        opened: opens it, unpacked.
-        name: of the file, for messages.
-        what: it is called in messages, such as --data.
-        limits: of the file.
+    In messages the file has its name, and `what` it is, such as --data.
 
     Raises:
-        WrongUse: it is no text, or text of no encoding that is known here; or a row or its header
-            is longer than it may be.
+        WrongUse: it is no text, or text of no encoding that is known here; or a row or its
+            header is longer than it may be.
     """
     place = f"{what}: '{name}'"
     encoding = _encoding(opened, name, what)
@@ -140,8 +125,7 @@ def _check_rows(
 ) -> None:
     """Read all rows of a file in which one could be too long: lines are limited as they are read.
 
-    Raises:
-        WrongUse: one is, within quotes.
+    One that is, within quotes, raises WrongUse.
     """
     size, quotes = 0, False
     with opened() as file:
@@ -151,7 +135,7 @@ def _check_rows(
         return
     signed = encoding.replace("utf-8", "utf-8-sig")  # a field may begin behind the signature
     with opened() as file, io.TextIOWrapper(file, signed, newline="") as text:
-        rows = rows_of(
+        rows = limited_rows(
             text, limits.row, lambda line: limits.too_long(f"{place}, line {line}: "),
             delimiter=separator,
         )  # fmt: skip

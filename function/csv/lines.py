@@ -27,14 +27,10 @@ SLICE = 2**18  # bytes that are scanned together
 
 
 class Lines(Parts):
-    """The fields of every line of a large body, read at each iteration.
+    """The fields of every line of a large body of CSV, which was read once, read at each iteration.
 
-    Args:
-        body: that was read once, and is CSV.
-        size: lines that are rows, and the header's.
-        first: the first one.
-        plain: no field stands in quotes, and a blank line is none.
-        below: the first one is a header, and is left out.
+    They are so many, rows and the header. In plain ones no field stands in quotes, and a blank line
+    is none. `below` leaves the first one out, which is a header.
     """
 
     def __init__(
@@ -75,15 +71,11 @@ class Lines(Parts):
 
 
 def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
-    """The fields of every line that is a row, and of the first one.
+    """The fields of every line that is a row, and of the first one, of a body in UTF-8.
 
-    Args:
-        body: in UTF-8.
-        check_rows: refuses a batch by the number of its rows, before the others are looked at.
-
-    Raises:
-        MalformedRequest: not UTF-8, not CSV, or without a first line.
-        RequestTooLarge: too many rows, or too many fields in one.
+    `check_rows` refuses a batch by the number of its rows, before the others are looked at.
+    MalformedRequest is raised where it is not UTF-8, not CSV, or without a first line;
+    RequestTooLarge where there are too many rows, or too many fields in one.
     """
     kept, size = list[list[str]](), 0
     large = len(body) > LARGE_BODY

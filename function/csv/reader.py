@@ -37,7 +37,7 @@ def any_size() -> Iterator[None]:
                 csv.field_size_limit(_FieldLimit.before)
 
 
-def rows_of(
+def limited_rows(
     lines: Iterable[str], most: int, too_long: Callable[[int], Exception], **form: Any
 ) -> Iterator[tuple[int, list[str]]]:
     """Python's rows of CSV, each with the number of its last line, from 1.

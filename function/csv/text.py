@@ -35,30 +35,18 @@ NAMED_NUMBERS = {"nan": "nan", "inf": "inf", "+inf": "inf", "-inf": "-inf", "inf
 
 
 class Frame(NamedTuple):
-    """The rows below a header.
+    """The rows below a header."""
 
-    Attributes:
-        names: of the columns.
-        rows: their fields.
-        faults: the rows whose number of fields is wrong.
-    """
-
-    names: list[str]
-    rows: Sequence[list[str]]
-    faults: dict[int, str]
+    names: list[str]  # of the columns
+    rows: Sequence[list[str]]  # their fields
+    faults: dict[int, str]  # the rows whose number of fields is wrong
 
 
 def read(body: bytes, check_rows: CheckRows) -> Frame:
-    """Rows below a header.
+    """Rows below a header, of a body in UTF-8.
 
-    Args:
-        body: in UTF-8.
-        check_rows: refuses a batch by the number of its rows.
-
-    Raises:
-        MalformedRequest: not UTF-8, not CSV, or without a header.
-        InvalidRows: the header names a column twice.
-        RequestTooLarge: too many rows, or too many fields in one.
+    `check_rows` refuses a batch by the number of its rows. What `lines` raises is raised, and
+    InvalidRows where the header names a column twice.
     """
     return below_header(lines(body, check_rows))
 
@@ -66,8 +54,7 @@ def read(body: bytes, check_rows: CheckRows) -> Frame:
 def below_header(lines: Sequence[list[str]]) -> Frame:
     """As `read`, from the fields of every line.
 
-    Raises:
-        InvalidRows: the header names a column twice, or has no row below it.
+    Raises InvalidRows where the header names a column twice, or has no row below it.
     """
     header = first_of(lines)
     twice = [name for name, count in Counter(header).items() if count > 1]
@@ -93,8 +80,7 @@ def _unlike(rows: Sequence[list[str]], width: int) -> dict[int, str]:
 def check_header(names: Sequence[str], signature: Signature) -> None:
     """Refuse a first line that names no column: it is a row, or is not separated by commas.
 
-    Raises:
-        InvalidRows: once, instead of every column's absence in every row.
+    Raises InvalidRows once, instead of for every column's absence in every row.
     """
     if signature.names.isdisjoint(names) and list(names) != [signature.whole]:
         expected = ", ".join(repr(column.name) for column in signature.columns[:SHOWN_NAMES])
@@ -118,10 +104,7 @@ def typed(
 ) -> list[list[Any]]:
     """Cells by their column's type; what can't be read as that stays text, to be refused.
 
-    Args:
-        rows: fields.
-        names: the columns that they belong to; None is signature order.
-        columns: all of the signature.
+    Names say which of a signature's columns the fields belong to; None is signature order.
     """
     types: dict[str, str] = {c.name: "list" if c.cell else c.type for c in columns}
     kinds = [types.get(name, "string") for name in (types if names is None else names)]
@@ -188,8 +171,7 @@ READ: Mapping[str, Callable[[str], Any]] = {
 def written(outputs: Iterable[Iterable[Any]]) -> bytes:
     """Write a line for each row, without a header; lists become several fields.
 
-    Args:
-        outputs: an entry for each row: a label, a number, or numbers.
+    An output has an entry for each row: a label, a number, or numbers.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -28,8 +28,8 @@ def whole_numbers(cells: Array, dtype: str) -> tuple[Array, Array]:
 
 def outside(numbers: Array, low: Any, high: Any, nullable: Any) -> Array:
     """Which numbers lie beyond bounds that are surely answered; NaN does unless it is nullable."""
-    beyond: Array = ~((numbers >= low) & (numbers <= high))
-    return beyond & ~(np.isnan(numbers) & nullable)
+    beyond: Array = ~((numbers >= low) & (numbers <= high)) & ~(np.isnan(numbers) & nullable)
+    return beyond
 
 
 def encodes(text: str) -> bool:

@@ -34,8 +34,7 @@ def validate_cells(
 ) -> list[Array]:
     """Arrays for each block, of shape (rows, the block's columns).
 
-    Raises:
-        InvalidRows: with every problem of every row.
+    Raises InvalidRows with every problem of every row.
     """
     problems: list[Problem] = []
     by_column = _align(rows, signature, faults, problems)

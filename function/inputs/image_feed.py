@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,16 +93,9 @@ class ImageFeed:
         self.width = 8 * int(np.prod(self._shape))
 
     def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> Array:
-        """The tensor.
+        """The tensor; `noted` takes the mean and standard deviation of each row's pixels, by `at`.
 
-        Args:
-            blocks: the table's arrays.
-            noted: takes each row's brightness and contrast, the mean and standard deviation of
-                its pixels, by `at`.
-
-        Raises:
-            InvalidRows: with every row whose cell is no image that is answered.
-            TookTooLong: the time for the request is over.
+        InvalidRows has every row whose cell is no image that is answered.
         """
         block, position = self.at
         found, problems = list[Array](), list[Problem]()
@@ -122,8 +116,7 @@ class ImageFeed:
     def pixels(self, cell: str | bytes) -> Array:
         """What the graph is fed with of a cell, before scaling: uint8 (height, width, channels).
 
-        Raises:
-            Unreadable: it is no image that is answered.
+        Raises Unreadable where it is no image that is answered.
         """
         if isinstance(cell, DecodedImage):
             return cell.pixels[self.name]
@@ -149,16 +142,9 @@ class ImageFeed:
 def gathered(
     feeds: Sequence[ImageFeed], blocks: Sequence[Array], first: int = 0, noted: Noted | None = None
 ) -> dict[str, Array]:
-    """The tensors of all feeds, by name.
+    """The tensors of all feeds, by name, of rows of a table from the first of these on.
 
-    Args:
-        feeds: of a model.
-        blocks: some of a table's rows.
-        first: the index of the first of these in the table.
-        noted: as `ImageFeed.gather` takes it.
-
-    Raises:
-        InvalidRows: with every bad image of all columns.
+    Raises InvalidRows with every bad image of all columns.
     """
     tensors, problems = dict[str, Array](), dict[Problem, None]()  # in which each is once
     for feed in feeds:
@@ -175,9 +161,7 @@ def gathered(
 def decoded_once(feeds: Sequence[ImageFeed], blocks: Sequence[Array]) -> list[Array]:
     """The blocks of a table, the images of all of a model's feeds decoded: equal ones only once.
 
-    Raises:
-        InvalidRows: with every row and column whose cell is no image that is answered.
-        TookTooLong: the time for the request is over.
+    InvalidRows has every row and column whose cell is no image that is answered.
     """
     arrays, problems = list(blocks), dict[Problem, None]()  # in which each is once
     for at in dict.fromkeys(feed.at for feed in feeds):
@@ -198,3 +182,22 @@ def decoded_once(feeds: Sequence[ImageFeed], blocks: Sequence[Array]) -> list[Ar
     if problems:
         raise InvalidRows(sorted(problems, key=lambda problem: problem.row or 0))
     return arrays
+
+
+def as_texts(cells: Array) -> Array:
+    """Encoded images in a tensor, as bytes or text, as the text that a column of images has."""
+    texts = np.empty(cells.shape, object)
+    texts.ravel()[:] = [_as_text(cell) for cell in cells.ravel().tolist()]
+    return texts
+
+
+def _as_text(cell: Any) -> Any:
+    """Base64 of bytes; also of those that were read as text, as few files' can be."""
+    if isinstance(cell, str):
+        if cell.isascii() and "\0" not in cell:
+            return cell
+        try:
+            cell = cell.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return cell
+    return base64.b64encode(cell).decode() if isinstance(cell, bytes) else cell

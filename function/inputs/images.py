@@ -80,23 +80,14 @@ def picture_size(content: bytes, most: int = MAX_PIXELS) -> tuple[int, int]:
 def pixels(
     content: bytes, height: int, width: int, mode: str, resize: str, most: int = MAX_PIXELS
 ) -> Array:
-    """What a model sees of an encoded image.
+    """What a model sees of an encoded image: uint8 of shape (height, width, channels).
 
-    Args:
-        content: PNG, JPEG, WebP, GIF (its first frame), BMP or TIFF.
-        height: in pixels.
-        width: in pixels.
-        mode: "L" is grey (ITU-R 601-2's luma, as Pillow has it; of a JPEG what is in its file),
-            "RGB" is color.
-        resize: the filter, one of `RESIZES`; sides are not kept in proportion.
-        most: pixels that the image may have. Memory is at most about 20 bytes for each.
+    Of a GIF it is the first frame. The mode "L" is grey (ITU-R 601-2's luma, as Pillow has it; of a
+    JPEG what is in its file), "RGB" is color. Sides are not kept in proportion. Memory is at most
+    about 20 bytes for each of the image's pixels, which are at most `most`.
 
-    Returns:
-        uint8 of shape (height, width, channels).
-
-    Raises:
-        Unreadable: it is no image, a damaged one, or a too large one.
-        TookTooLong: the time for the request is over.
+    Raises Unreadable where it is no image, a damaged one, or a too large one; TookTooLong where the
+    time for the request is over.
     """
     from PIL import Image, ImageOps
 

@@ -55,16 +55,11 @@ def packed(arrays: Sequence[Array]) -> Array:
 
 
 def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Array:
-    """One cell as an array of its sizes.
+    """One cell, nested lists, as an array of its sizes.
 
-    Args:
-        column: has nested lists as cells.
-        value: lists; a list of all values in order will do where no size varies, and a bare value
-            for a list of one.
-        read: makes a value of the column's type, or raises; None takes only what is one already.
-
-    Raises:
-        Unlike: it has other sizes, or a value is not of the type.
+    A list of all values in order will do where no size varies, and a bare value for a list of one.
+    `read` makes a value of the column's type, or raises; None takes only what is one already.
+    Unlike is raised where it has other sizes, or a value is not of the type.
     """
     sizes, flat = _flattened(column, value)
     if not set(map(type, flat)) <= EXACT.get(column.type, {int, float}):
@@ -113,11 +108,7 @@ def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
 
 
 def check_sizes(column: Column, sizes: Sequence[int]) -> None:
-    """Refuse a cell of other sizes than its column's.
-
-    Raises:
-        Unlike: it has.
-    """
+    """Raise Unlike for a cell of other sizes than its column's."""
     fits = len(sizes) == len(column.cell) and all(
         got == size if isinstance(size, int) else 1 <= got <= column.longest
         for size, got in zip(column.cell, sizes, strict=True)
@@ -127,11 +118,7 @@ def check_sizes(column: Column, sizes: Sequence[int]) -> None:
 
 
 def check_values(column: Column, array: Array) -> None:
-    """Refuse values that are missing, infinite or out of bounds unless the column takes them.
-
-    Raises:
-        Unlike: there is one.
-    """
+    """Raise Unlike for values that are missing, infinite or beyond bounds where none may be."""
     if array.dtype.kind == "b":
         return
     missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)

@@ -111,15 +111,11 @@ def function_of(
     values: Mapping[str, Sequence[Any]] | None = None,
     patterns: Mapping[str, Sequence[Any]] | None = None,
 ) -> Callable[[Any], Any]:
-    """The function that the code defines.
+    """The function that the code defines; ValueError where it is not in the closed part of Python.
 
-    Args:
-        code: definitions of functions; each calls none that is defined after it.
-        values: by name, the kind of a constant collection and its members, pairs of a dict.
-        patterns: by name, a regular expression and its flags.
-
-    Raises:
-        ValueError: it is not in the closed part of Python.
+    The code has definitions of functions, each of which calls none that is defined after it;
+    `values` are the kind and the members of constant collections by name, pairs of a dict;
+    `patterns` regular expressions with their flags.
     """
     values, patterns = values or {}, patterns or {}
     made: dict[str, Any] = {name: _collection(*entry) for name, entry in values.items()}
@@ -145,11 +141,7 @@ def function_of(
 
 
 def _checked(definition: ast.stmt, known: Collection[str], values: Collection[str]) -> str:
-    """The name of a definition.
-
-    Raises:
-        ValueError: it is not in the closed part of Python.
-    """
+    """The name of a definition; ValueError where it is not in the closed part of Python."""
     reasons = [reason for node in ast.walk(definition) if (reason := why_not(node))]
     if not isinstance(definition, ast.FunctionDef) or reasons:
         raise ValueError(f"a function of text: {'; '.join(reasons) or 'no definition'}")
@@ -179,13 +171,9 @@ def _of_no_lambda(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def changes(nodes: Sequence[ast.AST], shared: Collection[str]) -> bool:
-    """Whether code changes what all calls share, by whatever name it has for it.
+    """Whether code changes what all calls share, by whatever name it has for these constants.
 
     A program in which that is not seen, such as by a function that it calls, raises when it runs.
-
-    Args:
-        nodes: of a function.
-        shared: names of constants.
     """
     bound = [pair for node in nodes for pair in _bound(node)]
     names = found = {*shared}
@@ -262,12 +250,7 @@ def followed_text(**program: Any) -> Callable[[str], str]:
 
 
 def followed_numbers(width: int, **program: Any) -> Callable[[str], Sequence[float]]:
-    """Numbers of a text, and 1 where the function raises for it or makes others, else 0.
-
-    Args:
-        width: how many.
-        program: as `function_of` takes it.
-    """
+    """So many numbers of a text, and 1 where the function raises for it or makes others, else 0."""
     function = function_of(**program)
     failed = (*[np.nan] * width, 1.0)
 
@@ -285,11 +268,7 @@ def followed_numbers(width: int, **program: Any) -> Callable[[str], Sequence[flo
 
 
 def tokeniser(program: Mapping[str, Any]) -> Callable[[str], list[str]]:
-    """A function that cuts a text into tokens.
-
-    Raises:
-        TypeError: it makes no text of a token.
-    """
+    """A function that cuts a text into tokens; TypeError where it makes no text of one."""
     function = function_of(**program)
 
     def cut(text: str) -> list[str]:

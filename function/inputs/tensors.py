@@ -7,7 +7,6 @@ so that both accept the same and say the same. A property test compares the two.
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -35,19 +34,11 @@ FLOATS: Mapping[str, type[np.floating[Any]]] = {"FP16": np.float16, "FP32": np.f
 
 
 def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
-    """Check a batch that came as tensors.
+    """Check a batch that came as tensors: one for each column, of shape [n] or [n, 1].
 
-    Args:
-        tensors: by name: one for each column, of shape [n] or [n, 1], or the one tensor of a
-            model fitted on an array. What the model drops is ignored.
-        signature: the model's.
-
-    Returns:
-        The blocks' arrays; a block of floats is float32 where its tensors are.
-
-    Raises:
-        InvalidRows: with every problem, located.
-        MalformedRequest: raw bytes are not an array of the model's input.
+    Or it is the one tensor of a model fitted on an array. What the model drops is ignored. A block
+    of floats is float32 where its tensors are. InvalidRows has every problem, located;
+    MalformedRequest is raised for raw bytes that are not an array of the model's input.
     """
     tensors = unpacked(tensors, signature)
     if signature.image_feeds:
@@ -104,8 +95,7 @@ def count_rows(tensors: Mapping[str, Tensor], signature: Signature) -> int:
 def unpacked(tensors: Mapping[str, Tensor], signature: Signature) -> Mapping[str, Tensor]:
     """Raw bytes as an array of the model's only input; other tensors as they are.
 
-    Raises:
-        MalformedRequest: the model has several inputs, or the bytes are not whole rows.
+    Raises MalformedRequest where the model has several inputs, or the bytes are not whole rows.
     """
     raw = tensors.get("")
     if raw is None or raw.datatype != RAW:
@@ -195,31 +185,15 @@ def _with_images_as_text(
     tensors: Mapping[str, Tensor], signature: Signature
 ) -> Mapping[str, Tensor]:
     """The tensors with base64 for what is an image's bytes; base64 stays as it is."""
+    from onnxlet.function.inputs.image_feed import as_texts  # the feeds have imported it
+
     images = {column.name for column in signature.columns if column.image}
     return {
-        name: tensor._replace(array=_image_texts(tensor.array))
+        name: tensor._replace(array=as_texts(tensor.array))
         if name in images and tensor.array.dtype == object
         else tensor
         for name, tensor in tensors.items()
     }
-
-
-def _image_texts(cells: Array) -> Array:
-    texts = np.empty(cells.shape, object)
-    texts.ravel()[:] = [_image_text(cell) for cell in cells.ravel().tolist()]
-    return texts
-
-
-def _image_text(cell: Any) -> Any:
-    """Base64 of bytes; also of those that were read as text, as few files' can be."""
-    if isinstance(cell, str):
-        if cell.isascii() and "\0" not in cell:
-            return cell
-        try:
-            cell = cell.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:
-            return cell
-    return base64.b64encode(cell).decode() if isinstance(cell, bytes) else cell
 
 
 # the quick reading

@@ -121,13 +121,10 @@ class TokenFeed:
     ) -> dict[str, Array]:
         """Both tensors, by name; the positions are in order.
 
-        Args:
-            blocks: the table's arrays.
-            noted: takes the rows' `unknown_shares`, by `at`.
-            first: the index of the first row in its batch, to name the others by.
+        `noted` takes the rows' `unknown_shares`, by `at`; `first` is the index of the first row in
+        its batch, to name the others by.
 
-        Raises:
-            InvalidRows: a function of the user's own raises for some texts.
+        Raises InvalidRows where a function of the user's own raises for some texts.
         """
         block, position = self.at
         rows = self._counts(blocks[block][:, position].tolist(), first)

@@ -16,8 +16,8 @@ from pyarrow import csv, parquet
 
 from onnxlet.convert.command_line import main as convert
 from onnxlet.convert.score import schemas
-from onnxlet.convert.score.csv_cuts import PART_BYTES
-from onnxlet.convert.score.lease import RENEWED, STALE
+from onnxlet.convert.score.csv_parts import PART_BYTES
+from onnxlet.convert.score.journal import RENEWED, STALE
 from onnxlet.convert.score.planning import SMALL_GROUP
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.convert.score.writing import GROUP_BYTES

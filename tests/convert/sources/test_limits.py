@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score.csv_cuts import cuts, header_of
+from onnxlet.convert.score.csv_parts import cuts, header_of
 from onnxlet.convert.sources.limits import Limits, bounded
 from onnxlet.convert.sources.parquet_file import parquet_rows
 from onnxlet.convert.sources.rows_file import Opened

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.workers.cluster import Cluster, SchedulerGone
-from onnxlet.convert.workers.cluster_client import connected
+from onnxlet.convert.workers.cluster import Cluster, SchedulerGone, connected
 from onnxlet.convert.workers.contract import Do, OutOfTime, Tick, Work
 from onnxlet.convert.workers.sent import Unwanted
 from onnxlet.function.errors import WrongUse

@@ -10,9 +10,8 @@ import random
 import pyarrow as pa
 import pytest
 
-from onnxlet.convert.score import csv_cuts
-from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
-from onnxlet.convert.score.csv_rows import line_numbers, rows_of
+from onnxlet.convert.score import csv_parts
+from onnxlet.convert.score.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
 from onnxlet.function.errors import MalformedRequest
 
 FIELDS = ("", "1", "x", "é", '"a, b"', '"say ""so"""', '"two\nlines"', '"\r\n"', '""', " 3 ", '"1"')
@@ -67,7 +66,7 @@ def test_the_rows_of_all_parts_are_those_of_the_file(
 def test_large_blocks_are_cut_as_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"".join([b"a,b\n", *(b'%d,"x\n%d"\n' % (n, n) for n in range(5000))])
     _, whole = cut_up(data, 20_000)
-    monkeypatch.setattr(csv_cuts, "BLOCK_BYTES", 7)
+    monkeypatch.setattr(csv_parts, "BLOCK_BYTES", 7)
     _, small = cut_up(data, 20_000)
     for found in (whole, small):
         assert [data[cut.end - 2 : cut.end] for cut in found] == [b'"\n'] * len(found)

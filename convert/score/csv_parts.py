@@ -1,22 +1,30 @@
-"""Where a CSV file may be cut: at line ends that stand in no quotes."""
+"""Parts of a CSV file: cut at line ends that stand in no quotes, and read as columns of text.
+
+Rows are those that a request's body of the same lines has.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
 from onnxlet.convert.sources.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
-from onnxlet.function.csv.reader import QUOTES, rows_of
+from onnxlet.function.csv.reader import QUOTES, any_size, limited_rows
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24
 BLOCK_BYTES = 1 << 22
 QUOTE, COMMA, RETURN, LINE = b'",\r\n'
+ROWS_AT_ONCE = 100_000  # a list and its texts take ten times what they are in a table
 
 
 class Cut(NamedTuple):
@@ -34,8 +42,7 @@ class Uneven(Exception):
 def header_of(file: IO[bytes], limits: Limits = LIMITS) -> tuple[list[str], Cut]:
     """The names in the first line that is not blank, and where it stands; empty if none does.
 
-    Raises:
-        MalformedRequest: it is not UTF-8, not CSV, or longer than it may be.
+    Raises MalformedRequest where it is not UTF-8, not CSV, or longer than it may be.
     """
     for row, cut in _exact_rows(file, 0, 1, limits.header, skip_blank=True):
         names = [row[0].removeprefix("\ufeff"), *row[1:]]
@@ -48,10 +55,8 @@ def cuts(
 ) -> Iterator[Cut]:
     """The rows below a header, in parts of about `most` bytes: a little more, and whole rows.
 
-    `open_file` opens the file, unpacked, from its start.
-
-    Raises:
-        MalformedRequest: it is not CSV, or a row is longer than it may be.
+    `open_file` opens the file, unpacked, from its start. MalformedRequest is raised where it is not
+    CSV, or a row is longer than it may be.
     """
     try:
         with open_file() as file:
@@ -100,14 +105,11 @@ def _fast_cuts(file: IO[bytes], start: Cut, most: int, longest: int) -> Iterator
 
 
 def check_quotes(array: Array, quotes: Array, inside: bool) -> None:
-    """Check that each quote opens or closes a field, or is one of two in a field.
+    """Raise Uneven where a quote neither opens nor closes a field, nor is one of two in a field.
 
-    Then a row's end is a line end behind an even number of quotes. `array` has the bytes with one
+    Else a row's end is a line end behind an even number of quotes. `array` has the bytes with one
     more on each side, `quotes` are positions in what is between these two, where a field is open or
     not at first.
-
-    Raises:
-        Uneven: one does neither.
     """
     if not len(quotes):
         return
@@ -158,7 +160,7 @@ def _exact_rows(
 
     number = 0
     try:
-        for number, row in rows_of(texts(), most, too_long, strict=True):
+        for number, row in limited_rows(texts(), most, too_long, strict=True):
             if row or not skip_blank:
                 yield row, Cut(at, read, before + 1)
             elif read > most:
@@ -171,3 +173,97 @@ def _exact_rows(
         ) from error
     except csv.Error as error:
         raise MalformedRequest(f"line {before + 1}: it is not CSV: {error}") from error
+
+
+class TextRows(NamedTuple):
+    """Rows of a part."""
+
+    table: Any  # of texts, a column for each name in the header; null in rows with faults
+    faults: Mapping[int, str]  # rows whose number of fields is wrong, and what it is
+
+
+def rows_of(data: bytes, names: Sequence[str]) -> TextRows:
+    """The rows of whole lines without a header, by PyArrow, or where it is odd by Python.
+
+    Raises MalformedRequest where they are not UTF-8, or not CSV.
+    """
+    try:
+        return TextRows(_fast(data, names), {})
+    except (Uneven, pa.ArrowInvalid):
+        return _exact(data, names)
+
+
+def line_numbers(data: bytes, line: int, width: int) -> Sequence[int]:
+    """The number of each row's first line, where the data begin in a line of that number."""
+    reader, numbers, before = _reader(data), array("q"), 0
+    with any_size():
+        for row in reader:
+            if row or width == 1:
+                numbers.append(line + before)
+            before = reader.line_num
+    return numbers
+
+
+def _fast(data: bytes, names: Sequence[str]) -> Any:
+    if b'"' in data:
+        every = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+        quotes = np.flatnonzero(every[1:-1] == QUOTE)
+        check_quotes(every, quotes, inside=False)
+        if len(quotes) % 2:
+            raise Uneven
+    if not data.strip(b"\r\n") and len(names) > 1:
+        return pa.table([pa.array([], pa.string())] * len(names), list(names))
+    if data.startswith(codecs.BOM_UTF8):
+        raise Uneven  # Arrow drops it, as if a file began here
+    text = pa.string()
+    numbers = [str(number) for number in range(len(names))]  # names may be anything
+    table = arrow_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(
+            column_names=numbers, use_threads=False, block_size=len(data) + 1
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            newlines_in_values=True, ignore_empty_lines=len(names) > 1
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(numbers, text), strings_can_be_null=False
+        ),
+    )
+    return table.rename_columns(list(names))
+
+
+def _exact(data: bytes, names: Sequence[str]) -> TextRows:
+    rows, faults, width = list[list[Any]](), dict[int, str](), len(names)
+    before = count = 0
+    found = list[Any]()
+    try:
+        reader = _reader(data)
+        with any_size():
+            for row in reader:
+                if not row and width == 1:
+                    row = [""]
+                if row and len(row) != width:
+                    faults[count] = f"expected {width} fields, got {len(row)}"
+                    row = [None] * width
+                if row:
+                    rows.append(row)
+                    count += 1
+                if len(rows) == ROWS_AT_ONCE:
+                    found.append(_table(rows, names))
+                    rows = []
+                before = reader.line_num
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise MalformedRequest(f"line {number} is not UTF-8", "Save it in UTF-8.") from error
+    except csv.Error as error:
+        raise MalformedRequest(f"line {before + 1}: it is not CSV: {error}") from error
+    return TextRows(pa.concat_tables([*found, _table(rows, names)]).combine_chunks(), faults)
+
+
+def _table(rows: Sequence[list[Any]], names: Sequence[str]) -> Any:
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pa.table([pa.array(c, pa.string()) for c in columns], names=list(names))
+
+
+def _reader(data: bytes) -> Any:
+    return csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
