@@ -37,7 +37,8 @@ from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
 from onnxlet.convert.parity.own_rows import refuse_other_answers
-from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
+from onnxlet.convert.parity.search import EqualConversion, find_equal_conversion
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.column_notes import notes
 from onnxlet.convert.reference.dictionaries import known_keys

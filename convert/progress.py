@@ -16,6 +16,7 @@ from typing import TextIO
 PATIENCE = 2.0  # seconds that a step may take before it is shown
 EVERY = 0.2  # seconds between two drawings
 CELLS = 24  # characters of the bar
+Report = Callable[[str], object]  # is called with a line of progress at a time
 Listener = Callable[[str, int, int], object]
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
@@ -113,7 +114,7 @@ class ProgressBar:
 
 
 @contextmanager
-def on_terminal(stream: TextIO) -> Iterator[Callable[[str], object]]:
+def on_terminal(stream: TextIO) -> Iterator[Report]:
     """What takes lines of progress, with a bar below them until the work ends, or raises."""
     bar = ProgressBar(stream)
     try:

@@ -14,7 +14,8 @@ from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.images import BGR, Unreadable, pixels
+from onnxlet.function.inputs.image_feed import BGR
+from onnxlet.function.inputs.images import Unreadable, pixels
 from onnxlet.function.models.model import Model
 
 AVERAGED = 500  # images

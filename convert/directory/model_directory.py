@@ -8,13 +8,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.directory.durable import sync, whole
 from onnxlet.convert.errors import BreakingChange
+from onnxlet.convert.progress import Report
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
@@ -128,7 +129,7 @@ def write_version(
     name: str,
     files: Mapping[str, bytes],
     breaking: bool = False,
-    report: Callable[[str], object] = lambda line: None,
+    report: Report = lambda line: None,
     beside: Mapping[str, bytes] | None = None,
 ) -> tuple[int, bool]:
     """Write the next version, or find that the highest is these very bytes.
@@ -158,7 +159,7 @@ def _written(
     name: str,
     files: Mapping[str, bytes],
     breaking: bool,
-    report: Callable[[str], object],
+    report: Report,
     beside: Mapping[str, bytes],
 ) -> tuple[int, bool]:
     folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +196,7 @@ def _compare(
     versions: Sequence[int],
     files: Mapping[str, bytes],
     breaking: bool,
-    report: Callable[[str], object],
+    report: Report,
 ) -> None:
     """Compare a manifest with that of the version that is served from this folder."""
     try:

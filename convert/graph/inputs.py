@@ -12,7 +12,7 @@ from onnx import helper
 
 from onnxlet.convert.graph.tensor import ELEMENTS, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.sentences import Counted
+from onnxlet.function.inputs.sentences import TokenCounts
 
 
 class GraphInputs(ABC):
@@ -189,7 +189,7 @@ class GraphInputs(ABC):
             settings: which tokens, and how many sentences there are at least, for the manifest.
 
         Returns:
-            The members of `onnxlet.function.inputs.sentences.Counted`, by name.
+            The members of `onnxlet.function.inputs.sentences.TokenCounts`, by name.
         """
         for entry in self.inputs:
             known = entry.get("sentences", {})
@@ -197,7 +197,7 @@ class GraphInputs(ABC):
                 return {
                     member: self._of_sentences(member, n) for member, n in known["tensors"].items()
                 }
-        tensors = {member: self.unique("input") for member in Counted._fields}
+        tensors = {member: self.unique("input") for member in TokenCounts._fields}
         entry = {"name": tensors["counts"], "dtype": "float64", "columns": [column]}
         self.inputs.append({**entry, "sentences": {**settings, "tensors": tensors}})
         made = {member: self._of_sentences(member, name) for member, name in tensors.items()}

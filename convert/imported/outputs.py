@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
 from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_sizes, varied_sizes
+from onnxlet.convert.progress import Report
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT
 
@@ -43,7 +44,7 @@ def served_outputs(
     rows: Rows,
     freed: Sequence[str],
     one_by_one: bool,
-    report: Callable[[str], object],
+    report: Report,
 ) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -34,6 +34,7 @@ from onnxlet.convert.imported.sample import (
 )
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.convert.parity.comparison import CHUNK, Comparison, compare
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function import deadline
@@ -90,7 +91,7 @@ def take(
     proto: onnx.ModelProto,
     longest: Mapping[str, int],
     sample: Path | None,
-    report: Callable[[str], object],
+    report: Report,
     images: Images | None = None,
     one_by_one: bool = False,
 ) -> Taken:
@@ -130,7 +131,7 @@ def take(
     return taken
 
 
-def scales_together(nodes: Iterable[Any], report: Callable[[str], object]) -> bool:
+def scales_together(nodes: Iterable[Any], report: Report) -> bool:
     """Whether some would scale each row by all of a request, which is reported."""
     scaled = sorted({node.op_type for node in nodes if node.op_type in SCALED_TOGETHER})
     if scaled:
@@ -150,7 +151,7 @@ def _take(
     proto: onnx.ModelProto,
     longest: Mapping[str, int],
     sample: Path | None,
-    report: Callable[[str], object],
+    report: Report,
     images: Images | None = None,
     freed: Sequence[str] | None = None,
 ) -> Taken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from onnxlet.convert.imported.text_files import read_texts
 from onnxlet.convert.imported.text_options import TextOptions
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.imported.vocabulary import Vocabulary, read_vocabulary
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -87,9 +88,7 @@ def both(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOption
     return Both(encoder, decoder, found, vocabulary)
 
 
-def take_texts(
-    together: Both, column: str, sample: Path | None, report: Callable[[str], object]
-) -> Taken:
+def take_texts(together: Both, column: str, sample: Path | None, report: Report) -> Taken:
     """Try the graph, and make a model of it.
 
     Args:
@@ -165,7 +164,7 @@ def _serving_part(
 # trying
 
 
-def _as_long_as_it_runs(together: Both, report: Callable[[str], object]) -> Both:
+def _as_long_as_it_runs(together: Both, report: Report) -> Both:
     """The same, for texts as long as the encoder runs with.
 
     Raises:
@@ -210,7 +209,7 @@ def _ids(vocabulary: Vocabulary, rows: int, length: int) -> Array:
     return ids
 
 
-def _one_by_one(together: Both, session: Any, report: Callable[[str], object]) -> bool:
+def _one_by_one(together: Both, session: Any, report: Report) -> bool:
     """Whether rows have to be run one by one, each answered the same by itself as with others.
 
     Raises:

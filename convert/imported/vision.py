@@ -6,7 +6,7 @@ choose boxes, and where a sample holds the framework's tensors also without the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +24,10 @@ from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
 from onnxlet.convert.imported.taking import Taken, model_of, take
 from onnxlet.convert.imported.trial import check_it_ends
+from onnxlet.convert.progress import Report
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
 
-Report = Callable[[str], object]
 NOT_COMPARED = (
     "--sample, --expected: a graph that answers as many boxes as it finds has no answers of one "
     "shape that could be compared"

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
+from sklearn.utils.class_weight import compute_sample_weight
 
 from onnxlet.convert.metrics.resampled import BY_NAME, Answered, Truth
 from onnxlet.function.errors import WrongUse
@@ -55,6 +56,17 @@ class Metric(NamedTuple):
         with np.errstate(all="ignore"):
             return BY_NAME[self.name](truth, answered, weights)
 
+    def balanced_weights(self, y: Array, task: str) -> Array | None:
+        """Weights of rows (n,) where every class counts alike and the rows don't; None for alike.
+
+        Of two classes the threshold does as much and leaves the probabilities what they are. Of
+        many there is none, and a metric that is the mean over classes is worse where the rare ones
+        are seldom the most probable.
+        """
+        if task != "multiclass" or self.at is None:
+            return None
+        return np.asarray(compute_sample_weight("balanced", y), np.float64)
+
     def gain(self, better: Any, worse: Any) -> Any:
         """How much better one score is than another: positive where it is."""
         return (better - worse) * (1 if self.greater_is_better else -1)
@@ -71,8 +83,10 @@ def fitting(task: str, answered: Answered) -> list[Metric]:
     return [metric for metric in every if metric.fits(task, answered)]
 
 
-def metric_named(name: str, task: str) -> Metric:
-    """The metric of this name; WrongUse where there is none, or the task has none of this name."""
+def metric_named(name: str | None, task: str) -> Metric:
+    """The metric of this name, the task's usual one for None; WrongUse where the task has none."""
+    if name is None:
+        return default_metric(task)
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
     if name not in fitting:
         known = f"a metric of {', '.join(METRICS[name].tasks)}" if name in METRICS else "no metric"

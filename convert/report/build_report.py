@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.files import report_files
@@ -15,7 +16,7 @@ HINT = "Return (estimator, X_test, y_test), or name the column of --data with --
 
 
 def report_of(
-    source: Source, report: Callable[[str], object], sensitive: Sequence[str] = ()
+    source: Source, report: Report, sensitive: Sequence[str] = ()
 ) -> Callable[[Model], dict[str, bytes]]:
     """What makes the files of a build's report, once there is the model that will be served.
 

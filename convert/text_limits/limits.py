@@ -22,6 +22,7 @@ from functools import cache, partial
 from typing import Any
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.text_limits.hostile_texts import Hostile, hostile
 from onnxlet.convert.text_limits.regex_safety import SURE, Costly, costly_searches, slow_steps
@@ -67,7 +68,7 @@ def with_text_limits(
     manifest: dict[str, Any],
     rows: Sequence[Cells],
     earlier: Mapping[str, Any],
-    report: Callable[[str], object],
+    report: Report,
 ) -> dict[str, Any]:
     """A manifest whose columns of text say how long one may be, where that is less than any.
 

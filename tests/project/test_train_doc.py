@@ -16,7 +16,7 @@ from onnxlet.convert.command_line import main as convert
 from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.report import FILES
 from onnxlet.convert.report.sections import SECTIONS
-from onnxlet.convert.train.columns import KINDS, USED
+from onnxlet.convert.train.kinds.registry import KINDS, USED
 from onnxlet.convert.train.target import TASKS
 from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.service.test_serve import CLEAN

@@ -1,8 +1,9 @@
 """Follows a function of one text: its code, and that of functions which it calls, as one program.
 
 A function is followed if every part of it is in the closed part of Python that the front end runs
-(`onnxlet.function.inputs.followed`), and what it takes from around it is constant. All else is
-refused by name. Python itself then computes, so that nothing has to be translated; parity judges.
+(`onnxlet.function.inputs.restricted_python`), and what it takes from around it is constant. All
+else is refused by name. Python itself then computes, so that nothing has to be translated; parity
+judges.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from onnxlet.convert.converters.following.written import written
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.folders import documented
-from onnxlet.function.inputs.followed import CONSTANTS, FUNCTIONS, MAIN, SEARCHES, function_of
+from onnxlet.function.inputs.restricted_python import (
+    CONSTANTS,
+    FUNCTIONS,
+    MAIN,
+    SEARCHES,
+    function_of,
+)
 
 Program = dict[str, Any]  # `code`, `values` and `patterns`, as `function_of` takes them
 WORDS = "analyzer='char_wb' or ngrams of characters serve Chinese; token_pattern serves words."

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, changes, why_not
+from onnxlet.function.inputs.restricted_python import CHANGING, FUNCTIONS, changes, why_not
 
 if TYPE_CHECKING:
     from onnxlet.convert.converters.following.follow import Following

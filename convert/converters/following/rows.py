@@ -25,7 +25,7 @@ from onnxlet.convert.converters.following.one_text import of_one_text
 from onnxlet.convert.converters.following.written import written
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.followed import function_of
+from onnxlet.function.inputs.restricted_python import function_of
 
 WHAT = "function"
 PROBED = ("Ab c. 12!", "一 二\u3002", "a@b.cd\n\nE-f_g", "")

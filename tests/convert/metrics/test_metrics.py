@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert.metrics.metrics import METRICS, default_metric, metric_named
 from onnxlet.function.errors import WrongUse
@@ -127,3 +128,43 @@ def test_every_task_has_a_default_and_unknown_names_are_refused_with_the_list() 
     assert "roc_auc" in str(refused.value.hint)
     with pytest.raises(WrongUse, match="got 'rmse', a metric of regression"):
         metric_named("rmse", "binary")
+
+
+@pytest.fixture(scope="module")
+def unbalanced() -> tuple[Any, Any]:
+    """Rows, and their labels, of which most are the same."""
+    draw = np.random.default_rng(0)
+    y = draw.choice(THREE, 3000, p=[0.9, 0.06, 0.04])
+    return np.searchsorted(THREE, y)[:, None] + draw.normal(0, 1, (3000, 2)), y
+
+
+@pytest.mark.parametrize("name", ["balanced_accuracy", "f1", "mcc"])
+def test_each_class_weighs_the_same(unbalanced: tuple[Any, Any], name: str) -> None:
+    _, y = unbalanced
+    weights = METRICS[name].balanced_weights(y, "multiclass")
+    assert weights is not None
+    assert [weights[y == label].sum() for label in THREE] == pytest.approx([1000.0] * 3)
+
+
+def test_weights_make_balanced_accuracy_better(unbalanced: tuple[Any, Any]) -> None:
+    (X, y), metric = unbalanced, METRICS["balanced_accuracy"]
+    weights = metric.balanced_weights(y[:2000], "multiclass")
+    plain, balanced = (
+        LogisticRegression().fit(X[:2000], y[:2000], sample_weight=given).predict(X[2000:])
+        for given in (None, weights)
+    )
+    gain = metric.score(y[2000:], balanced, THREE) - metric.score(y[2000:], plain, THREE)
+    assert gain > 0.1
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("binary", "f1"),
+        ("multiclass", "log_loss"),
+        ("multiclass", "accuracy"),
+        ("binary", "roc_auc"),
+    ],
+)
+def test_elsewhere_all_rows_weigh_the_same(task: str, name: str) -> None:
+    assert METRICS[name].balanced_weights(Y3, task) is None

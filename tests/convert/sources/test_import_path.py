@@ -26,7 +26,8 @@ from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.sources.source import load_source
 from onnxlet.convert.text_limits.limits import pauses
 from onnxlet.convert.text_limits.regex_safety import runaway
-from onnxlet.convert.train.forking import Forking
+from onnxlet.convert.train.fits import BEGIN
+from onnxlet.convert.workers.fork_server import ForkServer
 from tests.conftest import ROOT
 from tests.convert.helpers import invoked
 from tests.convert.sources.hostile_skops import mapped, node, written
@@ -259,8 +260,8 @@ def test_no_process_of_ones_own_imports_from_where_it_is_called(
     assert serving.start_unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
     assert runaway("[a-z]+") == ""
     assert pauses(json.dumps(SETTINGS))
-    forking = Forking(lambda: pickle.dumps(None), 1)
+    server = ForkServer(BEGIN, lambda: pickle.dumps(None), 1)
     with pytest.raises(subprocess.TimeoutExpired):  # it waits for what to fit
-        forking._process.wait(1)
-    forking.close()
+        server.process.wait(1)
+    server.close()
     assert not place.ran.exists()

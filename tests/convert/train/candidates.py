@@ -29,6 +29,12 @@ class Data(NamedTuple):
     task: str
     splits: Splits
 
+    @property
+    def trained(self) -> tuple[pd.DataFrame, Array]:
+        """The rows that are not of the test set."""
+        rows = self.splits.train
+        return self.X.iloc[rows].reset_index(drop=True), self.y[rows]
+
 
 def binary(rows: int = 400, seed: int = 0) -> Data:
     """Two classes by a sum of columns, with noise; the labels are texts."""
