@@ -22,7 +22,6 @@ from functools import cache, partial
 from typing import Any
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.text_limits.hostile_texts import Hostile, hostile
 from onnxlet.convert.text_limits.regex_safety import SURE, Costly, costly_searches, slow_steps
 from onnxlet.folders import ROOT
@@ -65,7 +64,7 @@ CHILD = (  # it finds modules where this process does: PYTHONPATH may name the c
 
 def with_text_limits(
     manifest: dict[str, Any],
-    rows: Sequence[Cells],
+    rows: Sequence[Sequence[Any]],
     earlier: Mapping[str, Any],
     report: Callable[[str], object],
 ) -> dict[str, Any]:
