@@ -23,7 +23,6 @@ from typing import Any
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.text_limits.hostile_texts import Hostile, hostile
 from onnxlet.convert.text_limits.regex_safety import SURE, Costly, costly_searches, slow_steps
 from onnxlet.folders import ROOT
@@ -66,7 +65,7 @@ CHILD = (  # it finds modules where this process does: PYTHONPATH may name the c
 
 def with_text_limits(
     manifest: dict[str, Any],
-    rows: Sequence[Cells],
+    rows: Sequence[Sequence[Any]],
     earlier: Mapping[str, Any],
     report: Report,
 ) -> dict[str, Any]:

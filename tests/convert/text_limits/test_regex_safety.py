@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from onnxlet.convert.reference import regex_safety as documented
 from onnxlet.convert.text_limits.regex_safety import hopeless, runaway
 
 LINEAR = [
@@ -51,3 +52,7 @@ def test_a_pattern_that_runs_away_is_reported_with_the_text_that_it_runs_on(patt
 def test_a_limit_of_length_helps_against_squares_only(pattern: str, on_short_text: bool) -> None:
     assert runaway(pattern) != ""
     assert hopeless(pattern) == (runaway(pattern) if on_short_text else "")
+
+
+def test_the_documented_address_is_this_one() -> None:
+    assert (documented.runaway, documented.hopeless) == (runaway, hopeless)
