@@ -28,17 +28,14 @@ from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
-from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
-from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
-from onnxlet.convert.parity.own_rows import refuse_other_answers
-from onnxlet.convert.parity.search import EqualConversion, find_equal_conversion
-from onnxlet.convert.progress import Report
+from onnxlet.convert.parity.gates import refuse_other_answers, refuse_what_has_no_converter
+from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.column_notes import notes
 from onnxlet.convert.reference.dictionaries import known_keys

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.rows import changed
 from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -17,36 +17,33 @@ HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 o
 
 @dataclass(frozen=True)
 class Start:
-    """A row, and two numbers that one of its cells is moved between.
-
-    Attributes:
-        row: a held-out one.
-        position: of the cell.
-        low: its own number.
-        high: another row's; it may be less.
-    """
+    """A held-out row, and two numbers that one of its cells is moved between."""
 
     row: Cells
-    position: int
-    low: float
-    high: float
+    position: int  # of the cell
+    low: float  # its own number
+    high: float  # another row's; it may be less
 
     def moved(self, value: float | None) -> Cells:
         """The row with another value in the cell."""
         return changed(self.row, [self.position], [value])
 
 
+def ends(starts: Sequence[Start]) -> tuple[Array, Array]:
+    """The lows of several, and their highs; float64, shape (starts,)."""
+    return np.array([start.low for start in starts]), np.array([start.high for start in starts])
+
+
+def moved(starts: Sequence[Start], values: Array) -> list[Cells]:
+    """The row of each start with a value of its own in the cell."""
+    return [start.moved(value) for start, value in zip(starts, values.tolist(), strict=True)]
+
+
 def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """The two neighbouring numbers that each interval's change lies between.
+    """The two neighbouring numbers that each interval's change lies between, as HALVINGS allow.
 
-    Args:
-        low: where the intervals begin; float64, shape (intervals,).
-        high: where they end; it may be less than low.
-        is_above: for the middles of all intervals, whether the change lies between middle and
-            high; a bool array of shape (intervals,).
-
-    Returns:
-        Low and high, as far as HALVINGS go.
+    Intervals run from low to high, which may be less: float64, shape (intervals,). `is_above` says
+    of their middles whether the change lies between middle and high.
     """
     for halving in range(HALVINGS):
         advanced("looking for discontinuities", halving, HALVINGS)

@@ -1,4 +1,10 @@
-"""Rows on both sides of an estimator's discontinuities, found by bisection."""
+"""Rows on both sides of an estimator's discontinuities.
+
+Those in one column, and those between two labels, are found by bisection. An outlier detector's
+label is its score against zero. A decision that is off by a thousandth shows only in a row whose
+score lies within that, and where scores are sums over trees no bisection ends in one: rows as near
+to it as rows get are bred.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.bisection import Start, bisected
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
+from onnxlet.convert.evidence.rows import changed, float_columns
 from onnxlet.convert.reference.bisection import Unanswered
 from onnxlet.convert.reference.column_groups import breadth, fewer
 from onnxlet.convert.reference.inputs import Cells
@@ -24,6 +30,9 @@ LABELLED = 400  # held-out rows whose labels are compared
 PAIRS_OF_LABELS = 2  # of rows, for each two labels
 MOST_PAIRS = 200
 FEWEST_BISECTED = 24  # pairs, however wide the rows are
+STARTS = 400  # held-out rows that the nearest are looked for among
+NEAREST = 8  # rows of each side that are kept
+ROUNDS, MADE = 6, 200  # rows that are made of those kept, each time
 
 
 def at_discontinuities(
@@ -36,17 +45,12 @@ def at_discontinuities(
 
     Right beside each, and so far from it that only a conversion in float32 is on the other side.
     It sees through any preprocessing: the raw column is bisected, and the answer is watched. Where
-    the answer is continuous the bisection ends somewhere, and does no harm.
-
-    Args:
-        columns: of the signature.
-        rows: held-out ones.
-        reference: is asked about the rows between.
-        tried: positions of the columns that are moved.
+    the answer is continuous the bisection ends somewhere, and does no harm. Only the columns at
+    the `tried` positions are moved.
     """
     random = np.random.default_rng(0)
     starts: list[Start] = []
-    for position in [position for position in _floats(columns) if position in tried]:
+    for position in [position for position in float_columns(columns) if position in tried]:
         for _ in range(PAIRS_OF_COLUMN):
             a, b = random.integers(0, len(rows), 2).tolist()
             low, high = rows[a][position], rows[b][position]
@@ -54,19 +58,10 @@ def at_discontinuities(
                 starts.append(Start(rows[a], position, float(low), float(high)))
     width = breadth(len(columns), reference.estimator)
     some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
-    return _of_answered(some, lambda kept: _bisected(kept, reference))
+    return _from_answered(some, lambda kept: _bisected(kept, reference))
 
 
-def _floats(columns: Sequence[Column]) -> list[int]:
-    """Positions of the columns that the model uses and that take any float."""
-    return [
-        position
-        for position, column in enumerate(columns)
-        if column.required and column.type in ("float64", "float32") and not column.categories
-    ]
-
-
-def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
+def _from_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
     """What is made of all that never lead to a row which scikit-learn raises for."""
     while found:
         try:
@@ -77,12 +72,10 @@ def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> 
 
 
 def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
-    low = np.array([start.low for start in starts])
-    high = np.array([start.high for start in starts])
+    low, high = ends(starts)
 
     def at(values: Array) -> Array:
-        rows = [start.moved(v) for start, v in zip(starts, values.tolist(), strict=True)]
-        return reference.finest_answers(rows).reshape(len(rows), -1)
+        return reference.finest_answers(moved(starts, values)).reshape(len(starts), -1)
 
     at_low, at_high = at(low), at(high)
 
@@ -97,10 +90,8 @@ def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
 
     beside = BESIDE * (high - low)
     low, high = bisected(low, high, changes_more_above)
-    found = np.stack([low, high, low - beside, high + beside], axis=1).tolist()
-    return [
-        start.moved(value) for start, values in zip(starts, found, strict=True) for value in values
-    ]
+    found = [moved(starts, values) for values in (low, high, low - beside, high + beside)]
+    return [row for rows in zip(*found, strict=True) for row in rows]
 
 
 def _distance(a: Array, b: Array) -> Array:
@@ -115,17 +106,12 @@ def between_labels(
     """On the borders between labels: on the straight line from a row of one to one of another.
 
     Where the answer is numbers these show the borders themselves, and none are looked for.
-
-    Args:
-        columns: of the signature.
-        rows: held-out ones.
-        reference: is asked about the rows between.
     """
-    positions = _floats(columns)
+    positions = float_columns(columns)
     some = [row for row in rows[:LABELLED] if all(row[p] is not None for p in positions)]
     if not positions or not some:
         return []
-    return _of_answered(some, lambda rows: _between(rows, positions, reference))
+    return _from_answered(some, lambda rows: _between(rows, positions, reference))
 
 
 def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Reference) -> list[Cells]:
@@ -135,8 +121,8 @@ def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Referen
     pairs = _unlike([str(label) for label in labels.tolist()])
     width = breadth(len(rows[0]), reference.estimator)
     some = evenly_spaced(pairs, fewer(MOST_PAIRS, width, FEWEST_BISECTED))
-    ends = [(rows[a], rows[b]) for a, b in some]
-    return _of_answered(ends, lambda some: _along(some, positions, reference))
+    pairs_of_rows = [(rows[a], rows[b]) for a, b in some]
+    return _from_answered(pairs_of_rows, lambda some: _along(some, positions, reference))
 
 
 def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:
@@ -154,17 +140,61 @@ def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _along(
-    ends: Sequence[tuple[Cells, Cells]], positions: Sequence[int], reference: Reference
+    pairs: Sequence[tuple[Cells, Cells]], positions: Sequence[int], reference: Reference
 ) -> list[Cells]:
-    first = np.array([[row[p] for p in positions] for row, _ in ends], dtype=np.float64)
-    step = np.array([[row[p] for p in positions] for _, row in ends]) - first
+    first = np.array([[row[p] for p in positions] for row, _ in pairs], dtype=np.float64)
+    step = np.array([[row[p] for p in positions] for _, row in pairs]) - first
 
     def at(share: Array) -> list[Cells]:
         cells = (first + share[:, None] * step).tolist()
-        return [changed(row, positions, c) for (row, _), c in zip(ends, cells, strict=True)]
+        return [changed(row, positions, c) for (row, _), c in zip(pairs, cells, strict=True)]
 
-    low, high = np.zeros(len(ends)), np.ones(len(ends))
+    low, high = np.zeros(len(pairs)), np.ones(len(pairs))
     label = reference.finest_answers(at(low))
     low, high = bisected(low, high, lambda share: reference.finest_answers(at(share)) == label)
     shares = (low, high, low - BESIDE, high + BESIDE)
     return [row for share in shares for row in at(share)]
+
+
+def beside_decisions(rows: Sequence[Cells], reference: Reference) -> list[Cells]:
+    """Rows made of the cells of held-out ones, the nearest to the decision of each side."""
+    if reference.task.name != "outlier" or not rows:
+        return []
+    random = np.random.default_rng(0)
+    kept, scores = _scored(rows[:STARTS], reference)
+    for _ in range(ROUNDS):
+        kept, scores = _nearest(kept, scores)
+        if not kept:
+            return []
+        made = [_crossed(kept, rows, random) for _ in range(MADE)]
+        found, theirs = _scored(made, reference)
+        kept, scores = [*kept, *found], np.concatenate([scores, theirs])
+    return _nearest(kept, scores)[0]
+
+
+def _scored(rows: Sequence[Cells], reference: Reference) -> tuple[list[Cells], Array]:
+    """Those that are answered, and their scores."""
+    try:
+        answered, answers = reference.answers_where_answered(rows)
+    except Exception:  # it answers none of them
+        return [], np.empty(0)
+    found = [row for row, is_one in zip(rows, answered, strict=True) if is_one]
+    return found, answers["score"].astype(np.float64)
+
+
+def _nearest(rows: Sequence[Cells], scores: Array) -> tuple[list[Cells], Array]:
+    """One row of each score, the nearest of both sides."""
+    distinct = np.unique(scores, return_index=True)[1]
+    places = distinct[np.argsort(np.abs(scores[distinct]), kind="stable")]
+    inside = scores[places] >= 0
+    some = np.concatenate([places[inside][:NEAREST], places[~inside][:NEAREST]])
+    return [rows[place] for place in some.tolist()], scores[some]
+
+
+def _crossed(kept: Sequence[Cells], rows: Sequence[Cells], random: np.random.Generator) -> Cells:
+    """A row that was kept, with some cells of another."""
+    row = kept[int(random.integers(len(kept)))]
+    donor = rows[int(random.integers(len(rows)))]
+    few = random.integers(1, len(row) + 1) if random.random() < 0.5 else 1
+    positions = random.choice(len(row), int(few), replace=False).tolist()
+    return changed(row, positions, [donor[position] for position in positions])

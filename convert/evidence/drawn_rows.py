@@ -8,15 +8,15 @@ the data are too few for that, they lie around them, within what the signature a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.edge_cases import fits
 from onnxlet.convert.evidence.images import Blends
+from onnxlet.convert.evidence.rows import FLOATS, fits
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -29,31 +29,19 @@ FEWEST_WIDE = 200  # rows, however wide
 ENOUGH_ROWS = 100  # where fewer are found between the donors, numbers are drawn around these, too
 MORE = 100  # are tried at a time than are wanted
 TIMES = 4
-FLOATS = ("float64", "float32")
 LARGEST_DRAWN = 2.0**62  # whole numbers: a float64 at 2**63 may have been rounded up to it
 
 
-class Draw(Protocol):
-    """A function that draws rows as `drawn_rows` does."""
-
-    def __call__(
-        self, columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
-    ) -> list[list[Cells]]:
-        """The rows of each draw."""
-        ...
+# Draws rows as `drawn_rows` does.
+Draw = Callable[[Sequence[Column], Sequence[Cells], int, int], list[list[Cells]]]
 
 
 @dataclass(frozen=True)
 class Donated:
-    """One column's cells in the donors; what is known of them is worked out once.
+    """One column's cells in the donors; what is known of them is worked out once."""
 
-    Attributes:
-        column: what they may hold.
-        cells: one of each donor.
-    """
-
-    column: Column
-    cells: Sequence[Any]
+    column: Column  # what they may hold
+    cells: Sequence[Any]  # one of each donor
 
     @cached_property
     def numbers(self) -> Array:
@@ -83,7 +71,7 @@ def drawing_once() -> Draw:
     kept: list[Any] = []
 
     def draw(
-        columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
+        columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int
     ) -> list[list[Cells]]:
         of = [*columns], [*donors], most
         if not kept or kept[0] != of or len(kept[1]) < draws:
@@ -94,12 +82,7 @@ def drawing_once() -> Draw:
 
 
 def most_drawn(width: int, answered: int) -> int:
-    """Rows of each draw: of wide ones fewer, and where answers are wide.
-
-    Args:
-        width: columns of a row.
-        answered: numbers of its answer.
-    """
+    """Rows of each draw: fewer where they have many columns, or answers of many numbers."""
     fitting = min(DRAWN_CELLS // max(1, width), ANSWERED_CELLS // max(1, answered))
     return max(min(ROWS, fitting), FEWEST_WIDE)
 
@@ -110,12 +93,8 @@ def drawn_rows(
     """Rows of several draws, each from a seed of its own, no row twice and none that is a donor.
 
     Where there are few different ones, each draw leaves half of what it finds to those after it.
-
-    Args:
-        columns: what each position of a row may hold.
-        donors: rows that these allow.
-        draws: how many; the first of them are the same ones however many there are.
-        most: rows of each draw.
+    The first draws are the same ones however many there are. Donors are rows that the columns
+    allow; `most` is of each draw.
     """
     by_column = zip(*donors, strict=True)
     donated = [Donated(c, cells) for c, cells in zip(columns, by_column, strict=True)]

@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
-from onnxlet.convert.evidence.decisions import beside_decisions
-from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.evidence.borders import at_borders, in_bins
+from onnxlet.convert.evidence.discontinuities import (
+    at_discontinuities,
+    beside_decisions,
+    between_labels,
+)
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
-from onnxlet.convert.evidence.term_bins import at_term_bins
+from onnxlet.convert.evidence.rows import changed, fits
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
 from onnxlet.convert.reference.column_groups import breadth, fewer, representative_columns
 from onnxlet.convert.reference.dates import ODD, written
@@ -52,25 +55,11 @@ ODD_TEXTS = (
     "中文文本，没有空格。", "a_b 12 3.5 x-ray don't", "  two  spaces\tand\nlines ", "-inf", "1e999",
 )  # fmt: skip
 
-TREES = frozenset(
-    {
-        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier",
-        "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
-        "RandomForestClassifier", "RandomForestRegressor",
-    }
-)  # fmt: skip
-
 
 def edge_cases(
     columns: Sequence[Column], rows: Sequence[Cells], reference: Reference
 ) -> list[Cells]:
-    """Rows that the signature allows and that conversions get wrong.
-
-    Args:
-        columns: what each position of a row may hold.
-        rows: held-out rows.
-        reference: is searched for discontinuities; the thresholds of its trees are used.
-    """
+    """Rows that the signature allows and that conversions get wrong, made of held-out ones."""
     estimator = reference.estimator
     bases, width = evenly_spaced(rows, BASES), breadth(len(columns), estimator)
     tried = frozenset(representative_columns(reference.inputs, estimator))
@@ -103,10 +92,10 @@ def edge_cases(
     made = [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
     at_thresholds = at_tree_thresholds(columns, rows, estimator)
     made += at_thresholds
-    if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
+    if not (at_thresholds and converters().known(type(estimator)).only_splits):
         made += at_discontinuities(columns, rows, reference, tried)
-    made += at_term_bins(columns, rows, estimator)
-    made += at_catboost_borders(columns, rows, estimator)
+    made += in_bins(columns, rows, estimator)
+    made += at_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
     made += beside_decisions(rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)
@@ -143,23 +132,8 @@ def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:
     )
 
 
-def fits(column: Column, number: float) -> bool:
-    """The column has no bound that the number is beyond."""
-    if abs(number) == np.inf:
-        return column.infinite
-    return (column.minimum is None or number >= column.minimum) and (
-        column.maximum is None or number <= column.maximum
-    )
-
-
 def odd_column(columns: Sequence[Column], rows: Sequence[Cells], edge_case: Cells) -> str | None:
-    """The one column in which an edge case is odd; None where there are several, or none.
-
-    Args:
-        columns: of the signature.
-        rows: the held-out ones that it was made of.
-        edge_case: the row.
-    """
+    """The one column in which an edge case of these rows is odd; None of several, or none."""
     for base in evenly_spaced(rows, BASES):
         cells = zip(columns, base, edge_case, strict=True)
         odd = [c.name for c, a, b in cells if a is not b != a]

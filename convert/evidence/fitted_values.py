@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.evidence.rows import FLOATS, changed
 from onnxlet.convert.reference.column_groups import breadth, fewer, is_wide
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
@@ -29,22 +29,19 @@ KNOWN_POINTS = (
 FAR_PAIRS = 60  # of columns in which rows are far off
 FEWEST, FEWEST_POINTS, FEWEST_PAIRS = 300, 8, 4  # rows, points and pairs, however wide rows are
 FAR_OFF = (1e15, -1e15, 1e30, -1e30)
-NUMBERS = ("float64", "float32", "int64")
+NUMBERS = (*FLOATS, "int64")
 
 
 def at_fitted_values(
     columns: Sequence[Column],
     rows: Sequence[Cells],
     estimator: Any,
-    tried: Collection[int] | None = None,
+    tried: Collection[int],
 ) -> list[Cells]:
     """Rows made of what the parts have kept that are given the columns by name, or all of them.
 
-    Args:
-        columns: of the signature.
-        rows: held-out ones, whose other cells stay as they are.
-        estimator: scikit-learn's, fitted.
-        tried: positions of the columns whose edges are tried; None is all.
+    The other cells are those of held-out rows. Edges are tried of the columns at the `tried`
+    positions.
     """
     width = breadth(len(columns), estimator)
     edges: list[tuple[int, Any]] = []
@@ -75,13 +72,12 @@ def _edges(
     columns: Sequence[Column],
     positions: Sequence[int],
     part: Any,
-    tried: Collection[int] | None,
+    tried: Collection[int],
 ) -> Iterator[tuple[int, Any]]:
     """Values on both sides of each edge, and between two edges."""
     for position, edges in zip(positions, _edges_by_column(part, len(positions)), strict=False):
-        if tried is not None and position not in tried:
-            continue
-        if columns[position].type in NUMBERS and not columns[position].categories:
+        known = position in tried and not columns[position].categories
+        if known and columns[position].type in NUMBERS:
             for value in _around(edges):
                 yield position, int(value) if columns[position].type == "int64" else value
 
@@ -115,7 +111,7 @@ def _at_points(
         found = vars(part).get(name)
         if not isinstance(found, np.ndarray) or found.shape[1:] != (len(positions),):
             continue
-        if any(columns[position].type not in NUMBERS[:2] for position in positions):
+        if any(columns[position].type not in FLOATS for position in positions):
             continue
         points = np.asarray(found, dtype=np.float64)
         points = points[spaced_indices(len(points), fewer(POINTS, len(columns), FEWEST_POINTS))]

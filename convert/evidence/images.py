@@ -33,8 +33,7 @@ ORIENTATIONS = (2, 3, 4, 5, 6, 7, 8)
 def odd_images(text: str | None) -> Iterator[str]:
     """Other images made of one: moved, turned, written in other ways, of other sizes and modes.
 
-    Args:
-        text: an image in base64; of None, and of what can't be read, nothing is made.
+    An image is text in base64; of None, and of what can't be read, nothing is made.
     """
     image = small(text)
     if image is None:
@@ -124,11 +123,7 @@ def _of_other_modes(image: Image) -> Iterator[Image]:
 
 
 class Blends:
-    """Images between some of those that are there.
-
-    Args:
-        cells: of a column of images in base64.
-    """
+    """Images between some of those in a column's cells, which are text in base64."""
 
     def __init__(self, cells: Sequence[Any]) -> None:
         known = list(dict.fromkeys(cell for cell in cells if isinstance(cell, str)))

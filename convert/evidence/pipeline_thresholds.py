@@ -15,16 +15,11 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from onnxlet.convert.evidence.bisection import Start, bisected
+from onnxlet.convert.converters.registration import Splits
+from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
-from onnxlet.convert.evidence.evidence import changed
-from onnxlet.convert.evidence.tree_thresholds import (
-    FLOATS,
-    Splits,
-    has_trees,
-    splits_of,
-    way_to,
-)
+from onnxlet.convert.evidence.rows import changed, float_columns
+from onnxlet.convert.evidence.tree_thresholds import has_trees, splits_of, way_to
 from onnxlet.convert.reference.answers import TRANSFORMATION
 from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.column_groups import fewer
@@ -46,15 +41,10 @@ Sees = Callable[[Sequence[Cells]], Array]
 
 @dataclass(frozen=True)
 class AtNode(Start):
-    """A row that reaches a node, and numbers between which the node decides differently.
+    """A row that reaches a node, and numbers between which the node decides differently."""
 
-    Attributes:
-        tree: behind the steps.
-        node: of the tree.
-    """
-
-    tree: Splits
-    node: int
+    tree: Splits  # behind the steps
+    node: int  # of the tree
 
 
 def at_pipeline_thresholds(
@@ -62,18 +52,14 @@ def at_pipeline_thresholds(
     rows: Sequence[Cells],
     others: Sequence[Cells],
     reference: Reference,
-    tried: Collection[int] | None = None,
+    tried: Collection[int],
 ) -> list[Cells]:
     """Rows on both sides of thresholds, as the steps before the trees make the columns.
 
-    Args:
-        columns: of the signature.
-        rows: held-out ones.
-        others: rows that reach nodes which no held-out row reaches.
-        reference: whose trees they are.
-        tried: positions of the columns that are moved; None is all.
+    Beside held-out rows there are others, for nodes that none of those reaches. Only the columns
+    at the `tried` positions are moved.
     """
-    positions = range(len(columns)) if tried is None else sorted(tried)
+    positions = [position for position in float_columns(columns) if position in tried]
     every = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
     made: list[Cells] = []
     for part in parts_of(reference.estimator):
@@ -91,11 +77,11 @@ def at_pipeline_thresholds(
             with np.errstate(all="ignore"):  # a step may make numbers that float32 can't hold
                 if is_answered(seen, known):  # else it is given something else than the rows
                     with suppress(ValueError):  # a step may raise for a row that was moved
-                        made += _rows_of(columns, known, last, seen, positions)
+                        made += _at_nodes(columns, known, last, seen, positions)
     return made
 
 
-def _rows_of(
+def _at_nodes(
     columns: Sequence[Column],
     rows: Sequence[Cells],
     last: Any,
@@ -105,30 +91,26 @@ def _rows_of(
     known = seen(rows)
     trees = list(splits_of(last, known.shape[1]))
     if trees:
-        movers = _movers(columns, rows, seen, positions)
+        movers = _movers(rows, seen, positions)
         starts = list(_starts(columns, rows, known, trees, movers))
         most = fewer(STARTS, len(columns), FEWEST_BISECTED)
         yield from _bisected(columns, evenly_spaced(starts, most), seen)
 
 
-def _movers(
-    columns: Sequence[Column], rows: Sequence[Cells], seen: Sees, positions: Sequence[int]
-) -> dict[int, list[int]]:
+def _movers(rows: Sequence[Cells], seen: Sees, positions: Sequence[int]) -> dict[int, list[int]]:
     """For each made column, the raw ones that it depends on."""
     movers: dict[int, list[int]] = {}
     for position in positions:
-        column = columns[position]
-        if column.required and column.type in FLOATS and not column.categories:
-            base = [row for row in rows if row[position] is not None][:20]
-            moved = [
-                changed(row, [position], [base[number - 1][position]])
-                for number, row in enumerate(base)
+        if base := [row for row in rows if row[position] is not None][:20]:
+            others = [base[-1], *base[:-1]]
+            shifted = [
+                changed(row, [position], [other[position]])
+                for row, other in zip(base, others, strict=True)
             ]
-            if base:
-                a, b = seen(base), seen(moved)
-                differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
-                for made in np.flatnonzero(differs.any(axis=0)).tolist():
-                    movers.setdefault(made, []).append(position)
+            a, b = seen(base), seen(shifted)
+            differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
+            for made in np.flatnonzero(differs.any(axis=0)).tolist():
+                movers.setdefault(made, []).append(position)
     return movers
 
 
@@ -160,11 +142,10 @@ def _starts(
 def _bisected(columns: Sequence[Column], starts: Sequence[AtNode], seen: Sees) -> Iterator[Cells]:
     if not starts:
         return
-    low = np.array([start.low for start in starts])
-    high = np.array([start.high for start in starts])
+    low, high = ends(starts)
 
     def goes_left(values: Array) -> Array:
-        made = seen([s.moved(value) for s, value in zip(starts, values.tolist(), strict=True)])
+        made = seen(moved(starts, values))
         return np.array(
             [
                 s.tree.dtype(made[number, s.tree.feature[s.node]]) <= s.tree.threshold[s.node]

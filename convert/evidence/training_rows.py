@@ -28,13 +28,8 @@ def like_held_out(
 ) -> list[Cells]:
     """Some of the training rows, evenly spaced, with cells of the types that the test set holds.
 
-    Where a cell has no value of its column's type, one of the held-out rows' stands in.
-
-    Args:
-        columns: of the test set.
-        held_out: its rows, one at least.
-        trained: the columns of the training rows, by the same names.
-        rows: the training rows.
+    Where a cell has no value of its column's type, one of the held-out rows' stands in. The
+    training rows' own columns (`trained`) have the same names.
     """
     some = every_nth(rows, MOST_TRAINING_ROWS)
     by_column = list(zip(*some, strict=True))

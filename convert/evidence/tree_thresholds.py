@@ -8,71 +8,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.evidence import changed
+from onnxlet.convert.converters.registration import Splits
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.evidence.rows import FLOATS, changed
 from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
-from onnxlet.function.arrays import LARGEST_INTEGER, Array
+from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import Column
 
 NODES = 800  # at most so many are tried, evenly spaced
 FEWEST_NODES = 200  # however wide the rows are
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
-FLOATS = ("float64", "float32")
-
-
-@dataclass(frozen=True)
-class Splits:
-    """A tree: an entry for each node; the root is node 0.
-
-    Attributes:
-        feature: that is looked at.
-        threshold: up to which a row goes left.
-        left: the node taken then, negative or 0 at a leaf.
-        right: the other.
-        numeric: whether the node compares with its threshold; False at leaves, too.
-        dtype: that is compared in.
-    """
-
-    feature: Array
-    threshold: Array
-    left: Array
-    right: Array
-    numeric: Array
-    dtype: type[np.floating[Any]]
 
 
 def has_trees(estimator: Any) -> bool:
     """Whether there are trees whose thresholds are known, whatever columns they are given."""
-    return any(
-        hasattr(part, "tree_") or hasattr(part, "_predictors") for part in parts_of(estimator)
-    )
+    return any(converters().inherited(type(part), "splits") for part in parts_of(estimator))
 
 
 def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
     """All trees that are given as many columns as there are, perhaps these very ones."""
     for part in parts_of(estimator):
-        if getattr(part, "n_features_in_", None) != width:
-            continue
-        for predictor in np.ravel(getattr(part, "_predictors", [])):  # histogram boosting
-            nodes = predictor.nodes
-            numeric = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
-            yield Splits(
-                nodes["feature_idx"].astype(int), nodes["num_threshold"],
-                nodes["left"].astype(int), nodes["right"].astype(int), numeric, np.float64,
-            )  # fmt: skip
-        tree: Any = getattr(part, "tree_", None)
-        if hasattr(tree, "threshold"):  # not a tree of neighbours
-            yield Splits(
-                tree.feature, tree.threshold, tree.children_left, tree.children_right,
-                tree.feature >= 0, np.float32,
-            )  # fmt: skip
+        found = converters().inherited(type(part), "splits")
+        if found is not None and getattr(part, "n_features_in_", None) == width:
+            yield from found(part)
 
 
 def at_tree_thresholds(
@@ -80,10 +45,7 @@ def at_tree_thresholds(
 ) -> list[Cells]:
     """Rows on every side of the thresholds of trees that see the columns as they are.
 
-    Args:
-        columns: of the signature.
-        rows: held-out ones, whose other cells stay as far as a node's path lets them.
-        estimator: scikit-learn's, fitted.
+    The other cells of held-out rows stay, as far as a node's path lets them.
     """
     trees = list(splits_of(estimator, len(columns)))
     nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]

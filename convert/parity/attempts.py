@@ -14,19 +14,22 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
-from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
-from onnxlet.convert.parity.comparison import Comparison, compare
+from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
 from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
-from onnxlet.convert.parity.rounding import forgive_rounding, most_wrong
-from onnxlet.convert.parity.terms import check_terms
+from onnxlet.convert.parity.rounding import (
+    forgive_rounding,
+    most_wrong,
+    rounds,
+    rounds_before_a_step,
+)
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import TRANSFORMATION, dense
-from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.sparse_rows import given_sparse
@@ -60,46 +63,29 @@ TOGETHER_HINT = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """A conversion by one recipe, and how its answers compare.
-
-    Attributes:
-        model: as it would be served.
-        unrefused: how many rows it answers that scikit-learn raises for.
-    """
+    """A conversion by one recipe, and how its answers compare."""
 
     recipe: Recipe
     converted: Converted
     manifest: dict[str, Any]
-    model: Model
+    model: Model  # as it would be served
     comparison: Comparison
-    unrefused: int
+    unrefused: int  # rows that it answers and that scikit-learn raises for
 
 
 @dataclass(frozen=True)
 class SearchState:
-    """The state of a search for a conversion: what it compares with; each restart makes another.
-
-    Attributes:
-        reference: scikit-learn.
-        columns: the signature's.
-        evidence: the rows by which a recipe is chosen, and the reference's answers to them.
-        judging: rows of one more draw, which judge the recipe that was chosen.
-        draws: how many draws of rows are among the evidence.
-        others: rows like those held out, that rows are drawn from too.
-        draw: draws rows.
-        models: by their graph, those that were made: a session takes long to open.
-        ends: when nothing else is tried, on the clock of `time.thread_time`.
-    """
+    """The state of a search for a conversion: what it compares with; each restart makes another."""
 
     reference: Reference
-    columns: Sequence[Column]
-    evidence: Evidence
-    judging: Evidence
-    draws: int = 1
-    others: Sequence[Cells] = ()
+    columns: Sequence[Column]  # the signature's
+    evidence: Evidence  # by which a recipe is chosen
+    judging: Evidence  # of one more draw, which judges the recipe that was chosen
+    draws: int = 1  # of rows, among the evidence
+    others: Sequence[Cells] = ()  # like those held out, that rows are drawn from too
     draw: Draw = drawn_rows
-    models: dict[bytes, Model] = field(default_factory=dict)
-    ends: float = math.inf
+    models: dict[bytes, Model] = field(default_factory=dict)  # by graph: a session opens slowly
+    ends: float = math.inf  # when nothing else is tried, on the clock of `time.thread_time`
 
     @property
     def overdue(self) -> bool:
@@ -156,7 +142,7 @@ class SearchState:
             self.models[converted.onnx] = model
             comparison, unrefused = self.compared(model, self.evidence)
             if converted.terms is not None and comparison.passed:
-                check_terms(model, converted.terms, reference, self.evidence.rows)
+                _check_terms(model, converted.terms, reference, self.evidence.rows)
             if converted.k is not None and comparison.passed:
                 self._compare_counts(model, converted.k, comparison)
             self._tried_graphs[same] = model, comparison, unrefused
@@ -211,6 +197,18 @@ class SearchState:
     @cached_property
     def _in_float64(self) -> Reference:
         return self.reference.in_float64()
+
+
+def _check_terms(
+    model: Model, terms: Additive, reference: Reference, rows: Sequence[Cells]
+) -> None:
+    """Raise Unsupported where the model's terms of rows differ from the estimator's."""
+    got = model.terms(validate_rows(list(rows), model.signature))
+    task = replace(reference.task, methods={"prediction": terms.method}, margin=None)
+    wanted = replace(reference, task=task).answers(rows)["prediction"]
+    off = np.abs(got - wanted.reshape(got.shape)) / np.maximum(1.0, np.abs(got))
+    if not np.max(off, initial=0.0) <= TOLERANCE:
+        raise Unsupported(f"its terms are not those of {terms.method}", "Please report this model.")
 
 
 def other_counts(k: K) -> list[int]:

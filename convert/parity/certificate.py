@@ -9,51 +9,46 @@ import numpy as np
 
 from onnxlet.convert.evidence.drawn_rows import ENOUGH_ROWS
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
+from onnxlet.convert.parity.attempts import Attempt, SearchState, other_counts
+from onnxlet.convert.parity.comparison import TOLERANCE, between
 from onnxlet.convert.parity.refusals import FailedRecipe
+from onnxlet.convert.reference.column_groups import representative_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.coverage import highest
 
 
 def certificate(
-    comparison: Comparison,
-    evidence: Sequence[Evidence],
-    reference: str,
-    recipe: str,
+    attempt: Attempt,
+    state: SearchState,
     failed: Sequence[FailedRecipe],
     limits: Mapping[str, Any],
-    unrefused: int,
+    narrow: Reference | None,
 ) -> dict[str, Any]:
-    """The parity certificate of a manifest.
+    """The parity certificate of a manifest, of what was measured by a recipe that passed.
 
-    Args:
-        comparison: what was measured.
-        evidence: on these rows: those that the recipe was found with, and those that judged it.
-        reference: what scikit-learn computed in, float32 or float64.
-        recipe: the way of typing that passed.
-        failed: the ways that did not.
-        limits: by column, bounds beyond which scikit-learn answers and the function does not.
-        unrefused: rows that scikit-learn raises for, and that the function answers.
+    The state is that which it was found with. Limits are bounds, by column, beyond which
+    scikit-learn answers and the function does not. Narrow is scikit-learn in float32, where its
+    answers in float64 were compared with.
     """
-    searched, last = evidence
-    labels = comparison.outputs["prediction"]
+    comparison, searched, last = attempt.comparison, state.evidence, state.judging
+    reference = state.reference
     measured = {
         name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
         for name, d in comparison.outputs.items()
     }
-    return {
-        "reference": reference,
+    parity: dict[str, Any] = {
+        "reference": reference.precision,
         "held_out_rows": searched.held_out,
         "hard_rows": searched.edge_cases,
         "drawn_rows": searched.drawn,
         "judging_rows": last.drawn,
-        "differing_rows": len(labels.wrong),
+        "differing_rows": len(comparison.outputs["prediction"].wrong),
         "tied_rows": comparison.ties,
         "undecided_rows": len(comparison.forgiven),
         "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),
         "unanswered_rows": len(searched.raising) + len(last.raising),
-        "unrefused_rows": unrefused,
+        "unrefused_rows": attempt.unrefused,
         "limited_columns": dict(limits),
         "tolerance": TOLERANCE,
         "near_zero": {
@@ -62,20 +57,26 @@ def certificate(
             if name in measured and name != "probabilities"
         },
         "outputs": measured,
-        "recipe": recipe,
+        "recipe": str(attempt.recipe),
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
+    probed = representative_columns(reference.inputs, reference.estimator)
+    if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
+        parity["probed_columns"] = len(probed)
+    if (k := attempt.converted.k) is not None:
+        parity["k"] = [k.default, *other_counts(k)]
+    if reference.task.one_by_one:
+        parity["asked"] = "row by row"
+    if narrow is not None:
+        parity["float32"] = _off_in_float32(narrow, [searched, last])
+    return parity
 
 
-def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str, Any]:
-    """How far scikit-learn's answers in float32 are from those in float64 that were compared with.
+def _off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """How far scikit-learn's answers in float32 (`narrow`) are from the evidence's in float64.
 
     The largest differences are those on held-out and drawn rows, of answers that are numbers in
     both; all rows are counted that are further off than the tolerance, or not answered.
-
-    Args:
-        narrow: the reference in float32.
-        evidence: with the answers in float64.
     """
     rows = [row for part in evidence for row in part.rows]
     found, got = narrow.answers_where_answered(rows)

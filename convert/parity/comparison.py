@@ -27,21 +27,14 @@ SINGLE_ROWS = 16  # that are sent one by one as well
 
 @dataclass
 class Difference:
-    """How far one output is off.
+    """How far one output is off."""
 
-    Attributes:
-        absolutes: each row's largest absolute difference, shape (rows,); of probabilities, the
-            one that counts.
-        relatives: each row's largest relative difference, shape (rows,); of values, the one that
-            counts.
-        wrong: positions of the rows that are further off than the tolerance.
-        got: what ONNX Runtime answered to each of these.
-    """
-
+    # Each row's largest difference, shape (rows,): of probabilities the absolute one counts, of
+    # values the relative one.
     absolutes: Array
     relatives: Array
-    wrong: list[int] = field(default_factory=list)
-    got: dict[int, Any] = field(default_factory=dict)
+    wrong: list[int] = field(default_factory=list)  # positions of rows beyond the tolerance
+    got: dict[int, Any] = field(default_factory=dict)  # what ONNX Runtime answered to these
 
     @property
     def absolute(self) -> float:
@@ -78,28 +71,19 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """What was measured between scikit-learn and ONNX Runtime.
+    """What was measured between scikit-learn and ONNX Runtime; rows are their positions."""
 
-    Attributes:
-        outputs: by output name.
-        tied: for each row, whether its two highest scores lie within the tolerance, so that
-            either label is right.
-        refused: problems of rows that the function refused though scikit-learn answers.
-        forgiven: positions of the rows whose answer depends on rounding in scikit-learn itself.
-        unstable: more rows than are forgiven are wrong, and rounding is why.
-        floors: of each output of numbers, the magnitude below which a difference counts against it.
-        off: the outputs that differed on some row, forgiven or not.
-        left_out: how many rows were not compared, since no others could make up for those before.
-    """
-
-    outputs: dict[str, Difference]
+    outputs: dict[str, Difference]  # by output name
+    # Of each row, whether its two highest scores lie within the tolerance: either label is right.
     tied: Array
-    refused: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # problems of rows that scikit-learn answers
+    # Rows whose answer depends on rounding in scikit-learn itself.
     forgiven: frozenset[int] = frozenset()
-    unstable: bool = False
+    unstable: bool = False  # more rows than are forgiven are wrong, and rounding is why
+    # Of outputs of numbers, the magnitude below which a difference counts against it.
     floors: Mapping[str, float | Array] = field(default_factory=dict)
-    off: frozenset[str] = frozenset()
-    left_out: int = 0
+    off: frozenset[str] = frozenset()  # the outputs that differed on some row, forgiven or not
+    left_out: int = 0  # rows that were not compared: none could make up for those before
 
     def joined(self, other: Comparison) -> Comparison:
         """The comparison of these rows, and of others that come after them."""
@@ -173,19 +157,14 @@ def compare(
     spans: Sequence[range] = (),
     most_wrong: float = np.inf,
 ) -> Comparison:
-    """Compare the function's answers, validation included, with scikit-learn's.
+    """Compare the function's answers, validation included, with scikit-learn's to the same rows.
 
-    Args:
-        model: the converted one.
-        task: says how each output is compared.
-        rows: in signature order.
-        expected: scikit-learn's answers to them.
-        floors: of each output of numbers; as `floor_of` gives them if not given.
-        spans: positions of all rows, in the order in which they are compared.
-        most_wrong: where more of all but the last span are wrong, no others are compared.
+    Floors of outputs of numbers are as `floor_of` gives them if they are not given. Spans are the
+    positions of all rows, in the order in which they are compared: where more than `most_wrong` of
+    all but the last span are wrong, no others are compared.
     """
     comparison = _none_compared(task, expected, len(rows))
-    comparison.floors = floors = _floors(expected) if floors is None else floors
+    comparison.floors = floors = floors_by_scale(expected) if floors is None else floors
     for part, left_out in _batches(spans or [range(len(rows))]):
         advanced("comparing rows", part.start, len(rows))
         try:
@@ -209,7 +188,7 @@ def compare(
 def between(task: Task, expected: Answers, got: Answers) -> Comparison:
     """Compare answers of one and the same estimator to the same rows, in two precisions."""
     comparison = _none_compared(task, expected, len(expected["prediction"]))
-    floors = _floors(expected)
+    floors = floors_by_scale(expected)
     for name, difference in comparison.outputs.items():
         _add(difference, 0, name, got[name], expected[name], floors.get(name, 0.0))
     return comparison
@@ -222,7 +201,8 @@ def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
     )
 
 
-def _floors(expected: Answers) -> dict[str, Array]:
+def floors_by_scale(expected: Answers) -> dict[str, Array]:
+    """The floors of each output of numbers, by its scale alone."""
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
 
 
@@ -235,8 +215,7 @@ def _highest(
 def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:
     """All rows, and some again by themselves: the rows beside one must not change its answer.
 
-    Yields:
-        Rows; and how many come after them, while these are not of the last span.
+    Behind each part is how many rows come after it, while it is not of the last span.
     """
     count = left = sum(map(len, spans))
     for number, span in enumerate(spans, start=1):

@@ -32,17 +32,9 @@ def narrowed(
 
     Where most columns of numbers get bounds, all of them do: what gives out is the arithmetic, and
     which of its columns a row has shown that in is chance. So do all columns of a kind of which
-    only some were tried.
-
-    Args:
-        columns: of the signature.
-        evidence: that was compared.
-        comparison: of a conversion that differs.
-        kinds: positions of the columns that some stand for, of a wide model.
-        narrow: positions of whole numbers of few bits, which give out soon: 100 * 3 in int8.
-
-    Returns:
-        None where more rows differ on usual numbers than may depend on rounding.
+    only some were tried. At `narrow` positions are whole numbers of few bits, which give out soon:
+    100 * 3 in int8. None is returned where more rows differ on usual numbers than may depend on
+    rounding.
     """
     usual = _usual(columns, evidence)
     reach = {p: _reach(columns[p], size, p in narrow) for p, size in usual.items()}

@@ -22,13 +22,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.parity.comparison import TOLERANCE, floors_by_scale
 from onnxlet.convert.parity.rounding import UNIT_IN_FLOAT32, to_moved_rows
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.golden import floor_of, usual_size
+from onnxlet.function.serving.golden import usual_size
 
 Floors = Mapping[str, Array]
 
@@ -40,36 +40,17 @@ OF_OWN, OF_LARGEST = 1e-3, 1e-5
 
 
 def floors_of(evidence: Evidence, precision: str) -> dict[str, Array]:
-    """The floors of each output of numbers, by its scale over the evidence.
-
-    Args:
-        evidence: rows with the reference's answers.
-        precision: that the reference computes in.
-    """
-    return {
-        name: _floor(name, array, evidence, precision)
-        for name, array in evidence.expected.items()
-        if array.dtype.kind == "f"
-    }
-
-
-def _floor(name: str, expected: Array, evidence: Evidence, precision: str) -> Array:
-    floor = floor_of(name, expected)
-    if precision == "float64" or name != "prediction":
-        return floor
-    return np.maximum(
-        floor, _scales(expected[evidence.usual]) * UNITS * UNIT_IN_FLOAT32 / TOLERANCE
-    )
+    """The floors of each output of numbers, by its scale and the precision of the reference."""
+    floors = floors_by_scale(evidence.expected)
+    if precision == "float32" and "prediction" in floors:
+        scales = _scales(evidence.expected["prediction"][evidence.usual])
+        units = scales * UNITS * UNIT_IN_FLOAT32 / TOLERANCE
+        floors["prediction"] = np.maximum(floors["prediction"], units)
+    return floors
 
 
 def looser(floors: Floors, evidence: Evidence, reference: Reference) -> dict[str, Array]:
-    """The floors where scikit-learn's own answers move further than those allow.
-
-    Args:
-        floors: by scale.
-        evidence: rows with the reference's answers, of which some are asked about again.
-        reference: scikit-learn in float64.
-    """
+    """Floors by scale, raised where scikit-learn's own answers in float64 move further."""
     rows = [evidence.rows[row] for row in evenly_spaced(evidence.usual, MOVED_ROWS)]
     moved = list(to_moved_rows(rows, reference))
     return {

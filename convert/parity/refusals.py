@@ -26,19 +26,12 @@ MOST_COMPARED = 200  # wrong rows that are searched for what they have in common
 
 
 class FailedRecipe(NamedTuple):
-    """A way of typing the inputs that does not answer as scikit-learn does.
+    """A way of typing the inputs that does not answer as scikit-learn does."""
 
-    Attributes:
-        recipe: its name.
-        reason: why it was not taken.
-        hint: what to do about it, or ''.
-        error: that its conversion raised, or None.
-    """
-
-    recipe: str
-    reason: str
-    hint: str = ""
-    error: BaseException | None = None
+    recipe: str  # its name
+    reason: str  # why it was not taken
+    hint: str = ""  # what to do about it
+    error: BaseException | None = None  # that its conversion raised
 
 
 def leave_out(comparison: Comparison) -> str:
@@ -52,24 +45,15 @@ def leave_out(comparison: Comparison) -> str:
 
 
 class NoConversion(Refusal):
-    """No recipe converts the model faithfully.
-
-    Attributes:
-        failed: each recipe and what speaks against it.
-    """
+    """No recipe converts the model faithfully."""
 
     def __init__(self, message: str, hint: str, failed: Sequence[FailedRecipe]) -> None:
         super().__init__(message, hint)
-        self.failed = tuple(failed)
+        self.failed = tuple(failed)  # each recipe and what speaks against it
 
 
 class DependsOnRounding(NoConversion):
-    """A conversion passes only if a large share of the rows is forgiven.
-
-    Attributes:
-        estimator: its name.
-        forgiven: how many rows, in words.
-    """
+    """A conversion of an estimator passes only if a large share of the rows is forgiven."""
 
     def __init__(
         self, estimator: str, forgiven: str, failed: Sequence[FailedRecipe], more: str = ""

@@ -15,12 +15,14 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from sklearn.svm import SVC, NuSVC
 
+from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
-from onnxlet.convert.reference.answers import Answers
-from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
+from onnxlet.convert.reference.answers import Answers, last_of
 from onnxlet.convert.reference.bisection import is_answered
+from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
@@ -41,6 +43,30 @@ FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 HOPELESS = 0.05  # of the usual rows: where more are wrong, other rows are no longer compared
 
 
+def rounds(estimator: Any) -> bool:
+    """Whether some part rounds in a way of its own."""
+    return any(map(_rounds, parts_of(estimator)))
+
+
+def rounds_before_a_step(estimator: Any) -> bool:
+    """Whether some part rounds in a way of its own, and is not a linear model at the end.
+
+    Support vectors with a linear kernel are none: with several classes their pairs vote.
+    """
+    last = last_of(estimator)
+    return any(
+        _rounds(part)
+        for part in parts_of(estimator)
+        if part is not last or isinstance(part, SVC | NuSVC) or not hasattr(part, "coef_")
+    )
+
+
+def _rounds(part: Any) -> bool:
+    """Whether nobody knows that it is exact; a selector passes columns on."""
+    known = converters().known(type(part)).is_exact(part)
+    return not known and not hasattr(part, "get_support")
+
+
 def forgive_rounding(
     comparison: Comparison,
     model: Model,
@@ -54,14 +80,7 @@ def forgive_rounding(
     the estimator rounds before a step, where it lies among scikit-learn's answers to the row
     with its numbers moved by a few units in the last place, or no further from them than they
     lie apart. Where scikit-learn computes in float32, its answer to the same numbers in float64
-    is the one without rounding.
-
-    Args:
-        comparison: loses its forgiven rows.
-        model: that was compared.
-        evidence: that it was compared on.
-        reference: is asked again.
-        in_float64: the same in float64, where the reference computes in float32.
+    is the one without rounding: `in_float64` gives it.
     """
     if comparison.refused or comparison.misshapen:
         return
@@ -97,10 +116,7 @@ def _is_scattered(
 def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
     """How many rows of which kinds would have to be forgiven; empty where the others are enough.
 
-    Args:
-        comparison: after rows were forgiven.
-        evidence: that it was made on.
-        least: so many of a kind never are too many: one of thirty is no measure of a share.
+    So many of a kind as `least` never are too many: one of thirty is no measure of a share.
     """
     if comparison.unstable:
         return f"{len(comparison.wrong)} of {comparison.compared} rows"
@@ -163,17 +179,10 @@ def explained_by_rounding(
     reference: Reference,
     unit: float = UNIT,
 ) -> Array:
-    """Which answers are ones that scikit-learn might have given as well.
+    """Which answers scikit-learn might have given as well; a bool array of shape (rows,).
 
-    Args:
-        got: by output name, ONNX Runtime's.
-        expected: scikit-learn's to these rows in a batch.
-        rows: in signature order.
-        reference: scikit-learn.
-        unit: in the last place of the rows' numbers, relative to these.
-
-    Returns:
-        A bool array of shape (rows,).
+    What it has given to the rows in a batch is `expected`. The unit is that in the last place of
+    the rows' numbers, relative to these.
     """
     answers = [expected]
     if rounds_before_a_step(reference.estimator):
@@ -197,10 +206,10 @@ def to_moved_rows(
     """scikit-learn's answers to rows whose numbers are moved by a few units in the last place."""
     random = np.random.default_rng(0)
     reaches = (*REACHES, *far) if unit == UNIT else REACHES[:1]
-    moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
+    moves = [[_moved(row, [step * unit] * len(row)) for row in rows] for step in STEPS]
     moves += [
-        [_scattered(row, reach * unit, random) for row in rows]
-        for reach in reaches
+        [_moved(row, random.uniform(-reach, reach, len(row)).tolist()) for row in rows]
+        for reach in (share * unit for share in reaches)
         for _ in range(SCATTERS)
     ]
     for moved in moves:
@@ -242,15 +251,12 @@ def _one_by_one(rows: Sequence[Cells], reference: Reference) -> Answers:
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _moved(row: Cells, share: float) -> Cells:
-    """The row with its numbers moved by a share of each, away from zero or towards it."""
-    return [_number_moved(cell, share) if type(cell) in (int, float) else cell for cell in row]
-
-
-def _scattered(row: Cells, reach: float, random: np.random.Generator) -> Cells:
-    """The row with each number moved by another share of it, up to the reach."""
-    shares = random.uniform(-reach, reach, len(row)).tolist()
-    return [_moved([cell], share)[0] for cell, share in zip(row, shares, strict=True)]
+def _moved(row: Cells, shares: Sequence[float]) -> Cells:
+    """The row with each number moved by a share of it, away from zero or towards it."""
+    return [
+        _number_moved(cell, share) if type(cell) in (int, float) else cell
+        for cell, share in zip(row, shares, strict=True)
+    ]
 
 
 def _number_moved(number: Any, share: float) -> float:

@@ -12,13 +12,8 @@ from time import thread_time
 from typing import Any
 
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.attempts import (
-    Attempt,
-    SearchState,
-    first_differing_step,
-    other_counts,
-)
-from onnxlet.convert.parity.certificate import certificate, off_in_float32
+from onnxlet.convert.parity.attempts import Attempt, SearchState, first_differing_step
+from onnxlet.convert.parity.certificate import certificate
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.parity.limits import limited, narrowed
 from onnxlet.convert.parity.refusals import (
@@ -29,15 +24,10 @@ from onnxlet.convert.parity.refusals import (
     leave_out,
     no_conversion,
 )
-from onnxlet.convert.parity.rounding import too_many_forgiven
+from onnxlet.convert.parity.rounding import rounds, too_many_forgiven
 from onnxlet.convert.progress import Report
 from onnxlet.convert.recipes import float32_refusal, recipes
-from onnxlet.convert.reference.arithmetic import rounds
-from onnxlet.convert.reference.column_groups import (
-    is_wide,
-    kinds_of_columns,
-    representative_columns,
-)
+from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
 
@@ -50,32 +40,21 @@ NOT_TRIED = f"not tried: others took the {SEARCH_SECONDS:g} seconds that a searc
 
 @dataclass(frozen=True)
 class EqualConversion:
-    """A conversion that answers as scikit-learn does.
-
-    Attributes:
-        attempt: the conversion.
-        state: what it was found with: the reference, the columns and the evidence.
-        failed: the recipes that did not pass.
-        limits: by column, bounds beyond which scikit-learn answers and the function does not.
-        certificate: of parity; empty until the conversion is confirmed.
-    """
+    """A conversion that answers as scikit-learn does."""
 
     attempt: Attempt
-    state: SearchState
-    failed: Sequence[FailedRecipe]
+    state: SearchState  # what it was found with: the reference, the columns and the evidence
+    failed: Sequence[FailedRecipe]  # the recipes that did not pass
+    # By column, bounds beyond which scikit-learn answers and the function does not.
     limits: Mapping[str, Any] = field(default_factory=dict)
-    certificate: dict[str, Any] = field(default_factory=dict)
+    certificate: dict[str, Any] = field(default_factory=dict)  # empty until it is confirmed
 
 
 def find_equal_conversion(state: SearchState, report: Report) -> EqualConversion:
     """Find the first conversion that passes with room to spare, else the first that passes at all.
 
-    Args:
-        state: the reference and the evidence; that of the conversion may be another.
-        report: called with a line for each step of the search.
-
-    Raises:
-        NoConversion: none passes, or only if a large share of the rows is forgiven.
+    Its state may be another than the one that is given. NoConversion is raised where none passes,
+    or only if a large share of the rows is forgiven.
     """
     state = replace(state, ends=thread_time() + SEARCH_SECONDS)
     narrow = state.reference
@@ -133,8 +112,7 @@ def _confirmed(state: SearchState, report: Report) -> EqualConversion:
 def _against(state: SearchState, comparison: Comparison, unrefused: int) -> tuple[str, str]:
     """What speaks against a conversion on the rows of the last draw.
 
-    Returns:
-        The reason; and how many rows would have to be forgiven, where that are too many.
+    With it, how many rows would have to be forgiven, where that are too many.
     """
     too_many = _too_many_forgiven(state, comparison, state.judging)
     if not comparison.passed:
@@ -242,23 +220,5 @@ def _within_limits(
 
 
 def _certified(found: EqualConversion, narrow: Reference | None = None) -> EqualConversion:
-    attempt, state = found.attempt, found.state
-    parity = certificate(
-        attempt.comparison,
-        [state.evidence, state.judging],
-        state.reference.precision,
-        str(attempt.recipe),
-        found.failed,
-        found.limits,
-        attempt.unrefused,
-    )
-    probed = representative_columns(state.reference.inputs, state.reference.estimator)
-    if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
-        parity["probed_columns"] = len(probed)
-    if (k := attempt.converted.k) is not None:
-        parity["k"] = [k.default, *other_counts(k)]
-    if state.reference.task.one_by_one:
-        parity["asked"] = "row by row"
-    if narrow is not None:
-        parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])
+    parity = certificate(found.attempt, found.state, found.failed, found.limits, narrow)
     return replace(found, certificate=parity)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal, shortened
@@ -111,6 +112,13 @@ def in_float64(estimator: Any) -> Any:
         for name, value in vars(part).items():
             vars(part)[name] = _widened(value)
     return copy
+
+
+def begins_in_float32(estimator: Any) -> bool:
+    """Gradient boosting rounds rows to float32, and the model that it begins with computes so."""
+    begun = [getattr(part, "init_", None) for part in parts_of(estimator)]
+    constant = (DummyClassifier, DummyRegressor)  # they answer without a look at the row
+    return any(hasattr(init, "predict") and not isinstance(init, constant) for init in begun)
 
 
 def _widened(value: Any) -> Any:

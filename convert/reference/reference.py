@@ -11,9 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task
-from onnxlet.convert.reference.arithmetic import begins_in_float32
 from onnxlet.convert.reference.bisection import Unanswered, is_answered, which_are_answered
-from onnxlet.convert.reference.estimators import in_float64
+from onnxlet.convert.reference.estimators import begins_in_float32, in_float64
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from interpret import glassbox, privacy
 
-from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.converters.answers import two_sided
+from onnxlet.convert.converters.registration import Converters, Registration, Term
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.convert.graph.responses import every_row, total
 
@@ -227,16 +228,33 @@ def splines(graph: Graph, fitted: Any, table: Table) -> Outputs:
     raise Unsupported("its terms are kept inside the package aplr", WAY_OUT)
 
 
-CONVERTERS: dict[type, Converter] = {
+def terms_of(fitted: Any) -> tuple[Sequence[str], list[Term]]:
+    """The names of the features, and the bins of those of each term."""
+    if not hasattr(fitted, "term_features_"):
+        return [], []
+    terms: list[Term] = [
+        (features, [_bins_in_term(fitted, feature, len(features)) for feature in features])
+        for features in fitted.term_features_
+    ]
+    return fitted.feature_names_in_, terms
+
+
+def _bins_in_term(fitted: Any, feature: int, width: int) -> Any:
+    """The bins of a feature in a term of so many."""
+    known = fitted.bins_[feature]
+    return known[min(len(known), width) - 1]
+
+
+CONVERTERS: Converters = {
     glassbox.APLRClassifier: splines,
     glassbox.APLRRegressor: splines,
     glassbox.ClassificationTree: wrapped,
     glassbox.DecisionListClassifier: rules,
-    glassbox.ExplainableBoostingClassifier: classifier,
-    glassbox.ExplainableBoostingRegressor: regressor,
+    glassbox.ExplainableBoostingClassifier: Registration(classifier, terms=terms_of),
+    glassbox.ExplainableBoostingRegressor: Registration(regressor, terms=terms_of),
     glassbox.LinearRegression: wrapped,
     glassbox.LogisticRegression: wrapped,
     glassbox.RegressionTree: wrapped,
-    privacy.DPExplainableBoostingClassifier: classifier,
-    privacy.DPExplainableBoostingRegressor: regressor,
+    privacy.DPExplainableBoostingClassifier: Registration(classifier, terms=terms_of),
+    privacy.DPExplainableBoostingRegressor: Registration(regressor, terms=terms_of),
 }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import quantile_forest
 
-from onnxlet.convert.converters.trees import in_float64, of_sklearn
+from onnxlet.convert.converters.trees.forests import as_tree, in_float64
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import leaves, totals
 from onnxlet.function.arrays import Array
@@ -63,7 +63,7 @@ def _mean(graph: Graph, fitted: Any, table: Table, output: int) -> Tensor:
         there = np.isfinite(targets)
         sums = np.where(there, targets, 0.0).sum(axis=1)
         value = np.column_stack([sums, there.sum(axis=1)])
-        parts.append(replace(of_sklearn(part.tree_), value=value))
+        parts.append(replace(as_tree(part), value=value))
     both = totals(graph, *in_float64(graph, table, parts))
     return both.take([0]) / both.take([1])
 
@@ -81,7 +81,7 @@ def _quantiles(
         )
     starts = np.cumsum([0, *map(len, lists[:-1])])
     parts = [
-        replace(of_sklearn(part.tree_), value=start + np.arange(part.tree_.node_count)[:, None])
+        replace(as_tree(part), value=start + np.arange(part.tree_.node_count)[:, None])
         for part, start in zip(fitted.estimators_, starts, strict=True)
     ]
     number, nodes = leaves(graph, *in_float64(graph, table, parts))

@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from onnxlet.convert.converters.registration import Registration
+from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.evidence.borders import at_borders, in_bins
+from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.parity.rounding import rounds
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.columns import Column
 from tests.convert.exactness import assert_exact
 from tests.convert.helpers import built
 
@@ -24,7 +32,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 class Halving(RegressorMixin, BaseEstimator):
     def fit(self, X, y=None):
-        self.half_ = 0.5
+        self.half_, self.n_features_in_ = 0.5, np.shape(X)[1]
         return self
 
     def predict(self, X):
@@ -37,6 +45,30 @@ def halving(graph, fitted, table):
     return {"predict": graph.matrix(table).take([0]) * fitted.half_}
 
 CONVERTERS = {Halving: halving}
+"""
+KNOWN = """
+import numpy as np
+from NAME import Halving
+from onnxlet.convert.converters.registration import Registration, Splits
+
+def halving(graph, fitted, table):
+    return {"predict": graph.matrix(table).take([0]) * fitted.half_}
+
+def splits(fitted):
+    node, leaf = np.array([1, 0, 0]), np.array([True, False, False])
+    yield Splits(node * 0, node * 0.25, node, node * 2, leaf, np.float64)
+
+CONVERTERS = {
+    Halving: Registration(
+        halving,
+        exact=lambda fitted: fitted.half_ == 0.5,
+        splits=splits,
+        only_splits=True,
+        borders=lambda fitted: (["x0", "x1"], [(1, 0.75)]),
+        terms=lambda fitted: (["x0", "x1"], [((0,), (np.array([0.125]),))]),
+        inverse=lambda graph, fitted, x: x / fitted.half_,
+    )
+}
 """
 X = np.random.default_rng(0).normal(size=(50, 2))
 Install = Callable[..., Any]
@@ -84,6 +116,31 @@ def test_a_subclass_in_another_package_is_converted_too(install: Install) -> Non
     parent = install("parents")
     child = type("Child", (parent,), {"__module__": "tests"})
     assert_exact(child().fit(X), X)
+
+
+def test_what_a_package_knows_of_its_estimators_is_asked_as_ours(
+    install: Install, tmp_path: Path
+) -> None:
+    kind = install("known", KNOWN)
+    model = kind().fit(X)
+    columns, rows = [Column("x0", "float64"), Column("x1", "float64")], X.tolist()
+    assert not rounds(model)
+    model.half_ = 0.25
+    assert rounds(model)
+    assert 0.25 in {row[0] for row in at_tree_thresholds(columns, rows, model)}
+    assert 0.75 in {row[1] for row in at_borders(columns, rows, model)}
+    assert 0.125 in {row[0] for row in in_bins(columns, rows, model)}
+    assert converters().known(kind).only_splits
+    assert converters().known(type("Child", (kind,), {})) == Registration()
+    assert converters().inherited(type("Child", (kind,), {}), "splits") is not None
+
+
+def test_an_inverse_that_a_package_brings_transforms_targets_back(install: Install) -> None:
+    kind = install("inverted", KNOWN)
+    fitted = TransformedTargetRegressor(Ridge(), transformer=StandardScaler()).fit(X, X[:, 0])
+    fitted.transformer_ = kind().fit(X)
+    fitted.transformer_.inverse_transform = lambda y: np.asarray(y) / 0.5
+    assert_exact(fitted, X)
 
 
 BROKEN = {

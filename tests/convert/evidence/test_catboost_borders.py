@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
+from onnxlet.convert.evidence.borders import at_borders
 from onnxlet.function.inputs.columns import Column
 
 catboost = pytest.importorskip("catboost")
@@ -33,7 +33,7 @@ def test_both_sides_of_borders(frame: bool) -> None:
     columns = COLUMNS
     if not frame:
         columns = [Column(f"x{n}", one.type, one.nullable) for n, one in enumerate(COLUMNS)]
-    rows = at_catboost_borders(columns, ROWS, model)
+    rows = at_borders(columns, ROWS, model)
     border = float(model.get_borders()[1][0])
     sizes = {row[1] for row in rows}
     assert {border, float(np.nextafter(np.float32(border), np.float32(9))), None} <= sizes
@@ -44,6 +44,6 @@ def test_both_sides_of_borders(frame: bool) -> None:
 
 def test_not_fitted_and_other_columns() -> None:
     model = catboost.CatBoostRegressor(iterations=2, verbose=0, allow_writing_files=False)
-    assert at_catboost_borders(COLUMNS, ROWS, model) == []
+    assert at_borders(COLUMNS, ROWS, model) == []
     model.fit(X, Y, cat_features=[0])
-    assert at_catboost_borders(COLUMNS[:2], [row[:2] for row in ROWS], model) == []
+    assert at_borders(COLUMNS[:2], [row[:2] for row in ROWS], model) == []

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
-from onnxlet.convert.evidence.decisions import beside_decisions
+from onnxlet.convert.evidence.discontinuities import beside_decisions
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.reference import Reference

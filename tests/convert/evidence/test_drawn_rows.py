@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from onnxlet.convert.build import build
 from onnxlet.convert.converters.registry import converts
 from onnxlet.convert.evidence.drawn_rows import ROWS, drawing_once, drawn_rows
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.parity.refusals import NoConversion
@@ -137,12 +137,12 @@ def test_the_same_rows_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("onnxlet.convert.evidence.drawn_rows.drawn_rows", counted)
     draw = drawing_once()
-    three = draw(COLUMNS, TABLE, 3)
-    assert draw(list(COLUMNS), list(TABLE), 2) == three[:2]
+    three = draw(COLUMNS, TABLE, 3, ROWS)
+    assert draw(list(COLUMNS), list(TABLE), 2, ROWS) == three[:2]
     assert len(asked) == 1
     bounded = [replace(COLUMNS[0], maximum=9.0), *COLUMNS[1:]]
     for columns, donors in ((COLUMNS, TABLE[:3]), (bounded, TABLE)):
-        assert draw(columns, donors, 2) == drawn_rows(columns, donors, 2)
+        assert draw(columns, donors, 2, ROWS) == drawn_rows(columns, donors, 2)
     assert len(asked) == 3
 
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from onnxlet import Images
 from onnxlet.convert.evidence.drawn_rows import drawn_rows
 from onnxlet.convert.evidence.edge_cases import ODD_TEXTS, edge_cases
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import gather_evidence
 from onnxlet.convert.evidence.images import LARGEST, Blends, odd_images
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import Cells, read_inputs

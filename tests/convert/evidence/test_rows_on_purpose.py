@@ -27,6 +27,7 @@ X = random.normal(size=(80, 3)).round(2)
 Y = X @ [1.0, -2.0, 0.5]
 ROWS = X.tolist()
 COLUMNS = [Column(f"x{place}", "float64", nullable=True) for place in range(3)]
+ALL = range(3)
 
 
 def paths(tree: Any, rows: Any) -> Any:
@@ -85,7 +86,7 @@ def test_nodes_that_part_missing_and_infinite_values_from_all_others() -> None:
 def test_thresholds_behind_other_steps_are_found_from_both_sides(last: Any) -> None:
     train = np.tile(X, (3, 1))
     model = make_pipeline(StandardScaler(), last).fit(train, np.tile(Y, 3))
-    rows = at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0])
+    rows = at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0], ALL)
     whole = np.array([row for row in rows if None not in row])
     moved = np.nextafter(whole, whole + 1)
     jumps = (model.predict(whole) != model.predict(moved)) | (
@@ -97,7 +98,7 @@ def test_thresholds_behind_other_steps_are_found_from_both_sides(last: Any) -> N
 
 def test_a_pipeline_that_is_given_something_else_is_passed_over() -> None:
     model = make_pipeline(StandardScaler(), DecisionTreeRegressor()).fit(X[:, :2], Y)
-    assert at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0]) == []
+    assert at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0], ALL) == []
 
 
 def test_borders_between_all_labels_are_met_from_both_sides() -> None:
@@ -116,7 +117,7 @@ def test_answers_in_numbers_have_no_borders() -> None:
 
 def test_every_bin_and_every_edge_has_a_row() -> None:
     model = KBinsDiscretizer(5, encode="ordinal", strategy="uniform").fit(X)
-    rows = at_fitted_values(COLUMNS, ROWS, model)
+    rows = at_fitted_values(COLUMNS, ROWS, model, ALL)
     for place, edges in enumerate(model.bin_edges_):
         values = {row[place] for row in rows}
         assert set(edges.tolist()) <= values
@@ -125,5 +126,5 @@ def test_every_bin_and_every_edge_has_a_row() -> None:
 
 def test_training_rows_are_asked_about() -> None:
     model = KNeighborsRegressor().fit(X, Y)
-    rows = {tuple(row) for row in at_fitted_values(COLUMNS, ROWS[:1], model)}
+    rows = {tuple(row) for row in at_fitted_values(COLUMNS, ROWS[:1], model, ALL)}
     assert set(map(tuple, ROWS)) <= rows

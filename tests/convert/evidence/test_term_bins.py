@@ -5,21 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from sklearn.base import BaseEstimator
 
-from onnxlet.convert.evidence.term_bins import MOST, at_term_bins
+from onnxlet.convert.converters.registration import Registration
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.evidence.borders import CELLS, in_bins
 from onnxlet.function.inputs.columns import Column
 
 
 class Terms(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """What interpret's models keep of their bins: those of pairs are coarser."""
+    """A sum of terms over one column each, and over the first two together, in coarser bins."""
 
     def __init__(self) -> None:
-        self.feature_names_in_ = ["a", "b", "c"]
-        self.term_features_ = [(0,), (1,), (2,), (0, 1)]
-        self.bins_: list[Any] = [
-            [np.array([0.0, 1.0, 2.0]), np.array([1.0])], [{"x": 1, "y": 2}], [np.array([2.5])],
-        ]  # fmt: skip
+        self.bins: list[Any] = [np.array([0.0, 1.0, 2.0]), {"x": 1, "y": 2}, np.array([2.5])]
+
+    def terms(self) -> Any:
+        alone = [((column,), (self.bins[column],)) for column in range(3)]
+        return ["a", "b", "c"], [*alone, ((0, 1), (np.array([1.0]), self.bins[1]))]
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(converters()._known, Terms, Registration(terms=Terms.terms))
 
 
 COLUMNS = [
@@ -28,7 +36,7 @@ COLUMNS = [
 
 
 def test_each_bin_and_each_cell_of_a_pair_has_a_row() -> None:
-    made = at_term_bins(COLUMNS, [[7, 0.5, "x"]], Terms())
+    made = in_bins(COLUMNS, [[7, 0.5, "x"]], Terms())
     assert {row[1] for row in made if row[0] == 7 and row[2] == "x"} >= {0.0, 1.0, 2.0, None}
     assert [np.nextafter(1.0, -1), "y"] in [row[1:] for row in made]
     assert {row[0] for row in made} == {7, 2, 3}
@@ -38,5 +46,5 @@ def test_each_bin_and_each_cell_of_a_pair_has_a_row() -> None:
 
 def test_there_are_no_more_than_so_many() -> None:
     terms = Terms()
-    terms.bins_[0] = [np.arange(3000.0)]
-    assert len(at_term_bins(COLUMNS, [[7, 0.5, "x"]], terms)) == MOST
+    terms.bins[0] = np.arange(3000.0)
+    assert len(in_bins(COLUMNS, [[7, 0.5, "x"]], terms)) == CELLS

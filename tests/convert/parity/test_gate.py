@@ -17,8 +17,7 @@ import numpy as np
 import onnx
 import pytest
 
-from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.comparison import compare
 from onnxlet.convert.parity.rounding import forgive_rounding

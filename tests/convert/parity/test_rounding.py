@@ -30,8 +30,13 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.convert.parity.rounding import MOST_FORGIVEN, explained_by_rounding, forgive_rounding
-from onnxlet.convert.reference.arithmetic import begins_in_float32, rounds_before_a_step
+from onnxlet.convert.parity.rounding import (
+    MOST_FORGIVEN,
+    explained_by_rounding,
+    forgive_rounding,
+    rounds_before_a_step,
+)
+from onnxlet.convert.reference.estimators import begins_in_float32
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, built, prove
 

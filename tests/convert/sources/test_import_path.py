@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops import io
 
-from onnxlet.convert.converters.installed import of_package
+from onnxlet.convert.converters.registry import brought_for
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.sources.source import load_source
@@ -163,7 +163,7 @@ def test_entry_points_of_a_folder_are_not_loaded(
     (about / "entry_points.txt").write_text("[onnxlet.converters]\nsklearn = evil\n")
 
     load_source(str(place.save(LinearRegression().fit(X, Y))), place.data)
-    assert [*of_package("sklearn")] == []
+    assert [*brought_for("sklearn")] == []
     assert not place.ran.exists()
 
 

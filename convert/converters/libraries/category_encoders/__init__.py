@@ -16,9 +16,9 @@ import category_encoders as encoders
 from category_encoders import wrapper
 
 from onnxlet.convert.converters.libraries.category_encoders.asking import answered, columns_of
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, look_up, refuse_unseen
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -182,10 +182,10 @@ LOOK_UPS = (
     "TargetEncoder", "WOEEncoder",
 )  # fmt: skip
 
-CONVERTERS: dict[type, Converter] = {
-    **{getattr(encoders, name): encoder for name in LOOK_UPS if hasattr(encoders, name)},
-    encoders.HashingEncoder: hashing,
-    encoders.MultiHotEncoder: items,
-    wrapper.NestedCVWrapper: nested,
-    wrapper.PolynomialWrapper: encoder,
+CONVERTERS: Converters = {
+    **{getattr(encoders, name): exact(encoder) for name in LOOK_UPS if hasattr(encoders, name)},
+    encoders.HashingEncoder: exact(hashing),
+    encoders.MultiHotEncoder: exact(items),
+    wrapper.NestedCVWrapper: exact(nested),
+    wrapper.PolynomialWrapper: exact(encoder),
 }

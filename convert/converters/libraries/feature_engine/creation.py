@@ -25,9 +25,10 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     without,
 )
 from onnxlet.convert.converters.libraries.feature_engine.discretisation import rounded
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.tracing.trace import trace
 from onnxlet.convert.graph import elementary
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 
 DIVISIONS = ("div", "truediv", "floordiv", "mod")
 KM_PER_DEGREE = 111.0
@@ -167,9 +168,9 @@ def _planar(fitted: Any, x: Tensor) -> Tensor:
     return made * float(EARTH_RADIUS[fitted.output_unit] / EARTH_RADIUS["km"])
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     library.CyclicalFeatures: cyclical,
-    library.DecisionTreeFeatures: by_trees,
+    library.DecisionTreeFeatures: exact(by_trees),
     library.GeoDistanceFeatures: distance,
     library.MathFeatures: mathematical,
     library.RelativeFeatures: relative,

@@ -18,10 +18,10 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     names,
     without,
 )
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.converter import (
     DATE,
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -128,8 +128,8 @@ def _date(fitted: Any, table: Table, name: str) -> Tensor:
     return dates.from_text(column, form)
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.DatetimeFeatures: features,
-    library.DatetimeOrdinal: ordinal,
-    library.DatetimeSubtraction: subtraction,
+CONVERTERS: Converters = {
+    library.DatetimeFeatures: exact(features),
+    library.DatetimeOrdinal: exact(ordinal),
+    library.DatetimeSubtraction: exact(subtraction),
 }

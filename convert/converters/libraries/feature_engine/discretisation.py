@@ -20,7 +20,8 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     variables_of,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
@@ -96,10 +97,10 @@ def rounded(x: Tensor, fitted: Any) -> Tensor:
     return (x * scale).unary("Round") / scale
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.ArbitraryDiscretiser: cut,
-    library.DecisionTreeDiscretiser: by_tree,
-    library.EqualFrequencyDiscretiser: cut,
-    library.EqualWidthDiscretiser: cut,
-    library.GeometricWidthDiscretiser: cut,
+CONVERTERS: Converters = {
+    library.ArbitraryDiscretiser: exact(cut),
+    library.DecisionTreeDiscretiser: exact(by_tree),
+    library.EqualFrequencyDiscretiser: exact(cut),
+    library.EqualWidthDiscretiser: exact(cut),
+    library.GeometricWidthDiscretiser: exact(cut),
 }

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 from feature_engine import encoding as library
 
-from onnxlet.convert.converters.encoding import hot
-from onnxlet.convert.converters.imputation import filled_text
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     as_text,
     exchanged,
@@ -27,6 +25,9 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     without,
 )
+from onnxlet.convert.converters.preprocessing.encoding import hot
+from onnxlet.convert.converters.preprocessing.imputation import filled_text
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import (
     Meaning,
     as_categories,
@@ -35,7 +36,7 @@ from onnxlet.convert.graph.categories import (
     is_missing,
     look_up,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
@@ -143,13 +144,13 @@ def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": exchanged(table, chosen, new, graph.concat(made))}
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.CountFrequencyEncoder: mapped,
-    library.DecisionTreeEncoder: mapped,
-    library.MeanEncoder: mapped,
-    library.OneHotEncoder: one_hot,
-    library.OrdinalEncoder: mapped,
-    library.RareLabelEncoder: rare,
-    library.StringSimilarityEncoder: similar,
-    library.WoEEncoder: mapped,
+CONVERTERS: Converters = {
+    library.CountFrequencyEncoder: exact(mapped),
+    library.DecisionTreeEncoder: exact(mapped),
+    library.MeanEncoder: exact(mapped),
+    library.OneHotEncoder: exact(one_hot),
+    library.OrdinalEncoder: exact(mapped),
+    library.RareLabelEncoder: exact(rare),
+    library.StringSimilarityEncoder: exact(similar),
+    library.WoEEncoder: exact(mapped),
 }

@@ -13,15 +13,15 @@ from typing import Any
 
 from feature_engine import imputation as library
 
-from onnxlet.convert.converters.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
     as_text,
     given,
     names,
 )
+from onnxlet.convert.converters.preprocessing.imputation import filled_numbers, filled_text, flags
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -73,13 +73,13 @@ def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table}
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.AddMissingIndicator: indicated,
-    library.ArbitraryNumberImputer: filled,
-    library.CategoricalImputer: filled,
+CONVERTERS: Converters = {
+    library.AddMissingIndicator: exact(indicated),
+    library.ArbitraryNumberImputer: exact(filled),
+    library.CategoricalImputer: exact(filled),
     library.DropMissingData: complete,
-    library.EndTailImputer: filled,
-    library.MeanMedianImputer: filled,
+    library.EndTailImputer: exact(filled),
+    library.MeanMedianImputer: exact(filled),
     library.RandomSampleImputer: refusing(
         "it fills gaps with values drawn at random, which depend on the rows beside a row, or on "
         "a generator that ONNX has not",

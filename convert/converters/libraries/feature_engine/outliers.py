@@ -16,7 +16,8 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     variables_of,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
 
 
@@ -66,8 +67,8 @@ def trimmed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table}
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.ArbitraryOutlierCapper: capped,
+CONVERTERS: Converters = {
+    library.ArbitraryOutlierCapper: exact(capped),
     library.OutlierTrimmer: trimmed,
-    library.Winsorizer: capped,
+    library.Winsorizer: exact(capped),
 }

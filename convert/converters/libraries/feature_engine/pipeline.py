@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from feature_engine.pipeline import Pipeline
 
-from onnxlet.convert.converters.composition import pipeline
-from onnxlet.convert.graph.converter import Converter
+from onnxlet.convert.converters.composition.pipelines import pipeline
+from onnxlet.convert.converters.registration import Converters, exact
 
-CONVERTERS: dict[type, Converter] = {Pipeline: pipeline}
+CONVERTERS: Converters = {Pipeline: exact(pipeline)}

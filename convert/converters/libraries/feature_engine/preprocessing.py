@@ -18,10 +18,10 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
 )
 from onnxlet.convert.converters.libraries.feature_engine.encoding import is_one_of
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import (
     DATE,
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -109,7 +109,7 @@ def _as(graph: Graph, column: Table, dtype: Any) -> Tensor:
     return tensor if tensor.dtype == "int64" else elementary.truncated(tensor)
 
 
-CONVERTERS: dict[type, Converter] = {
-    library.MatchCategories: categories,
-    library.MatchVariables: variables,
+CONVERTERS: Converters = {
+    library.MatchCategories: exact(categories),
+    library.MatchVariables: exact(variables),
 }

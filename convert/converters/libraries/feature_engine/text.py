@@ -10,14 +10,15 @@ from typing import Any
 
 from feature_engine import text as library
 
-from onnxlet.convert.converters.imputation import filled_text
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     added,
     given,
     names,
     without,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.converters.preprocessing.imputation import filled_text
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 
 
 class Counted:
@@ -94,4 +95,4 @@ def counted(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": without(table, chosen) if fitted.drop_original else table}
 
 
-CONVERTERS: dict[type, Converter] = {library.TextFeatures: counted}
+CONVERTERS: Converters = {library.TextFeatures: exact(counted)}

@@ -12,12 +12,13 @@ import numpy as np
 from feature_engine import scaling
 from feature_engine import transformation as library
 
-from onnxlet.convert.converters.distributions import box_cox, yeo_johnson
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
     refuse_missing_and_infinite,
     replaced,
     variables_of,
 )
+from onnxlet.convert.converters.preprocessing.distributions import box_cox, yeo_johnson
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
@@ -71,7 +72,7 @@ def scaled(fitted: Any, x: Tensor) -> Tensor:
     return (x - _of_each(fitted, fitted.mean_)) / _of_each(fitted, fitted.range_)
 
 
-CONVERTERS: dict[type, Converter] = {
+CONVERTERS: Converters = {
     library.ArcSinhTransformer: function(
         lambda fitted, x: elementary.arcsinh((x - fitted.loc) / fitted.scale)
     ),
@@ -86,9 +87,11 @@ CONVERTERS: dict[type, Converter] = {
     ),
     library.LogTransformer: function(log, lambda x: x <= 0.0),
     library.PowerTransformer: function(power),
-    library.ReciprocalTransformer: function(lambda fitted, x: 1.0 / x, lambda x: x.equals(0.0)),
+    library.ReciprocalTransformer: exact(
+        function(lambda fitted, x: 1.0 / x, lambda x: x.equals(0.0))
+    ),
     library.YeoJohnsonTransformer: function(
         lambda fitted, x: yeo_johnson(x, _of_each(fitted, fitted.lambda_dict_))
     ),
-    scaling.MeanNormalizationScaler: function(scaled),
+    scaling.MeanNormalizationScaler: exact(function(scaled)),
 }

@@ -11,7 +11,8 @@ from feature_engine import wrappers as library
 from feature_engine.wrappers.wrappers import _CREATORS
 
 from onnxlet.convert.converters.libraries.feature_engine.columns import given, names, without
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, labelled
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, labelled
 
 
 def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -30,4 +31,4 @@ def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table.assign(**by_name)}
 
 
-CONVERTERS: dict[type, Converter] = {library.SklearnTransformerWrapper: wrapped}
+CONVERTERS: Converters = {library.SklearnTransformerWrapper: exact(wrapped)}

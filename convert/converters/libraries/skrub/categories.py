@@ -6,7 +6,8 @@ from typing import Any
 
 from skrub import CatEncoder
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, framed, labelled
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, framed, labelled
 
 
 def one_hot_and_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -19,4 +20,4 @@ def one_hot_and_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": framed(Table(tuple(made)), fitted.all_outputs_)}
 
 
-CONVERTERS: dict[type, Converter] = {CatEncoder: one_hot_and_target}
+CONVERTERS: Converters = {CatEncoder: exact(one_hot_and_target)}

@@ -15,8 +15,9 @@ from skrub._clean_null_strings import CleanNullStrings
 from skrub._to_str import ToStr
 
 from onnxlet.convert.converters.libraries.skrub.columns import unchanged
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 
 TRUTH, WHOLE = (("bool",), ("bool?",)), (("int64",), ("int64?",))  # types of one column
@@ -77,10 +78,10 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     return column.isnan().where(words[2], truth)
 
 
-CONVERTERS: dict[type, Converter] = {
-    CleanCategories: to_text,
-    CleanNullStrings: without_null_texts,
-    ToCategorical: unchanged,
-    ToFloat: to_float,
-    ToStr: to_text,
+CONVERTERS: Converters = {
+    CleanCategories: exact(to_text),
+    CleanNullStrings: exact(without_null_texts),
+    ToCategorical: exact(unchanged),
+    ToFloat: exact(to_float),
+    ToStr: exact(to_text),
 }

@@ -22,6 +22,7 @@ from skrub._single_column_transformer import is_single_column_transformer
 from skrub._table_vectorizer import PassThrough
 from skrub._to_float import ToFloat
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -148,16 +149,17 @@ def unchanged(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table}
 
 
-CONVERTERS: dict[type, Converter] = {
-    ApplyToCols: wrapped,
-    ApplyToEachCol: by_column,
-    ApplyToSubFrame: by_part,
-    CheckInputDataFrame: checked,
-    Cleaner: whole,
-    DropCols: keeping("kept_cols_"),
-    DropSimilar: keeping("_dropper.kept_cols_"),
-    DropUninformative: unchanged,
-    PassThrough: unchanged,
-    SelectCols: keeping("columns_"),
-    TableVectorizer: whole,
+CONVERTERS: Converters = {
+    ApplyToCols: exact(wrapped),
+    ApplyToEachCol: exact(by_column),
+    ApplyToSubFrame: exact(by_part),
+    CheckInputDataFrame: exact(checked),
+    Cleaner: exact(whole),
+    DropCols: exact(keeping("kept_cols_")),
+    DropSimilar: exact(keeping("_dropper.kept_cols_")),
+    DropUninformative: exact(unchanged),
+    PassThrough: exact(unchanged),
+    SelectCols: exact(keeping("columns_")),
+    TableVectorizer: exact(whole),
+    Drop: exact(),
 }

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from skrub import DatetimeEncoder, ToDatetime
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.converter import (
     DATE,
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -113,4 +113,4 @@ def _of_all(name: str, encoder: Any) -> Array:
     return np.asarray(encoder.transform(numbers), dtype=np.float64)
 
 
-CONVERTERS: dict[type, Converter] = {DatetimeEncoder: encoded, ToDatetime: to_datetime}
+CONVERTERS: Converters = {DatetimeEncoder: exact(encoded), ToDatetime: exact(to_datetime)}

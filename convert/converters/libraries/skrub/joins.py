@@ -14,9 +14,9 @@ import pandas as pd
 from skrub import AggJoiner, AggTarget, InterpolationJoiner, MultiAggJoiner
 
 from onnxlet.convert.converters.libraries.skrub.columns import checked
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -107,9 +107,9 @@ def interpolated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": framed(Table(tuple(tensors)), names)}
 
 
-CONVERTERS: dict[type, Converter] = {
-    AggJoiner: aggregated,
-    AggTarget: aggregated_target,
+CONVERTERS: Converters = {
+    AggJoiner: exact(aggregated),
+    AggTarget: exact(aggregated_target),
     InterpolationJoiner: interpolated,
-    MultiAggJoiner: several,
+    MultiAggJoiner: exact(several),
 }

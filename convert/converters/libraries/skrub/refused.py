@@ -6,8 +6,8 @@ from typing import Any
 
 from skrub import DurationToFloat, Joiner, LLMEncoder, SessionEncoder, TextEncoder
 
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import (
-    Converter,
     Graph,
     Outputs,
     Table,
@@ -24,10 +24,12 @@ def language_model(graph: Graph, fitted: Any, table: Table) -> Outputs:
     )
 
 
-CONVERTERS: dict[type, Converter] = {
-    DurationToFloat: refusing(
-        "a duration has no form in a request",
-        "Turn it into numbers before the pipeline: X['column'].dt.total_seconds().",
+CONVERTERS: Converters = {
+    DurationToFloat: exact(
+        refusing(
+            "a duration has no form in a request",
+            "Turn it into numbers before the pipeline: X['column'].dt.total_seconds().",
+        )
     ),
     Joiner: refusing(
         "it searches another table for the most similar key",

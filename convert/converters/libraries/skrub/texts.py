@@ -14,9 +14,10 @@ from sklearn.pipeline import Pipeline
 from skrub import MinHashEncoder, SimilarityEncoder, StringEncoder
 from skrub._fast_hash import gen_atom
 
+from onnxlet.convert.converters.extraction.text import tfidf_weights
 from onnxlet.convert.converters.libraries.skrub.cells import text_of
-from onnxlet.convert.converters.text import tfidf_weights
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 LONGEST_GRAM = 20  # characters
@@ -104,8 +105,8 @@ def similarity(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": graph.concat(made)}
 
 
-CONVERTERS: dict[type, Converter] = {
-    MinHashEncoder: min_hash,
+CONVERTERS: Converters = {
+    MinHashEncoder: exact(min_hash),
     SimilarityEncoder: similarity,
     StringEncoder: string_encoder,
 }

@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from onnxlet import DateParts
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
-from tests.convert.converters.test_text import ROWS
+from tests.convert.converters.extraction.test_text import ROWS
 from tests.convert.exactness import answers, expected
 from tests.convert.helpers import built, served
 

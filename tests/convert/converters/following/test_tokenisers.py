@@ -24,7 +24,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import load_model
-from tests.convert.converters.test_text import ROWS, TRAINING
+from tests.convert.converters.extraction.test_text import ROWS, TRAINING
 from tests.convert.exactness import assert_exact
 from tests.convert.helpers import built, served
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.arithmetic import rounds
+from onnxlet.convert.parity.rounding import rounds
 from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import assert_exact

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("interpret")
 
 from interpret import glassbox, privacy
 
+from onnxlet.convert.converters.libraries.interpret import terms_of
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.examples.loan_default import DATA
 from onnxlet.convert.graph.converter import Unsupported
@@ -283,3 +285,16 @@ def test_terms_that_differ_from_the_model_are_refused(
     monkeypatch.setattr(type(model), "eval_terms", lambda self, X: terms(self, X) * 1.001)
     with pytest.raises(Refusal, match="its terms are not those of eval_terms"):
         built(Source(model, people(60, seed=2)), tmp_path)
+
+
+def test_bins_of_terms_are_coarser_where_a_term_has_several_features() -> None:
+    fitted = SimpleNamespace(
+        feature_names_in_=["a", "b"],
+        term_features_=[(0,), (1,), (0, 1)],
+        bins_=[[{"fine": 1}, {"coarse": 1}], [{"only": 1}]],
+    )
+    terms = [
+        ((0,), [{"fine": 1}]), ((1,), [{"only": 1}]), ((0, 1), [{"coarse": 1}, {"only": 1}])
+    ]  # fmt: skip
+    assert terms_of(fitted) == (["a", "b"], terms)
+    assert terms_of(SimpleNamespace()) == ([], [])

@@ -1,0 +1,1 @@
+"""Models by densities: naive Bayes, discriminants, mixtures, kernels, ellipses."""

@@ -1,0 +1,1 @@
+"""Models by kernels with known points: support vectors, Gaussian processes, features."""

@@ -1,0 +1,1 @@
+"""Models by distances to known points: neighbours, centres, embeddings."""
