@@ -35,7 +35,8 @@ from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.gates import refuse_other_answers, refuse_what_has_no_converter
-from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
+from onnxlet.convert.parity.search import EqualConversion, find_equal_conversion
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.column_notes import notes
 from onnxlet.convert.reference.dictionaries import known_keys
