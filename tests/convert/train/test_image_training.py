@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 

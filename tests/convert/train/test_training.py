@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import pytest
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from sklearn.metrics import f1_score
 
 from onnxlet.convert.build import build
