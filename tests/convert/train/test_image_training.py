@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from onnxlet.convert.report.evaluation.measured import Measured
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert import interface
 from onnxlet.convert.report import FILES as REPORT
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report
 from onnxlet.convert.train.combining import voting
 from onnxlet.convert.train.preparing import Options, inspect_table

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import pytest
-from onnxlet.convert.report.evaluation.measured import Measured
 from sklearn.metrics import f1_score
 
 from onnxlet.convert.build import build
@@ -19,6 +18,7 @@ from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.report import FILES as REPORT
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
