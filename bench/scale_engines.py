@@ -110,7 +110,7 @@ def _in_turns(calls: Mapping[str, Callable[[], None]]) -> dict[str, float]:
 
 def dask_line(models: Path) -> Line:
     """Two workers beside one, on the forest."""
-    from tests.convert.cluster.processes import cluster
+    from tests.convert.workers.dask_processes import cluster
 
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

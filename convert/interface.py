@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -20,6 +20,7 @@ from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_lines
 from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.sources.source import Source
@@ -31,7 +32,6 @@ from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 
-Report = Callable[[str], object]
 ROWS_HINT = "Give a DataFrame, or a list of rows; one row is X.iloc[[0]], or a list of one."
 
 
@@ -153,7 +153,7 @@ def build(
         with threadpool_limits(1, user_api="blas"):
             beside = None
             if with_report or sensitive:
-                from onnxlet.convert.report.of_build import report_of
+                from onnxlet.convert.report.build_report import report_of
 
                 beside = report_of(source, report, sensitive)
             built = build_directory(

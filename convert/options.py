@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from onnxlet.convert.progress import on_terminal
+from onnxlet.convert.progress import Report, on_terminal
 from onnxlet.function.errors import shortened
 
 MODELS = Path("models")
@@ -31,7 +31,7 @@ def report(line: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], object]]:
+def progress() -> Iterator[Report]:
     """What takes lines of progress; on a terminal with a bar where a step takes long."""
     if sys.stderr.isatty():
         with on_terminal(sys.stderr) as shown:

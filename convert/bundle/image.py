@@ -19,12 +19,12 @@ from onnxlet.convert.bundle.package import (
     BUNDLE_FORMAT,
     Files,
     Progress,
-    Report,
     bundle_files,
     interpreter_for,
 )
 from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.directory.durable import whole
+from onnxlet.convert.progress import Report
 
 ROOT = "opt/onnxlet"  # of the bundle in there
 PLACES = ("packages", "onnxlet", "models")  # layers above the system, lowest first

@@ -17,11 +17,11 @@ from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
+from onnxlet.convert.progress import Report
 
 BUNDLE_FORMAT = 1
 IMAGES = "images.txt"  # the lock file of what decodes images
 Files = dict[str, Content]
-Report = Callable[[str], object]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
 

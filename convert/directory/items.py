@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Task, last_of
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_INTEGER
 
-Report = Callable[[str], object]
 POSITIONS = "note: neighbours are answered by their position in the rows of the fit"
 
 
@@ -23,11 +23,8 @@ def items_of(
 ) -> list[int] | list[str] | None:
     """The labels of the items by position; None where the positions themselves are answered.
 
-    Args:
-        task: what the estimator is asked for.
-        source: the estimator and its data.
-        names: of the columns, in signature order, which the items of recommendations are.
-        report: called with a line where there are no labels.
+    The names are those of the columns, in signature order, which the items of recommendations are;
+    `report` is called with a line where there are no labels.
     """
     if task.name == "recommendation":
         return list(names)

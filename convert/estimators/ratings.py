@@ -122,7 +122,7 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return made
 
     def _checked(self, X: Any, reset: bool = False) -> Array:
-        if isinstance(X, pd.DataFrame) and (text := _of_text(X)):
+        if isinstance(X, pd.DataFrame) and (text := _text_columns(X)):
             raise ValueError(
                 f"X: expected a row of ratings for each user, got text in {text}; {TRIPLES}"
             )
@@ -162,14 +162,8 @@ def _biases(residual: Array, rated: Array, regularisation: float) -> Array:
 def _ridge(others: Array, residual: Array, rated: Array, regularisation: float) -> Array:
     """Each row's own bias and factors, by a ridge regression on those of what it is rated with.
 
-    Args:
-        others: bias and factors of each column, shape (columns, 1 + factors).
-        residual: ratings above the mean, shape (rows, columns); 0 where there is none.
-        rated: where there is one, bool of the same shape.
-        regularisation: added to the squares.
-
-    Returns:
-        Of shape (rows, 1 + factors): the bias first.
+    Others are the bias and factors of each column (columns, 1 + factors); the residual has ratings
+    above the mean (rows, columns), 0 where there is none. The result is (rows, 1 + factors).
     """
     known = np.column_stack([np.ones(len(others)), others[:, 1:]])
     made = np.empty((len(residual), known.shape[1]))
@@ -181,7 +175,7 @@ def _ridge(others: Array, residual: Array, rated: Array, regularisation: float) 
     return made
 
 
-def _of_text(X: pd.DataFrame) -> str:
+def _text_columns(X: pd.DataFrame) -> str:
     """The columns of a table that hold text, as a message names them."""
     names = [
         f"'{name}'"

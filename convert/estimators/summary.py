@@ -21,7 +21,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.sentences import (
     ANALYZERS,
     UNKNOWN,
-    Counted,
+    TokenCounts,
     counted,
     split_sentences,
 )
@@ -136,11 +136,11 @@ class Summary(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
             total = total + feature * weight
         return np.append(total, -np.inf)[made.layout]
 
-    def _counted(self, cut: Sequence[Sequence[str]]) -> Counted:
+    def _counted(self, cut: Sequence[Sequence[str]]) -> TokenCounts:
         terms = {term: at for at, term in enumerate(self.vocabulary_, UNKNOWN + 1)}
         return counted(cut, self.analyzer, terms, self.sentences)
 
-    def _features(self, made: Counted) -> tuple[Array, Array, Array]:
+    def _features(self, made: TokenCounts) -> tuple[Array, Array, Array]:
         """Centrality, position and length of each sentence; sums run in the entries' order."""
         many = len(made.documents)
         weighted = made.counts * self.idf_[made.weights][made.tokens]
@@ -155,11 +155,7 @@ class Summary(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
 
 
 def texts_of(documents: Any) -> list[str]:
-    """Documents as a list of texts.
-
-    Raises:
-        ValueError: there are other things than texts.
-    """
+    """Documents as a list of texts; ValueError where there are other things than texts."""
     if isinstance(documents, pd.DataFrame):
         documents = documents.to_numpy()
     texts = np.asarray(documents, dtype=object)

@@ -15,7 +15,7 @@ import numpy as np
 from onnxlet.convert.converters.registration import Splits
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.rows import FLOATS, changed
-from onnxlet.convert.reference.alike import fewer
+from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,33 +14,25 @@ import click
 import onnxlet.environment  # noqa: F401 - before NumPy
 from onnxlet.convert.build import Built
 from onnxlet.convert.build import build as build_model
+from onnxlet.convert.examples.parts.shared import Scores
 from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
 from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.report.of_build import report_of
+from onnxlet.convert.progress import Report
+from onnxlet.convert.report.build_report import report_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse
 
-Report = Callable[[str], object]
-Scores = dict[str, tuple[float, float]]
-
 
 class Made(NamedTuple):
-    """An example that was built.
+    """An example that was built."""
 
-    Attributes:
-        model: what was written.
-        source: the estimator and its data; None of a network.
-        scores: by name, the model's and a baseline's.
-        lines: what is printed of it.
-    """
-
-    model: ProvenModel
-    source: Source | None
-    scores: Scores
-    lines: list[str]
+    model: ProvenModel  # what was written
+    source: Source | None  # the estimator and its data; None of a network
+    scores: Scores  # by name, the model's and a baseline's
+    lines: list[str]  # what is printed of it
 
 
 def names() -> list[str]:
@@ -50,16 +42,9 @@ def names() -> list[str]:
 
 
 def make(name: str, folder: Path, report: Report) -> Made:
-    """Build an example.
+    """Build an example, named as its file or as its model, which has hyphens.
 
-    Args:
-        name: of its file, or of its model, which has hyphens.
-        folder: the folder of model directories.
-        report: called with a line for each step.
-
-    Raises:
-        WrongUse: there is no such example.
-        Refusal: it can't be served; nothing was written.
+    WrongUse where there is none, Refusal where it can't be served and nothing was written.
     """
     file, called = name.replace("-", "_"), name.replace("_", "-")
     if file not in names():

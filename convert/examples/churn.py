@@ -1,9 +1,5 @@
 """Will a customer leave? Boosted trees whose probabilities are calibrated."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
@@ -14,11 +10,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-DATA = Path(__file__).parent / "data" / "wa_churn.csv.gz"
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+
+DATA = FOLDER / "wa_churn.csv.gz"
 NUMBERS = ["tenure", "monthly_charges", "total_charges"]
 CATEGORIES = ["contract", "internet_service", "online_security", "tech_support", "payment_method"]
-Answer = Callable[[Any], dict[str, Any]]
-Scored = tuple[float, float]  # the model's, the baseline's
 
 
 def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:
@@ -40,7 +36,7 @@ def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:
     return make_pipeline(columns, calibrated).fit(X_train, y_train), X_test, y_test, X_train
 
 
-def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> dict[str, Scored]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> Scores:
     """How far probabilities are from what happened, beside the share of all who leave."""
     left = (y_test == "Yes").to_numpy()
     own = np.array(answer(X_test)["probabilities"])[:, 1]

@@ -4,15 +4,15 @@
 decoder (`training/dates_translated.py`); the function needs none of it.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 from onnxlet.convert.imported.text_options import TextOptions
 
-DATA = Path(__file__).parent / "data"
+DATA = FOLDER
 
 
 def model(folder: Path) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def held_out() -> pd.DataFrame:
     return pd.read_csv(DATA / "dates.csv.gz")
 
 
-def scores(answer: Callable[[Any], Any]) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer) -> Scores:
     """The share that is translated exactly; the baseline repeats what it reads."""
     dates = held_out()
     got = pd.Series(answer(dates[["text"]])["prediction"])

@@ -4,10 +4,6 @@ Who draws on the page puts a digit anywhere, larger or smaller than MNIST's, whi
 and of one size. So the model learns from moved, turned and resized copies, too.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.ndimage import affine_transform
@@ -18,8 +14,9 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from onnxlet import Images
 from onnxlet.convert.examples.parts.pictures import as_text
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 
-DATA = Path(__file__).parent / "data" / "digits.npz"
+DATA = FOLDER / "digits.npz"
 HELD_OUT = 600  # of 3,000
 COPIES = 8  # of each picture, moved in another way
 
@@ -58,9 +55,7 @@ def build() -> tuple[Pipeline, pd.DataFrame, np.ndarray, pd.DataFrame]:
     return model, framed(pictures[:HELD_OUT]), labels[:HELD_OUT], X_train[: len(known)]
 
 
-def scores(
-    answer: Callable[[Any], dict[str, Any]], X_test: pd.DataFrame, y_test: np.ndarray
-) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: np.ndarray) -> Scores:
     """Of the same digits, moved as those that people draw; beside the most frequent one."""
     with np.load(DATA) as file:
         off_center = framed(moved(file["images"][:HELD_OUT], seed=99))

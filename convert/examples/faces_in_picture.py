@@ -5,18 +5,17 @@ A window is described by the directions of its edges in 6 by 6 cells (after N. D
 which windows show a face. Both are convolutions, so that the graph judges all windows at once.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
-import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert.examples.parts import pictures, windows
 from onnxlet.convert.examples.parts.pictures import Scene
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 
 def model(folder: Path) -> dict[str, Any]:
@@ -55,8 +54,6 @@ def few(session: Any, scene: Scene, judge: Any = None) -> tuple[np.ndarray, np.n
     return X[chosen], shares[chosen] > 0.7
 
 
-def scores(answer: Callable[[Any], Any]) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer) -> Scores:
     """Of scenes with held-out faces, beside three windows at random."""
-    held_out = pictures.scenes(40, seed=3, held_out=True)
-    rows = pd.DataFrame({"picture": [pictures.as_text(scene.image) for scene in held_out]})
-    return pictures.judged(held_out, answer(rows))
+    return pictures.judged(pictures.scenes(40, seed=3, held_out=True), answer, "picture")

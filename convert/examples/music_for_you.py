@@ -4,14 +4,13 @@ Ratings that may be shipped were not found. With triples of your own, of user, i
 `triples.pivot(index="user", columns="item", values="rating")` is what `Ratings` takes.
 """
 
-from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from onnxlet import Ratings
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 FIRST = ["Quiet", "Velvet", "Northern", "Paper", "Electric", "Salt", "Golden", "Midnight"]
 SECOND = ["Harbour", "Foxes", "Orchestra", "Machines", "Gardens", "Letters", "Rivers", "Parade"]
@@ -39,9 +38,7 @@ def build() -> tuple[Ratings, pd.DataFrame, None]:
     return model, rated[-HELD_OUT:], None
 
 
-def scores(
-    answer: Callable[[Any], Any], X_test: pd.DataFrame, y_test: None
-) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: None) -> Scores:
     """How many of ten they would like, beside the ten of the best means that they have not rated.
 
     What they would rate is known, for it is made; and how far the predicted ratings are from that.

@@ -1,9 +1,5 @@
 """How warm will the sea be next month? A linear model of the twelve months before."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
@@ -12,12 +8,12 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-DATA = Path(__file__).parent / "data" / "elnino.csv.gz"
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+
+DATA = FOLDER / "elnino.csv.gz"
 LAGS = [f"months_ago_{n}" for n in range(1, 13)]
 KEEP_BACKGROUND = 50  # explanations start from so many months of the past
 TEST_MONTHS = 240  # the last twenty years: a forecast is tested on what came later
-Answer = Callable[[Any], dict[str, Any]]
-Scored = tuple[float, float]  # the model's, the baseline's
 
 
 def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:
@@ -33,7 +29,7 @@ def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:
     return model, X_test, y.iloc[-TEST_MONTHS:], X_train
 
 
-def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> dict[str, Scored]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> Scores:
     """Mean errors, beside those of two forecasts that anybody can make."""
     own = mean_absolute_error(y_test, answer(X_test)["prediction"])
     return {

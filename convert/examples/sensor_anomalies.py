@@ -3,18 +3,15 @@
 The readings are made up here: no recording of a pump that may be shipped was found.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn.covariance import EllipticEnvelope
 from sklearn.metrics import recall_score, roc_auc_score
 
+from onnxlet.convert.examples.parts.shared import Answer, Scores
+
 FAULTS = ["leak", "worn bearing", "blocked filter"]
 KEEP_BACKGROUND = 50  # explanations start from so many usual readings
-Answer = Callable[[Any], dict[str, Any]]
-Scored = tuple[float, float]  # the model's, the baseline's
 
 
 def readings(count: int, share_of_faults: float, seed: int) -> pd.DataFrame:
@@ -45,7 +42,7 @@ def build() -> tuple[EllipticEnvelope, pd.DataFrame, pd.Series, pd.DataFrame]:
     return model, later, y_test, calm
 
 
-def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> dict[str, Scored]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> Scores:
     """Beside limits for each sensor by itself, which alarm as often where nothing is wrong."""
     calm = readings(4320, 0, seed=0).drop(columns="fault")
     usual, later = (((X - calm.mean()) / calm.std()).abs().max(axis=1) for X in (calm, X_test))

@@ -1,14 +1,14 @@
 """Is a Chinese review good or bad? Characters and pairs of them: Chinese has no spaces."""
 
-from pathlib import Path
-
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 
-DATA = Path(__file__).parent / "data" / "zh_reviews.csv.gz"
+from onnxlet.convert.examples.parts.shared import FOLDER
+
+DATA = FOLDER / "zh_reviews.csv.gz"
 
 
 def build() -> tuple[Pipeline, pd.Series, pd.Series, pd.Series]:

@@ -1,7 +1,5 @@
 """Does a sentence of a film review praise or blame? Words and pairs of words, weighted."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -9,7 +7,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 
-DATA = Path(__file__).parent / "data" / "movie_snippets.csv.gz"
+from onnxlet.convert.examples.parts.shared import FOLDER
+
+DATA = FOLDER / "movie_snippets.csv.gz"
 
 
 def build() -> tuple[Pipeline, pd.Series, pd.Series, pd.Series]:

@@ -3,15 +3,12 @@
 Copy this file for your own texts: `build` returns a fitted Summary and its test set.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
 from onnxlet import Summary
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 
-DATA = Path(__file__).parent / "data" / "articles.txt"
+DATA = FOLDER / "articles.txt"
 KEY = "* "
 
 
@@ -37,9 +34,7 @@ def build() -> tuple[Summary, pd.Series, None, pd.Series]:
     return model, X_test, None, pd.Series(X_train, name="article")
 
 
-def scores(
-    answer: Callable[[Any], dict[str, Any]], X_test: pd.Series, y_test: None
-) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer, X_test: pd.Series, y_test: None) -> Scores:
     """The share of the key sentences that are found, beside that of the first three."""
     keys = [set(own) for _, own in articles()[1::2]]
     found = answer(X_test)["prediction"]

@@ -4,17 +4,16 @@ pip brings the package when this is built, for it is not in this repository; its
 Apache-2.0. The network answers a map; `parts/text_boxes.py` adds nodes that make boxes of it.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from onnxlet.convert.examples.parts import pictures, text_boxes
 from onnxlet.convert.examples.parts.packages import from_wheel, with_input
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 HEIGHT, WIDTH = 480, 640  # pixels that the network takes
 PACKAGE, VERSION = "rapidocr-onnxruntime", "1.4.4"
@@ -57,8 +56,6 @@ def signs(count: int, seed: int) -> list[pictures.Scene]:
     return made
 
 
-def scores(answer: Callable[[Any], Any]) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer) -> Scores:
     """Of other pictures, beside boxes at random."""
-    held_out = signs(20, seed=2)
-    rows = pd.DataFrame({"photo": [pictures.as_text(scene.image) for scene in held_out]})
-    return pictures.judged(held_out, answer(rows))
+    return pictures.judged(signs(20, seed=2), answer, "photo")

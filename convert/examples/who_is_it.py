@@ -7,9 +7,7 @@ with strangers. Without FOLDER faces are drawn: none by name that may be shipped
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from onnxlet import Images
 from onnxlet.convert.examples.parts.drawn_faces import drawn
 from onnxlet.convert.examples.parts.pictures import as_text, labelled
+from onnxlet.convert.examples.parts.shared import Answer, Scores
 from onnxlet.function.errors import WrongUse
 
 UNKNOWN = "unknown"
@@ -64,9 +63,7 @@ def build() -> tuple[Pipeline, pd.DataFrame, pd.Series, pd.DataFrame]:
     return model, test[["picture"]], test["name"], learned[["picture"]]
 
 
-def scores(
-    answer: Callable[[Any], Any], X_test: pd.DataFrame, y_test: pd.Series
-) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: pd.Series) -> Scores:
     """Of known people and of strangers by themselves; who is always unknown is no stranger."""
     got, stranger = np.array(answer(X_test)["prediction"]), (y_test == UNKNOWN).to_numpy()
     right = got == y_test.to_numpy()

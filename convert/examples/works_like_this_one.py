@@ -4,10 +4,6 @@ The same serves products: a name, a description and a price instead of a title, 
 year. Real products that may be shipped were not found; works of the Tate's collection were.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
@@ -17,7 +13,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-DATA = Path(__file__).parent / "data" / "tate_text.csv.gz"
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
+
+DATA = FOLDER / "tate_text.csv.gz"
 AFTER = ": "  # the artist in the name of a work
 EACH = 5  # works for each
 
@@ -47,9 +45,7 @@ def build() -> tuple[Pipeline, pd.DataFrame, None, pd.DataFrame]:
     return model.fit(X_train), X_test, None, X_train
 
 
-def scores(
-    answer: Callable[[Any], Any], X_test: pd.DataFrame, y_test: None
-) -> dict[str, tuple[float, float]]:
+def scores(answer: Answer, X_test: pd.DataFrame, y_test: None) -> Scores:
     """How many of the five are the same artist's, whom the model does not see.
 
     Beside any works; and beside any of the same material, for that by itself says much.

@@ -13,7 +13,7 @@ from onnx import helper
 from onnxlet.convert.graph.nodes import ELEMENTS, NodeWriter, Unsupported
 from onnxlet.convert.graph.tensor import Tensor
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.sentences import Counted
+from onnxlet.function.inputs.sentences import TokenCounts
 
 
 class GraphInputs(NodeWriter, ABC):
@@ -167,7 +167,7 @@ class GraphInputs(NodeWriter, ABC):
     def sentences(self, column: str, settings: Mapping[str, Any]) -> dict[str, Tensor]:
         """What the sentences of a column of documents count; a manifest has the settings.
 
-        By name, the members of `onnxlet.function.inputs.sentences.Counted`.
+        By name, the members of `onnxlet.function.inputs.sentences.TokenCounts`.
         """
         for entry in self.inputs:
             known = entry.get("sentences", {})
@@ -175,7 +175,7 @@ class GraphInputs(NodeWriter, ABC):
                 return {
                     member: self._of_sentences(member, n) for member, n in known["tensors"].items()
                 }
-        tensors = {member: self.unique("input") for member in Counted._fields}
+        tensors = {member: self.unique("input") for member in TokenCounts._fields}
         entry = {"name": tensors["counts"], "dtype": "float64", "columns": [column]}
         self.inputs.append({**entry, "sentences": {**settings, "tensors": tensors}})
         made = {member: self._of_sentences(member, name) for member, name in tensors.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from onnxlet.convert.imported.translator import (
 from onnxlet.convert.imported.trial import check_loops
 from onnxlet.convert.imported.vision import Vision, judged_and_served, read
 from onnxlet.convert.manifest import versions
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
@@ -51,7 +52,7 @@ def import_onnx(
     path: Path,
     name: str,
     folder: Path,
-    report: Callable[[str], object],
+    report: Report,
     sample: Path | None = None,
     expected: Path | None = None,
     *,
@@ -133,7 +134,7 @@ def _numbers(
     shapes: Any,
     sample: Path | None,
     expected: Path | None,
-    report: Callable[[str], object],
+    report: Report,
 ) -> tuple[ServedGraph, Proof]:
     """Take a graph of numbers, perhaps of pictures and boxes, and prove it."""
     check_versions(proto)

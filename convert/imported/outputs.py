@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
 from onnxlet.convert.imported.sample import MADE_ROWS, Sample, resized, varied_sizes
 from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT
@@ -73,7 +74,7 @@ class Runs(NamedTuple):
         )
 
 
-def served_outputs(runs: Runs, one_by_one: bool, report: Callable[[str], object]) -> list[Served]:
+def served_outputs(runs: Runs, one_by_one: bool, report: Report) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
 
     Where sizes vary, some of all that are promised are tried, the largest among them. A line is

@@ -13,7 +13,7 @@ from onnxlet.convert.directory.mean_images import png_text
 from onnxlet.convert.reference.image_paths import ENDINGS, Outside, file_inside
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, WrongUse
-from onnxlet.function.inputs.images import ImageFeed
+from onnxlet.function.inputs.image_feed import ImageFeed
 
 MOST = 10_000
 DRAWN = ((64, 48), (40, 60), (96, 96))  # width and height of those that are drawn

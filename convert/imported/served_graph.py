@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -40,6 +40,7 @@ from onnxlet.convert.imported.sample import (
 )
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.convert.parity.comparison import CHUNK, Comparison, compare
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function import deadline
@@ -68,7 +69,7 @@ class Trial(NamedTuple):
 
     longest: Mapping[str, int]  # how long each dimension may be that varies, by its name
     sample: Path | None  # an .npz file of rows, or pictures; None has some made up
-    report: Callable[[str], object]  # called with a line for each finding
+    report: Report  # called with a line for each finding
     # The manifest's graph inputs of those that take pictures, by name.
     images: Mapping[str, Mapping[str, Any]] = {}
 
@@ -118,7 +119,7 @@ def served_graph(proto: onnx.ModelProto, trial: Trial, one_by_one: bool = False)
     return graph
 
 
-def scales_together(nodes: Iterable[Any], report: Callable[[str], object]) -> bool:
+def scales_together(nodes: Iterable[Any], report: Report) -> bool:
     """Whether some would scale each row by all of a request, which is reported."""
     scaled = sorted({node.op_type for node in nodes if node.op_type in SCALED_TOGETHER})
     if scaled:

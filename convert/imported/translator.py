@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from onnxlet.convert.imported.sample import read_texts
 from onnxlet.convert.imported.served_graph import MIXED_HINT, ServedGraph, answers, scales_together
 from onnxlet.convert.imported.text_options import TextOptions, Vocabulary, read_vocabulary
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
+from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -83,9 +84,7 @@ def paired(encoder: onnx.ModelProto, decoder: onnx.ModelProto, options: TextOpti
     return Pair(encoder, decoder, found, vocabulary)
 
 
-def served_translator(
-    pair: Pair, column: str, sample: Path | None, report: Callable[[str], object]
-) -> ServedGraph:
+def served_translator(pair: Pair, column: str, sample: Path | None, report: Report) -> ServedGraph:
     """Try the graph, and make a model of it, whose text clients call `column`.
 
     The sample is a file of texts, or None; a line is reported for each finding. WrongUse: the
@@ -150,7 +149,7 @@ def _serving_part(
 # trying
 
 
-def _as_long_as_it_runs(pair: Pair, report: Callable[[str], object]) -> Pair:
+def _as_long_as_it_runs(pair: Pair, report: Report) -> Pair:
     """The same, for texts as long as the encoder runs with.
 
     Refusal: it does not end in time, does not run, or knows fewer units than the vocabulary.
@@ -194,7 +193,7 @@ def _ids(vocabulary: Vocabulary, rows: int, length: int) -> Array:
     return ids
 
 
-def _one_by_one(pair: Pair, session: Any, report: Callable[[str], object]) -> bool:
+def _one_by_one(pair: Pair, session: Any, report: Report) -> bool:
     """Whether rows have to be run one by one, each answered the same by itself as with others.
 
     Refusal: one row is answered differently each time.

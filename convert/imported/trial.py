@@ -15,9 +15,9 @@ from pathlib import Path
 
 import onnx
 
-from onnxlet.convert.apart import MOST_MEMORY, PATIENCE, run_apart
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.onnx_file import all_nodes
+from onnxlet.convert.workers.program import MOST_MEMORY, PATIENCE, run_apart
 
 LONG = " Or let it vary less: --shape NAME=..128."
 

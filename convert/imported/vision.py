@@ -6,7 +6,7 @@ choose boxes, and where a sample holds the framework's tensors also without the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
 from onnxlet.convert.imported.served_graph import ServedGraph, Trial, model_of, served_graph
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
 from onnxlet.convert.imported.trial import check_it_ends
+from onnxlet.convert.progress import Report
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
 
@@ -144,7 +145,7 @@ def _shapes(
     return {name: array.shape for name, array in zip(names, arrays, strict=True)}
 
 
-def _keep_outputs(proto: onnx.ModelProto, boxes: Boxes, report: Callable[[str], object]) -> None:
+def _keep_outputs(proto: onnx.ModelProto, boxes: Boxes, report: Report) -> None:
     """Leave only the boxes' outputs, in the option's order."""
     known = {output.name: output for output in proto.graph.output}
     for name in known:

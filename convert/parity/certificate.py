@@ -12,7 +12,7 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.attempts import Attempt, SearchState, other_counts
 from onnxlet.convert.parity.comparison import TOLERANCE, between
 from onnxlet.convert.parity.refusals import FailedRecipe
-from onnxlet.convert.reference.alike import tried_columns
+from onnxlet.convert.reference.column_groups import representative_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.coverage import highest
@@ -60,7 +60,7 @@ def certificate(
         "recipe": str(attempt.recipe),
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
     }
-    probed = tried_columns(reference.inputs, reference.estimator)
+    probed = representative_columns(reference.inputs, reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
     if (k := attempt.converted.k) is not None:

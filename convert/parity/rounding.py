@@ -20,8 +20,8 @@ from sklearn.svm import SVC, NuSVC
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
-from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import Answers, last_of
+from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference

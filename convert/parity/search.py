@@ -6,7 +6,7 @@ search begins again and includes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import thread_time
 from typing import Any
@@ -25,8 +25,9 @@ from onnxlet.convert.parity.refusals import (
     no_conversion,
 )
 from onnxlet.convert.parity.rounding import rounds, too_many_forgiven
+from onnxlet.convert.progress import Report
 from onnxlet.convert.recipes import float32_refusal, recipes
-from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
+from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
 
@@ -35,8 +36,6 @@ JUDGEMENTS = 3  # draws at most that judge what was found
 # Of the processor, not of the clock: a busy machine finds what an idle one does.
 SEARCH_SECONDS = 60.0
 NOT_TRIED = f"not tried: others took the {SEARCH_SECONDS:g} seconds that a search may take"
-
-Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)

@@ -21,25 +21,19 @@ from onnxlet.function.explanation.explain import (
 )
 from onnxlet.function.explanation.route import MOST_ROWS
 from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, check_explained, target
-from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.validation import LeftOut, Table
 from onnxlet.function.models.model import Model
 
 COLUMN = "explanation"
 
 
 class Contributions:
-    """Explains the rows of tables.
+    """Explains the rows of tables by a model that answers them.
 
-    Attributes:
-        field: of the column that it answers: a struct by column name, in each a number; or a
-            struct of numbers by class; or, where the numbers bear no names, a list.
-        about: what is explained, and the value that contributions start from, for a description.
-
-    Args:
-        model: that answers.
-
-    Raises:
-        WrongUse: it has no explanations by column.
+    `field` is of the column that it answers: a struct by column name, in each a number; or a struct
+    of numbers by class; or, where the numbers bear no names, a list. `about` says what is
+    explained, and the value that contributions start from. A model without explanations by column
+    raises WrongUse.
     """
 
     def __init__(self, model: Model) -> None:
@@ -78,11 +72,7 @@ class Contributions:
         return by_class(self._names, pa.float64())
 
     def of(self, table: Table) -> tuple[Any, list[Problem]]:
-        """The contributions to the answers of a table, null where there are none, and why.
-
-        Args:
-            table: rows that the model answers.
-        """
+        """The contributions to the answers of a table, null where there are none, and why."""
         parts, problems = list[Any](), list[Problem]()
         for start in range(0, table.rows, self._most):
             arrays = [array[start : start + self._most] for array in table.arrays]
@@ -92,19 +82,16 @@ class Contributions:
         return pa.concat_arrays(parts), problems
 
     def _part(self, table: Table) -> tuple[Any, Sequence[Problem]]:
-        kept, problems = list(range(table.rows)), list[Problem]()
-        while kept:
-            some = Table(len(kept), [array[kept] for array in table.arrays])
+        left_out = LeftOut(range(table.rows))
+        while kept := left_out.kept:
             try:
-                values = self._values(some)
-                break
+                values = self._values(Table(len(kept), [array[kept] for array in table.arrays]))
             except InvalidRows as error:
-                problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
-                bad = {each.row for each in error.every}
-                kept = [row for number, row in enumerate(kept) if number not in bad]
-        if not kept:
-            return pa.nulls(table.rows, self.field.type), problems
-        return with_nulls(self._column(values), kept, table.rows), problems
+                left_out.leave(error.every)
+            else:
+                column = with_nulls(self._column(values), kept, table.rows)
+                return column, left_out.problems.first
+        return pa.nulls(table.rows, self.field.type), left_out.problems.first
 
     def _values(self, table: Table) -> Array:
         """Of shape (rows, columns, numbers)."""

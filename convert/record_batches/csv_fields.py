@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import compute, types
 
 from onnxlet.function.arrays import EXACT, Array
-from onnxlet.function.inputs import csv_text
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.inputs.columns import Column
 
 METADATA = {b"onnxlet": b"csv"}  # of a schema whose columns are such fields
@@ -26,9 +26,6 @@ def csv_schema(names: Sequence[str]) -> Any:
     """The schema of a CSV file's batches: give it to `Scorer`, and read all columns as it says.
 
     They are text; an empty field is an empty text or null, quoted or not.
-
-    Args:
-        names: of the header.
     """
     return pa.schema([(name, pa.string()) for name in names], metadata=METADATA)
 
@@ -41,12 +38,7 @@ def is_csv(schema: Any) -> bool:
 def typed(array: Any, column: Column) -> tuple[Any, Array]:
     """Fields as an array of their column's type, where they are surely such values.
 
-    Args:
-        array: of texts.
-        column: theirs.
-
-    Returns:
-        The values, null for those that are missing or odd; and which are odd.
+    Null stands for those that are missing or odd; the second array says which are odd.
     """
     array = compute.if_else(compute.equal(array, ""), None, array)
     if column.cell or column.type == "string":

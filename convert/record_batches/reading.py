@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches import csv_fields, numbers
-from onnxlet.convert.record_batches.lists import lists, spread
-from onnxlet.convert.record_batches.plain import simple, values
-from onnxlet.convert.record_batches.texts import texts
+from onnxlet.convert.record_batches import csv_fields
+from onnxlet.convert.record_batches.arrays import booleans, floats, integers, lists, spread, texts
+from onnxlet.convert.record_batches.kinds import simple, values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.array_checks import outside
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
@@ -25,18 +25,12 @@ from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
 Faults = Mapping[int, str]
 
 
-class Given(NamedTuple):
-    """A column as it came.
+class ArrowColumn(NamedTuple):
+    """A column as it came."""
 
-    Attributes:
-        array: one of Arrow's.
-        column: of the signature.
-        fields: it holds fields of CSV.
-    """
-
-    array: Any
-    column: Column
-    fields: bool
+    array: Any  # one of Arrow's
+    column: Column  # of the signature
+    fields: bool  # it holds fields of CSV
 
     def typed(self) -> tuple[Any, Array]:
         """The array of a type that fits the column, and which cells have none."""
@@ -51,15 +45,11 @@ class Given(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a block is held, so that its graph input is made with the fewest copies.
+    """How a block is held, so that its graph input is made with the fewest copies."""
 
-    Attributes:
-        dtype: of its array; float32 where the graph gets nothing else of it.
-        by_row: a row's cells lie side by side, as in the one tensor that has them; else a
-            column's do, so that a tensor of one column is no copy.
-    """
-
-    dtype: Any
+    dtype: Any  # of its array; float32 where the graph gets nothing else of it
+    # A row's cells lie side by side, as in the one tensor that has them; else a column's do, so
+    # that a tensor of one column is no copy.
     by_row: bool
 
     def empty(self, rows: int, columns: int) -> Array:
@@ -72,11 +62,8 @@ class Layout(NamedTuple):
 class Reader:
     """Reads record batches by a signature; safe from several threads at once.
 
-    Args:
-        signature: the model's.
-        fields: the columns hold fields of CSV.
-        wide: numbers are held in 64 bits whatever the graph gets.
-        whole: the column of lists that has all values of a row; None where each has its own.
+    Columns may hold fields of CSV; numbers may be held in 64 bits whatever the graph gets (`wide`);
+    and one column of lists may have all values of a row (`whole`).
     """
 
     def __init__(
@@ -93,12 +80,10 @@ class Reader:
         ]
 
     def table(self, batch: Any, left_out: LeftOut, faults: Faults) -> Table:
-        """The good rows of a record batch.
+        """The good rows of a record batch; `left_out` takes those that are wrong, and why.
 
-        Args:
-            batch: with the columns by name; one that may be absent may be missing.
-            left_out: takes the rows that are wrong, and why.
-            faults: rows that are broken already, and why.
+        A column that may be absent may be missing. `faults` are rows that are broken already, and
+        why.
         """
         if self._whole is not None:
             columns, unlike = spread(batch.column(self._whole), self._signature)
@@ -111,22 +96,17 @@ class Reader:
             return Table(batch.num_rows, arrays)
         return _checked(given, self._signature, arrays, np.flatnonzero(odd), left_out, faults)
 
-    def given(self, batch: Any) -> dict[str, Given]:
+    def given(self, batch: Any) -> dict[str, ArrowColumn]:
         """The columns that the model takes, by name."""
         index = {name: number for number, name in enumerate(batch.schema.names)}
         return {
-            column.name: Given(simple(batch.column(index[column.name])), column, self._fields)
+            column.name: ArrowColumn(simple(batch.column(index[column.name])), column, self._fields)
             for column in self._columns
             if column.name in index
         }
 
-    def read(self, given: Mapping[str, Given], rows: int) -> tuple[list[Array], Array]:
-        """The blocks' arrays, and which rows have something odd in them: these are not right yet.
-
-        Args:
-            given: the columns by name.
-            rows: how many there are.
-        """
+    def read(self, given: Mapping[str, ArrowColumn], rows: int) -> tuple[list[Array], Array]:
+        """The blocks' arrays, and which rows have something odd in them: not right yet."""
         odd, columns = np.zeros(rows, bool), dict[str, Any]()
         for name, each in given.items():
             columns[name], strange = each.typed()
@@ -139,7 +119,7 @@ class Reader:
         if len(self._signature.nested) > 1 and not odd.all():
             looked = np.flatnonzero(~odd)
             some = [array[looked] for array in arrays]
-            unlike = nested.disagreements(some, self._signature)
+            unlike = nested.disagreements(some, self._signature.nested)
             odd[[looked[row] for row, _, _ in unlike]] = True
         return arrays, odd
 
@@ -188,13 +168,13 @@ def _column(
     if block.type == "string":
         return texts(array, column)
     if block.type == "bool":
-        return numbers.booleans(array)
+        return booleans(array)
     if pa.types.is_dictionary(array.type):
         array = simple(array.dictionary_decode())
     if block.dtype == "int64":
-        found, odd = numbers.integers(array)
+        found, odd = integers(array)
     else:
-        found, odd = numbers.floats(array, whole=block.type == "int64")
+        found, odd = floats(array, whole=block.type == "int64")
     return found, _out_of_bounds(found, odd, block, position)
 
 
@@ -211,17 +191,14 @@ def _out_of_bounds(found: Array, odd: Array, block: Block, position: int) -> Arr
     low, high = block.low[position], block.high[position]
     column = block.columns[position]
     if len(found) and not (found.min() >= low and found.max() <= high):  # NaN is neither
-        outside = ~((found >= low) & (found <= high))
-        if column.nullable and block.dtype == "float64":
-            outside &= found == found
-        odd = odd | outside
+        odd = odd | outside(found, low, high, column.nullable and block.dtype == "float64")
     if column.categories is not None:
         odd = odd | ~np.isin(found, list(column.categories))
     return odd
 
 
 def _checked(
-    given: Mapping[str, Given],
+    given: Mapping[str, ArrowColumn],
     signature: Signature,
     arrays: Sequence[Array],
     odd: Array,
@@ -244,7 +221,7 @@ def _checked(
     return Table(len(left_out.kept), [array[keep] for array in arrays])
 
 
-def _as_rows(given: Mapping[str, Given], rows: Array) -> list[dict[str, Any]]:
+def _as_rows(given: Mapping[str, ArrowColumn], rows: Array) -> list[dict[str, Any]]:
     """Rows as objects by column name, as JSON has them."""
     objects: list[dict[str, Any]] = [{} for _ in rows]
     for name, each in given.items():

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.record_batches import answers
+from onnxlet.convert.record_batches.arrays import column_of
 from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
 from onnxlet.convert.record_batches.kinds import misfit
-from onnxlet.convert.record_batches.lists import column_of
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut
@@ -32,21 +32,16 @@ METADATA = b"onnxlet"  # of the schema of answers: model and version, as JSON
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AnswerOptions:
     """What is wanted of each answer: what a request's members and query say in HTTP.
 
-    Attributes:
-        coverage: of prediction intervals or sets, strictly between 0 and 1; None wants none.
-        explain: the contribution of every column to every answer.
-        k: how many nearest, from 1; None leaves it to the model.
-
-    Raises:
-        WrongUse: one of these is out of its range.
+    One that is out of its range raises WrongUse.
     """
 
+    # Of prediction intervals or sets, strictly between 0 and 1; None wants none.
     coverage: float | None = None
-    explain: bool = False
-    k: int | None = None
+    explain: bool = False  # the contribution of every column to every answer
+    k: int | None = None  # how many nearest, from 1; None leaves it to the model
 
     def __post_init__(self) -> None:
         if self.coverage is not None and not 0 < self.coverage < 1:
@@ -56,24 +51,18 @@ class Wanted:
             raise WrongUse(f"k: expected a whole number from 1, got {self.k}")
 
 
-PLAIN = Wanted()
+PLAIN = AnswerOptions()
 
 
 class Answered(NamedTuple):
-    """The answers to a record batch.
+    """The answers to a record batch."""
 
-    Attributes:
-        columns: one row for each that was given, null where it can't be answered.
-        problems: what is wrong with rows, by their indices in the batch, in order; of the column
-            `explanation` where a row is answered, and its answer can't be explained.
-        problem_count: how many there are.
-        bad: the indices of the rows that were not answered, in order.
-    """
-
-    columns: Any
+    columns: Any  # one row for each that was given, null where it can't be answered
+    # What is wrong with rows, by their indices in the batch, in order; of the column `explanation`
+    # where a row is answered, and its answer can't be explained.
     problems: Sequence[Problem]
-    problem_count: int
-    bad: list[int]
+    problem_count: int  # how many there are
+    bad: list[int]  # the indices of the rows that were not answered, in order
 
     def by_row(self) -> dict[int, list[Problem]]:
         """The problems of each row that is not answered, or not explained, in order."""
@@ -89,26 +78,19 @@ def reasons(problems: Sequence[Problem]) -> str:
 
 
 class Scorer:
-    """A model that answers record batches; safe from several threads at once.
+    """A model that answers record batches of a schema; safe from several threads at once.
 
-    Attributes:
-        schema: of the answers.
-        needed: the columns to read, in the signature's order.
-        rows_at_once: how many rows are run together, where a batch is split inside, such as one of
-            images; a batch of more only takes more memory. None where it need not be split.
-
-    Args:
-        model: that answers.
-        given: the schema of the batches to come; `csv_schema` makes that of fields of CSV. To a
-            model fitted on a bare array one column of lists, such as `input`, is its rows.
-        wanted: of each answer.
+    `csv_schema` makes the schema of fields of CSV. To a model fitted on a bare array one column of
+    lists, such as `input`, is its rows. `schema` is of the answers, `needed` are the columns to
+    read, in the signature's order. `rows_at_once` are run together, where a batch is split inside,
+    such as one of images: a batch of more only takes more memory; None where it need not be split.
 
     Raises:
-        WrongUse: with every column that is missing, or of a type of which no value can fit; or
-            the model has not what is wanted.
+        WrongUse: with every column that is missing, or of a type of which no value can fit;
+            or the model has not what is wanted.
     """
 
-    def __init__(self, model: Model, given: Any, wanted: Wanted = PLAIN) -> None:
+    def __init__(self, model: Model, given: Any, wanted: AnswerOptions = PLAIN) -> None:
         self._wanted = wanted
         self.rows_at_once = model.signature.rows_at_once
         whole = column_of(given, model.signature)
@@ -134,14 +116,12 @@ class Scorer:
         self.schema = pa.schema(made, metadata={METADATA: json.dumps(about)})
 
     def answer(self, batch: Any, faults: Mapping[int, str] | None = None) -> Answered:
-        """Answer a record batch.
+        """Answer a record batch with the columns that are needed, in any order, and any others.
 
-        Args:
-            batch: with the columns that are needed, in any order, and any others.
-            faults: rows that are broken already, and why; they are reported with the others.
+        `faults` are rows that are broken already, and why; they are reported with the others.
         """
         rows, left_out = batch.num_rows, LeftOut()
-        left_out.problems = Every()
+        left_out.problems = AllProblems()
         if not rows:
             return Answered(self._columns({}, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
@@ -181,7 +161,7 @@ def any_types(model: Model) -> Any:
     return pa.schema([(c.name, pa.null()) for c in model.signature.columns if c.required])
 
 
-class Every(Problems):
+class AllProblems(Problems):
     """Collects all problems, not only the first of them."""
 
     def add(self, problems: Sequence[Problem], start: int = 0) -> None:

@@ -11,7 +11,13 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from onnxlet.convert.record_batches.scorer import Answered, Scorer, Wanted, any_types, reasons
+from onnxlet.convert.record_batches.scorer import (
+    Answered,
+    AnswerOptions,
+    Scorer,
+    any_types,
+    reasons,
+)
 from onnxlet.convert.score.models import directory_of, proven
 from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.models.model import Model
@@ -64,7 +70,7 @@ def register_duckdb(
     if not models:
         raise WrongUse("register_duckdb: expected a model at least, got none")
     loaded = [_loaded(each, Path(folder)) for each in models]
-    everyone = Models(loaded, Wanted(coverage, explain, k), on_error == "stop")
+    everyone = Models(loaded, AnswerOptions(coverage, explain, k), on_error == "stop")
     for name, whole in ((predict, False), (answer, True)):
         if name is not None:
             _create(connection, name, everyone.type(whole), everyone.function(whole))
@@ -90,13 +96,10 @@ def _create(connection: Any, name: str, kind: Any, function: Callable[..., Any])
 class Models:
     """Models that answer vectors of DuckDB's, by the name that each row has for them.
 
-    Args:
-        models: all of them.
-        wanted: of each answer.
-        stop: whether a row that can't be answered is an error.
+    A row that can't be answered is an error where `stop` says so.
     """
 
-    def __init__(self, models: Sequence[Model], wanted: Wanted, stop: bool) -> None:
+    def __init__(self, models: Sequence[Model], wanted: AnswerOptions, stop: bool) -> None:
         self._wanted, self._stop = wanted, stop
         self._models: dict[str, Model] = {}
         for model in sorted(models, key=lambda model: model.version):
@@ -104,11 +107,7 @@ class Models:
         self._scorers: dict[tuple[str, Any], Scorer] = {}
 
     def type(self, whole: bool) -> Any:
-        """What the function returns.
-
-        Raises:
-            WrongUse: models differ in it.
-        """
+        """What the function returns; models that differ in it raise WrongUse."""
         kinds = {name: self._type(model, whole) for name, model in self._models.items()}
         if len(set(kinds.values())) > 1:
             listed = "; ".join(f"'{name}' {kind}" for name, kind in kinds.items() if "/" in name)
@@ -127,8 +126,7 @@ class Models:
     def function(self, whole: bool) -> Callable[..., Any]:
         """What DuckDB calls with a vector of each argument.
 
-        Args:
-            whole: it returns structs of all that is answered, else the prediction.
+        It returns structs of the whole answer, or else the prediction.
         """
         kind = self.type(whole)
 
@@ -177,8 +175,7 @@ def _array(vector: Any) -> Any:
 def _batch(model: Model, given: Sequence[Any]) -> Any:
     """What DuckDB gave as a record batch with the model's columns.
 
-    Raises:
-        WrongUse: it is no row, and not as many columns as the model has.
+    Raises WrongUse where it is no row, and not as many columns as the model has.
     """
     columns = [column.name for column in model.signature.columns if column.required]
     if len(given) == 1 and pa.types.is_struct(given[0].type):

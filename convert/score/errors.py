@@ -10,8 +10,6 @@ OnnxletError (onnxlet.function.errors)
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
-from typing import Any
 
 from onnxlet.convert.errors import shortened
 from onnxlet.function.errors import OnnxletError
@@ -48,18 +46,6 @@ class NoRoom(PartFailed):
 
 class Unfinished(OnnxletError):
     """Some parts are done, and the others are left."""
-
-
-KINDS: dict[str, type[PartFailed]] = {each.__name__: each for each in (PartFailed, BadRows, NoRoom)}
-
-
-def outcome_of(said: Mapping[str, Any]) -> dict[str, Any] | PartFailed:
-    """A part's line in the journal, or why there is none; as whoever did the part says it."""
-    if "done" in said:
-        done: dict[str, Any] = said["done"]
-        return done
-    failed = said["failed"]
-    return KINDS.get(failed["kind"], PartFailed)(failed["message"], failed["hint"])
 
 
 def cannot_write(where: str, error: OSError) -> PartFailed:

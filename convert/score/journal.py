@@ -1,18 +1,27 @@
-"""What is done: a file of JSON lines beside the parts, the first of which says what is scored."""
+"""What is done: JSON lines beside the parts, the first of which says what is scored.
+
+One process at a time writes them. In S3, where nothing can be locked, that is an object that is
+renewed. Two processes that start within the same moment both may pass; the parts that they write
+are equal. The mark of a killed process is void at once for one of the same name, such as a
+container's, which is started again as process 1 of the same host.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.directory.durable import sync
+from onnxlet.convert.progress import repeated
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import LocalFolder, Place, put, read
+from onnxlet.convert.score.storage import LocalFolder, Storage, put, read
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 JOURNAL = "_journal.jsonl"
@@ -24,15 +33,16 @@ AFRESH = "--overwrite starts afresh."
 REMOVE = "Remove the folder that it is in, with its parts; or write elsewhere."
 HEAD = {"format", "source", "model", "options", "packages", "files"}
 OF_PART = {"part", "file", "rows", "bad", "problems", "size", "sha256", "side"}
+RENEWED = 20.0  # seconds between two renewals
+STALE = 90.0  # seconds after which nobody renews it any more
+HELD: dict[tuple[str, str], object] = {}  # where, and which object; by which call of this process
 
 
 class FileJournal:
     """The lines of one OUT, in a file that grows; a line that was cut off is cut off again.
 
-    Attributes:
-        head: what is scored, and how; None where nothing has begun.
-        lines: of the parts that are done, in the order in which they were; the last may be of
-            all: `done`.
+    `head` is what is scored, and how, None where nothing has begun; `lines` are of the parts that
+    are done, in the order in which they were, and the last may be of all: `done`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,24 +82,24 @@ class FileJournal:
 class ObjectJournal:
     """Likewise, with an object for each line, and one for the head."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self.head: Line | None = None
         self.lines: list[Line] = []
         self._paths: list[str] = []
-        if place.entry(JOURNAL) is not None:
-            [self.head] = _parsed(read(place, JOURNAL), JOURNAL, head=True)
+        if storage.entry(JOURNAL) is not None:
+            [self.head] = _parsed(read(storage, JOURNAL), JOURNAL, head=True)
             begins = f"{LINES}/"
-            self._paths = sorted(e.path for e in place.entries() if e.path.startswith(begins))
+            self._paths = sorted(e.path for e in storage.entries() if e.path.startswith(begins))
             for path in self._paths:
-                self.lines += _parsed(read(place, path), path, head=False)
+                self.lines += _parsed(read(storage, path), path, head=False)
 
     def begin(self, head: Line, lines: Sequence[Line] = ()) -> None:
         """Start afresh, with these lines."""
         for path in self._paths:
-            self._place.remove(path)
+            self._storage.remove(path)
         self.head, self.lines, self._paths = head, [], []
-        put(self._place, JOURNAL, _written([head]))
+        put(self._storage, JOURNAL, _written([head]))
         for line in lines:
             self.add(line)
 
@@ -97,9 +107,9 @@ class ObjectJournal:
         """Add a line, an object of its own."""
         path = f"{LINES}/{len(self._paths):08}.json"
         try:
-            put(self._place, path, _written([line]))
+            put(self._storage, path, _written([line]))
         except KeyboardInterrupt:  # it comes once all is sent, if not before
-            if self._place.entry(path) is not None:
+            if self._storage.entry(path) is not None:
                 self._added(path, line)
             raise
         self._added(path, line)
@@ -132,20 +142,16 @@ def _parsed(content: bytes, path: object, head: bool) -> list[Line]:
 
 
 @contextmanager
-def journal_of(place: Place) -> Iterator[Journal]:
-    """The journal of an OUT, which no other process writes to meanwhile.
-
-    Raises:
-        WrongUse: another process has it.
-    """
-    if isinstance(place, LocalFolder):
-        with _only_one(place.root):
-            yield FileJournal(place.root / JOURNAL)
+def journal_of(storage: Storage) -> Iterator[Journal]:
+    """The journal of an OUT, which no other process writes to meanwhile: else this is WrongUse."""
+    if isinstance(storage, LocalFolder):
+        with _only_one(storage.root):
+            yield FileJournal(storage.root / JOURNAL)
     else:
-        from onnxlet.convert.score.lease import leased  # only S3 needs it
+        from onnxlet.convert.score.journal import leased  # only S3 needs it
 
-        with leased(place, LOCK):
-            yield ObjectJournal(place)
+        with leased(storage, LOCK):
+            yield ObjectJournal(storage)
 
 
 @contextmanager
@@ -183,3 +189,42 @@ def sums(lines: Sequence[Line]) -> tuple[int, int]:
     """Rows that are written, and bad ones, of the parts that are done."""
     parts = by_part(lines).values()
     return sum(line["rows"] for line in parts), sum(line["bad"] for line in parts)
+
+
+@contextmanager
+def leased(storage: Storage, path: str) -> Iterator[None]:
+    """Hold an object as long as the block runs; WrongUse where another process or thread does."""
+    key, call = (storage.uri, path), object()
+    if HELD.setdefault(key, call) is not call:  # in one step, whatever other threads do
+        raise WrongUse(f"OUT: this process writes to '{storage.uri}' already", "Wait for it.")
+    try:
+        with _marked(storage, path):
+            yield
+    finally:
+        del HELD[key]
+
+
+@contextmanager
+def _marked(storage: Storage, path: str) -> Iterator[None]:
+    mine = f"{socket.gethostname()}, process {os.getpid()}"
+    found = storage.entry(path)
+    if found is not None and time.time() - found.changed / 1e9 < STALE:
+        holder = json.loads(read(storage, path)).get("holder")
+        if holder != mine:
+            raise WrongUse(
+                f"OUT: another process ({holder}) writes to '{storage.uri}'",
+                f"Wait for it. Where it was killed, its mark is void after {STALE:.0f} seconds.",
+            )
+    content = json.dumps({"holder": mine}).encode()
+    put(storage, path, content)
+
+    def renew() -> None:
+        with suppress(OnnxletError):
+            put(storage, path, content)
+
+    try:
+        with repeated(renew, RENEWED):
+            yield
+    finally:
+        with suppress(OSError):
+            storage.remove(path)

@@ -14,11 +14,9 @@ from onnxlet.function.settings import pins_of
 
 
 def directory_of(given: str, models: Path) -> Path:
-    """The folder of a version.
+    """The folder of a version: that very one, a model's, whose served version it is, or a name.
 
-    Args:
-        given: that folder, or a model's, whose served version is taken; or a model's name.
-        models: the folder in which names are looked for.
+    Names are looked for in `models`.
 
     Raises:
         WrongUse: there is no such model.
@@ -46,8 +44,7 @@ def directory_of(given: str, models: Path) -> Path:
 def proven(directory: Path) -> Model:
     """A version whose golden rows are answered here as at build.
 
-    Raises:
-        ModelError: a file is missing or altered, or an answer is another one.
+    Raises ModelError where a file is missing or altered, or an answer is another one.
     """
     model, _, faults = load_proven(directory)
     if faults:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from onnxlet.convert.cluster.connecting import connected
-from onnxlet.convert.cluster.sent import Sent, still_wanted
-from onnxlet.convert.cluster.tasks import Tasks
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.score.errors import PartFailed, outcome_of
+from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.journal import JOURNAL
-from onnxlet.convert.score.places import place_of, read
-from onnxlet.convert.score.processes import Line, Tick
+from onnxlet.convert.score.part import FEWER, Line, outcome_of
+from onnxlet.convert.score.storage import read, storage_of
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.score.worker import FEWER, plain, said_of, task_of
+from onnxlet.convert.workers.cluster import Cluster, connected
+from onnxlet.convert.workers.contract import Do, Result, Tick, Work
 from onnxlet.function import json_text
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
@@ -32,11 +30,8 @@ from onnxlet.function.serving.service import predict
 PACKAGES = ("numpy", "onnxruntime", "orjson", "pillow", "pyarrow")  # what answers depend on
 MANIFEST, GOLDEN = "manifest.json", "golden.json"
 PROOF = "proof"  # in what is sent: SHA-256 of the answers to the golden rows
+BEGIN = f"{__name__}:begin"
 SHARED = "Give IN and OUT in a folder that every worker has under the same path, or in S3."
-
-
-class Unwanted(Exception):
-    """Nobody waits for this part any more."""
 
 
 class Unequal(Exception):
@@ -45,18 +40,15 @@ class Unequal(Exception):
 
 @dataclass(frozen=True)
 class OnCluster:
-    """Does parts on the workers of a scheduler.
+    """Does parts on the workers of the scheduler at an address.
 
     They read and write themselves: nothing but a line of the journal comes back for a part.
-
-    Attributes:
-        address: of the scheduler.
     """
 
     address: str
 
     def outcomes(self, tasks: Sequence[Task], tick: Tick) -> Iterator[Line | PartFailed]:
-        """Do parts, and give what each came to as soon as it has ended, in no order.
+        """As `Engine.outcomes`.
 
         Raises:
             WrongUse: nothing answers there as a scheduler does, or the workers see other files.
@@ -66,63 +58,41 @@ class OnCluster:
         first = tasks[0]
         content = _packed(Path(first.model), first.graph)
         with connected(self.address, PACKAGES) as client:
-            parts = Tasks(client, f"{__name__}:part", content, seen_of(first))
-            for came in parts.run((task, plain(task)) for task in tasks):
-                outcome = _outcome(came.label, came.result, came.error)
+            carrier = Cluster(client, BEGIN, content, (first, _head(first.target)))
+            for result in carrier.run(Work(task, pickle.dumps(task)) for task in tasks):
+                outcome = _outcome(result)
                 if not isinstance(outcome, PartFailed):
                     tick(outcome["rows"])
                 yield outcome
 
 
-def _outcome(task: Task, said: Any, error: BaseException | None) -> Line | PartFailed:
+def _outcome(result: Result[Task]) -> Line | PartFailed:
     from distributed import KilledWorker
 
+    task, error = result.label, result.error
+    if error is None:
+        outcome: Line | PartFailed = result.value
+        return outcome
     if isinstance(error, Unequal):
         raise WrongUse(f"--scheduler: {error}", SHARED)
     if isinstance(error, KilledWorker):
         message = f"'{task.file}', part '{task.name}': the workers that did it died, one by one"
         return PartFailed(message, f"Was there too little memory? {FEWER}")
-    if error is not None:
-        why = f"{type(error).__name__}: {shortened(error)}"
-        return PartFailed(f"'{task.file}', part '{task.name}': its worker failed: {why}")
-    return outcome_of(said)
-
-
-class Seen(NamedTuple):
-    """What every worker has to see as the client does.
-
-    Attributes:
-        source: the place that is read.
-        file: below it, with its `size` in bytes and its time `changed` in nanoseconds.
-        target: the place that is written.
-        head: SHA-256 of the first line of its journal.
-    """
-
-    source: str
-    file: str
-    size: int
-    changed: int
-    target: str
-    head: str
-
-
-def seen_of(task: Task) -> Seen:
-    """What a worker has to see to do parts like this one."""
-    return Seen(task.source, task.file, task.size, task.changed, task.target, _head(task.target))
+    why = f"{type(error).__name__}: {shortened(error)}"
+    return PartFailed(f"'{task.file}', part '{task.name}': its worker failed: {why}")
 
 
 def _head(target: str) -> str:
     """SHA-256 of the first line of a journal; empty where there is none."""
     with suppress(OSError, WrongUse):
-        return hashlib.sha256(read(place_of(target), JOURNAL).partition(b"\n")[0]).hexdigest()
+        return hashlib.sha256(read(storage_of(target), JOURNAL).partition(b"\n")[0]).hexdigest()
     return ""
 
 
 def _packed(directory: Path, graph: str) -> bytes:
     """A version's files and the proof of its answers, as they are sent.
 
-    Raises:
-        ModelError: a file is missing or altered.
+    Raises ModelError where a file is missing or altered.
     """
     model = load_model(directory)
     names = [MANIFEST, *model.manifest["files"]]
@@ -146,75 +116,46 @@ def proof_of(model: Model, directory: Path) -> str:
     return hashlib.sha256(native.encode(predict(model, request), request).body).hexdigest()
 
 
-class Loaded:
-    """What a worker makes of the files that it was sent.
-
-    Args:
-        content: as `_packed` made it.
+def begin(content: bytes, common: tuple[Task, str]) -> Do:
+    """What a worker does, once it sees what the client sees: parts, by the model that was sent.
 
     Raises:
+        Unequal: it sees other files than the client.
         Refusal: the model answers otherwise here than at the client's.
     """
+    _check(*common)
+    folder = tempfile.TemporaryDirectory(prefix="onnxlet-")  # ends with what this returns
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(folder.name)  # the client's, as all that Dask does
+    [manifest] = Path(folder.name).glob(f"*/*/{MANIFEST}")
+    model = load_model(manifest.parent)
+    if proof_of(model, manifest.parent) != Path(folder.name, PROOF).read_text():
+        raise Refusal(
+            f"--scheduler: {_whose()} answers the golden rows with other last digits than the "
+            "client",
+            "Have processors of one kind, with the same packages, in the cluster.",
+        )
 
-    def __init__(self, content: bytes) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="onnxlet-")  # ends with this
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.extractall(self._folder.name)  # the client's, as all that Dask does
-        [manifest] = Path(self._folder.name).glob(f"*/*/{MANIFEST}")
-        self.model = load_model(manifest.parent)
-        if proof_of(self.model, manifest.parent) != Path(self._folder.name, PROOF).read_text():
-            raise Refusal(
-                f"--scheduler: {_whose()} answers the golden rows with other last digits than the "
-                "client",
-                "Have processors of one kind, with the same packages, in the cluster.",
-            )
-        self._alike: set[Seen] = set()
+    def answer(argument: bytes, tick: Tick, _: object = folder) -> Line | PartFailed:
+        return outcome_of(pickle.loads(argument), lambda: model, tick)  # noqa: S301 - the client's
 
-    def check(self, seen: Seen) -> None:
-        """See that this worker sees what the client sees.
-
-        Raises:
-            Unequal: it does not.
-        """
-        if seen in self._alike:
-            return
-        entry = None
-        with suppress(OSError):
-            entry = place_of(seen.source).entry(seen.file)
-        if entry is None or (entry.size, entry.changed) != (seen.size, seen.changed):
-            file = f"{seen.source}/{seen.file}"
-            raise Unequal(f"{_whose()} sees no '{file}', or another one than the client")
-        if _head(seen.target) != seen.head:
-            raise Unequal(
-                f"{_whose()} sees another folder '{seen.target}' than the client, or none"
-            )
-        self._alike.add(seen)
+    return answer
 
 
-def part(sent: Sent, seen: Seen, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one part on a worker, all of it or nothing.
-
-    Args:
-        sent: the model's files.
-        seen: what this worker has to see.
-        given: the part, as `plain` makes it.
-
-    Returns:
-        Its line in the journal as `done`, or why there is none as `failed`.
+def _check(task: Task, head: str) -> None:
+    """See that this worker sees what the client sees: the file of a part, and the journal's head.
 
     Raises:
-        Unwanted: nobody waits for it any more; nothing of it is left.
-        Unequal: this worker sees other files than the client.
-        Refusal: it would answer otherwise.
+        Unequal: it does not.
     """
-    loaded: Loaded = sent.made(Loaded)
-    loaded.check(seen)
-    return said_of(task_of(given), lambda: loaded.model, _check_wanted)
-
-
-def _check_wanted(rows: int) -> None:
-    if not still_wanted():
-        raise Unwanted
+    entry = None
+    with suppress(OSError):
+        entry = storage_of(task.source).entry(task.file)
+    if entry is None or (entry.size, entry.changed) != (task.size, task.changed):
+        file = f"{task.source}/{task.file}"
+        raise Unequal(f"{_whose()} sees no '{file}', or another one than the client")
+    if _head(task.target) != head:
+        raise Unequal(f"{_whose()} sees another folder '{task.target}' than the client, or none")
 
 
 def _whose() -> str:

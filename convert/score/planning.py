@@ -12,20 +12,17 @@ from typing import Any, Literal, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
-from onnxlet.convert.record_batches.texts import encodes
-from onnxlet.convert.score.csv_cuts import Cut, cuts, header_of
-from onnxlet.convert.score.places import S3, Entry, Place, place_of, split
+from onnxlet.convert.score.csv_parts import Cut, cuts, header_of
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
-from onnxlet.convert.score.tables import faults_of, kept_schema
-from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.schemas import faults_of, kept_schema
+from onnxlet.convert.score.storage import S3, Entry, Storage, split, storage_of
+from onnxlet.convert.score.tasks import Options, Task, file_kind
 from onnxlet.convert.sources.limits import LIMITS
+from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.csv_text import check_header
+from onnxlet.function.inputs.array_checks import encodes
 from onnxlet.function.models.model import Model
 
-KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (
-    (".csv", "csv"), (".csv.gz", "csv.gz"), (".parquet", "parquet"), (".pq", "parquet"),
-)  # fmt: skip
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
 END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
@@ -36,59 +33,38 @@ ELSE = "Name a file, or a folder, of CSV or Parquet."
 
 
 class File(NamedTuple):
-    """A file that can be answered.
-
-    Attributes:
-        entry: where it is, its size and time.
-        kind: of it.
-        ends: SHA-256 of its first and last bytes.
-        schema: of its columns.
-        below: of CSV, its header; else nothing.
-        groups: of Parquet, the rows in each row group.
-    """
+    """A file that can be answered."""
 
     entry: Entry
     kind: Literal["csv", "csv.gz", "parquet"]
-    ends: str
-    schema: Any
-    below: Cut = Cut(0, 0, 1)
-    groups: tuple[int, ...] = ()
+    ends: str  # SHA-256 of its first and last bytes
+    schema: Any  # of its columns
+    below: Cut = Cut(0, 0, 1)  # of CSV, its header; else nothing
+    groups: tuple[int, ...] = ()  # of Parquet, the rows in each row group
 
 
-def kind_of(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
-    """What a file is by its name; None where that says nothing."""
-    return next((kind for ending, kind in KINDS if name.lower().endswith(ending)), None)
+def found_in(given: str) -> tuple[Storage, list[Entry], list[str]]:
+    """The folder that a user means by an absolute path or an address, and its files in order.
 
-
-def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
-    """The files that a user means.
-
-    Args:
-        given: an absolute path or an address, of a file or of a folder.
-
-    Returns:
-        The folder, its files in order, and those that are left out since their names don't say
-        that they are tables. Hidden ones, which begin with a dot or an underscore, are no files.
-
-    Raises:
-        WrongUse: there is none.
+    Beside them those that are left out since their names don't say that they are tables. Hidden
+    ones, which begin with a dot or an underscore, are no files. WrongUse where there is none.
     """
     folder, name = split(given)
     try:
-        if name and (single := place_of(folder).entry(name)) and not _is_folder(given):
-            if kind_of(name) is None:
+        if name and (single := storage_of(folder).entry(name)) and not _is_folder(given):
+            if file_kind(name) is None:
                 raise WrongUse(
                     f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
                     "Rename it to what it holds, or write it as one of these.",
                 )
-            return place_of(folder), [single], []
-        place = place_of(given)
+            return storage_of(folder), [single], []
+        storage = storage_of(given)
         if not S3.match(given) and not _is_folder(given):
             raise WrongUse(f"IN: there is no '{given}'", NOT_THERE)
-        every = sorted(each for each in place.entries() if not _hidden(each.path))
+        every = sorted(each for each in storage.entries() if not _hidden(each.path))
     except OSError as error:
         raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", UNREAD) from error
-    tables = [each for each in every if kind_of(each.path)]
+    tables = [each for each in every if file_kind(each.path)]
     if odd := [each.path for each in tables if not encodes(each.path)]:
         raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
     if not tables:
@@ -97,13 +73,13 @@ def found_in(given: str) -> tuple[Place, list[Entry], list[str]]:
             f"IN: there is no CSV or Parquet in '{given}'" + f" (there is {there})" * bool(there),
             ELSE,
         )
-    kinds = Counter(str(kind_of(each.path)).removesuffix(".gz") for each in tables)
+    kinds = Counter(str(file_kind(each.path)).removesuffix(".gz") for each in tables)
     if len(kinds) > 1:
         counts = " and ".join(f"{count} .{kind}" for kind, count in sorted(kinds.items()))
         raise WrongUse(
             f"IN: '{given}' has {counts}", "Move one kind elsewhere, and score it by itself."
         )
-    return place, tables, [each.path for each in every if not kind_of(each.path)]
+    return storage, tables, [each.path for each in every if not file_kind(each.path)]
 
 
 def _is_folder(given: str) -> bool:
@@ -114,16 +90,18 @@ def _hidden(path: str) -> bool:
     return any(part.startswith((".", "_")) for part in path.split("/"))
 
 
-def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Options) -> list[File]:
+def looked_at(
+    storage: Storage, entries: Sequence[Entry], model: Model, options: Options
+) -> list[File]:
     """Look at each file's columns, before any of its rows is answered.
 
-    Raises:
-        WrongUse: files can't be read, or lack columns; all of them, with all that is wrong.
+    Raises WrongUse for files that can't be read, or lack columns; all of them, with all that is
+    wrong.
     """
 
     def look(entry: Entry) -> File | str:
         try:
-            file = _looked_at(place, entry, model)
+            file = _looked_at(storage, entry, model)
             faults = faults_of(file.schema, model, options)
         except OnnxletError as error:
             hint = f". {error.hint}" if error.hint else ""
@@ -147,28 +125,28 @@ def looked_at(place: Place, entries: Sequence[Entry], model: Model, options: Opt
     return files
 
 
-def _looked_at(place: Place, entry: Entry, model: Model) -> File:
-    kind = kind_of(entry.path) or "csv"  # others are not looked at
+def _looked_at(storage: Storage, entry: Entry, model: Model) -> File:
+    kind = file_kind(entry.path) or "csv"  # others are not looked at
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
     if kind == "parquet":
         from onnxlet.convert.sources.parquet_file import parquet_rows
 
-        with place.open(entry.path) as opened, parquet_rows(opened, entry.size, "") as file:
+        with storage.open(entry.path) as opened, parquet_rows(opened, entry.size, "") as file:
             about = file.about
             groups = tuple(about.row_group(n).num_rows for n in range(about.num_row_groups))
-            return File(entry, kind, _ends(place, entry), file.schema, groups=groups)
-    with unpacked(place, entry.path) as file:
+            return File(entry, kind, _ends(storage, entry), file.schema, groups=groups)
+    with unpacked(storage, entry.path) as file:
         names, below = header_of(file)
     if not names:
         raise WrongUse("it has no header: its first line names the columns")
     LIMITS.check_columns(len(names), "")
     check_header(names, model.signature)
-    return File(entry, kind, _ends(place, entry), csv_schema(names), below)
+    return File(entry, kind, _ends(storage, entry), csv_schema(names), below)
 
 
-def _ends(place: Place, entry: Entry) -> str:
-    with place.open(entry.path) as file:
+def _ends(storage: Storage, entry: Entry) -> str:
+    with storage.open(entry.path) as file:
         found = hashlib.sha256(file.read(END_BYTES))
         if entry.size > END_BYTES:
             file.seek(max(END_BYTES, entry.size - END_BYTES))
@@ -202,23 +180,18 @@ def part_names(files: Sequence[str], form: str) -> Callable[[str, int], str]:
     return lambda file, number: f"{names[file]}-{number:05}.{form}"
 
 
-def tasks_of(files: Sequence[File], place: Place, **same: Any) -> list[Task]:
+def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Task]:
     """Every part of every file, in order; each file has one at least.
 
-    Args:
-        files: that were looked at.
-        place: that they are in.
-        same: what all parts have in common: `model`, `graph`, `options`, `target`, `form`.
-
-    Raises:
-        WrongUse: a file of CSV is none below its header.
+    What all parts have in common is in `same`: `model`, `graph`, `options`, `target`, `form`. A
+    file of CSV that is none below its header raises WrongUse.
     """
     name = part_names([file.entry.path for file in files], same["form"])
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        spans = threads.map(lambda file: _spans(file, place), files)
+        spans = threads.map(lambda file: _spans(file, storage), files)
         return [
             Task(
-                name(file.entry.path, number), place.uri, file.entry.path, file.kind,
+                name(file.entry.path, number), storage.uri, file.entry.path, file.kind,
                 file.entry.size, file.entry.changed, start, end, first,
                 () if file.kind == "parquet" else tuple(file.schema.names), weight, **same,
             )
@@ -227,14 +200,14 @@ def tasks_of(files: Sequence[File], place: Place, **same: Any) -> list[Task]:
         ]  # fmt: skip
 
 
-def _spans(file: File, place: Place) -> list[tuple[int, int, int, int]]:
+def _spans(file: File, storage: Storage) -> list[tuple[int, int, int, int]]:
     """Where each part begins and ends, its first row or line, and its weight."""
     if file.kind == "parquet":
         return list(_groups(file.groups))
     if file.kind == "csv.gz":
         return [(0, file.entry.size, 1, file.entry.size)]
     try:
-        found = list(cuts(lambda: place.open(file.entry.path), file.below))
+        found = list(cuts(lambda: storage.open(file.entry.path), file.below))
     except OnnxletError as error:
         raise WrongUse(f"IN: '{file.entry.path}', {error.message}", error.hint) from error
     # A header without rows is a part without rows.

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.score.csv_cuts import cuts, header_of
-from onnxlet.convert.score.csv_rows import Rows, line_numbers, rows_of
+from onnxlet.convert.score.csv_parts import cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
-from onnxlet.convert.score.places import Place
+from onnxlet.convert.score.storage import Storage
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.sources.limits import bounded
 from onnxlet.function.errors import MalformedRequest, WrongUse
@@ -28,123 +27,91 @@ CHANGED = "It was planned as it was before: give the same command again, once no
 
 
 class Batch(NamedTuple):
-    """Some rows of a part.
+    """Some rows of a part."""
 
-    Attributes:
-        rows: a record batch.
-        faults: rows that can't be read as rows, and why.
-        number: gives a row's number in the file, from 0; of CSV that of its line, from 1.
-    """
-
-    rows: Any
-    faults: Mapping[int, str]
+    rows: Any  # a record batch
+    faults: Mapping[int, str]  # rows that can't be read as rows, and why
+    # Gives a row's number in the file, from 0; of CSV that of its line, from 1.
     number: Callable[[int], int]
 
 
-def batches(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
-    """A part's rows; the last batch may be smaller than the others.
+def batches(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
+    """A part's rows with some columns; the last batch may be smaller than the others.
 
-    Args:
-        task: which part.
-        place: that it is read from.
-        columns: that are needed.
-
-    Raises:
-        PartFailed: it can't be read, or has changed since it was planned.
+    Raises PartFailed where it can't be read, or has changed since it was planned.
     """
-    _check_unchanged(task, place)
+    _check_unchanged(task, storage)
     read = _parquet if task.kind == "parquet" else _csv
-    with _refusing(task, place):
-        yield from read(task, place, columns)
-    _check_unchanged(task, place)
+    with _refusing(task, storage):
+        yield from _of_size(read(task, storage, columns), task.options.batch_rows)
+    _check_unchanged(task, storage)
 
 
-def _check_unchanged(task: Task, place: Place) -> None:
-    now = place.entry(task.file)
+def _check_unchanged(task: Task, storage: Storage) -> None:
+    now = storage.entry(task.file)
     if now is None or (now.size, now.changed) != (task.size, task.changed):
         what = "is gone" if now is None else "has changed since it was looked at"
         raise PartFailed(f"'{task.file}' {what}", CHANGED)
 
 
 @contextmanager
-def _refusing(task: Task, place: Place) -> Iterator[None]:
+def _refusing(task: Task, storage: Storage) -> Iterator[None]:
     """Raise what readers complain of with the name of the file."""
     try:
         yield
     except (MalformedRequest, WrongUse) as error:
-        _check_unchanged(task, place)
+        _check_unchanged(task, storage)
         raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
     except UNREADABLE as error:
-        _check_unchanged(task, place)
+        _check_unchanged(task, storage)
         where = f", row groups {task.start} to {task.end - 1}" if task.kind == "parquet" else ""
         raise PartFailed(
             f"'{task.file}'{where}: it can't be read: {shortened(error)}", "Is the file whole?"
         ) from error
 
 
-def _parquet(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
+def _parquet(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
     from onnxlet.convert.sources.parquet_file import parquet_rows
 
-    most, first = task.options.batch_rows, task.first
-    with place.open(task.file) as opened, parquet_rows(opened, task.size, "") as file:
+    first = task.first
+    with storage.open(task.file) as opened, parquet_rows(opened, task.size, "") as file:
         groups = list(range(task.start, task.end))
-        if not groups:
-            return
-        for batch in _of_size(file.batches(most, groups, columns), most):
-            batch = batch.select(list(columns))
-            yield Batch(batch, {}, _counting(first))
-            first += batch.num_rows
+        for rows in file.batches(task.options.batch_rows, groups, columns) if groups else ():
+            yield Batch(rows.select(list(columns)), {}, _counting(first))
+            first += rows.num_rows
 
 
 def _counting(first: int) -> Callable[[int], int]:
     return lambda row: first + row
 
 
-def _of_size(read: Iterator[Any], most: int) -> Iterator[Any]:
+def _csv(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
+    for data, line in _texts(task, storage):
+        table, faults = rows_of(data, task.names)
+        for rows in table.select(list(columns)).combine_chunks().to_batches():
+            yield Batch(rows, faults, _line_of(data, line, len(task.names)))
+
+
+def _of_size(read: Iterator[Batch], most: int) -> Iterator[Batch]:
     """Batches of `most` rows each, but for the last, and for large rows."""
-    held: list[Any] = []
-    rows = size = 0
+    held, rows, size = list[Batch](), 0, 0
     for batch in read:
-        while batch.num_rows:
-            some = batch.slice(0, most - rows)
-            held, rows, batch = [*held, some], rows + some.num_rows, batch.slice(some.num_rows)
-            size += some.nbytes
-            if rows == most or size >= BATCH_BYTES:
-                yield _joined(held)
-                held, rows, size = [], 0, 0
-    if held:
-        yield _joined(held)
-
-
-def _joined(held: Sequence[Any]) -> Any:
-    if len(held) == 1:
-        return held[0]
-    [whole] = pa.Table.from_batches(held).combine_chunks().to_batches()
-    return whole
-
-
-def _csv(task: Task, place: Place, columns: Sequence[str]) -> Iterator[Batch]:
-    most, held = task.options.batch_rows, list[Batch]()
-    for data, line in _texts(task, place):
-        rows = rows_of(data, task.names)
-        every = Rows(rows.table.select(list(columns)).combine_chunks(), rows.faults)
-        start, count, number = 0, every.table.num_rows, _line_of(data, line, len(task.names))
+        start, count = 0, batch.rows.num_rows
         while start < count:
-            some = min(most - sum(each.rows.num_rows for each in held), count - start)
-            held.append(_slice(every, start, some, number))
-            start += some
-            size = sum(each.rows.nbytes for each in held)
-            if sum(each.rows.num_rows for each in held) == most or size >= BATCH_BYTES:
+            some = _slice(batch, start, min(most - rows, count - start))
+            held.append(some)
+            start, rows = start + some.rows.num_rows, rows + some.rows.num_rows
+            size += some.rows.nbytes
+            if rows == most or size >= BATCH_BYTES:
                 yield _one(held)
-                held = []
+                held, rows, size = [], 0, 0
     if held:
         yield _one(held)
 
 
-def _slice(every: Rows, start: int, size: int, number: Callable[[int], int]) -> Batch:
-    [rows] = every.table.slice(start, size).to_batches()
-    faults = {n - start: why for n, why in every.faults.items() if start <= n < start + size}
-    return Batch(rows, faults, lambda row: number(start + row))
+def _slice(batch: Batch, start: int, size: int) -> Batch:
+    faults = {n - start: why for n, why in batch.faults.items() if start <= n < start + size}
+    return Batch(batch.rows.slice(start, size), faults, lambda row: batch.number(start + row))
 
 
 def _one(held: Sequence[Batch]) -> Batch:
@@ -162,7 +129,8 @@ def _one(held: Sequence[Batch]) -> Batch:
         at = bisect_right(starts, row) - 1
         return held[at].number(row - starts[at])
 
-    return Batch(_joined([each.rows for each in held]), faults, number)
+    [whole] = pa.Table.from_batches([each.rows for each in held]).combine_chunks().to_batches()
+    return Batch(whole, faults, number)
 
 
 def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
@@ -171,24 +139,24 @@ def _line_of(data: bytes, line: int, width: int) -> Callable[[int], int]:
     return lambda row: known()[row]
 
 
-def _texts(task: Task, place: Place) -> Iterator[tuple[bytes, int]]:
+def _texts(task: Task, storage: Storage) -> Iterator[tuple[bytes, int]]:
     """Whole lines without the header, about 16 MB at a time, and the number of the first one."""
     if task.kind == "csv":
-        with place.open(task.file) as file:
+        with storage.open(task.file) as file:
             file.seek(task.start)
             yield file.read(task.end - task.start), task.first
         return
-    with unpacked(place, task.file) as file:
+    with unpacked(storage, task.file) as file:
         _, below = header_of(file)
-    with unpacked(place, task.file) as file:
+    with unpacked(storage, task.file) as file:
         file.read(below.end)
-        for cut in cuts(lambda: unpacked(place, task.file), below):
+        for cut in cuts(lambda: unpacked(storage, task.file), below):
             yield file.read(cut.end - cut.start), cut.line
 
 
-def unpacked(place: Place, path: str) -> Any:
+def unpacked(storage: Storage, path: str) -> Any:
     """A file of CSV, unpacked where its name ends so, to no more than it may."""
-    file = place.open(path)
+    file = storage.open(path)
     if not path.lower().endswith(".gz"):
         return file
     return bounded(gzip.GzipFile(fileobj=file), file.size(), "")

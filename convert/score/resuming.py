@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from onnxlet.convert.progress import Report
 from onnxlet.convert.score.journal import AFRESH, LOCK, Journal, by_part, sums
-from onnxlet.convert.score.places import HALF_WRITTEN, LocalFolder, Place, place_of, tidy
 from onnxlet.convert.score.planning import File, part_names
-from onnxlet.convert.score.target import Target
-from onnxlet.convert.score.tasks import BAD, Options, Task
+from onnxlet.convert.score.storage import HALF_WRITTEN, LocalFolder, Storage, storage_of, tidy
+from onnxlet.convert.score.tasks import BAD, Options, Target, Task
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import GRAPH, Model
 
@@ -42,8 +42,7 @@ def head_of(
 def check(journal: Journal, head: Line, target: Target, overwrite: bool) -> None:
     """Begin a journal, or see that what has begun is the same.
 
-    Raises:
-        WrongUse: something else was scored, or OUT holds what was not scored.
+    Raises WrongUse where something else was scored, or OUT holds what was not scored.
     """
     if journal.head is None:
         _check_empty(target, overwrite)
@@ -111,13 +110,13 @@ def _changed_files(was: Line, now: Line, lines: Sequence[Line]) -> list[str]:
 def _check_empty(target: Target, overwrite: bool) -> None:
     """See that nothing is lost or mixed up where a scoring begins."""
     if target.file is not None:
-        if place_of(target.folder).entry(target.file) is not None and not overwrite:
+        if storage_of(target.folder).entry(target.file) is not None and not overwrite:
             raise WrongUse(
                 f"OUT: there is '{target.out}' already",
                 "--overwrite replaces it; or write elsewhere.",
             )
         return
-    every = (entry.path for entry in place_of(target.work).entries())
+    every = (entry.path for entry in storage_of(target.work).entries())
     there = next(
         (path for path in every if not HALF_WRITTEN.fullmatch(path) and path != LOCK), None
     )
@@ -129,25 +128,17 @@ def _check_empty(target: Target, overwrite: bool) -> None:
 
 
 def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Target) -> None:
-    """Remove the parts of some files, those among them that a kill left without their line.
-
-    Args:
-        files: of the journal's head: all that were scored.
-        some: of them.
-        target: where the parts are.
-    """
-    work, name = place_of(target.work), part_names(list(files), target.form)
+    """Remove the parts of some of a journal's files, and those that a kill left without a line."""
+    work, name = storage_of(target.work), part_names(list(files), target.form)
     for path in some:
         for number in range(files[path][-1]):
             work.remove(name(path, number))
             work.remove(f"{BAD}/{name(path, number)}")
     if target.file is not None:
-        place_of(target.folder).remove(target.side_name)
+        storage_of(target.folder).remove(target.side_name)
 
 
-def left_of(
-    tasks: Sequence[Task], journal: Journal, work: Place, report: Callable[[str], object]
-) -> list[Task]:
+def left_of(tasks: Sequence[Task], journal: Journal, work: Storage, report: Report) -> list[Task]:
     """The parts that are still to do; one that is not as it was written is done again."""
     tidy(work)
     lines = by_part(journal.lines)
@@ -159,7 +150,7 @@ def left_of(
     return left
 
 
-def remove_parts(tasks: Iterable[Task], work: Place) -> None:
+def remove_parts(tasks: Iterable[Task], work: Storage) -> None:
     """Remove the parts of what has become one file, those that a kill left among them."""
     parts = {name for task in tasks for name in (task.name, task.side)}
     for path in [entry.path for entry in work.entries()]:
@@ -167,7 +158,7 @@ def remove_parts(tasks: Iterable[Task], work: Place) -> None:
             work.remove(path)
 
 
-def _is_there(task: Task, line: Line | None, work: Place) -> bool:
+def _is_there(task: Task, line: Line | None, work: Storage) -> bool:
     if line is None:
         return False
     side = line["side"]
@@ -176,14 +167,14 @@ def _is_there(task: Task, line: Line | None, work: Place) -> bool:
     )
 
 
-def same_file(place: Place, path: str, size: int, sha256: str) -> bool:
+def same_file(storage: Storage, path: str, size: int, sha256: str) -> bool:
     """Whether a file is as it was written; in S3 only its size is compared."""
-    found = place.entry(path)
+    found = storage.entry(path)
     if found is None or found.size != size:
         return False
-    if not isinstance(place, LocalFolder):
+    if not isinstance(storage, LocalFolder):
         return True
-    with place.open(path) as file:
+    with storage.open(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
@@ -192,4 +183,4 @@ def is_whole(journal: Journal, target: Target) -> bool:
     ends = [line for line in journal.lines if "done" in line]
     if target.file is None or not ends:
         return False
-    return same_file(place_of(target.folder), target.file, ends[-1]["size"], ends[-1]["sha256"])
+    return same_file(storage_of(target.folder), target.file, ends[-1]["size"], ends[-1]["sha256"])

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from onnxlet.convert.progress import Report, advanced
 from onnxlet.convert.score import resuming
+from onnxlet.convert.score.engines import Engine, engine_of
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
-from onnxlet.convert.score.gathering import gathered
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.places import absolute, place_of, tidy
 from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
-from onnxlet.convert.score.processes import Engine, engine_of
-from onnxlet.convert.score.rate import Rate
-from onnxlet.convert.score.tables import check_wanted
-from onnxlet.convert.score.target import Target, target_of
-from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.schemas import check_options
+from onnxlet.convert.score.storage import absolute, storage_of, tidy
+from onnxlet.convert.score.tasks import Options, Target, Task, target_of
 from onnxlet.convert.score.truths import combined, scores
+from onnxlet.convert.score.writing import gathered
 from onnxlet.function.models.model import GRAPH
 from onnxlet.function.monitoring.realised import kind_of
 
-Report = Callable[[str], object]
 Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows
+STEPS = 1000  # of the bar
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,17 +96,11 @@ def score(
 ) -> Scored:
     """Score a table, or go on with one.
 
-    Args:
-        model: the folder of a version or of a model, or a name in `models`.
-        source: a file or a folder of CSV or Parquet, or an address in S3.
-        out: a file with such a suffix, or a folder; or an address in S3.
-        options: how each part is answered.
-        models: the folder of model directories.
-        workers: processes; 0 is one for each core.
-        overwrite: start afresh where something else was scored into `out`.
-        report: called with a line of progress at a time.
-        engine: does parts elsewhere than on this machine.
-        scheduler: address of a Dask scheduler, whose workers do parts instead.
+    The model is the folder of a version or of a model, or a name in `models`; the source a file or
+    a folder of CSV or Parquet, and `out` a file with such a suffix or a folder; either may be an
+    address in S3. `workers` are processes, 0 is one for each core; `engine` does parts elsewhere,
+    `scheduler` is the address of a Dask scheduler whose workers do. `overwrite` starts afresh where
+    something else was scored into `out`. `report` is called with a line of progress at a time.
 
     Raises:
         WrongUse: there is no such model or table, the table does not fit it, or `out` holds
@@ -115,17 +109,17 @@ def score(
     """
     given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
-    check_wanted(chosen, options)
-    place, entries, others = found_in(source)
+    check_options(chosen, options)
+    storage, entries, others = found_in(source)
     target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
-    files = looked_at(place, entries, chosen, options)
-    with journal_of(place_of(target.work)) as journal:
+    files = looked_at(storage, entries, chosen, options)
+    with journal_of(storage_of(target.work)) as journal:
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(
-            files, place, model=str(chosen.directory), graph=graph, options=options,
+            files, storage, model=str(chosen.directory), graph=graph, options=options,
             target=target.work, form=target.form,
         )  # fmt: skip
         head = resuming.head_of(source, files, tasks, chosen, options)
@@ -147,7 +141,7 @@ def _done(
     report: Report,
 ) -> int:
     """Do what is left, and put it together; how many parts were done already."""
-    work = place_of(target.work)
+    work = storage_of(target.work)
     if resuming.is_whole(journal, target):
         resuming.remove_parts(tasks, work)
         return len(tasks)
@@ -177,8 +171,7 @@ def _begun(tasks: Sequence[Task], already: int) -> str:
 def _do(left: Sequence[Task], tasks: Sequence[Task], journal: Journal, engine: Engine) -> None:
     """Do the parts that are left, and note each as soon as it is done.
 
-    Raises:
-        Unfinished: some failed, or it was interrupted.
+    Raises Unfinished where some failed, or it was interrupted.
     """
     rate, failed = Rate(tasks, left, journal.lines), list[PartFailed]()
     outcomes = engine.outcomes(left, rate.rows)
@@ -216,7 +209,7 @@ def _state(tasks: Sequence[Task], journal: Journal) -> str:
 
 
 def _put_together(tasks: Sequence[Task], journal: Journal, target: Target, file: str) -> None:
-    work, folder = place_of(target.work), place_of(target.folder)
+    work, folder = storage_of(target.work), storage_of(target.folder)
     names = [task.name for task in tasks]
     lines = by_part(journal.lines)
     sides = [task.side for task in tasks if lines[task.name]["side"] is not None]
@@ -248,3 +241,54 @@ def _scored(
         shown, target=manifest["target"], compared=int(total[0]),
         scores=scores(kind_of(manifest), total), at_build=at_build,
     )  # fmt: skip
+
+
+class Rate:
+    """Reports rows, rows a second and the time left, to whoever listens.
+
+    Of all tasks some are left to do now; the others' lines are in the journal.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        left: Sequence[Task],
+        lines: Sequence[Mapping[str, Any]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._began = clock, clock()
+        self._weights = {task.name: task.weight for task in left}
+        self._total = max(1, sum(task.weight for task in tasks))
+        self._before = self._total - sum(self._weights.values())
+        self._done = self._rows = 0
+        self._rows_before = sum(line.get("rows", 0) for line in lines)
+
+    def rows(self, count: int) -> None:
+        """Some more rows are answered."""
+        self._rows += count
+        self._say()
+
+    def done(self, line: Mapping[str, Any]) -> None:
+        """A part is done."""
+        self._done += self._weights.get(line["part"], 0)
+        self._say()
+
+    def _say(self) -> None:
+        advanced(self.words(), STEPS * (self._before + self._done) // self._total, STEPS)
+
+    def words(self) -> str:
+        """Rows, rows a second, and the time left."""
+        seconds = max(self._clock() - self._began, 1e-9)
+        said = f"{self._rows_before + self._rows:,} rows, {self._rows / seconds:,.0f} a second"
+        if not self._done:
+            return said
+        rest = self._total - self._before - self._done
+        return f"{said}, {lasting(seconds * rest / self._done)} left"
+
+
+def lasting(seconds: float) -> str:
+    """A time in words: 40 s, 3 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

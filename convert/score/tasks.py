@@ -1,75 +1,118 @@
-"""What one part of a table is, in plain values: all that a worker anywhere has to know."""
+"""How a table is answered: options, its parts, all of plain values, and where answers go."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
+
+from onnxlet.convert.score.storage import S3, split
+from onnxlet.function.errors import WrongUse
 
 OnError = Literal["null", "stop", "side"]
 BAD = "_bad"  # the folder of side files: readers of Parquet skip what begins so
+KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (
+    (".csv", "csv"), (".csv.gz", "csv.gz"), (".parquet", "parquet"), (".pq", "parquet"),
+)  # fmt: skip
+ELSEWHERE = "Name another one."
+LONGEST = 8  # characters of a suffix, with its dot: a folder may have a longer one, or a number
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a table is answered.
+    """How a table is answered."""
 
-    Attributes:
-        keep: columns that are passed through.
-        on_error: a row that can't be answered is null, stops all, or only stands aside.
-        coverage: of intervals or sets; None asks for none.
-        explain: add what each column adds to each answer.
-        k: how many nearest are wanted; None leaves it to the model.
-        batch_rows: that are run together.
-    """
-
-    keep: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()  # columns that are passed through
+    # A row that can't be answered is null, stops all, or only stands aside.
     on_error: OnError = "null"
-    coverage: float | None = None
-    explain: bool = False
-    k: int | None = None
-    batch_rows: int = 10_000
+    coverage: float | None = None  # of intervals or sets; None asks for none
+    explain: bool = False  # add what each column adds to each answer
+    k: int | None = None  # how many nearest are wanted; None leaves it to the model
+    batch_rows: int = 10_000  # that are run together
 
 
 @dataclass(frozen=True)
 class Task:
-    """One part: where it is read, how it is answered, and where that is written.
+    """One part: where it is read, how it is answered, and where that is written."""
 
-    Attributes:
-        name: of the file that is written, below `target`, with '/' between folders.
-        source: the place that is read: an absolute path, or an address in S3.
-        file: below it.
-        kind: of that file.
-        size: of that file in bytes, and `changed`, its time in nanoseconds: as it was planned.
-        start: the first row group; of CSV the first byte.
-        end: behind the last one.
-        first: the number of the first row, from 0; of CSV that of its line, from 1.
-        names: in the header of CSV.
-        weight: its share of the work, in the same unit as that of others: bytes or rows.
-        model: the folder of the version.
-        graph: SHA-256 of its graph.
-        options: how it is answered.
-        target: the place that is written.
-        form: of the file that is written.
-    """
-
-    name: str
-    source: str
-    file: str
+    name: str  # of the file that is written, below `target`, with '/' between folders
+    source: str  # the place that is read: an absolute path, or an address in S3
+    file: str  # below it
     kind: Literal["csv", "csv.gz", "parquet"]
-    size: int
-    changed: int
-    start: int
-    end: int
-    first: int
-    names: tuple[str, ...]
-    weight: int
-    model: str
-    graph: str
+    size: int  # of that file in bytes, as it was planned
+    changed: int  # its time in nanoseconds, likewise
+    start: int  # the first row group; of CSV the first byte
+    end: int  # behind the last one
+    first: int  # the number of the first row, from 0; of CSV that of its line, from 1
+    names: tuple[str, ...]  # in the header of CSV
+    weight: int  # its share of the work, in the unit of the others': bytes or rows
+    model: str  # the folder of the version
+    graph: str  # SHA-256 of its graph
     options: Options
-    target: str
-    form: Literal["csv", "parquet"]
+    target: str  # the place that is written
+    form: Literal["csv", "parquet"]  # of the file that is written
 
     @property
     def side(self) -> str:
         """The file of its rows that can't be answered, below `target`."""
         return f"{BAD}/{self.name}"
+
+
+class Target(NamedTuple):
+    """Where answers go."""
+
+    out: str  # as messages have it
+    work: str  # the folder of the parts and of the journal
+    form: Literal["csv", "parquet"]  # of what is written
+    folder: str  # that a file is in; of a folder itself
+    file: str | None  # its name, where OUT is one file
+
+    @property
+    def side_name(self) -> str:
+        """Of the file of bad rows, where OUT is one file."""
+        return f"{BAD}_{self.file}"
+
+    @property
+    def side(self) -> str:
+        """Where bad rows are."""
+        if self.file is None:
+            return f"{self.out}/{BAD}"
+        return f"{self.out.removesuffix(self.file)}{self.side_name}"
+
+
+def target_of(out: str, source: str, first: str) -> Target:
+    """Where answers go, and in the form of the first file that is read if OUT is a folder.
+
+    Raises WrongUse where it can't be written, or would be read by the next scoring.
+    """
+    here, there = _real(out), _real(source)
+    if here == there or here.startswith(f"{there}/") or there.startswith(f"{here}/"):
+        raise WrongUse(
+            f"OUT: '{out}' is in IN, or IN in it: the next scoring would read answers", ELSEWHERE
+        )
+    folder, name = split(out)
+    if S3.match(out) and not S3.match(folder):
+        raise WrongUse(f"OUT: expected s3://bucket/prefix, got '{out}'", ELSEWHERE)
+    suffix = PurePosixPath(name).suffix
+    kind = file_kind(name)
+    if kind == "csv.gz" or (
+        suffix and kind is None and len(suffix) <= LONGEST and not suffix[1:].isdecimal()
+    ):
+        raise WrongUse(
+            f"OUT: expected a file .csv or .parquet, or a folder, got '{name}'", ELSEWHERE
+        )
+    if kind is None:
+        form: Literal["csv", "parquet"] = "parquet" if file_kind(first) == "parquet" else "csv"
+        return Target(out, out, form, out, None)
+    return Target(out, f"{folder}/_{name}", "csv" if kind == "csv" else "parquet", folder, name)
+
+
+def _real(given: str) -> str:
+    """The same words for the same place: `..` and links can lead from OUT to IN."""
+    return S3.sub("s3://", given) if S3.match(given) else os.path.realpath(given).rstrip("/")
+
+
+def file_kind(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
+    """What a file is by its name; None where that says nothing."""
+    return next((kind for ending, kind in KINDS if name.lower().endswith(ending)), None)

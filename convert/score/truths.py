@@ -9,28 +9,21 @@ import numpy as np
 import pandas as pd
 from pyarrow import types
 
-from onnxlet.function.inputs.csv_text import READ
+from onnxlet.function.csv.text import READ
 from onnxlet.function.monitoring.realised import kind_of
 
 
 def truths_of(manifest: Mapping[str, Any], names: Sequence[str]) -> Truths | None:
-    """What compares a table's own answers; None where it has none.
-
-    Args:
-        manifest: of the model.
-        names: of the table's columns.
-    """
+    """What compares a table's own answers, by the model's manifest; None where it has none."""
     target, kind = manifest.get("target", ""), kind_of(manifest)
     return Truths(kind, target) if kind and list(names).count(target) == 1 else None
 
 
 class Truths:
-    """Sums over rows, as plain numbers.
+    """Sums over rows, as plain numbers, of the column that says what is right.
 
-    Attributes:
-        column: that says what is right.
-        sums: of labels, rows and right ones; of numbers, rows, absolute and squared errors, and
-            the mean of what is right with its squared distances from that.
+    Of labels, rows and right ones; of numbers, rows, absolute and squared errors, and the mean of
+    what is right with its squared distances from that.
     """
 
     def __init__(self, kind: str, column: str) -> None:
@@ -38,11 +31,9 @@ class Truths:
         self.sums = [0.0] * (2 if kind == "labels" else 5)
 
     def add(self, answers: Any, truths: Any) -> None:
-        """Add rows.
+        """Add rows: what is predicted, null where nothing is, and what is right.
 
-        Args:
-            answers: what is predicted, null where nothing is.
-            truths: what is right, null or an empty text where that is not known; text in CSV.
+        That is null or an empty text where it is not known; text in CSV.
         """
         if types.is_nested(answers.type):
             return

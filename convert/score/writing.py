@@ -1,10 +1,14 @@
-"""Files of answers: Parquet or CSV, with the SHA-256 of what was written."""
+"""Files of answers: Parquet or CSV, with the SHA-256 of what was written.
+
+Parts become one file once all are done: streamed, and there as a whole or not at all.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,35 +17,26 @@ import orjson
 import pyarrow as pa
 from pyarrow import compute, types
 
-from onnxlet.convert.record_batches.kinds import bare, kind_of
-from onnxlet.convert.record_batches.plain import simple, usual
+from onnxlet.convert.record_batches.kinds import bare, kind_of, simple, usual
+from onnxlet.convert.score.csv_parts import header_of
 from onnxlet.convert.score.errors import cannot_write
-from onnxlet.convert.score.places import writable
+from onnxlet.convert.score.storage import Storage, half_written, tidy, writable
 
 GROUP_ROWS = 1 << 20  # that are written together, at most
 GROUP_BYTES = 1 << 26
+COPIED = 1 << 20  # bytes at a time
 
 
 class Written(NamedTuple):
-    """A file that is closed.
+    """A file that is closed."""
 
-    Attributes:
-        rows: in it.
-        size: bytes.
-        sha256: of them.
-    """
-
-    rows: int
-    size: int
-    sha256: str
+    rows: int  # in it
+    size: int  # bytes
+    sha256: str  # of them
 
 
 class Sink:
-    """What PyArrow writes to: a file, of which it counts and hashes the bytes.
-
-    Args:
-        file: nothing of it is read again.
-    """
+    """What PyArrow writes to: a file that is not read again, whose bytes it counts and hashes."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -66,13 +61,7 @@ class Sink:
 
 
 class Writer:
-    """Writes batches of one schema.
-
-    Args:
-        sink: to write to.
-        form: `parquet` or `csv`.
-        schema: of the batches.
-    """
+    """Writes batches of one schema to a sink, in Parquet or CSV."""
 
     def __init__(self, sink: Sink, form: str, schema: Any) -> None:
         self._sink, self._form = sink, form
@@ -119,11 +108,7 @@ class Writer:
 
 @contextmanager
 def sink_to(path: Path) -> Iterator[Sink]:
-    """A new file, which is removed where anything goes wrong.
-
-    Raises:
-        NoRoom: it can't be written.
-    """
+    """A new file, which is removed where anything goes wrong; NoRoom if it can't be written."""
     try:
         with writable(path) as file:
             sink = Sink(file)
@@ -202,3 +187,45 @@ def _text(cell: Any) -> str:
     if isinstance(cell, list | dict | tuple):
         return orjson.dumps(cell, default=_text).decode()
     return str(cell)
+
+
+def gathered(parts: Storage, names: Sequence[str], target: Storage, to: str, form: str) -> Written:
+    """Write the rows of parts of the same columns, one at least, into one file, in order.
+
+    It is in a folder, which may be another one. Rows of CSV are not counted. NoRoom where it can't
+    be written; nothing of it is left.
+    """
+    tidy(target, to)
+    written = half_written(target, to)
+    try:
+        with sink_to(written) as sink:
+            done = (_groups if form == "parquet" else _lines)(parts, names, sink)
+        target.land(written, to)
+    finally:
+        written.unlink(missing_ok=True)
+    return done
+
+
+def _groups(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
+    from pyarrow import parquet
+
+    with parts.open(names[0]) as opened, parquet.ParquetFile(opened) as file:
+        writer = Writer(sink, "parquet", file.schema_arrow)
+    for name in names:
+        with parts.open(name) as opened, parquet.ParquetFile(opened, pre_buffer=False) as file:
+            for group in range(file.num_row_groups):
+                for batch in file.read_row_group(group, use_threads=False).to_batches():
+                    writer.add(batch)
+    return writer.end()
+
+
+def _lines(parts: Storage, names: Sequence[str], sink: Sink) -> Written:
+    """Copy lines, the header only once."""
+    for number, name in enumerate(names):
+        with parts.open(name) as file:
+            _, header = header_of(file)
+        with parts.open(name) as file:
+            if number:
+                file.seek(header.end)
+            shutil.copyfileobj(file, sink, COPIED)
+    return sink.written(0)

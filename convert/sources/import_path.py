@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
+
+from onnxlet.convert.progress import Report
 
 
 def find_in(folder: Path) -> None:
@@ -48,15 +50,10 @@ def lies_in(name: str, folders: Sequence[Path]) -> Path | None:
     return next((f for f in folders if PathFinder.find_spec(top, [os.fspath(f)])), None)
 
 
-def find_trusted(
-    names: Sequence[str], folders: Sequence[Path], report: Callable[[str], object]
-) -> None:
+def find_trusted(names: Sequence[str], folders: Sequence[Path], report: Report) -> None:
     """Have what the user trusts found in a folder that was kept out, after what is installed.
 
-    Args:
-        names: of types, as the user gave them.
-        folders: that were kept out.
-        report: called with a line for each name whose code is run.
+    A line reports each name of a type whose code is run.
     """
     for name in names:
         if folder := lies_in(name, folders):

@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from threading import Lock
 from typing import IO, Any, NamedTuple
 
+from onnxlet.function.csv.reader import QUOTES
 from onnxlet.function.errors import WrongUse
 
 BLOCK = 1 << 20
 BY_YOURSELF = "Unpack it by yourself, and name what comes of it; or give a part of its rows."
-QUOTES = (
-    "Does each row end by a line end, and is each quote closed? Double a quote in a field: "
-    '"like, ""this""".'
-)
 
 
 class Limits(NamedTuple):
-    """Of a file of rows.
+    """Of a file of rows."""
 
-    Attributes:
-        surely_fine: bytes that any file may unpack to.
-        densest: times the file's own size that it may unpack to beyond that.
-        row: bytes of a row, and so of a cell.
-        header: bytes of all names.
-        columns: that there may be.
-        held: bytes of cells that any table may take, of those that are kept.
-    """
+    surely_fine: int = 1 << 28  # bytes that any file may unpack to
+    densest: int = 50  # times the file's own size that it may unpack to beyond that
+    row: int = 1 << 26  # bytes of a row, and so of a cell
+    header: int = 1 << 24  # bytes of all names
+    columns: int = 100_000  # that there may be
+    held: int = 1 << 30  # bytes of cells that any table may take, of those that are kept
 
-    surely_fine: int = 1 << 28
-    densest: int = 50
-    row: int = 1 << 26
-    header: int = 1 << 24
-    columns: int = 100_000
-    held: int = 1 << 30
+    def are_exceeded(self, size: int, packed: int) -> bool:
+        """So many bytes, unpacked, are out of all proportion to those of a file: packed to harm."""
+        return size > max(self.surely_fine, self.densest * packed)
 
     def check_unpacked(self, size: int, packed: int, place: str) -> None:
-        """Refuse what was packed to harm.
+        """Raise WrongUse for what was packed to harm: it unpacks to `size` bytes, or has so far.
 
-        Args:
-            size: bytes that it unpacks to, or has unpacked to so far.
-            packed: bytes of the file.
-            place: of the message, such as "DATA: 'rows.csv.gz': ".
-
-        Raises:
-            WrongUse: it is out of all proportion.
+        The message begins with a place, such as "DATA: 'rows.csv.gz': ".
         """
-        if size > max(self.surely_fine, self.densest * packed):
+        if self.are_exceeded(size, packed):
             raise WrongUse(
                 f"{place}unpacked it has {size:,} bytes or more, and {packed:,} packed: expected "
                 f"at most {self.densest} times as many",
@@ -58,11 +39,7 @@ class Limits(NamedTuple):
             )
 
     def check_columns(self, count: int, place: str) -> None:
-        """Refuse a table of too many columns.
-
-        Raises:
-            WrongUse: it has.
-        """
+        """Raise WrongUse for a table of too many columns."""
         if count > self.columns:
             raise WrongUse(f"{place}expected at most {self.columns:,} columns, got {count:,}")
 
@@ -77,11 +54,7 @@ LIMITS = Limits()
 class Bounded(io.RawIOBase):
     """A file's bytes as they are unpacked, with the unpacked size and each line's length limited.
 
-    Args:
-        file: unpacks while it is read.
-        packed: bytes of the file.
-        place: of messages.
-        limits: of the file.
+    It has so many bytes packed.
     """
 
     def __init__(self, file: Any, packed: int, place: str, limits: Limits = LIMITS) -> None:
@@ -95,11 +68,7 @@ class Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes.
-
-        Raises:
-            WrongUse: there are too many of them, or of a line.
-        """
+        """Some bytes; WrongUse where there are too many of them, or of a line."""
         data = self._read(min(len(buffer), BLOCK))
         self._size += len(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))
@@ -119,53 +88,3 @@ class Bounded(io.RawIOBase):
 def bounded(file: Any, packed: int, place: str, limits: Limits = LIMITS) -> IO[bytes]:
     """A file as `Bounded` has it, to be read in parts of any size."""
     return io.BufferedReader(Bounded(file, packed, place, limits), BLOCK)
-
-
-class _FieldLimit:
-    """Python's limit of a field, which is one for all threads."""
-
-    lock, users, before = Lock(), 0, 0
-
-
-@contextmanager
-def any_size() -> Iterator[None]:
-    """Have Python's reader take fields of any size, as others do: rows are limited here."""
-    with _FieldLimit.lock:
-        if not _FieldLimit.users:
-            _FieldLimit.before = csv.field_size_limit(sys.maxsize)
-        _FieldLimit.users += 1
-    try:
-        yield
-    finally:
-        with _FieldLimit.lock:
-            _FieldLimit.users -= 1
-            if not _FieldLimit.users:
-                csv.field_size_limit(_FieldLimit.before)
-
-
-def rows_of(
-    lines: Iterable[str], most: int, too_long: Callable[[int], Exception], **form: Any
-) -> Iterator[tuple[int, list[str]]]:
-    """Python's rows of CSV, each with the number of its last line, from 1.
-
-    Args:
-        lines: none of which is longer than a row may be.
-        most: characters of a row.
-        too_long: what is raised for a row of more, by the number of the line that it begins in.
-        form: as `csv.reader` takes it.
-    """
-    begun = size = 0
-
-    def counted() -> Iterator[str]:
-        nonlocal size
-        for line in lines:
-            size += len(line)
-            if size > most:
-                raise too_long(begun + 1)
-            yield line
-
-    reader = csv.reader(counted(), **form)
-    with any_size():
-        for row in reader:
-            yield reader.line_num, row
-            begun, size = reader.line_num, 0

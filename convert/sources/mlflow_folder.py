@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import SourceFailed, shortened
+from onnxlet.convert.progress import Report
 from onnxlet.function.errors import WrongUse
 
 FILE = "MLmodel"
@@ -40,17 +41,11 @@ ROWS_HINT = "Add --data FILE, held-out rows as CSV or Parquet; --target COL name
 
 
 class MLflowModel(NamedTuple):
-    """What a folder says of its model.
+    """What a folder says of its model."""
 
-    Attributes:
-        file: that holds the estimator.
-        code: a folder of modules that it needs, or None.
-        about: MLmodel, as it stands there.
-    """
-
-    file: Path
-    code: Path | None
-    about: Mapping[str, Any]
+    file: Path  # that holds the estimator
+    code: Path | None  # a folder of modules that it needs, or None
+    about: Mapping[str, Any]  # MLmodel, as it stands there
 
 
 def is_mlflow(path: Path) -> bool:
@@ -58,12 +53,8 @@ def is_mlflow(path: Path) -> bool:
     return (path / FILE).is_file() or (path.name == FILE and path.is_file())
 
 
-def read_mlflow(path: Path, report: Callable[[str], object]) -> MLflowModel:
+def read_mlflow(path: Path, report: Report) -> MLflowModel:
     """Read MLmodel, and compare the folder's requirements with what is installed.
-
-    Args:
-        path: of the folder, or of MLmodel in it.
-        report: called with what the reader should know.
 
     Raises:
         WrongUse: PyYAML is not installed.
@@ -106,11 +97,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """A path of the folder's own.
-
-    Raises:
-        SourceFailed: it leads outside, or there is nothing.
-    """
+    """A path of the folder's own: what leads outside, or is not there, is refused."""
     try:
         whole = (folder / name).resolve()
         is_there = whole.exists()
@@ -153,10 +140,6 @@ def _differing(path: Path) -> list[str]:
 
 def example_rows(model: MLflowModel, folder: Path) -> Any:
     """The folder's own example of the model's input, as a DataFrame or an array.
-
-    Args:
-        model: as `read_mlflow` returns it.
-        folder: where it is.
 
     Raises:
         WrongUse: there is none, or it has no form of rows.

@@ -1,9 +1,9 @@
 """What libraries index in C without a look: numbers of a file that lead outside its arrays.
 
-A process of its own (`tried`) notices where that crashes, not where it reads, or writes, what lies
-beside. The forms are those of scikit-learn's `tree/_tree.pyx`, `neighbors/_binary_tree.pxi.tp`,
-`ensemble/_hist_gradient_boosting/_predictor.pyx`, `ensemble/_gradient_boosting.pyx` and
-`svm/_base.py`.
+A process of its own (`skops_sandbox`) notices where that crashes, not where it reads, or writes,
+what lies beside. The forms are those of scikit-learn's `tree/_tree.pyx`,
+`neighbors/_binary_tree.pxi.tp`, `ensemble/_hist_gradient_boosting/_predictor.pyx`,
+`ensemble/_gradient_boosting.pyx` and `svm/_base.py`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,7 @@ RESET: Final = {"memory": None, "n_jobs": None, "_n_threads": 1}
 
 
 def settle(made: Any) -> Any:
-    """What a file held, once its numbers lead nowhere else.
-
-    Raises:
-        Malformed: some lead outside.
-    """
+    """What a file held, once its numbers lead nowhere else; Malformed where some lead outside."""
     for part in reversed([*everything(made)]):  # a part before what asks it
         held = getattr(part, "__dict__", {})
         held.update({name: value for name, value in RESET.items() if name in held})

@@ -39,15 +39,9 @@ class ParquetRows:
     def batches(
         self, most: int, groups: Sequence[int] | None = None, columns: Sequence[str] | None = None
     ) -> Iterator[Any]:
-        """Record batches of so many rows at most.
+        """Record batches of so many rows at most, of some row groups and columns, or of all.
 
-        Args:
-            most: rows.
-            groups: numbers of row groups; None is all.
-            columns: that are read; None is all.
-
-        Raises:
-            WrongUse: texts are larger than they may be.
+        WrongUse where texts are larger than they may be.
         """
         read = range(self.about.num_row_groups) if groups is None else groups
         about = [self.about.row_group(number) for number in read]
@@ -93,16 +87,10 @@ def _is_text(kind: Any) -> bool:
 def parquet_rows(
     source: Any, size: int, place: str, limits: Limits = LIMITS
 ) -> Iterator[ParquetRows]:
-    """Open a Parquet file.
+    """Open a Parquet file of so many bytes: a path, or a file of PyArrow's.
 
-    Args:
-        source: a path, or a file of PyArrow's.
-        size: bytes of it.
-        place: of messages, such as "DATA: 'rows.parquet': ".
-        limits: of the file.
-
-    Raises:
-        WrongUse: by its own account it has too many columns, or unpacks to too much.
+    The place begins messages, such as "DATA: 'rows.parquet': ". WrongUse where by its own account
+    it has too many columns, or unpacks to too much.
     """
     with parquet.ParquetFile(source, pre_buffer=False) as plain:
         schema, about = plain.schema_arrow, plain.metadata
@@ -117,31 +105,19 @@ def parquet_rows(
 
 
 class Parts(NamedTuple):
-    """A Parquet file that is open.
+    """A Parquet file that is open."""
 
-    Attributes:
-        names: of its columns.
-        frames: of pandas, in order, each with an index from 0; one at least.
-    """
-
-    names: list[str]
-    frames: Iterator[pd.DataFrame]
+    names: list[str]  # of its columns
+    frames: Iterator[pd.DataFrame]  # of pandas, in order, each with an index from 0; one at least
 
 
 @contextmanager
 def parquet_parts(
     path: Path, what: str, kept: int | None = None, limits: Limits = LIMITS
 ) -> Iterator[Parts]:
-    """Open a Parquet file whose rows are kept.
+    """Open a Parquet file whose rows are kept, all of them or a sample of so many.
 
-    Args:
-        path: of the file.
-        what: it is called in messages, such as --data.
-        kept: rows of a sample that is kept; None keeps all.
-        limits: of the file.
-
-    Raises:
-        WrongUse: its rows would take too much memory; also from `frames`.
+    WrongUse where they would take too much memory; also from `frames`.
     """
     place, size = f"{what}: '{path.name}': ", path.stat().st_size
     with parquet_rows(path, size, place, limits) as opened:
@@ -165,11 +141,7 @@ def parquet_parts(
 
 
 def read_parquet(path: Path, what: str) -> pd.DataFrame:
-    """All rows of a Parquet file.
-
-    Raises:
-        WrongUse: they would take too much memory.
-    """
+    """All rows of a Parquet file; WrongUse where they would take too much memory."""
     with parquet_parts(path, what) as parts:
         frames = list(parts.frames)
     return pd.concat(frames, ignore_index=True) if len(frames) != 1 else frames[0]

@@ -14,13 +14,10 @@ TRIES = 5
 
 
 def file_system(path: str) -> Any:
-    """The file system in which a bucket is.
+    """The file system in which a bucket is; the path is for messages.
 
     `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` names another server than Amazon's; keys and the
     region are where the AWS SDK looks for them.
-
-    Args:
-        path: bucket and key, for messages.
 
     Raises:
         WrongUse: the settings can't be used.

@@ -21,10 +21,17 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.sources.harmless import OURS, PACKAGES, PLUGGED_IN, not_installed, package
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.import_path import find_trusted, lies_in
+from onnxlet.convert.sources.skops_allowlist import (
+    OURS,
+    PACKAGES,
+    PLUGGED_IN,
+    not_installed,
+    package,
+)
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
-from onnxlet.convert.sources.tried import check_it_answers
+from onnxlet.convert.sources.skops_sandbox import check_it_answers
 from onnxlet.function.errors import WrongUse
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
@@ -48,14 +55,14 @@ def is_pickle(path: Path) -> bool:
 def load_saved(
     path: Path,
     trusted: Sequence[str],
-    report: Callable[[str], object],
+    report: Report,
     rows: Any = None,
     kept_out: Sequence[Path] = (),
 ) -> Any:
-    """The estimator in a .skops, .joblib or .pkl file.
+    """The estimator in a .skops, .joblib or .pkl file that is there.
 
     Args:
-        path: of a file that is there.
+        path: of the file.
         trusted: types of a .skops file that may be made, beside what is known to be harmless.
         report: called with what the reader should know of the file.
         rows: that a .skops file is tried with, where it has what may crash; None tries nothing.
@@ -150,7 +157,7 @@ def _unreadable(path: Path, error: Exception) -> SourceFailed:
     message = f"'{path.name}' can't be read: {type(error).__name__}: {shortened(error)}"
     if isinstance(error, PermissionError):
         return SourceFailed(message, "Let the user that builds read it.")
-    if hint := _of_ones_own(error):
+    if hint := _hint_of_absent(error):
         return SourceFailed(message, hint)
     version = version_that_wrote(path)
     if version not in (None, sklearn.__version__):
@@ -160,11 +167,10 @@ def _unreadable(path: Path, error: Exception) -> SourceFailed:
     )
 
 
-def _of_ones_own(error: Exception) -> str:
+def _hint_of_absent(error: Exception) -> str:
     """What to do where a module is absent, or lacks what the file names.
 
-    Returns:
-        '' where it is one that another version of a known package has.
+    '' where it is one that another version of a known package has.
     """
     name = getattr(error, "name", None) or ""
     if isinstance(error, ModuleNotFoundError) and package(name) in PACKAGES:

@@ -14,12 +14,12 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from onnxlet.convert.sources.harmless import MAY_BE_MADE, is_gone, reached
+from onnxlet.convert.sources.limits import Limits
+from onnxlet.convert.sources.skops_allowlist import MAY_BE_MADE, is_gone, reached
 from onnxlet.convert.sources.skops_nodes import is_sound, name_of
 
 SCHEMA = "schema.json"
-SURELY_FINE = 2**30  # bytes, unpacked
-DENSEST = 20  # times the file's own size: what is more than that was packed to harm
+LIMITS = Limits(surely_fine=2**30, densest=20)
 # Bytes. A step of zlib ends where it is asked to; one of the others unpacks all that it has read.
 STEPS = {zipfile.ZIP_STORED: 2**20, zipfile.ZIP_DEFLATED: 2**20}
 LEAST_STEP = 2**12
@@ -33,29 +33,22 @@ class Malformed(ValueError):
 
 @dataclass
 class Judgement:
-    """What a file wants to have made.
+    """What a file wants to have made."""
 
-    Attributes:
-        allowed: names for skops, as these nodes bear them.
-        refused: likewise.
-        gone: those of the refused that the package had in another version.
-        misused: those of the refused that are harmless, but for what is in them.
-        files: that nodes are filled from, each with its node's id and loader.
-    """
-
-    allowed: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
+    allowed: set[str] = field(default_factory=set)  # names for skops, as these nodes bear them
+    refused: set[str] = field(default_factory=set)  # likewise
+    # Those of the refused that the package had in another version.
     gone: set[str] = field(default_factory=set)
+    # Those of the refused that are harmless, but for what is in them.
     misused: set[str] = field(default_factory=set)
+    # That nodes are filled from, each with its node's id and loader.
     files: set[tuple[str, str, Any]] = field(default_factory=set)
 
 
 def unpacked(content: bytes) -> bytes:
     """The archive with nothing packed in it any more.
 
-    Raises:
-        Malformed: unpacked it is out of all proportion.
-        zipfile.BadZipFile: it is no zip archive.
+    Malformed where unpacked it is out of all proportion, BadZipFile where it is no archive.
     """
     archive = zipfile.ZipFile(BytesIO(content))
     members = archive.infolist()
@@ -73,27 +66,23 @@ def unpacked(content: bytes) -> bytes:
 
 
 def schema_of(plain: bytes) -> bytes:
-    """The tree of nodes, as JSON.
-
-    Raises:
-        KeyError: there is none.
-    """
+    """The tree of nodes, as JSON; KeyError where there is none."""
     return zipfile.ZipFile(BytesIO(plain)).read(SCHEMA)
 
 
 def _check_size(size: int, packed: int) -> None:
-    if size > max(SURELY_FINE, DENSEST * packed):
+    if LIMITS.are_exceeded(size, packed):
         raise Malformed(
             f"unpacked it has {size:,} bytes, {size // max(packed, 1):,} times its own size: "
-            f"expected at most {DENSEST} times (skops.io.dump packs nothing unless it is asked to)"
+            f"expected at most {LIMITS.densest} times (skops.io.dump packs nothing unless it is "
+            "asked to)"
         )
 
 
 def judged(schema: Mapping[str, Any], trusted: Sequence[str]) -> Judgement:
     """What of a schema may be made: what is known to be harmless, and what the user trusts.
 
-    Raises:
-        Malformed: nodes that bear one id are not the same, or something is half a node.
+    Malformed where nodes that bear one id are not the same, or something is half a node.
     """
     found = Judgement()
     _look_through(schema, frozenset(trusted), found, {})
@@ -145,16 +134,9 @@ def _judge(node: Mapping[str, Any], trusted: frozenset[str], found: Judgement) -
 
 
 def check_sizes(plain: bytes, found: Judgement, size: int) -> None:
-    """Refuse nodes that are filled with more than the file can hold, or with no array.
+    """Refuse nodes that are filled with no array, or with more than a file of its size can hold.
 
-    Args:
-        plain: the archive with nothing packed in it.
-        found: in its schema.
-        size: of the file as it was, in bytes.
-
-    Raises:
-        Malformed: they are.
-        KeyError: a file is not there.
+    Malformed where they are, KeyError where a file is not in the unpacked archive.
     """
     archive, total = zipfile.ZipFile(BytesIO(plain)), 0
     for name, loader, _ in found.files:

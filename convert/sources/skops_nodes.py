@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from onnxlet.convert.sources.harmless import (
+from onnxlet.convert.sources.lightgbm_text import is_sound_booster
+from onnxlet.convert.sources.skops_allowlist import (
     MAY_BE_MADE,
     NOTHING,
     is_estimator,
     is_of_sklearn,
     reached,
 )
-from onnxlet.convert.sources.lightgbm_text import is_sound_booster
 
 Node = Mapping[str, Any]
 
@@ -77,10 +77,7 @@ PLAIN: Final = frozenset(
 def is_sound(node: Node, there: Any, trusted: frozenset[str]) -> bool:
     """What a node has below it is what skops writes there, and what its class expects.
 
-    Args:
-        node: of a class or function that may be made.
-        there: that class or function.
-        trusted: names of what the user trusts, which may stand anywhere.
+    The class or function is one that may be made. What the user trusts may stand anywhere.
     """
     loader = node["__loader__"]
     if loader == "JsonNode":  # anything else would be an object without a node that is judged

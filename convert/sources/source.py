@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.import_path import find_in, keep_out
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
@@ -24,7 +25,7 @@ from onnxlet.convert.sources.mlflow_folder import (
     is_mlflow,
     read_mlflow,
 )
-from onnxlet.convert.sources.opened import looked_in
+from onnxlet.convert.sources.rows_file import looked_in
 from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.table_files import read_table_file
 from onnxlet.convert.sources.users_code import where
@@ -41,27 +42,16 @@ FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test,
 
 @dataclass(frozen=True)
 class Source:
-    """A fitted estimator and its data.
+    """A fitted estimator and its data."""
 
-    Attributes:
-        estimator: fitted.
-        X_test: held-out rows.
-        y_test: what they should have been answered with, or None.
-        X_train: the training rows, or None.
-        data: the file that X_test was read from, or None.
-        target: the column of it that y_test is, or None.
-        without: outputs that are not served, such as `std`.
-        left_out: columns of the table that the estimator is not given.
-    """
-
-    estimator: Any
-    X_test: Any
-    y_test: Any = None
-    X_train: Any = None
-    data: Path | None = None
-    target: str | None = None
-    without: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    estimator: Any  # fitted
+    X_test: Any  # held-out rows
+    y_test: Any = None  # what they should have been answered with, or None
+    X_train: Any = None  # the training rows, or None
+    data: Path | None = None  # the file that X_test was read from, or None
+    target: str | None = None  # the column of it that y_test is, or None
+    without: tuple[str, ...] = ()  # outputs that are not served, such as `std`
+    left_out: tuple[str, ...] = ()  # columns of the table that the estimator is not given
 
 
 def load_source(
@@ -69,7 +59,7 @@ def load_source(
     data: Path | None = None,
     target: str | None = None,
     trusted: Sequence[str] = (),
-    report: Callable[[str], object] = lambda line: None,
+    report: Report = lambda line: None,
 ) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file or a folder.
 
@@ -85,9 +75,9 @@ def load_source(
         SourceFailed: the user's own code raised, or the file can't be read.
     """
     if is_mlflow(Path(text)):
-        return _of_mlflow(Path(text), data, target, trusted, report)
+        return _load_mlflow(Path(text), data, target, trusted, report)
     if Path(text).suffix in FILES:
-        return _of_file(Path(text), data, target, trusted, report)
+        return _load_file(Path(text), data, target, trusted, report)
     find_in(Path.cwd())
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
@@ -126,12 +116,12 @@ def load_source(
     return Source(*made)
 
 
-def _of_file(
+def _load_file(
     path: Path,
     data: Path | None,
     target: str | None,
     trusted: Sequence[str],
-    report: Callable[[str], object],
+    report: Report,
 ) -> Source:
     """The estimator in a file, on rows of `--data`."""
     kept_out = (Path.cwd(), path.parent, path.resolve().parent)
@@ -144,12 +134,12 @@ def _of_file(
     return Source(estimator, rows, y_test, data=data, target=target)
 
 
-def _of_mlflow(
+def _load_mlflow(
     path: Path,
     data: Path | None,
     target: str | None,
     trusted: Sequence[str],
-    report: Callable[[str], object],
+    report: Report,
 ) -> Source:
     """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
     folder, before = path if path.is_dir() else path.parent, list(sys.path)
@@ -262,9 +252,7 @@ def _free_name(path: Path) -> str:
     return path.stem if free else f"{path.stem}_source"
 
 
-def _held_out(
-    path: Path, data: Path | None, target: str | None, report: Callable[[str], object]
-) -> tuple[Any, Any]:
+def _held_out(path: Path, data: Path | None, target: str | None, report: Report) -> tuple[Any, Any]:
     if not path.is_file():
         raise _no_file(path)
     if data is None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.sources.csv_form import form_of
-from onnxlet.convert.sources.opened import Opened, no_file, no_rights
+from onnxlet.convert.progress import Report
+from onnxlet.convert.sources.rows_file import Opened, no_file, no_rights
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "--data"
@@ -19,18 +19,10 @@ FIRST_LEFT_OUT = (
 )
 
 
-def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> Any:
+def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
     """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
 
-    Args:
-        path: of the file.
-        report: called with what the reader should know of it.
-
-    Returns:
-        A DataFrame of pandas.
-
-    Raises:
-        WrongUse: there is no such file, or it is neither.
+    WrongUse where there is no such file, or it is neither.
     """
     if not path.is_file():
         raise no_file(path, WHAT)
@@ -58,7 +50,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
     )
 
 
-def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
+def _csv(path: Path, report: Report) -> pd.DataFrame:
     opened = Opened(path, path.name, WHAT)
     form = form_of(opened.open, str(path), WHAT, opened.limits)
     if said := form.said():

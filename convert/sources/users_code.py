@@ -22,9 +22,8 @@ PACKAGES = {"site-packages", "dist-packages"}
 def where(error: BaseException) -> str:
     """The last line of the user's own that an exception came through, in brackets.
 
-    Returns:
-        Such as ' (my_model.py, line 12, in build)'; '' where none is theirs, or where the message
-        names it already.
+    Such as ' (my_model.py, line 12, in build)'; '' where none is theirs, or where the message
+    names it already.
     """
     frames = traceback.walk_tb(error.__traceback__)
     theirs = [(frame.f_code, line) for frame, line in frames if _is_theirs(frame.f_code)]

@@ -12,13 +12,9 @@ TO_CHOOSE = 0.04  # of the seconds are kept for choosing among what was found
 
 
 class Budget:
-    """A clock that runs from now, or none where the number of trials is the limit.
+    """A clock that runs from now; without seconds the number of trials is the limit.
 
-    Args:
-        seconds: that the search may take; None for no limit.
-
-    Raises:
-        WrongUse: that is too little for anything.
+    Raises WrongUse for seconds that are too few for anything.
     """
 
     def __init__(self, seconds: float | None) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.sources.opened import no_rights
-from onnxlet.convert.train.columns import KINDS, OUT, USED, Taken
-from onnxlet.convert.train.problems import Problem, refuse
+from onnxlet.convert.problems import Problem, refuse
+from onnxlet.convert.sources.rows_file import no_rights
+from onnxlet.convert.train.columns import OUT
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import KINDS, USED
 from onnxlet.function.errors import WrongUse
 
 TABLE = "columns"
@@ -30,9 +32,7 @@ HEAD = f"""\
 
 
 def read_choices(path: Path) -> dict[str, str]:
-    """Kinds by column, as a file says.
-
-    Whether there are such columns and kinds is for `take_columns` to say.
+    """Kinds by column, as a file says; whether there are such is for `recognise_columns` to say.
 
     Raises:
         WrongUse: there is no such file, or it is no TOML of this form; with all that is wrong.
@@ -55,14 +55,14 @@ def read_choices(path: Path) -> dict[str, str]:
     return dict(found[TABLE])
 
 
-def choices_text(taken: Sequence[Taken]) -> str:
+def choices_text(columns: Sequence[TableColumn]) -> str:
     """The file that says what these columns are taken for, with the reasons beside it."""
-    lines = [f"{_key(one.name)} = {_quoted(_kind(one))}  # {_comment(one.why)}" for one in taken]
+    lines = [f"{_key(one.name)} = {_quoted(_kind(one))}  # {_comment(one.why)}" for one in columns]
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _kind(one: Taken) -> str:
-    if one.kind in ("date", "image") and one.used:
+def _kind(one: TableColumn) -> str:
+    if KINDS[one.kind].has_form and one.used:
         return f"{one.kind} {one.format}"
     return OUT if one.kind in USED and not one.used else one.kind
 

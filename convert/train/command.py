@@ -91,33 +91,28 @@ def train(
     s3://bucket/table.csv. Or it is a folder of images, which are in a folder for each label.
     """
     from onnxlet.convert.train.choices import choices_text, read_choices
-    from onnxlet.convert.train.ending import lines
-    from onnxlet.convert.train.preparing import Options, look_at_columns
-    from onnxlet.convert.train.training import Written, train
+    from onnxlet.convert.train.preparing import Options, inspect_table
+    from onnxlet.convert.train.training import Written, summary_lines, train
 
     chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
     wanted = Options(columns={**chosen, **_chosen(column)}, **options)
     if dry_run:
-        taken = look_at_columns(data, target, wanted, report).taken
+        columns = inspect_table(data, target, wanted, report).columns
         if file is None:
-            click.echo(choices_text(taken), nl=False)
+            click.echo(choices_text(columns), nl=False)
         else:
-            file.write_text(choices_text(taken), encoding="utf-8")
+            file.write_text(choices_text(columns), encoding="utf-8")
             click.echo(f"written to {file}: change what is wrong, and train with --columns {file}")
         return
     with progress() as shown:
         to = Written(name, models, keep_background, breaking)
         trained = train(data, target, wanted, to, shown)
-    for line in lines(trained):
+    for line in summary_lines(trained):
         click.echo(line)
 
 
 def _chosen(column: tuple[str, ...]) -> dict[str, str]:
-    """What `--column` says, by name.
-
-    Raises:
-        WrongUse: one has no '='.
-    """
+    """What `--column` says, by name."""
     faults = [text for text in column if "=" not in text.strip("=")]
     if faults:
         raise WrongUse(

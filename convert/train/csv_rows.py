@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.sources.csv_form import Form
-from onnxlet.convert.sources.limits import any_size
-from onnxlet.convert.sources.opened import Opened
-from onnxlet.convert.train.problems import Problem, counted, listed, refuse
+from onnxlet.convert.problems import Problem, counted, listed, refuse
+from onnxlet.convert.sources.rows_file import Opened
+from onnxlet.function.csv.form import Form
+from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import WrongUse
 
 # What stands for no value. "None" is missing among texts: it is as often one of the categories,
@@ -41,19 +41,12 @@ QUOTES = 'Quote a field that holds a separator, and double a quote in it: "like,
 
 
 class Lengths(NamedTuple):
-    """Rows whose number of fields is not that of the header.
+    """Rows whose number of fields is not that of the header."""
 
-    Attributes:
-        longer: line numbers and fields of the first that have more.
-        longer_count: of these.
-        short: line number of the first that has fewer.
-        short_longer_count: of these.
-    """
-
-    longer: list[tuple[int, int]]
-    longer_count: int
-    short: int
-    short_count: int
+    longer: list[tuple[int, int]]  # line numbers and fields of the first that have more
+    longer_count: int  # of these
+    short: int  # line number of the first that has fewer
+    short_count: int  # of these
 
 
 class CsvRows:
@@ -69,10 +62,9 @@ class CsvRows:
         return f"{self.what}: '{self.opened.name}'"
 
     def check_header(self) -> None:
-        """Refuse a header that does not name the columns, each once, and rows that outgrow it.
+        """Raise WrongUse, with all that is wrong, for a header that does not name each column once.
 
-        Raises:
-            WrongUse: with everything that is wrong.
+        Also where rows outgrow it.
         """
         problems, names = list[Problem](), self.form.names
         if twice := sorted({name for name in names if name and names.count(name) > 1}):
@@ -91,14 +83,9 @@ class CsvRows:
     def parts(
         self, columns: Sequence[str] | None = None, dtypes: Mapping[str, Any] | None = None
     ) -> Iterator[pd.DataFrame]:
-        """The rows, some at a time.
+        """The rows, some at a time, perhaps only with some columns.
 
-        Args:
-            columns: some of them; None is all.
-            dtypes: of columns, where pandas is not to guess.
-
-        Raises:
-            WrongUse: the file is broken, and where.
+        `dtypes` are of those where pandas is not to guess. WrongUse says where the file is broken.
         """
         names, extra = self._names()
         at_once = max(100, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(len(self.form.names), 1)))

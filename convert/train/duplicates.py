@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.problems import counted
+from onnxlet.convert.problems import counted
 from onnxlet.function.arrays import Array
 
 OWN_SPLIT = 0.5  # of the rows: where more are repeated, that is how the table is
@@ -15,34 +15,26 @@ def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]
     """Groups of equal rows, and a note of how many there are."""
     answers, _ = pd.factorize(y)
     mixed = _hashed(rows) * np.uint64(1_000_003) + answers.astype(np.uint64)
-    groups = np.asarray(pd.factorize(mixed)[0], dtype=np.int64)
-    more = len(groups) - (int(np.max(groups)) + 1 if len(groups) else 0)
-    if not more:
-        return None, []
-    verb = "is" if more == 1 else "are"
-    said = (
-        f"{counted(more, 'row')} of {len(groups):,} {verb} the same as an earlier one in every "
-        "column: kept"
-    )
-    if more > OWN_SPLIT * len(groups):
-        return None, [f"{said}; with so many, equal rows may be in training and in test rows"]
-    return groups, [f"{said}, and not apart in training and test rows"]
+    same = "the same as an earlier one in every column"
+    return _groups(mixed, ("is", "are"), same, ": kept; with so many, equal rows")
 
 
 def same_images(hashes: pd.DataFrame) -> tuple[Array | None, list[str]]:
-    """Groups of rows with the same images, whatever else they hold, and a note of how many.
+    """Groups of rows with the same images, by their hashes, and a note of how many."""
+    same = "the same images as an earlier one"
+    return _groups(_hashed(hashes), ("has", "have"), same, "; with so many, they")
 
-    Args:
-        hashes: of the images, a column for each column of images.
-    """
-    groups = np.asarray(pd.factorize(_hashed(hashes))[0], dtype=np.int64)
+
+def _groups(
+    hashes: Array, verbs: tuple[str, str], same: str, many: str
+) -> tuple[Array | None, list[str]]:
+    groups = np.asarray(pd.factorize(hashes)[0], dtype=np.int64)
     more = len(groups) - len(np.unique(groups))
     if not more:
         return None, []
-    have = "has" if more == 1 else "have"
-    said = f"{counted(more, 'row')} of {len(groups):,} {have} the same images as an earlier one"
+    said = f"{counted(more, 'row')} of {len(groups):,} {verbs[more > 1]} {same}"
     if more > OWN_SPLIT * len(groups):
-        return None, [f"{said}; with so many, they may be in training and in test rows"]
+        return None, [f"{said}{many} may be in training and in test rows"]
     return groups, [f"{said}: kept, and not apart in training and test rows"]
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.train.metrics import Array
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.scoring import Scorer
 
 MOST = 5  # different ones
@@ -20,45 +19,26 @@ PATIENCE = 5  # steps without a better one
 MOST_ROWS = 30_000  # that a step looks at
 
 
-class Chosen(NamedTuple):
-    """What was chosen.
-
-    Attributes:
-        weights: by position; they sum to 1.
-        single: whether the best one is as good as any ensemble.
-    """
-
-    weights: dict[int, float]
-    single: bool
-
-
 def choose(
     answers: Sequence[Array],
     worths: Sequence[float],
     scorer: Scorer,
     over: Callable[[], bool] = lambda: False,
-) -> Chosen:
-    """The best one, or an ensemble of at most five that is better in the mean over folds.
+) -> dict[int, float]:
+    """Weights by position: the best one, or at most five that are better in the mean over folds.
 
     A mean of different models is hardly ever worse than the luckiest of them: asking for a gain
-    beyond noise cost more on tables with few folds than the ensembles that it spared.
-
-    Args:
-        answers: of each, for the validation rows: (n,) or (n, classes).
-        worths: of each; more is better.
-        scorer: of such answers.
-        over: whether time is up.
+    beyond noise cost more on tables with few folds than the ensembles that it spared. Each answers
+    the validation rows, (n,) or (n, classes), and has its worth; more is better.
     """
     best = int(np.argmax(worths))
     counts = _selected(answers, best, scorer, over)
     total = sum(counts.values())
     weights = {index: count / total for index, count in sorted(counts.items())}
-    if len(weights) < 2:
-        return Chosen({best: 1.0}, True)
-    together = weighted(answers, weights)
-    if scorer.worth(together) <= worths[best]:  # of rows that were thinned it was better
-        return Chosen({best: 1.0}, True)
-    return Chosen(weights, False)
+    # Of rows that were thinned an ensemble may have been better.
+    if len(weights) < 2 or scorer.worth(weighted(answers, weights)) <= worths[best]:
+        return {best: 1.0}
+    return weights
 
 
 def weighted(answers: Sequence[Array], weights: dict[int, float]) -> Array:

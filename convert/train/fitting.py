@@ -12,7 +12,7 @@ from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
-from onnxlet.convert.train.augmenting import augmented
+from onnxlet.convert.train.augmentation import augmented
 from onnxlet.convert.train.candidate import Candidate, Fitted
 from onnxlet.function.arrays import Array
 
@@ -53,8 +53,7 @@ def fit(
         rounds: fit exactly so many boosting rounds; without it as many as the candidate has.
         valid: rows and targets on which boosting stops early, but for labels that `y` has not;
             what comes before it never sees them. Does nothing to a candidate without rounds.
-        weights: of the rows, float64, of shape (rows,); learners that know no weights, such as
-            nearest neighbours, go without.
+        weights: of the rows, float64 (n,); learners that know none, as neighbours, go without.
         threads: of the learner.
     """
     if rounds is not None and candidate.rounds is not None:
@@ -92,11 +91,7 @@ def _seen(before: Any, last: Any, valid: Rows, y: Array) -> Rows | None:
 def together(parts: list[tuple[Any, float]], X: Any, y: Array, task: str) -> Any:
     """Fitted pipelines as one estimator that answers their weighted mean; one as it is.
 
-    Args:
-        parts: pipelines with their weights.
-        X: rows that they were fitted on, from which nothing is learned but the labels' order.
-        y: the target of these.
-        task: binary, multiclass or regression.
+    Of the rows that they were fitted on, nothing is learned but the labels' order.
     """
     if len(parts) == 1:
         return parts[0][0]

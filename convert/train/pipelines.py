@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,54 +24,39 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.train.augmenting import COPIES
+from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.candidate import Parameters
 from onnxlet.convert.train.features import (
-    Column,
+    are_native,
     linear_columns,
     native_columns,
-    of_kind,
     tree_columns,
-    width_of,
+    variance_of,
 )
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import form_named
+from onnxlet.convert.train.kinds.image import IMAGE
+from onnxlet.convert.train.kinds.kind import Wanted
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import columns_of
 
 SIMILAR = 200  # training rows that a kernel's similarities are with
-SPREAD = 0.25  # about the standard deviation of pixels from 0 to 1
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
-OF_FEATURES = (
-    "counts",
-    "pairs",
-    "codes",
-    "terms",
-    "log",
-    "augment",
-)  # parameters of the features and the target
+OF_FEATURES = ("counts", "pairs", "codes", "terms")  # as trees may have them
+OF_ROWS = (*OF_FEATURES, "log", "augment")  # what is not the learner's own
 
 # Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
 STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
 
 
 @dataclass(frozen=True)
-class Given:
-    """What candidates are made for.
+class MetaFeatures:
+    """What is known of a table, and of what is wanted of it, before a candidate is made for it."""
 
-    Attributes:
-        task: binary, multiclass or regression.
-        taken: the columns.
-        rows: of training.
-        classes: 1 for regression.
-        absolute: the metric is of absolute errors, which the median answers best.
-        logged: the logarithm of the target is tried.
-    """
-
-    task: str
-    taken: tuple[Column, ...]
+    task: str  # binary, multiclass or regression
+    columns: tuple[TableColumn, ...]
     rows: int
-    classes: int
-    absolute: bool
-    logged: bool
+    classes: int  # 1 for regression
+    absolute: bool  # the metric is of absolute errors, which the median answers best
+    logged: bool  # the logarithm of the target is tried
 
     @property
     def regression(self) -> bool:
@@ -80,7 +64,7 @@ class Given:
         return self.task == "regression"
 
 
-def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def constant(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """The classes' shares, or the mean or median of the target.
 
     Requests have images all the same: one step reads them.
@@ -88,43 +72,39 @@ def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     model = DummyClassifier(strategy="prior")
     if given.regression:
         model = DummyRegressor(strategy="median" if given.absolute else "mean")
-    read = [(name, Images(1, 1), [name]) for name in of_kind(given.taken, IMAGE)]
+    images = columns_of(given.columns, IMAGE)
+    read = [(one.name, Images(1, 1), [one.name]) for one in images]
     columns = [("columns", ColumnTransformer(read))] if read else []
     return Pipeline([*columns, ("model", model)])
 
 
-def linear(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def linear(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """Ridge or logistic regression, of numbers, splines, categories and terms."""
     texts = ("words", "characters") if parameters.get("characters") else ("words",)
-    columns = linear_columns(
-        given.taken, given.rows, curves=parameters["curves"], texts=texts, seed=seed
-    )
+    wanted = Wanted(given.rows, seed=seed, curves=parameters["curves"], texts=texts)
+    columns = linear_columns(given.columns, wanted)
     if given.regression:
         return _whole(columns, Ridge(parameters["alpha"], random_state=seed), parameters)
     model = LogisticRegression(C=parameters["C"], max_iter=500, random_state=seed)
     return _whole(columns, model, parameters)
 
 
-def kernel(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def kernel(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """A linear model of similarities to some training rows: nearly a kernel machine."""
     similar = Nystroem(
-        gamma=parameters["gamma"] / _variance(given), n_components=SIMILAR, random_state=seed
+        gamma=parameters["gamma"] / variance_of(given.columns),
+        n_components=SIMILAR,
+        random_state=seed,
     )
     model: Any = Ridge(parameters["alpha"]) if given.regression else None
     if model is None:
         model = LogisticRegression(C=parameters["C"], max_iter=500, random_state=seed)
-    columns = linear_columns(given.taken, given.rows, curves=False, seed=seed)
+    columns = _without_curves(given, seed)
     whole = _whole(columns, model, parameters)
     return Pipeline([whole.steps[0], ("similar", similar), whole.steps[1]])
 
 
-def _variance(given: Given) -> float:
-    """About that of all columns that a kernel has, together."""
-    forms = [form_named(one.format) for one in given.taken if one.used and one.kind == IMAGE]
-    return SPREAD**2 * sum(form.numbers for form in forms) + width_of(given.taken)
-
-
-def lightgbm(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def lightgbm(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """LightGBM on one-hot columns and encoded targets."""
     from lightgbm import LGBMClassifier, LGBMRegressor
 
@@ -138,26 +118,26 @@ def lightgbm(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(_tree_columns(given, parameters, seed), kind(**settings), parameters)
 
 
-def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def catboost(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """CatBoost, with categories of its own unless there is text."""
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     settings = {
         **_without(parameters), "random_seed": seed, "verbose": 0, "allow_writing_files": False,
     }  # fmt: skip
-    columns: ColumnTransformer
-    if of_kind(given.taken, "text", IMAGE):
-        columns = _tree_columns(given, parameters, seed)
-    else:
-        columns, names = native_columns(given.taken, pairs=bool(parameters.get("pairs")))
+    if are_native(given.columns):
+        wanted = Wanted(given.rows, pairs=bool(parameters.get("pairs")))
+        columns, names = native_columns(given.columns, wanted)
         settings["cat_features"] = tuple(names)  # a list could not be cloned
+    else:
+        columns = _tree_columns(given, parameters, seed)
     if given.regression:
         settings["loss_function"] = "MAE" if given.absolute else "RMSE"
     kind = CatBoostRegressor if given.regression else CatBoostClassifier
     return _whole(columns, kind(**settings), parameters)
 
 
-def xgboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def xgboost(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """XGBoost, on the columns that LightGBM has.
 
     It takes labels only as whole numbers from 0: a vote of one encodes them.
@@ -173,7 +153,7 @@ def xgboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(_tree_columns(given, parameters, seed), made, parameters)
 
 
-def histogram(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def histogram(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """scikit-learn's histogram boosting, on the columns that LightGBM has."""
     settings = {**_without(parameters), "random_state": seed, "early_stopping": False}
     if given.regression and given.absolute:
@@ -182,7 +162,7 @@ def histogram(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(_tree_columns(given, parameters, seed), kind(**settings), parameters)
 
 
-def extra_trees(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def extra_trees(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """Extremely randomised trees, of bounded leaves."""
     trees = parameters["trees"]
     settings = {
@@ -196,7 +176,7 @@ def extra_trees(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(_tree_columns(given, parameters, seed, filled=True), kind(**settings), parameters)
 
 
-def perceptron(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def perceptron(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """One hidden layer, stopped early on a tenth of the rows."""
     kind = MLPRegressor if given.regression else MLPClassifier
     copies = bool(parameters.get("augment"))  # early stopping would look at copies of its rows
@@ -207,32 +187,35 @@ def perceptron(given: Given, parameters: Parameters, seed: int) -> Pipeline:
         early_stopping=(STOPS_ON_TEXT or given.regression) and not copies,
         random_state=seed,
     )  # fmt: skip
-    columns = linear_columns(given.taken, given.rows, curves=False, seed=seed)
+    columns = _without_curves(given, seed)
     whole: Any = model
     if given.regression:  # a layer learns targets of the size of 1
         whole = TransformedTargetRegressor(model, transformer=StandardScaler())
     return Pipeline([("columns", columns), ("model", whole)])
 
 
-def neighbours(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+def neighbours(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline:
     """Nearest neighbours, weighted by distance."""
     kind = KNeighborsRegressor if given.regression else KNeighborsClassifier
     model = kind(parameters["neighbours"], weights="distance")
-    columns = linear_columns(given.taken, given.rows, curves=False, seed=seed)
+    columns = _without_curves(given, seed)
     return Pipeline([("columns", columns), ("model", model)])
 
 
+def _without_curves(given: MetaFeatures, seed: int) -> ColumnTransformer:
+    return linear_columns(given.columns, Wanted(given.rows, seed=seed, curves=False))
+
+
 def _tree_columns(
-    given: Given, parameters: Parameters, seed: int, *, filled: bool = False
+    given: MetaFeatures, parameters: Parameters, seed: int, *, filled: bool = False
 ) -> ColumnTransformer:
-    return tree_columns(
-        given.taken, given.task, seed, given.rows, filled=filled,
-        **{name: bool(parameters.get(name)) for name in ("counts", "pairs", "codes", "terms")},
-    )  # fmt: skip
+    chosen: dict[str, Any] = {name: bool(parameters.get(name)) for name in OF_FEATURES}
+    wanted = Wanted(given.rows, given.task, seed, filled=filled, **chosen)
+    return tree_columns(given.columns, wanted)
 
 
 def _without(parameters: Parameters) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if name not in OF_FEATURES}
+    return {name: value for name, value in parameters.items() if name not in OF_ROWS}
 
 
 def _whole(columns: ColumnTransformer, model: Any, parameters: Parameters) -> Pipeline:
@@ -242,18 +225,3 @@ def _whole(columns: ColumnTransformer, model: Any, parameters: Parameters) -> Pi
             model, func=np.log1p, inverse_func=np.expm1, check_inverse=False
         )
     return Pipeline([("columns", columns), ("model", model)])
-
-
-Maker = Callable[[Given, Parameters, int], Pipeline]
-MAKERS: Mapping[str, Maker] = {
-    "constant": constant,
-    "linear": linear,
-    "kernel": kernel,
-    "LightGBM": lightgbm,
-    "CatBoost": catboost,
-    "XGBoost": xgboost,
-    "histogram boosting": histogram,
-    "extra trees": extra_trees,
-    "perceptron": perceptron,
-    "neighbours": neighbours,
-}

@@ -6,26 +6,24 @@ ensemble of five stays below 5 MB, and one row takes well below 1 ms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import skew
 
-from onnxlet.convert.train import spaces
-from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import (
-    FEW,
-    MOST_COMPONENTS,
-    Column,
-    components_of,
-    of_kind,
-    width_of,
-)
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.pipelines import MAKERS, Given
+from onnxlet.convert.train import pipelines, spaces
+from onnxlet.convert.train.candidate import Candidate, Parameters
+from onnxlet.convert.train.features import width_of
+from onnxlet.convert.train.kinds.category import CATEGORY, FEW
+from onnxlet.convert.train.kinds.image import IMAGE
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import KINDS, columns_of
+from onnxlet.convert.train.kinds.text import TEXT
+from onnxlet.convert.train.pipelines import MetaFeatures
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
@@ -43,9 +41,33 @@ EXTRA = "pip install 'onnxlet[train]', or make train"
 HOW = {"catboost": EXTRA, "xgboost": EXTRA, "lightgbm": "make setup"}
 
 
+class Family(NamedTuple):
+    """Candidates of one sort of learner."""
+
+    make: Callable[[MetaFeatures, Parameters, int], Any]  # of parameters and a seed a pipeline
+    space: Callable[[MetaFeatures, Any], dict[str, Any]] | None = None  # for a trial of Optuna's
+    rounds: str | None = None  # the learner's parameter that counts boosting rounds
+    library: str | None = None  # that need not be installed
+
+
+FAMILIES = {
+    "constant": Family(pipelines.constant),
+    "linear": Family(pipelines.linear, spaces.linear),
+    "kernel": Family(pipelines.kernel, spaces.kernel),
+    "LightGBM": Family(pipelines.lightgbm, spaces.lightgbm, "n_estimators", "lightgbm"),
+    "CatBoost": Family(pipelines.catboost, spaces.catboost, "n_estimators", "catboost"),
+    "XGBoost": Family(pipelines.xgboost, spaces.xgboost, "n_estimators", "xgboost"),
+    "histogram boosting": Family(pipelines.histogram, spaces.histogram, "max_iter"),
+    "extra trees": Family(pipelines.extra_trees, spaces.extra_trees),
+    "perceptron": Family(pipelines.perceptron),
+    "neighbours": Family(pipelines.neighbours),
+}
+LIBRARIES = {name: family.library for name, family in FAMILIES.items() if family.library}
+
+
 def portfolio(
     task: str,
-    taken: Sequence[Column],
+    columns: Sequence[TableColumn],
     rows: int,
     y: Array | None = None,
     metric: str | None = None,
@@ -55,7 +77,7 @@ def portfolio(
 
     Args:
         task: binary, multiclass or regression.
-        taken: the columns.
+        columns: of the table.
         rows: of training.
         y: the target of these, for sizes by the number of classes and for skewed targets; without
             it ten classes are expected, and no logarithm is tried.
@@ -66,7 +88,7 @@ def portfolio(
         In order of worth; the first two are the constant and the linear model. The notes say what
         an absent library would add.
     """
-    given = _given(task, taken, rows, y, metric)
+    given = _given(task, columns, rows, y, metric)
     listed = [*_baselines(given), *_by_worth(given)]
     if augment:
         listed = [each for one in listed for each in _with_and_without(given, one)]
@@ -75,13 +97,10 @@ def portfolio(
     return kept, [f"{ABSENT[name]} ({HOW[name]})" for name in absent]
 
 
-LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm", "XGBoost": "xgboost"}
-
-
-def _with_and_without(given: Given, candidate: Candidate) -> Iterator[Candidate]:
+def _with_and_without(given: MetaFeatures, candidate: Candidate) -> Iterator[Candidate]:
     yield candidate
     # A category that is encoded by its target must not see the copies of a row in other folds.
-    encoded = of_kind(given.taken, "category", where=lambda one: one.distinct > FEW)
+    encoded = columns_of(given.columns, CATEGORY, where=lambda one: one.distinct > FEW)
     if candidate.name in AUGMENTED and not (encoded and candidate.family == "LightGBM"):
         yield replace(
             candidate.with_parameters({"augment": True}), name=f"{candidate.name}{WITH_COPIES}"
@@ -89,13 +108,13 @@ def _with_and_without(given: Given, candidate: Candidate) -> Iterator[Candidate]
 
 
 def _given(
-    task: str, taken: Sequence[Column], rows: int, y: Array | None, metric: str | None
-) -> Given:
+    task: str, columns: Sequence[TableColumn], rows: int, y: Array | None, metric: str | None
+) -> MetaFeatures:
     expected = {"binary": 2, "multiclass": 10}.get(task, 1)
     classes = expected if y is None or task == "regression" else len(np.unique(y))
     absolute = any(word in (metric or "").lower() for word in ABSOLUTE)
     logged = task == "regression" and y is not None and is_skewed(y)
-    return Given(task, tuple(taken), rows, classes, absolute, logged)
+    return MetaFeatures(task, tuple(columns), rows, classes, absolute, logged)
 
 
 def is_skewed(y: Array) -> bool:
@@ -103,86 +122,73 @@ def is_skewed(y: Array) -> bool:
     y = np.asarray(y, dtype=np.float64)
     if y.min() < 0 or y.std() == 0:
         return False
-    before, after = _skewness(y), _skewness(np.log1p(y))
+    before, after = skew(y), skew(np.log1p(y))
     return bool(before > SKEWED and abs(after) < before / 2)
 
 
-def _skewness(y: Array) -> float:
-    deviation = y.std()
-    return float((((y - y.mean()) / deviation) ** 3).mean()) if deviation > 0 else 0.0
-
-
 def _candidate(
-    given: Given, name: str, family: str, parameters: dict[str, Any], rounds: str | None = None
+    given: MetaFeatures, name: str, family: str, parameters: dict[str, Any]
 ) -> Candidate:
-    space = spaces.OF_FAMILY.get(family)
+    make, space, rounds, _ = FAMILIES[family]
     return Candidate(
-        name, family, parameters, partial(MAKERS[family], given), rounds,
+        name, family, parameters, partial(make, given), rounds,
         None if space is None else partial(space, given),
     )  # fmt: skip
 
 
 def _each(
-    given: Given,
-    name: str,
-    family: str,
-    parameters: dict[str, Any],
-    rounds: str | None = None,
-    *,
-    both: bool = False,
+    given: MetaFeatures, name: str, family: str, parameters: dict[str, Any], *, both: bool = False
 ) -> Iterator[Candidate]:
     """Of the target's logarithm where that is tried, and with `both` of the target as well."""
     logs = [True, False] if given.logged else [False]
     for log in logs if both else logs[:1]:
         named = f"{name}, log target" if log else name
-        yield _candidate(given, named, family, {**parameters, "log": log}, rounds)
+        yield _candidate(given, named, family, {**parameters, "log": log})
 
 
-def _baselines(given: Given) -> Iterator[Candidate]:
+def _baselines(given: MetaFeatures) -> Iterator[Candidate]:
     yield _candidate(given, "constant", "constant", {})
     yield _candidate(given, "linear", "linear", {**_linear(given), "log": False})
 
 
-def _linear(given: Given) -> dict[str, Any]:
+def _linear(given: MetaFeatures) -> dict[str, Any]:
     """Weak penalties for numbers; for terms and pixels, which say little each, weaker ones."""
-    little = bool(of_kind(given.taken, "text", IMAGE))
+    little = any(KINDS[one.kind].is_faint for one in given.columns if one.used)
     if given.task == "regression":
         return {"curves": True, "alpha": 1.0 if little else 10.0}
     return {"curves": True, "C": 4.0 if little else 0.5}
 
 
-def _by_worth(given: Given) -> Iterator[Candidate]:
-    texts = bool(of_kind(given.taken, "text"))
+def _by_worth(given: MetaFeatures) -> Iterator[Candidate]:
+    texts = bool(columns_of(given.columns, TEXT))
     if texts:
         both_cuts = {**_linear(given), "characters": True, "log": False}
         yield _candidate(given, "linear, words and characters", "linear", both_cuts)
     if given.logged:
         yield from _each(given, "linear", "linear", _linear(given))
-    images = bool(of_kind(given.taken, IMAGE))
+    images = bool(columns_of(given.columns, IMAGE))
     if images:
         penalty = {"alpha": 0.1} if given.task == "regression" else {"C": 100.0}
         yield from _each(given, "kernel", "kernel", {"gamma": 1.0, **penalty})
     # LightGBM is nearly as good as CatBoost, in a tenth of the time.
     usual = _lightgbm(given)
     extra = {**usual, "extra_trees": True, "colsample_bytree": 0.4}
-    yield from _each(given, "LightGBM", "LightGBM", usual, "n_estimators", both=True)
-    yield from _each(given, "LightGBM, extra trees", "LightGBM", extra, "n_estimators")
-    yield from _each(given, "CatBoost", "CatBoost", _catboost(given), "n_estimators", both=True)
-    yield from _each(given, "XGBoost", "XGBoost", _xgboost(given), "n_estimators")
-    yield from _each(
-        given, "histogram boosting", "histogram boosting", _histogram(given), "max_iter"
-    )
+    yield from _each(given, "LightGBM", "LightGBM", usual, both=True)
+    yield from _each(given, "LightGBM, extra trees", "LightGBM", extra)
+    yield from _each(given, "CatBoost", "CatBoost", _catboost(given), both=True)
+    yield from _each(given, "XGBoost", "XGBoost", _xgboost(given))
+    yield from _each(given, "histogram boosting", "histogram boosting", _histogram(given))
     if not texts:
         yield _candidate(given, "perceptron", "perceptron", {"width": 48, "alpha": 0.01})
     for name, parameters in _variants(given, usual):
-        yield from _each(given, f"LightGBM, {name}", "LightGBM", parameters, "n_estimators")
+        yield from _each(given, f"LightGBM, {name}", "LightGBM", parameters)
     forest = {"trees": 100, "min_samples_leaf": 5, "max_features": "sqrt"}
     yield from _each(given, "extra trees", "extra trees", forest)
-    if not texts and given.rows * _width(given) <= KEPT:
+    if not texts and given.rows * width_of(given.columns) <= KEPT:
         yield _candidate(given, "nearest neighbours", "neighbours", {"neighbours": 15})
 
 
-def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _variants(given: MetaFeatures, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Of LightGBM: with other columns, or trees such as larger tables get."""
     if spaces.are_paired(given):
         yield "pairs", {**usual, "pairs": True}
@@ -196,25 +202,19 @@ def _variants(given: Given, usual: dict[str, Any]) -> Iterator[tuple[str, dict[s
         yield "terms", {**large, "terms": True}
 
 
-def _width(given: Given) -> int:
-    """About so many columns nearest neighbours have."""
-    images = [one for one in given.taken if one.used and one.kind == IMAGE]
-    return width_of(given.taken) + sum(components_of(one, MOST_COMPONENTS) for one in images)
-
-
-def _boosted(given: Given, leaves: int, slowest: float) -> dict[str, Any]:
+def _boosted(given: MetaFeatures, leaves: int, slowest: float) -> dict[str, Any]:
     """Rounds within the size, and a learning rate that they suffice for."""
     rounds = spaces.rounds_of(given, leaves)
     return {"n_estimators": rounds, "learning_rate": round(max(slowest, min(0.15, 20 / rounds)), 3)}
 
 
-def _leaves(given: Given) -> int:
+def _leaves(given: MetaFeatures) -> int:
     """Of a tree: few where there are few rows, or many classes, each of which has its trees."""
     by_rows = 8 if given.rows < 4_000 else 16 if given.rows < 15_000 else 50
     return min(by_rows, 16) if given.classes > 4 else by_rows
 
 
-def _lightgbm(given: Given) -> dict[str, Any]:
+def _lightgbm(given: MetaFeatures) -> dict[str, Any]:
     leaves = _leaves(given)
     return {
         "num_leaves": leaves,
@@ -224,7 +224,7 @@ def _lightgbm(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _catboost(given: Given) -> dict[str, Any]:
+def _catboost(given: MetaFeatures) -> dict[str, Any]:
     # One-hot up to 12, and combinations of two: five times as fast as CatBoost's own 2 and 4, on
     # a table of 44 columns of categories. Half of its own 254 borders take two thirds of the time
     # and of the memory.
@@ -234,7 +234,7 @@ def _catboost(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _xgboost(given: Given) -> dict[str, Any]:
+def _xgboost(given: MetaFeatures) -> dict[str, Any]:
     depth = 4 if given.rows < 15_000 or given.classes > 4 else 6
     return {
         "max_depth": depth, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bytree": 0.6,
@@ -243,7 +243,7 @@ def _xgboost(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _histogram(given: Given) -> dict[str, Any]:
+def _histogram(given: MetaFeatures) -> dict[str, Any]:
     leaves = 8 if given.classes > 4 else 16
     boosted = _boosted(given, leaves, 0.06)
     return {

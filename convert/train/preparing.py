@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,102 +10,68 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
+from onnxlet.convert.metrics.metrics import Metric, metric_named
+from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
+from onnxlet.convert.progress import Report
+from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
+from onnxlet.convert.train.data import Rows, rows_of, with_hashes
 from onnxlet.convert.train.duplicates import same_images
-from onnxlet.convert.train.given import Rows, rows_of, with_hashes
-from onnxlet.convert.train.images import KIND as IMAGE
-from onnxlet.convert.train.images import Seen
-from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
-from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
-from onnxlet.convert.train.splits import Splits, split
+from onnxlet.convert.train.kinds.image import IMAGE
+from onnxlet.convert.train.kinds.image_files import ImageColumn
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import columns_of
+from onnxlet.convert.train.kinds.unused import IDENTIFIER
+from onnxlet.convert.train.splits import Splits, split, times_of
 from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS
-from onnxlet.convert.train.times import times_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
-
-Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What may be asked of a training.
+    """What may be asked of a training."""
 
-    Attributes:
-        seconds: that the search may take.
-        metric: name of what is optimised; None is the task's usual one.
-        sensitive: columns by whose groups the report compares.
-        group: column whose equal values stay on one side of each split.
-        time: column in whose order rows are split.
-        task: binary, multiclass or regression; None is inferred.
-        columns: kinds of columns, by name, instead of what they would be taken for.
-        seed: of everything that is drawn.
-        trials: how many candidates are tried, instead of as many as the seconds allow.
-        small: of all that are as good, the smallest.
-        test: path or address of a table of held-out rows, or a frame of them; None sets a part of
-            the rows apart.
-        augment: candidates are also fitted on copies of training rows, whose images are shifted
-            and have noise.
-        scheduler: address of a Dask scheduler whose workers fit, instead of this machine.
-        images_from: folder that images named in the rows are read from; None is the table's own.
-    """
-
-    seconds: float = 60.0
-    metric: str | None = None
-    sensitive: tuple[str, ...] = ()
-    group: str | None = None
-    time: str | None = None
-    task: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    seed: int = 0
-    trials: int | None = None
-    small: bool = False
+    seconds: float = 60.0  # that the search may take
+    metric: str | None = None  # what is optimised; None is the task's usual one
+    sensitive: tuple[str, ...] = ()  # columns by whose groups the report compares
+    group: str | None = None  # column whose equal values stay on one side of each split
+    time: str | None = None  # column in whose order rows are split
+    task: str | None = None  # binary, multiclass or regression; None is inferred
+    columns: Mapping[str, str] = field(default_factory=dict)  # kinds by name, not to be guessed
+    seed: int = 0  # of everything that is drawn
+    trials: int | None = None  # candidates that are tried, not as many as the seconds allow
+    small: bool = False  # of all that are as good, the smallest
+    # A path or address of a table of held-out rows, or a frame of them; None sets rows apart.
     test: str | pd.DataFrame | None = None
+    # Also fit candidates on copies of training rows, whose images are shifted and have noise.
     augment: bool = False
-    scheduler: str | None = None
-    images_from: str | Path | None = None
+    scheduler: str | None = None  # address of Dask's, whose workers fit instead of this machine
+    images_from: str | Path | None = None  # folder of images named in rows; None is the table's own
 
 
 @dataclass(frozen=True)
-class Columned:
-    """A table whose columns have been looked at.
+class InspectedTable:
+    """A table whose columns have been looked at."""
 
-    Attributes:
-        frame: all columns but the target, of the rows that have one.
-        target: of these rows.
-        target_name: its column.
-        taken: what each column is taken for.
-        notes: what was counted and guessed, for the report.
-        held_out: so many last rows are those of `Options.test`.
-        images: what columns of images hold, of which the frame has hashes.
-    """
-
-    frame: pd.DataFrame
-    target: Target
+    frame: pd.DataFrame  # all columns but the target, of the rows that have one
+    target: Target  # of these rows
     target_name: str
-    taken: list[Taken]
-    notes: list[str]
-    held_out: int = 0
-    images: Mapping[str, Seen] = field(default_factory=dict)
+    columns: list[TableColumn]
+    notes: list[str]  # what was counted and guessed, for the report
+    held_out: int = 0  # so many last rows are those of `Options.test`
+    images: Mapping[str, ImageColumn] = field(default_factory=dict)  # the frame has hashes of them
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is searched on.
+    """What is searched on."""
 
-    Attributes:
-        columned: where it comes from.
-        X: the columns that are used, in the types that pipelines are fitted on.
-        y: one entry per row.
-        splits: positions of rows.
-        metric: what is optimised.
-    """
-
-    columned: Columned
-    X: pd.DataFrame
-    y: Array
+    table: InspectedTable
+    X: pd.DataFrame  # the columns that are used, in the types that pipelines are fitted on
+    y: Array  # one entry per row
     splits: Splits
-    metric: Metric
+    metric: Metric  # what is optimised
 
     @cached_property  # a copy of rows: once for fit, build and report
     def train_part(self) -> tuple[pd.DataFrame, Array]:
@@ -121,19 +87,13 @@ class Prepared:
         return self.X.iloc[positions].reset_index(drop=True), self.y[positions]
 
 
-def look_at_columns(
+def inspect_table(
     data: str | pd.DataFrame, target: str, options: Options, report: Report
-) -> Columned:
-    """Read a table and say what each column is taken for.
-
-    Args:
-        data: path or address of the table, a folder of images, or a frame.
-        target: the column to predict.
-        options: whose columns, group and time must be in the table.
-        report: called with a line of progress at a time.
+) -> InspectedTable:
+    """Read a table, a folder of images, or a frame, and say what each column is taken for.
 
     Raises:
-        WrongUse: the table can't be read, or has no such columns.
+        WrongUse: it can't be read, or has no such columns.
         Refusal: there is nothing to learn from.
     """
     table = rows_of(data, target, options.seed, report, images_from=options.images_from)
@@ -150,18 +110,18 @@ def look_at_columns(
         found = _with_same_images(found, list(known.images))
     held_out = _count_held_out(found, before, len(frame), options.test)
     if options.group is not None:  # its values are not those of rows to come
-        wanted.setdefault(options.group, "identifier")
-    taken = take_columns(found.frame, found.y, found.task, wanted, known.images)
+        wanted.setdefault(options.group, IDENTIFIER.name)
+    columns = recognise_columns(found.frame, found.y, found.task, wanted, known.images)
     if options.group is not None and options.group not in options.columns:
         why = "left out: rows of one stay on one side, as --group says"
-        taken = [one._replace(why=why) if one.name == options.group else one for one in taken]
+        columns = [one._replace(why=why) if one.name == options.group else one for one in columns]
     for note in found.notes:
         report(note)
-    for line in columns_lines(taken):
+    for line in columns_lines(columns):
         report(line)
-    _check_augmented(taken, options)
+    _check_augmented(columns, options)
     notes = [*table.notes, *known.notes, *found.notes]
-    return Columned(found.frame, found, target, taken, notes, held_out, known.images)
+    return InspectedTable(found.frame, found, target, columns, notes, held_out, known.images)
 
 
 def _with_same_images(found: Target, names: list[str]) -> Target:
@@ -172,8 +132,8 @@ def _with_same_images(found: Target, names: list[str]) -> Target:
     )
 
 
-def _check_augmented(taken: Sequence[Taken], options: Options) -> None:
-    if options.augment and not any(one.used and one.kind == IMAGE for one in taken):
+def _check_augmented(columns: Sequence[TableColumn], options: Options) -> None:
+    if options.augment and not columns_of(columns, IMAGE):
         raise WrongUse(
             "--augment: expected a column of images, got none that the model is given",
             "Only images have copies that are shifted: leave --augment out, or say which column "
@@ -197,11 +157,7 @@ def _held_out(
 
 
 def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFrame | None) -> int:
-    """How many last rows are those of `test`, without those that have no target.
-
-    Raises:
-        WrongUse: none are, or nothing but them is left.
-    """
+    """How many last rows are those of `test`, without those that have no target; some must be."""
     kept = np.arange(rows) if found.kept is None else found.kept
     count = int((kept >= before).sum())
     if test is not None and not count:
@@ -219,39 +175,26 @@ def _count_held_out(found: Target, before: int, rows: int, test: str | pd.DataFr
     return count
 
 
-def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
+def prepare(table: InspectedTable, options: Options, report: Report) -> Prepared:
     """Give the columns their types, and set rows apart that the search never sees.
 
-    Args:
-        columned: the table.
-        options: how rows are split, and what is optimised.
-        report: called with a line of progress at a time.
-
-    Raises:
-        WrongUse: the metric is none of the task's.
-        Refusal: no column is left, or there are too few rows to validate on.
+    WrongUse where the metric is none of the task's; Refusal where there are too few rows.
     """
-    metric = (
-        default_metric(columned.target.task)
-        if options.metric is None
-        else metric_named(options.metric, columned.target.task)
-    )
-    _check_scored(metric, columned)
-    X, notes = as_taken(columned.frame, columned.taken, columned.images)
-    frame, y, task = columned.frame, columned.target.y, columned.target.task
+    metric = metric_named(options.metric, table.target.task)
+    _check_scored(metric, table)
+    X, notes = typed_columns(table.frame, table.columns, table.images)
+    frame, y, task = table.frame, table.target.y, table.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
     times = None
     if options.time is not None:
-        taken = next(one for one in columned.taken if one.name == options.time)
-        times = times_of(frame[options.time], taken)
-    splits = split(
-        y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
-    )
+        column = next(one for one in table.columns if one.name == options.time)
+        times = times_of(frame[options.time], column)
+    splits = split(y, task, groups, times, options.seed, table.target.duplicates, table.held_out)
     notes += _never_learnt(y, task, splits)
     for note in [*notes, splits.how]:
         report(note)
-    columned.notes.extend(notes)
-    return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+    table.notes.extend(notes)
+    return Prepared(table, X.reset_index(drop=True), y, splits, metric)
 
 
 def _never_learnt(y: Array, task: str, splits: Splits) -> list[str]:
@@ -266,10 +209,10 @@ def _never_learnt(y: Array, task: str, splits: Splits) -> list[str]:
     return [f"labels that no training row has, and no model can answer, in {rows}: {labels}"]
 
 
-def _check_scored(metric: Metric, columned: Columned) -> None:
+def _check_scored(metric: Metric, table: InspectedTable) -> None:
     """Refuse a target that the metric has no number for, such as one below 0 for its logarithm."""
-    y = columned.target.y
-    if columned.target.task != "regression":
+    y = table.target.y
+    if table.target.task != "regression":
         return
     try:
         with np.errstate(all="ignore"):
@@ -279,7 +222,7 @@ def _check_scored(metric: Metric, columned: Columned) -> None:
         why = str(error)
     if why:
         raise WrongUse(
-            f"--target '{columned.target_name}': {metric.title} can't be measured on values from "
+            f"--target '{table.target_name}': {metric.title} can't be measured on values from "
             f"{y.min():.4g} to {y.max():.4g}: {why}",
             "Give another --metric, or write the target in another unit.",
         )

@@ -1,4 +1,4 @@
-"""A search that is under way: what was fitted so far, and fitting more of it."""
+"""A search that is under way: many are fitted a little, and those only that may still win go on."""
 
 from __future__ import annotations
 
@@ -6,48 +6,44 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Fits, Job, Table, part_of
-from onnxlet.convert.train.live import Live
-from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.train.fits import Fits
+from onnxlet.convert.train.job import Job, TrainingData, part_of
+from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.scoring import Scorer, scorer
-from onnxlet.convert.train.trials import Record, Rung
+from onnxlet.convert.train.trials import Rung, Trial
 
 SMALL = 10_000  # rows of a fold: up to here the first rung has them all
 PART = 4_000  # rows of the first rung, where there are more than that
 FIRST = 0.15  # of all seconds, that a candidate's first fit may take
 AT_LEAST = 3.0  # seconds that every fit may take
 SLOWER = 3.0  # times what was predicted, that a fit may take
+TO_TRY = 0.4  # of the time left, for first fits
+SURE = 2.0  # standard errors by which a loser is behind
+REACH = 0.1  # of the best one's lead over the constant: who is nearer may help an ensemble
 
 
 @dataclass
 class Race:
-    """A search that is under way.
+    """A search that is under way."""
 
-    Attributes:
-        table: the training rows, their folds, and how candidates are fitted.
-        metric: that is optimised.
-        budget: seconds.
-        fits: where candidates are fitted.
-        live: tells.
-        records: of all candidates so far, by number.
-        used: the folds that candidates are validated on.
-    """
-
-    table: Table
-    metric: Metric
+    table: TrainingData  # the training rows, their folds, and how candidates are fitted
+    metric: Metric  # that is optimised
     budget: Budget
-    fits: Fits
-    live: Live
-    records: list[Record]
-    used: list[int]
+    fits: Fits  # where candidates are fitted
+    progress: SearchProgress
+    trials: list[Trial]  # of all candidates so far, by number
+    used: list[int]  # the folds that candidates are validated on
 
-    def enter(self, candidates: Sequence[Candidate], keep: int = 0) -> list[Record]:
+    def enter(self, candidates: Sequence[Candidate], keep: int = 0) -> list[Trial]:
         """Number candidates; the first of them may be kept whatever they score."""
-        first = len(self.records)
-        new = [Record(first + i, c, keep=i < keep) for i, c in enumerate(candidates)]
-        self.records.extend(new)
+        first = len(self.trials)
+        new = [Trial(first + i, c, keep=i < keep) for i, c in enumerate(candidates)]
+        self.trials.extend(new)
         return new
 
     def scorer(self, folds: Sequence[int]) -> Scorer:
@@ -69,58 +65,55 @@ class Race:
 
     def run(
         self,
-        records: Sequence[Record],
+        trials: Sequence[Trial],
         folds: Sequence[int],
         rows: int | None = None,
         most: float = math.inf,
         done: bool = False,
     ) -> None:
-        """Fit records on folds where they were not yet; what they came to is recorded in them.
+        """Fit trials on folds where they were not yet; what they came to is recorded in them.
 
-        Args:
-            records: in order of worth: as time runs out the last are left out.
-            folds: which.
-            rows: of a fold's training rows; None for all.
-            most: seconds after which no other record is begun.
-            done: whether a record is done with these folds.
+        Records are in order of worth: as time runs out the last are left out, and after `most`
+        seconds no other is begun. `rows` are of a fold's training rows, None for all. With `done` a
+        trial is done with these folds.
         """
         begun = self.budget.spent()
-        jobs = self._jobs(records, folds, rows, begun + most)
-        for job, outcome in self.fits.outcomes(jobs, self.budget.until, self.live.tick):
-            record = self.records[job.number]
-            record.take(job.fold, job.rows, outcome)
-            if record.state != "waiting":
-                self.live.ended(record, None, None)
-            elif done and record.covers(folds):
-                self.close([record])
+        jobs = self._jobs(trials, folds, rows, begun + most)
+        for job, outcome in self.fits.outcomes(jobs, self.budget.until, self.progress.tick):
+            trial = self.trials[job.number]
+            trial.take(job.fold, job.rows, outcome)
+            if trial.state != "waiting":
+                self.progress.ended(trial, None, None)
+            elif done and trial.covers(folds):
+                self.close([trial])
 
     def _jobs(
-        self, records: Sequence[Record], folds: Sequence[int], rows: int | None, before: float
+        self, trials: Sequence[Trial], folds: Sequence[int], rows: int | None, before: float
     ) -> Iterator[Job]:
-        for record in records:
-            if self.budget.spent() > before and not record.keep:
+        for trial in trials:
+            if self.budget.spent() > before and not trial.keep:
                 return
-            waiting = [fold for fold in folds if fold not in record.outcomes]
-            if record.state != "waiting" or not waiting:
+            waiting = [fold for fold in folds if fold not in trial.outcomes]
+            if trial.state != "waiting" or not waiting:
                 continue
             # The constant takes no time: what is predicted for it is what a process costs.
-            if record.number and not self._affords(record, len(waiting)):
-                self.stop(record, "it would not have ended in time")
+            if trial.number and not self._affords(trial, len(waiting)):
+                self.stop(trial, "it would not have ended in time")
                 continue
             for fold in waiting:
-                if record.state != "waiting" or self.budget.over():
+                if trial.state != "waiting" or self.budget.over():
                     break
-                self.live.trying(record.candidate.name)
-                yield Job(record.number, record.candidate, fold, rows, self._limit(record))
+                self.progress.trying(trial.candidate.name)
+                yield Job(trial.number, trial.candidate, fold, rows, self._limit(trial))
 
-    def _affords(self, record: Record, fits: int) -> bool:
-        seconds = record.seconds(self.share) or 0.0
+    def _affords(self, trial: Trial, fits: int) -> bool:
+        seconds = trial.expected(self.share) or 0.0
         return seconds * math.ceil(fits / self.fits.count) <= self.budget.left()
 
-    def _limit(self, record: Record) -> float | None:
+    def _limit(self, trial: Trial) -> float | None:
         if self.budget.seconds is None:
             return None
-        predicted = record.seconds(self.share)
+        predicted = trial.expected(self.share)
         allowed = self.budget.share(FIRST) if predicted is None else SLOWER * predicted
         return max(AT_LEAST, allowed)
 
@@ -134,20 +127,81 @@ class Race:
         """Of a fold's rows, those of the first rung."""
         return 1.0 if self.part is None else self.part / len(self.table.folds[0][0])
 
-    def close(self, records: Sequence[Record]) -> None:
+    def close(self, trials: Sequence[Trial]) -> None:
         """Records that were fitted on all folds are done; others, for which time ran out, stop."""
         scorer = self.scorer(self.used)
-        for record in records:
-            if record.state != "waiting":
+        for trial in trials:
+            if trial.state != "waiting":
                 continue
-            if not record.covers(self.used):
-                self.stop(record, "the time was up")
+            if not trial.covers(self.used):
+                self.stop(trial, "the time was up")
                 continue
-            record.end("done")
-            answers = record.answers(self.used)
-            self.live.ended(record, scorer.sign * scorer.worth(answers), scorer.error(answers))
+            trial.end("done")
+            answers = trial.answers(self.used)
+            self.progress.ended(trial, scorer.sign * scorer.worth(answers), scorer.error(answers))
 
-    def stop(self, record: Record, why: str) -> None:
-        """A record goes on no further."""
-        record.end("stopped", why)
-        self.live.ended(record, None, None)
+    def stop(self, trial: Trial, why: str) -> None:
+        """A trial goes on no further."""
+        trial.end("stopped", why)
+        self.progress.ended(trial, None, None)
+
+
+def try_all(race: Race, trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """Fit each on the first fold, or on a part of it, in order of expected worth.
+
+    Those go on that may still win, first what is kept in any case, then the best first. The others
+    that are returned had no time yet, as time is kept for what was found.
+    """
+    limited = race.budget.seconds is not None
+    rung: Rung = "fold" if race.part is None else "part"
+    race.run(trials, [0], race.part, TO_TRY * race.budget.left() if limited else math.inf)
+    untried = [r for r in trials if r.state == "waiting" and r.first(rung) is None]
+    return in_reach(race, [trial for trial in trials if trial not in untried], rung), untried
+
+
+def in_reach(race: Race, trials: Sequence[Trial], rung: Rung) -> list[Trial]:
+    """Those that are not clearly behind the best of all on the first fold; the others stop."""
+    worth = ranked(race, [r for r in race.trials if r.state in ("waiting", "done")], rung)
+    alive = [r for r in trials if r.state == "waiting" and r.number in worth]
+    if not alive:
+        return []
+    best = race.trials[max(worth, key=lambda number: (worth[number], -number))]
+    lead = worth[best.number] - min(worth.values())
+    for trial in alive:
+        behind = worth[best.number] - worth[trial.number]
+        if not trial.keep and behind > REACH * lead and clearly_behind(race, trial, best, rung):
+            race.stop(trial, f"behind {best.candidate.name} after a first fit")
+    left = [trial for trial in alive if trial.state == "waiting"]
+    order = {r.number: (0, r.number) if r.keep else (1, -worth[r.number]) for r in left}
+    return sorted(left, key=lambda trial: order[trial.number])
+
+
+def clearly_behind(race: Race, trial: Trial, best: Trial, rung: Rung, sure: float = SURE) -> bool:
+    """Whether a trial loses on the first fold by more than noise."""
+    one, other = best.first(rung), trial.first(rung)
+    if one is None or other is None or trial is best:
+        return False
+    difference = race.rung(rung).difference(one, other)
+    return difference.mean > sure * difference.error
+
+
+def ranked(race: Race, trials: Sequence[Trial], rung: Rung) -> dict[int, float]:
+    """The worth on the first fold, by number, of those that were fitted on it."""
+    scores = race.rung(rung)
+    found = {trial.number: trial.first(rung) for trial in trials}
+    return {
+        number: float(np.nan_to_num(scores.worth(answers), nan=-math.inf))
+        for number, answers in found.items()
+        if answers is not None
+    }
+
+
+def affordable_folds(race: Race, trials: Sequence[Trial]) -> list[int]:
+    """As many folds as the six most promising get done in half of the time left."""
+    every = len(race.table.folds)
+    each = round(every / race.scorer(range(every)).repeats)
+    needed = sum(trial.expected(race.share) or 0.0 for trial in trials[:6]) / race.fits.count
+    for count in (every, each, 3, 2):
+        if count <= every and needed * count <= race.budget.left() / 2:
+            return list(range(count))
+    return [0]

@@ -6,43 +6,32 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
 
-from onnxlet.convert.train.metrics import Array, Metric
-from onnxlet.convert.train.threshold import USUAL, best_threshold
+from onnxlet.convert.metrics.metrics import Array, Metric
 
+USUAL = 0.5  # the threshold where a metric does not gain by another
 PARTS = 5  # of the rows of a single fold, where it has to show by itself how sure its score is
 
 
 class Difference(NamedTuple):
-    """By how much one is better than another, on the same rows.
+    """By how much one is better than another, on the same rows."""
 
-    Attributes:
-        mean: over parts; positive where the first is better.
-        error: its standard error; NaN where there is but one part.
-    """
-
-    mean: float
-    error: float
+    mean: float  # over parts; positive where the first is better
+    error: float  # its standard error; NaN where there is but one part
 
 
 class Scorer(NamedTuple):
     """Scores the answers for the validation rows of some folds, one fold after the other.
 
     What it compares is worth: the metric, negative where less is better.
-
-    Attributes:
-        metric: what is scored.
-        truth: of these rows (n,): values, or the positions of labels among the classes.
-        classes: positions of all labels; empty in regression.
-        folds: which of these rows are of each fold.
-        repeats: how often a row is in a fold.
     """
 
     metric: Metric
-    truth: Array
-    classes: Array
-    folds: list[slice]
-    repeats: float
+    truth: Array  # of these rows (n,): values, or the positions of labels among the classes
+    classes: Array  # positions of all labels; empty in regression
+    folds: list[slice]  # which of these rows are of each fold
+    repeats: float  # how often a row is in a fold
 
     @property
     def sign(self) -> int:
@@ -50,10 +39,9 @@ class Scorer(NamedTuple):
         return 1 if self.metric.greater_is_better else -1
 
     def worth(self, answers: Array) -> float:
-        """Mean over folds; where no fold has a score, that of all rows, or NaN.
+        """Mean over folds of values (n,) or probabilities (n, classes).
 
-        Args:
-            answers: values (n,) or probabilities (n, classes).
+        Where no fold has a score it is that of all rows, or NaN.
         """
         found = self._each(self._needed(answers), [np.arange(f.start, f.stop) for f in self.folds])
         return float(np.nanmean(found)) if not np.isnan(found).all() else self.pooled(answers)
@@ -112,13 +100,9 @@ class Scorer(NamedTuple):
 def scorer(
     metric: Metric, y: Array, classes: Array | None, folds: list[tuple[Array, Array]]
 ) -> Scorer:
-    """The scorer of some folds' validation rows.
+    """The scorer of some folds' validation rows, which are the second of each pair of positions.
 
-    Args:
-        metric: what is scored.
-        y: targets of the training rows (n,).
-        classes: labels in order; None in regression.
-        folds: pairs of positions, of which the second are validated.
+    `y` are the targets of all training rows (n,), `classes` labels in order, None in regression.
     """
     truth = y if classes is None else np.searchsorted(classes, y)
     valid = [positions for _, positions in folds]
@@ -131,3 +115,25 @@ def scorer(
         [slice(int(end) - len(rows), int(end)) for end, rows in zip(ends, valid, strict=True)],
         len(together) / len(np.unique(together)),
     )
+
+
+def best_threshold(truth: Array, probabilities: Array, metric: Metric) -> float:
+    """From which probability (n,) on to answer the positive class, for the best score.
+
+    It lies between two neighbouring probabilities; of equals it is the nearest to 0.5. Only where a
+    metric is best elsewhere is one chosen: for accuracy 0.5 is right for calibrated ones, and what
+    would be chosen instead fits the noise.
+    """
+    rows = len(truth)
+    positives = int(truth.sum())
+    if metric.at is None or positives in (0, rows):
+        return USUAL
+    false, true, at = roc_curve(truth, probabilities, drop_intermediate=False)
+    tp, fp = np.rint(true * positives), np.rint(false * (rows - positives))
+    values = metric.at(tp, fp, positives - tp, rows - positives - fp)
+    if not metric.greater_is_better:
+        values = -values
+    # Halfway to the next lower probability: nothing is known of what lies between.
+    between = (np.minimum(at, 1.0) + np.append(at[1:], 0.0)) / 2
+    best = np.flatnonzero(values >= np.max(values) - 1e-12)
+    return float(between[best[np.argmin(np.abs(between[best] - USUAL))]])

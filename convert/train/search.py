@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.cluster.tasks import SchedulerGone
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.metrics.metrics import Array, Metric
+from onnxlet.convert.progress import Report
+from onnxlet.convert.train import fitting
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
-from onnxlet.convert.train.halving import affordable_folds, in_reach, try_all
-from onnxlet.convert.train.job import Fit, Fits, Table
-from onnxlet.convert.train.live import Live
-from onnxlet.convert.train.metrics import Array, Metric
-from onnxlet.convert.train.race import Race
-from onnxlet.convert.train.splits import Splits
-from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
+from onnxlet.convert.train.fits import Fits, cluster_fits, local_fits
+from onnxlet.convert.train.job import Fit, TrainingData
+from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
+from onnxlet.convert.train.splits import Folds
+from onnxlet.convert.train.trials import Rung, Searched, Trial, out_of_fold
 from onnxlet.convert.train.tuning import tune
-from onnxlet.convert.train.workers import Workers
+from onnxlet.convert.workers.cluster import SchedulerGone
+from onnxlet.convert.workers.contract import cores as usable_cores
 
 BASELINES = 2  # the first candidates: the constant and the linear model
 LARGE = 80e6  # bytes of the parts of a table that all fits copy; beyond, fits have more threads
@@ -34,7 +35,7 @@ def search(
     X: pd.DataFrame,
     y: Array,
     task: str,
-    splits: Splits,
+    folds: Folds,
     candidates: Sequence[Candidate],
     metric: Metric,
     *,
@@ -42,20 +43,19 @@ def search(
     trials: int | None,
     seed: int,
     small: bool,
-    report: Callable[[str], object],
+    report: Report,
     weights: Array | None = None,
     fit: Fit | None = None,
-    cost: Callable[[Trial], float] | None = None,
     cores: int | None = None,
     scheduler: str | None = None,
 ) -> Searched:
     """Search for the candidates that answer best. Ctrl-C ends it and keeps what was found.
 
     Args:
-        X: all rows of the table; those of the test set are not looked at.
+        X: the training rows, with an index from 0.
         y: their targets (n,).
         task: "binary", "multiclass" or "regression".
-        splits: which rows are learnt from, and the folds.
+        folds: positions to fit on, and to validate on.
         candidates: in order of expected worth, the constant and the linear model first.
         metric: that is optimised.
         seconds: that it may take; no limit where `trials` is given.
@@ -66,7 +66,6 @@ def search(
         report: called with a line at a time.
         weights: of the rows (n,).
         fit: fits a candidate, as `fitting.fit`, which it is without.
-        cost: of serving a trial's pipeline, for `small`; bytes of the pickled pipeline without.
         cores: that there are; those that this process may use without.
         scheduler: address of a Dask scheduler, on whose workers fits run instead of here.
 
@@ -75,17 +74,19 @@ def search(
         WrongUse: the seconds are too few, or there is no such scheduler.
     """
     budget = Budget(None if trials is not None else seconds)
-    table, count = _table(X, y, task, splits, weights, seed, fit, cores or _cores())
-    live = Live(report, metric, budget, trials)
+    classes = None if task == "regression" else np.unique(y)
+    count, threads = _processes(X, cores or usable_cores())
+    data = TrainingData(X, y, task, classes, folds, weights, fit or fitting.fit, seed, threads)
+    progress = SearchProgress(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
-    with _fits(table, count, scheduler) as fits:
+    with _fits(data, count, scheduler) as fits:
         import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
-        race = Race(table, metric, budget, fits, live, [], [0])
+        race = Race(data, metric, budget, fits, progress, [], [0])
         try:
             _race(race, candidates[:trials], trials)
         except (KeyboardInterrupt, SchedulerGone) as error:
-            if not any(record.part or record.outcomes for record in race.records):
+            if not any(trial.part or trial.outcomes for trial in race.trials):
                 raise
             if isinstance(error, KeyboardInterrupt):
                 ended = "Ctrl-C ended it"
@@ -93,52 +94,23 @@ def search(
             else:
                 ended = "the scheduler went away"
                 report(f"note: {error.message}: the search ends with the best that was found")
-    return _searched(race, small, cost, ended)
+    return _searched(race, small, ended)
 
 
-def _fits(table: Table, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
+def _fits(data: TrainingData, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
     """Where candidates are fitted: on this machine, or on a scheduler's workers."""
-    if scheduler is None:
-        return Workers(table, count)
-    from onnxlet.convert.train.cluster_fits import cluster_fits
-
-    return cluster_fits(scheduler, table)
+    return local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data)
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: what this process may use, not what is built in
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _table(
-    X: pd.DataFrame,
-    y: Array,
-    task: str,
-    splits: Splits,
-    weights: Array | None,
-    seed: int,
-    fit: Fit | None,
-    cores: int,
-) -> tuple[Table, int]:
-    """What workers get, and how many there are.
+def _processes(X: pd.DataFrame, cores: int) -> tuple[int, int]:
+    """How many fits there are at a time, and the threads of each.
 
     Folds in processes of one thread use the cores better than a fit's own threads do, but each
     fit copies a fold's rows: of large tables there are fewer at a time, with more threads.
     """
-    X, y = X.iloc[splits.train].reset_index(drop=True), y[splits.train]
     size = int(X.memory_usage(deep=True).sum())
     count = int(min(cores, max(1, LARGE // max(size, 1))))
-    classes = None if task == "regression" else np.unique(y)
-    chosen = None if weights is None else weights[splits.train]
-    threads = max(1, cores // count)
-    return Table(X, y, task, classes, splits.folds, chosen, fit or _fit(), seed, threads), count
-
-
-def _fit() -> Fit:
-    from onnxlet.convert.train.fitting import fit
-
-    return fit
+    return count, max(1, cores // count)
 
 
 def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> None:
@@ -157,34 +129,28 @@ def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> No
         race.close(promising)
         if len(untried) == before:
             break
-    if any(record.state == "done" for record in race.records):
+    if any(trial.state == "done" for trial in race.trials):
         tune(race, trials)
 
 
-def _searched(
-    race: Race, small: bool, cost: Callable[[Trial], float] | None, ended: str
-) -> Searched:
-    """What was found, and what is chosen of it.
-
-    Raises:
-        Refusal: nothing was.
-    """
+def _searched(race: Race, small: bool, ended: str) -> Searched:
+    """What was found, and what is chosen of it; Refusal where nothing was."""
     _end(race)
-    trials = [_trial(race, record) for record in race.records]
     scorer = race.scorer(race.used)
-    done = [record for record in race.records if record.state == "done"]
+    done = [trial for trial in race.trials if trial.state == "done"]
     if not done:
-        raise _nothing(trials)
-    worth = {r.number: scorer.worth(r.answers(race.used)) for r in done}
+        raise _nothing(race.trials)
+    worth = {trial.number: scorer.worth(trial.answers(race.used)) for trial in done}
     if small:
-        chosen = {_smallest(race, done, trials, worth, cost or _bytes): 1.0}
+        weights = [(_smallest(race, done, worth), 1.0)]
     else:
         pool = _pool(done, worth)
-        answers = [record.answers(race.used) for record in pool]
-        found = choose(answers, [worth[r.number] for r in pool], scorer, race.budget.ended)
-        chosen = {pool[index].number: weight for index, weight in found.weights.items()}
-    weights = [(trials[number], weight) for number, weight in chosen.items()]
-    return Searched(trials, weights, race.budget.spent(), ended)
+        answers = [trial.answers(race.used) for trial in pool]
+        found = choose(answers, [worth[t.number] for t in pool], scorer, race.budget.ended)
+        weights = [(pool[index], weight) for index, weight in found.items()]
+    for trial in race.trials:
+        _close(race, trial)
+    return Searched(race.trials, weights, race.budget.spent(), ended)
 
 
 def _end(race: Race) -> None:
@@ -192,50 +158,39 @@ def _end(race: Race) -> None:
 
     Where nothing but the constant was done, one fold has to do, or a part of its rows.
     """
-    race.close(race.records)
-    others = [r for r in race.records[1:] if r.state != "failed"]
-    whole = any(record.covers([0]) for record in others)
+    race.close(race.trials)
+    others = [r for r in race.trials[1:] if r.state != "failed"]
+    whole = any(trial.covers([0]) for trial in others)
     if any(r.state == "done" for r in others) or not (whole or any(r.part for r in others)):
         return
     race.used = [0]
     if not whole:
         race.table = race.table._replace(folds=[race.part_of_fold()])
-        for record in race.records:
-            record.outcomes = {} if record.part is None else {0: record.part}
-    for record in race.records:
-        if record.state != "failed" and record.covers(race.used):
-            record.end("waiting")
-    race.close(race.records)
+        for trial in race.trials:
+            trial.outcomes = {} if trial.part is None else {0: trial.part}
+    for trial in race.trials:
+        if trial.state != "failed" and trial.covers(race.used):
+            trial.end("waiting")
+    race.close(race.trials)
 
 
-def _trial(race: Race, record: Record) -> Trial:
-    score = error = rows = None
-    if record.state == "done":
-        answers, scorer = record.answers(race.used), race.scorer(race.used)
-        score, error = scorer.sign * scorer.worth(answers), scorer.error(answers)
+def _close(race: Race, trial: Trial) -> None:
+    """Score a trial by what it was fitted on, and let go of its fits."""
+    if trial.state == "done":
+        answers, scorer = trial.answers(race.used), race.scorer(race.used)
+        trial.score, trial.error = scorer.sign * scorer.worth(answers), scorer.error(answers)
         positions = np.concatenate([race.table.folds[fold][1] for fold in race.used])
-        rows = out_of_fold(answers, positions, len(race.table.y))
-    elif record.state == "stopped":
-        score = _score_so_far(race, record)
-    return Trial(
-        record.number,
-        record.candidate,
-        score,
-        error,
-        record.spent,
-        record.rounds(),
-        rows,
-        record.state,
-        record.why,
-        record.size(),
-    )
+        trial.out_of_fold = out_of_fold(answers, positions, len(race.table.y))
+    elif trial.state == "stopped":
+        trial.score = _score_so_far(race, trial)
+    trial.close()
 
 
-def _score_so_far(race: Race, record: Record) -> float | None:
+def _score_so_far(race: Race, trial: Trial) -> float | None:
     """Of the first fold, or of a part of it, which is all that one that was stopped may have."""
     rungs: tuple[Rung, ...] = ("fold", "part")
     for rung in rungs:
-        answers = record.first(rung)
+        answers = trial.first(rung)
         if answers is not None:
             scorer = race.rung(rung)
             return scorer.sign * scorer.worth(answers)
@@ -250,31 +205,21 @@ def _nothing(trials: Sequence[Trial]) -> Refusal:
     )
 
 
-def _pool(done: Sequence[Record], worth: dict[int, float]) -> list[Record]:
+def _pool(done: Sequence[Trial], worth: dict[int, float]) -> list[Trial]:
     """The best, not too many of one family, and the constant only where nothing is better."""
-    pool: list[Record] = []
-    for record in sorted(done, key=lambda r: (-worth[r.number], r.number)):
-        if pool and worth[record.number] <= worth.get(0, -np.inf):
+    pool: list[Trial] = []
+    for trial in sorted(done, key=lambda r: (-worth[r.number], r.number)):
+        if pool and worth[trial.number] <= worth.get(0, -np.inf):
             break
-        same = sum(other.candidate.family == record.candidate.family for other in pool)
+        same = sum(other.candidate.family == trial.candidate.family for other in pool)
         if same < OF_A_FAMILY and len(pool) < POOL:
-            pool.append(record)
+            pool.append(trial)
     return pool
 
 
-def _smallest(
-    race: Race,
-    done: Sequence[Record],
-    trials: Sequence[Trial],
-    worth: dict[int, float],
-    cost: Callable[[Trial], float],
-) -> int:
-    """The number of the one that costs least, of all within one standard error of the best."""
-    best = max(done, key=lambda record: worth[record.number])
+def _smallest(race: Race, done: Sequence[Trial], worth: dict[int, float]) -> Trial:
+    """Of all within one standard error of the best."""
+    best = max(done, key=lambda trial: worth[trial.number])
     error = np.nan_to_num(race.scorer(race.used).error(best.answers(race.used)))
-    near = [r.number for r in done if worth[r.number] >= worth[best.number] - error]
-    return min(near, key=lambda number: (cost(trials[number]), number))
-
-
-def _bytes(trial: Trial) -> float:
-    return float(trial.size or 0)
+    near = [trial for trial in done if worth[trial.number] >= worth[best.number] - error]
+    return min(near, key=lambda trial: (trial.outcomes[0].size or 0, trial.number))

@@ -6,33 +6,36 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxlet.convert.train.features import FEW, of_kind, plain_terms
-from onnxlet.convert.train.pipelines import LEAVES, Given
+from onnxlet.convert.train.kinds.category import CATEGORY, FEW
+from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.convert.train.kinds.registry import columns_of
+from onnxlet.convert.train.kinds.text import TEXT, plain_terms
+from onnxlet.convert.train.pipelines import LEAVES, MetaFeatures
 
 MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
 
 
-def linear(given: Given, trial: Any) -> dict[str, Any]:
+def linear(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """The penalty, splines or none."""
     made: dict[str, Any] = {"curves": trial.suggest_categorical("curves", [True, False])}
     if given.regression:
         made["alpha"] = trial.suggest_float("alpha", 1e-2, 1e3, log=True)
     else:
         made["C"] = trial.suggest_float("C", 1e-3, 1e2, log=True)
-    return made | _of_target(given, trial)
+    return made | _target_form(given, trial)
 
 
-def kernel(given: Given, trial: Any) -> dict[str, Any]:
+def kernel(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """How far similarity reaches, and the penalty."""
     made: dict[str, Any] = {"gamma": trial.suggest_float("gamma", 0.1, 10.0, log=True)}
     if given.regression:
         made["alpha"] = trial.suggest_float("alpha", 1e-4, 1e1, log=True)
     else:
         made["C"] = trial.suggest_float("C", 1.0, 1e4, log=True)
-    return made | _of_target(given, trial)
+    return made | _target_form(given, trial)
 
 
-def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
+def lightgbm(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, how rows and columns are sampled, penalties, features."""
     leaves = trial.suggest_int("num_leaves", 4, 64, log=True)
     return {
@@ -46,12 +49,12 @@ def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
         "extra_trees": trial.suggest_categorical("extra_trees", [True, False]),
-        **_of_columns(given, trial, *MAY),
-        **_of_target(given, trial),
+        **_column_features(given, trial, *MAY),
+        **_target_form(given, trial),
     }
 
 
-def catboost(given: Given, trial: Any) -> dict[str, Any]:
+def catboost(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Depth, steps, penalties. Not columns sampled for a tree: that doubles the memory of a fit."""
     depth = trial.suggest_int("depth", 2, deepest_of(given))
     return {
@@ -60,12 +63,12 @@ def catboost(given: Given, trial: Any) -> dict[str, Any]:
         "n_estimators": rounds_of(given, 2**depth),
         "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.5, 30.0, log=True),
         "random_strength": trial.suggest_float("random_strength", 0.1, 10.0, log=True),
-        **_of_columns(given, trial, "pairs"),
-        **_of_target(given, trial),
+        **_column_features(given, trial, "pairs"),
+        **_target_form(given, trial),
     }
 
 
-def xgboost(given: Given, trial: Any) -> dict[str, Any]:
+def xgboost(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Depth, steps, penalties, how rows and columns are sampled."""
     depth = trial.suggest_int("max_depth", 2, deepest_of(given))
     return {
@@ -79,12 +82,12 @@ def xgboost(given: Given, trial: Any) -> dict[str, Any]:
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
-        **_of_columns(given, trial, *MAY),
-        **_of_target(given, trial),
+        **_column_features(given, trial, *MAY),
+        **_target_form(given, trial),
     }
 
 
-def histogram(given: Given, trial: Any) -> dict[str, Any]:
+def histogram(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, and the penalty."""
     leaves = trial.suggest_int("max_leaf_nodes", 4, 40, log=True)
     return {
@@ -93,78 +96,67 @@ def histogram(given: Given, trial: Any) -> dict[str, Any]:
         "max_iter": min(500, rounds_of(given, leaves)),
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 4, least_of(given, 60), log=True),
         "l2_regularization": trial.suggest_float("l2_regularization", 1e-2, 30.0, log=True),
-        **_of_target(given, trial),
+        **_target_form(given, trial),
     }
 
 
-def extra_trees(given: Given, trial: Any) -> dict[str, Any]:
+def extra_trees(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     """How many columns a split looks at, and the least of rows in a leaf."""
     return {
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 12, log=True),
         "max_features": trial.suggest_float("max_features", 0.1, 1.0),
-        **_of_target(given, trial),
+        **_target_form(given, trial),
     }
 
 
-def rounds_of(given: Given, leaves: int) -> int:
+def rounds_of(given: MetaFeatures, leaves: int) -> int:
     """As many rounds as the size allows for trees of so many leaves."""
     return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * _trees(given))))
 
 
-def deepest_of(given: Given) -> int:
+def deepest_of(given: MetaFeatures) -> int:
     """The depth of trees of which the fewest rounds are within the size: 2 to 8."""
     return max(2, min(8, int(math.log2(LEAVES / (FEWEST_ROUNDS * _trees(given))))))
 
 
-def _trees(given: Given) -> int:
+def _trees(given: MetaFeatures) -> int:
     """Of a round: one for each class, but one for two."""
     return given.classes if given.classes > 2 else 1
 
 
-def least_of(given: Given, rows: int) -> int:
+def least_of(given: MetaFeatures, rows: int) -> int:
     """So many rows of a leaf, or fewer where there are few: a tree is to split at all."""
     return max(5, min(rows, given.rows // 20))
 
 
-def are_paired(given: Given) -> bool:
+def are_paired(given: MetaFeatures) -> bool:
     """Whether there are numbers for arithmetic of pairs."""
-    return len(of_kind(given.taken, "number")) > 1
+    return len(columns_of(given.columns, NUMBER)) > 1
 
 
-def are_coded(given: Given) -> bool:
+def are_coded(given: MetaFeatures) -> bool:
     """Whether there are categories that trees may have by their positions."""
-    return bool(of_kind(given.taken, "category", where=lambda one: one.distinct > FEW))
+    return bool(columns_of(given.columns, CATEGORY, where=lambda one: one.distinct > FEW))
 
 
-def have_terms(given: Given) -> bool:
+def have_terms(given: MetaFeatures) -> bool:
     """Whether there is text of which trees may have the terms as they are."""
-    return plain_terms(given.taken, given.rows) > 0
+    return plain_terms(len(columns_of(given.columns, TEXT)), given.rows) > 0
 
 
-MAY: Mapping[str, Callable[[Given], bool]] = {
+MAY: Mapping[str, Callable[[MetaFeatures], bool]] = {
     "pairs": are_paired,
     "codes": are_coded,
     "terms": have_terms,
 }
 
 
-def _of_columns(given: Given, trial: Any, *names: str) -> dict[str, Any]:
+def _column_features(given: MetaFeatures, trial: Any, *names: str) -> dict[str, Any]:
     """Forms of the columns, those that there are columns for."""
     return {
         name: trial.suggest_categorical(name, [True, False]) for name in names if MAY[name](given)
     }
 
 
-def _of_target(given: Given, trial: Any) -> dict[str, Any]:
+def _target_form(given: MetaFeatures, trial: Any) -> dict[str, Any]:
     return {"log": trial.suggest_categorical("log", [True, False])} if given.logged else {}
-
-
-OF_FAMILY: Mapping[str, Callable[[Given, Any], dict[str, Any]]] = {
-    "linear": linear,
-    "kernel": kernel,
-    "LightGBM": lightgbm,
-    "CatBoost": catboost,
-    "XGBoost": xgboost,
-    "histogram boosting": histogram,
-    "extra trees": extra_trees,
-}

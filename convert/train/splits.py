@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.train.kinds.date import DATE
+from onnxlet.convert.train.kinds.date_forms import date_form, days, form_of_moments
+from onnxlet.convert.train.kinds.number import NUMBER
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 
 Positions = NDArray[np.intp]
-Array = NDArray[Any]
+Folds = list[tuple[Positions, Positions]]  # to fit on, and to validate on
 
 MOST_TEST = 20_000  # rows: beyond that an interval only gets narrower than anybody can use
 FEW_TEST = 50  # rows below which a score says little
@@ -23,23 +29,17 @@ FOLDS_OF_MANY = 3
 MANY = 100_000  # training rows
 FEW, FEWER = 1_500, 500  # training rows: below these the folds are repeated
 BINS = 10  # of a number's values, each in every part alike
+READ = 0.5  # of a time's values, at least
 FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and is faster
 
 
 class Splits(NamedTuple):
-    """How a table's rows are used.
+    """How a table's rows are used."""
 
-    Attributes:
-        train: positions of the rows that the search sees.
-        test: positions of the rows that it never sees.
-        folds: pairs of positions in `train`: to fit on, and to validate on.
-        how: what was done, in one sentence.
-    """
-
-    train: Positions
-    test: Positions
-    folds: list[tuple[Positions, Positions]]
-    how: str
+    train: Positions  # of the rows that the search sees
+    test: Positions  # of the rows that it never sees
+    folds: Folds  # in `train`
+    how: str  # what was done, in one sentence
 
 
 def split(
@@ -57,7 +57,7 @@ def split(
         y: targets (n,).
         task: "binary", "multiclass" or "regression".
         groups: what rows of one group share (n,); a row without belongs to no other.
-        times: float64 (n,), as `times.times_of` gives them; rows with NaN are left out.
+        times: float64 (n,), as `times_of` gives them; rows with NaN are left out.
         seed: of what is drawn.
         alike: a number that equal rows share (n,), as `duplicates` finds it.
         held_out: so many last rows are a test set that was chosen before; 0 is none.
@@ -84,13 +84,17 @@ def split(
     return Splits(train, test, folds, what)
 
 
+def _test_rows(rows: int) -> int:
+    return min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
+
+
 def _test_parts(rows: int) -> int:
     """Into how many parts a table is cut, one of them the test set."""
-    wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
+    wanted = _test_rows(rows)
     return max(2, round(rows / wanted) if wanted < MOST_TEST else -(-rows // MOST_TEST))
 
 
-def _strata(y: Array, task: str) -> NDArray[np.intp]:
+def _strata(y: Array, task: str) -> Positions:
     """What every part should have as much of: classes, or tenths of the target's range."""
     if task != "regression":
         return np.unique(y, return_inverse=True)[1]
@@ -98,7 +102,7 @@ def _strata(y: Array, task: str) -> NDArray[np.intp]:
     return np.searchsorted(edges, y.astype(float)).astype(np.intp)
 
 
-def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArray[np.intp], str]:
+def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[Positions, str]:
     """What stays on one side (n,): each row on its own, a group, or rows that are equal."""
     units = np.arange(rows) if groups is None else group_numbers(groups)
     said = "" if groups is None else _missing(groups, "is a group of its own", "without a group")
@@ -116,7 +120,7 @@ def _equal(rows: int) -> str:
     return f"{rows} rows that equal another are" if rows != 1 else "1 row that equals another is"
 
 
-def group_numbers(groups: Array) -> NDArray[np.intp]:
+def group_numbers(groups: Array) -> Positions:
     """The number of each row's group (n,); a row without one is a group of its own."""
     codes = np.asarray(pd.factorize(pd.Series(groups).to_numpy())[0], np.intp)
     missing = codes < 0
@@ -124,7 +128,7 @@ def group_numbers(groups: Array) -> NDArray[np.intp]:
     return codes
 
 
-def _joined(a: NDArray[np.intp], b: Array) -> NDArray[np.intp]:
+def _joined(a: Positions, b: Array) -> Positions:
     """The smallest parts that split neither a group of `a` nor one of `b`."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -141,7 +145,7 @@ def _missing(values: Array, fate: str, what: str) -> str:
 
 
 def _parts(
-    strata: NDArray[np.intp], units: NDArray[np.intp], grouped: bool, parts: int, seed: int
+    strata: Positions, units: Positions, grouped: bool, parts: int, seed: int
 ) -> Iterator[Positions]:
     """Positions of each part's rows: each row is in one, but for those that must be learnt from."""
     first, unit = np.unique(units, return_index=True, return_inverse=True)[1:]
@@ -182,9 +186,7 @@ def _check_groups(groups: int) -> None:
         )
 
 
-def _folds(
-    strata: NDArray[np.intp], units: NDArray[np.intp], grouped: bool, seed: int
-) -> tuple[list[tuple[Positions, Positions]], str]:
+def _folds(strata: Positions, units: Positions, grouped: bool, seed: int) -> tuple[Folds, str]:
     rows = len(strata)
     parts = FOLDS if rows <= MANY else FOLDS_OF_MANY
     repeats = 3 if rows < FEWER else 2 if rows < FEW else 1
@@ -205,8 +207,7 @@ def _by_time(times: Array, held_out: int) -> Splits:
     mine = np.isin(order, np.arange(len(times) - held_out, len(times)))
     order = np.concatenate([order[~mine], order[mine]])
     rows = len(order)
-    wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
-    cuts = [rows - int(mine.sum())] if held_out else _cuts(when[order], [rows - wanted])
+    cuts = [rows - int(mine.sum())] if held_out else _cuts(when[order], [rows - _test_rows(rows)])
     if not cuts:
         raise _too_few_times(when)
     train, test = order[: cuts[0]], order[cuts[0] :]
@@ -243,3 +244,37 @@ def _cuts(ordered: NDArray[np.float64], wanted: list[int]) -> list[int]:
     if not len(starts):
         return []
     return sorted({int(starts[np.argmin(np.abs(starts - place))]) for place in wanted})
+
+
+def times_of(column: pd.Series[Any], taken: TableColumn) -> Array:
+    """When each row was, float64 (n,): days since 1970, or the column's numbers; NaN for none.
+
+    Dates are read in the one form that the column was found to have: whoever guesses for each
+    value by itself reads 03.04. as in March, and has rows of the future among those learnt from.
+
+    Raises:
+        WrongUse: half of its values or more are neither dates of one form nor numbers.
+    """
+    form = taken.format or _form(column)
+    if form is not None:
+        times = days(DATE.typed(column, form).column, form)
+    else:
+        times = NUMBER.in_order(column, None)
+    known = int(column.notna().sum())
+    if not known or np.isfinite(times).sum() < READ * known:
+        got = f"a {taken.kind} ({taken.why})" if known else "no value in any row"
+        raise WrongUse(
+            f"--time '{taken.name}': expected dates of one form, or numbers, got {got}",
+            f"If these are dates, say how they are written: --column '{taken.name}=date %d.%m.%Y'.",
+        )
+    return np.where(np.isfinite(times), times, np.nan)
+
+
+def _form(column: pd.Series[Any]) -> str | None:
+    """The form of dates in a column that is taken for something else; None where it has none."""
+    if column.dtype.kind in "iuf":
+        return None
+    if column.dtype.kind == "M":
+        return form_of_moments(column)
+    found = date_form([str(value) for value in column.dropna().unique()])
+    return found.format if found is not None and found.share >= READ else None

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.sources.csv_form import form_of
+from onnxlet.convert.problems import counted, listed
+from onnxlet.convert.progress import Report
 from onnxlet.convert.sources.limits import LIMITS, Limits
-from onnxlet.convert.sources.opened import Opened, opened
+from onnxlet.convert.sources.rows_file import Opened, opened
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
 from onnxlet.convert.train.csv_rows import CsvRows
-from onnxlet.convert.train.problems import Problem, counted, listed, refuse
-from onnxlet.convert.train.sampling import MOST_ROWS, most_rows, sampled
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"
-Report = Callable[[str], object]
+MOST_ROWS = 1_000_000
+MOST_CELLS = 200_000_000  # 1.6 GB of float64, of which training holds a few
 
 
 class Table(NamedTuple):
-    """Rows to train on.
+    """Rows to train on."""
 
-    Attributes:
-        frame: with text for names, and an index from 0.
-        notes: what the reader guessed, sampled or found odd.
-        rows_in_file: before a sample was taken.
-        sampled: whether one was.
-    """
-
-    frame: pd.DataFrame
-    notes: list[str]
-    rows_in_file: int
-    sampled: bool
+    frame: pd.DataFrame  # with text for names, and an index from 0
+    notes: list[str]  # what the reader guessed, sampled or found odd
 
 
 def read_table(
@@ -66,7 +59,7 @@ def read_table(
         try:
             parquet = file.parquet
             frame, rows = (
-                _of_parquet(file, seed, what) if parquet else _of_csv(file, seed, note, what)
+                _read_parquet(file, seed, what) if parquet else _read_csv(file, seed, note, what)
             )
         except OnnxletError:
             raise
@@ -86,10 +79,10 @@ def read_table(
             f"'{file.name}' has {rows:,} rows of {len(frame.columns):,} columns: training takes "
             f"{len(frame):,} of them, drawn at random (seed {seed})"
         )
-    return Table(frame, notes, rows, len(frame) < rows)
+    return Table(frame, notes)
 
 
-def _of_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
+def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
     form = form_of(file.open, file.name, what, file.limits)
     if said := form.said():
         note(f"'{file.name}' is read as it is {said}")
@@ -124,15 +117,13 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
         )
 
 
-def _of_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
+def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
     # PyArrow, which only such tables need
     from onnxlet.convert.sources.parquet_file import parquet_parts
 
     with parquet_parts(file.path, what, MOST_ROWS, file.limits) as parts:
         names = parts.names
-        twice = sorted({name for name in names if names.count(name) > 1})
-        message = f"{what}: '{file.name}' has columns {listed(twice)} more than once"
-        refuse([Problem(message, "Give each its own name.")] if twice else [], what)
+        check_once(names, f"{what}: '{file.name}'")
         kept, count = sampled(parts.frames, most_rows(len(names)), seed)
     frame = _joined(kept)
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
@@ -156,3 +147,49 @@ def _is_mixed(column: pd.Series[Any]) -> bool:
     if column.dtype != object:
         return False
     return pd.api.types.infer_dtype(column, skipna=True) not in ("string", "boolean", "empty")
+
+
+def check_once(names: Sequence[str], place: str) -> None:
+    """Refuse columns of one name."""
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        message = f"{place} has columns {listed(twice)} more than once"
+        raise WrongUse(message, "Give each its own name.")
+
+
+def most_rows(columns: int) -> int:
+    """Rows of a table of so many columns that are read."""
+    return max(1, min(MOST_ROWS, MOST_CELLS // max(columns, 1)))
+
+
+def sampled(parts: Iterator[pd.DataFrame], most: int, seed: int) -> tuple[list[pd.DataFrame], int]:
+    """Parts of a table in their order, as they are or a sample of `most` rows; and how many came.
+
+    Each row is as likely as any other: it draws a number, and those with the least numbers stay.
+    What does not is let go as soon as twice as many rows are held. How the table is cut into parts
+    makes no difference.
+    """
+    random = np.random.default_rng(seed)
+    kept: list[tuple[pd.DataFrame, np.ndarray]] = []
+    came = held = 0
+    bound = np.inf
+    for part in parts:
+        draws = random.random(len(part))
+        came += len(part)
+        stays = draws < bound
+        kept.append((part, draws) if stays.all() else (part[stays], draws[stays]))
+        held += len(kept[-1][1])
+        if held > 2 * most:
+            kept, bound = _least(kept, most)
+            held = sum(len(draws) for _, draws in kept)
+    if held > most:
+        kept, _ = _least(kept, most)
+    return [part for part, _ in kept], came
+
+
+def _least(
+    kept: list[tuple[pd.DataFrame, np.ndarray]], most: int
+) -> tuple[list[tuple[pd.DataFrame, np.ndarray]], float]:
+    """The rows with the least numbers, and the greatest of these."""
+    every = np.concatenate([draws for _, draws in kept])
+    bound = float(np.partition(every, most - 1)[most - 1])
+    return [(part[draws <= bound], draws[draws <= bound]) for part, draws in kept], bound

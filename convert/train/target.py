@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
 from onnxlet.convert.train.duplicates import duplicates_in
-from onnxlet.convert.train.numbers_as_text import as_floats, numbers_in
-from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
+from onnxlet.convert.train.kinds.numbers_as_text import as_floats, numbers_in
+from onnxlet.convert.train.kinds.profile import PARSED
 from onnxlet.convert.train.target_checks import (
     FEW_NUMBERS,
     SHARE_OF_A_CLASS,
@@ -25,41 +26,26 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
 TASKS = ("binary", "multiclass", "regression")
-PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 
 
 class Target(NamedTuple):
-    """What is to be predicted, and what from.
+    """What is to be predicted, and what from."""
 
-    Attributes:
-        frame: rows that have a target, without its column; their index is from 0.
-        y: labels as scikit-learn should see them (text in objects, int64 or bool), or float64.
-        task: binary, multiclass or regression.
-        notes: rows that were left out, duplicates, and why the task is what it is.
-        duplicates: int64 for each row, the same for rows that are equal in every column and in the
-            target, which must not be apart in training and test rows; None where no rows are, or
-            so many that the table is one of few different rows.
-        kept: positions that the rows had in the table, int64; None where all are there.
-    """
-
-    frame: pd.DataFrame
-    y: Array
-    task: str
-    notes: list[str]
+    frame: pd.DataFrame  # rows that have a target, without its column; their index is from 0
+    y: Array  # labels as scikit-learn should see them (text in objects, int64, bool), or float64
+    task: str  # binary, multiclass or regression
+    notes: list[str]  # rows that were left out, duplicates, and why the task is what it is
+    # int64 for each row, the same for rows that are equal in every column and in the target, which
+    # must not be apart in training and test rows; None where no rows are, or so many that the table
+    # is one of few different rows.
     duplicates: Array | None = None
-    kept: Array | None = None
+    kept: Array | None = None  # positions that the rows had in the table, int64; None for all
 
 
 def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Target:
-    """Take the target out of a table.
+    """Take the target out of a table; a task that is None is inferred.
 
-    Args:
-        frame: all columns.
-        target: the name of one.
-        task: what the user says it is; None infers it.
-
-    Raises:
-        WrongUse: it can't be predicted; with all that is wrong with it.
+    WrongUse where it can't be predicted; with all that is wrong with it.
     """
     refuse(wrong_target([str(name) for name in frame.columns], target, task), "DATA")
     column, notes = frame[target], list[str]()
@@ -107,11 +93,7 @@ def wrong_target(names: Sequence[str], target: str, task: str | None) -> list[Pr
 
 
 def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
-    """The target in a type of its own: numbers, booleans, or text; NaN where it is missing.
-
-    Raises:
-        WrongUse: it is of dates, or of nothing that can be predicted.
-    """
+    """The target in a type of its own: numbers, booleans, or text; NaN where it is missing."""
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if isinstance(column.dtype, pd.CategoricalDtype):
         kinds = column.cat.categories.dtype
@@ -132,15 +114,11 @@ def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
         )
     texts = texts.map(str, na_action="ignore").astype(object)
     texts = texts.where(texts.map(lambda text: text == text and text.strip() != ""), np.nan)
-    return _of_text(texts, target)
+    return _text_or_numbers(texts, target)
 
 
-def _of_text(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
-    """Text, or the numbers that it is.
-
-    Raises:
-        WrongUse: it is dates.
-    """
+def _text_or_numbers(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
+    """Text, or the numbers that it is."""
     known = texts.dropna()
     if len(known) and known.nunique() > 2:
         read = numbers_in(known)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.problems import Problem, counted
+from onnxlet.convert.problems import Problem, counted
 from onnxlet.function.arrays import Array
 
 LEAST_ROWS = 30

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import BreakingChange, Refusal
+from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.progress import Report
+from onnxlet.convert.report import HTML, JSON
+from onnxlet.convert.report.files import read_findings
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
+from onnxlet.convert.train.kinds.unused import LEAK
 from onnxlet.convert.train.portfolio import portfolio
-from onnxlet.convert.train.preparing import Options, Prepared, Report, look_at_columns, prepare
-from onnxlet.convert.train.reported import ReportFiles, report_of
+from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
+from onnxlet.convert.train.report import ReportFiles, report_of
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
-from onnxlet.function.arrays import Array
+from onnxlet.folders import typed
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
@@ -29,40 +34,25 @@ FALLING_BACK = 3  # combinations that are tried where one can't be served
 
 @dataclass(frozen=True)
 class Written:
-    """Where a model goes.
+    """Where a model goes."""
 
-    Attributes:
-        name: the model's.
-        folder: of model directories.
-        keep_background: training rows that explanations start from; None is made-up rows.
-        breaking: clients of the version that is served need not go on with this one.
-    """
-
-    name: str
-    folder: Path
+    name: str  # the model's
+    folder: Path  # of model directories
+    # Training rows that explanations start from; None is made-up rows.
     keep_background: int | None = None
-    breaking: bool = False
+    breaking: bool = False  # clients of the version that is served need not go on with this one
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training has come to.
+    """What a training has come to."""
 
-    Attributes:
-        built: the model directory.
-        prepared: what was searched on.
-        searched: the trials.
-        chosen: those that were built, with their weights.
-        combined: the estimator that was built.
-        unreported: why there is no report; None where there is one.
-    """
-
-    built: Built
-    prepared: Prepared
-    searched: Searched
-    chosen: Weighted
-    combined: Combined
-    unreported: str | None = None
+    built: Built  # the model directory
+    prepared: Prepared  # what was searched on
+    searched: Searched  # the trials
+    chosen: Weighted  # those that were built, with their weights
+    combined: Combined  # the estimator that was built
+    unreported: str | None = None  # why there is no report; None where there is one
 
 
 def train(
@@ -85,9 +75,9 @@ def train(
     check_name(to.name)
     check_folder(to.folder, to.name)
     started = time.monotonic()
-    prepared = prepare(look_at_columns(data, target, options, report), options, report)
+    prepared = prepare(inspect_table(data, target, options, report), options, report)
     searched = _searched(prepared, options, started, report)
-    tried, task = _in_turn(searched), prepared.columned.target.task
+    tried, task = _in_turn(searched), prepared.table.target.task
     for chosen in tried:
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = combine(chosen, *prepared.train_part, task, prepared.metric, options.seed)
@@ -104,30 +94,17 @@ def train(
 
 
 def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
-    task, rows = prepared.columned.target.task, prepared.splits.train
-    taken, metric = prepared.columned.taken, prepared.metric
-    candidates, notes = portfolio(
-        task, taken, len(rows), prepared.y[rows], metric.name, options.augment
-    )
+    (X, y), task, metric = prepared.train_part, prepared.table.target.task, prepared.metric
+    columns = prepared.table.columns
+    candidates, notes = portfolio(task, columns, len(y), y, metric.name, options.augment)
     for note in notes:
         report(f"note: {note}")
     left = max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS)
     return search(
-        prepared.X, prepared.y, task, prepared.splits, candidates, metric,
-        seconds=left, trials=options.trials, seed=options.seed, small=options.small,
-        report=report, weights=_weights(prepared), scheduler=options.scheduler,
+        X, y, task, prepared.splits.folds, candidates, metric,
+        seconds=left, trials=options.trials, seed=options.seed, small=options.small, report=report,
+        weights=metric.balanced_weights(y, task), scheduler=options.scheduler,
     )  # fmt: skip
-
-
-def _weights(prepared: Prepared) -> Array | None:
-    """Of all rows (n,), though only those of training rows are looked at; None where alike."""
-    y = prepared.y[prepared.splits.train]
-    balanced = balanced_weights(y, prepared.columned.target.task, prepared.metric, None)
-    if balanced is None:
-        return None
-    weights = np.ones(len(prepared.y))
-    weights[prepared.splits.train] = balanced
-    return weights
 
 
 def _in_turn(searched: Searched) -> Sequence[Weighted]:
@@ -142,9 +119,42 @@ def _built(
     prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part
-    columned = prepared.columned
+    table = prepared.table
     source = Source(
-        combined.estimator, X_test, y_test, prepared.train_part[0], target=columned.target_name,
-        left_out=tuple(one.name for one in columned.taken if not one.used),
+        combined.estimator, X_test, y_test, prepared.train_part[0], target=table.target_name,
+        left_out=tuple(one.name for one in table.columns if not one.used),
     )  # fmt: skip
     return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)
+
+
+def summary_lines(trained: Trained) -> Iterator[str]:
+    """What is printed in the end: the certificate, how good it is, what was left out, and where."""
+    built = trained.built
+    name = built.directory.parent.name
+    yield from certificate_lines(name, built.version, built.manifest)
+    yield f"  answers by  {named(trained.chosen)}"
+    # Where it failed, what may lie there is the report of an earlier training.
+    reported = trained.unreported is None and (built.directory / JSON).exists()
+    found = read_findings(built.directory) if reported else None
+    if found is not None:
+        yield _plain(answer(from_json(found)))
+    leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
+    if leaks:
+        which = "column gives" if len(leaks) == 1 else "columns give"
+        yield (
+            f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=number' (or "
+            "category, text, date, boolean, as it is) would keep it"
+        )
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    yield f"{name} version {built.version} {state} {built.directory}"
+    if found is not None:
+        yield f"report: {built.directory / HTML}"
+    if trained.unreported is not None:
+        yield f"no report was written, as it failed: {trained.unreported}"
+    yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
+
+
+def _plain(text: str) -> str:
+    """With plain spaces: not every terminal has those that no line breaks at."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")

@@ -9,88 +9,40 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.job import Outcome
-from onnxlet.convert.train.metrics import Array
 
 State = Literal["waiting", "done", "stopped", "failed"]
 Rung = Literal["part", "fold"]
 GROWTH = 1.0  # seconds of a fit grow as the rows to this power: a little more, less overhead
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Trial:
-    """A candidate that was tried.
+    """A candidate that is tried."""
 
-    Attributes:
-        number: from 0, in the order in which they were thought of.
-        candidate: what was fitted.
-        score: mean of the metric over the folds that it was validated on; None where on none.
-        error: its standard error over folds; None where it was stopped early.
-        seconds: that its fits took together.
-        rounds: boosting rounds, the mean over folds; None where it has none.
-        out_of_fold: answers for the training rows (n,) or (n, classes) by pipelines that have not
-            seen them, NaN for rows that are in no fold; None where it was stopped early.
-        state: "done", "stopped" or "failed".
-        why: it was stopped or failed; None where it was not.
-        size: bytes of one of its pickled pipelines; None where none was fitted.
-    """
-
-    number: int
+    number: int  # from 0, in the order in which they were thought of
     candidate: Candidate
-    score: float | None
-    error: float | None
-    seconds: float
-    rounds: int | None
-    out_of_fold: Array | None
-    state: State
-    why: str | None
-    size: int | None = None
-
-
-@dataclass(frozen=True)
-class Searched:
-    """What a search found.
-
-    Attributes:
-        trials: all, in order of their numbers.
-        weights: the trials that were chosen, with weights that sum to 1.
-        seconds: that it took.
-        how_ended: in a few words.
-    """
-
-    trials: list[Trial]
-    weights: list[tuple[Trial, float]]
-    seconds: float
-    how_ended: str
-
-
-@dataclass
-class Record:
-    """A trial that is under way.
-
-    Attributes:
-        number: of the trial.
-        candidate: what is fitted.
-        keep: it is never stopped, as others are compared with it.
-        part: what a fit on a part of the first fold's rows came to, validated on a part of them.
-        outcomes: of fits, by fold.
-        state: "waiting" until it has ended.
-        why: it was stopped or failed.
-    """
-
-    number: int
-    candidate: Candidate
-    keep: bool = False
+    keep: bool = False  # it is never stopped, as others are compared with it
+    # What a fit on a part of the first fold's rows came to, validated on a part of them.
     part: Outcome | None = None
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-    spent: float = 0.0
-    state: State = "waiting"
-    why: str | None = None
+    outcomes: dict[int, Outcome] = field(default_factory=dict)  # by fold
+    seconds: float = 0.0  # that its fits took together
+    state: State = "waiting"  # until it has ended
+    why: str | None = None  # it was stopped or failed
+    # The mean of the metric over the folds that it was validated on, once the search has ended.
+    score: float | None = None
+    error: float | None = None  # its standard error over folds; None where it was stopped early
+    # Answers for the training rows (n,) or (n, classes) by pipelines that have not seen them, NaN
+    # for rows that are in no fold; None where it was stopped early.
+    out_of_fold: Array | None = None
+    rounds: int | None = None  # of boosting, the mean over folds
+    size: int | None = None  # bytes of the first fold's pickled pipeline
 
     def take(self, fold: int, rows: int | None, outcome: Outcome) -> None:
         """Record what a fit came to."""
-        self.spent += outcome.seconds
+        self.seconds += outcome.seconds
         if outcome.why is not None:
             if self.state == "waiting":
                 self.end("stopped" if outcome.overran else "failed", outcome.why)
@@ -103,11 +55,10 @@ class Record:
         """It goes on no further."""
         self.state, self.why = state, why
 
-    def seconds(self, share: float) -> float | None:
-        """What a fit on a whole fold will take; None where nothing was fitted yet.
+    def expected(self, share: float) -> float | None:
+        """Seconds that a fit on a whole fold will take; None where nothing was fitted yet.
 
-        Args:
-            share: of a fold's rows, that the part has.
+        The part has a share of a fold's rows.
         """
         if self.outcomes:
             return max(outcome.seconds for outcome in self.outcomes.values())
@@ -118,11 +69,7 @@ class Record:
         return all(fold in self.outcomes for fold in folds)
 
     def answers(self, folds: Sequence[int]) -> Array:
-        """For the validation rows of folds, one fold after the other.
-
-        Raises:
-            KeyError: it was not fitted on one of them.
-        """
+        """For the validation rows of folds that it was fitted on, one fold after the other."""
         # Each has some: what failed is not among the outcomes.
         return np.concatenate([np.asarray(self.outcomes[fold].answers) for fold in folds])
 
@@ -131,24 +78,29 @@ class Record:
         outcome = self.part if rung == "part" else self.outcomes.get(0)
         return None if outcome is None else outcome.answers
 
-    def rounds(self) -> int | None:
-        """Boosting rounds, the mean over folds."""
-        found = [o.rounds for o in self.outcomes.values() if o.rounds is not None]
-        return max(1, round(float(np.mean(found)))) if found else None
-
-    def size(self) -> int | None:
-        """Bytes of the first fold's pickled pipeline."""
+    def close(self) -> None:
+        """Keep of its fits what is asked for when the search has ended."""
+        rounds = [o.rounds for o in self.outcomes.values() if o.rounds is not None]
+        self.rounds = max(1, round(float(np.mean(rounds)))) if rounds else None
         first = self.outcomes.get(0, self.part)
-        return None if first is None else first.size
+        self.size = None if first is None else first.size
+        self.part, self.outcomes = None, {}
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found."""
+
+    trials: list[Trial]  # all, in order of their numbers
+    weights: list[tuple[Trial, float]]  # those that were chosen; they sum to 1
+    seconds: float  # that it took
+    how_ended: str  # in a few words
 
 
 def out_of_fold(answers: Array, positions: NDArray[np.intp], rows: int) -> NDArray[np.float64]:
     """Answers for each training row, the mean where it is in several folds, NaN where in none.
 
-    Args:
-        answers: for the validation rows of folds (m,) or (m, classes).
-        positions: of these rows (m,).
-        rows: training rows.
+    They are given for the validation rows of folds, (m,) or (m, classes), by these rows' positions.
     """
     total, count = np.zeros((rows, *answers.shape[1:])), np.zeros(rows)
     np.add.at(total, positions, answers)

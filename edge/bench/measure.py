@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,7 @@ from onnxlet.edge.bench.energy import Meter
 from onnxlet.edge.bench.model import BATCH, BenchModel, choose_model
 from onnxlet.edge.bench.processes import BenchError, Server
 from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
+from onnxlet.edge.install.steps import Report
 from onnxlet.edge.update.status import release_of
 from onnxlet.folders import typed
 from onnxlet.function.serving.golden import compare_body
@@ -28,8 +29,6 @@ IDLE_SECONDS = 2.0  # of measuring the idle power
 # Shares of the total seconds.
 FUNCTION, SOCKET, RATE = 0.25, 0.45, 0.15
 ROOT = Path("/")
-
-Report = Callable[[str], object]
 
 
 def bench(models: Path, name: str | None, seconds: float, report: Report) -> Results:

@@ -89,9 +89,9 @@ def decoded(model: Model, rows: Sequence[Any]) -> Table:
     """
     table = validate_rows(rows, model.signature)
     if feeds := model.signature.image_feeds:
-        from onnxlet.function.inputs.seen import seen  # models without images do without
+        from onnxlet.function.inputs.image_feed import decoded_once  # models without images
 
-        table = Table(table.rows, seen(feeds, table.arrays))
+        table = Table(table.rows, decoded_once(feeds, table.arrays))
     return table
 
 

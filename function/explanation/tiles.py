@@ -15,8 +15,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
-from onnxlet.function.inputs.images import ImageFeed
-from onnxlet.function.inputs.seen import Seen, seen
+from onnxlet.function.inputs.image_feed import DecodedImage, ImageFeed, decoded_once
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 
@@ -57,7 +56,7 @@ def decoded(model: Model, table: Table) -> Table:
             f"expected at most {most} rows of such images to explain, got {table.rows}",
             "Send them in several requests.",
         )
-    return Table(table.rows, seen(model.signature.image_feeds, table.arrays))
+    return Table(table.rows, decoded_once(model.signature.image_feeds, table.arrays))
 
 
 def pixels_of(model: Model) -> int:
@@ -140,7 +139,9 @@ def _shape(feeds: Sequence[ImageFeed]) -> tuple[int, int]:
     return grid(*max((feed.size for feed in feeds), key=lambda size: size[0] * size[1]))
 
 
-def _covered(image: Seen, cover: Seen | None, shape: tuple[int, int]) -> Iterator[Seen]:
+def _covered(
+    image: DecodedImage, cover: DecodedImage | None, shape: tuple[int, int]
+) -> Iterator[DecodedImage]:
     """The image with one tile covered after another, in all sizes in which it is seen."""
     covers = {
         name: _mean_color(pixels) if cover is None else cover.pixels[name]
@@ -152,7 +153,7 @@ def _covered(image: Seen, cover: Seen | None, shape: tuple[int, int]) -> Iterato
             part = tuple(map(_span, tile, shape, pixels.shape))
             changed[name] = pixels.copy()
             changed[name][part] = covers[name][part]
-        yield Seen.of(image, changed)
+        yield DecodedImage.of(image, changed)
 
 
 def _mean_color(pixels: Array) -> Array:
@@ -167,7 +168,7 @@ def _span(number: int, tiles: int, pixels: int) -> slice:
     return slice(start, max(stop, start + 1))
 
 
-def _with_cells(table: Table, row: int, at: Position, cells: Sequence[Seen]) -> Table:
+def _with_cells(table: Table, row: int, at: Position, cells: Sequence[DecodedImage]) -> Table:
     """One row again and again, with other cells in one column."""
     arrays = [np.repeat(array[row : row + 1], len(cells), axis=0) for array in table.arrays]
     arrays[at[0]][:, at[1]] = cells

@@ -34,8 +34,7 @@ def validate_cells(
 ) -> list[Array]:
     """Arrays for each block, of shape (rows, the block's columns).
 
-    Raises:
-        InvalidRows: with every problem of every row.
+    Raises InvalidRows with every problem of every row.
     """
     problems: list[Problem] = []
     by_column = _align(rows, signature, faults, problems)
@@ -51,7 +50,7 @@ def validate_cells(
         if not problems:
             arrays.append(_block_array(block, values))
     if not problems and signature.nested:
-        problems += [Problem(*found) for found in nested.disagreements(arrays, signature)]
+        problems += [Problem(*found) for found in nested.disagreements(arrays, signature.nested)]
     if problems:
         position = {column.name: number for number, column in enumerate(signature.columns)}
         problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))

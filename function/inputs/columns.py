@@ -18,43 +18,31 @@ LONGEST_IMAGE = 2**31  # likewise: what a body may have, and ONNXLET_MAX_PIXELS,
 
 @dataclass(frozen=True)
 class Column:
-    """One input column, by the name that clients use.
+    """One input column, by the name that clients use."""
 
-    Attributes:
-        name: as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array.
-        type: what values it takes.
-        nullable: scikit-learn answers with the value missing.
-        required: False where the model drops the column.
-        absent: an object by column name may leave it out, where its value is missing.
-        infinite: scikit-learn answers with an infinity.
-        minimum: the least number that is answered; None where any finite one is.
-        maximum: the greatest number that is answered; None where any finite one is.
-        categories: the only values that scikit-learn doesn't raise for; None where it takes any.
-        longest: characters in a text, at most; entries of a nested list where its size varies.
-        date: the text is a date, and no other text is answered. A manifest's type is then `date`.
-        format: of such a date, for `strptime`; None for ISO 8601.
-        zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
-            else it has none.
-        image: the text is an encoded image in base64; a body or a form brings its bytes instead. A
-            manifest's type is then `image`.
-        cell: the sizes of a nested list, where a cell is one; a name for each that varies. Sizes
-            of one name are equal in a row. () where a cell is one value.
-    """
-
-    name: str
+    name: str  # as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array
     type: ColumnType
-    nullable: bool = False
-    required: bool = True
-    absent: bool = False
-    infinite: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
+    nullable: bool = False  # scikit-learn answers with the value missing
+    required: bool = True  # False where the model drops the column
+    absent: bool = False  # an object by column name may leave it out, where its value is missing
+    infinite: bool = False  # scikit-learn answers with an infinity
+    minimum: float | None = None  # the least number that is answered; None where any finite one is
+    maximum: float | None = None  # the greatest number that is answered, likewise
+    # The only values that scikit-learn doesn't raise for; None where it takes any.
     categories: tuple[Any, ...] | None = None
+    # Characters in a text, at most; entries of a nested list where its size varies.
     longest: int = LONGEST_TEXT
+    # The text is a date, and no other text is answered; a manifest's type is then `date`.
     date: bool = False
-    format: str | None = None
+    format: str | None = None  # of such a date, for `strptime`; None for ISO 8601
+    # The time zone in which a date counts. It then has an offset from UTC (Z, +02:00), else it has
+    # none.
     zone: str | None = None
+    # The text is an encoded image in base64; a body or a form brings its bytes instead. A
+    # manifest's type is then `image`.
     image: bool = False
+    # The sizes of a nested list, where a cell is one; a name for each that varies. Sizes of one
+    # name are equal in a row. () where a cell is one value.
     cell: tuple[int | str, ...] = ()
 
     def takes(self, text: str) -> bool:
@@ -73,23 +61,14 @@ class Output(NamedTuple):
 
 
 class Input(NamedTuple):
-    """One tensor that clients may send: a column, or all columns of a bare array.
+    """One tensor that clients may send: a column, or all columns of a bare array."""
 
-    Attributes:
-        name: the column's own, or the array's.
-        type: of its values.
-        shape: starts with -1, the rows.
-        columns: their names, in the tensor's order.
-        required: False where the model drops the column.
-        nested: a row is a nested list; of its sizes -1 is any.
-    """
-
-    name: str
-    type: ColumnType
-    shape: tuple[int, ...]
-    columns: tuple[str, ...]
-    required: bool = True
-    nested: bool = False
+    name: str  # the column's own, or the array's
+    type: ColumnType  # of its values
+    shape: tuple[int, ...]  # starts with -1, the rows
+    columns: tuple[str, ...]  # their names, in the tensor's order
+    required: bool = True  # False where the model drops the column
+    nested: bool = False  # a row is a nested list; of its sizes -1 is any
 
 
 class Encoded(str):

@@ -39,10 +39,8 @@ CACHED = 10_000  # dates of one format; each is read when it is checked and agai
 def read(text: str, form: str | None = None, offset: bool = False) -> Moment:
     """A date as it is written, in UTC where it has an offset; None where it is no such date.
 
-    Args:
-        text: of ISO 8601, such as 2026-03-05 or 2026-03-05T14:30:00; or of the format.
-        form: for `strptime`; the text has to be what `strftime` would write.
-        offset: whether a date of ISO 8601 has to have an offset from UTC (Z, +02:00) or none.
+    It is of ISO 8601, such as 2026-03-05 or 2026-03-05T14:30:00, with an offset from UTC (Z,
+    +02:00) or without as asked; or of a form for `strptime`, and then what `strftime` would write.
     """
     try:
         if form is not None:

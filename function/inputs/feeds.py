@@ -15,24 +15,16 @@ DTYPES = {"string": "O"}  # of tensors, where NumPy calls them something else
 
 
 class Feed(NamedTuple):
-    """One input tensor of the graph, gathered from the blocks.
+    """One input tensor of the graph, gathered from the blocks."""
 
-    Attributes:
-        name: in the graph.
-        dtype: of the tensor.
-        positions: for each block that has some of the columns, which.
-        order: of the columns so gathered; None where it is the tensor's already.
-        shape: of the tensor, -1 for the rows; None for (rows, columns).
-        nested: each row has an array already, all of one shape.
-        whole: the block that is this tensor as it is; None where there is more to do.
-    """
-
-    name: str
-    dtype: str
+    name: str  # in the graph
+    dtype: str  # of the tensor
+    # For each block that has some of the columns, which.
     positions: tuple[tuple[int, slice | list[int]], ...]
-    order: list[int] | None
-    shape: tuple[int, ...] | None = None
-    nested: bool = False
+    order: list[int] | None  # of the columns so gathered; None where it is the tensor's already
+    shape: tuple[int, ...] | None = None  # of the tensor, -1 for the rows; None for (rows, columns)
+    nested: bool = False  # each row has an array already, all of one shape
+    # The block that is this tensor as it is; None where there is more to do.
     whole: int | None = None
 
     def gather(self, blocks: Sequence[Array]) -> Array:
@@ -53,13 +45,10 @@ class Feed(NamedTuple):
 def feed_of(
     tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bool, widths: Sequence[int]
 ) -> Feed:
-    """The feed of a manifest's graph input.
+    """The feed of a manifest's graph input: `name`, `dtype`, `shape` if it is not (rows, columns).
 
-    Args:
-        tensor: `name`, `dtype`, and `shape` where it is not (rows, columns).
-        at: for each of its columns the block that has it, and the position there.
-        nested: its only column has nested lists as cells.
-        widths: columns of the blocks.
+    For each of its columns `at` has the block, of so many columns each, and the position there. The
+    only column of a nested one has nested lists as cells.
     """
     by_block = sorted(range(len(at)), key=lambda index: at[index])
     positions = []

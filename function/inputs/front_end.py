@@ -21,18 +21,19 @@ Step = Callable[[Any], Any]
 
 # The steps of each module of this folder: only models that have one import its module.
 STEPS = {
-    "category_steps": ("digest_remainder", "multi_hot"),
+    "category_steps": (
+        "digest_remainder", "letter_similarity", "multi_hot", "ngram_similarity",
+    ),
     "city_hash": ("city_hash",),
     "dates": (
         "date_in_zone", "date_parts", "floor_date", "format_date", "parse_date",
         "parse_date_or_missing",
     ),
-    "followed": ("followed_numbers", "followed_text"),
+    "restricted_python": ("followed_numbers", "followed_text"),
     "messy_texts": (
         "hash_minima", "murmur_minima", "parse_number", "whole_number_text", "without_null_texts",
     ),
     "murmur": ("murmur_bucket",),
-    "similarity": ("letter_similarity", "ngram_similarity"),
     "text_steps": (
         "character_at", "distinct_words", "find_text", "length", "parse_float", "parse_int",
         "pattern_count", "pattern_group", "pattern_matches", "replace_literal", "replace_pattern",
@@ -45,16 +46,14 @@ MODULES = {step: f"onnxlet.function.inputs.{module}" for module in STEPS for ste
 class StepFeed:
     """Cells of columns, each taken through the steps: one input tensor of the graph.
 
-    Attributes:
-        name: of the tensor, which has the shape (rows, columns * width).
+    It has the shape (rows, columns * width).
     """
 
     def __init__(self, entry: Mapping[str, Any], *at: tuple[int, int]) -> None:
         """Read a manifest's graph input.
 
-        Args:
-            entry: `name`, `dtype`, `steps`, and `width` where a cell becomes several numbers.
-            at: for each column the block that has it, and the column there.
+        It has `name`, `dtype`, `steps`, and `width` where a cell becomes several numbers. `at` has
+        for each column the block that has it, and the column there.
         """
         self.name = str(entry["name"])
         self._dtype = str(entry["dtype"])

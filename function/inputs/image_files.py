@@ -73,11 +73,7 @@ class _File(BytesIO):
         self._left = MOST_READS + len(content) // BYTES_A_READ
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Some bytes.
-
-        Raises:
-            Unreadable: there were too many parts before.
-        """
+        """Some bytes; Unreadable where there were too many parts before."""
         self._left -= 1
         if self._left < 0:
             raise Unreadable("the image is in too many small parts")
@@ -85,11 +81,7 @@ class _File(BytesIO):
 
 
 def load_plugins() -> None:
-    """Import what decodes, so that no request has to wait for it.
-
-    Raises:
-        ImportError: Pillow is missing.
-    """
+    """Import what decodes, so that no request has to wait for it; ImportError without Pillow."""
     import warnings
 
     for _, module, _ in PLUGINS.values():
@@ -101,15 +93,9 @@ def load_plugins() -> None:
 
 @contextmanager
 def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
-    """An image whose header was checked; its pixels are not decoded yet.
+    """An image whose header was checked; its pixels, at most so many, are not decoded yet.
 
-    Args:
-        content: of its file.
-        most: pixels that it may have.
-
-    Raises:
-        Unreadable: it is none, is too large, or what is done with it meanwhile fails.
-        TookTooLong: raised meanwhile.
+    Raises Unreadable where it is none, is too large, or what is done with it meanwhile fails.
     """
     kind, module, name = plugin_of(content)
     try:
@@ -133,11 +119,7 @@ def opened(content: bytes, most: int = MAX_PIXELS) -> Iterator[ImageFile]:
 
 
 def check_size(width: int, height: int, most: int) -> None:
-    """Refuse an image by its header.
-
-    Raises:
-        Unreadable: it has no pixels, too many, or too long a side.
-    """
+    """Raise Unreadable for an image that has no pixels, too many, or too long a side."""
     if width < 1 or height < 1:
         raise Unreadable(f"the image has no pixels: it is {width} x {height}")
     if max(width, height) > LONGEST_SIDE:
@@ -154,8 +136,7 @@ def check_size(width: int, height: int, most: int) -> None:
 def plugin_of(content: bytes) -> tuple[str, str, str]:
     """The format of a file by how it begins, with Pillow's module and class for it.
 
-    Raises:
-        Unreadable: it is none of the formats that are read.
+    Raises Unreadable where it is none of the formats that are read.
     """
     for start, plugin in PLUGINS.items():
         if content.startswith(start) and (start != b"RIFF" or content[8:12] == b"WEBP"):
@@ -170,8 +151,7 @@ def plugin_of(content: bytes) -> tuple[str, str, str]:
 def _check_parts(content: bytes, kind: str) -> None:
     """Refuse what takes Pillow long, though its image is small.
 
-    Raises:
-        Unreadable: a JPEG of many scans or EXIF segments, or a PNG of several color profiles.
+    That is a JPEG of many scans or EXIF segments, or a PNG of several color profiles.
     """
     if kind == "JPEG":
         # Also what only looks like a scan counts: a camera may add a film to its photo.
@@ -186,9 +166,8 @@ def _check_parts(content: bytes, kind: str) -> None:
 def _check_pieces(image: Any, most: int) -> None:
     """Refuse what takes memory or time beyond the image's own size.
 
-    Raises:
-        Unreadable: a TIFF whose tiles are far larger than the image, or a BMP in runs of one color,
-            which Pillow decodes in Python.
+    That is a TIFF whose tiles are far larger than the image, or a BMP in runs of one color, which
+    Pillow decodes in Python.
     """
     if image.format == "TIFF":
         wide, long = (max(int(image.tag_v2.get(tag, 1)), 1) for tag in (TILE_WIDTH, TILE_LENGTH))

@@ -15,10 +15,8 @@ def read(
 ) -> Any:
     """Read a JSON body; in a large one, long lists are parsed only when they are iterated.
 
-    Args:
-        body: JSON text in UTF-8.
-        lists: the paths at which a large body's lists become `large_json.Rows`.
-        members: the paths at which a large body's objects become `large_json.Members`.
+    Of a large body, lists at some paths become `large_json.LongList`, and objects at others
+    `large_json.Members`.
 
     Raises:
         MalformedRequest: it is not JSON, or is nested too deeply.

@@ -34,13 +34,10 @@ Path = tuple[str, ...]
 Span = tuple[int, int, int]
 
 
-class Rows(Parts):
+class LongList(Parts):
     """A long JSON list; its members are read at each iteration, some at a time.
 
-    Args:
-        body: JSON text.
-        spans: of members that are read together: start, end, and how many they are.
-        inner: paths of lists in its members that may be long themselves.
+    In its members lists at the `inner` paths may be long themselves.
     """
 
     def __init__(self, body: bytes, spans: Sequence[Span], inner: frozenset[Path]) -> None:
@@ -50,11 +47,9 @@ class Rows(Parts):
         self._inner = inner
 
     def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """Neighbouring members.
+        """Neighbouring members: MalformedRequest where they are not JSON.
 
-        Raises:
-            MalformedRequest: they are not JSON.
-            RequestTooLarge: one member has too many values.
+        RequestTooLarge where one member has too many values.
         """
         for start, end, count in self._spans:
             text = b"[%b]" % self._body[start:end]
@@ -67,10 +62,7 @@ class Rows(Parts):
 class Members:
     """A long JSON object; its members are read at each iteration, some at a time.
 
-    Args:
-        body: JSON text.
-        spans: of members that are read together.
-        lists: paths in it, of lists that may be long themselves.
+    Lists at some paths in it may be long themselves.
     """
 
     def __init__(self, body: bytes, spans: Sequence[Span], lists: frozenset[Path]) -> None:
@@ -104,11 +96,7 @@ def _part(text: bytes, body: bytes, start: int, count: int, lists: frozenset[Pat
 
 
 def _check_values(text: bytes) -> None:
-    """Refuse too many values that would be read in one call.
-
-    Raises:
-        RequestTooLarge: there are.
-    """
+    """Raise RequestTooLarge for too many values that would be read in one call."""
     if text.count(b",") > MOST_VALUES:  # those within strings included
         scan = _Scan(text, frozenset({()}), frozenset())
         scan.containers()
@@ -139,14 +127,9 @@ class _Open:
 def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozenset()) -> Any:
     """Read JSON text in UTF-8 as `json_text.loads` does, but long lists and objects in parts.
 
-    Args:
-        body: JSON text.
-        lists: the paths at which long lists become Rows.
-        members: the paths at which long objects become Members.
-
-    Raises:
-        MalformedRequest: it is not JSON, as far as it is read.
-        RequestTooLarge: there are too many values around the long lists.
+    Those at the paths of `lists` become LongList, and of `members` Members. MalformedRequest is
+    raised where it is not JSON, as far as it is read; RequestTooLarge where there are too many
+    values around the long lists.
     """
     found = [
         each
@@ -191,21 +174,17 @@ def _put_back(value: Any, made: Mapping[str, Any], paths: Set[Path]) -> Any:
     return value
 
 
-def _made(each: _Open, body: bytes, lists: frozenset[Path]) -> Rows | Members:
+def _made(each: _Open, body: bytes, lists: frozenset[Path]) -> LongList | Members:
     around = each.path or ()
     depth = len(around)
     within = frozenset(p[depth:] for p in lists if p[:depth] == around and len(p) > depth)
     if each.is_list:
-        return Rows(body, each.spans(body), frozenset(p for p in within if p[0] == ENTRY))
+        return LongList(body, each.spans(body), frozenset(p for p in within if p[0] == ENTRY))
     return Members(body, each.spans(body), frozenset(p for p in within if p[0] != ENTRY))
 
 
 class _Scan:
-    """Scans a body slice by slice, and keeps track of what is open from one to the next.
-
-    Args:
-        body: JSON text.
-    """
+    """Scans a body slice by slice, and keeps track of what is open from one to the next."""
 
     def __init__(self, body: bytes, lists: frozenset[Path], members: frozenset[Path]) -> None:
         self._body = body
@@ -220,8 +199,7 @@ class _Scan:
     def containers(self) -> list[_Open]:
         """The lists and objects of the first levels that no single slice contains.
 
-        Raises:
-            MalformedRequest: the body ends within one, or is nested too deeply.
+        Raises MalformedRequest where the body ends within one, or is nested too deeply.
         """
         start = 0
         while start < len(self._body):

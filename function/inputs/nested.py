@@ -6,18 +6,15 @@ A column whose `cell` is (3, 48, 320) takes lists of lists of lists; one whose `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from onnxlet.function.arrays import Array
-
-if TYPE_CHECKING:
-    from onnxlet.function.inputs.columns import Column
-    from onnxlet.function.inputs.signature import Block, Signature
+from onnxlet.function.inputs.columns import Column
 
 DTYPES = {"int64": "int64", "bool": "bool"}  # of cells; other numbers are float64
 EXACT: dict[str, set[type]] = {"int64": {int}, "bool": {bool}}
@@ -27,29 +24,23 @@ class Unlike(ValueError):
     """Why a value is not a nested list of its column."""
 
 
-def column(cells: Sequence[Any], block: Block) -> Array | None:
+def of_cells(cells: Sequence[Any], column: Column) -> Array | None:
     """Cells as an object array of arrays, shape (rows,); None where anything is odd."""
     try:
-        return packed([parsed(block.columns[0], cell, None) for cell in cells])
+        return packed([parsed(column, cell, None) for cell in cells])
     except Unlike:
         return None
 
 
-def of_tensor(rows: Array, block: Block) -> Array | None:
-    """Each row's array, shape (rows, 1); None where anything is odd.
-
-    Args:
-        rows: a tensor, one row after another.
-        block: of its column.
-    """
-    only = block.columns[0]
-    kinds = {"int64": "iu", "bool": "b"}.get(only.type, "fiu")
+def of_tensor(rows: Array, column: Column) -> Array | None:
+    """Each row's array, shape (rows, 1), of a tensor; None where anything is odd."""
+    kinds = {"int64": "iu", "bool": "b"}.get(column.type, "fiu")
     if rows.dtype.kind not in kinds or rows.dtype == np.uint64:
         return None
-    cells = rows.astype(DTYPES.get(only.type, "float64"))
+    cells = rows.astype(DTYPES.get(column.type, "float64"))
     try:
-        check_sizes(only, cells.shape[1:])
-        check_values(only, cells)
+        check_sizes(column, cells.shape[1:])
+        check_values(column, cells)
     except Unlike:
         return None
     return packed(list(cells)).reshape(-1, 1)
@@ -64,16 +55,11 @@ def packed(arrays: Sequence[Array]) -> Array:
 
 
 def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Array:
-    """One cell as an array of its sizes.
+    """One cell, nested lists, as an array of its sizes.
 
-    Args:
-        column: has nested lists as cells.
-        value: lists; a list of all values in order will do where no size varies, and a bare value
-            for a list of one.
-        read: makes a value of the column's type, or raises; None takes only what is one already.
-
-    Raises:
-        Unlike: it has other sizes, or a value is not of the type.
+    A list of all values in order will do where no size varies, and a bare value for a list of one.
+    `read` makes a value of the column's type, or raises; None takes only what is one already.
+    Unlike is raised where it has other sizes, or a value is not of the type.
     """
     sizes, flat = _flattened(column, value)
     if not set(map(type, flat)) <= EXACT.get(column.type, {int, float}):
@@ -122,11 +108,7 @@ def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
 
 
 def check_sizes(column: Column, sizes: Sequence[int]) -> None:
-    """Refuse a cell of other sizes than its column's.
-
-    Raises:
-        Unlike: it has.
-    """
+    """Raise Unlike for a cell of other sizes than its column's."""
     fits = len(sizes) == len(column.cell) and all(
         got == size if isinstance(size, int) else 1 <= got <= column.longest
         for size, got in zip(column.cell, sizes, strict=True)
@@ -136,11 +118,7 @@ def check_sizes(column: Column, sizes: Sequence[int]) -> None:
 
 
 def check_values(column: Column, array: Array) -> None:
-    """Refuse values that are missing, infinite or out of bounds unless the column takes them.
-
-    Raises:
-        Unlike: there is one.
-    """
+    """Raise Unlike for values that are missing, infinite or beyond bounds where none may be."""
     if array.dtype.kind == "b":
         return
     missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
@@ -167,14 +145,19 @@ def _by(sizes: Sequence[int | str]) -> str:
     return " by ".join(map(str, sizes))
 
 
-def agree(arrays: Sequence[Array], signature: Signature) -> bool:
+def agree(arrays: Sequence[Array], nested: Mapping[int, Column]) -> bool:
     """Whether each row's sizes of one name are equal."""
-    return not signature.nested or next(disagreements(arrays, signature), None) is None
+    return not nested or next(disagreements(arrays, nested), None) is None
 
 
-def disagreements(arrays: Sequence[Array], signature: Signature) -> Iterator[tuple[int, str, str]]:
-    """The rows and columns whose sizes differ from another column's, and why."""
-    columns = [(signature.blocks[number].columns[0], arrays[number]) for number in signature.nested]
+def disagreements(
+    arrays: Sequence[Array], nested: Mapping[int, Column]
+) -> Iterator[tuple[int, str, str]]:
+    """The rows and columns whose sizes differ from another column's, and why.
+
+    Of the blocks' arrays, and the columns of those that hold nested lists, by their positions.
+    """
+    columns = [(column, arrays[number]) for number, column in nested.items()]
     for row in range(len(arrays[0])):
         known: dict[str, tuple[int, str]] = {}
         for each, array in columns:

@@ -18,11 +18,7 @@ FIELDS_AT_ONCE = 50_000  # cells
 
 
 class Parts(Sequence[Any]):
-    """A long list whose members are not kept in memory.
-
-    Args:
-        size: how many members there are.
-    """
+    """A long list of so many members, which are not kept in memory."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -69,11 +65,7 @@ class Parts(Sequence[Any]):
 
 
 class Columns(Parts):
-    """Rows that are held as columns.
-
-    Args:
-        columns: of one length, each compact.
-    """
+    """Rows that are held as columns, of one length, each compact."""
 
     def __init__(self, columns: Sequence[Sequence[Any] | Array]) -> None:
         super().__init__(len(columns[0]))

@@ -123,10 +123,8 @@ def _ends(block: str, start: int, found: re.Match[str]) -> bool:
 def _full_stop_ends(before: str, after: str, whole: bool) -> bool:
     """Whether a full stop ends a sentence, and is no abbreviation's.
 
-    Args:
-        before: how the sentence ends before it.
-        after: how the text goes on.
-        whole: that is all of the sentence.
+    By how the sentence ends `before` it, which may be the `whole` of it, and how the text goes on
+    `after`.
     """
     match = WORD_BEFORE.search(before)
     word = match[0] if match else ""
@@ -165,38 +163,25 @@ ANALYZERS: Mapping[str, Callable[[str], Iterable[str]]] = {
 }  # fmt: skip
 
 
-class Counted(NamedTuple):
-    """Documents as arrays: what their sentences count. All but `counts` are int64.
+class TokenCounts(NamedTuple):
+    """Documents as arrays: what their sentences count. All but `counts` are int64."""
 
-    Attributes:
-        counts: how often a token occurs in a sentence, float64 of shape (entries,).
-        sentences: which sentence each of these is of, shape (entries,).
-        tokens: which of its document's tokens, counted over all documents, shape (entries,).
-        weights: where the weight of each token stands, UNKNOWN for a new one, shape (tokens,).
-        documents: of which document a sentence is, shape (sentences,).
-        ordinals: its index there, shape (sentences,).
-        layout: the sentences of each document, -1 where it has fewer, shape (documents, width).
-    """
-
-    counts: Array
-    sentences: Array
-    tokens: Array
-    weights: Array
-    documents: Array
-    ordinals: Array
-    layout: Array
+    counts: Array  # how often a token occurs in a sentence, float64 of shape (entries,)
+    sentences: Array  # which sentence each of these is of, shape (entries,)
+    tokens: Array  # which of its document's tokens, counted over all documents, shape (entries,)
+    weights: Array  # where the weight of each token stands, UNKNOWN for a new one, shape (tokens,)
+    documents: Array  # of which document a sentence is, shape (sentences,)
+    ordinals: Array  # its index there, shape (sentences,)
+    layout: Array  # the sentences of each document, -1 where it has fewer, shape (documents, width)
 
 
 def counted(
     documents: Sequence[Sequence[str]], analyzer: str, terms: Mapping[str, int], width: int
-) -> Counted:
-    """Count the tokens of documents that were cut into sentences.
+) -> TokenCounts:
+    """Count the tokens of documents that were cut into sentences, by one of ANALYZERS.
 
-    Args:
-        documents: the sentences of each.
-        analyzer: one of ANALYZERS.
-        terms: where the weight of each known token stands.
-        width: the layout has at least so many columns.
+    `terms` has where the weight of each known token stands; the layout has at least `width`
+    columns.
     """
     cut = ANALYZERS[analyzer]
     counts: list[int] = []
@@ -223,26 +208,20 @@ def counted(
     layout = np.full((len(sizes), wide), -1, np.int64)
     layout[owners, ordinals] = np.arange(number)
     entries = np.array(of, np.int64).reshape(-1, 2)
-    return Counted(
+    return TokenCounts(
         np.array(counts, np.float64), entries[:, 0].copy(), entries[:, 1].copy(),
         np.array(weights, np.int64), owners, ordinals, layout,
     )  # fmt: skip
 
 
 class SentenceFeed:
-    """What the sentences of a column of documents count: the tensors of `Counted`, by name.
-
-    Attributes:
-        name: of the tensor of counts.
-    """
+    """What the sentences of a column of documents count: the tensors of `TokenCounts`, by name."""
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
-        """Read a manifest's graph input.
+        """Read a manifest's graph input: `name`, `columns`, and `sentences`.
 
-        Args:
-            entry: `name`, `columns`, and `sentences`: `analyzer`, `vocabulary`, `width`, and the
-                `tensors` by the names of Counted's members.
-            at: the block that has the documents, and the column there.
+        These have `analyzer`, `vocabulary`, `width`, and the `tensors` by the names of TokenCounts'
+        members. `at` is the block that has the documents, and the column there.
         """
         settings = entry["sentences"]
         self.name = str(entry["name"])
@@ -252,11 +231,7 @@ class SentenceFeed:
         self._terms = {term: at for at, term in enumerate(settings["vocabulary"], UNKNOWN + 1)}
 
     def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
-        """All tensors.
-
-        Raises:
-            TookTooLong: the time for the request is over.
-        """
+        """All tensors; TookTooLong where the time for the request is over."""
         block, position = self._at
         documents = []
         for text in blocks[block][:, position].tolist():

@@ -29,10 +29,7 @@ class Unfit(ValueError):
 class IdFeed:
     """Ids of a text's units: one input tensor of the graph, of shape (rows, length).
 
-    Attributes:
-        name: of the tensor.
-        at: the block that has the text, and the column there.
-        column: the text's name.
+    `at` is the block that has the text, and the column there.
     """
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
@@ -60,8 +57,7 @@ class IdFeed:
     def cut(self, blocks: Sequence[Array]) -> list[Array]:
         """The blocks, with an array of ids, int64 of shape (length,), in place of each text.
 
-        Raises:
-            InvalidRows: texts have no unit, too many, or unknown ones.
+        Raises InvalidRows where texts have no unit, too many, or unknown ones.
         """
         block, position = self.at
         found, problems = list[Array](), list[Problem]()
@@ -78,11 +74,7 @@ class IdFeed:
         ]
 
     def ids_of(self, text: str) -> list[int]:
-        """The ids of one text.
-
-        Raises:
-            Unfit: it has no unit, too many, or unknown ones.
-        """
+        """The ids of one text; Unfit where it has no unit, too many, or unknown ones."""
         units = self._cut(unicodedata.normalize("NFC", text) if self._nfc else text)
         what = "units" if self._words else "characters"
         if not 1 <= len(units) <= self._longest:

@@ -6,9 +6,10 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
+from importlib import import_module
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,20 +20,24 @@ from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.front_end import StepFeed
-    from onnxlet.function.inputs.images import ImageFeed
+    from onnxlet.function.inputs.image_feed import ImageFeed
     from onnxlet.function.inputs.sentences import SentenceFeed
     from onnxlet.function.inputs.sequences import IdFeed
     from onnxlet.function.inputs.text import TokenFeed
-
-Fed = TypeVar("Fed")
 
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
 DOCUMENTS_AT_ONCE = 8  # likewise, where each may have as many tokens as characters
 PIXELS_AT_ONCE = 32 * 2**20  # bytes of images that are answered together, as float64
-# The members of a graph input that say what becomes of a column first.
-FRONT_ENDS = ("tokens", "steps", "image", "sentences", "ids")
+# The members of a graph input that say what becomes of a column first, and by what of which module.
+FRONT_ENDS = {
+    "tokens": ("text", "TokenFeed"),
+    "steps": ("front_end", "StepFeed"),
+    "image": ("image_feed", "ImageFeed"),
+    "sentences": ("sentences", "SentenceFeed"),
+    "ids": ("sequences", "IdFeed"),
+}
 
 
 # Larger whole numbers may have been rounded to a float64: they are looked at before they are.
@@ -40,11 +45,9 @@ LARGEST_SAFE_INTEGER = float(EXACT - 1)
 
 
 class CellsOf:
-    """Takes a block's cells out of rows.
+    """Takes a block's cells out of rows, where each has a key: a name, or a position.
 
-    Attributes:
-        keys: of the cells in a row: names, or positions.
-        of: gives an iterable of each row's cells, in the block's order.
+    `of` gives an iterable of each row's cells, in the block's order.
     """
 
     def __init__(self, keys: Sequence[Any], every: bool = False) -> None:
@@ -113,7 +116,7 @@ class Signature:
         columns: all of them, in the order that instances given as lists have.
         outputs: what the graph answers, in its own order.
         blocks: the required columns by type, as `table` reads them.
-        nested: which of these have nested lists as cells.
+        nested: by position, the column of each of these that has nested lists as cells.
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
@@ -159,7 +162,7 @@ class Signature:
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype, *_), members in kinds.items()
         ]
-        self.nested = [number for number, block in enumerate(self.blocks) if block.nested]
+        self.nested = {n: block.columns[0] for n, block in enumerate(self.blocks) if block.nested}
         self.inputs = tuple(inputs) or tuple(
             Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
         )
@@ -170,11 +173,13 @@ class Signature:
             for position, column in enumerate(block.columns)
         }
 
-        def fed(
-            member: str, make: Callable[[Mapping[str, Any], tuple[int, int]], Fed]
-        ) -> list[Fed]:
-            """The feeds of one column each, whose graph inputs have a member."""
-            return [make(each, at[each["columns"][0]]) for each in graph_inputs if member in each]
+        def fed(member: str) -> list[Any]:
+            """The feeds of the graph inputs that have a member; all but steps are of one column."""
+            return [
+                _feed(member, each, *[at[name] for name in each["columns"]])
+                for each in graph_inputs
+                if member in each
+            ]
 
         widths = [len(block.columns) for block in self.blocks]
         self.feeds = [
@@ -187,15 +192,11 @@ class Signature:
             for tensor in graph_inputs
             if tensor.keys().isdisjoint(FRONT_ENDS)
         ]
-        self.step_feeds = [
-            _step_feed(tensor, [at[name] for name in tensor["columns"]])
-            for tensor in graph_inputs
-            if "steps" in tensor
-        ]
-        self.token_feeds = fed("tokens", _token_feed)
-        self.id_feed = next(iter(fed("ids", _id_feed)), None)
-        self.image_feeds = fed("image", _image_feed)
-        self.sentence_feeds = fed("sentences", _sentence_feed)
+        self.step_feeds: list[StepFeed] = fed("steps")
+        self.token_feeds: list[TokenFeed] = fed("tokens")
+        self.id_feed: IdFeed | None = next(iter(fed("ids")), None)
+        self.image_feeds: list[ImageFeed] = fed("image")
+        self.sentence_feeds: list[SentenceFeed] = fed("sentences")
         noted = set[tuple[int, int]]()
         noting: list[TokenFeed | ImageFeed] = [*self.token_feeds, *self.image_feeds]
         for feed in noting:
@@ -287,10 +288,6 @@ def _bounds(column: Column, dtype: str) -> tuple[float, float]:
     return low, high
 
 
-# Of a column that is asked for and that no tensor of the graph holds.
-HELD_AS = {"int64": "int64", "string": "string"}
-
-
 def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
     if not tensor.keys().isdisjoint(("tokens", "image", "sentences", "ids")):
@@ -308,31 +305,7 @@ def _held_unfed(column: Column) -> str:
     return "string" if column.type == "string" else "float64"
 
 
-def _step_feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> StepFeed:
-    from onnxlet.function.inputs.front_end import StepFeed  # most models start without it
-
-    return StepFeed(tensor, *at)
-
-
-def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
-    from onnxlet.function.inputs.text import TokenFeed  # models without text start without it
-
-    return TokenFeed(tensor, at)
-
-
-def _id_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> IdFeed:
-    from onnxlet.function.inputs.sequences import IdFeed  # few models read sequences
-
-    return IdFeed(tensor, at)
-
-
-def _image_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> ImageFeed:
-    from onnxlet.function.inputs.images import ImageFeed  # and Pillow with it
-
-    return ImageFeed(tensor, at)
-
-
-def _sentence_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> SentenceFeed:
-    from onnxlet.function.inputs.sentences import SentenceFeed  # only summaries need it
-
-    return SentenceFeed(tensor, at)
+def _feed(member: str, tensor: Mapping[str, Any], *at: tuple[int, int]) -> Any:
+    """What a front end makes a tensor of; most models start without its module."""
+    module, name = FRONT_ENDS[member]
+    return getattr(import_module(f"onnxlet.function.inputs.{module}"), name)(tensor, *at)

@@ -17,6 +17,7 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.array_checks import whole_numbers
 from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
 from onnxlet.function.inputs.columns import Input
 from onnxlet.function.inputs.signature import Block, Signature
@@ -33,25 +34,15 @@ FLOATS: Mapping[str, type[np.floating[Any]]] = {"FP16": np.float16, "FP32": np.f
 
 
 def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
-    """Check a batch that came as tensors.
+    """Check a batch that came as tensors: one for each column, of shape [n] or [n, 1].
 
-    Args:
-        tensors: by name: one for each column, of shape [n] or [n, 1], or the one tensor of a
-            model fitted on an array. What the model drops is ignored.
-        signature: the model's.
-
-    Returns:
-        The blocks' arrays; a block of floats is float32 where its tensors are.
-
-    Raises:
-        InvalidRows: with every problem, located.
-        MalformedRequest: raw bytes are not an array of the model's input.
+    Or it is the one tensor of a model fitted on an array. What the model drops is ignored. A block
+    of floats is float32 where its tensors are. InvalidRows has every problem, located;
+    MalformedRequest is raised for raw bytes that are not an array of the model's input.
     """
     tensors = unpacked(tensors, signature)
     if signature.image_feeds:
-        from onnxlet.function.inputs.image_tensors import with_texts  # few models take images
-
-        tensors = with_texts(tensors, signature)
+        tensors = _with_images_as_text(tensors, signature)
     problems = _misfits(tensors, signature)
     if problems:
         raise InvalidRows(problems)
@@ -104,8 +95,7 @@ def count_rows(tensors: Mapping[str, Tensor], signature: Signature) -> int:
 def unpacked(tensors: Mapping[str, Tensor], signature: Signature) -> Mapping[str, Tensor]:
     """Raw bytes as an array of the model's only input; other tensors as they are.
 
-    Raises:
-        MalformedRequest: the model has several inputs, or the bytes are not whole rows.
+    Raises MalformedRequest where the model has several inputs, or the bytes are not whole rows.
     """
     raw = tensors.get("")
     if raw is None or raw.datatype != RAW:
@@ -191,6 +181,21 @@ def _expected(each: Input) -> str:
     return f"expected shape [n, {inner}]{flat}"
 
 
+def _with_images_as_text(
+    tensors: Mapping[str, Tensor], signature: Signature
+) -> Mapping[str, Tensor]:
+    """The tensors with base64 for what is an image's bytes; base64 stays as it is."""
+    from onnxlet.function.inputs.image_feed import as_texts  # the feeds have imported it
+
+    images = {column.name for column in signature.columns if column.image}
+    return {
+        name: tensor._replace(array=as_texts(tensor.array))
+        if name in images and tensor.array.dtype == object
+        else tensor
+        for name, tensor in tensors.items()
+    }
+
+
 # the quick reading
 
 
@@ -202,7 +207,7 @@ def _read_quickly(
     for block, sources in zip(signature.blocks, signature.sources, strict=True):
         parts = []
         if block.nested:
-            array = nested.of_tensor(tensors[block.columns[0].name].array, block)
+            array = nested.of_tensor(tensors[block.columns[0].name].array, block.columns[0])
             if array is None:
                 return None
             arrays.append(array)
@@ -215,17 +220,10 @@ def _read_quickly(
                 return None
             parts.append(part)
         array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        if not (_within(block, array) or is_plain(block, array)):
+        if not is_plain(block, array):
             return None
         arrays.append(array)
-    return arrays if nested.agree(arrays, signature) else None
-
-
-def _within(block: Block, array: Array) -> bool:
-    """All numbers lie within what every column takes; a NaN is never within."""
-    if array.dtype.kind != "f" or block.closed:
-        return False
-    return bool(array.min() >= np.max(block.low) and array.max() <= np.min(block.high))
+    return arrays if nested.agree(arrays, signature.nested) else None
 
 
 def _numbers(cells: Array, block: Block, datatype: str) -> Array | None:
@@ -242,12 +240,9 @@ def _integers(cells: Array, block: Block, datatype: str) -> Array | None:
     if kind == "O":
         return _some_missing(cells, datatype) if block.dtype == "float64" else None
     if kind == "f":
-        cells = cells.astype(np.float64) + 0.0  # no whole number is -0.0
-        with np.errstate(invalid="ignore"):
-            whole = (np.floor(cells) == cells) & (np.abs(cells) < 2.0**63)
-        if not (whole if block.dtype == "int64" else whole | np.isnan(cells)).all():
-            return None
-    elif kind not in "iu" or (cells.dtype == np.uint64 and cells.max() >= 2**63):
+        found, odd = whole_numbers(cells.astype(np.float64), block.dtype)
+        return None if odd.any() else found
+    if kind not in "iu" or (cells.dtype == np.uint64 and cells.max() >= 2**63):
         return None
     return cells.astype(block.dtype)
 

@@ -121,13 +121,10 @@ class TokenFeed:
     ) -> dict[str, Array]:
         """Both tensors, by name; the positions are in order.
 
-        Args:
-            blocks: the table's arrays.
-            noted: takes the rows' `unknown_shares`, by `at`.
-            first: the index of the first row in its batch, to name the others by.
+        `noted` takes the rows' `unknown_shares`, by `at`; `first` is the index of the first row in
+        its batch, to name the others by.
 
-        Raises:
-            InvalidRows: a function of the user's own raises for some texts.
+        Raises InvalidRows where a function of the user's own raises for some texts.
         """
         block, position = self.at
         rows = self._counts(blocks[block][:, position].tolist(), first)
@@ -272,20 +269,22 @@ STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
 
 
 def _function(program: Mapping[str, Any]) -> Callable[[str], Any]:
-    from onnxlet.function.inputs.followed import function_of  # for the few models that need it
+    from onnxlet.function.inputs.restricted_python import (
+        function_of,  # for the few models that need it
+    )
 
     return function_of(**program)
 
 
 def _by_function(tokens: Mapping[str, Any]) -> Cut:
-    from onnxlet.function.inputs.followed import tokeniser
+    from onnxlet.function.inputs.restricted_python import tokeniser
 
     return tokeniser(tokens["functions"]["analyzer"])
 
 
 def _words(tokens: Mapping[str, Any]) -> Cut:
     if tokenizer := tokens.get("functions", {}).get("tokenizer"):
-        from onnxlet.function.inputs.followed import tokeniser
+        from onnxlet.function.inputs.restricted_python import tokeniser
 
         find: Callable[[str], list[str]] = tokeniser(tokenizer)
     else:

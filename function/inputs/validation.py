@@ -20,6 +20,7 @@ from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
+from onnxlet.function.inputs.array_checks import encodes, outside
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
@@ -41,26 +42,17 @@ Prepare = Callable[[Sequence[Any], Faults], tuple[Sequence[Any], Faults]]
 
 
 class Table(NamedTuple):
-    """A checked batch.
+    """A checked batch."""
 
-    Attributes:
-        rows: how many instances there are.
-        arrays: for each block of the signature, an array of shape (rows, the block's columns).
-    """
-
-    rows: int
+    rows: int  # how many instances there are
+    # For each block of the signature, an array of shape (rows, the block's columns).
     arrays: list[Array]
 
 
 class LeftOut:
     """Collects the rows that are left out of a table, since they can't be answered.
 
-    Args:
-        kept: indices of rows that are there.
-
-    Attributes:
-        kept: the indices of all other rows.
-        problems: why some were left out.
+    `kept` are the indices of all others, `problems` say why some were left out.
     """
 
     def __init__(self, kept: Iterable[int] = ()) -> None:
@@ -68,13 +60,9 @@ class LeftOut:
         self.problems = Problems()
 
     def leave(self, found: Sequence[Problem]) -> list[int]:
-        """Leave out further rows.
+        """Leave out further rows, by what is wrong with some of the kept ones.
 
-        Args:
-            found: what is wrong with some of the kept rows, by their positions among these.
-
-        Returns:
-            The positions of all others.
+        Their positions, and those of all others that are returned, are among the kept ones.
         """
         bad = {each.row for each in found}
         good = [position for position in range(len(self.kept)) if position not in bad]
@@ -91,17 +79,13 @@ def validate_rows(
     prepare: Prepare | None = None,
     left_out: LeftOut | None = None,
 ) -> Table:
-    """Check every instance against the signature.
+    """Check every instance: an object by column name or a list in signature order.
 
-    Args:
-        rows: objects by column name or lists in signature order; all at once, or `parts` of them.
-        signature: the model's.
-        faults: rows already known to be wrong, and why; they are reported with the others.
-        prepare: makes such rows of `rows`, and may find faults.
-        left_out: takes the rows that are wrong, and why; None has them refused.
+    They come all at once, or are `parts`. `faults` are rows already known to be wrong, and why,
+    which are reported with the others; `prepare` makes such rows of what came, and may find faults.
+    `left_out` takes the rows that are wrong, and why; None has them refused.
 
-    Raises:
-        InvalidRows: with every problem, located by row and column.
+    Raises InvalidRows with every problem, located by row and column.
     """
     if not len(rows):
         raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
@@ -152,11 +136,9 @@ def parts_of(
 
 
 class Gathered:
-    """Builds a table from parts of a batch.
+    """Builds a table from parts of a batch of so many rows.
 
-    Args:
-        rows: of the whole batch.
-        left_out: takes the rows that are wrong; None has them refused.
+    `left_out` takes the rows that are wrong; None has them refused.
     """
 
     def __init__(self, rows: int, left_out: LeftOut | None = None) -> None:
@@ -203,11 +185,7 @@ class Gathered:
         self._filled = end
 
     def table(self) -> Table:
-        """The whole batch.
-
-        Raises:
-            InvalidRows: something is wrong, and it is not left out.
-        """
+        """The whole batch; InvalidRows where something is wrong, and is not left out."""
         if self._left_out is None and self._problems.count:
             hint = self._hints.pop() if len(self._hints) == 1 else ""
             raise InvalidRows(self._problems.first, self._problems.count, hint=hint)
@@ -232,7 +210,7 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
         if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
             return None
         arrays.append(array)
-    return arrays if nested.agree(arrays, signature) else None
+    return arrays if nested.agree(arrays, signature.nested) else None
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
@@ -248,8 +226,7 @@ def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> 
 def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     """The block's cells, flat; None where one is not exactly of its type.
 
-    Raises:
-        KeyError, OverflowError, TypeError: where that shows only on the way.
+    KeyError, OverflowError and TypeError are raised where that shows only on the way.
     """
     if block.pack is not None:
         try:
@@ -260,7 +237,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
             return None if _hides_boolean(packed, rows, cells) else packed
     flat = list(chain.from_iterable(cells.of(rows)))
     if block.nested:
-        return nested.column(flat, block)
+        return nested.of_cells(flat, block.columns[0])
     types = set(map(type, flat))
     if not types <= EXACT_TYPES[block.type]:
         return None
@@ -288,16 +265,7 @@ def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
     together = "".join(cells)
     if len(together) > longest and max(map(len, cells)) > longest:
         return None
-    return np.array(cells, dtype=object) if _encodes(together) else None
-
-
-def _encodes(text: str) -> bool:
-    """Whether a text has a UTF-8 form: lone surrogates, which JSON can escape, have none."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return np.array(cells, dtype=object) if encodes(together) else None
 
 
 def is_plain(block: Block, array: Array) -> bool:
@@ -329,8 +297,7 @@ def is_plain(block: Block, array: Array) -> bool:
         float(array.min()) >= block.lowest and float(array.max()) <= block.highest
     ):
         return True
-    odd = ~((array >= block.low) & (array <= block.high))
-    return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()
+    return not outside(array, block.low, block.high, block.nullable).any()
 
 
 def _are_dates(cells: Array, column: Column) -> bool:

@@ -243,7 +243,7 @@ class Model:
         for sentences in self.signature.sentence_feeds:
             feeds |= sentences.gather(blocks)
         if self.signature.image_feeds:
-            from onnxlet.function.inputs.images import gathered  # the feeds have imported it
+            from onnxlet.function.inputs.image_feed import gathered  # the feeds have imported it
 
             feeds |= gathered(self.signature.image_feeds, blocks, first, noted)
         if self.manifest["task"] == IMPORTED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import prod
 
 import numpy as np
@@ -37,7 +37,7 @@ def run(
         the rows' arrays.
     """
     blocks: Sequence[Array] = table.arrays
-    nested = signature.nested
+    nested: Collection[int] = signature.nested
     if signature.id_feed is not None:
         blocks, nested = signature.id_feed.cut(blocks), [signature.id_feed.at[0]]
     groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
@@ -70,9 +70,9 @@ def _cost(sizes: Sequence[Sequence[int]], signature: Signature) -> int:
     if signature.id_feed is not None:
         return signature.id_feed.cost(sizes[0][0])
     costs = []
-    for block, own in zip(signature.nested, sizes, strict=True):
-        cell = signature.blocks[block].columns[0].cell
-        vary = prod(got for size, got in zip(cell, own, strict=True) if not isinstance(size, int))
+    for column, own in zip(signature.nested.values(), sizes, strict=True):
+        pairs = zip(column.cell, own, strict=True)
+        vary = prod(got for size, got in pairs if not isinstance(size, int))
         costs.append(max(prod(own), vary * vary))
     return max(costs)
 

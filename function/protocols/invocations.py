@@ -181,7 +181,8 @@ def _from_csv(request: Request) -> PredictRequest:
     A first line of only numbers is a row. It might be a header all the same: where it counts
     the columns, as pandas does for a bare array, the request has to say which it is.
     """
-    from onnxlet.function.inputs import csv_lines, csv_text  # 5 ms that a cold start need not pay
+    from onnxlet.function.csv import lines as csv_lines  # 5 ms that a cold start need not pay
+    from onnxlet.function.csv import text as csv_text
 
     options, nulls = _options(request.query)
     lines = csv_lines.lines(request.body, request.check_rows)
@@ -214,7 +215,7 @@ def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
         raise MalformedRequest("the first line may be a row or a header", WHICH)
     outputs = forms.chosen(prediction, options.outputs, decoded.coverage)
     if options.media_type == CSV:
-        from onnxlet.function.inputs import csv_text  # nobody else writes it
+        from onnxlet.function.csv import text as csv_text  # nobody else writes it
 
         texts = forms.as_texts(prediction)
         fields = {name: texts.get(name, values) for name, values in outputs.items()}

@@ -64,7 +64,7 @@ def decode(request: Request) -> PredictRequest:
         decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
         return with_wishes(decoded, request.query)
     if request.media_type == "text/csv":
-        from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
+        from onnxlet.function.csv import text as csv_text  # 5 ms that a cold start need not pay
 
         names, rows, faults = csv_text.read(request.body, request.check_rows)
         decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)

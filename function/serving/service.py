@@ -276,7 +276,7 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
     if not request.text and request.names is None:
         return validate_rows(request.rows, signature, request.faults, left_out=left_out)
     if request.text and request.names is not None:
-        from onnxlet.function.inputs import csv_text  # reading the CSV has imported it
+        from onnxlet.function.csv import text as csv_text  # reading the CSV has imported it
 
         csv_text.check_header(request.names, signature)
     return validate_rows(
@@ -289,7 +289,7 @@ def _prepared(
 ) -> tuple[Sequence[Any], Mapping[int, str]]:
     """Some rows with their values typed and named as the signature has it."""
     if request.text:
-        from onnxlet.function.inputs import csv_text
+        from onnxlet.function.csv import text as csv_text
 
         rows = csv_text.typed(rows, request.names, model.signature.columns)
     if request.names is None:

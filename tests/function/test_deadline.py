@@ -19,11 +19,12 @@ from onnxlet.function.aws.object_batches import (
     of_json_lines,
     unpacked,
 )
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.inputs import csv_text, json_body
+from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.columns import Column
-from onnxlet.function.inputs.followed import followed_numbers, followed_text
 from onnxlet.function.inputs.front_end import StepFeed
+from onnxlet.function.inputs.restricted_python import followed_numbers, followed_text
 from onnxlet.function.inputs.sequences import IdFeed
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.text import TokenFeed

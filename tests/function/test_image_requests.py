@@ -21,7 +21,8 @@ from onnxlet.function.aws import lambda_events, native_events, queue_events
 from onnxlet.function.errors import InvalidRows, ModelError
 from onnxlet.function.http.fast_path import App
 from onnxlet.function.inputs.columns import Column, Encoded
-from onnxlet.function.inputs.images import ImageFeed, pixels
+from onnxlet.function.inputs.image_feed import ImageFeed
+from onnxlet.function.inputs.images import pixels
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import IMAGE

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from onnxlet.function.inputs.csv_text import NO_ROWS
+from onnxlet.function.csv.text import NO_ROWS
 from tests.conftest import Client
 from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 

@@ -13,8 +13,8 @@ from onnxlet.convert.command_line import main
 from onnxlet.convert.score.duckdb import ON_ERROR
 from onnxlet.convert.sources.source import Source
 from tests.conftest import ROOT
-from tests.convert.cluster.processes import cluster
 from tests.convert.train.candidates import binary
+from tests.convert.workers.dask_processes import cluster
 from tests.project.test_device_docs import blocks
 
 HOW_TO = (ROOT / "docs" / "how-to" / "engines.md").read_text()

@@ -33,7 +33,7 @@ LEFT_OUT = {"PIL", "click", "jinja2", "httptools", "itsdangerous", "pprint", "te
 # Of our own, what only models with images need.
 OF_IMAGES = {
     "onnxlet.function.inputs.image_files",
-    "onnxlet.function.inputs.image_tensors",
+    "onnxlet.function.inputs.image_feed",
     "onnxlet.function.inputs.images",
     "onnxlet.function.outputs.boxes",
     "onnxlet.function.protocols.image_bodies",

@@ -15,9 +15,9 @@ import pytest
 from pyarrow import csv, parquet
 
 from onnxlet.convert.command_line import main as convert
-from onnxlet.convert.score import tables
-from onnxlet.convert.score.csv_cuts import PART_BYTES
-from onnxlet.convert.score.lease import RENEWED, STALE
+from onnxlet.convert.score import schemas
+from onnxlet.convert.score.csv_parts import PART_BYTES
+from onnxlet.convert.score.journal import RENEWED, STALE
 from onnxlet.convert.score.planning import SMALL_GROUP
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.convert.score.writing import GROUP_BYTES
@@ -75,7 +75,7 @@ def test_figures_and_names_are_the_code_s() -> None:
     assert f"{GROUP_BYTES >> 20} MB at most" in HOW_TO
     assert f"every {RENEWED:.0f} seconds" in HOW_TO
     assert f"void {STALE:.0f} seconds after a kill" in HOW_TO
-    for name in (tables.FILE, tables.ROW, tables.LINE, tables.REASON, BAD):
+    for name in (schemas.FILE, schemas.ROW, schemas.LINE, schemas.REASON, BAD):
         assert f"`{name}`" in HOW_TO
 
 

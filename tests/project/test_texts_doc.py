@@ -14,7 +14,7 @@ from onnxlet import Summary
 from onnxlet.convert.converters.text_functions.rewriter import MODULES
 from onnxlet.convert.examples.summary import articles
 from onnxlet.function.inputs.columns import LONGEST_TEXT
-from onnxlet.function.inputs.followed import FUNCTIONS, SEARCHES
+from onnxlet.function.inputs.restricted_python import FUNCTIONS, SEARCHES
 from onnxlet.function.inputs.sentences import split_sentences
 from tests.conftest import ROOT
 from tests.convert.helpers import command, served

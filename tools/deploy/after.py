@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from onnxlet.convert.progress import Report
 from onnxlet.function.models.aliases import serves_in
 from onnxlet.function.models.repository import versions_in
 from tools.deploy import drift
-from tools.deploy.bundle import Report
 from tools.deploy.cloud import Cloud
 from tools.deploy.drift import Drift
 from tools.deploy.errors import DeployFailed, WrongOptions

@@ -6,11 +6,12 @@ import json
 import platform
 import subprocess
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.convert.progress import Report
 from onnxlet.function.errors import ModelError
 from onnxlet.function.model_files import check_hash
 from onnxlet.function.models.aliases import PIN_HINT, serves
@@ -25,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGER = ROOT / ".venv" / "bin" / "python"
 EMULATOR = ROOT / ".venv-emulator" / "bin" / "python"
 ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}  # uname's names and Lambda's
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from onnxlet.convert.progress import Report
 from onnxlet.function.monitoring import deltas, drift
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import Figures, Watch
-from tools.deploy.bundle import ROOT, Report, described, read_bundle
+from tools.deploy.bundle import ROOT, described, read_bundle
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
 

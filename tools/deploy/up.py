@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from onnxlet.convert.progress import Report
 from tools.deploy import readiness
 from tools.deploy.addresses import addresses, calls
-from tools.deploy.bundle import Report, make_bundle, upload_graphs
+from tools.deploy.bundle import make_bundle, upload_graphs
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan

@@ -22,7 +22,7 @@ from onnxlet.convert.converters.text_functions.source import around, defaults_of
 from onnxlet.convert.converters.text_functions.translation import Program, Translation, translated
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.followed import function_of
+from onnxlet.function.inputs.restricted_python import function_of
 
 Constant = Callable[[ast.AST], Any]  # what an expression stands for, whatever the texts are
 TABLES = (np.array, np.asarray, pd.DataFrame)

@@ -13,7 +13,13 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NoReturn, Protocol
 
-from onnxlet.function.inputs.followed import CHANGING, FUNCTIONS, SEARCHES, changes, why_not
+from onnxlet.function.inputs.restricted_python import (
+    CHANGING,
+    FUNCTIONS,
+    SEARCHES,
+    changes,
+    why_not,
+)
 
 SEARCHED: Mapping[Any, str] = {
     re.findall: "findall", re.fullmatch: "fullmatch", re.match: "match", re.search: "search",

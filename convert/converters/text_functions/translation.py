@@ -1,8 +1,9 @@
 """Follows a function of one text: its code, and that of functions which it calls, as one program.
 
 A function is followed if every part of it is in the closed part of Python that the front end runs
-(`onnxlet.function.inputs.followed`), and what it takes from around it is constant. All else is
-refused by name. Python itself then computes, so that nothing has to be translated; parity judges.
+(`onnxlet.function.inputs.restricted_python`), and what it takes from around it is constant. All
+else is refused by name. Python itself then computes, so that nothing has to be translated; parity
+judges.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Any, NoReturn
 from onnxlet.convert.converters.text_functions.rewriter import Rewritten, marked
 from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
 from onnxlet.convert.graph.converter import Unsupported
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.folders import documented
-from onnxlet.function.inputs.followed import CONSTANTS, FUNCTIONS, MAIN, function_of
+from onnxlet.function.inputs.restricted_python import CONSTANTS, FUNCTIONS, MAIN, function_of
 
 Program = dict[str, Any]  # `code`, `values` and `patterns`, as `function_of` takes them
 WORDS = "analyzer='char_wb' or ngrams of characters serve Chinese; token_pattern serves words."

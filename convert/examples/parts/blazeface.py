@@ -26,11 +26,9 @@ def anchors() -> Array:
 
 
 def with_boxes(proto: onnx.ModelProto, size: int) -> onnx.ModelProto:
-    """The graph with the outputs `boxes` (1, 896, 4), relative cxcywh, and `logits` (1, 896, 1).
+    """The graph, changed in place, of a picture of so many pixels a side.
 
-    Args:
-        proto: changed in place.
-        size: the picture's side in pixels.
+    Its outputs are `boxes` (1, 896, 4), relative cxcywh, and `logits` (1, 896, 1).
     """
     shift = np.zeros((1, 896, 4), np.float32)
     shift[0, :, :2] = anchors()

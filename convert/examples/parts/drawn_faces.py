@@ -29,13 +29,7 @@ FEATURES = {
 
 
 def drawn(names: list[str], pictures: int, seed: int) -> Iterator[tuple[str, Array]]:
-    """Pictures of people, uint8 of shape (SIDE, SIDE), with their names.
-
-    Args:
-        names: one for each person.
-        pictures: of each.
-        seed: of all that is random.
-    """
+    """Some pictures of each person, uint8 of shape (SIDE, SIDE), with their names."""
     random = np.random.default_rng(seed)
     for name in names:
         person = {key: random.uniform(*ends) for key, ends in FEATURES.items()}

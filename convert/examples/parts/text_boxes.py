@@ -80,10 +80,7 @@ NODES = """
 def with_boxes(proto: onnx.ModelProto, height: int, width: int) -> onnx.ModelProto:
     """The graph with the outputs `boxes` (1, 200, 4), relative, and `scores` (1, 200, 1).
 
-    Args:
-        proto: it takes one picture of this size and answers a map of the same size.
-        height: of the picture, in pixels; even.
-        width: likewise.
+    It takes one picture of an even height and width in pixels, and answers a map of that size.
     """
     [dims] = [proto.graph.input[0].type.tensor_type.shape.dim]
     for dim, size in zip(dims, (1, 3, height, width), strict=True):

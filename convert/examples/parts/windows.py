@@ -55,9 +55,7 @@ def features() -> onnx.ModelProto:
 def graph(weights: Array, intercept: float) -> onnx.ModelProto:
     """The graph that judges windows: `boxes`, relative (x1, y1, x2, y2), and `logits`.
 
-    Args:
-        weights: of a window's features, shape (FEATURES,).
-        intercept: added to their sum.
+    A window's features (FEATURES,) are weighed and summed, and the intercept is added.
     """
     numbers, x1y1 = range(len(SIDES)), np.array(boxes())
     x1y1[:, 2:] += x1y1[:, :2]

@@ -15,7 +15,7 @@ from onnxlet.convert.build import build
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.summary import articles
 from onnxlet.convert.imported.import_onnx import import_onnx
-from onnxlet.convert.record_batches.scorer import Scorer, Wanted
+from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model
@@ -41,9 +41,9 @@ def test_nearest(tmp_path: Path, name: str, k: int | None) -> None:
 
     if k and model.k is None:
         with pytest.raises(WrongUse, match="answers no list of items"):
-            Scorer(model, batch.schema, Wanted(k=k))
+            Scorer(model, batch.schema, AnswerOptions(k=k))
         return
-    found = check(model, batch, Wanted(k=k)).columns
+    found = check(model, batch, AnswerOptions(k=k)).columns
     if model.k is not None:
         assert found["prediction"].value_lengths().to_pylist()[0] == (k or model.k["default"])
 
@@ -53,7 +53,7 @@ def test_more_nearest_than_there_are(tmp_path: Path) -> None:
     schema = pa.schema([(f"x{n}", pa.float64()) for n in range(3)])
 
     with pytest.raises(WrongUse, match="at most"):
-        Scorer(model, schema, Wanted(k=1000))
+        Scorer(model, schema, AnswerOptions(k=1000))
 
 
 def test_a_coverage_that_was_not_calibrated(models: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_coverage_that_was_not_calibrated(models: Path) -> None:
     schema = pa.schema([(f"x{n}", pa.float64()) for n in range(4)])
 
     with pytest.raises(WrongUse, match="needs at least 999 held-out rows"):
-        Scorer(model, schema, Wanted(coverage=0.999))
+        Scorer(model, schema, AnswerOptions(coverage=0.999))
 
 
 def test_lists_of_any_length(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_one_column_of_lists(models: Path, kind: Any, start: int) -> None:
     found = scorer.answer(batch)
 
     expected, problems, count = answered_by_http(
-        client, model, rows[start:], Wanted(), scorer.schema
+        client, model, rows[start:], AnswerOptions(), scorer.schema
     )
     assert scorer.needed == ["input"]
     assert found.columns.equals(expected)

@@ -19,11 +19,11 @@ from pyarrow import compute
 from onnxlet.convert.record_batches.csv_fields import csv_schema
 from onnxlet.convert.record_batches.kinds import misfit
 from onnxlet.convert.record_batches.reading import Reader
-from onnxlet.convert.record_batches.scorer import Every
+from onnxlet.convert.record_batches.scorer import AllProblems
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import Problem
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
@@ -266,7 +266,7 @@ USUAL = [
 
 def hold_together(batch: Any, wide: bool) -> None:
     slow, quick = LeftOut(), LeftOut()
-    quick.problems = Every()
+    quick.problems = AllProblems()
     expected = validate_rows(by_json(batch), SIGNATURE, left_out=slow)
 
     found = Reader(SIGNATURE, wide=wide).table(batch, quick, {})
@@ -381,7 +381,7 @@ def test_fields_of_csv_are_read_as_http_reads_them(
     if not typed:
         return
     slow, quick = LeftOut(), LeftOut()
-    quick.problems = Every()
+    quick.problems = AllProblems()
     rows = [dict(zip(frame.names, row, strict=True)) for row in typed]
     expected = validate_rows(rows, signature, left_out=slow)
     read = {n: [None if nulls and not f else f for f in column] for n, column in fields.items()}

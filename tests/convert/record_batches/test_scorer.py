@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from onnxlet.convert.build import build
-from onnxlet.convert.record_batches.scorer import METADATA, Scorer, Wanted, csv_schema
+from onnxlet.convert.record_batches.scorer import METADATA, AnswerOptions, Scorer, csv_schema
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem, WrongUse
@@ -59,7 +59,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Model, S
 @pytest.mark.parametrize("name", [*estimators.every_task(), *calibrated.sources()])
 def test_every_task(others: dict[str, tuple[Model, Source]], name: str) -> None:
     model, source = others[name]
-    wanted = Wanted(coverage=0.8 if "conformal" in model.manifest else None)
+    wanted = AnswerOptions(coverage=0.8 if "conformal" in model.manifest else None)
 
     assert not check(model, given(source), wanted).problems
 
@@ -107,7 +107,7 @@ def test_explanations_are_those_of_http(
     model = load_model(models / name / "1")
     batch = given(sources[name]).slice(3, 3)
 
-    scorer = Scorer(model, batch.schema, Wanted(explain=True))
+    scorer = Scorer(model, batch.schema, AnswerOptions(explain=True))
     found = scorer.answer(batch)
 
     client = client_of(create_app(models))
@@ -123,7 +123,7 @@ def test_explanations_of_every_form(others: dict[str, tuple[Model, Source]], nam
     model, source = others[name]
     batch = given(source).slice(0, 3)
 
-    scorer = Scorer(model, batch.schema, Wanted(explain=True))
+    scorer = Scorer(model, batch.schema, AnswerOptions(explain=True))
     found = scorer.answer(batch).columns["explanation"].to_pylist()
 
     assert model.directory is not None
@@ -149,7 +149,7 @@ def test_contributions_and_the_base_value_add_up_to_the_answer(
     model = load_model(models / "house-prices" / "1")
     batch = given(sources["house-prices"]).slice(0, 4)
 
-    scorer = Scorer(model, batch.schema, Wanted(explain=True))
+    scorer = Scorer(model, batch.schema, AnswerOptions(explain=True))
     found = scorer.answer(batch).columns
 
     about = json.loads(scorer.schema.metadata[METADATA])
@@ -170,7 +170,7 @@ def test_rows_that_raise_or_can_not_be_explained_leave_the_others(tmp_path: Path
     batch = pa.record_batch({f"x{n}": column for n, column in enumerate(cells)})
 
     found = check(model, batch)
-    explained = Scorer(model, batch.schema, Wanted(explain=True)).answer(batch)
+    explained = Scorer(model, batch.schema, AnswerOptions(explain=True)).answer(batch)
 
     assert found.bad == explained.bad == [1]
     assert explained.problems[0] == found.problems[0]

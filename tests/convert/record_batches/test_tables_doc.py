@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from onnxlet.convert.record_batches.kinds import misfit
-from onnxlet.convert.record_batches.scorer import Scorer, Wanted
+from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import load_model
@@ -29,7 +29,7 @@ def answers(
 ) -> Any:
     model = load_model(models / "loan-default" / "1")
     batch = given(sources["loan-default"]).slice(0, 20)
-    found = Scorer(model, batch.schema, Wanted(coverage=0.8, explain=True)).answer(batch)
+    found = Scorer(model, batch.schema, AnswerOptions(coverage=0.8, explain=True)).answer(batch)
     monkeypatch.chdir(tmp_path)
     pq.write_table(pa.Table.from_batches([found.columns]), "answers.parquet")
     return found.columns

@@ -23,9 +23,9 @@ from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.imported.pictures import files_of
 from onnxlet.convert.reference.image_columns import with_images_beside
 from onnxlet.convert.reference.images import content_of
+from onnxlet.convert.sources.skops_sandbox import ask
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.sources.tried import ask
-from onnxlet.convert.train.preparing import Columned, Options, look_at_columns
+from onnxlet.convert.train.preparing import InspectedTable, Options, inspect_table
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable
 from tests.convert.helpers import quiet
@@ -49,10 +49,10 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
     return table, private
 
 
-def looked_at(folder: Path, cells: list[Any], **options: Any) -> Columned:
+def looked_at(folder: Path, cells: list[Any], **options: Any) -> InspectedTable:
     file = folder / "rows.csv"
     pd.DataFrame({"photo": cells, "label": LABELS}).to_csv(file, index=False)
-    return look_at_columns(str(file), "label", Options(**options), quiet)
+    return inspect_table(str(file), "label", Options(**options), quiet)
 
 
 ELSEWHERE: dict[str, Callable[[Path, int], str]] = {
@@ -103,15 +103,15 @@ def test_what_is_inside_is_read_and_an_option_names_another_folder(
     ):
         if "link" in cells[0]:
             cells = [f"table/{cell}" for cell in cells]
-        assert [one.kind for one in looked_at(table, cells, **options).taken] == ["image"]
+        assert [one.kind for one in looked_at(table, cells, **options).columns] == ["image"]
     with pytest.raises(WrongUse, match="--images-from: expected a folder, got 'nowhere'"):
         looked_at(table, cells, images_from="nowhere")
     # A frame's texts are data, too: they are followed below the working directory.
     monkeypatch.chdir(table)
     frame = pd.DataFrame({"photo": [f"../private/{n}.png" for n in range(ROWS)], "label": LABELS})
     with pytest.raises(WrongUse, match=r"row 1, column 'photo': .* lies outside of"):
-        look_at_columns(frame, "label", Options(), quiet)
-    look_at_columns(frame, "label", Options(images_from=table.parent), quiet)
+        inspect_table(frame, "label", Options(), quiet)
+    inspect_table(frame, "label", Options(images_from=table.parent), quiet)
 
 
 def test_a_folder_of_labelled_images_follows_no_link_out_of_it(places: tuple[Path, Path]) -> None:
@@ -121,8 +121,8 @@ def test_a_folder_of_labelled_images_follows_no_link_out_of_it(places: tuple[Pat
     (folder / "dog").symlink_to(private)
 
     with pytest.raises(WrongUse, match=r"row 21, column 'image': .*dog/0.png' lies outside of"):
-        look_at_columns(str(folder), "label", Options(), quiet)
-    found = look_at_columns(str(folder), "label", Options(images_from=table.parent), quiet)
+        inspect_table(str(folder), "label", Options(), quiet)
+    found = inspect_table(str(folder), "label", Options(images_from=table.parent), quiet)
     assert set(found.target.y) == {"cat", "dog"}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from onnxlet import register_duckdb
 from onnxlet.convert.interface import ProvenModel
-from onnxlet.convert.record_batches.scorer import Scorer, Wanted
+from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import load_model
@@ -178,7 +178,7 @@ def test_intervals_come_with_the_answer(connection: Any, tmp_path: Path) -> None
     table = rows_of(source, 20)
     connection.register("t", table)
 
-    scorer = Scorer(load_model(directory), table.schema, Wanted(coverage=0.8))
+    scorer = Scorer(load_model(directory), table.schema, AnswerOptions(coverage=0.8))
     expected = scorer.answer(table.to_batches()[0]).columns.column("interval").to_pylist()
     found = connection.execute("SELECT answer('line', t).interval FROM t").fetchall()
     assert [row[0] for row in found] == expected
@@ -212,7 +212,7 @@ def test_explanations_come_with_the_answer(
     register_duckdb(connection, models / "iris", explain=True)
     table = rows_of(sources["iris"], 20)
     connection.register("t", table)
-    scorer = Scorer(load_model(models / "iris" / "1"), table.schema, Wanted(explain=True))
+    scorer = Scorer(load_model(models / "iris" / "1"), table.schema, AnswerOptions(explain=True))
     expected = scorer.answer(table.to_batches()[0]).columns.column("explanation").to_pylist()
     found = connection.execute("SELECT answer('iris', t).explanation FROM t").fetchall()
     assert [row[0] for row in found] == expected

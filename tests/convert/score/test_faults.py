@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -18,7 +19,7 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score.errors import Unfinished
-from onnxlet.convert.score.processes import _Worker
+from onnxlet.convert.workers.processes import FreshProcess
 from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import content, golden_table, journal, read_parts, write
 from tests.convert.score.test_running import PRICES, Run, run, small_parts
@@ -221,15 +222,15 @@ def test_a_worker_that_is_killed_loses_nothing(
     write(golden_table(models, PRICES, 3000), tmp_path / "in.parquet", group=500)
     run("in.parquet", "whole")
     killed: list[int] = []
-    send = _Worker.send
+    send = FreshProcess.send
 
-    def send_and_kill(worker: Any) -> None:
-        send(worker)
+    def send_and_kill(worker: FreshProcess, argument: bytes) -> None:
+        send(worker, argument)
         if len(killed) < 2:
             killed.append(worker.process.pid)
             worker.process.kill()
 
-    monkeypatch.setattr(_Worker, "send", send_and_kill)
+    monkeypatch.setattr(FreshProcess, "send", send_and_kill)
     assert run("in.parquet", "out", workers=2).rows == 3000
     assert len(killed) == 2
     assert content(tmp_path / "out") == content(tmp_path / "whole")
@@ -239,14 +240,14 @@ def test_a_part_that_kills_its_process_twice_is_named(
     models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(golden_table(models, PRICES, 900), tmp_path / "in.parquet", group=300)
-    send = _Worker.send
+    send = FreshProcess.send
 
-    def send_and_kill(worker: Any) -> None:
-        send(worker)
-        if worker.task.name == "in-00001.parquet":
+    def send_and_kill(worker: FreshProcess, argument: bytes) -> None:
+        send(worker, argument)
+        if pickle.loads(argument).name == "in-00001.parquet":  # noqa: S301 - our own
             worker.process.kill()
 
-    monkeypatch.setattr(_Worker, "send", send_and_kill)
+    monkeypatch.setattr(FreshProcess, "send", send_and_kill)
     with pytest.raises(Unfinished) as unfinished:
         run("in.parquet", "out", workers=2)
     assert "1 of 3 parts could not be done" in unfinished.value.message

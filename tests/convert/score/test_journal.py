@@ -10,7 +10,7 @@ import pytest
 
 from onnxlet.convert.score import journal as module
 from onnxlet.convert.score.journal import JOURNAL, FileJournal, ObjectJournal
-from onnxlet.convert.score.places import Place, place_of, put
+from onnxlet.convert.score.storage import Storage, put, storage_of
 from tests.s3_server import running_s3
 
 HEAD: dict[str, Any] = dict.fromkeys(module.HEAD) | {"format": module.FORMAT}
@@ -47,7 +47,7 @@ def test_ctrl_c_while_a_disk_syncs(
 def test_ctrl_c_while_a_line_is_sent(
     sent: bool, lines: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(place: Place, path: str, content: bytes) -> None:
+    def interrupted(place: Storage, path: str, content: bytes) -> None:
         if sent:
             put(place, path, content)
         press()
@@ -55,7 +55,7 @@ def test_ctrl_c_while_a_line_is_sent(
     with running_s3() as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        out = place_of("s3://bucket/out")
+        out = storage_of("s3://bucket/out")
         begun = ObjectJournal(out)
         begun.begin(HEAD)
         with monkeypatch.context() as patch:

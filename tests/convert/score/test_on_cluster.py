@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,16 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.cluster.connecting import connected
-from onnxlet.convert.cluster.tasks import SchedulerGone, Tasks
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.score import on_cluster, planning, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.tasks import Options
-from onnxlet.convert.score.worker import plain
+from onnxlet.convert.workers.cluster import Cluster, SchedulerGone, connected
+from onnxlet.convert.workers.contract import Work
 from onnxlet.function.errors import WrongUse
-from tests.convert.cluster.processes import Processes, cluster
 from tests.convert.score.tables import content, golden_table, journal, write
+from tests.convert.workers.dask_processes import Processes, cluster
 
 pytestmark = pytest.mark.engines
 NAME = "loan-default"
@@ -145,22 +146,23 @@ def test_a_worker_that_sees_other_files_is_refused(
     pair: Processes, table: Path, tmp_path: Path, run: Run
 ) -> None:
     task = task_of(table, tmp_path, run)
-    seen = on_cluster.seen_of(task)
+    head = on_cluster._head(task.target)
     packed = on_cluster._packed(Path(task.model), task.graph)
     others = {
         "sees no '.*/(in|none).parquet', or another one": (
-            seen._replace(changed=seen.changed + 1), seen._replace(size=seen.size + 1),
-            seen._replace(file="none.parquet"),
+            (replace(task, changed=task.changed + 1), head),
+            (replace(task, size=task.size + 1), head),
+            (replace(task, file="none.parquet"), head),
         ),
-        "sees another folder '.*/out' than the client, or none": (seen._replace(head="other"),),
+        "sees another folder '.*/out' than the client, or none": ((task, "other"),),
     }  # fmt: skip
     with connected(pair.address, on_cluster.PACKAGES) as client:
         for words, wrong in others.items():
             for each in wrong:
-                parts = Tasks(client, "onnxlet.convert.score.on_cluster:part", packed, each)
-                (came,) = parts.run(iter([(task, plain(task))]))
+                carrier = Cluster(client, on_cluster.BEGIN, packed, each)
+                (result,) = carrier.run(iter([Work(task, pickle.dumps(task))]))
                 with pytest.raises(WrongUse, match=f"--scheduler: worker .* {words}"):
-                    on_cluster._outcome(task, came.result, came.error)
+                    on_cluster._outcome(result)
 
 
 def test_a_worker_that_answers_otherwise_is_refused(
@@ -173,12 +175,10 @@ def test_a_worker_that_answers_otherwise_is_refused(
         for name in archive.namelist():
             changed.writestr(name, b"another" if name == "proof" else archive.read(name))
     with connected(pair.address, on_cluster.PACKAGES) as client:
-        parts = Tasks(
-            client, "onnxlet.convert.score.on_cluster:part", other.getvalue(),
-            on_cluster.seen_of(task),
-        )  # fmt: skip
+        common = (task, on_cluster._head(task.target))
+        carrier = Cluster(client, on_cluster.BEGIN, other.getvalue(), common)
         with pytest.raises(Refusal, match="answers the golden rows with other last digits"):
-            list(parts.run(iter([(task, plain(task))])))
+            list(carrier.run(iter([Work(task, pickle.dumps(task))])))
     assert "in-00000.parquet" not in os.listdir(tmp_path / "out")  # noqa: PTH208
 
 

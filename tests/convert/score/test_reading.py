@@ -12,8 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score import reading
-from onnxlet.convert.score.csv_cuts import cuts
-from onnxlet.convert.score.places import LocalFolder
+from onnxlet.convert.score.csv_parts import cuts
+from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
 
 ROWS = 1000
@@ -54,10 +54,16 @@ def test_parquet(group: int, batch: int, tmp_path: Path) -> None:
 def test_whatever_sizes_a_reader_gives(sizes: list[int]) -> None:
     rows = pa.RecordBatch.from_pydict({"a": np.arange(sum(sizes))})
     ends = np.cumsum([0, *sizes]).tolist()
-    given = [rows.slice(start, size) for start, size in zip(ends, sizes, strict=False)]
+    given = [
+        reading.Batch(rows.slice(start, size), {}, reading._counting(start))
+        for start, size in zip(ends, sizes, strict=False)
+    ]
     found = list(reading._of_size(iter(given), 7))
-    assert [each.num_rows for each in found[:-1]] == [7] * len(found[:-1])
-    assert [x for each in found for x in each["a"].to_pylist()] == list(range(sum(sizes)))
+    assert [each.rows.num_rows for each in found[:-1]] == [7] * len(found[:-1])
+    pairs = [
+        (x, each.number(n)) for each in found for n, x in enumerate(each.rows["a"].to_pylist())
+    ]
+    assert pairs == [(number, number) for number in range(sum(sizes))]
 
 
 @pytest.mark.parametrize("batch", [1, 7, 250, 1000, 5000])

@@ -17,11 +17,11 @@ import pytest
 from pyarrow import csv, parquet
 
 from onnxlet.convert.score import planning, running
+from onnxlet.convert.score.engines import Here
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
-from onnxlet.convert.score.places import LocalFolder
-from onnxlet.convert.score.processes import Here
 from onnxlet.convert.score.running import Scored
+from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import OnnxletError, WrongUse
 from tests.convert.score.tables import (

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score import lease, planning, running
+from onnxlet.convert.score import journal, planning, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
-from onnxlet.convert.score.places import place_of
+from onnxlet.convert.score.storage import storage_of
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.sources.s3 import _opened
 from onnxlet.convert.train.table import read_table
@@ -143,19 +143,19 @@ def test_one_process_at_a_time(models: Path, s3: S3, whole: dict[str, bytes]) ->
     with pytest.raises(WrongUse, match="another process \\(elsewhere, process 7\\) writes to"):
         score(models, "s3://bucket/in", "s3://bucket/out")
     stored = s3.objects["bucket/out/_lock"]
-    s3.objects["bucket/out/_lock"] = stored._replace(at=stored.at - lease.STALE - 5)
+    s3.objects["bucket/out/_lock"] = stored._replace(at=stored.at - journal.STALE - 5)
     assert score(models, "s3://bucket/in", "s3://bucket/out").rows == 1800
     assert "bucket/out/_lock" not in s3.objects
 
 
 def test_one_thread_at_a_time(s3: S3) -> None:
-    out = place_of("s3://bucket/out")
+    out = storage_of("s3://bucket/out")
     with journal_of(out):
         refused = pytest.raises(WrongUse, match="this process writes to 's3://bucket/out' already")
-        with refused, journal_of(place_of("s3://bucket/out")):
+        with refused, journal_of(storage_of("s3://bucket/out")):
             pass
         assert "bucket/out/_lock" in s3.objects
-        with journal_of(place_of("s3://bucket/elsewhere")):
+        with journal_of(storage_of("s3://bucket/elsewhere")):
             pass
     with journal_of(out):
         assert "bucket/out/_lock" in s3.objects
@@ -164,15 +164,15 @@ def test_one_thread_at_a_time(s3: S3) -> None:
 def test_a_killed_process_of_the_same_name_holds_nothing_up(s3: S3) -> None:
     name = f"{socket.gethostname()}, process {os.getpid()}"
     s3.put("bucket/out/_lock", json.dumps({"holder": name}).encode())
-    with journal_of(place_of("s3://bucket/out")):
+    with journal_of(storage_of("s3://bucket/out")):
         pass
     assert "bucket/out/_lock" not in s3.objects
 
 
 def test_a_mark_is_renewed(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "RENEWED", 0.05)
+    monkeypatch.setattr(journal, "RENEWED", 0.05)
     s3.put("bucket/x", b"")
-    with journal_of(place_of("s3://bucket/out")):
+    with journal_of(storage_of("s3://bucket/out")):
         first = s3.objects["bucket/out/_lock"].at
         while s3.objects["bucket/out/_lock"].at == first:
             pass

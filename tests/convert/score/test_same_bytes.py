@@ -14,16 +14,16 @@ import pyarrow as pa
 import pytest
 
 from onnxlet import register_duckdb
-from onnxlet.convert.record_batches.scorer import Scorer, Wanted
+from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
 from onnxlet.convert.score import planning, running
 from onnxlet.convert.score.tasks import Options
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.models.model import Model
 from tests.conftest import Client, start_server, stop_server, through_events, through_socket
-from tests.convert.cluster.processes import cluster
 from tests.convert.record_batches.as_http import answered_by_http, bodies
 from tests.convert.score.tables import golden_table, loaded, read_parts, write
+from tests.convert.workers.dask_processes import cluster
 from tests.edge.service.test_serve import CLEAN
 from tests.events import CONTEXT, make_v2_event
 
@@ -75,11 +75,11 @@ def _flask(app: Any) -> Any:
 
 
 def _by_http(client: Client, model: Model, table: Any) -> Any:
-    scorer = Scorer(model, table.schema, Wanted())
+    scorer = Scorer(model, table.schema, AnswerOptions())
     parts = []
     for batch in table.to_batches(BATCH):
         rows = bodies(batch, scorer.needed)
-        parts.append(answered_by_http(client, model, rows, Wanted(), scorer.schema)[0])
+        parts.append(answered_by_http(client, model, rows, AnswerOptions(), scorer.schema)[0])
     return pa.Table.from_batches(parts)
 
 
@@ -93,7 +93,7 @@ def leaves(array: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def digests(model: Model, table: Any) -> Mapping[str, str]:
     """SHA-256 of each column's values, byte for byte, and of which of them JSON has null for."""
-    names = Scorer(model, table_schema(model), Wanted()).schema.names
+    names = Scorer(model, table_schema(model), AnswerOptions()).schema.names
     return {
         path: hashlib.sha256(content(leaf)).hexdigest()
         for name in names

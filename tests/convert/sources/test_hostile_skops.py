@@ -23,8 +23,8 @@ from sklearn.pipeline import make_pipeline
 from skops.io import dump
 
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.sources.harmless import MAY_BE_MADE
 from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.skops_allowlist import MAY_BE_MADE
 from tests.convert.sources.hostile_skops import (
     Node,
     assert_harmless,

@@ -18,12 +18,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score.csv_cuts import cuts, header_of
-from onnxlet.convert.sources.csv_form import form_of
+from onnxlet.convert.score.csv_parts import cuts, header_of
 from onnxlet.convert.sources.limits import Limits, bounded
-from onnxlet.convert.sources.opened import Opened
 from onnxlet.convert.sources.parquet_file import parquet_rows
+from onnxlet.convert.sources.rows_file import Opened
 from onnxlet.convert.train.table import read_table
+from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import MalformedRequest, OnnxletError, WrongUse
 from tests.conftest import ROOT
 
@@ -55,11 +55,11 @@ def test_what_unpacks_out_of_proportion(tmp_path: Path, kind: str) -> None:
     with pytest.raises(WrongUse, match=r"unpacked it has [0-9,]+ bytes or more, and ") as error:
         read_table(source, 0, limits=SMALL)
     assert error.value.hint.startswith("Unpack it by yourself")
-    assert read_table(source, 0).rows_in_file == 1 << 18
+    assert len(read_table(source, 0).frame) == 1 << 18
     # As dense as tables are.
     numbers = np.random.default_rng(0).integers(0, 1000, 150_000)
     usual = b"a\n" + b"\n".join(str(each).encode() for each in numbers.tolist())
-    assert read_table(written(tmp_path, PACKS[kind](usual)), 0, limits=SMALL).rows_in_file
+    assert read_table(written(tmp_path, PACKS[kind](usual)), 0, limits=SMALL).frame.size
 
 
 ROWS: dict[str, tuple[bytes, str]] = {

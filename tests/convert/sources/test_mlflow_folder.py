@@ -212,18 +212,9 @@ def test_a_signature_that_is_nested_too_deeply_is_none(folder: Path, text: str) 
         '{"columns":' * 100_000,
         '{"columns": ["area"], "data": [[1e999, 10]]}',
         '{"columns": ["area", "rooms", "town"], "data": [[1, 1000000000000000000000000, "a"]]}',
-        "7",
-        "null",
+        *("7", "null", "{}", "[1, 2]", "[]", '{"a": {"b": 1}}', "nothing"),
     ],
 )
-def test_an_example_that_no_frame_is_made_of_is_refused(folder: Path, example: str) -> None:
-    (folder / "input_example.json").write_text(example)
-    with pytest.raises(WrongUse, match="the input example") as refused:
-        load_source(str(folder))
-    assert "--data FILE" in refused.value.hint
-
-
-@pytest.mark.parametrize("example", ["{}", "[1, 2]", "[]", '{"a": {"b": 1}}', "nothing"])
 def test_an_example_that_is_no_table_is_refused(folder: Path, example: str) -> None:
     (folder / "input_example.json").write_text(example)
     with pytest.raises(WrongUse, match="the input example") as refused:

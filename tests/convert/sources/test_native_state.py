@@ -30,7 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skops import io
 
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.sources import tried
+from onnxlet.convert.sources import skops_sandbox
 from onnxlet.convert.sources.native_state import settle
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.skops_file import Malformed
@@ -351,7 +351,7 @@ def load_source_or_refusal(path: Path, rows: Path) -> str:
 def test_a_file_that_does_not_end_is_refused(
     tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tried, "PATIENCE", 0.01)
+    monkeypatch.setattr(skops_sandbox, "PATIENCE", 0.01)
     io.dump(StandardScaler().fit(X), path_of(tmp_path))
     assert "does not answer within 0.01 seconds" in load_source_or_refusal(path_of(tmp_path), rows)
 
@@ -359,7 +359,7 @@ def test_a_file_that_does_not_end_is_refused(
 def test_a_file_that_needs_too_much_memory_is_refused(
     tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tried, "MOST_MEMORY", 3 * 2**30)
+    monkeypatch.setattr(skops_sandbox, "MOST_MEMORY", 3 * 2**30)
     made = PolynomialFeatures(200).fit(X)
     io.dump(made, path_of(tmp_path))
     assert "needs more than 3.0 GiB" in load_source_or_refusal(path_of(tmp_path), rows)

@@ -25,8 +25,8 @@ from skops import io
 
 from onnxlet.convert.command_line import main
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.sources.harmless import is_gone
 from onnxlet.convert.sources.saved import load_saved, version_that_wrote
+from onnxlet.convert.sources.skops_allowlist import is_gone
 from onnxlet.convert.sources.source import load_source
 from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import invoked

@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.candidate import Candidate, Fitted, Parameters
-from onnxlet.convert.train.metrics import Array
 from onnxlet.convert.train.splits import Splits, split
 
 
@@ -28,6 +28,12 @@ class Data(NamedTuple):
     y: Array
     task: str
     splits: Splits
+
+    @property
+    def trained(self) -> tuple[pd.DataFrame, Array]:
+        """The rows that are not of the test set."""
+        rows = self.splits.train
+        return self.X.iloc[rows].reset_index(drop=True), self.y[rows]
 
 
 def binary(rows: int = 400, seed: int = 0) -> Data:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.train.kinds.profile import TableColumn
 from tests.convert.helpers import objects
 
 FORM = "%d/%m/%Y %H:%M"
@@ -21,21 +22,16 @@ KINDS = {
 }  # fmt: skip
 
 
-class Taken(NamedTuple):
-    """What `columns.Taken` says of a column, as far as candidates need it."""
-
-    name: str
-    kind: str
-    used: bool
-    distinct: int
-    format: str | None = None
+def column(name: str, kind: str, distinct: int, form: str | None = None) -> TableColumn:
+    """A used column, as far as candidates need to know it."""
+    return TableColumn(name, kind, "", True, 0, distinct, form)
 
 
 class Made(NamedTuple):
     """A table: its columns, their description, and a target of each task."""
 
     X: pd.DataFrame
-    taken: list[Taken]
+    columns: list[TableColumn]
     targets: dict[str, Any]
 
 
@@ -71,13 +67,11 @@ def made(rows: int = 240, seed: int = 0, text: bool = True) -> Made:
         "regression": np.exp(score / 3),
     }
     X = X if text else X.drop(columns="note")
-    taken = [
-        Taken(
-            str(name), KINDS[str(name)], True, X[name].nunique(), FORM if name == "when" else None
-        )
+    columns = [
+        column(str(name), KINDS[str(name)], X[name].nunique(), FORM if name == "when" else None)
         for name in X
     ]
-    return Made(X, taken, targets)
+    return Made(X, columns, targets)
 
 
 def never_seen(X: pd.DataFrame) -> pd.DataFrame:

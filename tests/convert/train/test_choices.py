@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.train.choices import choices_text, read_choices
-from onnxlet.convert.train.columns import Taken, take_columns
+from onnxlet.convert.train.columns import recognise_columns
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.function.errors import WrongUse
 
 ROWS = 200
@@ -35,20 +36,20 @@ FRAME["copy"] = FRAME["plain"] * 2
 
 
 def test_what_is_written_is_read_as_it_was(tmp_path: Path) -> None:
-    taken = take_columns(FRAME, Y, "binary")
+    taken = recognise_columns(FRAME, Y, "binary")
     path = tmp_path / "columns.toml"
     path.write_text(choices_text(taken), "utf-8")
     wanted = read_choices(path)
 
     assert list(wanted) == list(FRAME)
     assert (wanted["when"], wanted["leak"], wanted["copy"]) == ("date %d.%m.%Y", "leak", "copy")
-    again = take_columns(FRAME, Y, "binary", wanted)
+    again = recognise_columns(FRAME, Y, "binary", wanted)
     assert [one[:4] for one in again] == [one[:4] for one in taken]
     assert [one.format for one in again if one.used] == [one.format for one in taken if one.used]
 
 
 def test_reasons_stand_beside_the_kinds() -> None:
-    text = choices_text([Taken("x", "text", "of\ntwo lines # \x07", False, 0, 3)])
+    text = choices_text([TableColumn("x", "text", "of\ntwo lines # \x07", False, 0, 3)])
     assert text.endswith('\n[columns]\nx = "out"  # of two lines # \n')
     assert tomllib.loads(text) == {"columns": {"x": "out"}}
 

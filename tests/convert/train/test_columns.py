@@ -15,14 +15,14 @@ from sklearn.preprocessing import OneHotEncoder
 from onnxlet.convert.estimators.date_parts import DateParts
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.train.columns import (
-    KINDS,
     NAME_WIDTH,
     WHY_WIDTH,
-    Taken,
-    as_taken,
     columns_lines,
-    take_columns,
+    recognise_columns,
+    typed_columns,
 )
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import USED
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import read_target
 from onnxlet.function.errors import WrongUse
@@ -39,14 +39,14 @@ EARLY_DAYS = [f"0{1 + i % 9}/0{1 + i // 9 % 9}/2024" for i in range(ROWS)]
 MISSING = np.arange(ROWS) % 10 == 3
 
 
-def take(wanted: dict[str, str] | None = None, **columns: Any) -> dict[str, Taken]:
+def take(wanted: dict[str, str] | None = None, **columns: Any) -> dict[str, TableColumn]:
     frame = pd.DataFrame({"other": NUMBERS[::-1], **columns})
-    return {one.name: one for one in take_columns(frame, Y, "binary", wanted)}
+    return {one.name: one for one in recognise_columns(frame, Y, "binary", wanted)}
 
 
 def made(name: str, values: Any, wish: str = "") -> tuple[pd.Series[Any], list[str]]:
     taken = take({name: wish} if wish else {}, **{name: values})
-    frame, notes = as_taken(pd.DataFrame({name: values}), [taken[name]])
+    frame, notes = typed_columns(pd.DataFrame({name: values}), [taken[name]])
     return frame[name], notes
 
 
@@ -107,7 +107,7 @@ def test_what_a_column_is_taken_for(name: str, values: Any, kind: str, why: str)
     taken = take(**{name: values})[name]
     assert taken.kind == kind, taken
     assert why in taken.why
-    assert taken.used == (kind in KINDS[:5] and "no request" not in why)
+    assert taken.used == (kind in USED and "no request" not in why)
     column = pd.Series(values).map(repr, na_action="ignore")
     assert (taken.missing, taken.distinct) == (int(column.isna().sum()), column.nunique())
 
@@ -124,7 +124,6 @@ def test_what_a_column_is_taken_for(name: str, values: Any, kind: str, why: str)
 def test_copies_are_named_with_what_they_repeat(copy: Any, of: str, why: str) -> None:
     taken = take(x=NUMBERS, sign=NUMBERS > 0, again=copy)
     assert taken["again"][1:4] == ("copy", why, False)
-    assert taken["again"].of == of
     assert taken[of].used
 
 
@@ -181,7 +180,7 @@ def test_numbers_too_great_to_be_squared_are_numbers() -> None:
 def test_a_table_with_nothing_to_learn_from_is_refused() -> None:
     frame = pd.DataFrame({"id": np.arange(ROWS), "leak": Y * 3})
     with pytest.raises(WrongUse, match="no column is left") as caught:
-        take_columns(frame, Y, "binary")
+        recognise_columns(frame, Y, "binary")
     assert "'id': identifier" in caught.value.message
     assert "'leak': leak" in caught.value.message
 
@@ -244,7 +243,7 @@ def test_a_pipeline_takes_what_is_made_and_so_does_a_signature() -> None:
         "text": texts(f"some words about {i} here" for i in range(ROWS)),
     }
     taken = take(**columns)
-    frame, notes = as_taken(pd.DataFrame({"other": NUMBERS, **columns}), list(taken.values()))
+    frame, notes = typed_columns(pd.DataFrame({"other": NUMBERS, **columns}), list(taken.values()))
     assert notes == []
     inputs, _ = read_inputs(frame)
     assert {column.name: column.type for column in inputs.columns} == {
@@ -269,7 +268,7 @@ def test_the_examples_are_taken_as_an_expert_would() -> None:
     for file, target, numbers in (("ames", "Sale_Price", 33), ("credit_data", "Status", 9)):
         table = read_table(str(EXAMPLES / f"{file}.csv.gz"), 0)
         rows = read_target(table.frame, target)
-        taken = take_columns(rows.frame, rows.y, rows.task)
+        taken = recognise_columns(rows.frame, rows.y, rows.task)
         plain = pd.read_csv(EXAMPLES / f"{file}.csv.gz").drop(columns=target)
         of_numbers = {name for name in plain if plain[name].dtype.kind in "if"}
         assert {one.name for one in taken if one.kind == "number"} == of_numbers
@@ -280,7 +279,7 @@ def test_the_examples_are_taken_as_an_expert_would() -> None:
 def test_the_table_is_aligned_and_bounded() -> None:
     odd = {"n" * 90: NUMBERS, "c\n d": np.zeros(ROWS), "cat": random.choice(["a"], ROWS)}
     taken = take(None, **odd)
-    lines = columns_lines([*taken.values(), Taken("é", "text", "w" * 200, False, 0, 1)])
+    lines = columns_lines([*taken.values(), TableColumn("é", "text", "w" * 200, False, 0, 1)])
     assert len(lines) == 5
     starts = {line.index("  ", NAME_WIDTH) for line in lines}
     assert starts == {NAME_WIDTH}

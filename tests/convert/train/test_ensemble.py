@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onnxlet.convert.metrics.metrics import METRICS
 from onnxlet.convert.train import ensemble
 from onnxlet.convert.train.ensemble import MOST, choose, weighted
-from onnxlet.convert.train.metrics import METRICS
 from onnxlet.convert.train.scoring import Scorer, scorer
 
 random = np.random.default_rng(1)
@@ -21,7 +21,7 @@ def judged(rows: int = 2000) -> Scorer:
     return scorer(METRICS["rmse"], Y[:rows], None, [(np.arange(1), part) for part in parts])
 
 
-def chosen(answers: list[Any], **given: Any) -> ensemble.Chosen:
+def chosen(answers: list[Any], **given: Any) -> dict[int, float]:
     found = judged(len(answers[0]))
     return choose(answers, [found.worth(one) for one in answers], found, **given)
 
@@ -31,22 +31,21 @@ def test_the_weights_are_near_the_best_there_are() -> None:
     answers = [Y + random.normal(0, error, 2000) for error in errors]
     found = chosen(answers)
     best = np.array([1 / e**2 for e in errors]) / sum(1 / e**2 for e in errors)
-    assert not found.single
-    assert [found.weights[i] for i in range(3)] == pytest.approx(best, abs=0.08)
-    assert sum(found.weights.values()) == pytest.approx(1)
+    assert [found[i] for i in range(3)] == pytest.approx(best, abs=0.08)
+    assert sum(found.values()) == pytest.approx(1)
     worth = judged().worth
-    assert worth(weighted(answers, found.weights)) > max(map(worth, answers))
+    assert worth(weighted(answers, found)) > max(map(worth, answers))
 
 
 def test_at_most_five_are_in_it() -> None:
     found = chosen([Y + random.normal(0, 1, 2000) for _ in range(12)])
-    assert len(found.weights) == MOST
+    assert len(found) == MOST
 
 
 def test_copies_of_the_best_are_no_ensemble() -> None:
     one = Y + random.normal(0, 1, 2000)
     found = chosen([one + 3, one, one + 2])
-    assert found == ({1: 1.0}, True)
+    assert found == {1: 1.0}
 
 
 @pytest.mark.parametrize(("off", "taken"), [(2.2, True), (6.0, False)])
@@ -57,17 +56,16 @@ def test_what_gains_in_the_mean_over_folds_is_taken(off: float, taken: bool) -> 
     judge = scorer(METRICS["mae"], y, None, [(y, np.flatnonzero(fold == n)) for n in range(5)])
     one, two = y + 1, y + np.where(fold < 3, off, 0.2 - off)
     worths = [judge.worth(one), judge.worth(two)]
-    assert choose([one, two], worths, judge).single is not taken
+    assert (len(choose([one, two], worths, judge)) == 2) is taken
 
 
 def test_with_no_time_left_it_is_the_best_one() -> None:
     answers = [Y + random.normal(0, 1, 2000) for _ in range(3)]
     found = chosen(answers, over=lambda: True)
-    assert found.single
-    assert len(found.weights) == 1
+    assert list(found.values()) == [1.0]
 
 
 def test_many_rows_are_thinned_and_choose_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [Y + random.normal(0, error, 2000) for error in (1.0, 1.0)]
     monkeypatch.setattr(ensemble, "MOST_ROWS", 700)
-    assert chosen(answers).weights == pytest.approx({0: 0.5, 1: 0.5}, abs=0.1)
+    assert chosen(answers) == pytest.approx({0: 0.5, 1: 0.5}, abs=0.1)

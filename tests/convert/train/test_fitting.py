@@ -16,7 +16,7 @@ from onnxlet.convert.train.portfolio import portfolio
 from tests.convert.train.tables import made
 
 TABLE = made(240)
-X, NOTED = TABLE.X, TABLE.taken
+X, NOTED = TABLE.X, TABLE.columns
 CUT = 160
 
 

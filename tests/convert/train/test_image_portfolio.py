@@ -14,12 +14,15 @@ from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.images import text_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import WEIGHTS, components_of, linear_columns
+from onnxlet.convert.train.features import linear_columns
 from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.kinds.image import WEIGHTS, components_of
+from onnxlet.convert.train.kinds.kind import Wanted
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.portfolio import AUGMENTED, WITH_COPIES, portfolio
 from tests.convert.helpers import built, objects, served
 from tests.convert.images import digits
-from tests.convert.train.tables import Taken
+from tests.convert.train.tables import column
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -32,7 +35,7 @@ class Made(NamedTuple):
     """Digits beside a number and a category, and a target of each task."""
 
     X: pd.DataFrame
-    taken: list[Taken]
+    columns: list[TableColumn]
     targets: dict[str, Any]
 
 
@@ -45,18 +48,20 @@ def table() -> Made:
         cells[row] = images[row]
     city = objects([["Rome", "Oslo", None][at] for at in random.integers(0, 3, ROWS)])
     X = pd.DataFrame({"n": random.normal(size=ROWS), "photo": cells, "city": city})
-    taken = [
-        Taken("n", "number", True, ROWS),
-        Taken("photo", "image", True, ROWS, "8x8 L"),
-        Taken("city", "category", True, 2),
+    columns = [
+        column("n", "number", ROWS),
+        column("photo", "image", ROWS, "8x8 L"),
+        column("city", "category", 2),
     ]
     digit = labels[:ROWS]
     targets = {"binary": digit > 4, "multiclass": digit, "regression": digit + X["n"].to_numpy()}
-    return Made(X, taken, targets)
+    return Made(X, columns, targets)
 
 
 def candidates(table: Made, task: str, augment: bool = False) -> list[Candidate]:
-    return portfolio(task, table.taken, TRAINED, table.targets[task][:TRAINED], augment=augment)[0]
+    return portfolio(task, table.columns, TRAINED, table.targets[task][:TRAINED], augment=augment)[
+        0
+    ]
 
 
 def fitted(candidate: Candidate, table: Made, task: str, rounds: int = ROUNDS) -> Any:
@@ -70,7 +75,7 @@ def error(pipeline: Any, table: Made, task: str) -> float:
 
 
 def test_the_pixels_become_principal_components(table: Made) -> None:
-    columns = linear_columns(table.taken[1:2], TRAINED).fit(table.X[:TRAINED])
+    columns = linear_columns(table.columns[1:2], Wanted(TRAINED)).fit(table.X[:TRAINED])
     made = columns.transform(table.X[:TRAINED])
 
     raw = Images(8, 8).fit_transform(table.X[["photo"]][:TRAINED]) / 255
@@ -82,7 +87,7 @@ def test_the_pixels_become_principal_components(table: Made) -> None:
 
 def test_there_are_as_many_components_as_the_size_of_a_model_allows() -> None:
     def of(form: str) -> int:
-        return components_of(Taken("photo", "image", True, 9, form), 60)
+        return components_of(column("photo", "image", 9, form), 60)
 
     assert [of("8x8 L"), of("28x28 L"), of("3x3 L"), of("1x1 L")] == [60, 60, 8, 1]
     assert of("32x32 RGB") == WEIGHTS // 3072 < 60
@@ -90,7 +95,7 @@ def test_there_are_as_many_components_as_the_size_of_a_model_allows() -> None:
 
 def test_few_rows_have_as_many_components_as_rows(table: Made) -> None:
     """As the learning curve's refits have."""
-    made = linear_columns(table.taken, 12).fit(table.X[:12])
+    made = linear_columns(table.columns, Wanted(12)).fit(table.X[:12])
     assert np.isfinite(made.transform(table.X)).all()
 
 
@@ -113,7 +118,7 @@ def test_those_that_gain_by_it_are_there_with_and_without_copies(table: Made) ->
 
 
 def test_targets_of_categories_are_not_encoded_with_copies_of_a_row(table: Made) -> None:
-    many = [*table.taken[:2], Taken("city", "category", True, 40)]
+    many = [*table.columns[:2], column("city", "category", 40)]
     found = portfolio("binary", many, TRAINED, table.targets["binary"][:TRAINED], augment=True)[0]
     added = {one.family for one in found if one.name.endswith(WITH_COPIES)}
     assert added == set(AUGMENTED) - {"LightGBM"}

@@ -17,10 +17,10 @@ from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert import interface
 from onnxlet.convert.report import FILES as REPORT
-from onnxlet.convert.report.measured import Measured
-from onnxlet.convert.train import reported
+from onnxlet.convert.report.evaluation.measured import Measured
+from onnxlet.convert.train import report
 from onnxlet.convert.train.combining import voting
-from onnxlet.convert.train.preparing import Options, look_at_columns
+from onnxlet.convert.train.preparing import Options, inspect_table
 from onnxlet.convert.train.training import Trained, Written, train
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
@@ -69,7 +69,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     frame.to_csv(folder / "digits.csv", index=False)
     options = Options(trials=5, augment=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reported, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(report, "Measured", partial(Measured, seconds=1.0))
         to = Written("m", folder / "models")
         trained = train(str(folder / "digits.csv"), "digit", options, to, quiet)
     labelled = np.array([f"d{label}" for label in labels[ROWS : ROWS + 300]])
@@ -173,7 +173,7 @@ def test_the_report_says_what_copies_gained_on_the_same_folds(photos: Digits) ->
 def test_no_photo_is_in_the_report_nor_in_the_manifest(photos: Digits) -> None:
     directory = photos.trained.built.directory
     files = [(directory / file).read_text() for file in (*REPORT, "manifest.json")]
-    images = photos.trained.prepared.columned.images["photo"].pixels
+    images = photos.trained.prepared.table.images["photo"].pixels
     for instance in sent(np.stack(list(images.values()))):
         assert not any(instance["photo"][60:] in file for file in files)
 
@@ -182,7 +182,7 @@ def test_copies_are_of_images_only(tmp_path: Path) -> None:
     frame = made(60).X.assign(target=made(60).targets["binary"])
     frame.to_csv(tmp_path / "rows.csv", index=False)
     with pytest.raises(WrongUse, match="--augment: expected a column of images, got none"):
-        look_at_columns(str(tmp_path / "rows.csv"), "target", Options(augment=True), quiet)
+        inspect_table(str(tmp_path / "rows.csv"), "target", Options(augment=True), quiet)
 
 
 def test_a_frame_is_trained_on_in_a_notebook(tmp_path: Path) -> None:

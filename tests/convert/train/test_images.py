@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.train import images as module
-from onnxlet.convert.train.images import Form, Seen, chosen_form, form_named
-from onnxlet.convert.train.preparing import Columned, Options, look_at_columns, prepare
+from onnxlet.convert.train.kinds import image_files as module
+from onnxlet.convert.train.kinds.image_files import Form, ImageColumn, chosen_form, form_named
+from onnxlet.convert.train.preparing import InspectedTable, Options, inspect_table, prepare
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import pixels
 from tests.convert.helpers import quiet
@@ -33,12 +33,12 @@ def table(cells: list[Any]) -> pd.DataFrame:
     return pd.DataFrame({"photo": photos, "label": ["a", "b"] * (len(cells) // 2)})
 
 
-def looked_at(data: Any, **options: Any) -> Columned:
-    return look_at_columns(data, "label", Options(**options), quiet)
+def looked_at(data: Any, **options: Any) -> InspectedTable:
+    return inspect_table(data, "label", Options(**options), quiet)
 
 
-def kinds(found: Columned) -> dict[str, str]:
-    return {one.name: one.kind for one in found.taken}
+def kinds(found: InspectedTable) -> dict[str, str]:
+    return {one.name: one.kind for one in found.columns}
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +81,8 @@ def test_paths_are_from_the_folder_of_the_table(
 
     found = looked_at(str(file.relative_to(tmp_path)))
 
-    assert [one._replace(distinct=0) for one in found.taken] == [
-        found.taken[0]._replace(
+    assert [one._replace(distinct=0) for one in found.columns] == [
+        found.columns[0]._replace(
             name="photo", kind="image", used=True, missing=0, distinct=0, format="8x8 L",
             why="40 PNG; 8x8, mode L; seen at 8x8, in grey",
         )
@@ -155,7 +155,7 @@ def test_the_same_image_is_on_one_side(gray: list[Image.Image]) -> None:
     prepared = prepare(looked_at(frame), Options(), quiet)
 
     said = "10 rows of 40 have the same images as an earlier one: kept, and not apart in training"
-    assert [note.startswith(said) for note in prepared.columned.notes].count(True) == 1
+    assert [note.startswith(said) for note in prepared.table.notes].count(True) == 1
     test = set(prepared.splits.test.tolist())
     assert all((row in test) == (row + 30 in test) for row in range(10))
     for train, valid in prepared.splits.folds:
@@ -177,7 +177,7 @@ def test_formats_sizes_and_modes_are_counted() -> None:
     cells: list[Any] = [encoded(noise(seed, 40, 60)) for seed in range(30)]
     cells += [encoded(in_mode(noise(seed, 90, 100), "L"), "JPEG") for seed in range(30, 40)]
 
-    [taken] = looked_at(table(cells)).taken
+    [taken] = looked_at(table(cells)).columns
 
     why = "30 PNG, 10 JPEG; 60x40 to 100x90, mode L and RGB; seen at 32x21, in color"
     assert (taken.why, taken.format) == (why, "21x32 RGB")
@@ -185,7 +185,7 @@ def test_formats_sizes_and_modes_are_counted() -> None:
 
 def test_a_size_may_be_said(gray: list[Image.Image]) -> None:
     found = looked_at(table([*gray]), columns={"photo": "image 5x12 RGB"})
-    assert found.taken[0].format == "5x12 RGB"
+    assert found.columns[0].format == "5x12 RGB"
     assert {p.shape for p in found.images["photo"].pixels.values()} == {(5, 12, 3)}
     for wish in ("image 5x RGB", "image 0x5 L", "image 5x5 CMYK"):
         with pytest.raises(WrongUse, match="expected 'image' or its size and mode"):
@@ -234,7 +234,7 @@ def test_each_image_is_decoded_once(
 
 def test_pixels_are_found_by_their_hash() -> None:
     one, other = np.zeros((2, 2), np.uint8), np.ones((2, 2), np.uint8)
-    seen = Seen(Form(2, 2, "L"), "", {"a": one, "b": other})
+    seen = ImageColumn(Form(2, 2, "L"), "", {"a": one, "b": other})
     cells = seen.of(pd.Series(["b", "a", "b"], name="photo", index=[7, 8, 9]))
     assert [cell is expected for cell, expected in zip(cells, [other, one, other], strict=True)]
     assert (cells.name, cells.index.tolist()) == ("photo", [7, 8, 9])

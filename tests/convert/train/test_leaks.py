@@ -11,8 +11,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.metrics import roc_auc_score
 
-from onnxlet.convert.train import leaks
-from onnxlet.convert.train.columns import take_columns
+from onnxlet.convert.train.columns import recognise_columns
+from onnxlet.convert.train.kinds import leaks
 from tests.convert.helpers import objects
 
 ROWS = 400
@@ -25,7 +25,7 @@ PRICES = np.exp(random.normal(size=ROWS))
 
 def kinds(y: Any, task: str, columns: Mapping[str, Any]) -> dict[str, str]:
     frame = pd.DataFrame({"other": random.normal(size=ROWS), **columns})
-    return {one.name: one.kind for one in take_columns(frame, y, task)}
+    return {one.name: one.kind for one in recognise_columns(frame, y, task)}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_one_class_of_three_is_not_the_target() -> None:
 
 def test_strong_columns_are_kept_and_asked_about() -> None:
     frame = pd.DataFrame({"other": NOISE, "strong": Y + NOISE[::-1] * 0.28})
-    strong = take_columns(frame, LABELS, "binary")[1]
+    strong = recognise_columns(frame, LABELS, "binary")[1]
     assert strong.used
     assert "is it known before the answer is?" in strong.why
     auc = roc_auc_score(Y, frame["strong"])
@@ -91,7 +91,7 @@ def test_strong_columns_are_kept_and_asked_about() -> None:
 )
 def test_an_identifier_that_goes_with_the_target_says_so(y: Any, task: str, said: str) -> None:
     frame = pd.DataFrame({"id": np.arange(ROWS) * 3 + 7, "other": NOISE[::-1]})
-    identifier = take_columns(frame, y, task)[0]
+    identifier = recognise_columns(frame, y, task)[0]
     assert (identifier.kind, identifier.used) == ("identifier", False)
     assert identifier.why.startswith("goes with the target") is bool(said)
     assert said in identifier.why
@@ -105,7 +105,7 @@ def test_what_is_honest_stays(data: Any) -> None:
     frame = data(as_frame=True).frame
     y = frame.pop("target").to_numpy()
     task = "binary" if len(set(y)) == 2 else "multiclass"
-    assert {one.kind for one in take_columns(frame, y, task)} <= {"number", "copy"}
+    assert {one.kind for one in recognise_columns(frame, y, task)} <= {"number", "copy"}
 
 
 @pytest.mark.parametrize("rows", [30, 60, 200])
@@ -118,7 +118,7 @@ def test_chance_gives_nothing_away(rows: int) -> None:
     )
     targets = {"binary": random.integers(0, 2, rows), "regression": random.normal(size=rows)}
     for task, y in targets.items():
-        assert all(one.used for one in take_columns(frame, y, task))
+        assert all(one.used for one in recognise_columns(frame, y, task))
 
 
 def test_the_auc_is_that_of_scikit_learn() -> None:

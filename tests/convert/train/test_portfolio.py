@@ -17,8 +17,9 @@ from sklearn.model_selection import FixedThresholdClassifier
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train import portfolio as module
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import FEW, Column
 from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.kinds.category import FEW
+from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import LEAVES
 from onnxlet.convert.train.portfolio import is_skewed, portfolio
 from tests.convert.helpers import built, served
@@ -31,7 +32,7 @@ ROUNDS = 8
 
 
 def candidates(table: Made, task: str, **others: Any) -> list[Candidate]:
-    return portfolio(task, table.taken, TRAINED, table.targets[task][:TRAINED], **others)[0]
+    return portfolio(task, table.columns, TRAINED, table.targets[task][:TRAINED], **others)[0]
 
 
 def fitted(candidate: Candidate, table: Made, task: str) -> Any:
@@ -144,7 +145,7 @@ def test_an_absent_library_is_left_out_and_named(
     absent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: name != absent.lower() or None)
-    listed, notes = portfolio("binary", TABLES["text"].taken, 100)
+    listed, notes = portfolio("binary", TABLES["text"].columns, 100)
 
     families = {one.family for one in listed}
     assert families & set(module.LIBRARIES) == set(module.LIBRARIES) - {absent}
@@ -154,14 +155,14 @@ def test_an_absent_library_is_left_out_and_named(
 
 def test_codes_are_tried_of_many_categories_and_large_trees_where_they_are_small() -> None:
     table = TABLES["no text"]
-    few = [one for one in table.taken if one.kind != "category" or one.distinct <= FEW]
+    few = [one for one in table.columns if one.kind != "category" or one.distinct <= FEW]
 
-    def tried(taken: Sequence[Column], rows: int, classes: int = 2) -> set[str]:
+    def tried(columns: Sequence[TableColumn], rows: int, classes: int = 2) -> set[str]:
         task = "binary" if classes == 2 else "multiclass"
-        found = portfolio(task, taken, rows, np.arange(300) % classes)[0]
+        found = portfolio(task, columns, rows, np.arange(300) % classes)[0]
         return {one.name for one in found} & {"LightGBM, codes", "LightGBM, large trees"}
 
-    assert tried(table.taken, 200) == {"LightGBM, codes", "LightGBM, large trees"}
+    assert tried(table.columns, 200) == {"LightGBM, codes", "LightGBM, large trees"}
     assert tried(few, 200) == {"LightGBM, large trees"}
     assert tried(few, 50_000) == set()
     assert tried(few, 200, classes=9) == set()
@@ -169,7 +170,7 @@ def test_codes_are_tried_of_many_categories_and_large_trees_where_they_are_small
 
 def test_terms_of_text_are_tried_where_there_are_not_too_many_rows() -> None:
     def tried(name: str, rows: int) -> bool:
-        found = portfolio("binary", TABLES[name].taken, rows, np.arange(300) % 2)[0]
+        found = portfolio("binary", TABLES[name].columns, rows, np.arange(300) % 2)[0]
         return "LightGBM, terms" in {one.name for one in found}
 
     assert tried("text", 200)
@@ -191,7 +192,7 @@ def test_terms_are_words_that_a_text_has() -> None:
 
 def test_codes_are_positions_of_categories() -> None:
     table = TABLES["no text"]
-    many = next(c for c in table.taken if c.kind == "category" and c.distinct > FEW).name
+    many = next(c for c in table.columns if c.kind == "category" and c.distinct > FEW).name
     usual, codes = (
         fitted(one, table, "binary").named_steps["columns"].named_transformers_["many"]
         for one in candidates(table, "binary")
@@ -206,7 +207,7 @@ def test_the_logarithm_is_tried_of_skewed_targets_only() -> None:
     table = TABLES["text"]
     names = [one.name for one in candidates(table, "regression")]
     assert {"linear, log target", "LightGBM, log target"} <= set(names)
-    even = portfolio("regression", table.taken, 200, np.linspace(1, 2, 200))[0]
+    even = portfolio("regression", table.columns, 200, np.linspace(1, 2, 200))[0]
     assert not any(one.parameters.get("log") for one in even)
 
     prices = np.exp(np.random.default_rng(0).normal(size=300))
@@ -227,7 +228,7 @@ def test_sizes_are_bounded_whatever_the_number_of_classes() -> None:
     for classes in (2, 3, 9, 30):
         y = np.arange(3000) % classes
         task = "binary" if classes == 2 else "multiclass"
-        for one in portfolio(task, TABLES["no text"].taken, 50_000, y)[0]:
+        for one in portfolio(task, TABLES["no text"].columns, 50_000, y)[0]:
             given = one.parameters
             leaves = given.get(
                 "num_leaves",

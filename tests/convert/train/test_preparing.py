@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.preparing import Options, look_at_columns, prepare
+from onnxlet.convert.train.preparing import Options, inspect_table, prepare
 
 
 def test_a_label_that_is_in_no_training_row_is_named(tmp_path: Path) -> None:
@@ -18,13 +18,13 @@ def test_a_label_that_is_in_no_training_row_is_named(tmp_path: Path) -> None:
     said: list[str] = []
     for options, expected in ((Options(time="day"), True), (Options(), False)):
         said.clear()
-        columned = look_at_columns(str(tmp_path / "rows.csv"), "y", options, said.append)
-        prepared = prepare(columned, options, said.append)
+        table = inspect_table(str(tmp_path / "rows.csv"), "y", options, said.append)
+        prepared = prepare(table, options, said.append)
         note = (
             "labels that no training row has, and no model can answer, in 5 test rows of "
             f"{len(prepared.splits.test)}: 'new'"
         )
-        assert (note in said, note in columned.notes) == (expected, expected)
+        assert (note in said, note in table.notes) == (expected, expected)
         assert any("no training row" in line for line in said) is expected
 
 
@@ -37,5 +37,5 @@ def test_a_column_of_groups_says_that_it_is_one(tmp_path: Path) -> None:
         (Options(group="who"), "left out: rows of one stay on one side, as --group says"),
         (Options(group="who", columns={"who": "number"}), "whole numbers, 20 different"),
     ):
-        taken = look_at_columns(str(tmp_path / "rows.csv"), "y", options, lambda line: None).taken
+        taken = inspect_table(str(tmp_path / "rows.csv"), "y", options, lambda line: None).columns
         assert next(one.why for one in taken if one.name == "who").startswith(why)

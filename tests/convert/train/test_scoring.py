@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from onnxlet.convert.train.metrics import METRICS
-from onnxlet.convert.train.scoring import PARTS, scorer
+from onnxlet.convert.metrics.metrics import METRICS
+from onnxlet.convert.train.scoring import PARTS, USUAL, best_threshold, scorer
 
 random = np.random.default_rng(0)
 Y = np.where(random.random(300) < 0.3, "yes", "no").astype(object)
@@ -105,3 +105,38 @@ def test_less_is_better_in_regression() -> None:
     found = scorer(METRICS["rmse"], y, None, chosen)
     assert found.worth(y[50:] + 0.5) == pytest.approx(-0.5)
     assert found.difference(y[50:], y[50:] + 0.5).mean == pytest.approx(0.5)
+
+
+def few_positives(count: int = 150) -> tuple[Any, Any]:
+    """Labels of two classes, with probabilities that are right about them."""
+    draw = np.random.default_rng(0)
+    chance = draw.beta(0.6, 4, count)
+    return draw.random(count) < chance, chance
+
+
+@pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc"])
+def test_no_other_threshold_is_better(name: str) -> None:
+    y, chance = few_positives()
+    metric, both = METRICS[name], np.array([False, True])
+    chosen = best_threshold(y, chance, metric)
+
+    def value(threshold: float) -> float:
+        return metric.score(y, chance >= threshold, both)
+
+    assert value(chosen) == pytest.approx(max(value(at) for at in chance))
+    assert value(chosen) > value(USUAL)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "accuracy"])
+def test_a_metric_that_needs_no_other_keeps_a_half(name: str) -> None:
+    assert best_threshold(*few_positives(), METRICS[name]) == USUAL
+
+
+def test_of_equal_thresholds_the_nearest_to_a_half_is_taken() -> None:
+    y = np.array([False, False, True, True])
+    chosen = best_threshold(y, np.array([0.1, 0.2, 0.9, 0.95]), METRICS["f1"])
+    assert chosen == pytest.approx(0.55)
+
+
+def test_rows_of_one_class_choose_no_threshold() -> None:
+    assert best_threshold(np.zeros(5, bool), np.linspace(0, 1, 5), METRICS["f1"]) == USUAL

@@ -13,12 +13,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
 from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.job import Job, Table, evaluate
-from onnxlet.convert.train.live import Live
-from onnxlet.convert.train.metrics import METRICS, default_metric
+from onnxlet.convert.train.candidate import Candidate
+from onnxlet.convert.train.job import Job, TrainingData, evaluate
+from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.errors import WrongUse
@@ -31,7 +32,8 @@ def searched(data: made.Data, candidates: Any, **given: Any) -> Searched:
         "report": lambda line: None, "fit": made.fit, "cores": 1,
     }  # fmt: skip
     metric = METRICS[given.pop("metric", default_metric(data.task).name)]
-    return search(data.X, data.y, data.task, data.splits, candidates, metric, **(settings | given))
+    X, y = data.trained
+    return search(X, y, data.task, data.splits.folds, candidates, metric, **(settings | given))
 
 
 def told(found: Searched) -> list[Any]:
@@ -135,7 +137,7 @@ def test_regression_and_weights() -> None:
     assert [line.split(" ± ")[0][:30] for line in lines] == [
         f"{t.candidate.name}: root mean squared error {t.score:.5g}"[:30] for t in found.trials
     ]
-    linear = searched(data, baselines, weights=np.where(data.X["a"] > 0, 1.0, 1e-9))
+    linear = searched(data, baselines, weights=np.where(data.trained[0]["a"] > 0, 1.0, 1e-9))
     assert linear.trials[1].score != found.trials[1].score
 
 
@@ -184,15 +186,15 @@ def test_where_time_was_too_short_a_first_fit_has_to_do(rung: str) -> None:
     data = made.binary(2000)
     y, classes = data.y[data.splits.train], np.array(["no", "yes"], object)
     X = data.X.iloc[data.splits.train].reset_index(drop=True)
-    table = Table(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
+    table = TrainingData(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
     metric, budget = METRICS["roc_auc"], Budget(None)
-    live = Live(lambda line: None, metric, budget, None)
-    race = racing.Race(table, metric, budget, None, live, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
+    progress = SearchProgress(lambda line: None, metric, budget, None)
+    race = racing.Race(table, metric, budget, None, progress, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
     records = race.enter([made.constant(), made.linear(), made.doing("failing", made.fail)])
     for record in records:
         rows = None if rung == "fold" else 10**6
         record.take(0, rows, evaluate(table, Job(record.number, record.candidate, 0, rows)))
-    found = _searched(race, False, None, "the time was up")
+    found = _searched(race, False, "the time was up")
     assert [trial.state for trial in found.trials] == ["done", "done", "failed"]
     assert [trial.candidate.name for trial, _ in found.weights] == ["linear"]
     answers, valid = out_of_fold(found.trials[1]), data.splits.folds[0][1]
@@ -200,20 +202,23 @@ def test_where_time_was_too_short_a_first_fit_has_to_do(rung: str) -> None:
     assert score(found.trials[1]) == pytest.approx(roc_auc_score(y[valid], answers[valid, 1]))
 
 
-def test_small_takes_the_cheapest_within_one_standard_error() -> None:
-    everyone = [made.constant(), made.linear(), made.linear(name="twin"), made.tree(1, "stump")]
-    costs = {"constant": 0.0, "stump": 1.0, "twin": 2.0, "linear": 3.0}
-    found = searched(
-        made.binary(2000), everyone, small=True, cost=lambda trial: costs[trial.candidate.name]
-    )
+def test_small_takes_the_smallest_within_one_standard_error() -> None:
+    def heavy(parameters: Any, seed: int) -> Any:
+        pipeline = made.linear().make(parameters, seed)
+        pipeline[0].ballast = bytes(10_000)
+        return pipeline
+
+    everyone = [made.constant(), Candidate("heavy", "linear", {}, heavy), made.linear(),
+                made.tree(1, "stump")]  # fmt: skip
+    found = searched(made.binary(2000), everyone, small=True)
     done = [trial for trial in found.trials if trial.state == "done"]
     best = max(done, key=score)
     near = [trial for trial in done if score(trial) >= score(best) - (best.error or 0)]
-    expected = min(near, key=lambda trial: costs[trial.candidate.name])
+    expected = min(near, key=lambda trial: trial.size or 0)
     assert [(trial, weight) for trial, weight in found.weights] == [(expected, 1.0)]
-    assert expected.candidate.name == "twin"
-    assert found.trials[1].size is not None
-    assert found.trials[1].size > 300
+    assert (best.candidate.name, expected.candidate.name) == ("heavy", "linear")
+    assert (best.size or 0) - (expected.size or 0) > 9_000
+    assert (expected.size or 0) > 300
 
 
 def test_a_threshold_is_part_of_what_is_compared() -> None:

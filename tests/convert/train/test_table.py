@@ -18,8 +18,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.train import csv_rows, sampling
-from onnxlet.convert.train.sampling import sampled
+from onnxlet.convert.train import csv_rows
+from onnxlet.convert.train import table as module
 from onnxlet.convert.train.table import Table, read_table
 from onnxlet.function.errors import WrongUse
 
@@ -81,7 +81,6 @@ def test_csv_in_all_its_forms(write: Write, content: bytes, said: str) -> None:
     assert [f"note: {note}" for note in table.notes] == lines
     assert len(lines) == bool(said)
     assert all(said in line for line in lines)
-    assert (table.rows_in_file, table.sampled) == (2, False)
 
 
 def test_fields_separated_by_spaces_and_texts_with_spaces(write: Write) -> None:
@@ -217,7 +216,6 @@ def test_parquet_in_row_groups(tmp_path: Path) -> None:
     path = str(tmp_path / "rows.of.any.name")
     parquet.write_table(pa.Table.from_pandas(frame), path, row_group_size=2)
     read = read_table(path, 0)
-    assert read.rows_in_file == 3
     assert read.frame.astype(object).where(read.frame.notna(), None).to_numpy().tolist() == (
         frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
     )
@@ -227,12 +225,12 @@ def test_parquet_in_row_groups(tmp_path: Path) -> None:
 
 def test_of_too_many_rows_a_sample_is_taken(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("r.csv", "a,b\n" + "\n".join(f"{i},t{i}" for i in range(5000)))
-    monkeypatch.setattr(sampling, "MOST_ROWS", 700)
+    monkeypatch.setattr(module, "MOST_ROWS", 700)
     whole = read_table(path, 3)
     monkeypatch.setattr(csv_rows, "CELLS_AT_ONCE", 1)
     in_parts, other = read_table(path, 3), read_table(path, 4)
 
-    assert (len(whole.frame), whole.rows_in_file, whole.sampled) == (700, 5000, True)
+    assert len(whole.frame) == 700
     assert whole.frame["a"].is_monotonic_increasing
     assert (whole.frame["b"] == "t" + whole.frame["a"].astype(str)).all()
     pd.testing.assert_frame_equal(whole.frame, in_parts.frame)
@@ -245,7 +243,7 @@ def test_of_too_many_rows_a_sample_is_taken(write: Write, monkeypatch: pytest.Mo
 def test_each_row_is_as_likely_to_be_drawn() -> None:
     drawn = np.zeros(60)
     for seed in range(200):
-        parts, came = sampled(
+        parts, came = module.sampled(
             iter([pd.DataFrame({"a": range(s, s + 6)}) for s in range(0, 60, 6)]), 15, seed
         )
         assert came == 60
@@ -257,14 +255,14 @@ def test_each_row_is_as_likely_to_be_drawn() -> None:
 
 @pytest.mark.parametrize("most", [1, 7, 15, 59, 60])
 def test_the_rows_with_the_least_draws_stay(most: int) -> None:
-    parts, _ = sampled(iter([pd.DataFrame({"a": [i]}) for i in range(60)]), most, 5)
+    parts, _ = module.sampled(iter([pd.DataFrame({"a": [i]}) for i in range(60)]), most, 5)
     least = np.argsort(np.random.default_rng(5).random(60))[:most]
     assert pd.concat(parts)["a"].tolist() == sorted(least.tolist())
 
 
 def test_a_wide_table_keeps_fewer_rows() -> None:
-    assert sampling.most_rows(10) == 1_000_000
-    assert sampling.most_rows(1000) * 1000 == sampling.MOST_CELLS
+    assert module.most_rows(10) == 1_000_000
+    assert module.most_rows(1000) * 1000 == module.MOST_CELLS
 
 
 def test_what_is_read_is_a_table(write: Write) -> None:

@@ -16,22 +16,21 @@ from sklearn.metrics import f1_score
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.report import FILES as REPORT
-from onnxlet.convert.report.measured import Measured
-from onnxlet.convert.train import reported, training
+from onnxlet.convert.report.evaluation.measured import Measured
+from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
-from onnxlet.convert.train.ending import lines
-from onnxlet.convert.train.job import Job, Outcome, Table, evaluate
-from onnxlet.convert.train.metrics import METRICS, Metric
+from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search
-from onnxlet.convert.train.training import Trained, Written, train
+from onnxlet.convert.train.training import Trained, Written, summary_lines, train
 from onnxlet.convert.train.trials import Searched, Trial
 from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import linear, tree
-from tests.convert.train.tables import Taken, made, never_seen
+from tests.convert.train.tables import column, made, never_seen
 
 pytestmark = pytest.mark.pipelines  # whole trainings: minutes, all together
 
@@ -41,7 +40,7 @@ NOWHERE_ELSE = "Wilhelmina"  # in one row only
 class Here:
     """Workers that fit in this process, one job after the other: no process has to begin."""
 
-    def __init__(self, table: Table, count: int) -> None:
+    def __init__(self, table: TrainingData, count: int) -> None:
         self._table, self.count = table, count
 
     def __enter__(self) -> Self:
@@ -83,7 +82,7 @@ def trained(
 def quickly() -> Iterator[None]:
     """Refits for the report take a second, not ten."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reported, "Measured", partial(Measured, seconds=1.0))
+        patch.setattr(report, "Measured", partial(Measured, seconds=1.0))
         yield
 
 
@@ -106,16 +105,16 @@ def regression(tmp_path_factory: pytest.TempPathFactory, quickly: None) -> Train
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits in this process, and no figures: for tests of what comes before them."""
-    monkeypatch.setattr(searching, "Workers", Here)
-    monkeypatch.setattr(reported, "findings", lambda measured: {})
-    monkeypatch.setattr(reported, "report_files", lambda found: {})
+    monkeypatch.setattr(searching, "local_fits", Here)
+    monkeypatch.setattr(report, "findings", lambda measured: {})
+    monkeypatch.setattr(report, "report_files", lambda found: {})
 
 
 @pytest.fixture
 def asked(here: None, monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
     """What the report's figures would have been made of."""
     found: list[Measured] = []
-    monkeypatch.setattr(reported, "findings", found.append)
+    monkeypatch.setattr(report, "findings", found.append)
     return found
 
 
@@ -252,7 +251,7 @@ def test_what_gives_the_target_away_is_left_out_and_said_at_the_end(binary: Trai
     assert "outcome" not in binary.prepared.X.columns
     columns = served(binary)._loaded.signature.columns
     assert "outcome" not in {column.name for column in columns}
-    said = [line for line in lines(binary) if "give" in line]
+    said = [line for line in summary_lines(binary) if "give" in line]
     assert len(said) == 1
     assert "outcome" in said[0]
     assert said[0].startswith("1 column gives the target away")
@@ -270,7 +269,7 @@ def test_rows_of_the_table_are_answered_with_the_columns_that_are_left_out(
 
 
 def test_the_last_lines_say_how_good_it_is_and_where_it_lies(regression: Trained) -> None:
-    said = "\n".join(lines(regression))
+    said = "\n".join(summary_lines(regression))
     assert "parity certificate of m version 1" in said
     assert f"On {len(regression.prepared.splits.test)} rows that it had not seen" in said
     assert str(regression.built.directory / "report.html") in said
@@ -284,21 +283,21 @@ def test_the_same_seed_and_trials_give_the_same_bytes_and_no_new_version(tmp_pat
     again = trained(tmp_path, table("binary", 120).drop(columns="note"), trials=4, seed=3)
     assert (first.built.new, again.built.new, again.built.version) == (True, False, 1)
     assert contents(tmp_path / "models") == before
-    assert any("is the same, byte for byte, as" in line for line in lines(again))
+    assert any("is the same, byte for byte, as" in line for line in summary_lines(again))
 
 
 @pytest.mark.usefixtures("here")
 def test_the_search_is_never_given_a_test_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Table] = []
+    seen: list[TrainingData] = []
 
     class Spying(Here):
-        def __init__(self, table: Table, count: int) -> None:
+        def __init__(self, table: TrainingData, count: int) -> None:
             seen.append(table)
             super().__init__(table, count)
 
-    monkeypatch.setattr(searching, "Workers", Spying)
+    monkeypatch.setattr(searching, "local_fits", Spying)
     fits: list[int] = []
 
     def counting(weighted: Any, X: Any, *rest: Any) -> Combined:
@@ -377,7 +376,7 @@ def test_where_all_are_refused_it_is_refused_and_nothing_is_written(
 def test_a_linear_model_that_fails_is_no_baseline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quickly: None
 ) -> None:
-    monkeypatch.setattr(searching, "Workers", Here)
+    monkeypatch.setattr(searching, "local_fits", Here)
     what = trained(tmp_path, simple().assign(a=[1e300, -1e300, 1.0] * 30), trials=2)
     assert [trial.state for trial in what.searched.trials] == ["done", "failed"]
     assert what.unreported is None
@@ -392,14 +391,14 @@ def test_a_report_that_fails_does_not_lose_the_model(
     def failing(measured: Any) -> Any:
         raise ZeroDivisionError("a figure fails on purpose")
 
-    monkeypatch.setattr(reported, "findings", failing)
+    monkeypatch.setattr(report, "findings", failing)
     said: list[str] = []
     what = trained(tmp_path, simple(), said)
     assert {path.name for path in what.built.directory.iterdir()} == FILES
     assert what.unreported is not None
     assert what.unreported.startswith("ZeroDivisionError: a figure fails on purpose")
     assert [line for line in said if line.startswith("note: the report failed")]
-    told = list(lines(what))
+    told = list(summary_lines(what))
     assert [line for line in told if line.startswith("no report was written")]
     assert not [line for line in told if line.startswith("report: ")]
 
@@ -466,7 +465,7 @@ def rare(rows: int, seed: int) -> tuple[pd.DataFrame, Any]:
 def test_rare_classes_weigh_as_much_where_the_metric_counts_all_alike() -> None:
     (X, y), (X_new, y_new) = rare(1500, 0), rare(1500, 1)
     score = METRICS["balanced_accuracy"].score
-    numbers = [Taken(str(name), "number", True, 1500) for name in X]
+    numbers = [column(str(name), "number", 1500) for name in X]
     chosen = [(trial_of(portfolio("multiclass", numbers, 1500, y)[0][1]), 1.0)]
 
     def reached(metric: Metric) -> float:
@@ -477,7 +476,7 @@ def test_rare_classes_weigh_as_much_where_the_metric_counts_all_alike() -> None:
 
 
 def trial_of(candidate: Any) -> Trial:
-    return Trial(0, candidate, 0.5, None, 0.0, None, None, "done", None)
+    return Trial(0, candidate, score=0.5, state="done")
 
 
 @pytest.mark.usefixtures("here")
@@ -493,8 +492,8 @@ def test_the_search_weighs_rows_as_the_refit_does(
 
     monkeypatch.setattr(training, "search", spying)
     what = trained(tmp_path, X.assign(target=y), metric="balanced_accuracy")
-    train_rows, labels = what.prepared.splits.train, what.prepared.train_part[1]
-    sums = [given[0][train_rows][labels == label].sum() for label in "abc"]
+    labels = what.prepared.train_part[1]
+    sums = [given[0][labels == label].sum() for label in "abc"]
     assert sums == pytest.approx([len(labels) / 3] * 3)
     trained(tmp_path / "plain", X.assign(target=y), metric="accuracy")
     assert given[1] is None

@@ -31,7 +31,7 @@ from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge, TookT
 from onnxlet.function.explanation import tiles
 from onnxlet.function.explanation.background import background
 from onnxlet.function.explanation.explain import ExplainOptions, explain
-from onnxlet.function.inputs import images as front_end
+from onnxlet.function.inputs import image_feed, images
 from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
@@ -266,13 +266,13 @@ def test_tiles_are_about_square_and_few(size: tuple[int, int], grid: tuple[int, 
 
 def test_each_image_is_decoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Any] = []
-    pixels = front_end.pixels
+    pixels = images.pixels
 
     def counting(content: bytes, *form: Any) -> Array:
         decoded.append(form)
         return pixels(content, *form)
 
-    monkeypatch.setattr(front_end, "pixels", counting)
+    monkeypatch.setattr(image_feed, "pixels", counting)
     model = load_model(folder / "beside" / "1")
     rows = [[WIDE[0], 1.0, WIDE[1], "good one"], [WIDE[0], 2.0, WIDE[2], "bad one"]]
     table = validate_rows(rows, model.signature)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from onnxlet.function.csv import lines as csv_lines
 from onnxlet.function.errors import RequestError
-from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
+from onnxlet.function.inputs import json_body, large_json, parts, tensors, validation
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Request, WireProtocol

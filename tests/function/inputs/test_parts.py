@@ -12,8 +12,9 @@ import pytest
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline, json_text, messages
+from onnxlet.function.csv import lines as csv_lines
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
-from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
+from onnxlet.function.inputs import json_body, large_json, parts, tensors, validation
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.signature import Signature

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
+from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import MalformedRequest, NotAcceptable, Problem
-from onnxlet.function.inputs import csv_text
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.models.repository import NAMING
 from onnxlet.function.protocols import invocations

@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.convert.converters.text_functions.translation import translated
 from onnxlet.convert.graph.converter import Unsupported
-from onnxlet.function.inputs.followed import function_of
+from onnxlet.function.inputs.restricted_python import function_of
 
 LIST = ["a", "b", "a"]
 NUMBERS = [3, 1, 2]

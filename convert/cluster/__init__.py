@@ -1,1 +1,0 @@
-"""A Dask cluster that others run: what its workers have, what is sent to them, tasks there."""

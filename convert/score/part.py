@@ -1,0 +1,187 @@
+"""One part of a table is read, answered and written: the same bytes wherever that is done."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from onnxlet.convert.record_batches.scorer import reasons
+from onnxlet.convert.score.errors import BadRows, PartFailed
+from onnxlet.convert.score.reading import Batch, batches
+from onnxlet.convert.score.schemas import kept_schema, scorer_of, side_schema
+from onnxlet.convert.score.storage import Storage, half_written, storage_of
+from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.truths import truths_of
+from onnxlet.convert.score.writing import Writer, Written, sink_to
+from onnxlet.convert.workers.contract import Do, Tick
+from onnxlet.function.errors import ModelError, OnnxletError, Problem
+from onnxlet.function.models.model import GRAPH, Model, load_model
+
+SHOWN = 3  # problems of a part that its line keeps
+NOT_STOPPING = (
+    "Correct it; or --on-error null answers such a row by null, and --on-error side leaves it out."
+)
+FEWER = "Use fewer --workers, or smaller --batch-rows."
+Line = dict[str, Any]
+
+
+def do(task: Task, model: Model, tick: Tick = lambda rows: None) -> Line:
+    """Do one part, all of it or nothing.
+
+    `tick` is called with how many rows have just been answered; what it raises ends the part. The
+    part's line in the journal has plain values: `part`, `file`, `rows` that are written, `bad`
+    rows, `problems` (the first of them in words), `size` and `sha256` of the file, and `side` with
+    `rows`, `size` and `sha256`, or None where no row is bad; and `truths`, the sums of `Truths`,
+    where the table has the model's target.
+
+    Raises:
+        PartFailed: it can't be read, or written, or has bad rows where these are to stop all.
+    """
+    source, target = storage_of(task.source), storage_of(task.target)
+    part = _Part(task, model, source, target)
+    try:
+        with ExitStack() as files:
+            part.open(files)
+            for batch in batches(task, source, part.read):
+                part.answer(batch)
+                tick(batch.rows.num_rows)
+            written, side = part.end()
+        # The side file first: a part that is there has all that belongs to it.
+        if side is not None:
+            target.land(part.side_path, task.side)
+        target.land(part.path, task.name)
+    finally:
+        part.path.unlink(missing_ok=True)
+        part.side_path.unlink(missing_ok=True)
+    return {
+        "part": task.name,
+        "file": task.file,
+        "rows": written.rows,
+        "bad": part.bad,
+        "problems": part.shown,
+        "size": written.size,
+        "sha256": written.sha256,
+        "side": None if side is None else side._asdict(),
+        **({} if part.truths is None else {"truths": part.truths.sums}),
+    }
+
+
+def outcome_of(task: Task, load: Callable[[], Model], tick: Tick) -> Line | PartFailed:
+    """Do a part with a model that is loaded for it: its line, or why there is none."""
+    try:
+        return do(task, load(), tick)
+    except PartFailed as error:
+        return error.with_traceback(None)
+    except OnnxletError as error:
+        return PartFailed(error.message, error.hint)
+    except MemoryError:
+        return PartFailed(f"'{task.file}': no memory", FEWER)
+
+
+def begin(content: bytes) -> Do:
+    """What a process of this machine does: parts, each by a model that it has loaded once."""
+
+    def answer(argument: bytes, tick: Tick) -> Line | PartFailed:
+        task: Task = pickle.loads(argument)  # noqa: S301 - our own
+        return outcome_of(task, partial(model_of, task.model, task.graph), tick)
+
+    return answer
+
+
+_models: dict[str, Model] = {}
+
+
+def model_of(folder: str, graph: str) -> Model:
+    """The model of a version's folder, loaded once in a process, by its graph's SHA-256.
+
+    Raises ModelError where it is missing or altered, also since the scoring began.
+    """
+    if graph not in _models:
+        pa.set_cpu_count(1)  # there are as many processes as cores
+        model = load_model(Path(folder))
+        if model.manifest["files"][GRAPH] != graph:
+            raise ModelError(f"model {folder}: its graph is another one now", "Score again.")
+        _models[graph] = model
+    return _models[graph]
+
+
+class _Part:
+    """What is read and written of one part."""
+
+    def __init__(self, task: Task, model: Model, source: Storage, target: Storage) -> None:
+        scorer, schema = scorer_of(task, model, source)
+        self._task, self._scorer = task, scorer
+        self._columns = list(dict.fromkeys([*scorer.needed, *task.options.keep]))
+        self.truths = truths_of(model.manifest, schema.names)
+        compared = [] if self.truths is None else [self.truths.column]
+        self.read = list(dict.fromkeys([*self._columns, *compared]))
+        whose = hashlib.sha256(f"{task.target}/{task.name}".encode()).hexdigest()
+        self.path = half_written(target, whose[:16])
+        self.side_path = half_written(target, f"{whose[:16]}-bad")
+        self._kept = kept_schema(schema, task.options.keep)
+        self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
+        self._side_schema = side_schema(schema, self._columns, task.kind)
+        self._side: Writer | None = None
+        self.bad, self.shown = 0, list[str]()
+
+    def open(self, files: ExitStack) -> None:
+        """Open the file of its answers; the other is opened when a row is bad."""
+        self._files = files
+        self._writer = self._opened(self.path, self._schema)
+
+    def _opened(self, path: Path, schema: Any) -> Writer:
+        return Writer(self._files.enter_context(sink_to(path)), self._task.form, schema)
+
+    def answer(self, batch: Batch) -> None:
+        """Answer a batch, and write what came of it."""
+        answered = self._scorer.answer(batch.rows, batch.faults)
+        if why := answered.by_row():
+            self._note(batch, why)
+        rows = batch.rows.select(self._kept.names)
+        columns = [*rows.columns, *answered.columns.columns]
+        whole = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        if self.truths is not None:
+            known = batch.rows.column(self.truths.column)
+            self.truths.add(answered.columns.column("prediction"), known)
+        if answered.bad and self._task.options.on_error == "side":
+            good = np.ones(whole.num_rows, bool)
+            good[answered.bad] = False
+            whole = whole.filter(pa.array(good))
+        self._writer.add(whole)
+
+    def _note(self, batch: Batch, why: Mapping[int, Sequence[Problem]]) -> None:
+        self.bad += len(why)
+        where = [located(self._task, batch.number(row), each) for row in why for each in why[row]]
+        self.shown += where[: SHOWN - len(self.shown)]
+        if self._task.options.on_error == "stop":
+            more = f" (and {len(where) - 1} more problems in this part)" if len(where) > 1 else ""
+            raise BadRows(f"{where[0]}{more}", NOT_STOPPING)
+        if self._side is None:
+            self._side = self._opened(self.side_path, self._side_schema)
+        rows = batch.rows.take(pa.array(list(why)))
+        places = [
+            pa.array([self._task.file] * len(why)),
+            pa.array([batch.number(row) for row in why], pa.int64()),
+            pa.array([reasons(why[row]) for row in why]),
+        ]
+        cells = [rows.column(name) for name in self._columns]
+        self._side.add(pa.RecordBatch.from_arrays([*places, *cells], schema=self._side_schema))
+
+    def end(self) -> tuple[Written, Written | None]:
+        """What both files have; they can be closed now."""
+        return self._writer.end(), None if self._side is None else self._side.end()
+
+
+def located(task: Task, number: int, problem: Problem) -> str:
+    """A problem in words, with its file."""
+    unit = "row" if task.kind == "parquet" else "line"
+    mark = ": " if problem.column is None else ", "
+    return f"'{task.file}', {unit} {number}{mark}{reasons([problem])}"

@@ -1,0 +1,192 @@
+"""A file of rows, here or elsewhere, packed or not, as bytes that can be read more than once."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.sources.limits import LIMITS, Limits, bounded
+from onnxlet.function.errors import WrongUse
+
+ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
+USER_AND_QUERY = re.compile(r"(?<=://)[^/@]*@|\?.*$", re.S)  # which may hold keys
+SHOWN_FILES = 5
+MAGIC = 262  # bytes that say what a file is
+SHEETS = "Save the sheet as CSV, or: pandas.read_excel('FILE').to_csv('rows.csv', index=False)."
+PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
+    (b"\x1f\x8b", lambda path, place: gzip.GzipFile(path)),
+    (b"BZh", lambda path, place: bz2.BZ2File(path)),
+    (b"\xfd7zXZ\x00", lambda path, place: lzma.LZMAFile(path)),  # noqa: SIM115 - whoever reads it closes it
+    (b"\x28\xb5\x2f\xfd", lambda path, place: _zstandard(path, place)),
+    (b"PK\x03\x04", lambda path, place: _only_member(path, place)),
+)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file of rows that lies here."""
+
+    path: Path  # where it lies, perhaps only for now
+    name: str  # as messages call it, without user names, passwords and queries
+    what: str  # the rows are called in messages, such as DATA
+    limits: Limits = LIMITS  # of what it unpacks to
+
+    @property
+    def parquet(self) -> bool:
+        """Whether it begins as Parquet does."""
+        with self.path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+
+    def open(self) -> IO[bytes]:
+        """Its bytes, unpacked; whoever reads too many of them gets WrongUse, too.
+
+        So does who opens what is packed in a way that nothing here unpacks.
+        """
+        with self.path.open("rb") as file:
+            start = file.read(MAGIC)
+        place, size = f"{self.what}: '{self.name}'", self.path.stat().st_size
+        unpack = next((unpack for magic, unpack in PACKED if start.startswith(magic)), None)
+        file = self.path.open("rb") if unpack is None else unpack(self.path, place)
+        return bounded(file, size, f"{place}: ", self.limits)
+
+
+@contextmanager
+def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
+    """A file, fetched for as long as it is read if it is a URL of S3 or of what fsspec knows.
+
+    Raises:
+        WrongUse: there is no such file, or it may not be read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if ELSEWHERE.match(source):
+            path, name = Path(folder) / "rows", USER_AND_QUERY.sub("", source)
+            _fetch(source, path, what, name)
+        else:
+            path, name = Path(source), Path(source).name
+            _check_is_there(path, what)
+        yield Opened(path, name, what, limits)
+
+
+def looked_in(path: Path) -> str:
+    """Where a file that is not there was looked for; empty where its path says so."""
+    return "" if path.is_absolute() else f"Looked for in {Path.cwd()}."
+
+
+def no_file(path: Path, what: str) -> WrongUse:
+    """What to say of a path that is no file."""
+    if not path.is_dir():
+        return WrongUse(f"{what}: there is no file '{path}'", looked_in(path))
+    inside = sorted(e.name for e in path.iterdir() if {".csv", ".parquet"} & set(e.suffixes))
+    found = f"There are {', '.join(inside[:SHOWN_FILES])} in it." if inside else ""
+    return WrongUse(f"{what}: '{path}' is a folder", f"Name one file of rows. {found}".rstrip())
+
+
+def no_rights(path: str | Path, what: str) -> WrongUse:
+    """What to say of a file that the user may not read."""
+    return WrongUse(
+        f"{what}: '{path}' may not be read: permission denied",
+        f"Run as a user who may, or let others read it: chmod a+r '{path}'.",
+    )
+
+
+def _check_is_there(path: Path, what: str) -> None:
+    try:
+        if not path.is_file():
+            raise no_file(path, what)
+        with path.open("rb") as file:
+            start = file.read(MAGIC)
+    except PermissionError as error:
+        raise no_rights(path, what) from error
+    except OSError as error:  # a name that is too long, a disk that fails
+        raise WrongUse(f"{what}: '{path}' can't be read: {shortened(error)}") from error
+    if not start:
+        raise WrongUse(f"{what}: '{path}' is empty", "Expected a header and a row a line.")
+
+
+def _fetch(source: str, path: Path, what: str, shown: str) -> None:
+    try:
+        with _elsewhere(source) as file, path.open("wb") as here:
+            shutil.copyfileobj(file, here, 1 << 22)
+    except ImportError as error:
+        raise WrongUse(
+            f"{what}: '{shown}' needs a package that is not installed: {shortened(error)}",
+            _to_install(str(error)),
+        ) from error
+    except FileNotFoundError as error:
+        raise WrongUse(
+            f"{what}: there is no file '{shown}'", "Is the bucket or folder spelt so?"
+        ) from error
+    except PermissionError as error:
+        raise WrongUse(
+            f"{what}: '{shown}' may not be read: permission denied",
+            "Are the keys of an account that may read it in the environment?",
+        ) from error
+    except WrongUse:
+        raise
+    except Exception as error:  # each file system has errors of its own
+        raise WrongUse(
+            f"{what}: '{shown}' can't be read: {type(error).__name__}: "
+            f"{shortened(error).replace(source, shown)}",
+            "Expected a path, s3://bucket/rows.csv or a URL that fsspec reads.",
+        ) from error
+    if not path.stat().st_size:
+        raise WrongUse(f"{what}: '{shown}' is empty", "Expected a header and a row a line.")
+
+
+def _elsewhere(source: str) -> Any:
+    """A file elsewhere: S3 by PyArrow, whatever else there is by fsspec."""
+    if source.lower().startswith("s3://"):
+        from onnxlet.convert.sources.s3 import file_system
+
+        path = source.partition("://")[2].partition("?")[0].rpartition("@")[2]
+        return file_system(path).open_input_stream(path)
+    import fsspec
+
+    return fsspec.open(source, "rb")
+
+
+def _to_install(said: str) -> str:
+    """The packages that fsspec's message names."""
+    named = re.findall(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b", said)
+    return f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}"
+
+
+def _only_member(path: Path, place: str) -> IO[bytes]:
+    """The one file in a zip; it is open as long as it is read, and its archive with it."""
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if not n.startswith("__MACOSX") and n[-1] != "/"]
+        if "[Content_Types].xml" in names:
+            raise WrongUse(f"{place} is a workbook of Excel", SHEETS)
+        if "mimetype" in names:
+            raise WrongUse(f"{place} is an OpenDocument file", SHEETS)
+        if len(names) != 1:
+            raise WrongUse(
+                f"{place} holds {len(names)} files, expected one", "Unpack it, and name one."
+            )
+        return archive.open(names[0])
+
+
+def _zstandard(path: Path, place: str) -> IO[bytes]:
+    try:
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore] # 3.14
+    except ImportError:
+        try:
+            import zstandard as zstd  # type: ignore[import-not-found, no-redef, unused-ignore]
+        except ImportError as error:
+            raise WrongUse(
+                f"{place} is packed by Zstandard, which nothing here unpacks",
+                "pip install zstandard, or unpack it: zstd -d FILE.",
+            ) from error
+    unpacked: IO[bytes] = zstd.open(path)
+    return unpacked

@@ -1,0 +1,197 @@
+"""The report of a training: what the findings are told of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.progress import Report
+from onnxlet.convert.report.evaluation.evaluate import findings
+from onnxlet.convert.report.evaluation.measured import Baseline, Measured
+from onnxlet.convert.report.files import report_files
+from onnxlet.convert.report.form.facts import (
+    Augmentation,
+    AugmentationGain,
+    Column,
+    EnsembleMember,
+    Search,
+)
+from onnxlet.convert.report.form.facts import Trial as ReportedTrial
+from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
+from onnxlet.convert.train.combining import (
+    Combined,
+    Weighted,
+    answering_from,
+    named,
+    out_of_fold,
+    threshold_of,
+    voting,
+)
+from onnxlet.convert.train.kinds.image import IMAGE
+from onnxlet.convert.train.kinds.image_files import form_named
+from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.registry import columns_of
+from onnxlet.convert.train.portfolio import WITH_COPIES
+from onnxlet.convert.train.preparing import Options, Prepared
+from onnxlet.convert.train.splits import group_numbers
+from onnxlet.convert.train.trials import Searched, Trial
+from onnxlet.function.arrays import Array
+from onnxlet.function.models.model import Model
+
+
+class ReportFiles:
+    """Makes the report's files; where that fails, none: the model is worth more than its report.
+
+    `failed` says why there are none.
+    """
+
+    def __init__(self, make: Callable[[Model], dict[str, bytes]], report: Report) -> None:
+        self._make, self._report = make, report
+        self.failed: str | None = None
+
+    def __call__(self, model: Model) -> dict[str, bytes]:
+        """The files by name."""
+        self._report("measuring for the report")
+        try:
+            return self._make(model)
+        except Exception as error:  # noqa: BLE001, RUF100 - any bug in any figure
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self.failed = (
+                f"{type(error).__name__}: {shortened(error)} ({at.filename}, line {at.lineno})"
+            )
+            self._report(f"note: the report failed, the model did not: {self.failed}")
+            return {}
+
+
+def report_of(
+    prepared: Prepared,
+    searched: Searched,
+    chosen: Weighted,
+    combined: Combined,
+    options: Options,
+    name: str,
+    report: Report,
+) -> ReportFiles:
+    """What makes the report's files, once there is the model that will be served."""
+
+    def made(model: Model) -> dict[str, bytes]:
+        (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
+        table, task = prepared.table, prepared.table.target.task
+        measured = Measured(
+            name, model, combined.estimator, X_test, y_test,
+            origin="train", task=task, target=table.target_name,
+            X_train=X, y_train=y,
+            fit=partial(_refitted, chosen, combined, prepared, options.seed),
+            baselines=_linear(searched, chosen, prepared, options.seed),
+            described=named(chosen),
+            groups=_groups(prepared, options),
+            sensitive=_sensitive(prepared, options, prepared.splits.test),
+            sensitive_train=_sensitive(prepared, options, prepared.splits.train),
+            out_of_fold=None if task == "regression" else out_of_fold(chosen),
+            metric=prepared.metric.name, threshold=combined.threshold,
+            threshold_metric=None if combined.threshold is None else prepared.metric.name,
+            search=_search(searched, chosen, prepared, options),
+            columns=[_column(one) for one in table.columns],
+            split=prepared.splits.how, notes=[*table.notes],
+            rows=len(table.frame), seed=options.seed,
+        )  # fmt: skip
+        return report_files(findings(measured))
+
+    return ReportFiles(made, report)
+
+
+def _refitted(
+    chosen: Weighted, combined: Combined, prepared: Prepared, seed: int, X: Any, y: Array
+) -> Any:
+    """The same estimator fitted on other rows, fewer than those that its threshold is from."""
+    estimator = voting(chosen, X, y, prepared.table.target.task, prepared.metric, seed)
+    if combined.threshold is None or len(estimator.classes_) < 2:
+        return estimator
+    return answering_from(combined.threshold, estimator, X, y)
+
+
+def _linear(
+    searched: Searched, chosen: Weighted, prepared: Prepared, seed: int
+) -> dict[str, Baseline] | None:
+    """What the linear candidate answers to the test rows, by a threshold of its own.
+
+    None where it is the very model that is served: that is compared with the constant only.
+    """
+    found = [t for t in searched.trials if t.candidate.family == "linear" and t.state != "failed"]
+    if not found:
+        return {}
+    linear: Weighted = [(found[0], 1.0)]
+    if len(chosen) == 1 and chosen[0][0].number == found[0].number:
+        return None
+    (X, y), task = prepared.train_part, prepared.table.target.task
+    estimator = voting(linear, X, y, task, prepared.metric, seed)
+    ask = estimator.predict if task == "regression" else estimator.predict_proba
+    answers = np.asarray(ask(prepared.test_part[0]))
+    return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
+
+
+def _groups(prepared: Prepared, options: Options) -> Array | None:
+    """Numbers of the test rows' groups: rows of one say less than as many without groups."""
+    if options.group is None:
+        return None
+    groups = group_numbers(prepared.table.frame[options.group].to_numpy())
+    return groups[prepared.splits.test]
+
+
+def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:
+    frame = prepared.table.frame
+    return {name: frame[name].to_numpy()[positions] for name in options.sensitive}
+
+
+def _column(column: TableColumn) -> Column:
+    return Column(
+        name=column.name, kind=column.kind, why=column.why, used=column.used,
+        missing=int(column.missing), distinct=int(column.distinct),
+    )  # fmt: skip
+
+
+def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: Options) -> Search:
+    return Search(
+        seconds=searched.seconds,
+        seed=options.seed,
+        metric=prepared.metric.name,
+        how_ended=searched.how_ended,
+        trials=[_trial(trial) for trial in searched.trials],
+        ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
+        augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
+    )
+
+
+def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> Augmentation:
+    """What copies are, and what the best candidate that was fitted with them gained by them."""
+    forms = [form_named(one.format) for one in columns_of(prepared.table.columns, IMAGE)]
+    done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
+    pairs = [
+        (trial, done[plain])
+        for name, trial in done.items()
+        if name.endswith(WITH_COPIES) and (plain := name.removesuffix(WITH_COPIES)) in done
+    ]
+    sign = 1 if prepared.metric.greater_is_better else -1
+    best = max(pairs, key=lambda pair: sign * (pair[0].score or 0.0), default=None)
+    weight = sum(weight for trial, weight in chosen if trial.candidate.parameters.get("augment"))
+    return Augmentation(
+        copies=copies_of(len(prepared.splits.train), sum(form.numbers for form in forms)),
+        shift=max(max(farthest(form)) for form in forms),
+        noise=NOISE,
+        compared=None if best is None else AugmentationGain(
+            name=best[1].candidate.name, with_=best[0].score, without=best[1].score
+        ),
+        weight=weight,
+    )  # fmt: skip
+
+
+def _trial(trial: Trial) -> ReportedTrial:
+    return ReportedTrial(
+        number=trial.number, name=trial.candidate.name, family=trial.candidate.family,
+        score=trial.score, error=trial.error, seconds=trial.seconds, state=trial.state,
+    )  # fmt: skip

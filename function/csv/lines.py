@@ -1,0 +1,183 @@
+"""Lines of CSV: a small body's all at once, a large one's in parts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function import deadline
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.inputs.json_body import LARGE_BODY
+from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Parts
+
+CheckRows = Callable[[int, bool], None]
+MOST_FIELDS = 2**17  # in one line
+MOST_LINES = 2**20  # that are no rows: blank ones, and further ones of a field in quotes
+TOO_MANY_FIELDS = f"a line of the CSV has more than {MOST_FIELDS} fields"
+TOO_MANY_LINES = f"more than {MOST_LINES} lines of the CSV are no rows"
+BETWEEN_CHECKS = 2**14  # lines between two checks of the deadline
+SLICE = 2**18  # bytes that are scanned together
+
+
+class Lines(Parts):
+    """The fields of every line of a large body of CSV, which was read once, read at each iteration.
+
+    They are so many, rows and the header. In plain ones no field stands in quotes, and a blank line
+    is none. `below` leaves the first one out, which is a header.
+    """
+
+    def __init__(
+        self, body: bytes, size: int, first: list[str], plain: bool, below: bool = False
+    ) -> None:
+        super().__init__(size - below)
+        self._body = body
+        self._plain = plain
+        self._below = below
+        self.first = first
+
+    def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
+        """Some lines at a time; none of them has faults."""
+        if self._plain:
+            yield from self._read_plain()
+            return
+        some: list[list[str]] = []
+        fields = 0
+        for line in islice(_lines(self._body), int(self._below), None):
+            some.append(line)
+            fields += len(line)
+            if fields > FIELDS_AT_ONCE:
+                yield some, {}
+                some, fields = [], 0
+        if some:
+            yield some, {}
+
+    def _read_plain(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
+        start = int(self._below)
+        for some in _plain_lines(self._body):
+            if len(some) > start:
+                yield some[start:], {}
+            start = 0
+
+    def rows(self) -> Lines:
+        """The lines below the first one, which is a header."""
+        return Lines(self._body, len(self), self.first, self._plain, below=True)
+
+
+def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
+    """The fields of every line that is a row, and of the first one, of a body in UTF-8.
+
+    `check_rows` refuses a batch by the number of its rows, before the others are looked at.
+    MalformedRequest is raised where it is not UTF-8, not CSV, or without a first line;
+    RequestTooLarge where there are too many rows, or too many fields in one.
+    """
+    kept, size = list[list[str]](), 0
+    large = len(body) > LARGE_BODY
+    if large and b'"' not in body:
+        kept = list(islice(_lines(body), 1))
+        if kept and len(kept[0]) > 1:
+            size = _count(body)
+            check_rows(size - 1, False)
+            return Lines(body, size, kept[0], plain=True)
+        kept = []
+    for size, line in enumerate(_lines(body)):
+        check_rows(size, False)
+        if not large or not size:
+            kept.append(line)
+    if not kept or not kept[0]:
+        raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
+    return Lines(body, size + 1, kept[0], plain=False) if large else kept
+
+
+def first_of(lines: Sequence[list[str]]) -> list[str]:
+    """The first line; there is always one."""
+    return lines.first if isinstance(lines, Lines) else lines[0]
+
+
+def _count(body: bytes) -> int:
+    """The number of lines that are not blank, where no field has a line break in it."""
+    count, before = 0, True
+    for start in deadline.checked(range(0, len(body), SLICE)):
+        array: Array = np.frombuffer(body, np.uint8, min(SLICE, len(body) - start), start)
+        ends = (array == ord("\n")) | (array == ord("\r"))
+        count += int(np.count_nonzero(ends[:-1] & ~ends[1:])) + int(before and not ends[0])
+        before = bool(ends[-1])
+    return count
+
+
+def _lines(body: bytes) -> Iterator[list[str]]:
+    """Lines one after another, without blank ones.
+
+    Where a row has one field, a blank line is a row whose value is missing.
+    """
+    fields = rows = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal fields
+        text_lines = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
+        for number, text in enumerate(text_lines):
+            if not number % BETWEEN_CHECKS:
+                deadline.check()
+            if number - rows > MOST_LINES:
+                raise RequestTooLarge(TOO_MANY_LINES)
+            fields += text.count(",")
+            if fields > MOST_FIELDS:
+                raise RequestTooLarge(TOO_MANY_FIELDS)
+            yield text
+
+    width = None
+    with _refusing(body):
+        for line in csv.reader(texts(), strict=True):
+            fields = 0
+            if width is None:
+                width = len(line)
+                yield line
+            elif line or width == 1:
+                rows += 1
+                yield line or [""]
+
+
+def _plain_lines(body: bytes) -> Iterator[list[list[str]]]:
+    """The lines of a body without quotes, many at once, in half the time; without blank ones."""
+    text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
+    spare = 0
+    with _refusing(body):
+        while some := text.readlines(SLICE):
+            deadline.check()
+            if max(some, key=len).count(",") > MOST_FIELDS:
+                raise RequestTooLarge(TOO_MANY_FIELDS)
+            found = [line for line in csv.reader(some, strict=True) if line]
+            spare += len(some) - len(found)
+            if spare > MOST_LINES:
+                raise RequestTooLarge(TOO_MANY_LINES)
+            yield found
+
+
+@contextmanager
+def _refusing(body: bytes) -> Iterator[None]:
+    """Raise Python's complaints about a body that is no CSV as MalformedRequest."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        byte = _not_utf8(body)
+        number = body.count(b"\n", 0, byte) + 1
+        raise MalformedRequest(
+            f"byte {byte} of the CSV, in line {number}, is not UTF-8",
+            "Send it encoded as UTF-8: df.to_csv(index=False).encode().",
+        ) from None
+    except csv.Error as error:
+        raise MalformedRequest(f"the body is not CSV: {error}") from error
+
+
+def _not_utf8(body: bytes) -> int:
+    try:
+        body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(body)  # it ends within a character
