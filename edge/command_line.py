@@ -62,9 +62,9 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     import os
     from dataclasses import replace
 
-    from onnxlet.edge.processes.serve import serve as serve_models
     from onnxlet.edge.service.serve import listen
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
+    from onnxlet.edge.workers.serve import serve as serve_models
     from onnxlet.function.settings import Settings
 
     given = {name: v for name, v in options.items() if v is not None and v is not False}

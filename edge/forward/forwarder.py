@@ -13,8 +13,8 @@ from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
 from onnxlet.edge.forward.sender import Sender
-from onnxlet.edge.forward.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.edge.store.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.messages import Prediction

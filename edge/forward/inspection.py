@@ -7,11 +7,11 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-from onnxlet.edge.forward.database import connect_as_it_is
 from onnxlet.edge.forward.queue import retry as send_again
 from onnxlet.edge.forward.queue import totals_of
 from onnxlet.edge.forward.records import Clock, this_boot
 from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.store.database import connect_as_it_is
 from onnxlet.function.errors import OnnxletError
 
 

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from onnxlet.edge.forward import retention
-from onnxlet.edge.forward.database import (
+from onnxlet.edge.forward.records import Clock, Record
+from onnxlet.edge.forward.retention import OVERHEAD
+from onnxlet.edge.store.database import (
     ASIDE,
     TAKEN,
     WAITING,
@@ -24,8 +26,6 @@ from onnxlet.edge.forward.database import (
     identity,
     transaction,
 )
-from onnxlet.edge.forward.records import Clock, Record
-from onnxlet.edge.forward.retention import OVERHEAD
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1_000_000  # of one batch, unless a single record is larger

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from onnxlet.edge.forward.database import ASIDE, TAKEN, WAITING
 from onnxlet.edge.forward.records import Clock
+from onnxlet.edge.store.database import ASIDE, TAKEN, WAITING
 
 OVERHEAD = 150  # rough bytes of a record beside its body
 

@@ -17,7 +17,7 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlet.edge.keep.keeper import Keeper
+    from onnxlet.edge.predictions.prediction_store import PredictionStore
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -39,7 +39,7 @@ class Responder:
         settings: Settings,
         forward: Forwarder | None,
         model: str,
-        keep: Keeper | None = None,
+        keep: PredictionStore | None = None,
     ) -> None:
         self._forward = forward
         self._model = model

@@ -21,9 +21,9 @@ from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
+    from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.forward.forwarder import Forwarder
-    from onnxlet.edge.keep.keeper import Keeper
-    from onnxlet.edge.workers.link import Link
+    from onnxlet.edge.predictions.prediction_store import PredictionStore
 
 
 def make_app(
@@ -33,7 +33,7 @@ def make_app(
     log: request_log.Log = request_log.write,
     forward: Forwarder | None = None,
     settings: Settings | None = None,
-    keep: Keeper | None = None,
+    keep: PredictionStore | None = None,
     link: Link | None = None,
 ) -> App:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
@@ -63,10 +63,10 @@ def make_app(
     keys, stats, shared = settings.block_keys, ModelStats(), None
     watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
-        from onnxlet.edge.together.counts import Counts  # not where one process serves
-        from onnxlet.edge.together.models import SharedModels
+        from onnxlet.edge.aggregation.counters import Counters  # not where one process serves
+        from onnxlet.edge.aggregation.models import SharedModels
 
-        counts = Counts(link, settings.watch, secret.request_id, keys)
+        counts = Counters(link, settings.watch, secret.request_id, keys)
         shared = SharedModels(link)
         meter.counts, watches, stats = counts, counts.watches, counts.stats
     app = create_app(
@@ -86,7 +86,7 @@ def make_app(
     repository = service.repository
     if keep:
         if link is not None:
-            from onnxlet.edge.together.truth import SharedTruth
+            from onnxlet.edge.aggregation.ground_truth import SharedTruth
 
             SharedTruth(link, keep)
         keep.start(repository)
@@ -111,9 +111,11 @@ def _both(first: Observe | None, second: Observe) -> Observe:
     return observe
 
 
-def _routes(forward: Forwarder | None, keep: Keeper | None) -> list[Route]:
+def _routes(forward: Forwarder | None, keep: PredictionStore | None) -> list[Route]:
     if forward is None and keep is None:
         return []
-    from onnxlet.edge.keep import truth  # slow to import, and not needed where nothing is kept
+    from onnxlet.edge.predictions import (
+        truth_route,  # slow to import, and not needed where nothing is kept
+    )
 
-    return [truth.route(forward, keep)]
+    return [truth_route.route(forward, keep)]

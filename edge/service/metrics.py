@@ -19,8 +19,8 @@ from onnxlet.function.serving.reload import Reloader
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from onnxlet.edge.aggregation.counters import Counters, States
     from onnxlet.edge.forward.forwarder import Forwarder
-    from onnxlet.edge.together.counts import Counts, States
     from onnxlet.function.serving.service import Service
 
 VERSION = re.compile(r";\s*version=([^;]*)")
@@ -29,7 +29,7 @@ DRIFT_SECONDS = 0.02  # of a scrape, for new reports on drift
 
 
 class Meter:
-    """Counts requests by their lines in the log.
+    """Counters requests by their lines in the log.
 
     Args:
         unseen: the id of requests that this process sends to itself, which are not counted.
@@ -47,7 +47,7 @@ class Meter:
         self.reloader: Reloader | None = None
         self.forward = forward
         self.drift = DriftReports()
-        self.counts: Counts | None = None
+        self.counts: Counters | None = None
         self.tally = Tally()
         self.imported: Callable[[], object] = lambda: None
         self._unseen = unseen
@@ -149,9 +149,9 @@ class Figures:
         if self._meter.forward:
             yield from _forward(self._meter.forward, self._states)
         if self._states is not None:
-            from onnxlet.edge.together import processes
+            from onnxlet.edge.aggregation import process_metrics
 
-            yield from processes.metrics(self._states)
+            yield from process_metrics.metrics(self._states)
         yield _build()
 
 
@@ -160,7 +160,7 @@ def _forward(forward: Forwarder, states: States | None) -> Iterator[Metric]:
 
     figures = forward.figures()
     if states is not None:
-        from onnxlet.edge.together.counts import forwarded
+        from onnxlet.edge.aggregation.counters import forwarded
 
         figures = forwarded(figures, states)
     yield from metrics(figures)

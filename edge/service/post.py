@@ -6,9 +6,9 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
+from onnxlet.edge.aggregation.link import Link
 from onnxlet.edge.server.peers import Peers
 from onnxlet.edge.service.watchdog import Watchdog
-from onnxlet.edge.workers.link import Link
 
 
 class Post(NamedTuple):

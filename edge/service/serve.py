@@ -1,6 +1,6 @@
 """The function as a server, which finishes requests before it ends.
 
-The only process, or one of several: `onnxlet.edge.processes`.
+The only process, or one of several: `onnxlet.edge.workers`.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def serve_on(
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     if post:
-        from onnxlet.edge.together.graphs import SharedGraphs
+        from onnxlet.edge.aggregation.graphs import SharedGraphs
         from onnxlet.function.models import sessions
 
         sessions.open_graph = SharedGraphs(post.link).open

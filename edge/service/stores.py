@@ -9,7 +9,7 @@ from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlet.edge.forward.forwarder import Forwarder
-    from onnxlet.edge.keep.keeper import Keeper
+    from onnxlet.edge.predictions.prediction_store import PredictionStore
 
 FILE = "kept.db"  # beside the queue of predictions that are forwarded
 
@@ -27,7 +27,7 @@ def start_forwarding(options: ForwardOptions) -> Forwarder | None:
     return forwarder.start(options)
 
 
-def start_keeping(settings: Settings, forward: ForwardOptions) -> Keeper | None:
+def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStore | None:
     """Keep answers until the process ends; None if neither this nor forwarding is set.
 
     Raises:
@@ -36,6 +36,8 @@ def start_keeping(settings: Settings, forward: ForwardOptions) -> Keeper | None:
     path = settings.keep or (forward.queue.with_name(FILE) if forward.url else None)
     if path is None:
         return None
-    from onnxlet.edge.keep import keeper  # slow to import
+    from onnxlet.edge.predictions import prediction_store  # slow to import
 
-    return keeper.start(path, settings.keep_mb, settings.keep_days, named=settings.keep is not None)
+    return prediction_store.start(
+        path, settings.keep_mb, settings.keep_days, named=settings.keep is not None
+    )

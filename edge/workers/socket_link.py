@@ -10,8 +10,8 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from onnxlet.edge.aggregation.link import State, Take
 from onnxlet.edge.workers.frames import Message, Unpacker, packed
-from onnxlet.edge.workers.link import State, Take
 from onnxlet.function import request_log
 
 READ_BYTES = 1 << 18
@@ -19,7 +19,7 @@ COLLECT_SECONDS = 2.0  # that the supervisor is waited for; it waits a second fo
 
 
 class SocketLink:
-    """The link of this process; `onnxlet.edge.workers.link.Link` says what it offers.
+    """The link of this process; `onnxlet.edge.aggregation.link.Link` says what it offers.
 
     Args:
         sock: connected to the supervisor, blocking.

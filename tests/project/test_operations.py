@@ -17,9 +17,9 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
+from tests.edge.aggregation.links import Links
 from tests.edge.service.drifting import drifted
 from tests.edge.service.test_drift_metrics import REPORT, text_of
-from tests.edge.together.links import Links
 from tests.function.serving.test_predict import HOUSE
 
 TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()

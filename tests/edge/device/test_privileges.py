@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.forward.database import connect
 from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.store.database import connect
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 

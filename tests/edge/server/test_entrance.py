@@ -20,9 +20,9 @@ import pytest
 from onnxlet.edge.server import entrance as module
 from onnxlet.edge.server.entrance import Entrance
 from onnxlet.edge.server.server import Server
+from onnxlet.edge.server.shared_counters import SharedCounters, make_counters
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.self_check import connector
-from onnxlet.edge.workers.board import Board, make_board
 from onnxlet.function.errors import SHED
 from tests.edge.certificates import Pair
 
@@ -38,8 +38,10 @@ class Room:
         self._pipes = [os.pipe() for _ in range(count)]
         for end in (end for pipe in self._pipes for end in pipe):
             os.set_blocking(end, False)
-        file, calls = make_board(count), [write for _, write in self._pipes]
-        self.boards = [Board(file, n, calls, read) for n, (read, _) in enumerate(self._pipes)]
+        file, calls = make_counters(count), [write for _, write in self._pipes]
+        self.boards = [
+            SharedCounters(file, n, calls, read) for n, (read, _) in enumerate(self._pipes)
+        ]
         self.held = threading.Event()
         self.servers: dict[int, Server] = {}
         self._limit = limit

@@ -1,0 +1,41 @@
+"""`edge serve`: this process serves, or it supervises several that do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from onnxlet.edge.device.cores import cores
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.settings import Settings
+
+
+def main() -> None:
+    """`edge serve` without options, as the service's unit runs it; starts faster without click."""
+    try:
+        settings = Settings.from_environ(os.environ)
+        serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
+    except OnnxletError as error:
+        from onnxlet.function.command_line import exit_with  # its imports take 10 ms of a start
+
+        exit_with(error)
+
+
+def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are finished unless a second one comes.
+
+    Raises:
+        ServeError: the address is taken, others could ask without a key, or a worker can't start.
+        TlsError: the certificate or its key can't be used.
+        OnnxletError: the settings or the models can't be used.
+    """
+    workers = device.workers or cores()
+    if workers > 1:
+        from onnxlet.edge.workers.supervisor import supervise
+
+        supervise(models, device, settings, workers)
+    else:
+        from onnxlet.edge.service.serve import serve as serve_alone
+
+        serve_alone(models, device, settings)
