@@ -13,7 +13,7 @@ from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
 from onnxlet.edge.forward.sender import Sender
-from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.edge.settings.device import ForwardOptions, Inputs
 from onnxlet.edge.store.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError

@@ -12,7 +12,7 @@ from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Tran
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
 BYTES_READ = 200  # bytes of a response that are read; the rest does not matter

@@ -10,7 +10,7 @@ from pathlib import Path
 from onnxlet.edge.forward.queue import retry as send_again
 from onnxlet.edge.forward.queue import totals_of
 from onnxlet.edge.forward.records import Clock, this_boot
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.store.database import connect_as_it_is
 from onnxlet.function.errors import OnnxletError
 

@@ -11,7 +11,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
 # MQTT 5's reason codes.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.edge.settings.forward import Inputs
+from onnxlet.edge.settings.device import Inputs
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction

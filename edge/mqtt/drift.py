@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onnxlet import __version__
-from onnxlet.edge.mqtt.readings import DRIFT, STATUS, may_answer_to
+from onnxlet.edge.mqtt.readings import DRIFT, may_answer_to
+from onnxlet.edge.mqtt.session import client_id, status_topic
 from onnxlet.edge.service.drift_summary import main_metric
-from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.edge.settings.device import MqttOptions
 
 Summaries = Sequence[Mapping[str, Any]]
 
@@ -80,7 +81,7 @@ def _entities(
 def _device(options: MqttOptions) -> dict[str, Any]:
     client = client_id(options)
     # The status is JSON; its `state` is online or offline, which are Home Assistant's own words.
-    status = {"topic": f"{options.answers}/{STATUS}", "value_template": "{{ value_json.state }}"}
+    status = {"topic": status_topic(options), "value_template": "{{ value_json.state }}"}
     device = {"identifiers": [client], "name": client, "manufacturer": "onnxlet"}
     return {
         "availability": [status],

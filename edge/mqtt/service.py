@@ -15,9 +15,9 @@ from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.drift import Summaries, messages
 from onnxlet.edge.mqtt.readings import may_answer_to
 from onnxlet.edge.mqtt.rights import Rights
-from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
+from onnxlet.edge.mqtt.session import Counts, Respond, Session, client_id, status_topic
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
-from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.folders import documented
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from paho.mqtt.client import MQTTMessage
@@ -15,13 +18,14 @@ from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
 from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.net.mqtt_link import Link
-from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
 from onnxlet.function.messages import Failure
 from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
+MACHINE_ID = Path("/etc/machine-id")
 MOST_RECEIVED = 500  # packets between two answers
 ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
 
@@ -170,6 +174,17 @@ class Session:
         while self._under_way and time.monotonic() < end:
             self._link.loop(0.1)
             self._settle()
+
+
+def client_id(options: MqttOptions, machine_id: Path = MACHINE_ID) -> str:
+    """The client's id: the same at each start, and different on each machine."""
+    if options.client:
+        return options.client
+    try:
+        machine = machine_id.read_text().strip()
+    except OSError:
+        machine = platform.node()
+    return f"onnxlet-{hashlib.sha256(f'mqtt {machine}'.encode()).hexdigest()[:12]}"
 
 
 def status_topic(options: MqttOptions) -> str:

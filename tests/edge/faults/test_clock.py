@@ -122,7 +122,7 @@ import sys
 from pathlib import Path
 from onnxlet.edge.net import certificates
 from onnxlet.edge.forward import https
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.forward.queue import Batch
 url, ca, certificates.EPOCH = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 print(*https.transport(ForwardOptions(url, ca=ca))(Batch("key", b'{"records": [1]}', 1))[:2])

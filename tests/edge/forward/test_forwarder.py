@@ -24,7 +24,7 @@ from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
 from onnxlet.edge.service.app import make_app
-from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.edge.settings.device import ForwardOptions, Inputs
 from onnxlet.edge.store import database, writer
 from onnxlet.function.settings import Settings
 from tests.conftest import start_server, stop_server

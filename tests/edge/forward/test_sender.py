@@ -22,7 +22,7 @@ from onnxlet.edge.forward.inspection import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import Endpoint, wait_until

@@ -22,7 +22,7 @@ from onnxlet.edge.mqtt.drift import messages
 from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.mqtt.session import Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
-from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import USER, Broker, Message, Peer
