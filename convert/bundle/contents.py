@@ -25,29 +25,17 @@ LICENCES = ("LICENSE", "NOTICE")  # this project's own, and of what its code was
 
 
 class Chosen(NamedTuple):
-    """One model of a bundle: the version that is served, proven once more.
+    """One model of a bundle: the version that is served, proven once more."""
 
-    Attributes:
-        name: the model's.
-        version: that is served where a request names none.
-        directory: that it is in.
-        files: what the manifest lists, and the manifest.
-        sha256: of the graph.
-        remote: the graph is fetched from S3, and not in the bundle.
-        aliases: the file of them; None where there is none.
-        others: other versions that aliases name.
-        images: it takes some, which Pillow decodes.
-    """
-
-    name: str
-    version: int
-    directory: Path
-    files: list[str]
-    sha256: str
-    remote: bool
-    aliases: Path | None = None
-    others: tuple[Chosen, ...] = ()
-    images: bool = False
+    name: str  # the model's
+    version: int  # that is served where a request names none
+    directory: Path  # that it is in
+    files: list[str]  # what the manifest lists, and the manifest
+    sha256: str  # of the graph
+    remote: bool  # the graph is fetched from S3, and not in the bundle
+    aliases: Path | None = None  # the file of them; None where there is none
+    others: tuple[Chosen, ...] = ()  # other versions that aliases name
+    images: bool = False  # it takes some, which Pillow decodes
 
     @property
     def every(self) -> list[Chosen]:

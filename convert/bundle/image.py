@@ -41,17 +41,11 @@ SECOND = 1_000_000_000  # nanoseconds, as Docker's configuration counts
 
 
 class Written(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        digest: of the manifest, which registries call the image by.
-        lines: a table of the layers.
-        packages: version of each package of Debian's, by name.
-    """
-
-    digest: str
-    lines: list[str]
-    packages: Mapping[str, str]
+    digest: str  # of the manifest, which registries call the image by
+    lines: list[str]  # a table of the layers
+    packages: Mapping[str, str]  # version of each package of Debian's, by name
 
 
 def write_image(

@@ -15,19 +15,12 @@ MERGED = ("bin", "lib", "lib64", "sbin")
 
 
 class Deb(NamedTuple):
-    """One package.
+    """One package."""
 
-    Attributes:
-        name: Debian's.
-        version: Debian's.
-        control: its description, as dpkg's database has it.
-        files: files and links, by path.
-    """
-
-    name: str
-    version: str
-    control: str
-    files: Entries
+    name: str  # Debian's
+    version: str  # Debian's
+    control: str  # its description, as dpkg's database has it
+    files: Entries  # files and links, by path
 
 
 def read(file: Path) -> Deb:

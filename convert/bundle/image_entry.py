@@ -12,21 +12,13 @@ USER = 65532  # of no rights, as other images without a shell have it
 
 
 class Entry(NamedTuple):
-    """What stands at one path.
+    """What stands at one path."""
 
-    Attributes:
-        content: of a file, or where it lies.
-        mode: its rights.
-        link: what a link points to; None for a file.
-        folder: it is one.
-        owner: the user's number. The group is 0, which some platforms run all users in.
-    """
-
-    content: Content = b""
-    mode: int = READABLE
-    link: str | None = None
-    folder: bool = False
-    owner: int = 0
+    content: Content = b""  # of a file, or where it lies
+    mode: int = READABLE  # its rights
+    link: str | None = None  # what a link points to; None for a file
+    folder: bool = False  # it is one
+    owner: int = 0  # the user's number. The group is 0, which some platforms run all users in.
 
     def read(self) -> bytes:
         """A file's content."""

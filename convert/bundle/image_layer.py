@@ -17,23 +17,14 @@ TIME = 315_532_800  # 1980-01-01, as in the bundle's zip
 
 
 class Layer(NamedTuple):
-    """One layer, written.
+    """One layer, written."""
 
-    Attributes:
-        name: what is in it.
-        file: the gzipped tar.
-        digest: SHA-256 of the file, in hexadecimal.
-        diff: SHA-256 of the tar inside.
-        size: bytes of the file.
-        unpacked: bytes of the files in it.
-    """
-
-    name: str
-    file: Path
-    digest: str
-    diff: str
-    size: int
-    unpacked: int
+    name: str  # what is in it
+    file: Path  # the gzipped tar
+    digest: str  # SHA-256 of the file, in hexadecimal
+    diff: str  # SHA-256 of the tar inside
+    size: int  # bytes of the file
+    unpacked: int  # bytes of the files in it
 
 
 class _Hashed(io.RawIOBase):

@@ -49,15 +49,10 @@ UNUSED = (
 
 
 class System(NamedTuple):
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        entries: the files.
-        packages: version of each package that some are of, by name.
-    """
-
-    entries: Entries
-    packages: dict[str, str]
+    entries: Entries  # the files
+    packages: dict[str, str]  # version of each package that some are of, by name
 
 
 def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> System:

@@ -26,15 +26,10 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
 
 class Packaged(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        sha256: of the zip, in hexadecimal.
-        lines: a table of what takes what.
-    """
-
-    sha256: str
-    lines: list[str]
+    sha256: str  # of the zip, in hexadecimal
+    lines: list[str]  # a table of what takes what
 
 
 def package(

@@ -56,17 +56,11 @@ class Folder(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """A channel in S3.
+    """A channel in S3."""
 
-    Attributes:
-        client: boto3's.
-        bucket: its name.
-        prefix: with a slash behind it, or empty.
-    """
-
-    client: Any
+    client: Any  # boto3's
     bucket: str
-    prefix: str
+    prefix: str  # with a slash behind it, or empty
 
     def read(self, name: str) -> bytes | None:
         """The content of a file of the channel; None where it is not there."""
@@ -86,14 +80,10 @@ class Record(NamedTuple):
     """What was published with a key, in a file beside it: the last index's number by channel.
 
     An index that is signed may be an earlier one all the same, that somebody has put back.
-
-    Attributes:
-        file: of the record.
-        target: the channel's folder or address.
     """
 
-    file: Path
-    target: str
+    file: Path  # of the record
+    target: str  # the channel's folder or address
 
     def number(self, there: int) -> int:
         """The number of the last index that was published; 0 where none was.

@@ -27,15 +27,10 @@ PREHASHED = b"ED"
 
 
 class SigningKey(NamedTuple):
-    """A secret key.
+    """A secret key."""
 
-    Attributes:
-        id: eight bytes that signatures name it by.
-        key: that signs.
-    """
-
-    id: bytes
-    key: Ed25519PrivateKey
+    id: bytes  # eight bytes that signatures name it by
+    key: Ed25519PrivateKey  # that signs
 
 
 def read_secret_key(file: Path, ask: Callable[[], str]) -> SigningKey:

@@ -14,17 +14,11 @@ NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their pac
 
 
 class Part(NamedTuple):
-    """Bytes of one part of a bundle.
+    """Bytes of one part of a bundle."""
 
-    Attributes:
-        name: of a package, of `function`, or of a model's version.
-        unpacked: bytes on disk.
-        zipped: bytes in the zip.
-    """
-
-    name: str
-    unpacked: int
-    zipped: int
+    name: str  # of a package, of `function`, or of a model's version
+    unpacked: int  # bytes on disk
+    zipped: int  # bytes in the zip
 
 
 def parts_of(unpacked: Mapping[str, int], zipped: Mapping[str, int]) -> list[Part]:

@@ -12,17 +12,11 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """One kind of file that is left out.
+    """One kind of file that is left out."""
 
-    Attributes:
-        patterns: of paths below the bundle's root; `*` stands for slashes, too.
-        reason: why nothing misses it.
-        on: the kinds of target that it is left out on.
-    """
-
-    patterns: tuple[str, ...]
-    reason: str
-    on: tuple[str, ...] = ("lambda", "device")
+    patterns: tuple[str, ...]  # of paths below the bundle's root; `*` stands for slashes, too
+    reason: str  # why nothing misses it
+    on: tuple[str, ...] = ("lambda", "device")  # the kinds of target that it is left out on
 
     def names(self, path: str) -> bool:
         """Whether a path is one of them."""

@@ -14,15 +14,10 @@ MEGABYTE = 1_000_000
 
 
 class Budget(NamedTuple):
-    """Most bytes that a bundle may have.
+    """Most bytes that a bundle may have."""
 
-    Attributes:
-        zipped: of the zip.
-        unpacked: of all the files in it.
-    """
-
-    zipped: int
-    unpacked: int
+    zipped: int  # of the zip
+    unpacked: int  # of all the files in it
 
 
 # Unpacked. Zipped there is none by way of S3, as osls uploads: it is no more than unpacked.
@@ -36,17 +31,11 @@ BUDGETS = {
 
 @dataclass(frozen=True)
 class Target:
-    """Where a bundle will run.
+    """Where a bundle will run."""
 
-    Attributes:
-        kind: `lambda`, `device` or `image`.
-        python: major and minor version of CPython, such as 3.13.
-        arch: as `uname -m` says it, aarch64 or x86_64.
-    """
-
-    kind: str
-    python: str
-    arch: str
+    kind: str  # `lambda`, `device` or `image`
+    python: str  # major and minor version of CPython, such as 3.13
+    arch: str  # as `uname -m` says it, aarch64 or x86_64
 
     @property
     def platform(self) -> str:

@@ -51,18 +51,12 @@ class SharedStats(ModelStats):
 
 
 class Process:
-    """This process, and what those used that have ended.
-
-    Attributes:
-        pid: of this one.
-        seconds: of processor time that workers took which this one has absorbed.
-        ended: their number.
-    """
+    """This process, and what those used that have ended."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.seconds = 0.0
-        self.ended = 0
+        self.pid = os.getpid()  # of this one
+        self.seconds = 0.0  # of processor time that workers took which this one has absorbed
+        self.ended = 0  # their number
 
     def state(self) -> dict[str, Any]:
         """All of it, for JSON."""
@@ -117,19 +111,15 @@ class Counters:
     """All that this worker counts, and sums over all workers.
 
     Args:
-        link: to the others.
         watch: whether rows are counted.
         unseen: the id of requests that are not.
         keys: whose rows a block has to have.
-
-    Attributes:
-        stats: of each model's requests.
-        watches: of rows.
     """
 
     def __init__(self, link: Link, watch: bool, unseen: str, keys: int = 0) -> None:
-        self._link = link
-        self.stats = SharedStats(self)
+        self._link = link  # to the others
+        self.stats = SharedStats(self)  # of each model's requests
+        # Of rows.
         self.watches = SharedWatches(
             watch, unseen, lambda: (state["watches"] for state in self.collect()), keys
         )

@@ -38,14 +38,10 @@ AT_ONCE = 2**20  # bytes that are compared together
 
 
 class SharedGraphs:
-    """Opens graphs for a worker.
-
-    Args:
-        link: to the others.
-    """
+    """Opens graphs for a worker."""
 
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self._link = link  # to the others
         self._held: dict[int, str] = {}  # files of arrays, and the hashes of their graphs
         link.provide(TOPIC, self._state)
 
@@ -127,13 +123,9 @@ class SharedGraphs:
 
 
 class Memory(mmap.mmap):
-    """Arrays in memory, which nobody writes to.
+    """Arrays in memory, which nobody writes to."""
 
-    Attributes:
-        file: that they are in.
-    """
-
-    file: int
+    file: int  # that they are in
 
     def __new__(cls, file: int) -> Memory:  # noqa: D102 - as above
         made = super().__new__(cls, file, 0, prot=mmap.PROT_READ)

@@ -26,16 +26,11 @@ WAIT_SECONDS = 1.0  # for the others to write what they have in memory
 
 
 class SharedTruth:
-    """What a worker's keeper knows of the others.
-
-    Args:
-        link: to them.
-        keep: this worker's; it is given this one as its `shared`.
-    """
+    """What a worker's keeper knows of the others."""
 
     def __init__(self, link: Link, keep: PredictionStore) -> None:
         self._link = link
-        self._keep = keep
+        self._keep = keep  # this worker's; it is given this one as its `shared`
         self._numbers = count()
         self._written: dict[bytes, threading.Semaphore] = {}
         self._made: dict[tuple[str, int], tuple[Known, dict[str, Any]]] = {}

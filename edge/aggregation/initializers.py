@@ -18,31 +18,20 @@ ALIGNED = 4096
 
 
 class Field(NamedTuple):
-    """One field of a message.
+    """One field of a message."""
 
-    Attributes:
-        number: which.
-        whole: as it is written, with its tag.
-        content: of a field of bytes; else empty.
-    """
-
-    number: int
-    whole: memoryview
-    content: memoryview
+    number: int  # which
+    whole: memoryview  # as it is written, with its tag
+    content: memoryview  # of a field of bytes; else empty
 
 
 class Parts(NamedTuple):
-    """A graph in two parts.
+    """A graph in two parts."""
 
-    Attributes:
-        graph: with references in the place of arrays.
-        arrays: the bytes of each, and where it begins in the file that is referred to.
-        size: of that file.
-    """
-
-    graph: bytes
+    graph: bytes  # with references in the place of arrays
+    # The bytes of each, and where it begins in the file that is referred to.
     arrays: list[tuple[int, memoryview]]
-    size: int
+    size: int  # of that file
 
 
 def split(graph: bytes, location: str) -> Parts:

@@ -24,12 +24,9 @@ class Link(Protocol):
     `collect_all`.
     `hear`'s and `agreed`'s `take` are called one at a time by another thread: they may take their
     time, and may call every method. What a callback raises is logged, and nothing more.
-
-    Attributes:
-        number: of this worker, from 0; a worker that replaces a dead one has its number.
     """
 
-    number: int
+    number: int  # of this worker, from 0; a worker that replaces a dead one has its number
 
     def provide(self, topic: str, state: State) -> None:
         """Have this worker's state of a topic collected, by others and once a second.

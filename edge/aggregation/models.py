@@ -25,18 +25,11 @@ PATIENCE_SECONDS = 10.0  # for an answer of the supervisor, which needs a millis
 
 
 class SharedModels:
-    """This worker's part in what all of them serve; a `Peers` of its reloader.
-
-    Args:
-        link: to the others.
-
-    Attributes:
-        described: what was agreed on last; None before that.
-    """
+    """This worker's part in what all of them serve; a `Peers` of its reloader."""
 
     def __init__(self, link: Link) -> None:
-        self.described: bytes | None = None
-        self._link = link
+        self.described: bytes | None = None  # what was agreed on last; None before that
+        self._link = link  # to the others
         self._reloader: Reloader | None = None
         self._changed = threading.Condition()
         link.agreed(TOPIC, self._agree)

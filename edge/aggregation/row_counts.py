@@ -32,17 +32,11 @@ LASTING = 4  # pieces of workers that have ended; older ones are in no window an
 
 
 class RowCounts(NamedTuple):
-    """What was counted.
+    """What was counted."""
 
-    Attributes:
-        figures: as a watch has them; of several workers their window is that of all.
-        pieces: of the windows, in any order.
-        block: rows that are too few to be shown.
-    """
-
-    figures: Figures
-    pieces: Sequence[Piece]
-    block: Piece
+    figures: Figures  # as a watch has them; of several workers their window is that of all
+    pieces: Sequence[Piece]  # of the windows, in any order
+    block: Piece  # rows that are too few to be shown
 
 
 def of_watch(watch: Watch) -> RowCounts:

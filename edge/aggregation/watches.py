@@ -25,7 +25,6 @@ class SharedWatches(Watches):
     Args:
         on: whether anything is counted.
         uncounted: the id of requests that are not.
-        collect: the states of all workers.
         keys: whose rows a block has to have.
     """
 
@@ -34,7 +33,7 @@ class SharedWatches(Watches):
     ) -> None:
         super().__init__(on, uncounted, keys=keys)
         self.is_served: Callable[[str, int], bool] = lambda name, version: True
-        self._collect = collect
+        self._collect = collect  # the states of all workers
         self._ended: dict[Key, RowCounts] = {}
         # Of a watch its counts when it was written last, and what was written.
         self._written: WeakKeyDictionary[Watch, tuple[Any, dict[str, Any]]] = WeakKeyDictionary()

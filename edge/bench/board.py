@@ -22,45 +22,26 @@ PARTS = {
 
 
 class Board(NamedTuple):
-    """Facts that do not change; empty where this machine does not report one.
+    """Facts that do not change; empty where this machine does not report one."""
 
-    Attributes:
-        model: of the board.
-        processor: its name.
-        cores: that programs may use.
-        memory: bytes in total.
-        governor: of the processor's frequency.
-        mhz: lowest and highest frequency.
-        kernel: its name and release.
-        system: the distribution.
-        python: its version.
-    """
-
-    model: str
+    model: str  # of the board
     processor: str
-    cores: int
-    memory: int | None
-    governor: str
-    mhz: tuple[int, int] | None
-    kernel: str
-    system: str
+    cores: int  # that programs may use
+    memory: int | None  # bytes in total
+    governor: str  # of the processor's frequency
+    mhz: tuple[int, int] | None  # lowest and highest frequency
+    kernel: str  # its name and release
+    system: str  # the distribution
     python: str
 
 
 class State(NamedTuple):
-    """Facts that change; None where this machine does not report one. Fields as in `--json`.
+    """Facts that change; None where this machine does not report one. Fields as in `--json`."""
 
-    Attributes:
-        celsius: of the processor.
-        throttled: flags as the Raspberry Pi's firmware has them.
-        told: these flags in words.
-        mhz: of the first processor.
-    """
-
-    celsius: float | None
-    throttled: int | None
-    told: str
-    mhz: int | None
+    celsius: float | None  # of the processor
+    throttled: int | None  # flags as the Raspberry Pi's firmware has them
+    told: str  # these flags in words
+    mhz: int | None  # of the first processor
 
 
 def read_board(root: Path = Path("/")) -> Board:

@@ -23,37 +23,21 @@ ANSWERS_ITSELF = "/proc/self/stat reports no memory: an emulator answers it"
 
 
 class Facts(NamedTuple):
-    """What this machine reports of itself; empty where it does not report it.
+    """What this machine reports of itself; empty where it does not report it."""
 
-    Attributes:
-        machine: architecture of this program, as `uname` prints it.
-        kernel: architecture of the kernel.
-        maps: the memory map of this process, as the kernel reports it.
-        vsize: mapped bytes, as /proc/self/stat reports them.
-        cpuinfo: content of /proc/cpuinfo.
-        clocks: the kernel's available clock sources.
-        maker: of the machine and its product, from DMI.
-        tree: the device tree's `compatible`.
-        firmware: the device tree has QEMU's own node.
-        hypervisor: the device tree has a hypervisor's node.
-        board: its model in the device tree.
-        serial: number of the board.
-        detected: the output of systemd-detect-virt.
-    """
-
-    machine: str = "aarch64"
-    kernel: str = ""
-    maps: str = ""
-    vsize: str = ""
-    cpuinfo: str = ""
-    clocks: str = ""
-    maker: str = ""
-    tree: str = ""
-    firmware: bool = False
-    hypervisor: bool = False
-    board: str = ""
-    serial: str = ""
-    detected: str = ""
+    machine: str = "aarch64"  # architecture of this program, as `uname` prints it
+    kernel: str = ""  # architecture of the kernel
+    maps: str = ""  # the memory map of this process, as the kernel reports it
+    vsize: str = ""  # mapped bytes, as /proc/self/stat reports them
+    cpuinfo: str = ""  # content of /proc/cpuinfo
+    clocks: str = ""  # the kernel's available clock sources
+    maker: str = ""  # of the machine and its product, from DMI
+    tree: str = ""  # the device tree's `compatible`
+    firmware: bool = False  # the device tree has QEMU's own node
+    hypervisor: bool = False  # the device tree has a hypervisor's node
+    board: str = ""  # its model in the device tree
+    serial: str = ""  # number of the board
+    detected: str = ""  # the output of systemd-detect-virt
 
 
 def read_facts(root: Path = Path("/")) -> Facts:

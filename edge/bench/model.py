@@ -18,18 +18,12 @@ BATCH = 100  # rows of a large request
 
 
 class BenchModel(NamedTuple):
-    """A model that can be measured.
+    """A model that can be measured."""
 
-    Attributes:
-        models: folder of this model and others that are served beside it.
-        name: its name.
-        version: that is served by default.
-        golden: its golden rows, as `onnxlet.function.serving.golden.compare` takes them.
-    """
-
-    models: Path
+    models: Path  # folder of this model and others that are served beside it
     name: str
-    version: int
+    version: int  # that is served by default
+    # Its golden rows, as `onnxlet.function.serving.golden.compare` takes them.
     golden: dict[str, Any]
 
     @property

@@ -34,15 +34,10 @@ class BenchError(OnnxletError):
 
 
 class Started(NamedTuple):
-    """One start of the function, in seconds.
+    """One start of the function, in seconds."""
 
-    Attributes:
-        steps: from the process's start to the first answer.
-        times: of each answer after that.
-    """
-
-    steps: dict[str, float]
-    times: list[float]
+    steps: dict[str, float]  # from the process's start to the first answer
+    times: list[float]  # of each answer after that
 
 
 def environ() -> dict[str, str]:
@@ -80,15 +75,10 @@ def start(model: BenchModel, seconds: float = 0.0) -> Started:
 
 
 class Server(NamedTuple):
-    """A running server.
+    """A running server."""
 
-    Attributes:
-        pid: of its process.
-        port: on 127.0.0.1.
-    """
-
-    pid: int
-    port: int
+    pid: int  # of its process
+    port: int  # on 127.0.0.1
 
     def proportional(self) -> int | None:
         """Proportional set size in bytes: shared memory is divided among its processes."""

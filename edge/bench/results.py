@@ -9,103 +9,58 @@ from onnxlet.edge.bench.board import Board, State
 
 
 class Times(NamedTuple):
-    """Latencies of one-row requests, in milliseconds.
+    """Latencies of one-row requests, in milliseconds."""
 
-    Attributes:
-        p50: the median.
-        p99: the 99th percentile.
-        max: the longest.
-        requests: their number.
-    """
-
-    p50: float
-    p99: float
-    max: float
-    requests: int
+    p50: float  # the median
+    p99: float  # the 99th percentile
+    max: float  # the longest
+    requests: int  # their number
 
 
 class Energy(NamedTuple):
-    """The board's energy while it answered one-row requests.
+    """The board's energy while it answered one-row requests."""
 
-    Attributes:
-        joules: in total.
-        seconds: the duration.
-        requests: answered in that time.
-        idle_watts: before the first request.
-        source: of the measurement.
-    """
-
-    joules: float
-    seconds: float
-    requests: int
-    idle_watts: float
-    source: str
+    joules: float  # in total
+    seconds: float  # the duration
+    requests: int  # answered in that time
+    idle_watts: float  # before the first request
+    source: str  # of the measurement
 
 
 class Memory(NamedTuple):
-    """The server's memory, in bytes.
+    """The server's memory, in bytes."""
 
-    Attributes:
-        idle: proportional set size, after the golden rows.
-        loaded: the same, after all requests; None if there were no others.
-        peak: the highest resident set size.
-    """
-
-    idle: int | None
-    loaded: int | None
-    peak: int | None
+    idle: int | None  # proportional set size, after the golden rows
+    loaded: int | None  # the same, after all requests; None if there were no others
+    peak: int | None  # the highest resident set size
 
 
 class Speed(NamedTuple):
-    """Times, rates and energy.
+    """Times, rates and energy."""
 
-    Attributes:
-        start: medians of the steps of a cold start, in milliseconds.
-        starts: their number.
-        function: latencies of the function in its own process, without a server.
-        socket: latencies of the server, over one connection.
-        rates: rows per second, by rows per request.
-        connections: used to measure the rates.
-        energy: None if the board does not measure it.
-    """
-
-    start: dict[str, float]
-    starts: int
-    function: Times
-    socket: Times
-    rates: dict[int, float]
-    connections: int
-    energy: Energy | None
+    start: dict[str, float]  # medians of the steps of a cold start, in milliseconds
+    starts: int  # their number
+    function: Times  # latencies of the function in its own process, without a server
+    socket: Times  # latencies of the server, over one connection
+    rates: dict[int, float]  # rows per second, by rows per request
+    connections: int  # used to measure the rates
+    energy: Energy | None  # None if the board does not measure it
 
 
 class Results(NamedTuple):
-    """The results of a whole bench.
+    """The results of a whole bench."""
 
-    Attributes:
-        release: of the slot; None for a checkout.
-        model: name/version.
-        models: number of models that the server has.
-        golden: number of golden rows, all answered as at build.
-        emulated: why times and rates were left out; empty if they were not.
-        virtual: the kind of virtual machine; empty if it is none.
-        board: the machine.
-        before: its state at the beginning.
-        after: its state at the end.
-        memory: of the server.
-        speed: None if it was left out.
-    """
-
-    release: int | None
-    model: str
-    models: int
-    golden: int
-    emulated: str
-    virtual: str
+    release: int | None  # of the slot; None for a checkout
+    model: str  # name/version
+    models: int  # number of models that the server has
+    golden: int  # number of golden rows, all answered as at build
+    emulated: str  # why times and rates were left out; empty if they were not
+    virtual: str  # the kind of virtual machine; empty if it is none
     board: Board
-    before: State
-    after: State
-    memory: Memory
-    speed: Speed | None
+    before: State  # its state at the beginning
+    after: State  # its state at the end
+    memory: Memory  # of the server
+    speed: Speed | None  # None if it was left out
 
 
 def times_of(seconds: Sequence[float]) -> Times:

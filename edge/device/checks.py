@@ -26,35 +26,21 @@ UNDER_VOLTAGE, SLOWED, WAS_UNDER_VOLTAGE, WAS_SLOWED = 0x1, 0xE, 0x10000, 0xE000
 
 
 class Needs(NamedTuple):
-    """What a bundle requires of a machine.
+    """What a bundle requires of a machine."""
 
-    Attributes:
-        python: major and minor version; empty for a checkout, which requires none.
-        arch: of the processor; empty for a checkout, too.
-        unpacked: bytes of its files.
-        graphs: bytes of the model files among these.
-    """
-
-    python: str = ""
-    arch: str = ""
-    unpacked: int = 0
-    graphs: int = 0
+    python: str = ""  # major and minor version; empty for a checkout, which requires none
+    arch: str = ""  # of the processor; empty for a checkout, too
+    unpacked: int = 0  # bytes of its files
+    graphs: int = 0  # bytes of the model files among these
 
 
 class Finding(NamedTuple):
-    """The result of one check; its fields are those of `doctor --json`.
+    """The result of one check; its fields are those of `doctor --json`."""
 
-    Attributes:
-        subject: what was checked.
-        level: good, warning or wrong.
-        told: where, expected and got.
-        hint: what to do; empty if nothing.
-    """
-
-    subject: str
-    level: str
-    told: str
-    hint: str = ""
+    subject: str  # what was checked
+    level: str  # good, warning or wrong
+    told: str  # where, expected and got
+    hint: str = ""  # what to do; empty if nothing
 
 
 if TYPE_CHECKING:

@@ -17,12 +17,9 @@ SLOTS = ("a", "b")
 
 
 class DevicePaths(NamedTuple):
-    """A device's folders.
+    """A device's folders."""
 
-    Attributes:
-        root: `/`; another folder for a system image that is being built, and for tests.
-    """
-
+    # `/`; another folder for a system image that is being built, and for tests.
     root: Path = Path("/")
 
     @property

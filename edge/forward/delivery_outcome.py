@@ -24,18 +24,13 @@ BARRED = {
 
 
 class Outcome(NamedTuple):
-    """The outcome of sending a batch.
+    """The outcome of sending a batch."""
 
-    Attributes:
-        state: `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the
-            cause needs fixing; `refused`: a record will never be accepted, or it is too large.
-        why: the receiver's answer, in words.
-        wait: seconds until the receiver wants the next request.
-    """
-
+    # `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the cause needs
+    # fixing; `refused`: a record will never be accepted, or it is too large.
     state: Literal["arrived", "failed", "barred", "refused"]
-    why: str = ""
-    wait: float = 0.0
+    why: str = ""  # the receiver's answer, in words
+    wait: float = 0.0  # seconds until the receiver wants the next request
 
 
 Transport = Callable[[Batch], Outcome]

@@ -26,28 +26,19 @@ SHARE = 8  # a record has at most this fraction of the queue's size
 
 
 class Figures(NamedTuple):
-    """The queue's state, for `/metrics`.
+    """The queue's state, for `/metrics`."""
 
-    Attributes:
-        totals: of the database, some seconds old; None if it can't be read at present.
-        lost: records that this process could not keep, by reason.
-        late: answers that were sent before their record was on the disk.
-        keeping: the disk accepts records.
-    """
-
-    totals: Totals | None
-    lost: Mapping[str, int]
-    late: int
-    keeping: bool
+    totals: Totals | None  # of the database, some seconds old; None if it can't be read at present
+    lost: Mapping[str, int]  # records that this process could not keep, by reason
+    late: int  # answers that were sent before their record was on the disk
+    keeping: bool  # the disk accepts records
 
 
 class Forwarder:
     """Keeps predictions, and sends them.
 
     Args:
-        options: the settings.
         transport: sends a batch.
-        clock: of this boot of the machine.
         log: gets a line when keeping or sending fails, and when it works again.
     """
 
@@ -59,7 +50,7 @@ class Forwarder:
         log: request_log.Log = request_log.write,
     ) -> None:
         self._options = options
-        self._clock = clock
+        self._clock = clock  # of this boot of the machine
         self._open = partial(open_queue, options, clock)
         self._monitor = QueueMonitor(options.queue, clock, hashes=options.inputs == "hash")
         largest = options.max_mb * MEGABYTE // SHARE

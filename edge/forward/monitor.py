@@ -18,24 +18,14 @@ STALE_SECONDS = 20.0  # older totals are not reported: the disk hangs, or is gon
 
 
 class QueueMonitor:
-    """Reads a database every few seconds, and keeps what it read. It creates a missing one.
-
-    Args:
-        path: of the database.
-        clock: of this boot of the machine.
-        hashes: read the key of the rows' hashes, too.
-
-    Attributes:
-        secret: that key; empty until it could be read.
-        tried: set once the first read has ended, successfully or not.
-    """
+    """Reads a database every few seconds, and keeps what it read. It creates a missing one."""
 
     def __init__(self, path: Path, clock: Clock, *, hashes: bool) -> None:
-        self.secret = b""
-        self.tried = threading.Event()
-        self._path = path
-        self._clock = clock
-        self._hashes = hashes
+        self.secret = b""  # that key; empty until it could be read
+        self.tried = threading.Event()  # set once the first read has ended, successfully or not
+        self._path = path  # of the database
+        self._clock = clock  # of this boot of the machine
+        self._hashes = hashes  # read the key of the rows' hashes, too
         self._latest: tuple[float, Totals] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="queue-monitor", daemon=True)

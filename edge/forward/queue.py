@@ -53,67 +53,46 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
 
 
 class Batch(NamedTuple):
-    """Records that are sent together, unchanged at each attempt until they have arrived.
+    """Records that are sent together, unchanged at each attempt until they have arrived."""
 
-    Attributes:
-        key: for idempotency: a hash of the records' ids, by which a receiver knows a repetition.
-        body: JSON.
-        records: their number.
-    """
-
-    key: str
-    body: bytes
-    records: int
+    key: str  # for idempotency: a hash of the records' ids, by which a receiver knows a repetition
+    body: bytes  # JSON
+    records: int  # their number
 
 
 class Totals(NamedTuple):
-    """What the queue holds, and what became of the other records.
+    """What the queue holds, and what became of the other records."""
 
-    Attributes:
-        waiting: records that are still to be sent.
-        aside: records that the receiver refused.
-        oldest_seconds: age of the oldest waiting one, counting time with the device on.
-        sent: records that have ever arrived.
-        dropped: records that were ever given up, by reason.
-        bytes: that the records take.
-    """
-
-    waiting: int
-    aside: int
-    oldest_seconds: float
-    sent: int
-    dropped: dict[str, int]
-    bytes: int
+    waiting: int  # records that are still to be sent
+    aside: int  # records that the receiver refused
+    oldest_seconds: float  # age of the oldest waiting one, counting time with the device on
+    sent: int  # records that have ever arrived
+    dropped: dict[str, int]  # records that were ever given up, by reason
+    bytes: int  # that the records take
 
 
 class Queue:
     """One connection to the database, for one thread.
 
     Args:
-        path: of the database.
-        clock: of this boot of the machine.
-        max_bytes: that the records may take.
         max_seconds: that a record is kept, counting time with the device on.
-
-    Attributes:
-        name: random, given to the database when it was created.
-        file: that it is in, whatever is at its path later.
 
     Raises:
         sqlite3.Error, OSError: as each method does, if the disk is full, read-only or broken.
     """
 
     def __init__(self, path: Path, clock: Clock, max_bytes: int, max_seconds: float) -> None:
-        self._path = path
-        self._clock = clock
-        self._max_bytes = max_bytes
+        self._path = path  # of the database
+        self._clock = clock  # of this boot of the machine
+        self._max_bytes = max_bytes  # that the records may take
         self._max_ns = int(max_seconds * 1e9)
         before = identity(path)
         self._database = connect(path)
-        self.file = identity(path)
+        self.file = identity(path)  # that it is in, whatever is at its path later
         try:
             if before not in (None, self.file):
                 raise QueueMoved(f"{path} was replaced just now")
+            # Random, given to the database when it was created.
             self.name = str(self._about("queue"))
             with transaction(self._database):  # boots before the oldest record are not needed
                 self._database.execute(

@@ -26,21 +26,13 @@ PYTHON = "/usr/bin/python3"
 
 
 class Installation(NamedTuple):
-    """What is installed, and where.
+    """What is installed, and where."""
 
-    Attributes:
-        paths: the device's folders.
-        slot: of the bundle that is installed.
-        run: runs one of the system's programs.
-        report: called with each step, in words.
-        lock: a descriptor of the device's lock, if the zip's process took it.
-    """
-
-    paths: DevicePaths
-    slot: Path
-    run: Run
-    report: Report
-    lock: int | None = None
+    paths: DevicePaths  # the device's folders
+    slot: Path  # of the bundle that is installed
+    run: Run  # runs one of the system's programs
+    report: Report  # called with each step, in words
+    lock: int | None = None  # a descriptor of the device's lock, if the zip's process took it
 
     @property
     def is_image(self) -> bool:

@@ -18,15 +18,10 @@ LENGTH, ALGORITHM = 42, b"Ed"  # bytes: the algorithm, eight of a key id, and th
 
 
 class PublicKey(NamedTuple):
-    """A key to trust.
+    """A key to trust."""
 
-    Attributes:
-        name: of its file.
-        content: of its file, in bytes.
-    """
-
-    name: str
-    content: bytes
+    name: str  # of its file
+    content: bytes  # of its file, in bytes
 
 
 def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:

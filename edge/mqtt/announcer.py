@@ -17,18 +17,12 @@ Wanted = Callable[[], Mapping[str, bytes]]
 
 
 class Announcer:
-    """Publishes the retained messages of one connection: all at its start, then those that change.
-
-    Args:
-        link: open.
-        wanted: gives the messages by topic, as they should be now.
-        rights: of the process, which outlast the connection.
-    """
+    """Publishes retained messages of one connection: all at its start, then those that change."""
 
     def __init__(self, link: Link, wanted: Wanted, rights: Rights) -> None:
-        self._link = link
-        self._wanted = wanted
-        self._rights = rights
+        self._link = link  # open
+        self._wanted = wanted  # gives the messages by topic, as they should be now
+        self._rights = rights  # of the process, which outlast the connection
         self._published: dict[str, bytes] = {}
         self._under_way: dict[int, str] = {}  # topics by packet id
         self._next = 0.0

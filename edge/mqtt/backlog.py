@@ -13,17 +13,11 @@ class Backlog:
     The broker keeps readings with QoS 1 until they are acknowledged, and sends no more than fit
     here (Receive Maximum). Those with QoS 0 arrive whenever they are published: where there are too
     many, the oldest of them are dropped.
-
-    Args:
-        room: readings of each QoS.
-
-    Attributes:
-        dropped: the number of readings dropped.
     """
 
     def __init__(self, room: int) -> None:
-        self.dropped = 0
-        self._room = room
+        self.dropped = 0  # the number of readings dropped
+        self._room = room  # readings of each QoS
         self._waiting: deque[MQTTMessage] = deque()
         self._fleeting = 0  # readings with QoS 0
 

@@ -20,17 +20,11 @@ STATUS, DRIFT = "status", "drift"
 
 
 class Answer(NamedTuple):
-    """A message to publish.
+    """A message to publish."""
 
-    Attributes:
-        topic: to publish to.
-        payload: JSON.
-        properties: of MQTT 5.
-    """
-
-    topic: str
-    payload: bytes
-    properties: dict[str, Any]
+    topic: str  # to publish to
+    payload: bytes  # JSON
+    properties: dict[str, Any]  # of MQTT 5
 
 
 def user_properties(message: MQTTMessage) -> dict[str, str]:

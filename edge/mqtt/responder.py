@@ -28,8 +28,6 @@ class Responder:
     Args:
         models: folder of model directories.
         settings: limits. They have no API keys: the broker decides who may send readings.
-        forward: keeps predictions, or None.
-        model: that answers readings that name none.
         keep: keeps answers for their truth, or None.
     """
 
@@ -41,8 +39,8 @@ class Responder:
         model: str,
         keep: PredictionStore | None = None,
     ) -> None:
-        self._forward = forward
-        self._model = model
+        self._forward = forward  # keeps predictions, or None
+        self._model = model  # that answers readings that name none
         self._again = False
         observe = self._observe if forward else None
         app = make_app(models, observe, forward=forward, settings=settings, keep=keep)

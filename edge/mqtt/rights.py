@@ -17,14 +17,10 @@ REMEDY = "Allow this user to publish there, or set ONNXLET_WATCH=off, and start 
 
 
 class Rights:
-    """The state of topics, by what became of publications to them.
-
-    Args:
-        log: gets a line when drift, or some of it, is given up.
-    """
+    """The state of topics, by what became of publications to them."""
 
     def __init__(self, log: request_log.Log) -> None:
-        self._log = log
+        self._log = log  # gets a line when drift, or some of it, is given up
         self._acknowledged: set[str] = set()
         self._given_up: set[str] = set()
         self._off = False

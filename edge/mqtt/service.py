@@ -79,16 +79,7 @@ def link_of(options: MqttOptions) -> Link:
 
 
 class MqttService:
-    """Connects, answers, and connects again.
-
-    Args:
-        options: the settings, checked.
-        respond: answers a reading.
-        largest: bytes of a reading that is answered.
-        log: gets a line when the broker is lost, and when it is back.
-        beat: called at least once a second while this works.
-        drift: gives a summary of each model that is counted.
-    """
+    """Connects, answers, and connects again."""
 
     def __init__(
         self,
@@ -100,12 +91,12 @@ class MqttService:
         drift: Callable[[], Summaries] = list,
     ) -> None:
         self.stopping = threading.Event()
-        self._options = options
-        self._respond = respond
-        self._largest = largest
-        self._beat = beat
-        self._drift = drift
-        self._log = log
+        self._options = options  # the settings, checked
+        self._respond = respond  # answers a reading
+        self._largest = largest  # bytes of a reading that is answered
+        self._beat = beat  # called at least once a second while this works
+        self._drift = drift  # gives a summary of each model that is counted
+        self._log = log  # gets a line when the broker is lost, and when it is back
         self._backlog = Backlog(options.backlog)
         self._counts = Counts()
         self._rights = Rights(log)

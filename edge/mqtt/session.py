@@ -33,29 +33,17 @@ Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
 
 
 class Counts(NamedTuple):
-    """Numbers of readings in this process, by what became of them.
+    """Numbers of readings in this process, by what became of them."""
 
-    Attributes:
-        answered: with a prediction.
-        refused: with a problem.
-        unwanted: answered, but the broker refused the answer.
-    """
-
-    answered: int = 0
-    refused: int = 0
-    unwanted: int = 0
+    answered: int = 0  # with a prediction
+    refused: int = 0  # with a problem
+    unwanted: int = 0  # answered, but the broker refused the answer
 
 
 class Session:
     """Answers the readings of one connection.
 
     Args:
-        link: open and subscribed.
-        options: the settings.
-        respond: answers a reading.
-        backlog: readings that wait, including those of earlier connections.
-        counts: of earlier connections.
-        log: gets a line when the broker refuses an answer.
         announcer: publishes retained messages; None for none.
     """
 
@@ -69,12 +57,12 @@ class Session:
         log: request_log.Log = request_log.write,
         announcer: Announcer | None = None,
     ) -> None:
-        self.counts = counts
-        self._link = link
+        self.counts = counts  # of earlier connections
+        self._link = link  # open and subscribed
         self._options = options
-        self._respond = respond
-        self._backlog = backlog
-        self._log = log
+        self._respond = respond  # answers a reading
+        self._backlog = backlog  # readings that wait, including those of earlier connections
+        self._log = log  # gets a line when the broker refuses an answer
         self._announcer = announcer or Announcer(link, dict, Rights(log))
         # By packet id, unacknowledged publications, each with the reading that it answers.
         self._under_way: dict[int, MQTTMessage | None] = {}

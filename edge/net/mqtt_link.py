@@ -40,28 +40,20 @@ class LinkLost(Exception):
 
     Args:
         why: in words.
-        code: the broker's reason code; 0 if it gave none.
     """
 
     def __init__(self, why: str, code: int = 0) -> None:
         super().__init__(why)
-        self.code = code
+        self.code = code  # the broker's reason code; 0 if it gave none
 
 
 class Address(NamedTuple):
-    """A broker's address, and the credentials to connect with.
+    """A broker's address, and the credentials to connect with."""
 
-    Attributes:
-        url: `mqtts://HOST[:PORT]`, or `mqtt://` without TLS.
-        user: a name, or empty.
-        password: the user's.
-        ca: file of the CA certificates that sign the broker's; None means the system's.
-    """
-
-    url: str
-    user: str
-    password: str
-    ca: Path | None
+    url: str  # `mqtts://HOST[:PORT]`, or `mqtt://` without TLS
+    user: str  # a name, or empty
+    password: str  # the user's
+    ca: Path | None  # file of the CA certificates that sign the broker's; None means the system's
 
 
 class Will(NamedTuple):
@@ -78,18 +70,14 @@ class Link:
         address: of the broker.
         client: id of this client; empty to have the broker assign one.
         will: or None.
-
-    Attributes:
-        messages: received; the caller takes them from here.
-        published: acknowledged publications, each with its packet id and reason code; the caller
-            takes them from here.
-        largest: bytes of a packet that the broker accepts.
     """
 
     def __init__(self, address: Address, client: str, will: Will | None = None) -> None:
-        self.messages: deque[MQTTMessage] = deque()
+        self.messages: deque[MQTTMessage] = deque()  # received; the caller takes them from here
+        # Acknowledged publications, each with its packet id and reason code; the caller takes them
+        # from here.
         self.published: deque[tuple[int, ReasonCode]] = deque()
-        self.largest = 2**28
+        self.largest = 2**28  # bytes of a packet that the broker accepts
         self._open = False
         self._granted: list[ReasonCode] | None = None
         self._gone = ""

@@ -19,25 +19,15 @@ PART_ROWS = 100  # of a large prediction that are kept together: one truth reads
 
 
 class Answer(NamedTuple):
-    """Some rows of a prediction.
+    """Some rows of a prediction."""
 
-    Attributes:
-        id: of the request that was answered, as `id_of` has it.
-        first: index of the first row.
-        model: that answered.
-        version: of it.
-        kind: what its truths are, `labels` or `numbers`.
-        body: in JSON, lists with an entry for each row, by name; and the `coverage`.
-        time_s: when it was answered, in seconds since 1970 as far as the machine knew.
-    """
-
-    id: str
-    first: int
-    model: str
+    id: str  # of the request that was answered, as `id_of` has it
+    first: int  # index of the first row
+    model: str  # that answered
     version: int
-    kind: str
-    body: bytes
-    time_s: int
+    kind: str  # what its truths are, `labels` or `numbers`
+    body: bytes  # in JSON, lists with an entry for each row, by name; and the `coverage`
+    time_s: int  # when it was answered, in seconds since 1970 as far as the machine knew
 
 
 def id_of(request_id: str, key: str) -> str:

@@ -97,65 +97,36 @@ AND sequence <= (
 
 
 class Joined(NamedTuple):
-    """A row whose truth has come.
+    """A row whose truth has come."""
 
-    Attributes:
-        model: that answered.
-        version: of it.
-        kind: what its truths are.
-        answer: by name, as `Realised.add` takes it.
-        truth: what was right.
-    """
-
-    model: str
+    model: str  # that answered
     version: int
-    kind: str
-    answer: dict[str, Any]
-    truth: Any
+    kind: str  # what its truths are
+    answer: dict[str, Any]  # by name, as `Realised.add` takes it
+    truth: Any  # what was right
 
 
 class Rows(NamedTuple):
-    """Rows of a version whose truth has come, in the order in which it came.
+    """Rows of a version whose truth has come, in the order in which it came."""
 
-    Attributes:
-        answers: as `Realised.add` takes them.
-        truths: what was right.
-        last: the number of the last one.
-    """
-
-    answers: list[dict[str, Any]]
-    truths: list[Any]
-    last: int
+    answers: list[dict[str, Any]]  # as `Realised.add` takes them
+    truths: list[Any]  # what was right
+    last: int  # the number of the last one
 
 
 class Outcome(NamedTuple):
-    """What became of some truths.
+    """What became of some truths."""
 
-    Attributes:
-        joined: the rows that they were joined to.
-        again: how many were for rows that have one already.
-        unknown: how many were for rows that are not here.
-        taken: how many were under an id of which the key has other predictions, too.
-        faults: the index and what is wrong, of those of another type; then none was joined.
-    """
-
-    joined: Sequence[Joined] = ()
-    again: int = 0
-    unknown: int = 0
-    taken: int = 0
+    joined: Sequence[Joined] = ()  # the rows that they were joined to
+    again: int = 0  # how many were for rows that have one already
+    unknown: int = 0  # how many were for rows that are not here
+    taken: int = 0  # how many were under an id of which the key has other predictions, too
+    # The index and what is wrong, of those of another type; then none was joined.
     faults: Sequence[tuple[int, str]] = ()
 
 
 class Truths:
-    """Truths to be joined, in one request.
-
-    Attributes:
-        entries: `id`, `row` and `value` of each.
-        body: the request's.
-        key: name of the API key that they came with, or an empty text.
-        all_known: join none where an answer is not here: another process may have it in memory.
-        outcome: None until they were looked up.
-    """
+    """Truths to be joined, in one request."""
 
     def __init__(
         self,
@@ -164,11 +135,12 @@ class Truths:
         key: str = "",
         all_known: bool = False,
     ) -> None:
-        self.entries = entries
-        self.key = key
-        self.body = body
+        self.entries = entries  # `id`, `row` and `value` of each
+        self.key = key  # name of the API key that they came with, or an empty text
+        self.body = body  # the request's
+        # Join none where an answer is not here: another process may have it in memory.
         self.all_known = all_known
-        self.outcome: Outcome | None = None
+        self.outcome: Outcome | None = None  # None until they were looked up
 
 
 class Look:
@@ -176,31 +148,17 @@ class Look:
 
     Attributes:
         body: empty, since nothing is written.
-
-    Args:
-        read: called with the store; never raises.
-        proves: that the disk can be written to, by a commit.
     """
 
     body = b""
 
     def __init__(self, read: Callable[[Store], None], proves: bool = True) -> None:
-        self.read = read
-        self.proves = proves
+        self.read = read  # called with the store; never raises
+        self.proves = proves  # that the disk can be written to, by a commit
 
 
 class Store:
     """One connection to the database, for one thread.
-
-    Args:
-        path: of the database.
-        max_bytes: that it may take.
-        max_seconds: that an answer or a truth is kept.
-        joined: called with this store and the rows of each commit that truths were joined to.
-        now: seconds since 1970.
-
-    Attributes:
-        file: that it is in, whatever is at its path later.
 
     Raises:
         NotOurs: another program's file is there.
@@ -215,14 +173,15 @@ class Store:
         joined: Callable[[Store, Sequence[Joined]], None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._max_seconds = max_seconds
+        self._path = path  # of the database
+        self._max_bytes = max_bytes  # that it may take
+        self._max_seconds = max_seconds  # that an answer or a truth is kept
+        # Called with this store and the rows of each commit that truths were joined to.
         self._joined = joined
-        self._now = now
+        self._now = now  # seconds since 1970
         self._looked = float("-inf")
         self._database = opened(path, SCHEMA)
-        self.file = identity(path)
+        self.file = identity(path)  # that it is in, whatever is at its path later
 
     def close(self) -> None:
         """Close the connection."""

@@ -34,17 +34,11 @@ GATHER_SECONDS = 1.0  # between commits, unless a truth comes: no answer waits f
 
 
 class Known(NamedTuple):
-    """What came of a version's answers, as far as it was read.
+    """What came of a version's answers, as far as it was read."""
 
-    Attributes:
-        model: that was served then.
-        realised: its figures; None where they can't be counted.
-        last: the number of the last row that is in them; None before any was looked for.
-    """
-
-    model: Model
-    realised: Realised | None
-    last: int | None
+    model: Model  # that was served then
+    realised: Realised | None  # its figures; None where they can't be counted
+    last: int | None  # the number of the last row that is in them; None before any was looked for
 
 
 class PredictionStore:
@@ -54,15 +48,9 @@ class PredictionStore:
     its truth is then unknown.
 
     Args:
-        path: of the database.
         max_mb: megabytes that it may take.
         max_days: that an answer or a truth is kept.
         log: gets a line when writing fails, and when it works again.
-        named: somebody has named this path, so that what is there may be theirs.
-
-    Attributes:
-        shared: what other workers know of the same database; None where one process serves.
-        reading: held while figures change: what is known of a version is whole without it.
     """
 
     def __init__(
@@ -74,8 +62,8 @@ class PredictionStore:
         *,
         named: bool = True,
     ) -> None:
-        self._path = path
-        self._named = named
+        self._path = path  # of the database
+        self._named = named  # somebody has named this path, so that what is there may be theirs
         self._own: Identity | None = None  # the file, once it was opened as ours
         self._open = partial(
             Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
@@ -83,8 +71,10 @@ class PredictionStore:
         self._realised: dict[tuple[str, int], Known] = {}
         self._looks = False  # soon, for what was joined
         self._joined_to: set[tuple[str, int]] = set()  # here, since it last did
+        # Held while figures change: what is known of a version is whole without it.
         self.reading = threading.Lock()
         self._models: Repository | None = None
+        # What other workers know of the same database; None where one process serves.
         self.shared: SharedTruth | None = None
         self._writer = Writer(
             path,

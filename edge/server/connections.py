@@ -37,16 +37,7 @@ FULL = plain_response("503 Service Unavailable")
 
 
 class Connections:
-    """Every connection of one listener; only one thread uses them at a time.
-
-    Args:
-        listener: bound and listening.
-        limit: bytes of a body that are read.
-        ready: called with a connection whose first request is complete.
-        wrap: puts TLS around an accepted socket, or None.
-        fail: called with an error in this server's own code.
-        peers: other processes that accept from the listener, or None.
-    """
+    """Every connection of one listener; only one thread uses them at a time."""
 
     def __init__(
         self,
@@ -57,13 +48,13 @@ class Connections:
         fail: Callable[[BaseException], None] = traceback.print_exception,
         peers: Peers | None = None,
     ) -> None:
-        self._listener = listener
-        self._peers = peers
+        self._listener = listener  # bound and listening
+        self._peers = peers  # other processes that accept from the listener, or None
         self._adopted: deque[socket.socket] = deque()
-        self._wrap = wrap
-        self._fail = fail
-        self._limit = limit
-        self._ready = ready
+        self._wrap = wrap  # puts TLS around an accepted socket, or None
+        self._fail = fail  # called with an error in this server's own code
+        self._limit = limit  # bytes of a body that are read
+        self._ready = ready  # called with a connection whose first request is complete
         self._selector = selectors.DefaultSelector()
         self._every: set[Connection] = set()
         self._held = 0  # bytes

@@ -25,14 +25,7 @@ LOOK_SECONDS = 1.0
 
 
 class Entrance:
-    """A listener in a selector.
-
-    Args:
-        listener: bound, listening and non-blocking.
-        selector: that waits for it.
-        accept: called when there is something to accept.
-        peers: that accept from it, too; None where this process is the only one.
-    """
+    """A listener in a selector."""
 
     def __init__(
         self,
@@ -41,10 +34,10 @@ class Entrance:
         accept: Callable[[], None],
         peers: Peers | None,
     ) -> None:
-        self._listener = listener
-        self._selector = selector
-        self._accept = accept
-        self._peers = peers
+        self._listener = listener  # bound, listening and non-blocking
+        self._selector = selector  # that waits for it
+        self._accept = accept  # called when there is something to accept
+        self._peers = peers  # that accept from it, too; None where this process is the only one
         self._again = 0.0  # when it listens again; 0 while it does
         self._looked = time.monotonic()
         self._impatient = False  # accept whoever's turn it is

@@ -88,21 +88,13 @@ def host_of(url: bytes) -> str | None:
 
 
 class RequestLine(NamedTuple):
-    """A request line, as WSGI has its parts.
+    """A request line, as WSGI has its parts."""
 
-    Attributes:
-        whole: as RFC 9112 writes it, with two single spaces; empty for an unknown version.
-        method: of the request.
-        protocol: with its version.
-        path: percent-decoded, bytes as Latin-1.
-        query: bytes as Latin-1.
-    """
-
-    whole: bytes
+    whole: bytes  # as RFC 9112 writes it, with two single spaces; empty for an unknown version
     method: str
-    protocol: str
-    path: str
-    query: str
+    protocol: str  # with its version
+    path: str  # percent-decoded, bytes as Latin-1
+    query: str  # bytes as Latin-1
 
 
 def request_line(method: bytes, url: bytes, version: str) -> RequestLine:
@@ -130,13 +122,10 @@ class FirstLine:
 
     That is two spaces, where a proxy may take the second for a part of the URL, and protocols like
     HTTP. A line that arrives in one piece is compared with `request_line` instead.
-
-    Attributes:
-        goes_on: a line has begun and is incomplete.
     """
 
     def __init__(self) -> None:
-        self.goes_on = False
+        self.goes_on = False  # a line has begun and is incomplete
         self._last = b""  # its latest bytes
 
     def is_odd(self, data: bytes, begins: bool = False) -> bool:

@@ -6,13 +6,9 @@ from typing import Protocol
 
 
 class Peers(Protocol):
-    """The processes that share a listener and a limit; only the leading thread uses it.
+    """The processes that share a listener and a limit; only the leading thread uses it."""
 
-    Attributes:
-        bell: a file descriptor that is readable once another process calls this one to accept.
-    """
-
-    bell: int
+    bell: int  # a file descriptor that is readable once another process calls this one to accept
 
     def hold(self, connections: int) -> None:
         """Take note of how many connections this process has."""

@@ -9,15 +9,10 @@ Environ = dict[str, Any]
 
 
 class Request(NamedTuple):
-    """One request.
+    """One request."""
 
-    Attributes:
-        environ: WSGI's, with the whole body.
-        keep: the client wants to keep the connection open.
-    """
-
-    environ: Environ
-    keep: bool
+    environ: Environ  # WSGI's, with the whole body
+    keep: bool  # the client wants to keep the connection open
 
 
 class BrokenBody(io.RawIOBase):

@@ -34,15 +34,9 @@ class Server:
     """Serves one app on one listening socket.
 
     Args:
-        app: WSGI; thread-safe.
         listener: bound and listening.
-        threads: answers that are computed at the same time.
-        in_flight: requests that wait or are being answered; further ones are shed.
         body_limit: bytes of a body that are read.
-        prompt: paths that the leader answers immediately, however many requests wait.
         wrap: puts TLS around an accepted socket, or None.
-        fail: called with what the app raises, and with errors of the server itself.
-        peers: other processes on the same listener, which share `in_flight`; or None.
     """
 
     def __init__(
@@ -58,12 +52,15 @@ class Server:
         fail: Fail = traceback.print_exception,
         peers: Peers | None = None,
     ) -> None:
-        self._app = app
+        self._app = app  # WSGI; thread-safe
+        # Other processes on the same listener, which share `in_flight`; or None.
         self._peers = peers
-        self._threads = threads
+        self._threads = threads  # answers that are computed at the same time
+        # Requests that wait or are being answered; further ones are shed.
         self._in_flight = in_flight
+        # Paths that the leader answers immediately, however many requests wait.
         self._prompt = prompt
-        self._fail = fail
+        self._fail = fail  # called with what the app raises, and with errors of the server itself
         self._connections = Connections(listener, body_limit, self._ready, wrap, fail, peers)
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # from threads that don't lead

@@ -45,20 +45,13 @@ def clear_slot(file: int, number: int) -> None:
 
 
 class SharedCounters:
-    """One worker's view of the numbers, and how it calls the others.
-
-    Args:
-        file: made by `make_counters`.
-        number: of this worker.
-        bells: of all workers, pipes' writing ends that wake them.
-        bell: the reading end of this one's.
-    """
+    """One worker's view of the numbers, and how it calls the others."""
 
     def __init__(self, file: int, number: int, bells: Sequence[int], bell: int) -> None:
-        self.bell = bell
-        self._file = file
-        self._number = number
-        self._bells = bells
+        self.bell = bell  # the reading end of this one's
+        self._file = file  # made by `make_counters`
+        self._number = number  # of this worker
+        self._bells = bells  # of all workers, pipes' writing ends that wake them
         slots = memoryview(mmap.mmap(file, SLOT_BYTES * len(bells))).cast("I")
         self._requests, self._connections = slots[0::2], slots[1::2]
 

@@ -12,25 +12,15 @@ KINDS = ("estimated", "held_out", "realised")  # of performance
 
 
 class Test(NamedTuple):
-    """What one statistic of one feature says.
+    """What one statistic of one feature says."""
 
-    Attributes:
-        column: that it is of, or empty.
-        output: that it is of with its index, as `prediction[1]`, or empty.
-        measure: of the feature.
-        statistic: its name.
-        value: of the recent rows.
-        threshold: that it passes by chance only.
-        alarmed: it does.
-    """
-
-    column: str
-    output: str
-    measure: str
+    column: str  # that it is of, or empty
+    output: str  # that it is of with its index, as `prediction[1]`, or empty
+    measure: str  # of the feature
     statistic: str
-    value: float
-    threshold: float
-    alarmed: bool
+    value: float  # of the recent rows
+    threshold: float  # that it passes by chance only
+    alarmed: bool  # it does
 
 
 class Tests:
@@ -66,18 +56,12 @@ def _place(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class Digest(NamedTuple):
-    """What stays of a report.
+    """What stays of a report."""
 
-    Attributes:
-        short: its summary.
-        refused: rows and requests without an answer, by the reason.
-        tests: each of them; none where they were not asked for.
-        performance: with all digits, by one of KINDS and the metric.
-    """
-
-    short: Mapping[str, Any]
-    refused: Mapping[str, int]
-    tests: Tests
+    short: Mapping[str, Any]  # its summary
+    refused: Mapping[str, int]  # rows and requests without an answer, by the reason
+    tests: Tests  # each of them; none where they were not asked for
+    # With all digits, by one of KINDS and the metric.
     performance: Mapping[str, Mapping[str, float]]
 
     @property

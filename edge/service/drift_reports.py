@@ -26,31 +26,21 @@ OLDEST_SECONDS = 60.0  # of a report: what came of predictions may be new althou
 
 
 class Made(NamedTuple):
-    """A report.
+    """A report."""
 
-    Attributes:
-        at: when it was made, in seconds of the monotonic clock.
-        rows: that were counted then.
-        digest: what stays of it; None where it failed.
-    """
-
-    at: float
-    rows: int
-    digest: Digest | None
+    at: float  # when it was made, in seconds of the monotonic clock
+    rows: int  # that were counted then
+    digest: Digest | None  # what stays of it; None where it failed
 
 
 NEVER = Made(-inf, -1, None)
 
 
 class DriftReports:
-    """Reports of an app's models; safe from several threads.
-
-    Args:
-        with_tests: keep each test, as metrics need them.
-    """
+    """Reports of an app's models; safe from several threads."""
 
     def __init__(self, with_tests: bool = True) -> None:
-        self._with_tests = with_tests
+        self._with_tests = with_tests  # keep each test, as metrics need them
         self._lock = threading.Lock()
         self._made: WeakKeyDictionary[Model, Made] = WeakKeyDictionary()
         self._failed: WeakSet[Model] = WeakSet()  # whose counts have failed, which is logged once

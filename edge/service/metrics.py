@@ -29,27 +29,18 @@ DRIFT_SECONDS = 0.02  # of a scrape, for new reports on drift
 
 
 class Meter:
-    """Counters requests by their lines in the log.
-
-    Args:
-        unseen: the id of requests that this process sends to itself, which are not counted.
-
-    Attributes:
-        reloader: knows which versions were refused; None if nothing is reloaded.
-        forward: keeps predictions; None if nothing is kept.
-        drift: reports on the models that are served.
-        counts: those of all workers; None where one process serves.
-        tally: this process's.
-        imported: called once a scrape has imported its modules, so that later ones are fast.
-    """
+    """Counts requests by their lines in the log."""
 
     def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
+        # Knows which versions were refused; None if nothing is reloaded.
         self.reloader: Reloader | None = None
-        self.forward = forward
-        self.drift = DriftReports()
-        self.counts: Counters | None = None
-        self.tally = Tally()
+        self.forward = forward  # keeps predictions; None if nothing is kept
+        self.drift = DriftReports()  # reports on the models that are served
+        self.counts: Counters | None = None  # those of all workers; None where one process serves
+        self.tally = Tally()  # this process's
+        # Called once a scrape has imported its modules, so that later ones are fast.
         self.imported: Callable[[], object] = lambda: None
+        # The id of requests that this process sends to itself, which are not counted.
         self._unseen = unseen
 
     def count(self, entry: Mapping[str, Any]) -> None:
@@ -87,22 +78,15 @@ def _readable(accept: str) -> str:
 
 
 class Figures:
-    """A collector of prometheus-client: counters, and gauges of this moment.
-
-    Args:
-        meter: counts requests.
-        service: has the models.
-        states: the counts of all workers; None where one process serves.
-        on_rows: those of drift, too.
-    """
+    """A collector of prometheus-client: counters, and gauges of this moment."""
 
     def __init__(
         self, meter: Meter, service: Service, states: States | None, on_rows: bool
     ) -> None:
-        self._meter = meter
-        self._on_rows = on_rows
-        self._service = service
-        self._states = states
+        self._meter = meter  # counts requests
+        self._on_rows = on_rows  # those of drift, too
+        self._service = service  # has the models
+        self._states = states  # the counts of all workers; None where one process serves
         self._tally = meter.tally
         if states is not None and meter.counts:
             self._service = replace(service, watches=meter.counts.moment(states))

@@ -12,19 +12,14 @@ from onnxlet.edge.service.watchdog import Watchdog
 
 
 class Post(NamedTuple):
-    """A worker's post.
+    """A worker's post."""
 
-    Attributes:
-        link: to the supervisor, and by way of it to the other workers.
-        board: the numbers that all share.
-        watchdog: reports golden rows that are answered; None where systemd does not listen.
-        begins: called with what ends this process as a signal does, once a byte is sent: from then
-            on, what is in hand is finished when the supervisor ends it.
-        serves: called with what a server prints when it starts, once requests are answered.
-    """
-
-    link: Link
-    board: Peers
+    link: Link  # to the supervisor, and by way of it to the other workers
+    board: Peers  # the numbers that all share
+    # Reports golden rows that are answered; None where systemd does not listen.
     watchdog: Watchdog | None
+    # Called with what ends this process as a signal does, once a byte is sent: from then on, what
+    # is in hand is finished when the supervisor ends it.
     begins: Callable[[socket.socket], None]
+    # Called with what a server prints when it starts, once requests are answered.
     serves: Callable[[list[str]], None]

@@ -22,14 +22,10 @@ TIMEOUT_SECONDS = 40.0  # longer than the server's own limit for a request
 
 
 class GoldenRow(NamedTuple):
-    """One golden row, requested again and again.
-
-    Attributes:
-        body: of the request.
-        golden: the row and its answer, as `onnxlet.function.serving.golden.compare` takes it.
-    """
+    """One golden row, requested again and again."""
 
     body: bytes
+    # The row and its answer, as `onnxlet.function.serving.golden.compare` takes it.
     golden: dict[str, Any]
 
 
@@ -49,7 +45,6 @@ class SelfCheck:
     """Checks one model after the other.
 
     Args:
-        repository: of the served models.
         connect: makes a connection to this server.
         secret: marks the requests.
     """
@@ -60,7 +55,7 @@ class SelfCheck:
         connect: Callable[[], http.client.HTTPConnection],
         secret: Secret,
     ) -> None:
-        self._repository = repository
+        self._repository = repository  # of the served models
         self._connection = connect()
         self._headers = {
             "Content-Type": "application/json",

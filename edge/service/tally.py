@@ -20,16 +20,11 @@ OTHER = "ServerError"  # label of errors that are no client's mistake; the log h
 
 
 class Times:
-    """A histogram.
-
-    Attributes:
-        counts: by bucket; the last one is above all bounds.
-        total: the sum, in milliseconds.
-    """
+    """A histogram."""
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        self.total = 0.0
+        self.counts = [0] * (len(BOUNDS) + 1)  # by bucket; the last one is above all bounds
+        self.total = 0.0  # the sum, in milliseconds
 
     def count(self, milliseconds: float) -> None:
         """Count one time."""

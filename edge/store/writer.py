@@ -35,13 +35,9 @@ class Record(Protocol):
 
 
 class Store(Protocol):
-    """A database that records are written to: the queue is one.
+    """A database that records are written to: the queue is one."""
 
-    Attributes:
-        file: that it is in.
-    """
-
-    file: Identity | None
+    file: Identity | None  # that it is in
 
     def add(self, records: Any, /) -> None:
         """Write records, all or none; they are on the disk when this returns."""
@@ -55,18 +51,13 @@ Broken = Callable[[Exception, "Identity | None"], bool]
 
 
 class Ticket:
-    """A waiting caller's view of its record's commit.
-
-    Attributes:
-        kept: the record is on the disk.
-        strict: the record is written at the first attempt or dropped, since its client retries.
-        done: set once the first attempt has ended.
-    """
+    """A waiting caller's view of its record's commit."""
 
     def __init__(self, strict: bool) -> None:
-        self.kept = False
+        self.kept = False  # the record is on the disk
+        # The record is written at the first attempt or dropped, since its client retries.
         self.strict = strict
-        self.done = threading.Event()
+        self.done = threading.Event()  # set once the first attempt has ended
 
 
 Entry = tuple[Record, Ticket | None]
@@ -76,19 +67,9 @@ class Writer:
     """Accepts records from any thread.
 
     Args:
-        path: of the database.
         open_store: opens it; called again after each failure.
         largest: bytes of a record; larger ones are not kept.
         gather_seconds: for which records that nobody waits for are gathered before a commit.
-        log: gets a line when writing fails, and when it works again.
-        event: that these lines have.
-        broken: whether after this error the file, by its identity, is to be set aside.
-
-    Attributes:
-        lost: records that were not kept, by reason.
-        late: answers that were sent before their record was on the disk.
-        failing: the last write failed.
-        hanging: a write has not ended in time.
     """
 
     def __init__(
@@ -102,17 +83,18 @@ class Writer:
         event: str = "forward",
         broken: Broken = lambda error, file: is_broken(error),
     ) -> None:
-        self.lost: Counter[str] = Counter()
-        self.late = 0
-        self.failing = False
-        self.hanging = False
-        self._path = path
+        self.lost: Counter[str] = Counter()  # records that were not kept, by reason
+        self.late = 0  # answers that were sent before their record was on the disk
+        self.failing = False  # the last write failed
+        self.hanging = False  # a write has not ended in time
+        self._path = path  # of the database
         self._file: Identity | None = None  # the database's file when it was opened last
         self._open = open_store
         self._largest = min(largest, MEMORY_BYTES)
         self._gather = gather_seconds
-        self._log = log
-        self._event = event
+        self._log = log  # gets a line when writing fails, and when it works again
+        self._event = event  # that these lines have
+        # Whether after this error the file, by its identity, is to be set aside.
         self._broken = broken
         self._store: Store | None = None
         self._entries: deque[Entry] = deque()

@@ -28,17 +28,11 @@ KINDS = ("bundle", "models")  # in the order of installation
 
 
 class Found(NamedTuple):
-    """An archive that this device may take.
+    """An archive that this device may take."""
 
-    Attributes:
-        url: of the archive.
-        offer: what its signature says.
-        signature: not yet verified against the archive.
-    """
-
-    url: str
-    offer: Offer
-    signature: Signature
+    url: str  # of the archive
+    offer: Offer  # what its signature says
+    signature: Signature  # not yet verified against the archive
 
 
 def is_archive(source: str) -> bool:

@@ -34,21 +34,13 @@ NOT_YET = (404, 429, 502, 503, 504)  # statuses of a server that may still becom
 
 
 class Service(NamedTuple):
-    """The server that runs on this device.
+    """The server that runs on this device."""
 
-    Attributes:
-        url: where it listens.
-        key: an API key, if keys are set; empty if none is known.
-        restart: the command that restarts it from the live slot, and returns once it has.
-        seconds: until it must answer.
-        state: the folder where it saves its secret.
-    """
-
-    url: str
-    key: str
-    restart: str
-    seconds: float
-    state: Path
+    url: str  # where it listens
+    key: str  # an API key, if keys are set; empty if none is known
+    restart: str  # the command that restarts it from the live slot, and returns once it has
+    seconds: float  # until it must answer
+    state: Path  # the folder where it saves its secret
 
 
 def slot_faults(slot: Path, *arguments: str) -> list[str]:

@@ -19,36 +19,25 @@ KEPT_BROKEN = 20  # failed releases that are remembered, of each kind
 
 
 class Attempt(NamedTuple):
-    """An update that has begun; its fields are those of `updates.json`.
+    """An update that has begun; its fields are those of `updates.json`."""
 
-    Attributes:
-        kind: `bundle` or `models`.
-        release: its number.
-        tries: how often it has begun.
-        back: the previous slot, once the link is about to be switched.
-        models: versions by name, once they are about to be moved among the models.
-    """
-
-    kind: str
-    release: int
-    tries: int
-    back: str = ""
+    kind: str  # `bundle` or `models`
+    release: int  # its number
+    tries: int  # how often it has begun
+    back: str = ""  # the previous slot, once the link is about to be switched
+    # Versions by name, once they are about to be moved among the models.
     models: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
 class History:
-    """A device's history of updates; its fields are those of `updates.json`.
+    """A device's history of updates; its fields are those of `updates.json`."""
 
-    Attributes:
-        highest: the highest release ever accepted, by kind.
-        broken: releases that failed here, by kind and number, and why.
-        attempt: the update that is neither accepted nor given up yet.
-    """
-
+    # The highest release ever accepted, by kind.
     highest: Mapping[str, int] = field(default_factory=dict)
+    # Releases that failed here, by kind and number, and why.
     broken: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-    attempt: Attempt | None = None
+    attempt: Attempt | None = None  # the update that is neither accepted nor given up yet
 
     @property
     def under_way(self) -> Attempt:

@@ -27,52 +27,31 @@ ANY = "any"  # models run on every architecture and Python
 
 
 class Offer(NamedTuple):
-    """The content of a trusted comment, which the signature covers.
+    """The content of a trusted comment, which the signature covers."""
 
-    Attributes:
-        kind: `bundle`, `models`, or the `index` of a channel.
-        channel: that it is meant for.
-        name: of the devices that it is meant for.
-        arch: as `uname -m` prints it, or `any`.
-        python: major and minor version, or `any`.
-        release: number; only higher ones are taken.
-        sha256: of the archive, in hexadecimal.
-        size: of the archive, in bytes.
-        unpacked: of the files in it, in bytes.
-    """
-
-    kind: str
-    channel: str
-    name: str
-    arch: str
-    python: str
-    release: int
-    sha256: str
-    size: int
-    unpacked: int
+    kind: str  # `bundle`, `models`, or the `index` of a channel
+    channel: str  # that it is meant for
+    name: str  # of the devices that it is meant for
+    arch: str  # as `uname -m` prints it, or `any`
+    python: str  # major and minor version, or `any`
+    release: int  # number; only higher ones are taken
+    sha256: str  # of the archive, in hexadecimal
+    size: int  # of the archive, in bytes
+    unpacked: int  # of the files in it, in bytes
 
     def __str__(self) -> str:
         return f"{self.kind} release {self.release}"
 
 
 class Device(NamedTuple):
-    """The facts that decide which offers fit a device.
+    """The facts that decide which offers fit a device."""
 
-    Attributes:
-        channel: whose releases are taken.
-        name: that its releases are meant for.
-        arch: of this machine.
-        python: of this machine.
-        max_bytes: of an archive.
-        max_unpacked: bytes of the files in it.
-    """
-
-    channel: str
-    name: str
-    arch: str
-    python: str
-    max_bytes: int
-    max_unpacked: int
+    channel: str  # whose releases are taken
+    name: str  # that its releases are meant for
+    arch: str  # of this machine
+    python: str  # of this machine
+    max_bytes: int  # of an archive
+    max_unpacked: int  # bytes of the files in it
 
 
 def read_offer(comment: str, source: str) -> Offer:

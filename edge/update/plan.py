@@ -22,27 +22,17 @@ REFUSED_HINT = f"Don't use it: {typed('convert', 'package')} makes no such archi
 
 
 class Entry(NamedTuple):
-    """A file to unpack.
+    """A file to unpack."""
 
-    Attributes:
-        info: of the zip.
-        sha256: that it must have; None for the lists, which the archive's own hash covers.
-    """
-
-    info: zipfile.ZipInfo
-    sha256: str | None
+    info: zipfile.ZipInfo  # of the zip
+    sha256: str | None  # that it must have; None for the lists, which the archive's own hash covers
 
 
 class Plan(NamedTuple):
-    """A checked archive's content.
-
-    Attributes:
-        entries: its files.
-        models: versions by name.
-    """
+    """A checked archive's content."""
 
     entries: list[Entry]
-    models: dict[str, int]
+    models: dict[str, int]  # versions by name
 
 
 def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:

@@ -22,25 +22,15 @@ SERVICE_SECONDS = 30.0  # until a restarted service must answer
 
 
 class Setup(NamedTuple):
-    """What an update needs to know of this device.
-
-    Attributes:
-        paths: its folders.
-        device: decides which offers fit.
-        identity: of this device; decides whether it takes releases in staged rollouts.
-        web: limits and retries of fetching.
-        service: the server that runs here.
-        report: called with each step, in words.
-        pins: by model, the version or alias that the service must serve.
-    """
+    """What an update needs to know of this device."""
 
     paths: DevicePaths
-    device: Device
-    identity: str
-    web: Web
-    service: Service
-    report: Callable[[str], object]
-    pins: Mapping[str, str] = {}
+    device: Device  # decides which offers fit
+    identity: str  # of this device; decides whether it takes releases in staged rollouts
+    web: Web  # limits and retries of fetching
+    service: Service  # the server that runs here
+    report: Callable[[str], object]  # called with each step, in words
+    pins: Mapping[str, str] = {}  # by model, the version or alias that the service must serve
 
 
 def make_setup(

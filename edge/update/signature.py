@@ -29,17 +29,11 @@ Keys = Mapping[bytes, Ed25519PublicKey]  # by key id, of eight bytes
 
 
 class Signature(NamedTuple):
-    """A signature whose trusted comment is verified; the signed bytes are not yet.
+    """A signature whose trusted comment is verified; the signed bytes are not yet."""
 
-    Attributes:
-        comment: the trusted comment.
-        key: that made it.
-        signature: of the BLAKE2b-512 of the signed bytes.
-    """
-
-    comment: str
-    key: Ed25519PublicKey
-    signature: bytes
+    comment: str  # the trusted comment
+    key: Ed25519PublicKey  # that made it
+    signature: bytes  # of the BLAKE2b-512 of the signed bytes
 
 
 def read_keys(folder: Path) -> Keys:

@@ -48,8 +48,6 @@ class Child:
 
     Attributes:
         link: a non-blocking socket to it.
-        serves: it answers requests.
-        why: it ends, where more than its exit code is known; else empty.
 
     Raises:
         OSError: the system has no process, memory or descriptor left for it.
@@ -58,8 +56,8 @@ class Child:
     def __init__(
         self, files: Mapping[str, Any], orders: Mapping[str, Any], agreed: Mapping[str, bytes]
     ) -> None:
-        self.serves = False
-        self.why = ""
+        self.serves = False  # it answers requests
+        self.why = ""  # it ends, where more than its exit code is known; else empty
         self.link, theirs = socket.socketpair()
         self.link.setblocking(False)
         self._unpacker = Unpacker()

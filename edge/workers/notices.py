@@ -12,33 +12,25 @@ RESTART_SECONDS = 120.0  # without one of the workers; systemd allows a start as
 
 @dataclass
 class State:
-    """Of one worker.
+    """Of one worker."""
 
-    Attributes:
-        proven: it has answered its golden rows.
-        fed: when it last reported so.
-        fault: of its golden rows; empty where they are answered.
-        away: since when it has not been there; None while it is.
-    """
-
-    proven: bool = False
-    fed: float = 0.0
-    fault: str = ""
-    away: float | None = None
+    proven: bool = False  # it has answered its golden rows
+    fed: float = 0.0  # when it last reported so
+    fault: str = ""  # of its golden rows; empty where they are answered
+    away: float | None = None  # since when it has not been there; None while it is
 
 
 class Notices:
     """Notifies systemd: ready once all workers are, and alive as long as they are.
 
     Args:
-        notify: sends systemd a line.
         seconds: systemd's timeout; None if it has none.
         workers: how many there are.
         now: the time by the clock that all times here are of.
     """
 
     def __init__(self, notify: Notify, seconds: float | None, workers: int, now: float) -> None:
-        self._notify = notify
+        self._notify = notify  # sends systemd a line
         self._feeds = seconds is not None
         self._seconds = seconds or DEFAULT_SECONDS
         self._states = [State(away=now) for _ in range(workers)]

@@ -23,16 +23,11 @@ class SocketLink:
 
     Args:
         sock: connected to the supervisor, blocking.
-        end: called once the supervisor says so, or is gone.
-
-    Attributes:
-        number: of this worker.
-        orders: what the supervisor has this worker do, by name.
     """
 
     def __init__(self, sock: socket.socket, end: Callable[[], object]) -> None:
         self._socket = sock
-        self._end = end
+        self._end = end  # called once the supervisor says so, or is gone
         self._unpacker = Unpacker()
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         self._calls: SimpleQueue[tuple[Take, bytes]] = SimpleQueue()
@@ -49,8 +44,9 @@ class SocketLink:
         self._collected: dict[str, tuple[int, list[bytes]]] = {}
         self._numbers = count()
         welcome, self._early = self._welcome()
+        # What the supervisor has this worker do, by name.
         self.orders: dict[str, Any] = welcome.members
-        self.number: int = self.orders["number"]
+        self.number: int = self.orders["number"]  # of this worker
         agreed = zip(self.orders["agreed"], welcome.parts, strict=True)
         self._agreed = dict(agreed)
         self._threads = [

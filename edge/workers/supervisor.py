@@ -72,7 +72,6 @@ class Supervisor:
     """Keeps so many workers.
 
     Args:
-        listener: bound and listening.
         workers: how many.
         orders: what each is to do.
         environ: says whether systemd listens.
@@ -86,7 +85,7 @@ class Supervisor:
         environ: Mapping[str, str],
     ) -> None:
         notify, seconds = notifier(environ), watchdog_seconds(environ)
-        self._listener = listener
+        self._listener = listener  # bound and listening
         self._board = make_counters(workers)
         self._bells = [_bell() for _ in range(workers)]
         self._orders = {**orders, "watched": notify is not None, "watchdog": seconds}
