@@ -26,11 +26,8 @@ def bill_of_materials(
 ) -> bytes:
     """List the packages and models of a bundle; the same input gives the same bytes.
 
-    Args:
-        target: of the bundle.
-        packages: the folder that they are installed in.
-        names: of the distributions that are in the bundle, as their folders spell them.
-        models: of each version the name, the number, and the SHA-256 of the graph.
+    Distributions are named as their folders in `packages` spell them; of each version of a model
+    there are the name, the number, and the SHA-256 of the graph.
     """
     whole = Component(name="onnxlet", version=__version__, type=ComponentType.APPLICATION)
     whole.bom_ref.value = "onnxlet"

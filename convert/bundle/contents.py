@@ -46,14 +46,9 @@ class Chosen(NamedTuple):
 def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> list[Chosen]:
     """The served version of each model, and those with names; hashes checked, golden rows answered.
 
-    Args:
-        folder: of model directories.
-        names: of the models to take; none means all.
-        remote: those whose graph is left to S3.
-
-    Raises:
-        WrongUse: there is no such folder or model.
-        ModelError: one is broken, or answers differently than at its build.
+    No names mean all models; graphs of `remote` ones are left to S3. Raises WrongUse where there is
+    no such folder or model, ModelError where one is broken or answers differently than at its
+    build.
     """
     there = {
         entry.name: versions
@@ -119,10 +114,9 @@ def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
 
 
 def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
-    """Copy a folder of this project's code below a bundle's root, and files that stand beside it.
+    """Copy a folder of this project's code, and files beside it, below a bundle's root.
 
-    Returns:
-        The paths that are new there.
+    Returns the paths that are new there.
     """
     paths = []
     for source in sorted([*map(PACKAGE.joinpath, files), *(PACKAGE / folder).rglob("*")]):
@@ -135,13 +129,9 @@ def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
 
 
 def place_licences(root: Path) -> list[str]:
-    """Write this project's licences below a bundle's root, beside its code.
+    """Write this project's licences below a bundle's root, beside its code; their paths.
 
-    Returns:
-        The paths that are new there.
-
-    Raises:
-        PackagingFailed: the installed package came without them.
+    PackagingFailed is raised where the installed package came without them.
     """
     paths = []
     for name in LICENCES:
@@ -159,15 +149,10 @@ def _installed_licence(name: str) -> str:
 
 
 def place_packages(target: Target, root: Path, more: Sequence[str] = ()) -> list[str]:
-    """Install a target's packages below a bundle's root; the paths that stay, sorted.
+    """Install the packages of lock files below a bundle's root; the paths that stay, sorted.
 
-    Args:
-        target: of the bundle.
-        root: the bundle's.
-        more: lock files, beside the target's.
-
-    Raises:
-        PackagingFailed: they can't be installed, or bring a file of this project's own names.
+    PackagingFailed is raised where they can't be installed, or bring a file of this project's own
+    names.
     """
     wheels.install(target, root, more)
     paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]

@@ -60,21 +60,10 @@ def write_image(
     release: int | None = None,
     require_pyc: bool = False,
 ) -> Written:
-    """Write an image.
+    """Write an image of these models; none means that they come by a volume.
 
-    Args:
-        target: what it is for.
-        models: that are in it; none means that they come by a volume.
-        out: the tar to write, whole or not at all.
-        budget: most bytes.
-        report: called with a line for each step.
-        progress: given the bytes to write, a context that reports each file's.
-        tag: the image's name.
-        release: its number, or none.
-        require_pyc: stop where there is no interpreter to compile with.
-
-    Raises:
-        PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
+    PackagingFailed is raised where packages can't be had, nothing compiles, or it is over the
+    budget.
     """
     interpreter = interpreter_for(target.python, require_pyc, report)
     with (

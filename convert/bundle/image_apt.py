@@ -61,18 +61,11 @@ def packages_of(python: str) -> list[str]:
 
 
 def fetch(target: Target, folder: Path) -> list[Path]:
-    """Download the packages that an image's Python needs, signatures checked.
+    """Download the packages that an image's Python needs, signatures checked; their files, sorted.
 
-    Args:
-        target: Python and architecture.
-        folder: an empty one, for apt.
-
-    Returns:
-        The packages' files, sorted.
-
-    Raises:
-        PackagingFailed: there is no apt, or no such Python in its signed sources, or they can't be
-            reached or are not signed; with apt's own words.
+    The folder is an empty one, for apt. PackagingFailed is raised, with apt's own words, where
+    there is no apt, no such Python in its signed sources, or they can't be reached or are not
+    signed.
     """
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
@@ -126,9 +119,7 @@ def _sources() -> list[tuple[str, str]]:
 def signed_only(text: str, suffix: str) -> str:
     """A list of sources without those that are trusted unsigned, and open to each architecture.
 
-    Args:
-        text: the list's.
-        suffix: `.list`, a source a line, or `.sources`, a paragraph each.
+    Its suffix is `.list`, with a source a line, or `.sources`, with a paragraph each.
     """
     if suffix == ".list":
         lines = [line.strip() for line in text.splitlines() if re.match(r"\s*deb\s", line)]

@@ -24,11 +24,7 @@ class Deb(NamedTuple):
 
 
 def read(file: Path) -> Deb:
-    """Read a package.
-
-    Raises:
-        PackagingFailed: dpkg-deb can't.
-    """
+    """Read a package; PackagingFailed is raised where dpkg-deb can't."""
     control = _said(file, "--field").decode()
     fields = dict(
         line.split(": ", 1) for line in control.splitlines() if ": " in line and line[0] != " "

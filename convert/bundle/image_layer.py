@@ -46,13 +46,9 @@ class _Hashed(io.RawIOBase):
 def write_layer(
     name: str, entries: Entries, file: Path, progress: Callable[[int], object]
 ) -> Layer:
-    """Write a layer; folders above entries are added.
+    """Write a layer of entries by path; folders above them are added.
 
-    Args:
-        name: what is in it.
-        entries: by path.
-        file: to write.
-        progress: called with the bytes of each file that is in.
+    `progress` is called with the bytes of each file that is in.
     """
     every = {**_above(entries), **entries}
     unpacked = 0

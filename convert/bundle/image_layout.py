@@ -31,10 +31,7 @@ Json = dict[str, Any]
 def image_config(target: Target, layers: Sequence[Layer], run: Json) -> bytes:
     """An image's configuration, in the form that OCI and Docker share.
 
-    Args:
-        target: has the architecture.
-        layers: lowest first.
-        run: how it is run; `Healthcheck` is Docker's only.
+    `Healthcheck` is Docker's only. Layers are given lowest first.
     """
     same = {"created": CREATED, "created_by": "onnxlet"}
     platform: Json = {"architecture": ARCHITECTURES[target.arch], "os": "linux"}
@@ -56,12 +53,7 @@ def write_layout(
 ) -> str:
     """Write the file; the digest of the image's manifest, in hexadecimal.
 
-    Args:
-        file: to write.
-        tag: the image's name, such as `onnxlet:latest`.
-        config: the image's configuration.
-        layers: lowest first.
-        notes: annotations of the manifest.
+    The tag is such as `onnxlet:latest`; layers are given lowest first; notes annotate the manifest.
     """
     listed = [_descriptor(f"{OCI}.layer.v1.tar+gzip", each.digest, each.size) for each in layers]
     config_digest = sha256(config)

@@ -56,15 +56,9 @@ class System(NamedTuple):
 
 
 def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> System:
-    """Choose the files of packages that Python and a bundle need.
+    """Choose the files of packages that Python and a bundle's shared libraries, by path, need.
 
-    Args:
-        python: major and minor version.
-        debs: the packages.
-        others: the bundle's shared libraries, by path.
-
-    Raises:
-        PackagingFailed: a library that something asks for is in none of the packages.
+    PackagingFailed is raised where a library that something asks for is in none of the packages.
     """
     debs = list(debs)
     every: Entries = {}
@@ -156,11 +150,7 @@ def _licences(texts: Iterable[str], every: Entries) -> set[str]:
 
 
 def skeleton(lib64: bool) -> Entries:
-    """The folders, links and accounts that a system has.
-
-    Args:
-        lib64: the loader is in there, as on x86-64.
-    """
+    """The folders, links and accounts that a system has; the loader is in lib64 on x86-64."""
     merged = {name: link(f"usr/{name}") for name in ("bin", "lib", "sbin", *["lib64"] * lib64)}
     empty = {name: folder() for name in ("dev", "proc", "run", "sys", "usr/sbin", "mnt", "opt")}
     home = "/var/lib/onnxlet"

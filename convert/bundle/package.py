@@ -43,20 +43,10 @@ def package(
     release: int | None = None,
     require_pyc: bool = False,
 ) -> Packaged:
-    """Build a bundle.
+    """Build a bundle: a zip, whole or not at all.
 
-    Args:
-        target: what it is for.
-        models: that are in it.
-        out: the zip to write, whole or not at all.
-        budget: most bytes.
-        report: called with a line for each step.
-        progress: given the bytes to write, a context that reports each file's.
-        release: number of a device's bundle.
-        require_pyc: stop where there is no interpreter to compile with.
-
-    Raises:
-        PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
+    PackagingFailed is raised where packages can't be had, nothing compiles, or it is over the
+    budget.
     """
     interpreter = interpreter_for(target.python, require_pyc, report)
     with bundle_files(target, models, report, interpreter, release) as files:
@@ -84,15 +74,8 @@ def bundle_files(
 ) -> Iterator[Files]:
     """The files of a bundle by their path, as long as the context lasts.
 
-    Args:
-        target: what it is for; an image has a device's.
-        models: that are in it.
-        report: called with a line for each step.
-        interpreter: compiles; None where there is none.
-        release: number of a device's bundle.
-
-    Raises:
-        PackagingFailed: packages can't be had, or nothing compiles.
+    There is no interpreter to compile with where it is None. PackagingFailed is raised where
+    packages can't be had, or nothing compiles.
     """
     with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
         images = any(each.images for model in models for each in model.every)
@@ -110,8 +93,7 @@ def bundle_files(
 def interpreter_for(python: str, required: bool, report: Report) -> str | None:
     """An interpreter to compile with; None where there is none, which is reported.
 
-    Raises:
-        PackagingFailed: there is none, and it is required.
+    PackagingFailed is raised where it is required.
     """
     found = compiled.find_interpreter(python)
     if found is None:

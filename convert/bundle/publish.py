@@ -88,10 +88,8 @@ class Record(NamedTuple):
     def number(self, there: int) -> int:
         """The number of the last index that was published; 0 where none was.
 
-        One that was begun and is not there counts as never written: its upload failed.
-
-        Args:
-            there: the number of the index that is there now.
+        The index that is `there` now decides: one that was begun and is not there counts as never
+        written, since its upload failed.
         """
         published, begun = self._read().get(self.target, (0, 0))
         return begun if there >= begun else published
@@ -99,8 +97,7 @@ class Record(NamedTuple):
     def begin(self, number: int, there: int) -> str:
         """Have it known that an index is about to be written, before anybody can read it.
 
-        Returns:
-            Why that is not, where the key's folder can't be written; else nothing.
+        Returns why that is not, where the key's folder can't be written.
         """
         return self._note(self.number(there), number)
 
@@ -143,8 +140,7 @@ def record_of(key: Path, target: str) -> Record:
 def storage_of(target: str) -> Storage:
     """The storage that DIR or s3://… means.
 
-    Raises:
-        WrongUse: it is neither, or there is no boto3.
+    WrongUse is raised for others, and where there is no boto3.
     """
     if "://" not in target:
         return Folder(Path(target))
@@ -172,21 +168,11 @@ def publish(
 ) -> str:
     """Add a signed archive to a channel, or change how many devices take it.
 
-    Args:
-        archive: with its signature beside it.
-        storage: of the channel.
-        key: that the index is signed by; devices trust it.
-        percent: of the devices that take it.
-        trusted: further keys that the archive, or the index so far, may be signed by.
-        record: of what was published before; None keeps none.
-        go_on: from an index that is earlier than the last one of the record, too.
-
-    Returns:
-        What devices learn, in words.
-
-    Raises:
-        WrongUse: the archive is not signed, or not by these keys, or for another channel.
-        PackagingFailed: the index that is there is not by these keys, or an earlier one.
+    Returns what devices learn. The index is signed by `key`, which devices trust; the archive, and
+    the index so far, may be signed by `trusted` ones, too. `go_on` allows an index that is earlier
+    than the last one of the record. WrongUse is raised where the archive is not signed by these
+    keys or is for another channel, PackagingFailed where the index that is there is not by these
+    keys, or an earlier one.
     """
     keys = [(key.id, key.key.public_key()), *trusted]
     signature = archive.with_name(archive.name + SUFFIX)

@@ -45,8 +45,7 @@ def sign_release(
 ) -> Path:
     """Sign an archive: what it is, for whom, and its number are in the trusted comment.
 
-    Returns:
-        The file of the signature, beside the archive.
+    Returns the file of the signature, beside the archive.
     """
     with zipfile.ZipFile(archive) as opened:
         unpacked = sum(entry.file_size for entry in opened.infolist())

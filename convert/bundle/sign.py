@@ -34,14 +34,9 @@ class SigningKey(NamedTuple):
 
 
 def read_secret_key(file: Path, ask: Callable[[], str]) -> SigningKey:
-    """Read a secret key of minisign.
+    """Read a secret key that `minisign -G -s` wrote; its password is asked for where it has one.
 
-    Args:
-        file: that `minisign -G -s` wrote.
-        ask: for the password, where it has one.
-
-    Raises:
-        WrongUse: it is none, or the password is wrong.
+    WrongUse is raised where it is none, or the password is wrong.
     """
     try:
         raw = base64.b64decode(file.read_text().splitlines()[1], validate=True)
@@ -104,11 +99,7 @@ def _signature(digest: bytes, comment: str, key: SigningKey) -> bytes:
 
 
 def read_public_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
-    """Read a public key of minisign: its id, and the key.
-
-    Raises:
-        WrongUse: it is none.
-    """
+    """Read a public key of minisign: its id, and the key. WrongUse is raised where it is none."""
     try:
         raw = base64.b64decode(file.read_text().splitlines()[1], validate=True)
         if len(raw) != 42 or raw[:2] != b"Ed":
@@ -121,12 +112,9 @@ def read_public_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
 def comment_of(
     signature: bytes, digest: bytes, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
 ) -> str | None:
-    """The trusted comment of a signature by one of these keys; None where it is not one.
+    """The trusted comment of a `.minisig` file by one of these keys; None where it is not one.
 
-    Args:
-        signature: the text of a `.minisig` file.
-        digest: the BLAKE2b-512 of what it is to be of.
-        keys: with their ids.
+    The digest is the BLAKE2b-512 of what it is to be of; keys come with their ids.
     """
     try:
         _, first, comment, second = signature.decode().splitlines()

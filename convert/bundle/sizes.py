@@ -22,12 +22,7 @@ class Part(NamedTuple):
 
 
 def parts_of(unpacked: Mapping[str, int], zipped: Mapping[str, int]) -> list[Part]:
-    """The parts of a bundle, largest first.
-
-    Args:
-        unpacked: bytes of each file.
-        zipped: the same in the zip.
-    """
+    """The parts of a bundle, largest first, by the bytes of each file unpacked and in the zip."""
     sums: dict[str, list[int]] = {}
     for path, size in unpacked.items():
         both = sums.setdefault(_part(path), [0, 0])
@@ -70,11 +65,7 @@ def _megabytes(size: int) -> str:
 
 
 def check(parts: Iterable[Part], zip_bytes: int, budget: Budget) -> None:
-    """Refuse a bundle over its budget.
-
-    Raises:
-        PackagingFailed: it is, and which parts are the largest.
-    """
+    """Refuse a bundle over its budget: PackagingFailed says so, and which parts are the largest."""
     parts = list(parts)
     unpacked = sum(part.unpacked for part in parts)
     over = [

@@ -16,13 +16,10 @@ SHOWN_LINES = 12
 
 
 def install(target: Target, folder: Path, more: Sequence[str] = ()) -> None:
-    """Install what a target's lock file names, and others do, as it would be on the target.
+    """Install what lock files name, as it would be on the target.
 
     Nothing is built and nothing is run: a wheel that does not exist for the target, or that has
-    another hash than the lock, stops it.
-
-    Raises:
-        PackagingFailed: uv can't; with its own words.
+    another hash than the lock, stops it. PackagingFailed is raised with uv's own words.
     """
     command = [sys.executable, "-P", "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
     command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]

@@ -110,10 +110,8 @@ class Forwarded:
 class Counters:
     """All that this worker counts, and sums over all workers.
 
-    Args:
-        watch: whether rows are counted.
-        unseen: the id of requests that are not.
-        keys: whose rows a block has to have.
+    Rows are counted if `watch`, but for requests of the id `unseen`; a block has rows of so many
+    keys.
     """
 
     def __init__(self, link: Link, watch: bool, unseen: str, keys: int = 0) -> None:
@@ -132,10 +130,7 @@ class Counters:
     def start(self, service: Service, requests: Tally, forward: Forwarder | None) -> None:
         """Have this worker's counts collected from now on.
 
-        Args:
-            service: what is counted of versions that it has no more is forgotten.
-            requests: counts them.
-            forward: keeps predictions, or None.
+        What is counted of versions that the service has no more is forgotten.
         """
         repository = service.repository
         self.watches.is_served = lambda name, version: version in repository.versions(name)
@@ -164,12 +159,7 @@ class Counters:
 
 
 def forwarded(figures: Figures, states: States) -> Figures:
-    """The state of the queue, with what all workers could not keep.
-
-    Args:
-        figures: this worker's: the queue itself is the same for all.
-        states: of all workers.
-    """
+    """The state of the queue, which is the same for all, with what all workers could not keep."""
     parts = [state["forward"] for state in states if "forward" in state]
     lost: Counter[str] = Counter()
     for part in parts:

@@ -48,11 +48,7 @@ class SharedGraphs:
     def open(self, graph: bytes | str, threads: int, file: Path, digest: str) -> Any:
         """A session of a graph.
 
-        Args:
-            graph: its bytes, of that hash; or its path, which is opened as it is.
-            threads: inside it.
-            file: that it was read from.
-            digest: its SHA-256.
+        Its bytes have this digest (SHA-256) and were read from a file; a path is opened as it is.
         """
         parts = self._split(graph, file)
         if parts is None:

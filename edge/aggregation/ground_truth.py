@@ -58,12 +58,8 @@ class SharedTruth:
     def read(self, model: Model, realised: Realised) -> int | None:
         """Go on with the figures of the worker that has counted the most of a version.
 
-        Args:
-            model: the version.
-            realised: its figures here, without a row.
-
-        Returns:
-            The number of the last row that is in them; None where no other worker has counted it.
+        `realised` has its figures here, without a row. Returns the number of the last row that is
+        in them; None where no other worker has counted it.
         """
         found = [
             each

@@ -35,14 +35,9 @@ class Parts(NamedTuple):
 
 
 def split(graph: bytes, location: str) -> Parts:
-    """Set large arrays apart.
+    """Set the large arrays of a serialised model apart; the graph calls their file `location`.
 
-    Args:
-        graph: a serialised model.
-        location: how the file of arrays is called in the graph.
-
-    Raises:
-        ValueError: it is no protobuf.
+    ValueError is raised where it is no protobuf.
     """
     found = Parts(b"", [], 0)
     written = bytearray()
@@ -80,11 +75,7 @@ def _tensor(field: Field, location: str, written: bytearray, found: Parts) -> Pa
 
 
 def fields(message: memoryview) -> Iterator[Field]:
-    """The fields of a message in their order.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The fields of a message in their order; ValueError is raised where it is none."""
     at = 0
     while at < len(message):
         start = at

@@ -11,11 +11,7 @@ ARRAY, DICT, TUPLE = "array", "dict", "tuple"
 
 
 def written(value: Any) -> Any:
-    """A value for JSON.
-
-    Args:
-        value: of numbers, texts, lists, tuples, dictionaries with any key, and arrays of numbers.
-    """
+    """A value for JSON: numbers, texts, lists, tuples, dictionaries with any key, arrays."""
     if isinstance(value, np.ndarray):
         data = b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {ARRAY: [value.dtype.str, value.shape, data]}

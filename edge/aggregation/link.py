@@ -31,10 +31,8 @@ class Link(Protocol):
     def provide(self, topic: str, state: State) -> None:
         """Have this worker's state of a topic collected, by others and once a second.
 
-        Args:
-            topic: a word; each has one state, and the latest one given counts.
-            state: returns it. Once a second it should cost little: what has not changed since is
-                not sent again, but `state` is called.
+        A topic is a word; each has one state, and the latest one given counts. `state` returns it
+        and should cost little: what has not changed since is not sent again, but `state` is called.
         """
 
     def absorb(self, topic: str, take: Take) -> None:

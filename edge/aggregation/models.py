@@ -37,14 +37,8 @@ class SharedModels:
     def start(self, repository: Repository) -> Reloader:
         """Serve what the others serve, and switch with them from now on.
 
-        Args:
-            repository: of this worker.
-
-        Returns:
-            What scans its folders once it is started.
-
-        Raises:
-            ModelError: what the others serve can't be loaded here.
+        Returns what scans the folders once it is started. ModelError is raised where what the
+        others serve can't be loaded here.
         """
         self._conform(repository)
         self._reloader = Reloader(repository, self)

@@ -21,9 +21,6 @@ def metrics(states: States) -> Iterator[Metric]:
     They are sums over the workers and their supervisor. A worker's processor time is what it has
     said itself, so that a sum never falls when one ends. Memory that they share is in each one's
     resident memory.
-
-    Args:
-        states: of all workers.
     """
     workers, supervisor = [state["process"] for state in states], os.getppid()
     values: dict[str, list[float]] = {}

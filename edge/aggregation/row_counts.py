@@ -81,9 +81,7 @@ def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
 def ended(parts: Sequence[RowCounts], keys: int = 0) -> RowCounts:
     """The sum of what workers that have ended had counted; their blocks become one.
 
-    Args:
-        parts: the workers'.
-        keys: whose rows a block has to have.
+    A block has to have rows of so many keys.
     """
     found = together(parts)
     pieces = sorted(found.pieces, key=attrgetter("until"))

@@ -22,10 +22,8 @@ Entries = Iterable[Mapping[str, Any]]
 class SharedWatches(Watches):
     """This worker's watches, with figures of all workers.
 
-    Args:
-        on: whether anything is counted.
-        uncounted: the id of requests that are not.
-        keys: whose rows a block has to have.
+    Nothing is counted where it is not `on`, nor of requests of the id `uncounted`; a block has to
+    have rows of so many keys.
     """
 
     def __init__(
@@ -48,11 +46,7 @@ class SharedWatches(Watches):
         return self.at(self._collect())
 
     def at(self, states: Iterable[Entries]) -> Moment:
-        """The same watches, whose figures are of one moment.
-
-        Args:
-            states: of all workers, this one's among them.
-        """
+        """The same watches, whose figures are of one moment: of these states of all workers."""
         return Moment(self, [entry for entries in states for entry in entries])
 
     def state(self) -> list[dict[str, Any]]:
@@ -98,12 +92,7 @@ class SharedWatches(Watches):
 
 
 class Moment(Watches):
-    """Watches whose figures are of one moment.
-
-    Args:
-        watches: this worker's.
-        entries: what all workers have counted.
-    """
+    """A worker's watches, whose figures are of one moment: of what all workers had counted."""
 
     def __init__(self, watches: SharedWatches, entries: Entries) -> None:
         super().__init__(watches.on, keys=watches.keys)

@@ -45,11 +45,7 @@ class State(NamedTuple):
 
 
 def read_board(root: Path = Path("/")) -> Board:
-    """Read the facts about this machine.
-
-    Args:
-        root: of /proc, /sys and /etc; another folder for tests.
-    """
+    """Read the facts about this machine below /proc, /sys and /etc."""
     machine = read_machine(root, root)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Board(

@@ -16,11 +16,7 @@ def request(path: str, body: bytes) -> bytes:
 
 
 class Client:
-    """A connection to a server on this machine.
-
-    Raises:
-        OSError: it can't be opened.
-    """
+    """A connection to a server on this machine; OSError is raised where it can't be opened."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
@@ -31,10 +27,9 @@ class Client:
         self._socket.sendall(whole)
 
     def receive(self) -> bytes:
-        """Receive a response; return its body.
+        """The body of a response.
 
-        Raises:
-            OSError: the connection ends, or the status is not 200.
+        OSError is raised where the connection ends, or the status is not 200.
         """
         received = b""
         while (head := received.find(b"\r\n\r\n") + 4) < 4:

@@ -41,11 +41,7 @@ class Facts(NamedTuple):
 
 
 def read_facts(root: Path = Path("/")) -> Facts:
-    """Read the facts about this machine.
-
-    Args:
-        root: of /proc and /sys; another folder for tests.
-    """
+    """Read the facts about this machine below /proc and /sys."""
     tree = root / "proc/device-tree"
     stat = read_text(root / "proc/self/stat").rpartition(")")[2].split()
     clocks = "sys/devices/system/clocksource/clocksource0/available_clocksource"

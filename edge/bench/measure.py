@@ -33,17 +33,10 @@ Report = Callable[[str], object]
 
 
 def bench(models: Path, name: str | None, seconds: float, report: Report) -> Results:
-    """Measure one model on this machine, beside the live service.
+    """Measure one model on this machine, beside the live service; by default the first one.
 
-    Args:
-        models: folder of model directories.
-        name: of the model; None means the first one.
-        seconds: of sending requests.
-        report: called with each step, in words.
-
-    Raises:
-        WrongUse: there is no such model, or it has no golden rows.
-        BenchError: it does not answer as at build.
+    Requests are sent for so many seconds. WrongUse is raised where there is no such model, or it
+    has no golden rows, BenchError where it does not answer as at build.
     """
     model, facts = choose_model(models, name), read_facts()
     why = emulated(facts)

@@ -45,9 +45,7 @@ class BenchModel(NamedTuple):
 def choose_model(models: Path, name: str | None) -> BenchModel:
     """The model of this name, or the first one, in the version that is served.
 
-    Raises:
-        WrongUse: there is none, or it has no golden rows.
-        ModelError: a model's aliases are invalid.
+    Raises WrongUse where there is none or it has no golden rows, ModelError for invalid aliases.
     """
     folders = [folder for folder in with_updates(models) if folder is not None]
     there = _served(folders)

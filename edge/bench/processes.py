@@ -55,8 +55,7 @@ def python(*arguments: object) -> list[str]:
 def start(model: BenchModel, seconds: float = 0.0) -> Started:
     """Start the function in a fresh process, and have it answer for so many seconds more.
 
-    Raises:
-        BenchError: it does not answer; with its own message.
+    BenchError has its own message where it does not answer.
     """
     task = {
         "path": model.path,
@@ -93,8 +92,7 @@ class Server(NamedTuple):
 def server(models: Path) -> Iterator[Server]:
     """Serve these models on a free loopback port, beside the live service.
 
-    Raises:
-        BenchError: it does not start; with its own message.
+    BenchError has the server's own message where it does not start.
     """
     main = [ROOT] if (ROOT / "__main__.py").is_file() else ["-c", _AS_MODULE, ROOT]
     command = python(*main, "serve", "--models", models, "--host", "127.0.0.1", "--port", "0")

@@ -64,11 +64,7 @@ class Results(NamedTuple):
 
 
 def times_of(seconds: Sequence[float]) -> Times:
-    """Summarise latencies.
-
-    Args:
-        seconds: of each answer, at least one.
-    """
+    """Summarise latencies: seconds of each answer, at least one."""
     ordered = sorted(seconds)
     p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * q))] * 1e3 for q in (0.5, 0.99))
     return Times(p50, p99, ordered[-1] * 1e3, len(ordered))

@@ -45,11 +45,9 @@ class Machine(NamedTuple):
 
 
 def read_machine(folder: Path, root: Path = Path("/")) -> Machine:
-    """Read the facts about this machine.
+    """Read the facts about this machine, below /proc, /sys and /run.
 
-    Args:
-        folder: where onnxlet's files are or will be.
-        root: of /proc, /sys and /run; another folder for tests.
+    The folder is where onnxlet's files are or will be; the root is another one for tests.
     """
     found = os.statvfs(str(_existing(folder)))
     return Machine(

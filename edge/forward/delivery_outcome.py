@@ -39,10 +39,7 @@ Transport = Callable[[Batch], Outcome]
 def of_status(status: int, retry_after: str = "", date: str = "") -> Outcome:
     """The outcome by an HTTP response.
 
-    Args:
-        status: of the response.
-        retry_after: its header, a number of seconds or a date.
-        date: its header, the receiver's clock.
+    `retry_after` is a number of seconds or a date; `date` is the receiver's clock.
     """
     why = f"status {status}"
     if 200 <= status < 300:
@@ -68,10 +65,8 @@ def _seconds(retry_after: str, date: str) -> float:
 def pause(failures: int, wish: float, chance: Callable[[], float] = random.random) -> float:
     """Seconds until the next attempt: exponential backoff, with jitter to spread devices.
 
-    Args:
-        failures: in a row, at least one.
-        wish: the seconds that the receiver asked for.
-        chance: returns a random number in [0, 1).
+    There was at least one failure in a row; the receiver asked for `wish` seconds; `chance` is
+    random in [0, 1).
     """
     longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 20))
     return max(wish, longest * (0.5 + chance() / 2))

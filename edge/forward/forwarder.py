@@ -35,11 +35,9 @@ class Figures(NamedTuple):
 
 
 class Forwarder:
-    """Keeps predictions, and sends them.
+    """Keeps predictions, and sends them by a transport.
 
-    Args:
-        transport: sends a batch.
-        log: gets a line when keeping or sending fails, and when it works again.
+    Logs when either fails, and when it works again.
     """
 
     def __init__(
@@ -114,11 +112,7 @@ class Forwarder:
 
 
 def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
-    """Open the configured database.
-
-    Raises:
-        sqlite3.Error, OSError: it can't be opened or written to.
-    """
+    """Open the configured database; sqlite3.Error and OSError say why it can't be."""
     clock = clock or Clock(this_boot())
     return Queue(options.queue, clock, options.max_mb * MEGABYTE, options.max_days * DAY_SECONDS)
 
@@ -126,8 +120,7 @@ def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
 def start(options: ForwardOptions) -> Forwarder:
     """Keep and send predictions until the process ends; root becomes the queue's owner first.
 
-    Raises:
-        SettingsError: the CA certificates can't be read, or the URL has no address.
+    SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
     try:
         transport = _transport(options)

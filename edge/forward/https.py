@@ -21,8 +21,7 @@ BYTES_READ = 200  # bytes of a response that are read; the rest does not matter
 def transport(options: ForwardOptions) -> Transport:
     """A function that sends a batch to the configured endpoint.
 
-    Raises:
-        OSError: the CA certificates can't be read.
+    OSError is raised where the CA certificates can't be read.
     """
     url = urlsplit(options.url)
     context = make_context(options.ca) if url.scheme == "https" else None

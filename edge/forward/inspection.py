@@ -16,14 +16,10 @@ from onnxlet.function.errors import OnnxletError
 
 
 def inspect(options: ForwardOptions, retry: bool) -> list[str]:
-    """The queue's totals, in words. The database is opened for writing only with `retry`.
+    """The queue's totals, in words; with `retry`, refused records are sent again.
 
-    Args:
-        options: the settings.
-        retry: have refused records sent again.
-
-    Raises:
-        OnnxletError: there is no queue, or it can't be read.
+    Only then is the database opened for writing. OnnxletError is raised where there is no queue, or
+    it can't be read.
     """
     try:
         _check(options.queue)
@@ -46,9 +42,7 @@ def inspect(options: ForwardOptions, retry: bool) -> list[str]:
 def _check(path: Path) -> None:
     """Refuse what is no regular file: the service's user could put anything into the folder.
 
-    Raises:
-        OnnxletError: it does not exist, or is a link or no file.
-        OSError: its status can't be read.
+    OnnxletError is raised where it does not exist, or is a link or no file.
     """
     try:
         stats = path.lstat()

@@ -23,8 +23,7 @@ BARRED = {0x87, 0x90}  # not authorized; topic name invalid
 def transport(options: ForwardOptions) -> Transport:
     """A function that publishes a batch to the configured topic, over a new connection.
 
-    Raises:
-        OSError: the CA certificates can't be read.
+    OSError is raised where the CA certificates can't be read.
     """
     url = urlsplit(options.url)
     topic = url.path[1:] + (f"?{url.query}" if url.query else "")

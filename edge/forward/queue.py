@@ -74,11 +74,8 @@ class Totals(NamedTuple):
 class Queue:
     """One connection to the database, for one thread.
 
-    Args:
-        max_seconds: that a record is kept, counting time with the device on.
-
-    Raises:
-        sqlite3.Error, OSError: as each method does, if the disk is full, read-only or broken.
+    Records are kept for `max_seconds` of time with the device on. Each method raises sqlite3.Error
+    or OSError if the disk is full, read-only or broken.
     """
 
     def __init__(self, path: Path, clock: Clock, max_bytes: int, max_seconds: float) -> None:
@@ -110,8 +107,7 @@ class Queue:
     def add(self, records: Sequence[Record]) -> None:
         """Add records; they are on the disk when this returns. The oldest ones make room.
 
-        Raises:
-            QueueMoved: they are in a database that another process has replaced.
+        QueueMoved is raised where they are in a database that another process has replaced.
         """
         with transaction(self._database):
             boot = self._this_boot()
@@ -129,8 +125,7 @@ class Queue:
     def take(self, most: int | None = None) -> Batch | None:
         """The batch to send: the one taken before, else the oldest records; None if none wait.
 
-        Args:
-            most: records in a new batch; None means `BATCH_RECORDS`.
+        A new batch has `most` records, by default BATCH_RECORDS.
         """
         rows = self._rows(TAKEN, None)
         if not rows:
@@ -153,9 +148,7 @@ class Queue:
 
         The second half waits again. A single record is set aside, and not sent any more. A receiver
         that refuses a batch has stored none of it, so the halves may have keys of their own.
-
-        Returns:
-            The number of records left in the batch; 0 if one was set aside.
+        Returns the number of records left in the batch; 0 if one was set aside.
         """
         with transaction(self._database):
             taken = [row[0] for row in self._rows(TAKEN, None)]

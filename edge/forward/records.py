@@ -59,12 +59,8 @@ def record(kind: str, request_id: str, form: Any, clock: Clock, again: bool = Fa
 def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, Any]:
     """The native answer with the request's id and key, and what is to be kept of the rows.
 
-    The problems of refused rows are left out, since they quote the rows.
-
-    Args:
-        prediction: as it was answered.
-        inputs: nothing, a keyed hash of each row, or each row as an object by column name.
-        secret: the hashes' key.
+    That is nothing, a hash of each row by the secret, or each row as an object by column name. The
+    problems of refused rows are left out, since they quote the rows.
     """
     form: dict[str, Any] = {"id": prediction.request_id, "rows": prediction.rows}
     if prediction.key:

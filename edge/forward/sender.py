@@ -23,11 +23,7 @@ STEADY = 16  # accepted batches of a reduced size, before a larger one is tried
 
 
 class Sender:
-    """Empties a queue.
-
-    Args:
-        open_queue: opens the database; called again after each failure.
-    """
+    """Empties a queue, which is opened again after each failure."""
 
     def __init__(
         self,

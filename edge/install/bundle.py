@@ -44,15 +44,10 @@ def is_same(bundle: ZipFile, slot: Path) -> bool:
 
 
 def unpack(bundle: ZipFile, slot: Path) -> None:
-    """Unpack a bundle into a slot, replacing its content, and flush it to the disk.
+    """Unpack a bundle into a slot that nothing runs from, and flush it to the disk.
 
-    Args:
-        bundle: the zip.
-        slot: a folder that nothing runs from.
-
-    Raises:
-        BrokenBundle: a file is not listed, missing, outside the slot, or has another hash.
-        OSError: the disk is full, or fails.
+    What was there is replaced. BrokenBundle is raised where a file is not listed, missing, outside
+    the slot, or has another hash; OSError where the disk is full, or fails.
     """
     digests = _digests(bundle)
     listed, there = {*digests, *LISTS}, set(bundle.namelist())

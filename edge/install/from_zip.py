@@ -38,8 +38,7 @@ KEY_HINT = "It stands in the .pub file that minisign -G wrote."
 def main(archive: Path, arguments: list[str]) -> None:
     """Carry out a command of the zip: `install` or `doctor`.
 
-    Raises:
-        SystemExit: with 1 if something is wrong, with 2 for wrong use.
+    It exits with 1 if something is wrong, with 2 for wrong use.
     """
     given = _parser(archive.name).parse_args(arguments)
     with zipfile.ZipFile(archive) as bundle:

@@ -43,11 +43,9 @@ class Installation(NamedTuple):
 def install(setup: Installation, keys: Sequence[str]) -> None:
     """Check the machine, replay golden rows, write files, switch the slot, and start.
 
-    Raises:
-        InstallError: naming all that is wrong; nothing was switched.
-        Failed: another process holds the device's lock.
-        Refused: the live slot is not confirmed yet, and may roll back to this one.
-        ModelError: a model is broken.
+    InstallError names all that is wrong; nothing was switched then. Failed is raised where another
+    process holds the device's lock, Refused where the live slot is not confirmed yet, and may roll
+    back to this one, ModelError where a model is broken.
     """
     paths = setup.paths
     trusted, faults = read_keys(keys, paths.keys)

@@ -25,14 +25,9 @@ class PublicKey(NamedTuple):
 
 
 def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
-    """Read the arguments of `--key`: each a file, or the key itself.
+    """Read the arguments of `--key`, each a file or the key itself: the keys, and the faults.
 
-    Args:
-        given: the arguments.
-        folder: of the keys that are trusted already.
-
-    Returns:
-        The keys, and the faults.
+    The folder has the keys that are trusted already.
     """
     keys: dict[str, PublicKey] = {}
     faults: list[str] = []

@@ -26,10 +26,9 @@ class InstallError(OnnxletError):
 
 
 def run(command: Sequence[str]) -> str:
-    """Run one of the system's programs; return its output.
+    """Run one of the system's programs; its output.
 
-    Raises:
-        InstallError: it fails; with its own message.
+    InstallError has its own message where it fails.
     """
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
@@ -44,9 +43,7 @@ def run(command: Sequence[str]) -> str:
 def replay_golden_rows(slot: Path, report: Report) -> None:
     """Check every model of a slot on this very processor.
 
-    Raises:
-        ModelError: one is broken.
-        InstallError: one answers differently than at build.
+    Raises ModelError where one is broken, InstallError where one answers differently than at build.
     """
     for folder in sorted((slot / "models").iterdir()):
         for version in versions_in(folder) if NAME.fullmatch(folder.name) else ():

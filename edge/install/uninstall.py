@@ -20,13 +20,8 @@ from onnxlet.edge.update.lock import locked
 def uninstall(setup: Installation, purge: bool) -> None:
     """Stop the service, and remove what `install` wrote; may be repeated.
 
-    Args:
-        setup: what is installed.
-        purge: remove settings, keys, models and state, too.
-
-    Raises:
-        InstallError: systemd refuses.
-        Failed: this is not root, or another process holds the device's lock.
+    `purge` removes settings, keys, models and state, too. InstallError is raised where systemd
+    refuses, Failed where this is not root, or another process holds the device's lock.
     """
     with locked(setup.paths) if setup.paths.data.is_dir() else nullcontext():
         _uninstall(setup, purge)

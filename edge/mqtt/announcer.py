@@ -30,8 +30,7 @@ class Announcer:
     def publish(self) -> None:
         """Publish what has changed, but not too often.
 
-        Raises:
-            LinkLost: the connection is gone.
+        LinkLost is raised where the connection is gone.
         """
         now = time.monotonic()
         if now < self._next:
@@ -50,9 +49,7 @@ class Announcer:
     def acknowledged(self, number: int, code: ReasonCode) -> None:
         """The broker has one of these messages, or refuses it: then no further ones are sent.
 
-        Args:
-            number: the packet id; one of another message's is passed over.
-            code: the broker's.
+        The packet id of another's message is passed over.
         """
         topic = self._under_way.pop(number, None)
         if topic is None:

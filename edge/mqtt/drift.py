@@ -22,13 +22,9 @@ Summaries = Sequence[Mapping[str, Any]]
 
 
 def messages(options: MqttOptions, summaries: Summaries) -> dict[str, bytes]:
-    """The messages by topic: one a model, and what Home Assistant finds its entities by.
+    """The messages by topic: one a summary, and what Home Assistant finds its entities by.
 
     A topic by which they would be read as readings is left out.
-
-    Args:
-        options: the settings.
-        summaries: as `onnxlet.edge.service.drift_summary.summary` gives them, one a model.
     """
     found: dict[str, Mapping[str, Any]] = {}
     for summary in summaries:
@@ -49,10 +45,7 @@ def _entities(
 ) -> dict[str, dict[str, Any]]:
     """The messages by topic: one each for alarms, rows, and performance where that is estimated.
 
-    Args:
-        options: the settings, with `discovery`.
-        summary: of the model.
-        topic: that summaries of it are published to.
+    Summaries of the model are published to `topic`.
     """
     model = summary["model"]
     drift = {

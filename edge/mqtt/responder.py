@@ -25,10 +25,7 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Responder:
     """Answers readings by an app, one at a time.
 
-    Args:
-        models: folder of model directories.
-        settings: limits. They have no API keys: the broker decides who may send readings.
-        keep: keeps answers for their truth, or None.
+    The settings have no API keys: the broker decides who may send readings.
     """
 
     def __init__(

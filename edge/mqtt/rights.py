@@ -38,12 +38,9 @@ class Rights:
             self._say(f"drift is not published, the broker says: {code}")
 
     def lost(self, under_way: Collection[str]) -> None:
-        """The connection was lost with publications under way.
+        """The connection was lost with publications to these topics under way, in their order.
 
         Topics that were ever acknowledged go on: their losses are ordinary ones.
-
-        Args:
-            under_way: the topics of those that were not acknowledged, in their order.
         """
         doubtful = [topic for topic in under_way if topic not in self._acknowledged]
         if not doubtful or self._off:

@@ -32,8 +32,7 @@ SURPLUS_BYTES = 65_536
 def check(options: MqttOptions) -> None:
     """Refuse incomplete settings, and topics with which answers would be taken for readings.
 
-    Raises:
-        SettingsError: naming all of them.
+    SettingsError names all of them.
     """
     faults = [
         f"ONNXLET_DEVICE_{name}: expected {what}, got nothing"
@@ -62,8 +61,7 @@ def check(options: MqttOptions) -> None:
 def link_of(options: MqttOptions) -> Link:
     """A link that is not open yet.
 
-    Raises:
-        SettingsError: the CA certificates can't be read, or the URL has no address.
+    SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
     will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
     try:

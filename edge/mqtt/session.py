@@ -41,11 +41,7 @@ class Counts(NamedTuple):
 
 
 class Session:
-    """Answers the readings of one connection.
-
-    Args:
-        announcer: publishes retained messages; None for none.
-    """
+    """Answers the readings of one connection; the announcer publishes retained messages."""
 
     def __init__(
         self,
@@ -71,8 +67,7 @@ class Session:
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Answer readings until `goes_on` returns False.
 
-        Raises:
-            LinkLost: the connection is gone.
+        LinkLost is raised where the connection is gone.
         """
         while goes_on():
             self._publish_status()

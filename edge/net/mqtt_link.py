@@ -36,11 +36,7 @@ ReasonCode.names[TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
 
 
 class LinkLost(Exception):
-    """The broker can't be reached, refuses, or is gone; the message says which.
-
-    Args:
-        why: in words.
-    """
+    """The broker can't be reached, refuses, or is gone; the message says which."""
 
     def __init__(self, why: str, code: int = 0) -> None:
         super().__init__(why)
@@ -64,13 +60,7 @@ class Will(NamedTuple):
 
 
 class Link:
-    """A connection.
-
-    Args:
-        address: of the broker.
-        client: id of this client; empty to have the broker assign one.
-        will: or None.
-    """
+    """A connection. The broker assigns an id where the client's is empty."""
 
     def __init__(self, address: Address, client: str, will: Will | None = None) -> None:
         self.messages: deque[MQTTMessage] = deque()  # received; the caller takes them from here
@@ -105,14 +95,10 @@ class Link:
         self._client.on_message = lambda *given: own._received(*given)
 
     def open(self, *, resume: bool, **properties: int) -> None:
-        """Connect.
+        """Connect with properties of MQTT 5's CONNECT.
 
-        Args:
-            resume: continue the session that the broker keeps for this client.
-            properties: of MQTT 5's CONNECT.
-
-        Raises:
-            LinkLost: there is no connection.
+        LinkLost is raised where there is no connection. `resume` continues the session that the
+        broker keeps for this client.
         """
         wanted = _properties(PacketTypes.CONNECT, properties)
         try:
@@ -128,8 +114,7 @@ class Link:
     def subscribe(self, topics: str) -> None:
         """Subscribe, and wait until it is granted; only a new one gets retained messages.
 
-        Raises:
-            LinkLost: it is not granted.
+        LinkLost is raised where it is not granted.
         """
         wish = SubscribeOptions(
             QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB, noLocal=False
@@ -144,8 +129,7 @@ class Link:
     def loop(self, seconds: float) -> None:
         """Send and receive, waiting so many seconds for something to arrive.
 
-        Raises:
-            LinkLost: the connection is gone.
+        LinkLost is raised where the connection is gone.
         """
         code = self._client.loop(seconds)
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._gone:
@@ -154,11 +138,9 @@ class Link:
     def publish(
         self, topic: str, payload: bytes, properties: Mapping[str, Any], retain: bool = False
     ) -> int:
-        """Publish with QoS 1; return its packet id, which `published` reports it by.
+        """Publish with QoS 1; its packet id, which `published` reports it by.
 
-        Raises:
-            ValueError: the topic is invalid.
-            LinkLost: the connection is gone.
+        Raises ValueError where the topic is invalid, LinkLost where the connection is gone.
         """
         packed = _properties(PacketTypes.PUBLISH, properties)
         info = self._client.publish(topic, payload, QOS, retain, packed)

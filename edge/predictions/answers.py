@@ -33,9 +33,8 @@ class Answer(NamedTuple):
 def id_of(request_id: str, key: str) -> str:
     """The id under which an answer is kept: two keys may choose the same one.
 
-    Args:
-        request_id: has no space.
-        key: name of the API key that asked; empty where there was none, as before there were keys.
+    A request's id has no space. The name of the API key that asked is empty where there was none,
+    as before there were keys.
     """
     return f"{request_id} {key}" if key else request_id
 
@@ -98,12 +97,7 @@ def _wide(array: Array) -> Any:
 
 
 def row_of(columns: Mapping[str, Any], row: int) -> dict[str, Any] | None:
-    """What was answered to one row, by name; None where it was not, or is not there.
-
-    Args:
-        columns: a part's body.
-        row: in the part.
-    """
+    """What was answered to one row of a part's body, by name; None where it was not answered."""
     predictions = columns["prediction"]
     if row >= len(predictions) or not _is_whole(predictions[row]):
         return None

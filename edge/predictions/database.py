@@ -144,11 +144,7 @@ class Truths:
 
 
 class Look:
-    """Something to be read, once what was handed over before it is on the disk.
-
-    Attributes:
-        body: empty, since nothing is written.
-    """
+    """Something to be read, once what was handed over before it is on the disk."""
 
     body = b""
 
@@ -160,9 +156,8 @@ class Look:
 class Store:
     """One connection to the database, for one thread.
 
-    Raises:
-        NotOurs: another program's file is there.
-        sqlite3.Error, OSError: as each method does, if the disk is full, read-only or broken.
+    Raises NotOurs where another program's file is there. Each method raises sqlite3.Error or
+    OSError if the disk is full, read-only or broken.
     """
 
     def __init__(
@@ -190,10 +185,8 @@ class Store:
     def add(self, records: Sequence[Answer | Truths | Look], /) -> None:
         """Keep answers, and join truths to those that were kept before them; then read.
 
-        The oldest ones make room. All is on the disk when this returns.
-
-        Raises:
-            QueueMoved: it is in a database that another process has replaced.
+        The oldest ones make room. All is on the disk when this returns. QueueMoved is raised where
+        it is in a database that another process has replaced.
         """
         joined: list[Joined] = []
         with transaction(self._database):
@@ -216,15 +209,9 @@ class Store:
             look.read(self)
 
     def rows(self, model: str, version: int, after: int | None = None) -> Rows:
-        """What was joined of a version.
+        """NEWEST rows at most of a version whose truth has come, in that order.
 
-        Args:
-            model: its name.
-            version: its number.
-            after: the number of the row that was read last; None for the newest rows.
-
-        Returns:
-            NEWEST of them at most.
+        They follow the last one that was read; they are the newest ones where that is None.
         """
         if after is None:
             found = self._database.execute(LAST, (model, version, NEWEST)).fetchall()[::-1]

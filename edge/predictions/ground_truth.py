@@ -19,13 +19,7 @@ class Fault(Problem):
 
     @classmethod
     def of(cls, number: int, entry: Any, why: str) -> Fault:
-        """The fault of an entry.
-
-        Args:
-            number: its index.
-            entry: as JSON has it.
-            why: expected and got.
-        """
+        """The fault of an entry, as JSON has it, at an index: what was expected and what came."""
         name = entry.get("id") if isinstance(entry, dict) else None
         beside = f" (id {quoted(name)})" if isinstance(name, str) else ""
         return cls(number, None, f"entry {number}{beside}: {why}")
@@ -35,12 +29,9 @@ class Fault(Problem):
 
 
 def fault_of(value: Any, prediction: Any, kind: str) -> str:
-    """Why a value can't be the truth of a prediction; empty if it can.
+    """Why a value can't be the truth of a prediction, both as JSON has them; empty if it can.
 
-    Args:
-        value: as JSON has it.
-        prediction: likewise.
-        kind: of the truths, `labels` or `numbers`.
+    The kind of truths is `labels` or `numbers`.
     """
     expected = _expected(value, prediction, kind)
     if not expected:

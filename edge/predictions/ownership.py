@@ -35,11 +35,7 @@ class NotOurs(OSError):
 
 
 def look(path: Path) -> Found:
-    """What is at a path; nothing of it is changed.
-
-    Raises:
-        OSError: it can't be read.
-    """
+    """What is at a path; nothing of it is changed. OSError is raised where it can't be read."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -58,9 +54,8 @@ def look(path: Path) -> Found:
 def opened(path: Path, schema: str) -> sqlite3.Connection:
     """Open the database, or create it.
 
-    Raises:
-        NotOurs: another program's file is there.
-        sqlite3.Error, OSError: it can't be opened or written to.
+    Raises NotOurs where another program's file is there, sqlite3.Error or OSError where it can't be
+    opened or written to.
     """
     found = look(path)
     if found not in (Found.NOTHING, Found.OURS):
@@ -72,8 +67,7 @@ def opened(path: Path, schema: str) -> sqlite3.Connection:
 def check(path: Path, schema: str) -> None:
     """Create the database that ONNXLET_KEEP names, or see that it can be written to.
 
-    Raises:
-        SettingsError: it can't be kept there.
+    SettingsError is raised where it can't be kept there.
     """
     if not path.parent.is_dir():
         raise SettingsError(
@@ -98,11 +92,7 @@ def check(path: Path, schema: str) -> None:
 
 
 def refuse_home(path: Path) -> None:
-    """Refuse `~`, which only a shell expands: it would be a folder of that name.
-
-    Raises:
-        SettingsError: the path begins with it.
-    """
+    """Refuse `~`, by a SettingsError: only a shell expands it, else it is a folder of that name."""
     if str(path).startswith("~"):
         raise SettingsError(
             f"ONNXLET_KEEP: '~' is not expanded, got {path}",

@@ -42,15 +42,10 @@ class Known(NamedTuple):
 
 
 class PredictionStore:
-    """Keeps answers in SQLite, and joins truths to them.
+    """Keeps answers in SQLite for so many days and megabytes, and joins truths to them.
 
-    No answer waits for the disk: one that was given within a second of a crash may be lost, and
-    its truth is then unknown.
-
-    Args:
-        max_mb: megabytes that it may take.
-        max_days: that an answer or a truth is kept.
-        log: gets a line when writing fails, and when it works again.
+    No answer waits for the disk: one that was given within a second of a crash may be lost, and its
+    truth is then unknown.
     """
 
     def __init__(
@@ -87,11 +82,7 @@ class PredictionStore:
         )
 
     def start(self, models: Repository) -> None:
-        """Start the thread that writes; it reads what came of these models first.
-
-        Args:
-            models: that are served.
-        """
+        """Start the thread that writes; it reads what came of the served models first."""
         self._models = models
         self._writer.start()
         # Has it open the database. Workers begin with the same rows: before any of them serves.
@@ -112,17 +103,11 @@ class PredictionStore:
             request_log.fail(error, request_id=prediction.request_id)
 
     def join(self, entries: Sequence[dict[str, Any]], body: bytes, key: str = "") -> Outcome:
-        """Join truths to the answers that are kept.
+        """Join truths, each with its `id`, `row` and `value`, to the answers to this API key.
 
-        Args:
-            entries: `id`, `row` and `value` of each.
-            body: of the request that they came in.
-            key: name of the API key that it came with, whose predictions are meant.
-
-        Raises:
-            InvalidRows: some are of another type than what was predicted; none was joined.
-            RequestTooLarge: they are more than is held in memory.
-            Overloaded: the disk takes nothing.
+        Raises InvalidRows where some are of another type than what was predicted, and none was
+        joined, RequestTooLarge where their request's body is more than is held in memory,
+        Overloaded where the disk takes nothing.
         """
         if len(body) > MEMORY_BYTES:
             raise RequestTooLarge(
@@ -214,8 +199,8 @@ class PredictionStore:
     def _read(self, store: Store, model: Model) -> None:
         """Count what the disk has of a version that was not counted before.
 
-        Raises:
-            sqlite3.Error, OSError: it can't be read. No fault of a model's is one of the disk.
+        Raises sqlite3.Error or OSError where it can't be read. No fault of a model's is one of the
+        disk.
         """
         key = model.name, model.version
         known = self._realised.get(key)
@@ -246,16 +231,10 @@ class PredictionStore:
 
 
 def start(path: Path, max_mb: int, max_days: int, *, named: bool) -> PredictionStore:
-    """A keeper that ends with the process; root becomes the folder's owner first.
+    """A store that ends with the process; root becomes the folder's owner first.
 
-    Args:
-        path: of the database.
-        max_mb: megabytes that it may take.
-        max_days: that an answer or a truth is kept.
-        named: by ONNXLET_KEEP; then it has to be writable now. Elsewhere no disk stops a start.
-
-    Raises:
-        SettingsError: it can't be there.
+    A path that is `named`, by ONNXLET_KEEP, has to be writable now: SettingsError is raised where
+    it can't be there. Elsewhere no disk stops a start.
     """
     if named:
         ownership.refuse_home(path)

@@ -34,12 +34,7 @@ MEMBERS = {"id", "row", "value"}
 
 
 def route(forward: Forwarder | None, keep: PredictionStore | None) -> Route:
-    """The route of an app that keeps its predictions.
-
-    Args:
-        forward: sends truths on.
-        keep: joins them to predictions; one of both is there.
-    """
+    """The route of an app that sends truths on, joins them to its predictions, or both."""
 
     def answer(service: Service, request: Request) -> Reply:
         check_json(request)
@@ -54,11 +49,7 @@ def route(forward: Forwarder | None, keep: PredictionStore | None) -> Route:
 
 
 def check_json(request: Request) -> None:
-    """Refuse another media type than `/predict` has for JSON, another charset, and an empty body.
-
-    Raises:
-        UnsupportedMedia, MalformedRequest: it is.
-    """
+    """Refuse other media types than `/predict` has for JSON, other charsets, and an empty body."""
     check_charset(request)
     if request.media_type not in ("application/json", ""):
         raise UnsupportedMedia(
@@ -110,16 +101,10 @@ def describe(endpoint: Endpoint) -> Operation:
 
 
 def read(body: Any, most: int) -> list[dict[str, Any]]:
-    """Check a decoded body.
+    """Check a decoded body of so many entries at most.
 
-    Args:
-        body: decoded JSON.
-        most: entries in one request.
-
-    Raises:
-        MalformedRequest: it has another form.
-        RequestTooLarge: there are too many entries.
-        InvalidRows: with every invalid entry.
+    Raises MalformedRequest for another form, RequestTooLarge for too many entries, InvalidRows with
+    every invalid entry.
     """
     truths = body.get("truth") if isinstance(body, dict) and set(body) == {"truth"} else None
     if not isinstance(truths, list) or not truths:

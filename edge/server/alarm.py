@@ -32,8 +32,7 @@ class Alarm(Protocol):
 class TimerAlarm:
     """A timerfd of Linux: setting and clearing take a microsecond, and wake nobody.
 
-    Raises:
-        OSError: this kernel has no such timers.
+    OSError is raised where this kernel has no such timers.
     """
 
     def __init__(self) -> None:

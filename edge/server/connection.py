@@ -39,27 +39,20 @@ EMPTY = io.BytesIO()
 
 
 class Connection:
-    """One client's connection; only one thread uses it at a time.
-
-    Args:
-        sock: connected, non-blocking.
-
-    Attributes:
-        partial: part of a request has arrived.
-        closing: no request follows; the connection ends once everything is sent.
-        leaving: everything is sent, and the client has yet to close.
-        began: when the request that is being read began, by the same clock.
-    """
+    """One client's connection; only one thread uses it at a time. Its socket is non-blocking."""
 
     def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
         self.socket = sock
         self.requests: deque[Request] = deque()  # complete ones, in order of arrival
         self.outgoing: Bytes = b""  # bytes that the client has not taken yet
         self.due = b""  # bytes to send once the requests before it are answered
-        # A request waits for its response, and nothing is read.
+        # Busy: a request waits for its response, and nothing is read. Partial: part of a request has
+        # arrived. Closing: no request follows, and the connection ends once everything is sent.
+        # Leaving: everything is sent, and the client has yet to close.
         self.busy = self.partial = self.closing = self.leaving = False
         self.held = 0  # bytes of memory that its requests take
-        # When a byte was last received or sent, by `time.monotonic`.
+        # When a byte was last received or sent, and when the request that is being read began, by
+        # `time.monotonic`.
         self.since = self.began = time.monotonic()
         self.mask = 0  # the selector's events that are waited for
         self._base = base  # entries of every request's environ

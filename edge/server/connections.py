@@ -94,11 +94,7 @@ class Connections:
             self._begin(self._adopted.popleft(), ADOPTED)
 
     def poll(self, wait: bool) -> None:
-        """Read and write whatever is ready.
-
-        Args:
-            wait: block until something is, or until the next sweep.
-        """
+        """Read and write whatever is ready; or wait until something is, or until the next sweep."""
         timeout = (SWEEP_SECONDS if self._every else None) if wait else 0
         for key, events in self._selector.select(self._entrance.wait(timeout)):
             connection = key.data
@@ -204,11 +200,9 @@ class Connections:
                 self._ready(connection)
 
     def settle(self, connection: Connection, there: bool) -> None:
-        """Go on with a connection after a request of it was answered.
+        """Go on with a connection, which no other thread uses, after a request of it was answered.
 
-        Args:
-            connection: one that no other thread uses.
-            there: its client still is.
+        `there` says whether its client still is.
         """
         if not connection.requests and (connection.closing or not connection.partial):
             self._held -= connection.held

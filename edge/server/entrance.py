@@ -64,9 +64,7 @@ class Entrance:
     def may_accept(self, held: int, is_first: bool) -> bool:
         """Whether to accept a connection now, else leave it to another process.
 
-        Args:
-            held: connections that this process has.
-            is_first: there is one to accept, as far as is known.
+        This process holds so many connections. The first of a round is there, as far as is known.
         """
         if self._peers is None or self._impatient or self._peers.is_turn(held):
             return True

@@ -26,13 +26,8 @@ def fault_of(
 ) -> str:
     """The status line of the error that a head deserves by RFC 9112; empty if it is valid.
 
-    Args:
-        headers: by their names in a WSGI environ.
-        method: of the request.
-        url: the request target, unparsed.
-        version: of HTTP.
-        length: of the head, in bytes.
-        lines: the number of headers.
+    Headers have their names of a WSGI environ, the URL is unparsed, the head has so many bytes and
+    headers.
     """
     if length > LONGEST_HEAD or lines > MOST_HEADERS:
         return "431 Request Header Fields Too Large"
@@ -100,10 +95,7 @@ class RequestLine(NamedTuple):
 def request_line(method: bytes, url: bytes, version: str) -> RequestLine:
     """The request line that has these parts; most clients send few different ones.
 
-    Args:
-        method: of the request.
-        url: the request target, unparsed.
-        version: of HTTP.
+    The URL is unparsed.
     """
     known = len(url) < LONGEST_KNOWN_URL
     return _known_line(method, url, version) if known else _line(method, url, version)
@@ -129,11 +121,9 @@ class FirstLine:
         self._last = b""  # its latest bytes
 
     def is_odd(self, data: bytes, begins: bool = False) -> bool:
-        """Whether the request line has a fault so far.
+        """Whether the request line has a fault so far, with bytes that have just arrived.
 
-        Args:
-            data: bytes that have just arrived.
-            begins: they are the first of a request.
+        They may be the first of a request.
         """
         before = b"" if begins else self._last
         line = before + data if before else data.lstrip(b"\r\n")

@@ -50,16 +50,10 @@ DATE = _Date()
 def answer(
     app: WSGI, request: Request, stays: Callable[[], bool], fail: Fail = traceback.print_exception
 ) -> tuple[bytes, bool]:
-    """Call the app for one request.
+    """The response to one request, and whether the connection stays open, as its header says, too.
 
-    Args:
-        app: answers in one piece: nothing is streamed.
-        request: complete.
-        stays: whether the server goes on; called after the app has answered.
-        fail: called with what the app raised.
-
-    Returns:
-        The response, and whether the connection stays open; the response's header says so, too.
+    The app answers in one piece: nothing is streamed. Whether the server goes on, `stays` is asked
+    after that. `fail` is called with what the app raised.
     """
     try:
         return _answer(app, request, stays)

@@ -19,9 +19,5 @@ class BrokenBody(io.RawIOBase):
     """Stands for a body that broke off: reading it raises."""
 
     def read(self, size: int = -1) -> bytes:
-        """Refuse to be read.
-
-        Raises:
-            ConnectionError: always.
-        """
+        """Refuse to be read: ConnectionError is raised."""
         raise ConnectionError("the body does not have the form that its head announces")

@@ -31,13 +31,7 @@ GRACE_SECONDS = 25.0  # to finish requests after a signal; SageMaker kills after
 
 
 class Server:
-    """Serves one app on one listening socket.
-
-    Args:
-        listener: bound and listening.
-        body_limit: bytes of a body that are read.
-        wrap: puts TLS around an accepted socket, or None.
-    """
+    """Serves one app on one listening socket; `wrap` puts TLS around an accepted one."""
 
     def __init__(
         self,

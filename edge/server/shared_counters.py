@@ -78,11 +78,9 @@ class SharedCounters:
         self._requests[self._number] = requests
 
     def admit(self, requests: int, limit: int) -> bool:
-        """Whether one more request is within the limit of all; it is counted then.
+        """Whether one more request than this worker's is within the limit of all workers.
 
-        Args:
-            requests: that this worker has.
-            limit: of all workers together.
+        It is counted then.
         """
         # Counted before the others' are read: who is not seen here sees this one.
         self.carry(requests + 1)

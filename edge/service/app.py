@@ -38,19 +38,11 @@ def make_app(
 ) -> App:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
 
-    Args:
-        models: folder of model directories; on a device, a slot's has model-only updates beside it.
-        observe: called with each prediction that was answered; by default `forward` is.
-        secret: marks the requests that this process sends to itself, which are counted nowhere.
-        log: writes each request's line.
-        forward: keeps predictions, and takes their ground truth.
-        settings: limits and keys; None means the environment's.
-        keep: keeps answers for their truth, too; it is started here.
-        link: to other workers that serve the same models; they answer as one.
-
-    Raises:
-        SettingsError: an environment variable can't be used.
-        ModelError: there is no model, or one can't be loaded.
+    On a device, a slot's models have model-only updates beside them. `observe` is called with each
+    prediction that was answered, by default `forward` is; `keep` is started here. A secret's
+    requests are counted nowhere. Workers that serve the same models answer as one by way of a link.
+    SettingsError is raised where an environment variable can't be used, ModelError where there is
+    no model, or one can't be loaded.
     """
     use_one_arena()
     secret = secret or Secret()

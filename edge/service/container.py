@@ -28,12 +28,8 @@ def begin() -> None:
 def adapt(environ: MutableMapping[str, str], places: tuple[str, ...] = PLACES) -> None:
     """Set our variables by a platform's, where they are not set.
 
-    Args:
-        environ: the environment variables.
-        places: folders that models are taken from where something is in one.
-
-    Raises:
-        SystemExit: the platform's port is none. It is reported here, by the name that was set.
+    Models are taken from the first place where something is. It exits where the platform's port is
+    none, which is reported by the name that was set.
     """
     name = next((each for each in PORTS if environ.get(each)), None)
     if name and not environ.get(PORT):

@@ -24,11 +24,7 @@ class Test(NamedTuple):
 
 
 class Tests:
-    """The tests of a report, in few bytes each.
-
-    Args:
-        entries: the report's `columns` and `predictions`.
-    """
+    """The tests of a report's `columns` and `predictions`, in few bytes each."""
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
         pairs = [(entry, test) for entry in entries for test in entry["tests"]]
@@ -71,14 +67,9 @@ class Digest(NamedTuple):
 
 
 def digest(report: Mapping[str, Any], with_tests: bool = True) -> Digest:
-    """What stays of a report.
+    """What stays of a report, as `GET /models/N/drift` answers it; metrics need each test.
 
-    Args:
-        report: as `GET /models/N/drift` answers it.
-        with_tests: keep each test, as metrics need them.
-
-    Raises:
-        LookupError, TypeError, ValueError, AttributeError: it has another form.
+    LookupError, TypeError, ValueError or AttributeError is raised where it has another form.
     """
     entries = (*report["columns"], *report["predictions"]) if with_tests else ()
     estimated = report["estimated"] or {}

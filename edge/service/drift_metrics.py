@@ -15,10 +15,7 @@ def metrics(digests: Sequence[Digest]) -> Iterator[Metric]:
     """prometheus-client's types; nothing where no model is counted.
 
     Labels are bounded: a model has at most 200 columns and outputs with four tests each, and 50
-    reasons.
-
-    Args:
-        digests: of reports, one a model.
+    reasons. There is one digest a model.
     """
     if digests:
         yield from _totals(digests)

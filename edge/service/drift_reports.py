@@ -48,10 +48,8 @@ class DriftReports:
     def of(self, service: Service, seconds: float = inf) -> list[Digest]:
         """What stays of the reports of the models that are counted, by name; never raises.
 
-        Args:
-            service: has the models and their counts.
-            seconds: that reports are made for, at least one in a call; those that it does not come
-                to are as they were, or come with a later call.
+        Reports are made for so many seconds, at least one in a call; those that it does not come to
+        are as they were, or come with a later call.
         """
         service = replace(service, watches=service.watches.now())
         with self._lock:

@@ -12,14 +12,10 @@ METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_er
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What a report says of the model as a whole, in at most 5 kB of JSON.
+    """What a report of `GET /models/N/drift` says of the model as a whole, in at most 5 kB of JSON.
 
-    Args:
-        report: as `GET /models/N/drift` answers it.
-
-    Returns:
-        `alarms` has the clearest MOST_ALARMS, `alarm_count` says how many there are; `refused` is
-        the number of rows and requests without an answer.
+    `alarms` has the clearest MOST_ALARMS, `alarm_count` says how many there are; `refused` is the
+    number of rows and requests without an answer.
     """
     found = {key: report[key] for key in ("model", "version", "since", "rows", "window")}
     found["refused"] = sum(report["refused"].values())

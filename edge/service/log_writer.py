@@ -35,11 +35,7 @@ class LogWriter:
         self._thread: threading.Thread | None = None
 
     def put(self, line: bytes) -> None:
-        """Write a line, now or later.
-
-        Raises:
-            OSError: the log is closed.
-        """
+        """Write a line, now or later; OSError is raised where the log is closed."""
         with self._lock:
             if not self._bytes:
                 with suppress(BlockingIOError):

@@ -52,10 +52,7 @@ class Meter:
     def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
         """Metrics in the format that the client accepts: Prometheus' or OpenMetrics'.
 
-        Args:
-            service: has the models.
-            accept: the request's header.
-            on_rows: those of drift, too.
+        Those of drift are left out where they may not be read: `on_rows`.
         """
         from prometheus_client import CollectorRegistry, ProcessCollector
         from prometheus_client.exposition import choose_encoder

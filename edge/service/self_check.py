@@ -42,12 +42,7 @@ def first_row(directory: Path) -> GoldenRow | None:
 
 
 class SelfCheck:
-    """Checks one model after the other.
-
-    Args:
-        connect: makes a connection to this server.
-        secret: marks the requests.
-    """
+    """Checks one model after the other, by requests to this server that a secret marks."""
 
     def __init__(
         self,
@@ -116,11 +111,9 @@ def connector(
 ) -> Callable[[], http.client.HTTPConnection]:
     """A function that connects to the address that this process listens on.
 
-    Args:
-        address: of the listening socket.
-        tls: it speaks TLS; the certificate is not checked, since the server is this process.
-        adopt: takes the other end of a connection; None where this process accepts by itself all
-            that come. Of several workers another one could.
+    The certificate is not checked, since the server is this process. `adopt` takes the other end of
+    a connection; it is None where this process accepts by itself all that come: of several workers
+    another one could.
     """
     host, port = reached_at(address[0]), address[1]
     context = unchecked_context() if tls else None

@@ -78,8 +78,7 @@ def _built(model: Model) -> float:
 def listen(host: str, port: int) -> socket.socket:
     """Bind before anything is loaded, so that a taken port is reported immediately.
 
-    Raises:
-        ServeError: the address can't be listened on.
+    ServeError is raised where the address can't be listened on.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -100,12 +99,9 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
     """Serve by this process until SIGTERM or SIGINT.
 
-    Requests in flight are finished, unless a second signal comes.
-
-    Raises:
-        ServeError: the address is taken, or others could ask without a key.
-        TlsError: the certificate or its key can't be used.
-        OnnxletError: the settings or the models can't be used.
+    Requests in flight are finished, unless a second signal comes. Raises ServeError where the
+    address is taken, or others could ask without a key, TlsError where the certificate or its key
+    can't be used, OnnxletError where the settings or the models can't be.
     """
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
@@ -131,19 +127,7 @@ def serve_on(
     secret: Secret,
     post: Post | None = None,
 ) -> None:
-    """Serve on a listening socket, as `serve` does.
-
-    Args:
-        listener: bound and listening.
-        models: folder of model directories.
-        device: its settings.
-        settings: limits and keys.
-        secret: marks the requests that this process, or another worker, sends to itself.
-        post: what a worker has of its supervisor; None in the only process.
-
-    Raises:
-        TlsError, OnnxletError: as `serve` does.
-    """
+    """Serve on a bound and listening socket, as `serve` does; `post` is a worker's."""
     wrap = _tls(device)
     settings = for_address(listener.getsockname()[0], device.host, settings)
     gc.disable()  # while modules are imported: a collection would find nothing
@@ -209,12 +193,8 @@ def for_address(address: str, host: str, settings: Settings) -> Settings:
     """Check the Host header on loopback, against DNS rebinding; know the owner of a server there.
 
     A page of any site can make its own name resolve to this machine, and would read the answers.
-    Without keys, and without names that a proxy would ask by, only the owner asks.
-
-    Args:
-        address: that is listened on.
-        host: as it was configured; a device's updates use it in their requests.
-        settings: have further accepted names.
+    Without keys, and without names that a proxy would ask by, only the owner asks. The host is as
+    it was configured: a device's updates use it in their requests.
     """
     if is_loopback(address) and settings.hosts is None:
         settings = replace(settings, owned=not (settings.api_keys or settings.reader_keys))
@@ -226,13 +206,7 @@ def for_address(address: str, host: str, settings: Settings) -> Settings:
 def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) -> None:
     """Require an API key, or `--open`, where others than this machine can connect.
 
-    Args:
-        address: that is listened on.
-        device: says whether `--open` is set.
-        settings: have the keys.
-
-    Raises:
-        ServeError: neither is set.
+    ServeError is raised where neither is set.
     """
     if not (is_loopback(address) or device.open or settings.api_keys):
         raise ServeError(

@@ -17,8 +17,7 @@ FILE = "kept.db"  # beside the queue of predictions that are forwarded
 def start_forwarding(options: ForwardOptions) -> Forwarder | None:
     """Keep and send predictions until the process ends; None if no URL is set.
 
-    Raises:
-        SettingsError: the CA certificates can't be read, or the URL has no address.
+    SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
     if not options.url:
         return None
@@ -30,8 +29,7 @@ def start_forwarding(options: ForwardOptions) -> Forwarder | None:
 def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStore | None:
     """Keep answers until the process ends; None if neither this nor forwarding is set.
 
-    Raises:
-        SettingsError: the database can't be where it is set to be.
+    SettingsError is raised where the database can't be where it is set to be.
     """
     path = settings.keep or (forward.queue.with_name(FILE) if forward.url else None)
     if path is None:

@@ -29,8 +29,7 @@ def notifier(environ: Mapping[str, str]) -> Notify | None:
 def watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     """Seconds of silence after which systemd restarts this process; None if it never does.
 
-    Args:
-        environ: has WATCHDOG_USEC, and WATCHDOG_PID of the process that is meant.
+    The environment has WATCHDOG_USEC, and WATCHDOG_PID of the process that is meant.
     """
     text, process = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not text.isdecimal() or process not in ("", str(os.getpid())):

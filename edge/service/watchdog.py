@@ -23,10 +23,8 @@ CROWDED_SECONDS = 90.0  # allowed silence while others' requests are answered
 def is_alive(silent: float, others: float, allowed: float) -> bool:
     """Whether to notify systemd that this server is alive.
 
-    Args:
-        silent: seconds since a golden row was answered correctly.
-        others: seconds since another client's prediction was answered.
-        allowed: seconds of silence of either.
+    Given are the seconds since a golden row was answered correctly, since another client's
+    prediction was answered, and those of allowed silence of either.
     """
     return silent < allowed or (others < allowed and silent < CROWDED_SECONDS)
 
@@ -47,10 +45,7 @@ class Checks(Protocol):
 class Watchdog:
     """Notifies systemd that this server is ready, alive, and stopping.
 
-    Args:
-        notify: sends systemd a line.
-        seconds: systemd's timeout; None if it has none.
-        log: writes each request's line, and faults of golden rows.
+    Systemd's timeout is None if it has none.
     """
 
     def __init__(self, notify: Notify, seconds: float | None, log: request_log.Log) -> None:

@@ -23,9 +23,8 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 def read_environment_file(path: Path) -> dict[str, str]:
     """The variables that a service gets from it; the last one of a name counts.
 
-    Raises:
-        OSError: it can't be read.
-        SettingsError: systemd would not start a service with it.
+    Raises OSError where it can't be read, SettingsError where systemd would not start a service
+    with it.
     """
     return parse(path.read_bytes(), path)
 

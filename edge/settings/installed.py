@@ -16,8 +16,7 @@ from onnxlet.function.settings import Settings
 def service_environ(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
     """The service's variables, from its file; this process's own ones override them.
 
-    Raises:
-        SettingsError: the file can't be used.
+    SettingsError is raised where the file can't be used.
     """
     values: dict[str, str] = {}
     with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
@@ -27,11 +26,7 @@ def service_environ(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str
 
 
 def device_settings(paths: DevicePaths) -> DeviceSettings:
-    """This device's settings.
-
-    Raises:
-        SettingsError: a variable is invalid.
-    """
+    """This device's settings; SettingsError is raised where a variable is invalid."""
     return DeviceSettings.from_environ(service_environ(paths, os.environ))
 
 

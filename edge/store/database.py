@@ -65,13 +65,8 @@ def connect(
 ) -> sqlite3.Connection:
     """Open a database; create it if there is none.
 
-    Args:
-        path: of its file.
-        schema: SQL that makes its tables where they are missing; by default the queue's.
-        pragmas: executed before; by default PRAGMAS.
-
-    Raises:
-        sqlite3.Error, OSError: it can't be opened or written to.
+    The pragmas are executed before the schema, which makes tables where they are missing.
+    sqlite3.Error or OSError is raised where it can't be opened or written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -105,8 +100,7 @@ def _execute_patiently(connection: sqlite3.Connection, pragma: str) -> None:
 def connect_as_it_is(path: Path, *, write: bool = False) -> sqlite3.Connection:
     """Open an existing database, by default read-only.
 
-    Raises:
-        sqlite3.Error: it does not exist, or can't be opened.
+    sqlite3.Error is raised where it does not exist, or can't be opened.
     """
     return _opened(f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}", uri=True)
 
@@ -157,15 +151,8 @@ def identity(path: Path) -> Identity | None:
 def set_aside(path: Path, found: Identity | None) -> Path | None:
     """Move a broken database away, replacing one that was moved before.
 
-    Args:
-        path: of the database.
-        found: the broken file: another process may have replaced it by a good one.
-
-    Returns:
-        Its new path; None if it was moved already.
-
-    Raises:
-        OSError: it can't be moved.
+    It has to be the file that was found broken: another process may have replaced it by a good one.
+    Returns its new path; None if it was moved already. OSError is raised where it can't be moved.
     """
     broken = path.with_name(path.name + ".broken")
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -183,10 +170,9 @@ def set_aside(path: Path, found: Identity | None) -> Path | None:
 
 
 def secret_of(path: Path) -> bytes:
-    """The key of the hashes of rows; it never leaves the device.
+    """The key of the hashes of rows, which never leaves the device.
 
-    Raises:
-        sqlite3.Error, OSError: the database can't be read.
+    sqlite3.Error or OSError is raised where the database can't be read.
     """
     with closing(connect(path)) as database:
         value: bytes = database.execute("SELECT value FROM about WHERE name = 'secret'").fetchone()[

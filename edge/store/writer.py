@@ -24,11 +24,7 @@ COMMIT_RECORDS = 1000  # in one commit, at most
 
 
 class Record(Protocol):
-    """What is written.
-
-    Attributes:
-        body: its bytes count against the limits.
-    """
+    """What is written; the bytes of its body count against the limits."""
 
     @property
     def body(self) -> bytes: ...  # noqa: D102 - as above
@@ -64,12 +60,10 @@ Entry = tuple[Record, Ticket | None]
 
 
 class Writer:
-    """Accepts records from any thread.
+    """Accepts records from any thread, of up to `largest` bytes.
 
-    Args:
-        open_store: opens it; called again after each failure.
-        largest: bytes of a record; larger ones are not kept.
-        gather_seconds: for which records that nobody waits for are gathered before a commit.
+    The store is opened again after each failure. Records that nobody waits for are gathered for
+    some seconds before a commit.
     """
 
     def __init__(
@@ -122,15 +116,10 @@ class Writer:
         return self.failing or self.hanging
 
     def keep(self, record: Record, *, wait: bool, strict: bool = False) -> bool:
-        """Hand a record over.
+        """Hand a record over; whether it is known to be on the disk.
 
-        Args:
-            record: to keep.
-            wait: until it is on the disk, for at most DISK_TIMEOUT_SECONDS.
-            strict: drop it if the first attempt to write it fails.
-
-        Returns:
-            Whether it is known to be on the disk.
+        `wait` until it is, for at most DISK_TIMEOUT_SECONDS. A `strict` one is dropped if the first
+        attempt to write it fails.
         """
         if len(record.body) > self._largest:
             self.lost["large"] += 1

@@ -22,11 +22,9 @@ NEEDED = (
 
 
 def check_slot(slot: Path, models: Path | None) -> list[str]:
-    """The faults found, in words.
+    """The faults found, in words, of the slot that this code is in, and of its models.
 
-    Args:
-        slot: the folder that this code is in.
-        models: a folder of models to check instead; None means the slot and its own models.
+    Where a folder of models is given, only these are checked instead.
     """
     faults = [] if models else damage(slot)
     if faults:

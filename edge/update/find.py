@@ -43,9 +43,8 @@ def is_archive(source: str) -> bool:
 def find_archive(url: str, keys: Keys, device: Device, history: History, web: Web) -> Found | None:
     """Read an archive's signature; None if this very release is installed already.
 
-    Raises:
-        Refused: it is not signed, not for this device, older, or failed before.
-        Unreachable: it can't be fetched.
+    Raises Refused where it is not signed, not for this device, older, or failed before; Unreachable
+    where it can't be fetched.
     """
     source = beside(url, ".minisig")
     signature = read_signature(read_small(source, LARGEST_SIGNATURE, web), keys, source)
@@ -68,12 +67,8 @@ def find_in_channel(
 ) -> tuple[list[Found], int]:
     """Find the newest bundle and the newest models for this device in a channel.
 
-    Returns:
-        What was found, and the number of the channel's index.
-
-    Raises:
-        Refused: the index is not signed, or older than one that was read before.
-        Unreachable: it can't be fetched.
+    Returns the number of the channel's index, too. Raises Refused where the index is not signed, or
+    older than one that was read before; Unreachable where it can't be fetched.
     """
     root = source.rstrip("/")
     entries, number = _read_index(f"{root}/{INDEX}", keys, device, history, web)

@@ -69,10 +69,9 @@ class History:
 
 
 def read_history(paths: DevicePaths) -> History:
-    """Read the history; it is empty on a new device.
+    """Read the history, which is empty on a new device.
 
-    Raises:
-        Refused: the file exists and can't be read.
+    Refused is raised where it can't be read.
     """
     path = paths.data / "updates.json"
     try:
@@ -110,8 +109,7 @@ def is_switched(paths: DevicePaths, attempt: Attempt) -> bool:
 def give_idle_slot(paths: DevicePaths) -> None:
     """Make sure that no attempt relies on the idle slot, before an installation fills it.
 
-    Raises:
-        Refused: an attempt may have to roll back to it.
+    Refused is raised where an attempt may have to roll back to it.
     """
     history = read_history(paths)
     attempt = history.attempt

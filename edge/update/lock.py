@@ -20,15 +20,8 @@ LOCK = ".lock"
 def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
     """Hold the lock within the block; report disk errors in it as `Failed`.
 
-    Args:
-        paths: of the device.
-        held: a descriptor of the lock, inherited from the program that called exec.
-
-    Returns:
-        A descriptor of the lock, which a program run by exec can inherit.
-
-    Raises:
-        Failed: another process holds it, or the disk is full or fails.
+    A program that calls exec passes on the descriptor that this yields: the next one has it as
+    `held`. Failed is raised where another process holds the lock, too.
     """
     try:
         paths.data.mkdir(parents=True, exist_ok=True)

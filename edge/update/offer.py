@@ -55,14 +55,9 @@ class Device(NamedTuple):
 
 
 def read_offer(comment: str, source: str) -> Offer:
-    """Parse a trusted comment: `onnxlet kind=bundle channel=stable …`.
+    """Parse a trusted comment: `onnxlet kind=bundle channel=stable …`; messages name its source.
 
-    Args:
-        comment: of the signature.
-        source: where it comes from, for messages.
-
-    Raises:
-        Refused: it is of another product, or a part is missing, unknown or malformed.
+    Refused is raised where it is of another product, or a part is missing, unknown or malformed.
     """
     product, *parts = comment.split(" ")
     found = [part.partition("=")[::2] for part in parts]
@@ -107,12 +102,9 @@ def objections(offer: Offer, device: Device) -> list[str]:
 
 
 def staleness(offer: Offer, highest: int, broken: Mapping[int, str]) -> str | None:
-    """Why a release of this number is not taken; None if it is.
+    """Why a release that fits this device is not taken; None if it is.
 
-    Args:
-        offer: that fits this device.
-        highest: the highest release of its kind ever accepted here, or 0.
-        broken: releases of its kind that failed here, and why.
+    The highest of its kind ever accepted here is 0 where none was; broken ones failed here.
     """
     if offer.release in broken:
         return f"it failed here before: {broken[offer.release]}"

@@ -38,8 +38,7 @@ class Plan(NamedTuple):
 def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
     """Compare an archive's directory with its own lists and with what was signed.
 
-    Raises:
-        Refused: naming the first faults.
+    Refused names the first faults.
     """
     infos = archive.infolist()
     faults = _odd(infos)

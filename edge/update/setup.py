@@ -38,8 +38,7 @@ def make_setup(
 ) -> Setup:
     """Read this device's settings and facts.
 
-    Raises:
-        SettingsError: a variable is invalid.
+    SettingsError is raised where a variable is invalid.
     """
     settings = device_settings(paths)
     most = settings.max_bundle_bytes

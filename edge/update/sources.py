@@ -61,11 +61,7 @@ def is_file(url: str) -> bool:
 
 
 def check(url: str, insecure: bool) -> None:
-    """Refuse URLs that are not fetched from.
-
-    Raises:
-        WrongUse: another scheme, or HTTP without TLS to another machine.
-    """
+    """Refuse, by WrongUse, other schemes, and HTTP without TLS to another machine."""
     parts = urlsplit(url)
     if is_file(url) or parts.scheme in ("https", "s3"):
         return
@@ -105,11 +101,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _redirected(url: str, to: str, insecure: bool) -> str:
-    """The URL that a redirect leads to.
-
-    Raises:
-        WrongUse: to a file, or from HTTPS to HTTP.
-    """
+    """The URL that a redirect leads to; WrongUse is raised for a file, and from HTTPS to HTTP."""
     where = quote(urljoin(url, to), encoding="iso-8859-1", safe=string.punctuation)
     scheme = urlsplit(where).scheme
     if scheme not in ("http", "https"):

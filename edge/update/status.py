@@ -32,8 +32,7 @@ def _read(path: Path) -> dict[str, Any]:
 def status(paths: DevicePaths) -> dict[str, Any]:
     """The status, as `edge status --json` prints it.
 
-    Raises:
-        Refused: the history can't be read.
+    Refused is raised where the history can't be read.
     """
     history, live = read_history(paths), live_slot(paths)
     slots = {

@@ -17,14 +17,10 @@ CHUNK = 1 << 18  # bytes
 
 
 def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
-    """Unpack into a new folder.
+    """Unpack into a new folder; what was unpacked is on the disk when this returns.
 
-    Returns:
-        What was unpacked; it is on the disk.
-
-    Raises:
-        Refused: the archive is not what was signed; the folder may hold a part of it.
-        OSError: the disk is full, or fails.
+    Raises Refused where the archive is not what was signed, and the folder may hold a part of it;
+    OSError where the disk is full, or fails.
     """
     mask = os.umask(0o022)  # the service's user must read what root unpacks
     try:

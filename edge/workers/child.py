@@ -39,18 +39,9 @@ class Pauses:
 
 
 class Child:
-    """One process, started.
+    """One process, started; `files` are the descriptors that it inherits, by what they are.
 
-    Args:
-        files: numbers of descriptors that it inherits, by the name of what they are.
-        orders: what it is to do.
-        agreed: what all have agreed on, by topic.
-
-    Attributes:
-        link: a non-blocking socket to it.
-
-    Raises:
-        OSError: the system has no process, memory or descriptor left for it.
+    OSError is raised where the system has no process, memory or descriptor left for it.
     """
 
     def __init__(
@@ -127,8 +118,7 @@ class Child:
 def _starting(link: socket.socket) -> Iterator[None]:
     """Have a process inherit that signals wait until it serves: terminals and systemd send to all.
 
-    Args:
-        link: to it, which is closed where it can't be started.
+    The link to it is closed where it can't be started.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:

@@ -23,10 +23,7 @@ class State:
 class Notices:
     """Notifies systemd: ready once all workers are, and alive as long as they are.
 
-    Args:
-        seconds: systemd's timeout; None if it has none.
-        workers: how many there are.
-        now: the time by the clock that all times here are of.
+    Systemd's timeout is None if it has none; `now` is by the clock that all times here are of.
     """
 
     def __init__(self, notify: Notify, seconds: float | None, workers: int, now: float) -> None:

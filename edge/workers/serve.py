@@ -25,10 +25,9 @@ def main() -> None:
 def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are finished unless a second one comes.
 
-    Raises:
-        ServeError: the address is taken, others could ask without a key, or a worker can't start.
-        TlsError: the certificate or its key can't be used.
-        OnnxletError: the settings or the models can't be used.
+    Raises ServeError where the address is taken, others could ask without a key, or a worker can't
+    start; TlsError where the certificate or its key can't be used; OnnxletError where the settings
+    or the models can't be.
     """
     workers = device.workers or cores()
     if workers > 1:

@@ -19,10 +19,9 @@ COLLECT_SECONDS = 2.0  # that the supervisor is waited for; it waits a second fo
 
 
 class SocketLink:
-    """The link of this process; `onnxlet.edge.aggregation.link.Link` says what it offers.
+    """The link of this process by a blocking socket.
 
-    Args:
-        sock: connected to the supervisor, blocking.
+    `onnxlet.edge.aggregation.link.Link` says what it offers.
     """
 
     def __init__(self, sock: socket.socket, end: Callable[[], object]) -> None:

@@ -48,8 +48,8 @@ OPTIONS = ("host", "port", "tls_cert", "tls_key", "open")  # which a command lin
 def supervise(models: Path, device: DeviceSettings, settings: Settings, workers: int) -> None:
     """Serve by several processes until SIGTERM or SIGINT; the arguments are `serve`'s.
 
-    Raises:
-        ServeError: the address is taken, others could ask without a key, or a worker can't start.
+    ServeError is raised where the address is taken, others could ask without a key, or a worker
+    can't start.
     """
     listener = listen(device.host, device.port)
     refuse_to_be_open(listener.getsockname()[0], device, settings)
@@ -69,12 +69,9 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
 
 
 class Supervisor:
-    """Keeps so many workers.
+    """Keeps so many workers, which get these orders.
 
-    Args:
-        workers: how many.
-        orders: what each is to do.
-        environ: says whether systemd listens.
+    The environment says whether systemd listens.
     """
 
     def __init__(
@@ -103,8 +100,7 @@ class Supervisor:
     def run(self) -> None:
         """Serve until a signal comes, and all workers have ended.
 
-        Raises:
-            ServeError: a worker ended before all of them served for the first time.
+        ServeError is raised where a worker ended before all of them served for the first time.
         """
         ending, _ = signals()
         ending.setblocking(False)
@@ -225,9 +221,7 @@ class Supervisor:
     def _restart(self, number: int, ended: str) -> None:
         """Start a worker again later; before all have served for the first time it ends all.
 
-        Args:
-            number: of the worker.
-            ended: why it is not there.
+        `ended` says why it is not there.
         """
         if not self._introduced:
             raise ServeError(

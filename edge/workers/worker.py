@@ -46,12 +46,8 @@ class Ending:
 def work(listener: int, link: int, board: int, bells: Sequence[int], bell: int) -> int:
     """Serve until the supervisor ends it, or is gone; the process's exit code.
 
-    Args:
-        listener: the inherited listening socket.
-        link: a socket to the supervisor.
-        board: the file that all workers share.
-        bells: writing ends of all workers' pipes.
-        bell: the reading end of this one's.
+    Inherited are the listening socket, one to the supervisor, the file that all workers share, the
+    writing ends of all workers' pipes, and the reading end of this one's.
     """
     use_one_arena()
     ending = Ending()
