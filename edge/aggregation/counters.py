@@ -18,7 +18,6 @@ from onnxlet.function.monitoring.model_stats import Count, ModelStats
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.forward.forwarder import Figures, Forwarder
-    from onnxlet.edge.service.tally import Tally
     from onnxlet.function.serving.service import Service
 
 TOPIC = "counts"
@@ -127,7 +126,7 @@ class Counters:
             "process": Process(),
         }
 
-    def start(self, service: Service, requests: Tally, forward: Forwarder | None) -> None:
+    def start(self, service: Service, requests: Part, forward: Forwarder | None) -> None:
         """Have this worker's counts collected from now on.
 
         What is counted of versions that the service has no more is forgotten.

@@ -26,7 +26,7 @@ WAIT_SECONDS = 1.0  # for the others to write what they have in memory
 
 
 class SharedTruth:
-    """What a worker's keeper knows of the others."""
+    """What a worker's prediction store knows of the others'."""
 
     def __init__(self, link: Link, keep: PredictionStore) -> None:
         self._link = link

@@ -1,12 +1,24 @@
-"""Whether a truth is of the type of what was predicted."""
+"""Ground truth as it comes in, and whether it is of the type of what was predicted."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from onnxlet.function.errors import Problem, quoted
+from onnxlet.function.errors import (
+    InvalidRows,
+    MalformedRequest,
+    Overloaded,
+    Problem,
+    RequestTooLarge,
+    quoted,
+)
 from onnxlet.function.protocols.native import kind as kind_in_json
+from onnxlet.function.request_log import REQUEST_ID
+
+HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
+ID_FORM = "1 to 128 letters of a to z, A to Z, digits and . _ : / + = -"  # REQUEST_ID's
+MEMBERS = {"id", "row", "value"}
 
 
 class Fault(Problem):
@@ -65,3 +77,43 @@ def is_number(value: Any) -> bool:
         return math.isfinite(float(value))
     except OverflowError:
         return False
+
+
+def read(body: Any, most: int) -> list[dict[str, Any]]:
+    """Check a decoded body of so many entries at most.
+
+    Raises MalformedRequest for another form, RequestTooLarge for too many entries, InvalidRows with
+    every invalid entry.
+    """
+    truths = body.get("truth") if isinstance(body, dict) and set(body) == {"truth"} else None
+    if not isinstance(truths, list) or not truths:
+        raise MalformedRequest("expected an object with 'truth', a list of at least one", HINT)
+    if len(truths) > most:
+        raise RequestTooLarge(f"expected at most {most} entries, got {len(truths)}", "Send fewer.")
+    problems = [
+        Fault.of(number, each, why) for number, each in enumerate(truths) if (why := _fault(each))
+    ]
+    if problems:
+        raise InvalidRows(problems)
+    return [
+        {"id": each["id"], "row": each.get("row", 0), "value": each["value"]} for each in truths
+    ]
+
+
+def _fault(entry: Any) -> str:
+    """What is wrong with one entry; empty if nothing."""
+    if not isinstance(entry, dict):
+        return f"expected an object, got {kind_in_json(entry)}"
+    if not {"id", "value"} <= set(entry) <= MEMBERS:
+        return f"expected the members id, row and value, got {sorted(entry)[:8]}"
+    if not isinstance(entry["id"], str) or not REQUEST_ID.fullmatch(entry["id"]):
+        return f"'id': expected the X-Request-Id that the prediction's answer bore, {ID_FORM}"
+    row = entry.get("row", 0)
+    if type(row) is not int or not 0 <= row < 2**31:
+        return "'row': expected a whole number from 0"
+    return ""
+
+
+def no_disk() -> Overloaded:
+    """What is answered where truths can't be written."""
+    return Overloaded("the disk takes nothing just now", "Send it again later.")

@@ -8,14 +8,13 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.predictions import ownership
 from onnxlet.edge.predictions.answers import answers_of
 from onnxlet.edge.predictions.database import NEWEST, SCHEMA, Joined, Look, Outcome, Store, Truths
-from onnxlet.edge.predictions.ground_truth import Fault
-from onnxlet.edge.predictions.truth_route import no_disk
+from onnxlet.edge.predictions.ground_truth import Fault, no_disk
 from onnxlet.edge.store.database import Identity, is_broken
 from onnxlet.edge.store.writer import MEMORY_BYTES, Writer
 from onnxlet.function import request_log
@@ -24,9 +23,6 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.realised import Realised, kind_of
-
-if TYPE_CHECKING:
-    from onnxlet.edge.aggregation.ground_truth import SharedTruth
 
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400
@@ -39,6 +35,19 @@ class Known(NamedTuple):
     model: Model  # that was served then
     realised: Realised | None  # its figures; None where they can't be counted
     last: int | None  # the number of the last row that is in them; None before any was looked for
+
+
+class Others(Protocol):
+    """Other workers that keep answers in the same database."""
+
+    def tell(self) -> None:
+        """Have them count what was joined here."""
+
+    def have_written(self) -> None:
+        """Have them write the answers that they have in memory; waits for it."""
+
+    def read(self, model: Model, realised: Realised) -> int | None:
+        """Go on with their figures of a version; the number of the last row, None without any."""
 
 
 class PredictionStore:
@@ -70,7 +79,7 @@ class PredictionStore:
         self.reading = threading.Lock()
         self._models: Repository | None = None
         # What other workers know of the same database; None where one process serves.
-        self.shared: SharedTruth | None = None
+        self.shared: Others | None = None
         self._writer = Writer(
             path,
             self._opened,

@@ -5,20 +5,14 @@ It is joined to the prediction where that is kept, and forwarded where predictio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlet.edge.predictions.database import Outcome
-from onnxlet.edge.predictions.ground_truth import Fault
+from onnxlet.edge.predictions.ground_truth import HINT, no_disk, read
 from onnxlet.function import json_text
-from onnxlet.function.errors import (
-    InvalidRows,
-    MalformedRequest,
-    Overloaded,
-    RequestTooLarge,
-    UnsupportedMedia,
-)
+from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
 from onnxlet.function.messages import Reply, Request, Route, json_reply
-from onnxlet.function.protocols.native import check_charset, kind
+from onnxlet.function.protocols.native import check_charset
 from onnxlet.function.request_log import REQUEST_ID
 from onnxlet.function.serving.service import Service
 
@@ -28,9 +22,6 @@ if TYPE_CHECKING:
     from onnxlet.function.openapi.forms import Endpoint, Operation
 
 PATH = "/truth"
-HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
-ID_FORM = "1 to 128 letters of a to z, A to Z, digits and . _ : / + = -"  # REQUEST_ID's
-MEMBERS = {"id", "row", "value"}
 
 
 def route(forward: Forwarder | None, keep: PredictionStore | None) -> Route:
@@ -58,11 +49,6 @@ def check_json(request: Request) -> None:
         )
     if not request.body:
         raise MalformedRequest("the body is empty", HINT)
-
-
-def no_disk() -> Overloaded:
-    """What is answered where truths can't be written."""
-    return Overloaded("the disk takes nothing just now", "Send it again later.")
 
 
 def _counts(sent: int, outcome: Outcome | None, forwarded: bool) -> dict[str, int]:
@@ -98,38 +84,3 @@ def describe(endpoint: Endpoint) -> Operation:
         description="A prediction is named by its answer's X-Request-Id and its row. "
         "The `row` of an error is the index of the entry.",
     )
-
-
-def read(body: Any, most: int) -> list[dict[str, Any]]:
-    """Check a decoded body of so many entries at most.
-
-    Raises MalformedRequest for another form, RequestTooLarge for too many entries, InvalidRows with
-    every invalid entry.
-    """
-    truths = body.get("truth") if isinstance(body, dict) and set(body) == {"truth"} else None
-    if not isinstance(truths, list) or not truths:
-        raise MalformedRequest("expected an object with 'truth', a list of at least one", HINT)
-    if len(truths) > most:
-        raise RequestTooLarge(f"expected at most {most} entries, got {len(truths)}", "Send fewer.")
-    problems = [
-        Fault.of(number, each, why) for number, each in enumerate(truths) if (why := _fault(each))
-    ]
-    if problems:
-        raise InvalidRows(problems)
-    return [
-        {"id": each["id"], "row": each.get("row", 0), "value": each["value"]} for each in truths
-    ]
-
-
-def _fault(entry: Any) -> str:
-    """What is wrong with one entry; empty if nothing."""
-    if not isinstance(entry, dict):
-        return f"expected an object, got {kind(entry)}"
-    if not {"id", "value"} <= set(entry) <= MEMBERS:
-        return f"expected the members id, row and value, got {sorted(entry)[:8]}"
-    if not isinstance(entry["id"], str) or not REQUEST_ID.fullmatch(entry["id"]):
-        return f"'id': expected the X-Request-Id that the prediction's answer bore, {ID_FORM}"
-    row = entry.get("row", 0)
-    if type(row) is not int or not 0 <= row < 2**31:
-        return "'row': expected a whole number from 0"
-    return ""

@@ -46,13 +46,13 @@ class Connection:
         self.requests: deque[Request] = deque()  # complete ones, in order of arrival
         self.outgoing: Bytes = b""  # bytes that the client has not taken yet
         self.due = b""  # bytes to send once the requests before it are answered
-        # Busy: a request waits for its response, and nothing is read. Partial: part of a request has
-        # arrived. Closing: no request follows, and the connection ends once everything is sent.
-        # Leaving: everything is sent, and the client has yet to close.
+        # Busy: a request waits for its response, and nothing is read. Partial: a part of a request
+        # has arrived. Closing: no request follows; it ends once everything is sent. Leaving: that
+        # is so, and the client has yet to close.
         self.busy = self.partial = self.closing = self.leaving = False
         self.held = 0  # bytes of memory that its requests take
-        # When a byte was last received or sent, and when the request that is being read began, by
-        # `time.monotonic`.
+        # When a byte was last received or sent, and when the request that is being read began,
+        # by `time.monotonic`.
         self.since = self.began = time.monotonic()
         self.mask = 0  # the selector's events that are waited for
         self._base = base  # entries of every request's environ

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxlet.edge.device.slots import with_updates
 from onnxlet.edge.service.arena import use_one_arena
-from onnxlet.edge.service.metrics import Meter
+from onnxlet.edge.service.meter import Meter
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app

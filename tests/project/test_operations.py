@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.metrics import Meter
+from onnxlet.edge.service.meter import Meter
 from onnxlet.function.app import create_app
 from onnxlet.function.http.answers import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from onnxlet.edge.predictions.ground_truth import HINT, ID_FORM
 from onnxlet.edge.predictions.prediction_store import PredictionStore
-from onnxlet.edge.predictions.truth_route import HINT, ID_FORM
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.app import TRUTH
 from onnxlet.function.request_log import REQUEST_ID
