@@ -29,8 +29,8 @@ def mqtt(models: Path | None) -> None:
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.mqtt.responder import Responder
     from onnxlet.edge.mqtt.service import MqttService, check, end_by_signals, link_of
+    from onnxlet.edge.service.app import start_forwarding, start_keeping
     from onnxlet.edge.service.log_writer import LogWriter
-    from onnxlet.edge.service.stores import start_forwarding, start_keeping
     from onnxlet.edge.service.systemd import heartbeat, notifier
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
     from onnxlet.edge.settings.installed import service_environ

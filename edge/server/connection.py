@@ -14,18 +14,20 @@ from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from onnxlet.edge.server.http_head import (
+from onnxlet.edge.server.http_request import (
     LONGEST_HEAD,
     MOST_HEADERS,
     NAMES,
+    BrokenBody,
+    Environ,
     FirstLine,
+    Request,
     fault_of,
     host_of,
     request_line,
     wsgi_name,
 )
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.edge.server.request import BrokenBody, Environ, Request
 from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
 
 READ_BYTES = 1 << 18

@@ -10,13 +10,15 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.entrance import Entrance
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.edge.server.peers import Peers
 from onnxlet.edge.server.sockets import Socket
+
+if TYPE_CHECKING:
+    from onnxlet.edge.server.shared_counters import SharedCounters
 
 Wrap = Callable[[socket.socket], Socket]
 
@@ -46,7 +48,7 @@ class Connections:
         ready: Callable[[Connection], None],
         wrap: Wrap | None = None,
         fail: Callable[[BaseException], None] = traceback.print_exception,
-        peers: Peers | None = None,
+        peers: SharedCounters | None = None,
     ) -> None:
         self._listener = listener  # bound and listening
         self._peers = peers  # other processes that accept from the listener, or None

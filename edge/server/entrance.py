@@ -15,8 +15,11 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from onnxlet.edge.server.peers import Peers
+if TYPE_CHECKING:
+    from onnxlet.edge.server.shared_counters import SharedCounters
+
 
 # A process lets another thread lead after 5 ms; on a busy machine it is some more until it runs.
 PATIENCE_SECONDS = 0.03
@@ -32,7 +35,7 @@ class Entrance:
         listener: socket.socket,
         selector: selectors.BaseSelector,
         accept: Callable[[], None],
-        peers: Peers | None,
+        peers: SharedCounters | None,
     ) -> None:
         self._listener = listener  # bound, listening and non-blocking
         self._selector = selector  # that waits for it

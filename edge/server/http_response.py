@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.request import Request
+from onnxlet.edge.server.http_request import Request
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Fail = Callable[[BaseException], None]

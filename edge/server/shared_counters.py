@@ -1,7 +1,8 @@
 """Numbers that workers share in memory, so that reading them takes no call: two for each worker.
 
 How many requests it has in flight, and how many connections it holds. Only the worker itself writes
-them, 4 bytes each at a time; the supervisor clears those of a dead one.
+them, 4 bytes each at a time; the supervisor clears those of a dead one. They are the `peers` of a
+server whose listener other processes accept from, too; only its leading thread uses them.
 """
 
 from __future__ import annotations

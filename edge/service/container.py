@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
+
+from onnxlet.edge.service.process import ENDING, end_on
 
 PORT, MODELS = "ONNXLET_DEVICE_PORT", "ONNXLET_MODELS"
 PORTS = ("PORT", "SAGEMAKER_BIND_TO_PORT")  # Cloud Run's, and SageMaker's
 HIGHEST_PORT = 65535
 REFUSED = 1  # exit code, as of any variable that is wrong
 PLACES = ("/opt/ml/model", "/mnt/models")  # where SageMaker and KServe put models
-ENDING = (signal.SIGTERM, signal.SIGINT)
-FIRST = 1  # the process that a container ends with
 
 
 def begin() -> None:
@@ -53,11 +52,3 @@ def _has_something(folder: Path) -> bool:
         return next(folder.iterdir(), None) is not None
     except OSError:
         return False
-
-
-def end_on(number: int) -> None:
-    """End by a signal, also as a container's first process, whom the kernel spares by default."""
-    if os.getpid() == FIRST:
-        signal.signal(number, lambda received, frame: os._exit(128 + received))
-    else:
-        signal.signal(number, signal.SIG_DFL)

@@ -10,19 +10,16 @@ import gc
 import json
 import os
 import shlex
-import signal
 import socket
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.edge.service.container import ENDING, end_on
-from onnxlet.edge.service.stores import start_forwarding, start_keeping
-from onnxlet.edge.service.systemd import notifier, watchdog_seconds
-from onnxlet.edge.service.watchdog import Watchdog
+from onnxlet.edge.service.process import ENDING, end_on, signals
+from onnxlet.edge.service.systemd import Watchdog, notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.folders import CHECKOUT
 from onnxlet.function import request_log
@@ -32,10 +29,10 @@ from onnxlet.function.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.server.connections import Wrap
-    from onnxlet.edge.server.peers import Peers
     from onnxlet.edge.server.server import Server
-    from onnxlet.edge.service.post import Post
+    from onnxlet.edge.server.shared_counters import SharedCounters
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.http.fast_path import App
@@ -48,6 +45,20 @@ THREADS = 4  # answers that are computed at the same time
 
 class ServeError(OnnxletError):
     """The server can't start."""
+
+
+class Post(NamedTuple):
+    """A worker's post."""
+
+    link: Link  # to the supervisor, and by way of it to the other workers
+    board: SharedCounters  # the numbers that all share
+    # Reports golden rows that are answered; None where systemd does not listen.
+    watchdog: Watchdog | None
+    # Called with what ends this process as a signal does, once a byte is sent: from then on, what
+    # is in hand is finished when the supervisor ends it.
+    begins: Callable[[socket.socket], None]
+    # Called with what a server prints when it starts, once requests are answered.
+    serves: Callable[[list[str]], None]
 
 
 def introduction(app: Any, url: str) -> list[str]:
@@ -131,7 +142,7 @@ def serve_on(
     wrap = _tls(device)
     settings = for_address(listener.getsockname()[0], device.host, settings)
     gc.disable()  # while modules are imported: a collection would find nothing
-    from onnxlet.edge.service.app import make_app
+    from onnxlet.edge.service.app import make_app, start_forwarding, start_keeping
     from onnxlet.edge.service.log_writer import LogWriter
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
@@ -249,7 +260,7 @@ def _self_check(
 
 
 def _server(
-    app: Any, listener: socket.socket, wrap: Wrap | None, peers: Peers | None = None
+    app: Any, listener: socket.socket, wrap: Wrap | None, peers: SharedCounters | None = None
 ) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
@@ -273,17 +284,6 @@ def _server(
         fail=request_log.fail,
         peers=peers,
     )
-
-
-def signals() -> tuple[socket.socket, socket.socket]:
-    """A socket that is readable after SIGTERM or SIGINT, whichever thread receives it; its peer."""
-    readable, written = socket.socketpair()
-    written.setblocking(False)
-    for number in ENDING:
-        signal.signal(number, lambda received, frame: None)
-    signal.set_wakeup_fd(os.dup(written.fileno()))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # a worker starts with these held back
-    return readable, written
 
 
 def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:

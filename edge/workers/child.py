@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.service.container import ENDING
+from onnxlet.edge.service.process import ENDING
 from onnxlet.edge.workers.frames import Message, Unpacker, packed
 
 START = Path(__file__).with_name("start.py")

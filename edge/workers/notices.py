@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onnxlet.edge.service.systemd import Notify
-from onnxlet.edge.service.watchdog import CHECK_INTERVAL, DEFAULT_SECONDS, WELL
+from onnxlet.edge.service.systemd import CHECK_INTERVAL, DEFAULT_SECONDS, WELL, Notify
 
 RESTART_SECONDS = 120.0  # without one of the workers; systemd allows a start as much
 

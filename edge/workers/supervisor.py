@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.edge.server.shared_counters import clear_slot, make_counters
-from onnxlet.edge.service.container import ENDING, end_on
 from onnxlet.edge.service.log_writer import LogWriter
+from onnxlet.edge.service.process import ENDING, end_on, signals
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import (
     ServeError,
@@ -28,7 +28,6 @@ from onnxlet.edge.service.serve import (
     refuse_to_be_open,
     save,
     show,
-    signals,
 )
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.edge.server.shared_counters import SharedCounters
-from onnxlet.edge.service.arena import use_one_arena
-from onnxlet.edge.service.post import Post
+from onnxlet.edge.service.process import use_one_arena
 from onnxlet.edge.service.secret import Secret
-from onnxlet.edge.service.serve import serve_on
-from onnxlet.edge.service.watchdog import Watchdog
+from onnxlet.edge.service.serve import Post, serve_on
+from onnxlet.edge.service.systemd import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.workers.socket_link import SocketLink
 from onnxlet.function import request_log

@@ -99,30 +99,18 @@ def answered(connection: http.client.HTTPConnection) -> str:
     return answer.read().decode()
 
 
-class Noted:
-    """Peers of which another has fewer connections."""
+class Noted(SharedCounters):
+    """Those of a worker whose turn it never is; its calls are counted."""
 
     def __init__(self, bell: int) -> None:
-        self.bell = bell
+        super().__init__(make_counters(2), 0, [0, 0], bell)
         self.calls = 0
-
-    def hold(self, connections: int) -> None:
-        pass
-
-    def leave(self) -> None:
-        pass
 
     def is_turn(self, connections: int) -> bool:
         return False
 
     def call(self) -> None:
         self.calls += 1
-
-    def carry(self, requests: int) -> None:
-        pass
-
-    def admit(self, requests: int, limit: int) -> bool:
-        return True
 
 
 def test_another_is_called_once_and_what_it_leaves_is_accepted_later(

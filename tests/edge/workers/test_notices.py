@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxlet.edge.service.watchdog import WELL
+from onnxlet.edge.service.systemd import WELL
 from onnxlet.edge.workers.notices import RESTART_SECONDS, Notices
 
 READY = f"READY=1\n{WELL}"

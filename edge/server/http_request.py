@@ -1,12 +1,15 @@
-"""A request's head: names, target, and what RFC 9112 forbids."""
+"""One request: whole, as WSGI has it; its head, and what RFC 9112 forbids there."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
+
+Environ = dict[str, Any]
 
 LONGEST_HEAD = 1 << 16  # bytes; also of what is between two parts of a body, or behind it
 MOST_HEADERS = 200
@@ -19,6 +22,21 @@ AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 KNOWN_LINES, LONGEST_KNOWN_URL = 500, 200  # request lines that are remembered, bytes of their URL
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
+
+
+class Request(NamedTuple):
+    """One request."""
+
+    environ: Environ  # WSGI's, with the whole body
+    keep: bool  # the client wants to keep the connection open
+
+
+class BrokenBody(io.RawIOBase):
+    """Stands for a body that broke off: reading it raises."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Refuse to be read: ConnectionError is raised."""
+        raise ConnectionError("the body does not have the form that its head announces")
 
 
 def fault_of(
