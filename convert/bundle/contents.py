@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.convert.bundle import stripping, wheels
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle import stripping
+from onnxlet.convert.bundle.targets import Machine
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, typed
+from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, documented, typed
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.model_files import read_file, read_within
 from onnxlet.function.models.aliases import file_of, read, serves
@@ -20,7 +22,8 @@ from onnxlet.function.models.repository import NAME, versions_in
 
 CODE = (".py", ".html", ".css", ".js")
 GRAPH = "model.onnx"
-TOP = ("__init__.py", "environment.py", "folders.py")  # beside the folder `function`
+REQUIREMENTS = PACKAGE / "requirements"
+SHOWN_LINES = 12
 LICENCES = ("LICENSE", "NOTICE")  # this project's own, and of what its code was written after
 
 
@@ -148,16 +151,47 @@ def _installed_licence(name: str) -> str:
     return text
 
 
-def place_packages(target: Target, root: Path, more: Sequence[str] = ()) -> list[str]:
+def place_packages(
+    machine: Machine, root: Path, locks: Sequence[str], needs: Sequence[str] = ()
+) -> list[str]:
     """Install the packages of lock files below a bundle's root; the paths that stay, sorted.
 
     PackagingFailed is raised where they can't be installed, or bring a file of this project's own
     names.
     """
-    wheels.install(target, root, more)
+    install(machine, root, locks)
     paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     ours = ("onnxlet/", "models/", "bundle.json", "bom.json", "__main__.py")
     clash = sorted(path for path in paths if path.startswith(ours))
     if clash:
         raise PackagingFailed(f"a package brings {clash[0]}, which is this project's own name")
-    return stripping.kept(paths, target.kind)
+    return stripping.kept(paths, needs)
+
+
+def install(machine: Machine, folder: Path, locks: Sequence[str]) -> None:
+    """Install what lock files name by uv, as it would be on another machine, hashes checked.
+
+    Nothing is built and nothing is run: a wheel that does not exist for it, or that has
+    another hash than the lock, stops it. PackagingFailed is raised with uv's own words.
+    """
+    command = [sys.executable, "-P", "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
+    command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]
+    command += ["--python-version", machine.python, "--python-platform", machine.platform]
+    command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+    for lock in locks:
+        command += ["-r", str(REQUIREMENTS / lock)]
+    done = _run(command)
+    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv does not
+        done = _run([*command, "--system-certs"])
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
+        raise PackagingFailed(
+            f"requirements/{', '.join(locks)}: the wheels for Python {machine.python} on "
+            f"{machine.arch} can't be installed:\n{said}",
+            "Every locked package needs a wheel there; is the package index reachable?"
+            + documented(" docs/how-to/packaging.md lists the Pythons that work."),
+        )
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments

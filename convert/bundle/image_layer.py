@@ -1,4 +1,4 @@
-"""Layers: sorted entries with fixed times, in a gzipped tar: the same files give the same bytes."""
+"""Layers of files, folders and links, in gzipped tars: the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,38 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from onnxlet.convert.bundle import archive
-from onnxlet.convert.bundle.image_entry import Entries, Entry, folder
 
+READABLE = 0o644
+RUNNABLE = 0o755
+USER = 65532  # of no rights, as other images without a shell have it
 TIME = 315_532_800  # 1980-01-01, as in the bundle's zip
+
+
+class Entry(NamedTuple):
+    """What stands at one path."""
+
+    content: archive.Content = b""  # of a file, or where it lies
+    mode: int = READABLE  # its rights
+    link: str | None = None  # what a link points to; None for a file
+    folder: bool = False  # it is one
+    owner: int = 0  # the user's number. The group is 0, which some platforms run all users in.
+
+    def read(self) -> bytes:
+        """A file's content."""
+        return archive.read(self.content)
+
+
+Entries = dict[str, Entry]  # by path, without a leading slash
+
+
+def folder(mode: int = RUNNABLE, owner: int = 0) -> Entry:
+    """An entry of a folder."""
+    return Entry(mode=mode, folder=True, owner=owner)
+
+
+def link(target: str) -> Entry:
+    """An entry of a symbolic link."""
+    return Entry(mode=0o777, link=target)
 
 
 class Layer(NamedTuple):

@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from onnxlet.convert.bundle import image_elf
-from onnxlet.convert.bundle.image_deb import Deb
-from onnxlet.convert.bundle.image_entry import USER, Entries, Entry, folder, link
+from onnxlet.convert.bundle.image_debian import Deb
+from onnxlet.convert.bundle.image_layer import USER, Entries, Entry, folder, link
 from onnxlet.convert.bundle.stripping import Rule
 from onnxlet.convert.errors import PackagingFailed
 

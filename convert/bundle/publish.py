@@ -15,8 +15,14 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from onnxlet.convert.bundle.release import ANY, comment_for
-from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
+from onnxlet.convert.bundle.sign import (
+    ANY,
+    SUFFIX,
+    SigningKey,
+    comment_for,
+    comment_of,
+    signature_of,
+)
 from onnxlet.convert.directory.durable import whole
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import typed

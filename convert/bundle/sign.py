@@ -1,4 +1,4 @@
-"""Signatures in minisign's form, which `minisign -V` and devices verify.
+"""Signatures in minisign's form, which `minisign -V` and devices verify, and what they are of.
 
 Format: https://jedisct1.github.io/minisign/. Keys are made by `minisign -G`, with a password or
 without one (-W).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from onnxlet.convert.bundle.archive import sha256_of
 from onnxlet.convert.directory.durable import whole
 from onnxlet.function.errors import WrongUse
 
@@ -24,6 +26,7 @@ ENCRYPTED, OPEN = b"Sc", b"\0\0"
 MAKE = "minisign -G makes a pair: -s KEY is the secret one, -p KEY.pub the one for devices."
 SUFFIX = ".minisig"
 PREHASHED = b"ED"
+ANY = "any"  # architecture and Python, of what has none
 
 
 class SigningKey(NamedTuple):
@@ -130,3 +133,39 @@ def comment_of(
 
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def sign_release(
+    archive: Path,
+    key: SigningKey,
+    *,
+    kind: str,
+    release: int,
+    channel: str,
+    name: str,
+    arch: str = ANY,
+    python: str = ANY,
+) -> Path:
+    """Sign an archive: what it is, for whom, and its number are in the trusted comment.
+
+    Returns the file of the signature, beside the archive.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        unpacked = sum(entry.file_size for entry in opened.infolist())
+    comment = comment_for(
+        kind=kind,
+        channel=channel,
+        name=name,
+        arch=arch,
+        python=python,
+        release=release,
+        sha256=sha256_of(archive),
+        size=archive.stat().st_size,
+        unpacked=unpacked,
+    )
+    return sign_file(archive, comment, key)
+
+
+def comment_for(**parts: str | int) -> str:
+    """A trusted comment, in the form that devices read."""
+    return " ".join(["onnxlet", *(f"{name}={value}" for name, value in parts.items())])

@@ -6,7 +6,7 @@ tests run every protocol, explanations and the page on a stripped bundle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ class Rule(NamedTuple):
 
     patterns: tuple[str, ...]  # of paths below the bundle's root; `*` stands for slashes, too
     reason: str  # why nothing misses it
-    on: tuple[str, ...] = ("lambda", "device")  # the kinds of target that it is left out on
 
     def names(self, path: str) -> bool:
         """Whether a path is one of them."""
@@ -75,7 +74,6 @@ RULES = (
     Rule(
         _package("click"),
         "Flask's command line (function/http/slim_flask.py); on a device, the commands' own",
-        ("lambda",),
     ),
     Rule(
         (*_package("pycparser"), "cffi/*"),
@@ -121,11 +119,11 @@ RULES = (
 )
 
 
-def kept(paths: Iterable[str], kind: str) -> list[str]:
-    """The paths that stay in a bundle of this kind, sorted."""
-    return sorted(path for path in paths if not is_left_out(path, kind))
-
-
-def is_left_out(path: str, kind: str) -> bool:
-    """Whether a rule names it."""
-    return any(kind in rule.on and rule.names(path) for rule in RULES)
+def kept(paths: Iterable[str], needs: Sequence[str] = ()) -> list[str]:
+    """The paths that stay, sorted: those that no rule names, and those that are needed anyway."""
+    return sorted(
+        path
+        for path in paths
+        if any(fnmatchcase(path, need) for need in needs)
+        or not any(rule.names(path) for rule in RULES)
+    )

@@ -1,5 +1,7 @@
 """Debian's packages for an image, fetched by this machine's own apt, which checks the signatures.
 
+They are read, and nothing of them is run.
+
 apt works on folders of its own here: the machine's packages, lists and locks stay as they are, no
 right of root is needed, and it can be for another processor than this machine's.
 """
@@ -11,10 +13,13 @@ import re
 import shlex
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, NamedTuple
 
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle.image_layer import READABLE, RUNNABLE, Entries, Entry, link
+from onnxlet.convert.bundle.targets import Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import documented
 
@@ -49,6 +54,8 @@ Dir::State "{folder}/state";
 Dir::State::lists "{folder}/state/lists";
 Dir::State::status "{folder}/status";
 """
+# A merged /usr, as Debian has had it since bookworm: these are links, whatever a package says.
+MERGED = ("bin", "lib", "lib64", "sbin")
 FLAGS = re.MULTILINE | re.IGNORECASE
 UNSIGNED = re.compile(r"^(Trusted:[ \t]*(yes|true|with|on|enable|1)|Enabled:[ \t]*no)\b", FLAGS)
 UNSIGNED_LINE = re.compile(r"^deb\s+\[[^]]*\btrusted=(yes|true|with|on|enable|1)\b", re.IGNORECASE)
@@ -60,7 +67,7 @@ def packages_of(python: str) -> list[str]:
     return [*interpreter, "libstdc++6", "ca-certificates", "base-files"]
 
 
-def fetch(target: Target, folder: Path) -> list[Path]:
+def fetch(machine: Machine, folder: Path) -> list[Path]:
     """Download the packages that an image's Python needs, signatures checked; their files, sorted.
 
     The folder is an empty one, for apt. PackagingFailed is raised, with apt's own words, where
@@ -73,7 +80,7 @@ def fetch(target: Target, folder: Path) -> list[Path]:
     for name in ("cache/archives/partial", "state/lists/partial", "sources"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()  # nothing is installed
-    architecture = ARCHITECTURES[target.arch]
+    architecture = ARCHITECTURES[machine.arch]
     settings = SETTINGS.format(architecture=architecture, folder=folder)
     (folder / "apt.conf").write_text(settings)
     for number, (suffix, text) in enumerate(_sources()):
@@ -81,8 +88,8 @@ def fetch(target: Target, folder: Path) -> list[Path]:
     _apt(folder, ["update", "--error-on=any"], "the sources of this machine can't be read")
     _apt(
         folder,
-        ["install", "--yes", "--download-only", *packages_of(target.python)],
-        f"Python {target.python} for {architecture} can't be had from the signed sources here",
+        ["install", "--yes", "--download-only", *packages_of(machine.python)],
+        f"Python {machine.python} for {architecture} can't be had from the signed sources here",
     )
     return sorted((folder / "cache" / "archives").glob("*.deb"))
 
@@ -129,3 +136,55 @@ def signed_only(text: str, suffix: str) -> str:
     paragraphs = [each.strip("\n") for each in re.split(r"\n(?:[ \t]*\n)+", plain)]
     kept = [each for each in paragraphs if each and not UNSIGNED.search(each)]
     return "".join(re.sub(r"^Architectures:.*\n?", "", f"{each}\n\n", flags=FLAGS) for each in kept)
+
+
+class Deb(NamedTuple):
+    """One package."""
+
+    name: str  # Debian's
+    version: str  # Debian's
+    control: str  # its description, as dpkg's database has it
+    files: Entries  # files and links, by path
+
+
+def read(file: Path) -> Deb:
+    """Read a package; PackagingFailed is raised where dpkg-deb can't."""
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        ["dpkg-deb", "--field", str(file)],  # noqa: S607 - whichever is on the PATH
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PackagingFailed(f"{file.name} is no package: {done.stderr.decode().strip()}")
+    control = done.stdout.decode()
+    fields = dict(
+        line.split(": ", 1) for line in control.splitlines() if ": " in line and line[0] != " "
+    )
+    process = subprocess.Popen(  # noqa: S603 - our own arguments
+        ["dpkg-deb", "--fsys-tarfile", str(file)],  # noqa: S607 - whichever is on the PATH
+        stdout=subprocess.PIPE,
+    )
+    with process, tarfile.open(fileobj=process.stdout, mode="r|") as tar:
+        files = _files(tar)
+    return Deb(fields["Package"], fields["Version"], control, files)
+
+
+def _files(tar: tarfile.TarFile) -> Entries:
+    files: Entries = {}
+    for member in tar:
+        path = canonical(member.name)
+        if member.issym():
+            files[path] = link(member.linkname)
+        elif member.islnk():
+            files[path] = files[canonical(member.linkname)]
+        elif member.isfile():
+            content: IO[bytes] | None = tar.extractfile(member)
+            mode = RUNNABLE if member.mode & 0o100 else READABLE
+            files[path] = Entry(content.read() if content else b"", mode)
+    return files
+
+
+def canonical(name: str) -> str:
+    """A path as it is with a merged /usr, without what stands before its first folder."""
+    path = name.removeprefix("./").strip("/")
+    return f"usr/{path}" if path.split("/")[0] in MERGED and "/" in path else path
