@@ -18,7 +18,7 @@ from packageurl import PackageURL
 
 from onnxlet import __version__
 from onnxlet.convert.bundle.archive import TIME
-from onnxlet.convert.bundle.targets import Machine
+from onnxlet.convert.bundle.parts import Machine
 
 
 def bill_of_materials(

@@ -13,20 +13,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onnxlet.convert.bundle.targets import (
-    ARCHES,
-    MEGABYTE,
-    PYTHONS,
-    TARGETS,
-    Budget,
-    Machine,
-    Order,
-    Target,
-)
+from onnxlet.convert.bundle.parts import ARCHES, MEGABYTE, PYTHONS, Budget, Machine
+from onnxlet.convert.bundle.targets import TARGETS, Target
 from onnxlet.convert.options import models_option, report
 from onnxlet.function.command_line import Command
 
 if TYPE_CHECKING:
+    from onnxlet.convert.bundle.package import Order
     from onnxlet.convert.bundle.sign import SigningKey
 
 
@@ -124,6 +117,7 @@ def package(
     Ubuntu to be built on, but no container engine.
     """
     from onnxlet.convert.bundle.contents import choose_models
+    from onnxlet.convert.bundle.package import Order
 
     target = TARGETS[kind]
     machine = Machine(python, arch or target.usual_arch())
@@ -141,7 +135,9 @@ def package(
             else "checking the models"
         )
         chosen = choose_models(models, names, remote if target.parts else ())
-    order = Order(machine, chosen, out, budget, name, release, require_pyc)
+    order = Order(
+        target.parts, machine, chosen, out, budget, target.limits, name, release, require_pyc
+    )
     for line in target.write(order, report, _bar):
         click.echo(line)
     if target.signed_as:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.convert.bundle import stripping
-from onnxlet.convert.bundle.targets import Machine
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, documented, typed

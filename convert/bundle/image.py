@@ -20,8 +20,14 @@ from onnxlet.convert.bundle.image_layer import (
     write_layer,
 )
 from onnxlet.convert.bundle.image_layout import image_config, write_layout
-from onnxlet.convert.bundle.package import BUNDLE_FORMAT, Files, bundle_files, interpreter_for
-from onnxlet.convert.bundle.targets import Budget, Order, Progress, Report, Target
+from onnxlet.convert.bundle.package import (
+    BUNDLE_FORMAT,
+    Files,
+    Order,
+    bundle_files,
+    interpreter_for,
+)
+from onnxlet.convert.bundle.parts import Budget, Progress, Report
 from onnxlet.convert.directory.durable import whole
 
 ROOT = "opt/onnxlet"  # of the bundle in there
@@ -46,9 +52,7 @@ class Written(NamedTuple):
     packages: Mapping[str, str]  # version of each package of Debian's, by name
 
 
-def write_image(
-    target: Target, order: Order, tag: str, report: Report, progress: Progress
-) -> Written:
+def write_image(order: Order, tag: str, report: Report, progress: Progress) -> Written:
     """Write an image of these models; none means that they come by a volume.
 
     The tag is its name. PackagingFailed is raised where packages can't be had, nothing compiles, or
@@ -57,7 +61,7 @@ def write_image(
     interpreter, machine = interpreter_for(order, report), order.machine
     with (
         tempfile.TemporaryDirectory(prefix="onnxlet-image-") as scratch,
-        bundle_files(target, order, report, interpreter) as files,
+        bundle_files(order, report, interpreter) as files,
     ):
         report("fetching Debian's packages, by apt")
         (Path(scratch) / "apt").mkdir()
@@ -66,7 +70,7 @@ def write_image(
         chosen = image_system.choose(machine.python, debs, _libraries(files))
         base = chosen.entries | _compiled(chosen.entries, interpreter, Path(scratch))
         report(f"writing {order.out}")
-        own = _bundle_layers(target, machine.python, files, chosen.packages)
+        own = _bundle_layers(order, files, chosen.packages)
         layers = _layers({"Debian's Python": base, **own}, Path(scratch), progress)
         lines = _judged(layers, order.budget)
         config = image_config(machine, layers, run_config(machine.python))
@@ -114,12 +118,10 @@ def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entri
     return {path: Entry((scratch / path).read_bytes()) for path in made}
 
 
-def _bundle_layers(
-    target: Target, python: str, files: Files, packages: Mapping[str, str]
-) -> dict[str, Entries]:
+def _bundle_layers(order: Order, files: Files, packages: Mapping[str, str]) -> dict[str, Entries]:
     """The bundle's files by layer: a new model is a new last layer, and no other."""
     layers: dict[str, Entries] = {name: {} for name in LAYERS}
-    function, *others = target.parts
+    function, *others = order.parts
     of_models = (function.listing, function.bill)  # which list them
     ours = ("__main__.py", *(path for part in others for path in (part.listing, part.bill)))
     for path, content in files.items():
@@ -131,7 +133,7 @@ def _bundle_layers(
     about = {"format": BUNDLE_FORMAT, "system": dict(packages)}
     layers["models"][f"{ROOT}/image.json"] = Entry(json.dumps(about, indent=1).encode() + b"\n")
     layers["models"][f"{ROOT}/models"] = Entry(mode=RUNNABLE, folder=True)
-    script = SCRIPT.format(python=python, root=ROOT)
+    script = SCRIPT.format(python=order.machine.python, root=ROOT)
     layers["onnxlet"]["usr/bin/onnxlet"] = Entry(script.encode(), RUNNABLE)
     return layers
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from onnxlet.convert.bundle.image_layer import READABLE, RUNNABLE, Entries, Entry, link
-from onnxlet.convert.bundle.targets import Machine
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import documented
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from onnxlet.convert.bundle.image_debian import ARCHITECTURES
 from onnxlet.convert.bundle.image_layer import Entry, Layer, add
-from onnxlet.convert.bundle.targets import Machine
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.directory.model_directory import sha256
 
 CREATED = "1980-01-01T00:00:00Z"

@@ -13,13 +13,27 @@ from onnxlet.convert.bundle import compiled, contents, sizes
 from onnxlet.convert.bundle.archive import Content, read, size_of, write_archive
 from onnxlet.convert.bundle.bill import bill_of_materials
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.targets import Machine, Order, Part, Progress, Report, Target
+from onnxlet.convert.bundle.parts import Budget, Machine, Part, Progress, Report
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 
 BUNDLE_FORMAT = 1
 IMAGES = "images.txt"  # the lock file of what decodes images
 Files = dict[str, Content]
+
+
+class Order(NamedTuple):
+    """What is to be written."""
+
+    parts: tuple[Part, ...]  # of the bundle, the function first
+    machine: Machine
+    models: list[Chosen]  # proven once more; none means that an image gets them by a volume
+    out: Path  # whole or not at all
+    budget: Budget
+    limits: Mapping[str, Budget] = {}  # what the target itself allows, by name
+    name: str = "onnxlet"  # of the devices or the image
+    release: int | None = None  # number of a device's bundle, or an image's tag
+    require_pyc: bool = False  # stop where there is no interpreter to compile with
 
 
 class Packaged(NamedTuple):
@@ -29,14 +43,14 @@ class Packaged(NamedTuple):
     lines: list[str]  # a table of what takes what
 
 
-def package(target: Target, order: Order, report: Report, progress: Progress) -> Packaged:
+def package(order: Order, report: Report, progress: Progress) -> Packaged:
     """Build a bundle: a zip, whole or not at all.
 
     PackagingFailed is raised where packages can't be had, nothing compiles, or it is over the
     budget.
     """
     interpreter = interpreter_for(order, report)
-    with bundle_files(target, order, report, interpreter) as files:
+    with bundle_files(order, report, interpreter) as files:
         report(f"writing {order.out}")
         unpacked = {path: size_of(content) for path, content in files.items()}
         lines: list[str] = []
@@ -44,7 +58,7 @@ def package(target: Target, order: Order, report: Report, progress: Progress) ->
         def judge(zipped: Mapping[str, int], zip_bytes: int) -> None:
             parts = sizes.parts_of(unpacked, zipped)
             sizes.check(parts, zip_bytes, order.budget)
-            lines.extend(sizes.table(parts, zip_bytes, {"budget": order.budget, **target.limits}))
+            lines.extend(sizes.table(parts, zip_bytes, {"budget": order.budget, **order.limits}))
 
         with progress(sum(unpacked.values())) as advance:
             digest = write_archive(order.out, files, advance, judge)
@@ -52,9 +66,7 @@ def package(target: Target, order: Order, report: Report, progress: Progress) ->
 
 
 @contextmanager
-def bundle_files(
-    target: Target, order: Order, report: Report, interpreter: str | None
-) -> Iterator[Files]:
+def bundle_files(order: Order, report: Report, interpreter: str | None) -> Iterator[Files]:
     """The files of a bundle by their path, as long as the context lasts.
 
     There is no interpreter to compile with where it is None. PackagingFailed is raised where
@@ -63,8 +75,8 @@ def bundle_files(
     with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
         images = any(each.images for model in order.models for each in model.every)
         more = f" and {IMAGES}, for images" if images else ""
-        report(f"installing the packages of requirements/{target.parts[-1].lock}{more}")
-        function, *others = target.parts
+        report(f"installing the packages of requirements/{order.parts[-1].lock}{more}")
+        function, *others = order.parts
         root = Path(scratch, function.code)
         machine, models = order.machine, order.models
         files, bill = _files(function, machine, root, {}, interpreter, [IMAGES] if images else [])

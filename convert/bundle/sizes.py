@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from onnxlet.convert.bundle.targets import MEGABYTE, Budget
+from onnxlet.convert.bundle.parts import MEGABYTE, Budget
 from onnxlet.convert.errors import PackagingFailed
 
 PARTS_NAMED = 3

@@ -8,83 +8,26 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from onnxlet.convert.bundle.parts import (
+    ARCHES,
+    EDGE,
+    FUNCTION,
+    MEGABYTE,
+    Budget,
+    Machine,
+    Part,
+    Progress,
+    Report,
+)
 from onnxlet.folders import CHECKOUT
 
 if TYPE_CHECKING:
-    from onnxlet.convert.bundle.contents import Chosen
-
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-ARCHES = ("aarch64", "x86_64")
-# ONNX Runtime's own wheels ask for it; Amazon Linux 2023 has 2.34, bookworm 2.36, trixie 2.41.
-GLIBC = "2_28"
-MEGABYTE = 1_000_000
-
-Report = Callable[[str], object]  # called with a line for each step
-# Given the bytes to write, a context of what is called with the bytes of each file.
-Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
-
-
-class Machine(NamedTuple):
-    """The machine that a bundle runs on."""
-
-    python: str  # major and minor version of CPython, such as 3.13
-    arch: str  # as `uname -m` says it, aarch64 or x86_64
-
-    @property
-    def platform(self) -> str:
-        """The platform as uv calls it."""
-        return f"{self.arch}-manylinux_{GLIBC}"
-
-    def __str__(self) -> str:
-        return f"Python {self.python}, {self.arch}"
-
-
-class Budget(NamedTuple):
-    """Most bytes that a bundle may have."""
-
-    zipped: int
-    unpacked: int  # of all the files in it
-
-
-class Part(NamedTuple):
-    """A part of a bundle: packages, code of this project, and the lists of them."""
-
-    name: str  # in its bill of materials
-    lock: str  # the lock file of its packages
-    code: str  # the folder
-    beside: tuple[str, ...]  # files that stand beside it
-    listing: str  # the file that has the hash of each file
-    bill: str  # the file of the bill of materials
-    entry: str = ""  # the module below its folder that is the bundle's `__main__.py`
-    needs: tuple[str, ...] = ()  # what the rules of stripping would leave out, and stays
-
-
-FUNCTION = Part(
-    "lambda", "function.txt", "function", ("__init__.py", "environment.py", "folders.py"),
-    "bundle.json", "bom.json",
-)  # fmt: skip
-EDGE = Part(
-    "device", "edge.txt", "edge", (), "device.json", "device-bom.json", "bundle_main.py",
-    ("click/*", "click-*.dist-info/*"),  # of the commands
-)  # fmt: skip
-
-
-class Order(NamedTuple):
-    """What is to be written."""
-
-    machine: Machine
-    models: list[Chosen]  # proven once more; none means that an image gets them by a volume
-    out: Path  # whole or not at all
-    budget: Budget
-    name: str = "onnxlet"  # of the devices or the image
-    release: int | None = None  # number of a device's bundle, or an image's tag
-    require_pyc: bool = False  # stop where there is no interpreter to compile with
+    from onnxlet.convert.bundle.package import Order
 
 
 @dataclass(frozen=True)
@@ -113,7 +56,7 @@ class Target:
         """Write a bundle; what is said of it."""
         from onnxlet.convert.bundle.package import package
 
-        done = package(self, order, report, progress)
+        done = package(order, report, progress)
         return [*done.lines, f"{order.out}: {self.describe(order.machine)}, sha256 {done.sha256}"]
 
 
@@ -141,7 +84,7 @@ class ImageTarget(Target):
         from onnxlet.convert.bundle.image import write_image
 
         tag = f"{order.name.lower()}:{order.release or 'latest'}"
-        done = write_image(self, order, tag, report, progress)
+        done = write_image(order, tag, report, progress)
         return [
             *done.lines,
             *(f"{name} {version}" for name, version in done.packages.items()),

@@ -21,7 +21,9 @@ from onnxlet.convert.build import build
 from onnxlet.convert.bundle import archive
 from onnxlet.convert.bundle.contents import Chosen, choose_models
 from onnxlet.convert.bundle.image import Written, write_image
-from onnxlet.convert.bundle.targets import IMAGE, Machine, Order
+from onnxlet.convert.bundle.package import Order
+from onnxlet.convert.bundle.parts import Machine
+from onnxlet.convert.bundle.targets import IMAGE
 from onnxlet.convert.sources.source import load_source
 from tests.conftest import EXAMPLES, lacking, quiet
 from tests.convert.bundle.conftest import no_bar
@@ -79,8 +81,8 @@ class Image(NamedTuple):
 def make(folder: Path, chosen: Sequence[Chosen], arch: str, **more: Any) -> Image:
     """Write an image of these models."""
     file, tag = folder / "image.tar", more.pop("tag", "onnxlet:latest")
-    order = Order(Machine(PYTHON, arch), list(chosen), file, IMAGE.budget, **more)
-    return Image(file, write_image(IMAGE, order, tag, quiet, no_bar), arch)
+    order = Order(IMAGE.parts, Machine(PYTHON, arch), list(chosen), file, IMAGE.budget, **more)
+    return Image(file, write_image(order, tag, quiet, no_bar), arch)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from onnxlet.convert.bundle import archive, image_debian, image_elf
 from onnxlet.convert.bundle.image import ROOT
 from onnxlet.convert.bundle.image_layer import USER
 from onnxlet.convert.bundle.image_system import UNUSED
-from onnxlet.convert.bundle.targets import Machine
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import ROOT as PROJECT
 from tests.convert.bundle.conftest import make as make_bundle

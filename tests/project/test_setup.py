@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.convert.bundle.contents import place_code
-from onnxlet.convert.bundle.targets import FUNCTION
+from onnxlet.convert.bundle.parts import FUNCTION
 from tests.conftest import ROOT
 from tests.project.commands import free_port, run_make, wait_for_line
 

@@ -14,8 +14,9 @@ import pytest
 
 from onnxlet.convert.bundle import archive
 from onnxlet.convert.bundle.contents import choose_models
-from onnxlet.convert.bundle.package import Packaged, package
-from onnxlet.convert.bundle.targets import TARGETS, Machine, Order
+from onnxlet.convert.bundle.package import Order, Packaged, package
+from onnxlet.convert.bundle.parts import Machine
+from onnxlet.convert.bundle.targets import TARGETS
 
 PYTHON = "{}.{}".format(*sys.version_info[:2])
 ARCH = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
@@ -40,7 +41,8 @@ def make(kind: str, models: Path, out: Path, **more: Any) -> Packaged:
     chosen = choose_models(models, more.pop("names", ()), more.pop("remote", ()))
     budget = more.pop("budget", target.budget)
     told: list[str] = more.pop("told", [])
-    return package(target, Order(machine, chosen, out, budget, **more), told.append, no_bar)
+    order = Order(target.parts, machine, chosen, out, budget, target.limits, **more)
+    return package(order, told.append, no_bar)
 
 
 class Made(NamedTuple):

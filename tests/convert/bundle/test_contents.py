@@ -19,7 +19,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from onnxlet.convert.bundle import contents, stripping
 from onnxlet.convert.bundle.contents import LICENCES, choose_models, place_models
 from onnxlet.convert.bundle.package import IMAGES, description, write_models
-from onnxlet.convert.bundle.targets import EDGE, Machine
+from onnxlet.convert.bundle.parts import EDGE, Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.report import FILES
 from onnxlet.function.errors import ModelError

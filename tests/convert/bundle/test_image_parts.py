@@ -30,7 +30,7 @@ from onnxlet.convert.bundle.image_layer import (
     write_layer,
 )
 from onnxlet.convert.bundle.image_layout import image_config, write_layout
-from onnxlet.convert.bundle.targets import Machine
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import lacking
 

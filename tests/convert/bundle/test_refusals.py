@@ -13,8 +13,8 @@ import pytest
 from onnxlet.convert.bundle import compiled, contents, image_debian
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import choose_models
+from onnxlet.convert.bundle.parts import Budget, Machine
 from onnxlet.convert.bundle.sizes import Part, parts_of, table
-from onnxlet.convert.bundle.targets import Budget, Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.edge.update.offer import read_offer
 from onnxlet.function.errors import ModelError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.bundle.targets import ARCHES, PYTHONS
+from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.edge.device import checks
 from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
 from onnxlet.edge.device.doctor import report

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import choose_models, place_code, place_models
+from onnxlet.convert.bundle.parts import FUNCTION
 from onnxlet.convert.bundle.sign import SigningKey, sign_release
-from onnxlet.convert.bundle.targets import FUNCTION
 from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update.check import check_slot
 from onnxlet.edge.update.setup import Setup, make_setup
