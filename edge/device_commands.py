@@ -59,8 +59,7 @@ def uninstall(purge: bool, root: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(as_json: bool) -> None:
     """Check this machine; the exit code is 1 if something is wrong."""
-    from onnxlet.edge.device.checks import findings
-    from onnxlet.edge.device.doctor import report
+    from onnxlet.edge.device.checks import findings, report
     from onnxlet.edge.device.machine import read_machine
     from onnxlet.edge.install.bundle import needs_of
 
@@ -119,8 +118,7 @@ def rollback(model: str | None, root: Path) -> None:
 @root_option
 def status(as_json: bool, root: Path) -> None:
     """Show what is live, idle, accepted and refused, and how it drifts."""
-    from onnxlet.edge.update.drift import drift_of
-    from onnxlet.edge.update.status import lines
+    from onnxlet.edge.update.status import drift_of, lines
     from onnxlet.edge.update.status import status as read_status
 
     paths = DevicePaths(root)

@@ -17,7 +17,7 @@ from onnxlet.edge.bench.emulation import emulated, read_facts, virtual
 from onnxlet.edge.bench.energy import Meter
 from onnxlet.edge.bench.model import BATCH, BenchModel, choose_model
 from onnxlet.edge.bench.processes import BenchError, Server
-from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
+from onnxlet.edge.bench.report import Energy, Memory, Results, Speed, Times, times_of
 from onnxlet.edge.update.status import release_of
 from onnxlet.folders import typed
 from onnxlet.function.serving.golden import compare_body

@@ -16,8 +16,7 @@ from onnxlet.edge.install.keys import read_keys
 from onnxlet.edge.install.steps import InstallError, Report, Run
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.installed import device_settings, service_environ
-from onnxlet.edge.update.history import give_idle_slot
-from onnxlet.edge.update.lock import locked
+from onnxlet.edge.update.history import give_idle_slot, locked
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 

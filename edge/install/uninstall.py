@@ -13,8 +13,7 @@ from onnxlet.edge.install.install import Installation
 from onnxlet.edge.install.steps import InstallError
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.history import read_history, write_history
-from onnxlet.edge.update.lock import locked
+from onnxlet.edge.update.history import locked, read_history, write_history
 
 
 def uninstall(setup: Installation, purge: bool) -> None:

@@ -13,10 +13,9 @@ from typing import NamedTuple
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer
+from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
 from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
-from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log

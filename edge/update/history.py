@@ -1,21 +1,25 @@
-"""A device's history of updates, `updates.json`, on the disk before anything relies on it.
+"""A device's lock, and its history of updates, on the disk before anything relies on it.
 
 Standard library only: the installer runs this from the zip.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, write_durably
-from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.errors import Failed, Refused
 
 HISTORY_FORMAT = 1
 MOST_ATTEMPTS = 5  # that were interrupted: by a power cut, or by the release itself
 KEPT_BROKEN = 20  # failed releases that are remembered, of each kind
+LOCK = ".lock"
 
 
 class Attempt(NamedTuple):
@@ -122,3 +126,27 @@ def give_idle_slot(paths: DevicePaths) -> None:
             "Have it confirmed: sudo systemctl start onnxlet-settle. Then do this again.",
         )
     write_history(paths, replace(history, attempt=attempt._replace(back="")))
+
+
+@contextmanager
+def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
+    """Hold the lock within the block; report disk errors in it as `Failed`.
+
+    A program that calls exec passes on the descriptor that this yields: the next one has it as
+    `held`. Failed is raised where another process holds the lock, too.
+    """
+    try:
+        paths.data.mkdir(parents=True, exist_ok=True)
+        with (paths.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                busy = "another update is running, or an installation"
+                raise Failed(busy, "Wait for its end.") from None
+            yield lock.fileno()
+    except OSError as error:
+        what = error.filename or paths.data
+        hint = "What serves is as it was; try again then."
+        if isinstance(error, PermissionError) and os.geteuid() != 0:
+            hint = "Put sudo before it."
+        raise Failed(f"{what}: {error.strerror or error}", hint) from error

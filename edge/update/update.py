@@ -23,10 +23,10 @@ from onnxlet.edge.update.history import (
     MOST_ATTEMPTS,
     History,
     is_switched,
+    locked,
     read_history,
     write_history,
 )
-from onnxlet.edge.update.lock import locked
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys
 from onnxlet.edge.update.status import release_of

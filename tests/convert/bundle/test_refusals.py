@@ -16,7 +16,7 @@ from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.parts import Budget, Machine
 from onnxlet.convert.bundle.sizes import Part, parts_of, table
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.edge.update.offer import read_offer
+from onnxlet.edge.update.find import read_offer
 from onnxlet.function.errors import ModelError
 from tests.convert.bundle.conftest import PYTHON, Made, make
 from tests.convert.helpers import command, invoked

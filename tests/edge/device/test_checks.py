@@ -11,8 +11,14 @@ import pytest
 
 from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.edge.device import checks
-from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
-from onnxlet.edge.device.doctor import report
+from onnxlet.edge.device.checks import (
+    BEFORE_INSTALLING,
+    IN_AN_IMAGE,
+    Needs,
+    findings,
+    report,
+    wrong,
+)
 from onnxlet.edge.device.machine import Machine, read_machine
 from onnxlet.edge.install.from_zip import diagnosis, faults
 from tests.conftest import ROOT

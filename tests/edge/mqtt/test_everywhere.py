@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.service.drift_summary import summary
-from onnxlet.edge.update.drift import drift_of
+from onnxlet.edge.update.status import drift_of
 from onnxlet.function.app import create_app
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import drift

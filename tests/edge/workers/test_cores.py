@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.device.cores import cores
+from onnxlet.edge.workers.serve import cores
 
 
 @pytest.mark.parametrize(
