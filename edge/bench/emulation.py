@@ -6,7 +6,6 @@ In doubt it counts as emulated: a time that is left out misleads nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,51 +68,24 @@ def read_maker(root: Path) -> str:
     return " ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip()
 
 
-def _other_processor(facts: Facts) -> str:
-    if facts.kernel in ("", facts.machine) or (facts.machine, facts.kernel) in SAME_PROCESSOR:
-        return ""
-    return f"this Python is for {facts.machine}, and the kernel is for {facts.kernel}"
-
-
-def _beside(facts: Facts) -> str:
-    found = EMULATORS.search(facts.maps)
-    return f"{found[1]} runs this Python" if found else ""
-
-
-def _own_answers(facts: Facts) -> str:
-    return ANSWERS_ITSELF if facts.vsize == "0" else ""
-
-
-def _processor_of_an_emulator(facts: Facts) -> str:
-    found = re.search(r"QEMU TCG[^\n]*|VirtualApple[^\n]*", facts.cpuinfo)
-    return f"/proc/cpuinfo names a {found[0]}" if found else ""
-
-
-def _machine_of_qemu(facts: Facts) -> str:
-    """A machine of QEMU's without a sign of KVM."""
-    if "kvm-clock" in facts.clocks or "KVM" in facts.maker:
-        return ""
-    if not (facts.detected == "qemu" or facts.maker.startswith("QEMU") or facts.firmware):
-        return ""
-    return "a machine of QEMU's, and nothing shows that its processor is not emulated"
-
-
-def _board_without_serial(facts: Facts) -> str:
-    """QEMU emulates Raspberry Pis, too; the firmware of real ones adds a serial number."""
-    if not facts.board.startswith("Raspberry Pi") or facts.serial.strip("0"):
-        return ""
-    return f"a {facts.board} without a serial number: real ones have one"
-
-
-SIGNS: tuple[Callable[[Facts], str], ...] = (
-    _other_processor, _beside, _own_answers, _processor_of_an_emulator, _machine_of_qemu,
-    _board_without_serial,
-)  # fmt: skip
-
-
 def emulated(facts: Facts) -> str:
     """Why this processor counts as emulated; empty if it is real."""
-    return next(filter(None, (sign(facts) for sign in SIGNS)), "")
+    same = facts.kernel in ("", facts.machine) or (facts.machine, facts.kernel) in SAME_PROCESSOR
+    if not same:
+        return f"this Python is for {facts.machine}, and the kernel is for {facts.kernel}"
+    if beside := EMULATORS.search(facts.maps):
+        return f"{beside[1]} runs this Python"
+    if facts.vsize == "0":
+        return ANSWERS_ITSELF
+    if named := re.search(r"QEMU TCG[^\n]*|VirtualApple[^\n]*", facts.cpuinfo):
+        return f"/proc/cpuinfo names a {named[0]}"
+    by_qemu = facts.detected == "qemu" or facts.maker.startswith("QEMU") or facts.firmware
+    if by_qemu and not ("kvm-clock" in facts.clocks or "KVM" in facts.maker):
+        return "a machine of QEMU's, and nothing shows that its processor is not emulated"
+    # QEMU emulates Raspberry Pis, too; the firmware of real ones adds a serial number.
+    if facts.board.startswith("Raspberry Pi") and not facts.serial.strip("0"):
+        return f"a {facts.board} without a serial number: real ones have one"
+    return ""
 
 
 def virtual(facts: Facts) -> str:

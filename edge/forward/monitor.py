@@ -10,7 +10,8 @@ from pathlib import Path
 
 from onnxlet.edge.forward.queue import Totals, totals_of
 from onnxlet.edge.forward.records import Clock
-from onnxlet.edge.store.database import connect, connect_as_it_is, secret_of
+from onnxlet.edge.forward.tables import connect, secret_of
+from onnxlet.edge.store.database import connect_as_it_is
 
 INTERVAL_SECONDS = 5.0  # between two reads
 RETRY_SECONDS = 0.5  # until the first read succeeds

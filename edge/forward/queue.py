@@ -14,18 +14,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from onnxlet.edge.forward import retention
+from onnxlet.edge.forward import tables
 from onnxlet.edge.forward.records import Clock, Record
-from onnxlet.edge.forward.retention import OVERHEAD
-from onnxlet.edge.store.database import (
-    ASIDE,
-    TAKEN,
-    WAITING,
-    QueueMoved,
-    connect,
-    identity,
-    transaction,
-)
+from onnxlet.edge.forward.tables import ASIDE, OVERHEAD, TAKEN, WAITING, connect
+from onnxlet.edge.store.database import QueueMoved, Store, bytes_used, identity, transaction
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1_000_000  # of one batch, unless a single record is larger
@@ -71,21 +63,18 @@ class Totals(NamedTuple):
     bytes: int  # that the records take
 
 
-class Queue:
+class Queue(Store):
     """One connection to the database, for one thread.
 
-    Records are kept for `max_seconds` of time with the device on. Each method raises sqlite3.Error
-    or OSError if the disk is full, read-only or broken.
+    Records are kept for `max_seconds` of time with the device on.
     """
 
     def __init__(self, path: Path, clock: Clock, max_bytes: int, max_seconds: float) -> None:
-        self._path = path  # of the database
         self._clock = clock  # of this boot of the machine
         self._max_bytes = max_bytes  # that the records may take
         self._max_ns = int(max_seconds * 1e9)
         before = identity(path)
-        self._database = connect(path)
-        self.file = identity(path)  # that it is in, whatever is at its path later
+        super().__init__(path, connect(path))
         try:
             if before not in (None, self.file):
                 raise QueueMoved(f"{path} was replaced just now")
@@ -100,11 +89,7 @@ class Queue:
             self.close()
             raise
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._database.close()
-
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, records: Sequence[Record], /) -> None:
         """Add records; they are on the disk when this returns. The oldest ones make room.
 
         QueueMoved is raised where they are in a database that another process has replaced.
@@ -119,8 +104,7 @@ class Queue:
                     (boot, each.monotonic_ns, each.time_ns, each.kind, each.id, each.body),
                 )
         self.trim()
-        if identity(self._path) != self.file:
-            raise QueueMoved(f"{self._path} was replaced meanwhile")
+        self.check_path()
 
     def take(self, most: int | None = None) -> Batch | None:
         """The batch to send: the one taken before, else the oldest records; None if none wait.
@@ -166,12 +150,12 @@ class Queue:
         Those that are set aside go first. The batch that is being sent stays: it may have arrived.
         """
         room = self._max_bytes
-        if not (self._old() or retention.used(self._database) > room):
+        if not (self._old() or bytes_used(self._database) > room):
             return
         with transaction(self._database):
             self._count("dropped age", self._forget(self._old()))
-            if retention.used(self._database) > room:
-                while too_many := retention.too_many(self._database, int(room * LOW)):
+            if bytes_used(self._database) > room:
+                while too_many := tables.too_many(self._database, int(room * LOW)):
                     self._count("dropped size", self._forget(too_many))
 
     def totals(self) -> Totals:
@@ -179,7 +163,7 @@ class Queue:
         return totals_of(self._database, self._clock)
 
     def _old(self) -> list[int]:
-        return retention.too_old(self._database, self._clock, self._max_ns)
+        return tables.too_old(self._database, self._clock, self._max_ns)
 
     def _about(self, name: str) -> Any:
         return self._database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[
@@ -256,8 +240,8 @@ def totals_of(database: sqlite3.Connection, clock: Clock) -> Totals:
         return Totals(
             states.get(WAITING, 0) + states.get(TAKEN, 0),
             states.get(ASIDE, 0),
-            retention.oldest_seconds(database, clock),
+            tables.oldest_seconds(database, clock),
             values.get("sent", 0),
             dropped,
-            retention.used(database),
+            bytes_used(database),
         )

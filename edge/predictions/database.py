@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.edge.forward.retention import used
 from onnxlet.edge.predictions.answers import PART_ROWS, Answer, id_of, row_of
 from onnxlet.edge.predictions.ground_truth import fault_of
 from onnxlet.edge.predictions.ownership import opened
-from onnxlet.edge.store.database import QueueMoved, identity, transaction
+from onnxlet.edge.store import database as sqlite
+from onnxlet.edge.store.database import bytes_used, transaction
 from onnxlet.function import json_text
 
 NEWEST = 2000  # joined rows of a version that outlast their answers: a window's
@@ -125,35 +126,28 @@ class Outcome(NamedTuple):
     faults: Sequence[tuple[int, str]] = ()
 
 
+@dataclass
 class Truths:
     """Truths to be joined, in one request."""
 
-    def __init__(
-        self,
-        entries: Sequence[dict[str, Any]],
-        body: bytes,
-        key: str = "",
-        all_known: bool = False,
-    ) -> None:
-        self.entries = entries  # `id`, `row` and `value` of each
-        self.key = key  # name of the API key that they came with, or an empty text
-        self.body = body  # the request's
-        # Join none where an answer is not here: another process may have it in memory.
-        self.all_known = all_known
-        self.outcome: Outcome | None = None  # None until they were looked up
+    entries: Sequence[dict[str, Any]]  # `id`, `row` and `value` of each
+    body: bytes  # the request's
+    key: str = ""  # name of the API key that they came with, or an empty text
+    # Join none where an answer is not here: another process may have it in memory.
+    all_known: bool = False
+    outcome: Outcome | None = None  # None until they were looked up
 
 
+@dataclass
 class Look:
     """Something to be read, once what was handed over before it is on the disk."""
 
-    body = b""
-
-    def __init__(self, read: Callable[[Store], None], proves: bool = True) -> None:
-        self.read = read  # called with the store; never raises
-        self.proves = proves  # that the disk can be written to, by a commit
+    read: Callable[[AnswerStore], None]  # called with the store; never raises
+    proves: bool = True  # that the disk can be written to, by a commit
+    body: bytes = b""  # nothing is written
 
 
-class Store:
+class AnswerStore(sqlite.Store):
     """One connection to the database, for one thread.
 
     Raises NotOurs where another program's file is there. Each method raises sqlite3.Error or
@@ -165,22 +159,16 @@ class Store:
         path: Path,
         max_bytes: int,
         max_seconds: float,
-        joined: Callable[[Store, Sequence[Joined]], None],
+        joined: Callable[[AnswerStore, Sequence[Joined]], None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._path = path  # of the database
+        super().__init__(path, opened(path, SCHEMA))
         self._max_bytes = max_bytes  # that it may take
         self._max_seconds = max_seconds  # that an answer or a truth is kept
         # Called with this store and the rows of each commit that truths were joined to.
         self._joined = joined
         self._now = now  # seconds since 1970
         self._looked = float("-inf")
-        self._database = opened(path, SCHEMA)
-        self.file = identity(path)  # that it is in, whatever is at its path later
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._database.close()
 
     def add(self, records: Sequence[Answer | Truths | Look], /) -> None:
         """Keep answers, and join truths to those that were kept before them; then read.
@@ -201,8 +189,7 @@ class Store:
                 # Also of none: once this has returned, the disk is taken to be writable.
                 self._database.execute(f"PRAGMA user_version = {int(self._now()) % 2**31}")
             self._trim()
-        if identity(self._path) != self.file:
-            raise QueueMoved(f"{self._path} was replaced meanwhile")
+        self.check_path()
         if joined:
             self._joined(self, joined)
         for look in looks:
@@ -279,8 +266,8 @@ class Store:
                 "DELETE FROM joined WHERE time_s BETWEEN ? AND ?", (SET_S, oldest - 1)
             )
             self._drop_spent()
-        if used(self._database) > self._max_bytes:
-            while used(self._database) > self._max_bytes * LOW:
+        if bytes_used(self._database) > self._max_bytes:
+            while bytes_used(self._database) > self._max_bytes * LOW:
                 if not any(self._database.execute(sql).rowcount for sql in OLDEST):
                     break
             self._drop_spent()

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple, Protocol
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.predictions import ownership
 from onnxlet.edge.predictions.answers import answers_of
-from onnxlet.edge.predictions.database import NEWEST, SCHEMA, Joined, Look, Outcome, Store, Truths
+from onnxlet.edge.predictions.database import (
+    NEWEST,
+    SCHEMA,
+    AnswerStore,
+    Joined,
+    Look,
+    Outcome,
+    Truths,
+)
 from onnxlet.edge.predictions.ground_truth import Fault, no_disk
 from onnxlet.edge.store.database import Identity, is_broken
 from onnxlet.edge.store.writer import MEMORY_BYTES, Writer
@@ -70,7 +78,7 @@ class PredictionStore:
         self._named = named  # somebody has named this path, so that what is there may be theirs
         self._own: Identity | None = None  # the file, once it was opened as ours
         self._open = partial(
-            Store, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
+            AnswerStore, path, max_mb * MEGABYTE, max_days * DAY_SECONDS, joined=self._count
         )
         self._realised: dict[tuple[str, int], Known] = {}
         self._looks = False  # soon, for what was joined
@@ -145,7 +153,7 @@ class PredictionStore:
             self._looks = True
             self._writer.keep(Look(self._look_at_all, proves=False), wait=False)
 
-    def _look_at_all(self, store: Store) -> None:
+    def _look_at_all(self, store: AnswerStore) -> None:
         self._looks = False
         loaded = self._models.catalogue.loaded if self._models else {}
         for gone in self._realised.keys() - loaded.keys():
@@ -170,14 +178,14 @@ class PredictionStore:
         known = self._realised.get((model.name, model.version))
         return known.realised.report() if known and known.realised else None
 
-    def _look(self, store: Store, model: Model) -> None:
+    def _look(self, store: AnswerStore, model: Model) -> None:
         """Count what the disk has of a version. Never raises, since that would repeat a commit."""
         try:
             self._read(store, model)
         except Exception as error:
             request_log.fail(error)
 
-    def _opened(self) -> Store:
+    def _opened(self) -> AnswerStore:
         """The database; the figures of what is served are counted from what it holds."""
         store = self._open()
         self._own = store.file
@@ -195,7 +203,7 @@ class PredictionStore:
             return not self._named or (file is not None and file == self._own)
         return found is ownership.Found.OURS and is_broken(error)
 
-    def _count(self, store: Store, joined: Sequence[Joined]) -> None:
+    def _count(self, store: AnswerStore, joined: Sequence[Joined]) -> None:
         """Count rows that are on the disk; who sent the truth of many does not wait for that."""
         self._joined_to |= {(each.model, each.version) for each in joined}
         if self.shared:
@@ -205,7 +213,7 @@ class PredictionStore:
         else:
             self.look()
 
-    def _read(self, store: Store, model: Model) -> None:
+    def _read(self, store: AnswerStore, model: Model) -> None:
         """Count what the disk has of a version that was not counted before.
 
         Raises sqlite3.Error or OSError where it can't be read. No fault of a model's is one of the

@@ -1,4 +1,4 @@
-"""The SQLite database of records: its tables, and how it is opened and replaced."""
+"""A SQLite database of what is kept: how it is opened, written to and replaced."""
 
 from __future__ import annotations
 
@@ -7,38 +7,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-WAITING, TAKEN, ASIDE = range(3)  # states: to send, in the batch being sent, refused
-
-SCHEMA = """
-BEGIN IMMEDIATE;
--- Boots of the machine in their order; how long each lasted, as far as is known.
-CREATE TABLE IF NOT EXISTS boot (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    last_ns INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS record (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    state INTEGER NOT NULL DEFAULT 0,
-    boot INTEGER NOT NULL REFERENCES boot (number),
-    monotonic_ns INTEGER NOT NULL,
-    time_ns INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    id TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS in_order ON record (state, boot, monotonic_ns, sequence);
-CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-INSERT OR IGNORE INTO about VALUES ('queue', lower(hex(randomblob(16))));
-INSERT OR IGNORE INTO about VALUES ('secret', randomblob(32));
-COMMIT;
-"""
 # FULL: a commit is on the disk when it returns. The WAL shrinks again after a burst.
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -60,9 +33,7 @@ class QueueMoved(OSError):
     """Another process has replaced this database."""
 
 
-def connect(
-    path: Path, schema: str = SCHEMA, pragmas: Sequence[str] | None = None
-) -> sqlite3.Connection:
+def connect(path: Path, schema: str, pragmas: Sequence[str] | None = None) -> sqlite3.Connection:
     """Open a database; create it if there is none.
 
     The pragmas are executed before the schema, which makes tables where they are missing.
@@ -169,13 +140,35 @@ def set_aside(path: Path, found: Identity | None) -> Path | None:
     return broken
 
 
-def secret_of(path: Path) -> bytes:
-    """The key of the hashes of rows, which never leaves the device.
+def bytes_used(database: sqlite3.Connection) -> int:
+    """Bytes of the database's pages in use."""
+    pages, free, size = (
+        database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
-    sqlite3.Error or OSError is raised where the database can't be read.
+
+class Store:
+    """One connection to a database, for one thread.
+
+    Each method raises sqlite3.Error or OSError if the disk is full, read-only or broken.
     """
-    with closing(connect(path)) as database:
-        value: bytes = database.execute("SELECT value FROM about WHERE name = 'secret'").fetchone()[
-            0
-        ]
-        return value
+
+    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+        self._path = path
+        self._database = database
+        self.file = identity(path)  # that it is in, whatever is at its path later
+
+    def add(self, records: Any, /) -> None:
+        """Write records, all or none; they are on the disk when this returns."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()
+
+    def check_path(self) -> None:
+        """Raise QueueMoved where what was written is in a file that another process replaced."""
+        if identity(self._path) != self.file:
+            raise QueueMoved(f"{self._path} was replaced meanwhile")

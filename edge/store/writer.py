@@ -11,10 +11,11 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from onnxlet.edge.store.database import Identity, identity, is_broken, set_aside
+from onnxlet.edge.store.database import Identity, Store, identity, is_broken, set_aside
 from onnxlet.function import request_log
 
 DISK_TIMEOUT_SECONDS = 2.0  # for which an answer waits for its record
@@ -30,30 +31,18 @@ class Record(Protocol):
     def body(self) -> bytes: ...  # noqa: D102 - as above
 
 
-class Store(Protocol):
-    """A database that records are written to: the queue is one."""
-
-    file: Identity | None  # that it is in
-
-    def add(self, records: Any, /) -> None:
-        """Write records, all or none; they are on the disk when this returns."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
 Open = Callable[[], Store]
 Broken = Callable[[Exception, "Identity | None"], bool]
 
 
+@dataclass
 class Ticket:
     """A waiting caller's view of its record's commit."""
 
-    def __init__(self, strict: bool) -> None:
-        self.kept = False  # the record is on the disk
-        # The record is written at the first attempt or dropped, since its client retries.
-        self.strict = strict
-        self.done = threading.Event()  # set once the first attempt has ended
+    # The record is written at the first attempt or dropped, since its client retries.
+    strict: bool
+    kept: bool = False  # the record is on the disk
+    done: threading.Event = field(default_factory=threading.Event)  # the first attempt has ended
 
 
 Entry = tuple[Record, Ticket | None]

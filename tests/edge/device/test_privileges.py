@@ -15,8 +15,8 @@ import pytest
 
 from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.records import Clock, record
+from onnxlet.edge.forward.tables import connect
 from onnxlet.edge.settings.device import ForwardOptions
-from onnxlet.edge.store.database import connect
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 

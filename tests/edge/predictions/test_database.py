@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.edge.predictions import database as module
 from onnxlet.edge.predictions.answers import Answer
-from onnxlet.edge.predictions.database import SET_S, Joined, Outcome, Store, Truths
+from onnxlet.edge.predictions.database import SET_S, AnswerStore, Joined, Outcome, Truths
 from onnxlet.function import json_text
 from tests.conftest import ROOT
 
@@ -39,7 +39,7 @@ def joined() -> list[Joined]:
     return []
 
 
-Make = Callable[..., Store]
+Make = Callable[..., AnswerStore]
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def make(
     tmp_path: Path, clock: Clock, joined: list[Joined], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Make]:
     monkeypatch.setattr(module, "AGE_SECONDS", -1.0)
-    made: list[Store] = []
+    made: list[AnswerStore] = []
 
-    def one(max_bytes: int = 10_000_000, max_seconds: float = 10 * DAY_S) -> Store:
-        def note(store: Store, rows: Sequence[Joined]) -> None:
+    def one(max_bytes: int = 10_000_000, max_seconds: float = 10 * DAY_S) -> AnswerStore:
+        def note(store: AnswerStore, rows: Sequence[Joined]) -> None:
             joined.extend(rows)
 
-        made.append(Store(tmp_path / "kept.db", max_bytes, max_seconds, note, clock))
+        made.append(AnswerStore(tmp_path / "kept.db", max_bytes, max_seconds, note, clock))
         return made[-1]
 
     yield one
@@ -66,7 +66,7 @@ def answer(name: str, clock: Clock, model: str = "m", rows: int = 1, version: in
     return Answer(name, 0, model, version, "numbers", body, int(clock()))
 
 
-def truth(store: Store, *entries: tuple[str, int]) -> Outcome:
+def truth(store: AnswerStore, *entries: tuple[str, int]) -> Outcome:
     truths = Truths([{"id": name, "row": row, "value": 0.5} for name, row in entries], b"")
     store.add([truths])
     assert truths.outcome is not None
@@ -157,11 +157,11 @@ from pathlib import Path
 from onnxlet.edge.store import writer as module
 from onnxlet.edge.store.writer import Writer
 from onnxlet.edge.predictions.answers import Answer
-from onnxlet.edge.predictions.database import Store, Truths
+from onnxlet.edge.predictions.database import AnswerStore, Truths
 module.DISK_TIMEOUT_SECONDS = 60.0  # a busy disk is none that takes nothing
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 path, joined, states = Path(sys.argv[1]), [], []
-open_store = partial(Store, path, 10**7, 1e9, lambda store, rows: joined.extend(rows))
+open_store = partial(AnswerStore, path, 10**7, 1e9, lambda store, rows: joined.extend(rows))
 writer = Writer(path, open_store, largest=10**6, gather_seconds=0.01,
                 log=lambda line: states.append(line["state"]))
 writer.start()

@@ -19,13 +19,12 @@ from openapi_spec_validator import validate
 from paho.mqtt.client import MQTTMessage
 from sklearn import metrics
 
-from onnxlet.edge.forward.retention import used
 from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.store import writer
-from onnxlet.edge.store.database import identity, transaction
+from onnxlet.edge.store.database import bytes_used, identity, transaction
 from onnxlet.function.app import SERVICE
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
@@ -537,7 +536,7 @@ def test_the_oldest_make_room_and_a_window_of_truths_stays(make: Make, tmp_path:
     path = tmp_path / "kept" / "kept.db"
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM joined").fetchone() == (61,)
-        assert used(database) < 1e6
+        assert bytes_used(database) < 1e6
     again = make(path)
     assert again.truth(("more-39", 0, right[0])) == counts(0, 0, again=1)
     assert again.report()["rows"] == 61

@@ -1,15 +1,47 @@
-"""Which records to drop, oldest first: too old ones, and those beyond the size limit."""
+"""The tables of the queue, and which records to drop: too old ones, and those beyond its size.
+
+The oldest go first.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 from onnxlet.edge.forward.records import Clock
-from onnxlet.edge.store.database import ASIDE, TAKEN, WAITING
+from onnxlet.edge.store import database as sqlite
+from onnxlet.edge.store.database import bytes_used
 
+WAITING, TAKEN, ASIDE = range(3)  # states: to send, in the batch being sent, refused
 OVERHEAD = 150  # rough bytes of a record beside its body
 
+SCHEMA = """
+BEGIN IMMEDIATE;
+-- Boots of the machine in their order; how long each lasted, as far as is known.
+CREATE TABLE IF NOT EXISTS boot (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    last_ns INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS record (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    state INTEGER NOT NULL DEFAULT 0,
+    boot INTEGER NOT NULL REFERENCES boot (number),
+    monotonic_ns INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS in_order ON record (state, boot, monotonic_ns, sequence);
+CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO about VALUES ('queue', lower(hex(randomblob(16))));
+INSERT OR IGNORE INTO about VALUES ('secret', randomblob(32));
+COMMIT;
+"""
 SIZES = """
 SELECT sequence, length(body) FROM record WHERE state = ? ORDER BY boot, monotonic_ns, sequence
 """
@@ -20,13 +52,21 @@ ORDER BY boot, monotonic_ns, sequence LIMIT 1
 """
 
 
-def used(database: sqlite3.Connection) -> int:
-    """Bytes of the database's pages in use."""
-    pages, free, size = (
-        database.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the queue's database; create it if there is none."""
+    return sqlite.connect(path, SCHEMA)
+
+
+def secret_of(path: Path) -> bytes:
+    """The key of the hashes of rows, which never leaves the device.
+
+    sqlite3.Error or OSError is raised where the database can't be read.
+    """
+    with closing(connect(path)) as database:
+        value: bytes = database.execute("SELECT value FROM about WHERE name = 'secret'").fetchone()[
+            0
+        ]
+        return value
 
 
 def too_many(database: sqlite3.Connection, most: int) -> list[int]:
@@ -34,7 +74,7 @@ def too_many(database: sqlite3.Connection, most: int) -> list[int]:
 
     Refused records, which are set aside, go before those that wait.
     """
-    excess = used(database) - most
+    excess = bytes_used(database) - most
     sequences: list[int] = []
     for state in (ASIDE, WAITING):
         for sequence, size in database.execute(SIZES, (state,)):
