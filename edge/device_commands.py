@@ -36,9 +36,8 @@ def report(line: str) -> None:
 @image_option
 def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
     """Install this bundle as a service that starts at boot; may be repeated."""
-    from onnxlet.edge.install.install import Installation
+    from onnxlet.edge.install.install import Installation, run
     from onnxlet.edge.install.install import install as install_here
-    from onnxlet.edge.install.steps import run
 
     install_here(Installation(DevicePaths(root), ROOT, run, click.echo, lock), keys)
 
@@ -48,8 +47,7 @@ def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
 @image_option
 def uninstall(purge: bool, root: Path) -> None:
     """Remove the service and its program."""
-    from onnxlet.edge.install.install import Installation
-    from onnxlet.edge.install.steps import run
+    from onnxlet.edge.install.install import Installation, run
     from onnxlet.edge.install.uninstall import uninstall as uninstall_here
 
     uninstall_here(Installation(DevicePaths(root), ROOT, run, click.echo), purge)

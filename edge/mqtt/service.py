@@ -11,10 +11,9 @@ from typing import Any
 
 from onnxlet.edge.forward.delivery_outcome import pause
 from onnxlet.edge.mqtt.announcer import Announcer, Rights
-from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.drift import Summaries, messages
 from onnxlet.edge.mqtt.readings import may_answer_to
-from onnxlet.edge.mqtt.session import Counts, Respond, Session, client_id, status_topic
+from onnxlet.edge.mqtt.session import Backlog, Counts, Respond, Session, client_id, status_topic
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.folders import documented

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,6 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
-from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import MqttOptions
@@ -27,8 +27,45 @@ STATUS_SECONDS = 60.0
 MACHINE_ID = Path("/etc/machine-id")
 MOST_RECEIVED = 500  # packets between two answers
 ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
-
 Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
+
+
+class Backlog:
+    """Readings in order of arrival.
+
+    The broker keeps readings with QoS 1 until they are acknowledged, and sends no more than fit
+    here (Receive Maximum). Those with QoS 0 arrive whenever they are published: where there are too
+    many, the oldest of them are dropped.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.dropped = 0  # the number of readings dropped
+        self._room = room  # readings of each QoS
+        self._waiting: deque[MQTTMessage] = deque()
+        self._fleeting = 0  # readings with QoS 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, message: MQTTMessage) -> None:
+        """Add a reading that has arrived."""
+        self._waiting.append(message)
+        self._fleeting += message.qos == 0
+        if self._fleeting > self._room:
+            oldest = next(index for index, each in enumerate(self._waiting) if each.qos == 0)
+            del self._waiting[oldest]
+            self._fleeting -= 1
+            self.dropped += 1
+
+    def next(self) -> MQTTMessage:
+        """Remove and return the oldest one."""
+        message = self._waiting.popleft()
+        self._fleeting -= message.qos == 0
+        return message
+
+    def forget_what_comes_again(self) -> None:
+        """Drop readings with QoS 1 after a lost connection: the broker sends them again."""
+        self._waiting = deque(each for each in self._waiting if each.qos == 0)
 
 
 class Counts(NamedTuple):
