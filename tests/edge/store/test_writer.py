@@ -254,12 +254,18 @@ def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_ag
     assert keeping.kept() == ["b", "c"]
 
 
-FULL = """
-import json, resource, signal, sys, time
+HEAD = """
+import json, os, resource, signal, subprocess, sys, time
 from pathlib import Path
-from onnxlet.edge.store import writer
+from onnxlet.edge.store import database, writer
 from tests.edge.forward.keeping import Keeping
 writer.DISK_TIMEOUT_SECONDS = 60
+
+def works_again():
+    while keeping.writer.failing:
+        time.sleep(0.01)
+"""
+FULL = """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 keeping = Keeping(Path(sys.argv[1]))
 reported = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
@@ -269,8 +275,7 @@ start = time.monotonic()
 reported["full"] = [keeping.keep(str(n), size=3000) for n in range(3, 30)]
 reported["seconds"] = time.monotonic() - start
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-while keeping.writer.failing:
-    time.sleep(0.01)
+works_again()
 reported["after"] = keeping.keep("30")
 keeping.writer.stop(60)
 reported["kept"] = keeping.kept()
@@ -293,11 +298,6 @@ def test_files_that_may_not_grow(tmp_path: Path) -> None:
 
 
 NO_SPACE = """
-import json, os, subprocess, sys, time
-from pathlib import Path
-from onnxlet.edge.store import writer
-from tests.edge.forward.keeping import Keeping
-writer.DISK_TIMEOUT_SECONDS = 60
 folder = Path(sys.argv[1])
 keeping = Keeping(folder / "queue.db")
 reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
@@ -308,8 +308,7 @@ def both(change, back, numbers):
     kept = [keeping.keep(str(n), size=20_000) for n in numbers]
     seconds = time.monotonic() - start
     back()
-    while keeping.writer.failing:
-        time.sleep(0.01)
+    works_again()
     return [any(kept[-3:]), seconds < 0.8 * len(kept)]  # not one for each
 
 def fill():
@@ -356,12 +355,7 @@ def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
 
 
 NO_SYNC = """
-import json, os, subprocess, sys, time
-from pathlib import Path
-from onnxlet.edge.store import database, writer
-writer.DISK_TIMEOUT_SECONDS = 60
 database.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in database.PRAGMAS)
-from tests.edge.forward.keeping import Keeping
 keeping = Keeping(Path(sys.argv[1]))
 reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
 
@@ -378,8 +372,7 @@ reported["failing"] = [keeping.keep(str(n)) for n in range(3, 9)]
 time.sleep(1.5)  # it is tried again, and fails again
 reported["states"] = [line["state"] for line in keeping.lines]
 sync("disable name")
-while keeping.writer.failing:
-    time.sleep(0.01)
+works_again()
 reported["after"] = keeping.keep("9")
 keeping.writer.stop(60)
 reported["kept"] = keeping.kept()
@@ -408,7 +401,7 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
 
 def run(script: str, path: Path, *before: str) -> dict[str, Any]:
     done = subprocess.run(
-        [*before, sys.executable, "-c", script, str(path)],
+        [*before, sys.executable, "-c", HEAD + script, str(path)],
         cwd=ROOT, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
