@@ -20,7 +20,7 @@ try:
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.device_commands import COMMANDS, report
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
-    from onnxlet.edge.settings.installed import device_settings, service_environ
+    from onnxlet.edge.settings.environment_file import device_settings, service_environ
     from onnxlet.function.command_line import Command
     from onnxlet.function.settings import Settings
 except ModuleNotFoundError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.settings.installed import device_settings
+from onnxlet.edge.settings.environment_file import device_settings
 from onnxlet.folders import ROOT
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse

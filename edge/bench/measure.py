@@ -11,11 +11,9 @@ from statistics import median
 
 from onnxlet import folders
 from onnxlet.edge.bench import processes
-from onnxlet.edge.bench.board import read_board, read_state
-from onnxlet.edge.bench.client import Client, request
-from onnxlet.edge.bench.emulation import emulated, read_facts, virtual
+from onnxlet.edge.bench.board import emulated, read_board, read_facts, read_state, virtual
 from onnxlet.edge.bench.energy import Meter
-from onnxlet.edge.bench.model import BATCH, BenchModel, choose_model
+from onnxlet.edge.bench.model import BATCH, BenchModel, Client, choose_model, request
 from onnxlet.edge.bench.processes import BenchError, Server
 from onnxlet.edge.bench.report import Energy, Memory, Results, Speed, Times, times_of
 from onnxlet.edge.update.status import release_of

@@ -16,7 +16,7 @@ from onnxlet.edge.install import units
 from onnxlet.edge.install.bundle import needs_of
 from onnxlet.edge.install.keys import PublicKey, read_keys
 from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.edge.settings.installed import device_settings, service_environ
+from onnxlet.edge.settings.environment_file import device_settings, service_environ
 from onnxlet.edge.update.history import give_idle_slot, locked
 from onnxlet.function.errors import OnnxletError, SettingsError
 from onnxlet.function.models.repository import NAME, versions_in

@@ -15,7 +15,7 @@ from typing import Any
 from onnxlet import __version__
 from onnxlet.edge.mqtt.readings import DRIFT, may_answer_to
 from onnxlet.edge.mqtt.session import client_id, status_topic
-from onnxlet.edge.service.drift_summary import main_metric
+from onnxlet.edge.service.drift_reports import main_metric
 from onnxlet.edge.settings.device import MqttOptions
 
 Summaries = Sequence[Mapping[str, Any]]

@@ -1,7 +1,8 @@
 """What stays of the drift report of each model that is served, made again when something is new.
 
 A report of 200 columns takes 30 ms, and a scrape is answered by the server's leading thread. It
-takes 0.5 MB, too, so that only a digest of it is kept.
+takes 0.5 MB, too, so that only a digest of it is kept. Its summary stands in one MQTT message, and
+in a device's status.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
-from onnxlet.edge.service.drift_summary import METRICS, summary
 from onnxlet.function import request_log
 from onnxlet.function.models.model import Model
 
@@ -25,6 +25,52 @@ if TYPE_CHECKING:
 
 OLDEST_SECONDS = 60.0  # of a report: what came of predictions may be new although no row is
 KINDS = ("estimated", "held_out", "realised")  # of performance
+MOST_ALARMS = 5
+LONGEST_NAME = 200  # characters of a column's name, or an output's
+# What performance is measured by, in the order of a report.
+METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_error")
+
+
+def summary(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What a report of `GET /models/N/drift` says of the model as a whole, in at most 5 kB of JSON.
+
+    `alarms` has the clearest MOST_ALARMS, `alarm_count` says how many there are; `refused` is the
+    number of rows and requests without an answer.
+    """
+    found = {key: report[key] for key in ("model", "version", "since", "rows", "window")}
+    found["refused"] = sum(report["refused"].values())
+    found["alarm_count"] = len(report["alarms"])
+    found["alarms"] = [_alarm(each) for each in report["alarms"][:MOST_ALARMS]]
+    estimated = report["estimated"]
+    found["estimated"] = estimated and {
+        **performance(estimated),
+        "held_out": performance(estimated["held_out"]),
+        "doubtful": [name[:LONGEST_NAME] for name in estimated["doubtful"][:MOST_ALARMS]],
+    }
+    found["realised"] = report["realised"] and {
+        "rows": report["realised"]["rows"],
+        **performance(report["realised"]),
+    }
+    return found
+
+
+def performance(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """The metrics among some figures; None where one is not defined."""
+    return {name: _short(figures[name]) for name in METRICS if name in figures}
+
+
+def main_metric(figures: Mapping[str, Any]) -> str | None:
+    """The metric that says most about a model: accuracy, or the error; None where there is none."""
+    return next((name for name in ("accuracy", "mean_absolute_error") if name in figures), None)
+
+
+def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    names = {key: alarm[key][:LONGEST_NAME] for key in ("column", "output") if key in alarm}
+    return {**alarm, **names} | {key: _short(alarm[key]) for key in ("value", "threshold")}
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
 
 
 class Test(NamedTuple):
@@ -78,7 +124,7 @@ class Digest(NamedTuple):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """As `onnxlet.edge.service.drift_summary.summary` gives it, with these refusals."""
+        """As `onnxlet.edge.service.drift_reports.summary` gives it, with these refusals."""
         return {**self.short, "refused": sum(self.refused.values())}
 
 

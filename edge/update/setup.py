@@ -12,7 +12,7 @@ from typing import NamedTuple
 from onnxlet.edge.device.machine import this_arch
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings, in_url
-from onnxlet.edge.settings.installed import device_settings, pins_of
+from onnxlet.edge.settings.environment_file import device_settings, pins_of
 from onnxlet.edge.update.find import Device
 from onnxlet.edge.update.health import Service
 from onnxlet.edge.update.sources import Web

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot
-from onnxlet.edge.service.drift_summary import main_metric, summary
-from onnxlet.edge.settings.installed import pins_of
+from onnxlet.edge.service.drift_reports import main_metric, summary
+from onnxlet.edge.settings.environment_file import pins_of
 from onnxlet.edge.update.health import ask
 from onnxlet.edge.update.history import read_history
 from onnxlet.edge.update.setup import make_setup

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.meter import Meter
+from onnxlet.edge.service.app import Meter, make_app
 from onnxlet.function.app import create_app
 from onnxlet.function.http.answers import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.bench.board import Board, State
-from onnxlet.edge.bench.emulation import emulated, read_facts
+from onnxlet.edge.bench.board import Board, State, emulated, read_facts
 from onnxlet.edge.bench.report import (
     Energy,
     Memory,

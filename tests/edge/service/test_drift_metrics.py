@@ -21,8 +21,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.service import drift_reports, metrics
 from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.drift_reports import DriftReports, digest
-from onnxlet.edge.service.drift_summary import MOST_ALARMS, summary
+from onnxlet.edge.service.drift_reports import MOST_ALARMS, DriftReports, digest, summary
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring import drift
 from onnxlet.function.settings import Settings

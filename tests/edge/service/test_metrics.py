@@ -16,8 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.meter import Meter
+from onnxlet.edge.service.app import Meter, make_app
 from onnxlet.edge.service.metrics import request_metrics
 from onnxlet.edge.service.serve import _server
 from onnxlet.edge.service.tally import BOUNDS

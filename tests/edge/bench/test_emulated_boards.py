@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.bench.emulation import Facts, emulated, read_facts, virtual
+from onnxlet.edge.bench.board import Facts, emulated, read_facts, virtual
 from tests.edge.device.test_checks import write
 
 PI_CPU = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n"
