@@ -39,13 +39,13 @@ class RowCounts(NamedTuple):
     block: Piece  # rows that are too few to be shown
 
 
-def of_watch(watch: Watch) -> RowCounts:
+def read_watch(watch: Watch) -> RowCounts:
     """What a watch has counted at this moment."""
     figures, (*halves, block) = watch.pieces()
     return RowCounts(figures, [each for each in halves if each.seen.rows], block)
 
 
-def together(parts: Sequence[RowCounts]) -> RowCounts:
+def add_up(parts: Sequence[RowCounts]) -> RowCounts:
     """The sum of one part at least, all of the same bins."""
     pieces = [piece for part in parts for piece in part.pieces]
     figures = [part.figures for part in parts]
@@ -78,12 +78,12 @@ def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
     return reduce(add, (each.seen for each in pieces if each.until >= since), Seen(0, nothing))
 
 
-def ended(parts: Sequence[RowCounts], keys: int = 0) -> RowCounts:
+def absorbed(parts: Sequence[RowCounts], keys: int = 0) -> RowCounts:
     """The sum of what workers that have ended had counted; their blocks become one.
 
     A block has to have rows of so many keys.
     """
-    found = together(parts)
+    found = add_up(parts)
     pieces = sorted(found.pieces, key=attrgetter("until"))
     if (block := found.block).is_whole(keys):
         pieces.append(block)
@@ -117,4 +117,4 @@ def read(state: Mapping[str, Any]) -> RowCounts:
     total = Seen(*json_values.read(state["total"]))
     history = tuple(Half(*each) for each in state["history"])
     figures = Figures(state["since"], total, block.seen, state["refused"], history)
-    return together([RowCounts(figures, pieces, block)])
+    return add_up([RowCounts(figures, pieces, block)])

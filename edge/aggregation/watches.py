@@ -75,7 +75,7 @@ class SharedWatches(Watches):
         for entry in state:
             key, read = _key(entry), row_counts.read(entry)
             known = [self._ended[key]] if key in self._ended else []
-            self._ended[key] = row_counts.ended([*known, read], self.keys)
+            self._ended[key] = row_counts.absorbed([*known, read], self.keys)
 
     def _entry(self, model: Model, watch: Watch) -> dict[str, Any]:
         from onnxlet.edge.aggregation import row_counts
@@ -86,7 +86,7 @@ class SharedWatches(Watches):
         before, written = self._written.get(watch, (None, {}))
         if now != before:
             key = model.name, model.version, hash_of(model)
-            written = _keyed(key) | row_counts.state(row_counts.of_watch(watch))
+            written = _keyed(key) | row_counts.state(row_counts.read_watch(watch))
             self._written[watch] = now, written
         return written
 
@@ -111,7 +111,7 @@ class Moment(Watches):
             return None
         key = model.name, model.version, hash_of(model)
         parts = [row_counts.read(entry) for entry in self._entries[key]]
-        return row_counts.together(parts).figures if parts else watch.figures()
+        return row_counts.add_up(parts).figures if parts else watch.figures()
 
 
 def _key(entry: Mapping[str, Any]) -> Key:

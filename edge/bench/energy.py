@@ -48,10 +48,10 @@ def find_counters(root: Path = Path("/")) -> list[tuple[Path, int]]:
         if of_package and read_text(zone / "energy_uj").isdigit():
             most = read_text(zone / "max_energy_range_uj")
             found.append((zone / "energy_uj", int(most) if most.isdigit() else 0))
-    return found or _of_hwmon(root)
+    return found or _hwmon_counters(root)
 
 
-def _of_hwmon(root: Path) -> list[tuple[Path, int]]:
+def _hwmon_counters(root: Path) -> list[tuple[Path, int]]:
     files = sorted((root / "sys/class/hwmon").glob("hwmon*/energy*_input"))
     files = [file for file in files if read_text(file).isdigit()]
     named = {

@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 Transport = Callable[[Batch], Outcome]
 
 
-def of_status(status: int, retry_after: str = "", date: str = "") -> Outcome:
+def status_outcome(status: int, retry_after: str = "", date: str = "") -> Outcome:
     """The outcome by an HTTP response.
 
     `retry_after` is a number of seconds or a date; `date` is the receiver's clock.
@@ -62,11 +62,11 @@ def _seconds(retry_after: str, date: str) -> float:
         return 0.0
 
 
-def pause(failures: int, wish: float, chance: Callable[[], float] = random.random) -> float:
+def pause(failures: int, requested: float, chance: Callable[[], float] = random.random) -> float:
     """Seconds until the next attempt: exponential backoff, with jitter to spread devices.
 
-    There was at least one failure in a row; the receiver asked for `wish` seconds; `chance` is
+    There was at least one failure in a row; the receiver asked for `requested` seconds; `chance` is
     random in [0, 1).
     """
     longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 20))
-    return max(wish, longest * (0.5 + chance() / 2))
+    return max(requested, longest * (0.5 + chance() / 2))

@@ -8,7 +8,12 @@ from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
-from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport, of_status
+from onnxlet.edge.forward.delivery_outcome import (
+    OVERALL_SECONDS,
+    Outcome,
+    Transport,
+    status_outcome,
+)
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
@@ -52,7 +57,7 @@ def transport(options: ForwardOptions) -> Transport:
                 answer = connection.getresponse()
                 answer.read(BYTES_READ)
             headed = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
-            return of_status(answer.status, *headed)
+            return status_outcome(answer.status, *headed)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
             return Outcome("failed", why if deadline.over else describe_error(error))

@@ -64,11 +64,11 @@ def _acknowledgement(link: Link, mine: int) -> Outcome:
         link.loop(0.2)
         for number, code in link.published:
             if number == mine:
-                return of_reason(code)
+                return reason_outcome(code)
     return Outcome("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
 
 
-def of_reason(code: ReasonCode) -> Outcome:
+def reason_outcome(code: ReasonCode) -> Outcome:
     """The outcome by the broker's reason code."""
     if code.value == NO_SUBSCRIBERS:
         return Outcome("failed", "nobody subscribes to the topic")

@@ -105,9 +105,9 @@ class Sender:
         self._log({"event": "forward", **entry})
         return self._pause(0.0)
 
-    def _pause(self, wish: float) -> float:
+    def _pause(self, requested: float) -> float:
         self.failures += 1
-        return pause(self.failures, wish)
+        return pause(self.failures, requested)
 
     def _log_once(self, state: str, why: str) -> None:
         """Log a state, unless it goes on."""

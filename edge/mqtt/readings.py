@@ -96,7 +96,7 @@ def answer_to(
     It goes to the `usual` topic where the reading names none, or one that the filter of readings
     matches, that no filter of the `allowed` ones does, or that is the service's own.
     """
-    wish = str(getattr(message.properties, "ResponseTopic", ""))
+    requested = str(getattr(message.properties, "ResponseTopic", ""))
     properties: dict[str, Any] = {
         "ContentType": media_type,
         "UserProperty": [("request-id", request_id(message)), ("status", str(status))],
@@ -104,8 +104,12 @@ def answer_to(
     correlation = getattr(message.properties, "CorrelationData", None)
     if correlation is not None:
         properties["CorrelationData"] = correlation
-    named = may_answer_to(wish, readings) and _matches(allowed, wish) and not _matches(own, wish)
-    return Answer(wish if named else usual, body, properties)
+    named = (
+        may_answer_to(requested, readings)
+        and _matches(allowed, requested)
+        and not _matches(own, requested)
+    )
+    return Answer(requested if named else usual, body, properties)
 
 
 def _matches(filters: Sequence[str], topic: str) -> bool:

@@ -116,10 +116,10 @@ class Link:
 
         LinkLost is raised where it is not granted.
         """
-        wish = SubscribeOptions(
+        how = SubscribeOptions(
             QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB, noLocal=False
         )
-        self._client.subscribe(topics, options=wish)
+        self._client.subscribe(topics, options=how)
         end = time.monotonic() + CONNECT_SECONDS
         while self._granted is None:
             self._loop_until(end, "the broker does not answer to a subscription")

@@ -51,7 +51,7 @@ class Post(NamedTuple):
     """A worker's post."""
 
     link: Link  # to the supervisor, and by way of it to the other workers
-    board: SharedCounters  # the numbers that all share
+    counters: SharedCounters  # the numbers that all share
     # Reports golden rows that are answered; None where systemd does not listen.
     watchdog: Watchdog | None
     # Called with what ends this process as a signal does, once a byte is sent: from then on, what
@@ -161,7 +161,7 @@ def serve_on(
     )  # fmt: skip
     gc.freeze()
     gc.enable()
-    server = _server(app, listener, wrap, post.board if post else None)
+    server = _server(app, listener, wrap, post.counters if post else None)
     ending, end = signals()
     if post:
         post.begins(end)

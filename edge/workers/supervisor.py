@@ -82,7 +82,7 @@ class Supervisor:
     ) -> None:
         notify, seconds = notifier(environ), watchdog_seconds(environ)
         self._listener = listener  # bound and listening
-        self._board = make_counters(workers)
+        self._counters = make_counters(workers)
         self._bells = [_bell() for _ in range(workers)]
         self._orders = {**orders, "watched": notify is not None, "watchdog": seconds}
         self._notices = Notices(notify, seconds, workers, time.monotonic()) if notify else None
@@ -136,7 +136,7 @@ class Supervisor:
         del self._due[number]
         own, _ = self._bells[number]
         files = {
-            "listener": self._listener.fileno(), "board": self._board, "bell": own,
+            "listener": self._listener.fileno(), "counters": self._counters, "bell": own,
             "bells": [call for _, call in self._bells],
         }  # fmt: skip
         self._began[number] = time.monotonic()
@@ -208,7 +208,7 @@ class Supervisor:
         child = self._children.pop(number)
         self._selector.unregister(child.link)
         code = child.end()
-        clear_slot(self._board, number)
+        clear_slot(self._counters, number)
         now = time.monotonic()
         self._relay.leave(number, now)
         if self._notices:

@@ -42,7 +42,7 @@ class Ending:
             self._end.send(b"x")
 
 
-def work(listener: int, link: int, board: int, bells: Sequence[int], bell: int) -> int:
+def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: int) -> int:
     """Serve until the supervisor ends it, or is gone; the process's exit code.
 
     Inherited are the listening socket, one to the supervisor, the file that all workers share, the
@@ -58,7 +58,7 @@ def work(listener: int, link: int, board: int, bells: Sequence[int], bell: int) 
     if orders["watched"]:
         notify = lambda line: channel.send("notify", line.encode())  # noqa: E731 - one line
         watchdog = Watchdog(notify, orders["watchdog"], request_log.write)
-    numbers = SharedCounters(board, channel.number, bells, bell)
+    numbers = SharedCounters(counters, channel.number, bells, bell)
     post = Post(
         channel, numbers, watchdog, ending.arm,
         lambda lines: channel.send("serves", introduction=lines),
