@@ -152,7 +152,7 @@ def _installed_licence(name: str) -> str:
 
 
 def place_packages(
-    machine: Machine, root: Path, locks: Sequence[str], needs: Sequence[str] = ()
+    machine: Machine, root: Path, locks: Sequence[str], needs: tuple[str, ...] = ()
 ) -> list[str]:
     """Install the packages of lock files below a bundle's root; the paths that stay, sorted.
 

@@ -49,7 +49,7 @@ class Part(NamedTuple):
     listing: str  # the file that has the hash of each file
     bill: str  # the file of the bill of materials
     entry: str = ""  # the module below its folder that is the bundle's `__main__.py`
-    needs: tuple[str, ...] = ()  # what the rules of stripping would leave out, and stays
+    needs: tuple[str, ...] = ()  # the patterns of the rule of stripping that does not hold for it
 
 
 FUNCTION = Part(

@@ -6,7 +6,7 @@ tests run every protocol, explanations and the page on a stripped bundle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -119,11 +119,7 @@ RULES = (
 )
 
 
-def kept(paths: Iterable[str], needs: Sequence[str] = ()) -> list[str]:
-    """The paths that stay, sorted: those that no rule names, and those that are needed anyway."""
-    return sorted(
-        path
-        for path in paths
-        if any(fnmatchcase(path, need) for need in needs)
-        or not any(rule.names(path) for rule in RULES)
-    )
+def kept(paths: Iterable[str], needs: tuple[str, ...] = ()) -> list[str]:
+    """The paths that stay, sorted: those that no rule names, but for the rule of what is needed."""
+    rules = [rule for rule in RULES if rule.patterns != needs]
+    return sorted(path for path in paths if not any(rule.names(path) for rule in rules))
