@@ -69,20 +69,6 @@ class Process:
         self.ended += state["ended"] + 1
 
 
-class InHand:
-    """Requests that this process is answering; those of an ended one are nobody's."""
-
-    def __init__(self, service: Service) -> None:
-        self._in_flight = service.in_flight
-
-    def state(self) -> int:
-        """Their number."""
-        return self._in_flight.count
-
-    def add(self, state: int) -> None:
-        """Nothing."""
-
-
 class Forwarded:
     """What this process could not keep of predictions that are forwarded, and ended ones."""
 
@@ -134,7 +120,7 @@ class Counters:
         repository = service.repository
         self.watches.is_served = lambda name, version: version in repository.versions(name)
         self._parts["requests"] = requests
-        self._parts["in_flight"] = InHand(service)
+        self._in_flight = service.in_flight
         if forward is not None:
             self._parts["forward"] = Forwarded(forward)
         self._link.absorb(TOPIC, self._absorb)
@@ -149,7 +135,9 @@ class Counters:
         return self.watches.at(state["watches"] for state in states)
 
     def _state(self) -> bytes:
-        return json_text.dumps({name: part.state() for name, part in self._parts.items()})
+        # Those that an ended worker was answering are nobody's: they are not added to others'.
+        in_flight = {"in_flight": self._in_flight.count}
+        return json_text.dumps({n: part.state() for n, part in self._parts.items()} | in_flight)
 
     def _absorb(self, state: bytes) -> None:
         for name, counts in json_text.loads(state).items():

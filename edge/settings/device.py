@@ -44,21 +44,9 @@ def _command(text: str) -> str:
     return text
 
 
-def _filters(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))
-
-
-def _without_slashes(text: str) -> str:
-    return text.strip("/")
-
-
-def _is_yes(text: str) -> bool:
-    return text == "yes"
-
-
 WORD = Variable("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, '.', '_' and '-'")
 FILE = Variable("/.+", "an absolute path", Path)
-SWITCH = Variable("yes|no", "yes or no", _is_yes)
+SWITCH = Variable("yes|no", "yes or no", lambda text: text == "yes")
 WHOLE = Variable("[1-9][0-9]{0,5}", "a whole number of at least 1", int)
 ONE_TOPIC = Variable(TOPIC, "a topic without + and #")
 # By the name behind the prefix, in the order in which faults are reported. FORWARD_X and QUEUE are
@@ -91,7 +79,8 @@ VARIABLES = {
     "QUEUE": FILE,
     "MQTT_CA": FILE,
     "MQTT_RESPONSES": Variable(
-        rf"{FILTER}( *, *{FILTER})*", "filters of topics, with commas between", _filters
+        rf"{FILTER}( *, *{FILTER})*", "filters of topics, with commas between",
+        lambda text: tuple(filter(None, map(str.strip, text.split(",")))),
     ),
     "MQTT_URL": Variable(
         f"mqtts://{HOST}|mqtt://{LOOPBACK}", "mqtts://HOST, or mqtt:// to this machine"
@@ -103,7 +92,7 @@ VARIABLES = {
     "MQTT_ANSWERS": ONE_TOPIC,
     "MQTT_MODEL": Variable("[0-9A-Za-z._-]+", "a model's name"),
     "MQTT_BACKLOG": Variable("[1-9][0-9]{0,4}", "a number from 1 to 65535", int),
-    "MQTT_DISCOVERY": Variable(TOPIC, ONE_TOPIC.expected, _without_slashes),
+    "MQTT_DISCOVERY": Variable(TOPIC, ONE_TOPIC.expected, lambda text: text.strip("/")),
 }  # fmt: skip
 
 
