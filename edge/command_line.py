@@ -133,7 +133,7 @@ def mqtt(models: Path | None) -> None:
 def queue(retry: bool) -> None:
     """Show how many predictions wait here to be sent on."""
     from onnxlet.edge.device.privileges import drop_privileges_to_owner
-    from onnxlet.edge.forward.inspection import inspect
+    from onnxlet.edge.forward.monitor import inspect
 
     options = device_settings(DevicePaths()).forward
     drop_privileges_to_owner(options.queue)

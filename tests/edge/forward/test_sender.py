@@ -18,7 +18,7 @@ import pytest
 from onnxlet.edge.forward import delivery_outcome, https
 from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause, status_outcome
 from onnxlet.edge.forward.forwarder import open_queue, start
-from onnxlet.edge.forward.inspection import inspect
+from onnxlet.edge.forward.monitor import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
