@@ -128,7 +128,7 @@ test-load: $(DEV) ## ten times what a server takes, and clients that stall or se
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
 test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
-	$(PY) -m pytest --workers 2 -n 2 --dist loadfile --ignore tests/edge/processes --ignore tests/edge/workers --ignore tests/edge/together tests/edge $(ARGS)
+	$(PY) -m pytest --workers 2 -n 2 --dist loadfile --ignore tests/edge/workers --ignore tests/edge/aggregation tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(DEV) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)

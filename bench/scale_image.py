@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.edge_device import convert
 from bench.report import Figure, figures
 from bench.serving import Fitted
-from onnxlet.convert.bundle.target import ARCHES, MEGABYTE
+from onnxlet.convert.bundle.parts import ARCHES, MEGABYTE
 
 MODEL = "logistic"
 MOST_MEGABYTES = 60

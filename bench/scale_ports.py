@@ -23,7 +23,7 @@ from bench.report import table
 from bench.scale_workers import _spent
 from bench.serving import Fitted
 from onnxlet.edge.server.server import Server
-from onnxlet.edge.workers.board import Board, make_board
+from onnxlet.edge.server.shared_counters import SharedCounters, make_counters
 
 WORKERS, KEPT, WAITING, SECONDS = 2, 16, 40, 3.0
 WAYS = {
@@ -69,7 +69,7 @@ class _Shared:
         self.port = self._listeners[0].getsockname()[1]
         if way == "reuseport":
             self._listeners.append(_listener(way, self.port))
-        self._board = make_board(WORKERS)
+        self._board = make_counters(WORKERS)
         self._pipes = [os.pipe() for _ in range(WORKERS)]
         self._hands = [socket.socketpair() for _ in range(WORKERS)]
         self._processes: list[subprocess.Popen[str]] = []
@@ -195,7 +195,7 @@ def _answered(held: list[socket.socket], seconds: float) -> int:
 def _serve(files: dict[str, Any]) -> None:
     """One of the two processes."""
     way, number = files["way"], files["number"]
-    board = Board(files["board"], number, files["bells"], files["bell"])
+    board = SharedCounters(files["board"], number, files["bells"], files["bell"])
     if way == "race":
         board.is_turn = lambda connections: True  # type: ignore[method-assign] # nobody waits
     listener = socket.socket(fileno=files["listener"])

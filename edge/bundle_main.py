@@ -50,7 +50,7 @@ def main() -> None:
 
     if sys.argv[1:] == ["serve"]:
         gc.disable()  # until the server runs: a collection during imports would find nothing
-        from onnxlet.edge.processes.serve import main as serve
+        from onnxlet.edge.workers.serve import main as serve
 
         return serve()
     from onnxlet.edge.command_line import main as commands

@@ -22,17 +22,10 @@ def write_archive(
     progress: Callable[[int], object],
     judge: Callable[[Mapping[str, int], int], None],
 ) -> str:
-    """Write a zip, whole or not at all.
+    """Write a zip, whole or not at all; its SHA-256, in hexadecimal.
 
-    Args:
-        target: the file; replaced in one step when the new one is on disk.
-        files: by their path in the zip.
-        progress: called with the bytes of each file that is in.
-        judge: called with the bytes that each file takes in the zip, and with the zip's; where it
-            raises, nothing is written.
-
-    Returns:
-        The zip's SHA-256, in hexadecimal.
+    `progress` is called with the bytes of each file that is in, `judge` with the bytes that each
+    file takes in the zip, and with the zip's: where it raises, nothing is written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole(target) as part:

@@ -18,24 +18,25 @@ from packageurl import PackageURL
 
 from onnxlet import __version__
 from onnxlet.convert.bundle.archive import TIME
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle.parts import Machine
 
 
 def bill_of_materials(
-    target: Target, packages: Path, names: Iterable[str], models: Iterable[tuple[str, int, str]]
+    part: str,
+    machine: Machine,
+    packages: Path,
+    names: Iterable[str],
+    models: Iterable[tuple[str, int, str]],
 ) -> bytes:
     """List the packages and models of a bundle; the same input gives the same bytes.
 
-    Args:
-        target: of the bundle.
-        packages: the folder that they are installed in.
-        names: of the distributions that are in the bundle, as their folders spell them.
-        models: of each version the name, the number, and the SHA-256 of the graph.
+    Distributions are named as their folders in `packages` spell them; of each version of a model
+    there are the name, the number, and the SHA-256 of the graph.
     """
     whole = Component(name="onnxlet", version=__version__, type=ComponentType.APPLICATION)
     whole.bom_ref.value = "onnxlet"
-    whole.properties.add(Property(name="onnxlet:python", value=target.python))
-    whole.properties.add(Property(name="onnxlet:architecture", value=target.arch))
+    whole.properties.add(Property(name="onnxlet:python", value=machine.python))
+    whole.properties.add(Property(name="onnxlet:architecture", value=machine.arch))
     wanted = set(names)
     components = [
         _package(PathDistribution(info))
@@ -48,7 +49,7 @@ def bill_of_materials(
     bom.metadata.timestamp = datetime(*TIME, tzinfo=UTC)
     bom.register_dependency(whole, components)
     listed = "\n".join(f"{c.type} {c.name} {c.version} {list(c.hashes)}" for c in components)
-    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{target}\n{listed}")
+    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{part}, {machine}\n{listed}")
     return JsonV1Dot6(bom).output_as_string(indent=1).encode()
 
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import platform
 import re
-import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from onnxlet.convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
+from onnxlet.convert.bundle.parts import ARCHES, MEGABYTE, PYTHONS, Budget, Machine
+from onnxlet.convert.bundle.targets import TARGETS, Target
 from onnxlet.convert.options import models_option, report
-from onnxlet.folders import CHECKOUT
 from onnxlet.function.command_line import Command
 
 if TYPE_CHECKING:
-    from onnxlet.convert.bundle.contents import Chosen
+    from onnxlet.convert.bundle.package import Order
     from onnxlet.convert.bundle.sign import SigningKey
-
-MODELS_ALONE = "models"
-IMAGE = "image"
 
 
 def _word(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -64,7 +60,7 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
     help="Leave this model's graph to S3 (ONNXLET_MODELS_URL); can be given again.",
 )
 @click.option(
-    "--target", "kind", type=click.Choice([*KINDS, MODELS_ALONE]), default="lambda",
+    "--target", "kind", type=click.Choice([*TARGETS]), default="lambda",
     show_default=True, help="Where it will run; or only models, for devices that run.",
 )  # fmt: skip
 @click.option(
@@ -121,71 +117,31 @@ def package(
     Ubuntu to be built on, but no container engine.
     """
     from onnxlet.convert.bundle.contents import choose_models
-    from onnxlet.convert.bundle.package import package as write_bundle
+    from onnxlet.convert.bundle.package import Order
 
-    target = Target(kind, python, arch or _usual_arch(kind))
-    _check_package(kind, release, sign, no_models, out)
+    target = TARGETS[kind]
+    machine = Machine(python, arch or target.usual_arch())
+    _check_package(target, release, sign, no_models, out)
     signing = _signing_key(sign) if sign else None
-    if kind == MODELS_ALONE:
-        from onnxlet.convert.bundle.release import write_models
-
-        report("checking the models")
-        write_models(choose_models(models, names, ()), out, release or 0)
-        _sign(out, signing, release, channel, name)
-        return
-    usual = BUDGETS[kind]
     budget = Budget(
-        usual.zipped if max_zipped is None else round(max_zipped * MEGABYTE),
-        usual.unpacked if max_unpacked is None else round(max_unpacked * MEGABYTE),
+        target.budget.zipped if max_zipped is None else round(max_zipped * MEGABYTE),
+        target.budget.unpacked if max_unpacked is None else round(max_unpacked * MEGABYTE),
     )
     chosen = []
     if not no_models:
-        report(f"checking the models for {target}")
-        chosen = choose_models(models, names, remote)
-    if kind == IMAGE:
-        tag = f"{name.lower()}:{release or 'latest'}"
-        return _image(target, chosen, out, budget, tag, release, require_pyc)
-    done = write_bundle(
-        target, chosen, out, budget, report, _bar, release=release, require_pyc=require_pyc
+        report(
+            f"checking the models for {target.describe(machine)}"
+            if target.parts
+            else "checking the models"
+        )
+        chosen = choose_models(models, names, remote if target.parts else ())
+    order = Order(
+        target.parts, machine, chosen, out, budget, target.limits, name, release, require_pyc
     )
-    for line in done.lines:
+    for line in target.write(order, report, _bar):
         click.echo(line)
-    click.echo(f"{out}: {target}, sha256 {done.sha256}")
-    if kind == "lambda" and not CHECKOUT:  # which has the make that deploys
-        click.echo(f"to deploy it, in a clone of onnxlet: {deploy_line(out)}")
-    if kind == "device":  # nobody asks for a signature on Lambda
-        _sign(out, signing, release, channel, name, target)
-
-
-def _usual_arch(kind: str) -> str:
-    """Graviton and boards are arm64; an image is tried where it is built."""
-    here = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-    return here if kind == IMAGE and here in ARCHES else ARCHES[0]
-
-
-def _image(
-    target: Target,
-    chosen: Sequence[Chosen],
-    out: Path,
-    budget: Budget,
-    tag: str,
-    release: int | None,
-    require_pyc: bool,
-) -> None:
-    from onnxlet.convert.bundle.image import write_image
-
-    done = write_image(
-        target, chosen, out, budget, report, _bar, tag=tag, release=release, require_pyc=require_pyc
-    )
-    for line in [*done.lines, *(f"{name} {done.packages[name]}" for name in done.packages)]:
-        click.echo(line)
-    click.echo(f"{out}: {target}, {tag}, sha256 {done.digest}")
-    click.echo(f"to try it: podman load -i {shlex.quote(str(out))}")
-
-
-def deploy_line(bundle: Path) -> str:
-    """The command of a clone that deploys a bundle, as a shell takes it."""
-    return f"make deploy BUNDLE={shlex.quote(str(bundle.resolve()).replace('$', '$$'))}"
+    if target.signed_as:
+        _sign(target, order, signing, channel)
 
 
 def _signing_key(file: Path) -> SigningKey:
@@ -196,24 +152,18 @@ def _signing_key(file: Path) -> SigningKey:
     )
 
 
-def _sign(
-    out: Path,
-    key: SigningKey | None,
-    release: int | None,
-    channel: str,
-    name: str,
-    target: Target | None = None,
-) -> None:
-    """Sign a bundle for its target; or, where there is none, models."""
-    from onnxlet.convert.bundle.release import sign_release
+def _sign(target: Target, order: Order, key: SigningKey | None, channel: str) -> None:
+    """Sign a bundle for its machine; or models, for all."""
+    from onnxlet.convert.bundle.sign import sign_release
 
-    if key is None or release is None:
-        click.echo(f"{out}: not signed")
+    if key is None or order.release is None:
+        click.echo(f"{order.out}: not signed")
         return
-    whom = {"kind": "models"}
-    if target is not None:
-        whom = {"kind": "bundle", "arch": target.arch, "python": target.python}
-    signature = sign_release(out, key, release=release, channel=channel, name=name, **whom)
+    whom = order.machine._asdict() if target.parts else {}
+    signature = sign_release(
+        order.out, key, kind=target.signed_as, release=order.release, channel=channel,
+        name=order.name, **whom,
+    )  # fmt: skip
     click.echo(f"{signature}: the signature, to go with it")
 
 
@@ -257,22 +207,21 @@ def publish(
 
 
 def _check_package(
-    kind: str, release: int | None, sign: Path | None, no_models: bool, out: Path
+    target: Target, release: int | None, sign: Path | None, no_models: bool, out: Path
 ) -> None:
     from onnxlet.function.errors import WrongUse
 
     if platform.system() not in ("Linux", "Darwin"):
         raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")
-    suffix = ".tar" if kind == IMAGE else ".zip"
-    if out.suffix != suffix:
-        raise WrongUse(f"--out: expected a name that ends in {suffix}, got '{out}'")
-    if no_models and kind != IMAGE:
+    if out.suffix != target.suffix:
+        raise WrongUse(f"--out: expected a name that ends in {target.suffix}, got '{out}'")
+    if no_models and not target.may_lack_models:
         raise WrongUse("--no-models: only an image can be without", "Add --target image.")
-    if release is not None and kind == "lambda":
+    if release is not None and not target.is_numbered:
         raise WrongUse("--release: only device bundles are numbered", "Add --target device.")
-    if kind in ("lambda", IMAGE) and sign:
+    if sign and not target.signed_as:
         raise WrongUse("--sign: only what devices take is signed", "Add --target device.")
-    if release is None and (sign or kind == MODELS_ALONE):
+    if release is None and (sign or target.needs_number):
         raise WrongUse("--release: a number is missing", "Devices only take higher ones.")
     parent = next(folder for folder in out.absolute().parents if folder.exists())
     if not parent.is_dir():

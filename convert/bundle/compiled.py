@@ -22,11 +22,7 @@ ASK = "import sys; print(*sys.version_info[:2], sys.implementation.name, sys.ver
 
 
 def find_interpreter(python: str) -> str | None:
-    """An interpreter of this version, from the PATH or from uv; None where there is none.
-
-    Args:
-        python: major and minor version, such as 3.13.
-    """
+    """An interpreter of this version, such as 3.13, from the PATH or from uv; None without one."""
     return next((path for path in _candidates(python) if _is(path, python)), None)
 
 
@@ -66,19 +62,10 @@ def _said(command: Sequence[str], environ: dict[str, str], seconds: float) -> st
 def compile_sources(
     folder: Path, sources: Sequence[str], interpreter: str, there: str = ROOT_ON_LAMBDA
 ) -> list[str]:
-    """Compile sources into the `__pycache__` folders beside them.
+    """Compile sources below a folder into the `__pycache__` folders beside them.
 
-    Args:
-        folder: the bundle's root.
-        sources: paths below it.
-        interpreter: of the target's version.
-        there: what the folder is on the target, for tracebacks.
-
-    Returns:
-        Paths of what was made, below the root.
-
-    Raises:
-        PackagingFailed: a source can't be compiled.
+    Returns the paths of what was made. Tracebacks say that the folder is `there`. PackagingFailed
+    is raised where a source can't be compiled.
     """
     # A fixed seed, since sets of constants are written in the order of their hashes.
     environ = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.convert.bundle import stripping, wheels
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle import stripping
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, typed
+from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, documented, typed
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.model_files import read_file, read_within
 from onnxlet.function.models.aliases import file_of, read, serves
@@ -20,34 +22,23 @@ from onnxlet.function.models.repository import NAME, versions_in
 
 CODE = (".py", ".html", ".css", ".js")
 GRAPH = "model.onnx"
-TOP = ("__init__.py", "environment.py", "folders.py")  # beside the folder `function`
+REQUIREMENTS = PACKAGE / "requirements"
+SHOWN_LINES = 12
 LICENCES = ("LICENSE", "NOTICE")  # this project's own, and of what its code was written after
 
 
 class Chosen(NamedTuple):
-    """One model of a bundle: the version that is served, proven once more.
+    """One model of a bundle: the version that is served, proven once more."""
 
-    Attributes:
-        name: the model's.
-        version: that is served where a request names none.
-        directory: that it is in.
-        files: what the manifest lists, and the manifest.
-        sha256: of the graph.
-        remote: the graph is fetched from S3, and not in the bundle.
-        aliases: the file of them; None where there is none.
-        others: other versions that aliases name.
-        images: it takes some, which Pillow decodes.
-    """
-
-    name: str
-    version: int
-    directory: Path
-    files: list[str]
-    sha256: str
-    remote: bool
-    aliases: Path | None = None
-    others: tuple[Chosen, ...] = ()
-    images: bool = False
+    name: str  # the model's
+    version: int  # that is served where a request names none
+    directory: Path  # that it is in
+    files: list[str]  # what the manifest lists, and the manifest
+    sha256: str  # of the graph
+    remote: bool  # the graph is fetched from S3, and not in the bundle
+    aliases: Path | None = None  # the file of them; None where there is none
+    others: tuple[Chosen, ...] = ()  # other versions that aliases name
+    images: bool = False  # it takes some, which Pillow decodes
 
     @property
     def every(self) -> list[Chosen]:
@@ -58,14 +49,9 @@ class Chosen(NamedTuple):
 def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> list[Chosen]:
     """The served version of each model, and those with names; hashes checked, golden rows answered.
 
-    Args:
-        folder: of model directories.
-        names: of the models to take; none means all.
-        remote: those whose graph is left to S3.
-
-    Raises:
-        WrongUse: there is no such folder or model.
-        ModelError: one is broken, or answers differently than at its build.
+    No names mean all models; graphs of `remote` ones are left to S3. Raises WrongUse where there is
+    no such folder or model, ModelError where one is broken or answers differently than at its
+    build.
     """
     there = {
         entry.name: versions
@@ -131,10 +117,9 @@ def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
 
 
 def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
-    """Copy a folder of this project's code below a bundle's root, and files that stand beside it.
+    """Copy a folder of this project's code, and files beside it, below a bundle's root.
 
-    Returns:
-        The paths that are new there.
+    Returns the paths that are new there.
     """
     paths = []
     for source in sorted([*map(PACKAGE.joinpath, files), *(PACKAGE / folder).rglob("*")]):
@@ -147,13 +132,9 @@ def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
 
 
 def place_licences(root: Path) -> list[str]:
-    """Write this project's licences below a bundle's root, beside its code.
+    """Write this project's licences below a bundle's root, beside its code; their paths.
 
-    Returns:
-        The paths that are new there.
-
-    Raises:
-        PackagingFailed: the installed package came without them.
+    PackagingFailed is raised where the installed package came without them.
     """
     paths = []
     for name in LICENCES:
@@ -170,21 +151,47 @@ def _installed_licence(name: str) -> str:
     return text
 
 
-def place_packages(target: Target, root: Path, more: Sequence[str] = ()) -> list[str]:
-    """Install a target's packages below a bundle's root; the paths that stay, sorted.
+def place_packages(
+    machine: Machine, root: Path, locks: Sequence[str], needs: tuple[str, ...] = ()
+) -> list[str]:
+    """Install the packages of lock files below a bundle's root; the paths that stay, sorted.
 
-    Args:
-        target: of the bundle.
-        root: the bundle's.
-        more: lock files, beside the target's.
-
-    Raises:
-        PackagingFailed: they can't be installed, or bring a file of this project's own names.
+    PackagingFailed is raised where they can't be installed, or bring a file of this project's own
+    names.
     """
-    wheels.install(target, root, more)
+    install(machine, root, locks)
     paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     ours = ("onnxlet/", "models/", "bundle.json", "bom.json", "__main__.py")
     clash = sorted(path for path in paths if path.startswith(ours))
     if clash:
         raise PackagingFailed(f"a package brings {clash[0]}, which is this project's own name")
-    return stripping.kept(paths, target.kind)
+    return stripping.kept(paths, needs)
+
+
+def install(machine: Machine, folder: Path, locks: Sequence[str]) -> None:
+    """Install what lock files name by uv, as it would be on another machine, hashes checked.
+
+    Nothing is built and nothing is run: a wheel that does not exist for it, or that has
+    another hash than the lock, stops it. PackagingFailed is raised with uv's own words.
+    """
+    command = [sys.executable, "-P", "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
+    command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]
+    command += ["--python-version", machine.python, "--python-platform", machine.platform]
+    command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+    for lock in locks:
+        command += ["-r", str(REQUIREMENTS / lock)]
+    done = _run(command)
+    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv does not
+        done = _run([*command, "--system-certs"])
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
+        raise PackagingFailed(
+            f"requirements/{', '.join(locks)}: the wheels for Python {machine.python} on "
+            f"{machine.arch} can't be installed:\n{said}",
+            "Every locked package needs a wheel there; is the package index reachable?"
+            + documented(" docs/how-to/packaging.md lists the Pythons that work."),
+        )
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments

@@ -9,25 +9,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet import __version__
-from onnxlet.convert.bundle import compiled, image_apt, image_deb, image_elf, image_system, sizes
+from onnxlet.convert.bundle import compiled, image_debian, image_elf, image_system, sizes
 from onnxlet.convert.bundle.archive import read, size_of
-from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.image_entry import RUNNABLE, USER, Entries, Entry
-from onnxlet.convert.bundle.image_layer import Layer, write_layer
+from onnxlet.convert.bundle.image_layer import (
+    RUNNABLE,
+    USER,
+    Entries,
+    Entry,
+    Layer,
+    write_layer,
+)
 from onnxlet.convert.bundle.image_layout import image_config, write_layout
 from onnxlet.convert.bundle.package import (
     BUNDLE_FORMAT,
     Files,
-    Progress,
+    Order,
     bundle_files,
     interpreter_for,
 )
-from onnxlet.convert.bundle.target import Budget, Target
+from onnxlet.convert.bundle.parts import Budget, Progress
 from onnxlet.convert.directory.durable import whole
 from onnxlet.convert.progress import Report
 
 ROOT = "opt/onnxlet"  # of the bundle in there
-PLACES = ("packages", "onnxlet", "models")  # layers above the system, lowest first
+LAYERS = ("packages", "onnxlet", "models")  # above the system, lowest first
 TITLE = "org.opencontainers.image"
 NOTES = {f"{TITLE}.title": "onnxlet", f"{TITLE}.version": __version__}
 # Commands in a running container, which has no shell: podman exec NAME onnxlet status
@@ -41,69 +46,42 @@ SECOND = 1_000_000_000  # nanoseconds, as Docker's configuration counts
 
 
 class Written(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        digest: of the manifest, which registries call the image by.
-        lines: a table of the layers.
-        packages: version of each package of Debian's, by name.
+    digest: str  # of the manifest, which registries call the image by
+    lines: list[str]  # a table of the layers
+    packages: Mapping[str, str]  # version of each package of Debian's, by name
+
+
+def write_image(order: Order, tag: str, report: Report, progress: Progress) -> Written:
+    """Write an image of these models; none means that they come by a volume.
+
+    The tag is its name. PackagingFailed is raised where packages can't be had, nothing compiles, or
+    it is over the budget.
     """
-
-    digest: str
-    lines: list[str]
-    packages: Mapping[str, str]
-
-
-def write_image(
-    target: Target,
-    models: Sequence[Chosen],
-    out: Path,
-    budget: Budget,
-    report: Report,
-    progress: Progress,
-    *,
-    tag: str = "onnxlet:latest",
-    release: int | None = None,
-    require_pyc: bool = False,
-) -> Written:
-    """Write an image.
-
-    Args:
-        target: what it is for.
-        models: that are in it; none means that they come by a volume.
-        out: the tar to write, whole or not at all.
-        budget: most bytes.
-        report: called with a line for each step.
-        progress: given the bytes to write, a context that reports each file's.
-        tag: the image's name.
-        release: its number, or none.
-        require_pyc: stop where there is no interpreter to compile with.
-
-    Raises:
-        PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
-    """
-    interpreter = interpreter_for(target.python, require_pyc, report)
+    interpreter, machine = interpreter_for(order, report), order.machine
     with (
         tempfile.TemporaryDirectory(prefix="onnxlet-image-") as scratch,
-        bundle_files(target, models, report, interpreter, release) as files,
+        bundle_files(order, report, interpreter) as files,
     ):
         report("fetching Debian's packages, by apt")
         (Path(scratch) / "apt").mkdir()
-        debs = [image_deb.read(file) for file in image_apt.fetch(target, Path(scratch, "apt"))]
-        chosen = image_system.choose(target.python, debs, _libraries(files))
+        fetched = image_debian.fetch(machine, Path(scratch, "apt"))
+        debs = [image_debian.read(file) for file in fetched]
+        chosen = image_system.choose(machine.python, debs, _libraries(files))
         base = chosen.entries | _compiled(chosen.entries, interpreter, Path(scratch))
-        report(f"writing {out}")
-        places = {"Debian's Python": base, **_bundle_layers(target, files, chosen.packages)}
-        layers = _layers(places, Path(scratch), progress)
-        lines = _judged(layers, budget)
-        config = image_config(target, layers, run_config(target))
-        digest = _write(out, tag, config, layers)
+        report(f"writing {order.out}")
+        own = _bundle_layers(order, files, chosen.packages)
+        layers = _layers({"Debian's Python": base, **own}, Path(scratch), progress)
+        lines = _judged(layers, order.budget)
+        config = image_config(machine, layers, run_config(machine.python))
+        digest = _write(order.out, tag, config, layers)
     return Written(digest, lines, chosen.packages)
 
 
-def run_config(target: Target) -> dict[str, Any]:
+def run_config(python: str) -> dict[str, Any]:
     """How a container of the image is run."""
-    command = [f"/usr/bin/python{target.python}", "-IS", f"/{ROOT}"]
+    command = [f"/usr/bin/python{python}", "-IS", f"/{ROOT}"]
     return {
         "User": f"{USER}:{USER}",
         "Env": ["PATH=/usr/bin", "ONNXLET_DEVICE_HOST=0.0.0.0", "ORT_DISABLE_TELEMETRY=1"],
@@ -141,32 +119,32 @@ def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entri
     return {path: Entry((scratch / path).read_bytes()) for path in made}
 
 
-def _bundle_layers(target: Target, files: Files, packages: Mapping[str, str]) -> dict[str, Entries]:
+def _bundle_layers(order: Order, files: Files, packages: Mapping[str, str]) -> dict[str, Entries]:
     """The bundle's files by layer: a new model is a new last layer, and no other."""
-    layers: dict[str, Entries] = {name: {} for name in PLACES}
+    layers: dict[str, Entries] = {name: {} for name in LAYERS}
+    function, *others = order.parts
+    of_models = (function.listing, function.bill)  # which list them
+    ours = ("__main__.py", *(path for part in others for path in (part.listing, part.bill)))
     for path, content in files.items():
-        layers[_place(path)][f"{ROOT}/{path}"] = Entry(content)
-    described = {"format": BUNDLE_FORMAT, "system": dict(packages)}
-    layers["models"][f"{ROOT}/image.json"] = Entry(json.dumps(described, indent=1).encode() + b"\n")
+        is_ours = path.startswith("onnxlet/") or path in ours
+        name = "onnxlet" if is_ours else "packages"
+        if path.startswith("models/") or path in of_models:
+            name = "models"
+        layers[name][f"{ROOT}/{path}"] = Entry(content)
+    about = {"format": BUNDLE_FORMAT, "system": dict(packages)}
+    layers["models"][f"{ROOT}/image.json"] = Entry(json.dumps(about, indent=1).encode() + b"\n")
     layers["models"][f"{ROOT}/models"] = Entry(mode=RUNNABLE, folder=True)
-    script = SCRIPT.format(python=target.python, root=ROOT)
+    script = SCRIPT.format(python=order.machine.python, root=ROOT)
     layers["onnxlet"]["usr/bin/onnxlet"] = Entry(script.encode(), RUNNABLE)
     return layers
 
 
-def _place(path: str) -> str:
-    if path.startswith("models/") or path in ("bundle.json", "bom.json"):  # which list the models
-        return "models"
-    ours = path.startswith("onnxlet/") or path in ("__main__.py", "device.json", "device-bom.json")
-    return "onnxlet" if ours else "packages"
-
-
-def _layers(places: Mapping[str, Entries], scratch: Path, progress: Progress) -> list[Layer]:
-    sizes_of = [size_of(entry.content) for entries in places.values() for entry in entries.values()]
+def _layers(named: Mapping[str, Entries], scratch: Path, progress: Progress) -> list[Layer]:
+    sizes_of = [size_of(entry.content) for entries in named.values() for entry in entries.values()]
     with progress(sum(sizes_of)) as advance:
         return [
             write_layer(name, entries, scratch / f"{number}.tar.gz", advance)
-            for number, (name, entries) in enumerate(places.items())
+            for number, (name, entries) in enumerate(named.items())
         ]
 
 

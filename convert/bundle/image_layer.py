@@ -1,4 +1,4 @@
-"""Layers: sorted entries with fixed times, in a gzipped tar: the same files give the same bytes."""
+"""Layers of files, folders and links, in gzipped tars: the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -11,29 +11,49 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from onnxlet.convert.bundle import archive
-from onnxlet.convert.bundle.image_entry import Entries, Entry, folder
 
+READABLE = 0o644
+RUNNABLE = 0o755
+USER = 65532  # of no rights, as other images without a shell have it
 TIME = 315_532_800  # 1980-01-01, as in the bundle's zip
 
 
+class Entry(NamedTuple):
+    """What stands at one path."""
+
+    content: archive.Content = b""  # of a file, or where it lies
+    mode: int = READABLE  # its rights
+    link: str | None = None  # what a link points to; None for a file
+    folder: bool = False  # it is one
+    owner: int = 0  # the user's number. The group is 0, which some platforms run all users in.
+
+    def read(self) -> bytes:
+        """A file's content."""
+        return archive.read(self.content)
+
+
+Entries = dict[str, Entry]  # by path, without a leading slash
+
+
+def folder(mode: int = RUNNABLE, owner: int = 0) -> Entry:
+    """An entry of a folder."""
+    return Entry(mode=mode, folder=True, owner=owner)
+
+
+def link(target: str) -> Entry:
+    """An entry of a symbolic link."""
+    return Entry(mode=0o777, link=target)
+
+
 class Layer(NamedTuple):
-    """One layer, written.
+    """One layer, written."""
 
-    Attributes:
-        name: what is in it.
-        file: the gzipped tar.
-        digest: SHA-256 of the file, in hexadecimal.
-        diff: SHA-256 of the tar inside.
-        size: bytes of the file.
-        unpacked: bytes of the files in it.
-    """
-
-    name: str
-    file: Path
-    digest: str
-    diff: str
-    size: int
-    unpacked: int
+    name: str  # what is in it
+    file: Path  # the gzipped tar
+    digest: str  # SHA-256 of the file, in hexadecimal
+    diff: str  # SHA-256 of the tar inside
+    size: int  # bytes of the file
+    unpacked: int  # bytes of the files in it
 
 
 class _Hashed(io.RawIOBase):
@@ -55,13 +75,9 @@ class _Hashed(io.RawIOBase):
 def write_layer(
     name: str, entries: Entries, file: Path, progress: Callable[[int], object]
 ) -> Layer:
-    """Write a layer; folders above entries are added.
+    """Write a layer of entries by path; folders above them are added.
 
-    Args:
-        name: what is in it.
-        entries: by path.
-        file: to write.
-        progress: called with the bytes of each file that is in.
+    `progress` is called with the bytes of each file that is in.
     """
     every = {**_above(entries), **entries}
     unpacked = 0

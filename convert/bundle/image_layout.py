@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.bundle.image_apt import ARCHITECTURES
-from onnxlet.convert.bundle.image_entry import Entry
-from onnxlet.convert.bundle.image_layer import Layer, add
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle.image_debian import ARCHITECTURES
+from onnxlet.convert.bundle.image_layer import Entry, Layer, add
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.directory.model_directory import sha256
 
 CREATED = "1980-01-01T00:00:00Z"
@@ -28,17 +27,14 @@ NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 Json = dict[str, Any]
 
 
-def image_config(target: Target, layers: Sequence[Layer], run: Json) -> bytes:
+def image_config(machine: Machine, layers: Sequence[Layer], run: Json) -> bytes:
     """An image's configuration, in the form that OCI and Docker share.
 
-    Args:
-        target: has the architecture.
-        layers: lowest first.
-        run: how it is run; `Healthcheck` is Docker's only.
+    `Healthcheck` is Docker's only. Layers are given lowest first.
     """
     same = {"created": CREATED, "created_by": "onnxlet"}
-    platform: Json = {"architecture": ARCHITECTURES[target.arch], "os": "linux"}
-    if target.arch == "aarch64":
+    platform: Json = {"architecture": ARCHITECTURES[machine.arch], "os": "linux"}
+    if machine.arch == "aarch64":
         platform["variant"] = "v8"
     return _json(
         {
@@ -56,12 +52,7 @@ def write_layout(
 ) -> str:
     """Write the file; the digest of the image's manifest, in hexadecimal.
 
-    Args:
-        file: to write.
-        tag: the image's name, such as `onnxlet:latest`.
-        config: the image's configuration.
-        layers: lowest first.
-        notes: annotations of the manifest.
+    The tag is such as `onnxlet:latest`; layers are given lowest first; notes annotate the manifest.
     """
     listed = [_descriptor(f"{OCI}.layer.v1.tar+gzip", each.digest, each.size) for each in layers]
     config_digest = sha256(config)

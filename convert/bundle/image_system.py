@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from onnxlet.convert.bundle import image_elf
-from onnxlet.convert.bundle.image_deb import Deb
-from onnxlet.convert.bundle.image_entry import USER, Entries, Entry, folder, link
+from onnxlet.convert.bundle.image_debian import Deb
+from onnxlet.convert.bundle.image_layer import USER, Entries, Entry, folder, link
 from onnxlet.convert.bundle.stripping import Rule
 from onnxlet.convert.errors import PackagingFailed
 
@@ -49,27 +49,16 @@ UNUSED = (
 
 
 class System(NamedTuple):
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        entries: the files.
-        packages: version of each package that some are of, by name.
-    """
-
-    entries: Entries
-    packages: dict[str, str]
+    entries: Entries  # the files
+    packages: dict[str, str]  # version of each package that some are of, by name
 
 
 def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> System:
-    """Choose the files of packages that Python and a bundle need.
+    """Choose the files of packages that Python and a bundle's shared libraries, by path, need.
 
-    Args:
-        python: major and minor version.
-        debs: the packages.
-        others: the bundle's shared libraries, by path.
-
-    Raises:
-        PackagingFailed: a library that something asks for is in none of the packages.
+    PackagingFailed is raised where a library that something asks for is in none of the packages.
     """
     debs = list(debs)
     every: Entries = {}
@@ -161,11 +150,7 @@ def _licences(texts: Iterable[str], every: Entries) -> set[str]:
 
 
 def skeleton(lib64: bool) -> Entries:
-    """The folders, links and accounts that a system has.
-
-    Args:
-        lib64: the loader is in there, as on x86-64.
-    """
+    """The folders, links and accounts that a system has; the loader is in lib64 on x86-64."""
     merged = {name: link(f"usr/{name}") for name in ("bin", "lib", "sbin", *["lib64"] * lib64)}
     empty = {name: folder() for name in ("dev", "proc", "run", "sys", "usr/sbin", "mnt", "opt")}
     home = "/var/lib/onnxlet"

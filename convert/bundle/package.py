@@ -1,12 +1,11 @@
-"""`python -m convert package`: models, function and packages into one zip."""
+"""`convert package`: models, function and packages into one zip."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from onnxlet.convert.bundle import compiled, contents, sizes
 from onnxlet.convert.bundle.archive import Content, read, size_of, write_archive
 from onnxlet.convert.bundle.bill import bill_of_materials
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.target import Budget, Target
+from onnxlet.convert.bundle.parts import Budget, Machine, Part, Progress
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
@@ -22,181 +21,155 @@ from onnxlet.convert.progress import Report
 BUNDLE_FORMAT = 1
 IMAGES = "images.txt"  # the lock file of what decodes images
 Files = dict[str, Content]
-Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+
+
+class Order(NamedTuple):
+    """What is to be written."""
+
+    parts: tuple[Part, ...]  # of the bundle, the function first
+    machine: Machine
+    models: list[Chosen]  # proven once more; none means that an image gets them by a volume
+    out: Path  # whole or not at all
+    budget: Budget
+    limits: Mapping[str, Budget] = {}  # what the target itself allows, by name
+    name: str = "onnxlet"  # of the devices or the image
+    release: int | None = None  # number of a device's bundle, or an image's tag
+    require_pyc: bool = False  # stop where there is no interpreter to compile with
 
 
 class Packaged(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        sha256: of the zip, in hexadecimal.
-        lines: a table of what takes what.
+    sha256: str  # of the zip, in hexadecimal
+    lines: list[str]  # a table of what takes what
+
+
+def package(order: Order, report: Report, progress: Progress) -> Packaged:
+    """Build a bundle: a zip, whole or not at all.
+
+    PackagingFailed is raised where packages can't be had, nothing compiles, or it is over the
+    budget.
     """
-
-    sha256: str
-    lines: list[str]
-
-
-def package(
-    target: Target,
-    models: Sequence[Chosen],
-    out: Path,
-    budget: Budget,
-    report: Report,
-    progress: Progress,
-    *,
-    release: int | None = None,
-    require_pyc: bool = False,
-) -> Packaged:
-    """Build a bundle.
-
-    Args:
-        target: what it is for.
-        models: that are in it.
-        out: the zip to write, whole or not at all.
-        budget: most bytes.
-        report: called with a line for each step.
-        progress: given the bytes to write, a context that reports each file's.
-        release: number of a device's bundle.
-        require_pyc: stop where there is no interpreter to compile with.
-
-    Raises:
-        PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
-    """
-    interpreter = interpreter_for(target.python, require_pyc, report)
-    with bundle_files(target, models, report, interpreter, release) as files:
-        report(f"writing {out}")
+    interpreter = interpreter_for(order, report)
+    with bundle_files(order, report, interpreter) as files:
+        report(f"writing {order.out}")
         unpacked = {path: size_of(content) for path, content in files.items()}
         lines: list[str] = []
 
         def judge(zipped: Mapping[str, int], zip_bytes: int) -> None:
             parts = sizes.parts_of(unpacked, zipped)
-            sizes.check(parts, zip_bytes, budget)
-            lines.extend(sizes.table(parts, zip_bytes, {"budget": budget, **target.limits}))
+            sizes.check(parts, zip_bytes, order.budget)
+            lines.extend(sizes.table(parts, zip_bytes, {"budget": order.budget, **order.limits}))
 
         with progress(sum(unpacked.values())) as advance:
-            sha256 = write_archive(out, files, advance, judge)
-    return Packaged(sha256, lines)
+            digest = write_archive(order.out, files, advance, judge)
+    return Packaged(digest, lines)
 
 
 @contextmanager
-def bundle_files(
-    target: Target,
-    models: Sequence[Chosen],
-    report: Report,
-    interpreter: str | None,
-    release: int | None,
-) -> Iterator[Files]:
+def bundle_files(order: Order, report: Report, interpreter: str | None) -> Iterator[Files]:
     """The files of a bundle by their path, as long as the context lasts.
 
-    Args:
-        target: what it is for; an image has a device's.
-        models: that are in it.
-        report: called with a line for each step.
-        interpreter: compiles; None where there is none.
-        release: number of a device's bundle.
-
-    Raises:
-        PackagingFailed: packages can't be had, or nothing compiles.
+    There is no interpreter to compile with where it is None. PackagingFailed is raised where
+    packages can't be had, or nothing compiles.
     """
     with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
-        images = any(each.images for model in models for each in model.every)
+        images = any(each.images for model in order.models for each in model.every)
         more = f" and {IMAGES}, for images" if images else ""
-        report(f"installing the packages of requirements/{target.lock}{more}")
-        files = _function_part(
-            replace(target, kind="lambda"), Path(scratch, "function"), models, interpreter, images
-        )
-        if target.kind != "lambda":
-            device = replace(target, kind="device")
-            files |= _device_part(device, Path(scratch, "device"), files, interpreter, release)
+        report(f"installing the packages of requirements/{order.parts[-1].lock}{more}")
+        function, *others = order.parts
+        root = Path(scratch, function.code)
+        machine, models = order.machine, order.models
+        files, bill = _files(function, machine, root, {}, interpreter, [IMAGES] if images else [])
+        placed = contents.place_licences(root) + contents.place_models(models, root)
+        files |= {path: root / path for path in placed}
+        graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
+        files[function.bill] = bill_of_materials(function.name, machine, root, bill, graphs)
+        about = description(machine, models)
+        files[function.listing] = _json({**about, "files": hashes(files)})
+        for part in others:
+            root = Path(scratch, part.code)
+            own, bill = _files(part, machine, root, files, interpreter)
+            own["__main__.py"] = root / "onnxlet" / part.code / part.entry
+            own[part.bill] = bill_of_materials(part.name, machine, root, bill, [])
+            about = {"format": BUNDLE_FORMAT, "release": order.release}
+            own[part.listing] = _json({**about, "files": hashes(own)})
+            files |= own
         yield files
 
 
-def interpreter_for(python: str, required: bool, report: Report) -> str | None:
+def _files(
+    part: Part,
+    machine: Machine,
+    root: Path,
+    before: Files,
+    interpreter: str | None,
+    more: Sequence[str] = (),
+) -> tuple[Files, set[str]]:
+    """Packages and code of a part beside those before it; the names of its distributions.
+
+    They are spelt as their folders are. More lock files are of this part, too.
+    """
+    packages = contents.place_packages(machine, root, [part.lock, *more], part.needs)
+    for path in packages:
+        if path in before and read(before[path]) != (root / path).read_bytes():
+            raise PackagingFailed(
+                f"requirements/{part.lock} has other packages than function.txt: {path} differs",
+                "Lock them again: make lock.",
+            )
+    packages = [path for path in packages if path not in before]
+    paths = [*packages, *contents.place_code(part.code, root, part.beside)]
+    if interpreter:
+        sources = [path for path in paths if path.endswith(".py")]
+        paths += compiled.compile_sources(root, sources, interpreter)
+    names = {path.split("-")[0] for path in packages if ".dist-info/" in path}
+    return {path: root / path for path in paths}, names
+
+
+def interpreter_for(order: Order, report: Report) -> str | None:
     """An interpreter to compile with; None where there is none, which is reported.
 
-    Raises:
-        PackagingFailed: there is none, and it is required.
+    PackagingFailed is raised where it is required.
     """
+    python = order.machine.python
     found = compiled.find_interpreter(python)
     if found is None:
         lost = f"there is no Python {python} here to compile with"
         hint = f"Install it (apt-get install python{python}, or uv python install {python})."
-        if required:
+        if order.require_pyc:
             raise PackagingFailed(f"--require-pyc: {lost}", hint)
         report(f"{lost}: each cold start will take about 0.4 s longer. {hint}")
     return found
 
 
-def _function_part(
-    target: Target,
-    root: Path,
-    models: Sequence[Chosen],
-    interpreter: str | None,
-    images: bool,
-) -> Files:
-    """What every bundle has, the same on Lambda and on a device; Pillow where it is needed."""
-    packages = contents.place_packages(target, root, [IMAGES] if images else [])
-    paths = [*packages, *_compiled(root, packages, interpreter)]
-    code = contents.place_code("function", root, contents.TOP)
-    paths += [*code, *_compiled(root, code, interpreter), *contents.place_licences(root)]
-    paths += contents.place_models(models, root)
-    files: Files = {path: root / path for path in paths}
-    graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
-    files["bom.json"] = bill_of_materials(target, root, _names(packages), graphs)
-    files["bundle.json"] = _json({**described(target, models), "files": hashes(files)})
-    return files
-
-
-def described(target: Target, models: Sequence[Chosen]) -> dict[str, Any]:
+def description(machine: Machine, models: Sequence[Chosen]) -> dict[str, Any]:
     """What a bundle says of itself, but for its files."""
     several = {model.name: [each.version for each in model.every] for model in models}
     return {
         "format": BUNDLE_FORMAT,
-        "python": target.python,
-        "arch": target.arch,
+        "python": machine.python,
+        "arch": machine.arch,
         "models": {model.name: model.version for model in models},  # that are served
         **({"versions": several} if any(model.others for model in models) else {}),
         "remote": [model.name for model in models if model.remote],
     }
 
 
-def _device_part(
-    target: Target, root: Path, function: Files, interpreter: str | None, release: int | None
-) -> Files:
-    """What a device has beside it."""
-    packages = contents.place_packages(target, root)
-    unlike = [
-        path
-        for path in packages
-        if path in function and read(function[path]) != (root / path).read_bytes()
-    ]
-    if unlike:
-        raise PackagingFailed(
-            f"requirements/edge.txt has other packages than function.txt: {unlike[0]} differs",
-            "Lock them again: make lock.",
-        )
-    packages = [path for path in packages if path not in function]
-    paths = [*packages, *_compiled(root, packages, interpreter)]
-    code = contents.place_code("edge", root)
-    paths += [*code, *_compiled(root, code, interpreter)]
-    files: Files = {path: root / path for path in paths}
-    files["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
-    files["device-bom.json"] = bill_of_materials(target, root, _names(packages), [])
-    files["device.json"] = _json(
-        {"format": BUNDLE_FORMAT, "release": release, "files": hashes(files)}
-    )
-    return files
-
-
-def _compiled(root: Path, paths: Sequence[str], interpreter: str | None) -> list[str]:
-    sources = [path for path in paths if path.endswith(".py")]
-    return compiled.compile_sources(root, sources, interpreter) if interpreter else []
-
-
-def _names(packages: Sequence[str]) -> set[str]:
-    """The distributions with records among these paths, spelt as their folders are."""
-    return {path.split("-")[0] for path in packages if ".dist-info/" in path}
+def write_models(models: Sequence[Chosen], out: Path, release: int) -> None:
+    """Write an archive of only models; the same input gives the same bytes."""
+    files: Files = {
+        f"models/{model.name}/{model.version}/{file}": model.directory / file
+        for model in models
+        for file in model.files
+    }
+    listing = {
+        "format": BUNDLE_FORMAT,
+        "release": release,
+        "models": {model.name: model.version for model in models},
+        "files": hashes(files),
+    }
+    files["models.json"] = json.dumps(listing, indent=1).encode() + b"\n"
+    write_archive(out, files, lambda size: None, lambda sizes, whole: None)
 
 
 def hashes(files: Files) -> dict[str, str]:

@@ -15,8 +15,14 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from onnxlet.convert.bundle.release import ANY, comment_for
-from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
+from onnxlet.convert.bundle.sign import (
+    ANY,
+    SUFFIX,
+    SigningKey,
+    comment_for,
+    comment_of,
+    signature_of,
+)
 from onnxlet.convert.directory.durable import whole
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import typed
@@ -56,17 +62,11 @@ class Folder(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """A channel in S3.
+    """A channel in S3."""
 
-    Attributes:
-        client: boto3's.
-        bucket: its name.
-        prefix: with a slash behind it, or empty.
-    """
-
-    client: Any
+    client: Any  # boto3's
     bucket: str
-    prefix: str
+    prefix: str  # with a slash behind it, or empty
 
     def read(self, name: str) -> bytes | None:
         """The content of a file of the channel; None where it is not there."""
@@ -86,22 +86,16 @@ class Record(NamedTuple):
     """What was published with a key, in a file beside it: the last index's number by channel.
 
     An index that is signed may be an earlier one all the same, that somebody has put back.
-
-    Attributes:
-        file: of the record.
-        target: the channel's folder or address.
     """
 
-    file: Path
-    target: str
+    file: Path  # of the record
+    target: str  # the channel's folder or address
 
     def number(self, there: int) -> int:
         """The number of the last index that was published; 0 where none was.
 
-        One that was begun and is not there counts as never written: its upload failed.
-
-        Args:
-            there: the number of the index that is there now.
+        The index that is `there` now decides: one that was begun and is not there counts as never
+        written, since its upload failed.
         """
         published, begun = self._read().get(self.target, (0, 0))
         return begun if there >= begun else published
@@ -109,8 +103,7 @@ class Record(NamedTuple):
     def begin(self, number: int, there: int) -> str:
         """Have it known that an index is about to be written, before anybody can read it.
 
-        Returns:
-            Why that is not, where the key's folder can't be written; else nothing.
+        Returns why that is not, where the key's folder can't be written.
         """
         return self._note(self.number(there), number)
 
@@ -153,8 +146,7 @@ def record_of(key: Path, target: str) -> Record:
 def storage_of(target: str) -> Storage:
     """The storage that DIR or s3://… means.
 
-    Raises:
-        WrongUse: it is neither, or there is no boto3.
+    WrongUse is raised for others, and where there is no boto3.
     """
     if "://" not in target:
         return Folder(Path(target))
@@ -182,21 +174,11 @@ def publish(
 ) -> str:
     """Add a signed archive to a channel, or change how many devices take it.
 
-    Args:
-        archive: with its signature beside it.
-        storage: of the channel.
-        key: that the index is signed by; devices trust it.
-        percent: of the devices that take it.
-        trusted: further keys that the archive, or the index so far, may be signed by.
-        record: of what was published before; None keeps none.
-        go_on: from an index that is earlier than the last one of the record, too.
-
-    Returns:
-        What devices learn, in words.
-
-    Raises:
-        WrongUse: the archive is not signed, or not by these keys, or for another channel.
-        PackagingFailed: the index that is there is not by these keys, or an earlier one.
+    Returns what devices learn. The index is signed by `key`, which devices trust; the archive, and
+    the index so far, may be signed by `trusted` ones, too. `go_on` allows an index that is earlier
+    than the last one of the record. WrongUse is raised where the archive is not signed by these
+    keys or is for another channel, PackagingFailed where the index that is there is not by these
+    keys, or an earlier one.
     """
     keys = [(key.id, key.key.public_key()), *trusted]
     signature = archive.with_name(archive.name + SUFFIX)

@@ -1,4 +1,4 @@
-"""Signatures in minisign's form, which `minisign -V` and devices verify.
+"""Signatures in minisign's form, which `minisign -V` and devices verify, and what they are of.
 
 Format: https://jedisct1.github.io/minisign/. Keys are made by `minisign -G`, with a password or
 without one (-W).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from onnxlet.convert.bundle.archive import sha256_of
 from onnxlet.convert.directory.durable import whole
 from onnxlet.function.errors import WrongUse
 
@@ -24,29 +26,20 @@ ENCRYPTED, OPEN = b"Sc", b"\0\0"
 MAKE = "minisign -G makes a pair: -s KEY is the secret one, -p KEY.pub the one for devices."
 SUFFIX = ".minisig"
 PREHASHED = b"ED"
+ANY = "any"  # architecture and Python, of what has none
 
 
 class SigningKey(NamedTuple):
-    """A secret key.
+    """A secret key."""
 
-    Attributes:
-        id: eight bytes that signatures name it by.
-        key: that signs.
-    """
-
-    id: bytes
-    key: Ed25519PrivateKey
+    id: bytes  # eight bytes that signatures name it by
+    key: Ed25519PrivateKey  # that signs
 
 
 def read_secret_key(file: Path, ask: Callable[[], str]) -> SigningKey:
-    """Read a secret key of minisign.
+    """Read a secret key that `minisign -G -s` wrote; its password is asked for where it has one.
 
-    Args:
-        file: that `minisign -G -s` wrote.
-        ask: for the password, where it has one.
-
-    Raises:
-        WrongUse: it is none, or the password is wrong.
+    WrongUse is raised where it is none, or the password is wrong.
     """
     try:
         raw = base64.b64decode(file.read_text().splitlines()[1], validate=True)
@@ -109,11 +102,7 @@ def _signature(digest: bytes, comment: str, key: SigningKey) -> bytes:
 
 
 def read_public_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
-    """Read a public key of minisign: its id, and the key.
-
-    Raises:
-        WrongUse: it is none.
-    """
+    """Read a public key of minisign: its id, and the key. WrongUse is raised where it is none."""
     try:
         raw = base64.b64decode(file.read_text().splitlines()[1], validate=True)
         if len(raw) != 42 or raw[:2] != b"Ed":
@@ -126,12 +115,9 @@ def read_public_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
 def comment_of(
     signature: bytes, digest: bytes, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
 ) -> str | None:
-    """The trusted comment of a signature by one of these keys; None where it is not one.
+    """The trusted comment of a `.minisig` file by one of these keys; None where it is not one.
 
-    Args:
-        signature: the text of a `.minisig` file.
-        digest: the BLAKE2b-512 of what it is to be of.
-        keys: with their ids.
+    The digest is the BLAKE2b-512 of what it is to be of; keys come with their ids.
     """
     try:
         _, first, comment, second = signature.decode().splitlines()
@@ -147,3 +133,39 @@ def comment_of(
 
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def sign_release(
+    archive: Path,
+    key: SigningKey,
+    *,
+    kind: str,
+    release: int,
+    channel: str,
+    name: str,
+    arch: str = ANY,
+    python: str = ANY,
+) -> Path:
+    """Sign an archive: what it is, for whom, and its number are in the trusted comment.
+
+    Returns the file of the signature, beside the archive.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        unpacked = sum(entry.file_size for entry in opened.infolist())
+    comment = comment_for(
+        kind=kind,
+        channel=channel,
+        name=name,
+        arch=arch,
+        python=python,
+        release=release,
+        sha256=sha256_of(archive),
+        size=archive.stat().st_size,
+        unpacked=unpacked,
+    )
+    return sign_file(archive, comment, key)
+
+
+def comment_for(**parts: str | int) -> str:
+    """A trusted comment, in the form that devices read."""
+    return " ".join(["onnxlet", *(f"{name}={value}" for name, value in parts.items())])

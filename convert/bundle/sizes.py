@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from onnxlet.convert.bundle.target import MEGABYTE, Budget
+from onnxlet.convert.bundle.parts import MEGABYTE, Budget
 from onnxlet.convert.errors import PackagingFailed
 
 PARTS_NAMED = 3
@@ -14,26 +14,15 @@ NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their pac
 
 
 class Part(NamedTuple):
-    """Bytes of one part of a bundle.
+    """Bytes of one part of a bundle."""
 
-    Attributes:
-        name: of a package, of `function`, or of a model's version.
-        unpacked: bytes on disk.
-        zipped: bytes in the zip.
-    """
-
-    name: str
-    unpacked: int
-    zipped: int
+    name: str  # of a package, of `function`, or of a model's version
+    unpacked: int  # bytes on disk
+    zipped: int  # bytes in the zip
 
 
 def parts_of(unpacked: Mapping[str, int], zipped: Mapping[str, int]) -> list[Part]:
-    """The parts of a bundle, largest first.
-
-    Args:
-        unpacked: bytes of each file.
-        zipped: the same in the zip.
-    """
+    """The parts of a bundle, largest first, by the bytes of each file unpacked and in the zip."""
     sums: dict[str, list[int]] = {}
     for path, size in unpacked.items():
         both = sums.setdefault(_part(path), [0, 0])
@@ -76,11 +65,7 @@ def _megabytes(size: int) -> str:
 
 
 def check(parts: Iterable[Part], zip_bytes: int, budget: Budget) -> None:
-    """Refuse a bundle over its budget.
-
-    Raises:
-        PackagingFailed: it is, and which parts are the largest.
-    """
+    """Refuse a bundle over its budget: PackagingFailed says so, and which parts are the largest."""
     parts = list(parts)
     unpacked = sum(part.unpacked for part in parts)
     over = [

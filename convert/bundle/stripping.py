@@ -12,17 +12,10 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """One kind of file that is left out.
+    """One kind of file that is left out."""
 
-    Attributes:
-        patterns: of paths below the bundle's root; `*` stands for slashes, too.
-        reason: why nothing misses it.
-        on: the kinds of target that it is left out on.
-    """
-
-    patterns: tuple[str, ...]
-    reason: str
-    on: tuple[str, ...] = ("lambda", "device")
+    patterns: tuple[str, ...]  # of paths below the bundle's root; `*` stands for slashes, too
+    reason: str  # why nothing misses it
 
     def names(self, path: str) -> bool:
         """Whether a path is one of them."""
@@ -81,7 +74,6 @@ RULES = (
     Rule(
         _package("click"),
         "Flask's command line (function/http/slim_flask.py); on a device, the commands' own",
-        ("lambda",),
     ),
     Rule(
         (*_package("pycparser"), "cffi/*"),
@@ -127,11 +119,7 @@ RULES = (
 )
 
 
-def kept(paths: Iterable[str], kind: str) -> list[str]:
-    """The paths that stay in a bundle of this kind, sorted."""
-    return sorted(path for path in paths if not is_left_out(path, kind))
-
-
-def is_left_out(path: str, kind: str) -> bool:
-    """Whether a rule names it."""
-    return any(kind in rule.on and rule.names(path) for rule in RULES)
+def kept(paths: Iterable[str], needs: tuple[str, ...] = ()) -> list[str]:
+    """The paths that stay, sorted: those that no rule names, but for the rule of what is needed."""
+    rules = [rule for rule in RULES if rule.patterns != needs]
+    return sorted(path for path in paths if not any(rule.names(path) for rule in rules))

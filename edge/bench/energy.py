@@ -18,13 +18,10 @@ Read = Callable[[], float | None]
 
 
 class Counter:
-    """The sum of energy counters that wrap around.
-
-    Args:
-        counters: files with microjoules, and the number at which each wraps; 0 means never.
-    """
+    """The sum of energy counters that wrap around."""
 
     def __init__(self, counters: list[tuple[Path, int]]) -> None:
+        # Files with microjoules, and the number at which each wraps; 0 means never.
         self._counters = counters
         self._before: dict[Path, int] = {}
         self._sum = 0
@@ -51,10 +48,10 @@ def find_counters(root: Path = Path("/")) -> list[tuple[Path, int]]:
         if of_package and read_text(zone / "energy_uj").isdigit():
             most = read_text(zone / "max_energy_range_uj")
             found.append((zone / "energy_uj", int(most) if most.isdigit() else 0))
-    return found or _of_hwmon(root)
+    return found or _hwmon_counters(root)
 
 
-def _of_hwmon(root: Path) -> list[tuple[Path, int]]:
+def _hwmon_counters(root: Path) -> list[tuple[Path, int]]:
     files = sorted((root / "sys/class/hwmon").glob("hwmon*/energy*_input"))
     files = [file for file in files if read_text(file).isdigit()]
     named = {
@@ -79,19 +76,15 @@ def watts_of(output: str) -> float | None:
 
 
 class Meter:
-    """Measures the board's energy within a `with` block.
-
-    Attributes:
-        joules: of the block; None if this board does not measure it.
-        source: of the measurement; empty if there is none.
-    """
+    """Measures the board's energy within a `with` block."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         counters = find_counters(root)
         self._counter = Counter(counters) if counters else None
         by_supply = not counters and pmic_watts() is not None
+        # Of the measurement; empty if there is none.
         self.source = str(counters[0][0]) if counters else "vcgencmd pmic_read_adc" * by_supply
-        self.joules: float | None = None
+        self.joules: float | None = None  # of the block; None if this board does not measure it
         self._watts: list[float] = []
         self._over = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)

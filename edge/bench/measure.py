@@ -11,14 +11,12 @@ from statistics import median
 
 from onnxlet import folders
 from onnxlet.edge.bench import processes
-from onnxlet.edge.bench.board import read_board, read_state
-from onnxlet.edge.bench.client import Client, request
-from onnxlet.edge.bench.emulation import emulated, read_facts, virtual
+from onnxlet.edge.bench.board import emulated, read_board, read_facts, read_state, virtual
 from onnxlet.edge.bench.energy import Meter
-from onnxlet.edge.bench.model import BATCH, BenchModel, choose_model
+from onnxlet.edge.bench.model import BATCH, BenchModel, Client, choose_model, request
 from onnxlet.edge.bench.processes import BenchError, Server
-from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
-from onnxlet.edge.install.steps import Report
+from onnxlet.edge.bench.report import Energy, Memory, Results, Speed, Times, times_of
+from onnxlet.edge.install.install import Report
 from onnxlet.edge.update.status import release_of
 from onnxlet.folders import typed
 from onnxlet.function.serving.golden import compare_body
@@ -32,17 +30,10 @@ ROOT = Path("/")
 
 
 def bench(models: Path, name: str | None, seconds: float, report: Report) -> Results:
-    """Measure one model on this machine, beside the live service.
+    """Measure one model on this machine, beside the live service; by default the first one.
 
-    Args:
-        models: folder of model directories.
-        name: of the model; None means the first one.
-        seconds: of sending requests.
-        report: called with each step, in words.
-
-    Raises:
-        WrongUse: there is no such model, or it has no golden rows.
-        BenchError: it does not answer as at build.
+    Requests are sent for so many seconds. WrongUse is raised where there is no such model, or it
+    has no golden rows, BenchError where it does not answer as at build.
     """
     model, facts = choose_model(models, name), read_facts()
     why = emulated(facts)

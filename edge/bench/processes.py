@@ -34,15 +34,10 @@ class BenchError(OnnxletError):
 
 
 class Started(NamedTuple):
-    """One start of the function, in seconds.
+    """One start of the function, in seconds."""
 
-    Attributes:
-        steps: from the process's start to the first answer.
-        times: of each answer after that.
-    """
-
-    steps: dict[str, float]
-    times: list[float]
+    steps: dict[str, float]  # from the process's start to the first answer
+    times: list[float]  # of each answer after that
 
 
 def environ() -> dict[str, str]:
@@ -60,8 +55,7 @@ def python(*arguments: object) -> list[str]:
 def start(model: BenchModel, seconds: float = 0.0) -> Started:
     """Start the function in a fresh process, and have it answer for so many seconds more.
 
-    Raises:
-        BenchError: it does not answer; with its own message.
+    BenchError has its own message where it does not answer.
     """
     task = {
         "path": model.path,
@@ -80,15 +74,10 @@ def start(model: BenchModel, seconds: float = 0.0) -> Started:
 
 
 class Server(NamedTuple):
-    """A running server.
+    """A running server."""
 
-    Attributes:
-        pid: of its process.
-        port: on 127.0.0.1.
-    """
-
-    pid: int
-    port: int
+    pid: int  # of its process
+    port: int  # on 127.0.0.1
 
     def proportional(self) -> int | None:
         """Proportional set size in bytes: shared memory is divided among its processes."""
@@ -103,8 +92,7 @@ class Server(NamedTuple):
 def server(models: Path) -> Iterator[Server]:
     """Serve these models on a free loopback port, beside the live service.
 
-    Raises:
-        BenchError: it does not start; with its own message.
+    BenchError has the server's own message where it does not start.
     """
     main = [ROOT] if (ROOT / "__main__.py").is_file() else ["-c", _AS_MODULE, ROOT]
     command = python(*main, "serve", "--models", models, "--host", "127.0.0.1", "--port", "0")

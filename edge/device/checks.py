@@ -1,14 +1,20 @@
-"""What is wrong with a machine for a bundle, in plain words. It only decides: facts are given.
+"""What is wrong with a machine for a bundle, in plain words, as text or as JSON.
+
+It only decides: facts are given.
 
 Standard library only, and in syntax that Python 3.7 accepts (edge/device/machine.py says why).
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnxlet.edge.device.machine import Machine
 from onnxlet.folders import documented, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MB = 1_000_000
 PROCESS = 100 * MB  # memory of the server with small models
@@ -23,43 +29,28 @@ HOMES = ("/home/", "/root/")  # hidden from the service by ProtectHome
 GOOD, WARNING, WRONG = "good", "warning", "wrong"
 # The firmware's flags: the state now, and whether it ever occurred since the start.
 UNDER_VOLTAGE, SLOWED, WAS_UNDER_VOLTAGE, WAS_SLOWED = 0x1, 0xE, 0x10000, 0xE0000
+WIDTH = 13  # of the column of subjects
 
 
 class Needs(NamedTuple):
-    """What a bundle requires of a machine.
+    """What a bundle requires of a machine."""
 
-    Attributes:
-        python: major and minor version; empty for a checkout, which requires none.
-        arch: of the processor; empty for a checkout, too.
-        unpacked: bytes of its files.
-        graphs: bytes of the model files among these.
-    """
-
-    python: str = ""
-    arch: str = ""
-    unpacked: int = 0
-    graphs: int = 0
+    python: str = ""  # major and minor version; empty for a checkout, which requires none
+    arch: str = ""  # of the processor; empty for a checkout, too
+    unpacked: int = 0  # bytes of its files
+    graphs: int = 0  # bytes of the model files among these
 
 
 class Finding(NamedTuple):
-    """The result of one check; its fields are those of `doctor --json`.
+    """The result of one check; its fields are those of `doctor --json`."""
 
-    Attributes:
-        subject: what was checked.
-        level: good, warning or wrong.
-        told: where, expected and got.
-        hint: what to do; empty if nothing.
-    """
-
-    subject: str
-    level: str
-    told: str
-    hint: str = ""
+    subject: str  # what was checked
+    level: str  # good, warning or wrong
+    told: str  # where, expected and got
+    hint: str = ""  # what to do; empty if nothing
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Check = Callable[[Machine, Needs], Finding | None]
 
 
@@ -269,3 +260,22 @@ def findings(machine: Machine, needs: Needs, checks: tuple[Check, ...] = ALWAYS)
 def wrong(found: list[Finding]) -> list[Finding]:
     """The findings that stop an installation."""
     return [each for each in found if each.level == WRONG]
+
+
+def report(found: list[Finding], as_json: bool = False) -> int:
+    """Print findings; return the exit code, 1 if something is wrong."""
+    print(_json(found) if as_json else _text(found))
+    return 1 if wrong(found) else 0
+
+
+def _json(found: list[Finding]) -> str:
+    form = {"ok": not wrong(found), "findings": [each._asdict() for each in found]}
+    return json.dumps(form, indent=1, ensure_ascii=False)
+
+
+def _text(found: list[Finding]) -> str:
+    lines = []
+    for each in found:
+        lines.append(f"{each.level:8} {each.subject:{WIDTH}} {each.told}")
+        lines += [f"{'':8} {'':{WIDTH}} {each.hint}"] * bool(each.hint)
+    return "\n".join(lines)

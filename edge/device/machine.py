@@ -22,55 +22,32 @@ PROGRAM_SECONDS = 5  # that one of the system's takes at most
 
 
 class Machine(NamedTuple):
-    """Facts; None where this machine does not report one.
+    """Facts; None where this machine does not report one."""
 
-    Attributes:
-        system: as `uname` has it.
-        arch: of the processor, as `uname -m` has it on Linux.
-        bits: 32 or 64, of this Python and so of the system's programs.
-        python: its major and minor version.
-        executable: its path.
-        glibc: version of the C library, empty if it is another one.
-        root: root runs this.
-        systemd: it runs here.
-        memory: bytes in total.
-        free_memory: bytes available to programs.
-        limits_memory: the kernel can enforce memory limits.
-        space: bytes that are free on the file system of onnxlet's files.
-        read_only: that file system is read-only.
-        celsius: of the processor.
-        throttled: flags as the Raspberry Pi's firmware has them.
-        year: that the clock shows.
-        synchronised: something sets the clock.
-        board: what the device tree calls it.
-    """
-
-    system: str = "Linux"
-    arch: str = "aarch64"
-    bits: int = 64
-    python: str = "3.13"
+    system: str = "Linux"  # as `uname` has it
+    arch: str = "aarch64"  # of the processor, as `uname -m` has it on Linux
+    bits: int = 64  # 32 or 64, of this Python and so of the system's programs
+    python: str = "3.13"  # its major and minor version
     executable: str = "/usr/bin/python3"
-    glibc: str = "2.41"
-    root: bool = True
-    systemd: bool = True
-    memory: int | None = None
-    free_memory: int | None = None
-    limits_memory: bool | None = None
-    space: int | None = None
-    read_only: bool = False
-    celsius: float | None = None
-    throttled: int | None = None
-    year: int = 2026
-    synchronised: bool | None = None
-    board: str = ""
+    glibc: str = "2.41"  # version of the C library, empty if it is another one
+    root: bool = True  # root runs this
+    systemd: bool = True  # it runs here
+    memory: int | None = None  # bytes in total
+    free_memory: int | None = None  # bytes available to programs
+    limits_memory: bool | None = None  # the kernel can enforce memory limits
+    space: int | None = None  # bytes that are free on the file system of onnxlet's files
+    read_only: bool = False  # that file system is read-only
+    celsius: float | None = None  # of the processor
+    throttled: int | None = None  # flags as the Raspberry Pi's firmware has them
+    year: int = 2026  # that the clock shows
+    synchronised: bool | None = None  # something sets the clock
+    board: str = ""  # what the device tree calls it
 
 
 def read_machine(folder: Path, root: Path = Path("/")) -> Machine:
-    """Read the facts about this machine.
+    """Read the facts about this machine, below /proc, /sys and /run.
 
-    Args:
-        folder: where onnxlet's files are or will be.
-        root: of /proc, /sys and /run; another folder for tests.
+    The folder is where onnxlet's files are or will be; the root is another one for tests.
     """
     found = os.statvfs(str(_existing(folder)))
     return Machine(

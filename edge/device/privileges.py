@@ -14,10 +14,8 @@ ROOT = 0
 def drop_privileges_to_owner(path: Path) -> None:
     """If this is root, become the user who could replace the file at a path. There is no way back.
 
-    That is the first owner other than root along the path; if root owns all of it, nothing changes.
-
-    Args:
-        path: absolute; it need not exist.
+    That is the first owner other than root along the path, which is absolute and need not exist; if
+    root owns all of it, nothing changes.
     """
     if os.geteuid() != ROOT:
         return

@@ -7,22 +7,23 @@ runs this from the zip.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 SLOTS = ("a", "b")
+LISTS = ("bundle.json", "device.json")  # of the files in a bundle, with their hashes
 
 
 class DevicePaths(NamedTuple):
-    """A device's folders.
+    """A device's folders."""
 
-    Attributes:
-        root: `/`; another folder for a system image that is being built, and for tests.
-    """
-
+    # `/`; another folder for a system image that is being built, and for tests.
     root: Path = Path("/")
 
     @property
@@ -155,3 +156,22 @@ def sync_tree(folder: Path) -> None:
         for name in files:
             _sync(Path(parent, name))
         sync_folder(Path(parent))
+
+
+def digests_in(lists: Iterable[bytes]) -> dict[str, str]:
+    """The SHA-256 of each file that a bundle's lists name, by path, in hexadecimal."""
+    return {path: digest for each in lists for path, digest in json.loads(each)["files"].items()}
+
+
+def altered(slot: Path, digests: Mapping[str, str]) -> list[str]:
+    """The paths of files in a slot that are missing, or have another SHA-256."""
+    return [path for path, digest in digests.items() if _sha256(slot / path) != digest]
+
+
+def _sha256(path: Path) -> str:
+    """In hexadecimal; empty where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -24,30 +24,22 @@ BARRED = {
 
 
 class Outcome(NamedTuple):
-    """The outcome of sending a batch.
+    """The outcome of sending a batch."""
 
-    Attributes:
-        state: `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the
-            cause needs fixing; `refused`: a record will never be accepted, or it is too large.
-        why: the receiver's answer, in words.
-        wait: seconds until the receiver wants the next request.
-    """
-
+    # `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the cause needs
+    # fixing; `refused`: a record will never be accepted, or it is too large.
     state: Literal["arrived", "failed", "barred", "refused"]
-    why: str = ""
-    wait: float = 0.0
+    why: str = ""  # the receiver's answer, in words
+    wait: float = 0.0  # seconds until the receiver wants the next request
 
 
 Transport = Callable[[Batch], Outcome]
 
 
-def of_status(status: int, retry_after: str = "", date: str = "") -> Outcome:
+def status_outcome(status: int, retry_after: str = "", date: str = "") -> Outcome:
     """The outcome by an HTTP response.
 
-    Args:
-        status: of the response.
-        retry_after: its header, a number of seconds or a date.
-        date: its header, the receiver's clock.
+    `retry_after` is a number of seconds or a date; `date` is the receiver's clock.
     """
     why = f"status {status}"
     if 200 <= status < 300:
@@ -70,13 +62,11 @@ def _seconds(retry_after: str, date: str) -> float:
         return 0.0
 
 
-def pause(failures: int, wish: float, chance: Callable[[], float] = random.random) -> float:
+def pause(failures: int, requested: float, chance: Callable[[], float] = random.random) -> float:
     """Seconds until the next attempt: exponential backoff, with jitter to spread devices.
 
-    Args:
-        failures: in a row, at least one.
-        wish: the seconds that the receiver asked for.
-        chance: returns a random number in [0, 1).
+    There was at least one failure in a row; the receiver asked for `requested` seconds; `chance` is
+    random in [0, 1).
     """
     longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 20))
-    return max(wish, longest * (0.5 + chance() / 2))
+    return max(requested, longest * (0.5 + chance() / 2))

@@ -13,8 +13,8 @@ from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
 from onnxlet.edge.forward.sender import Sender
-from onnxlet.edge.forward.writer import DISK_TIMEOUT_SECONDS, Writer
-from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.edge.settings.device import ForwardOptions, Inputs
+from onnxlet.edge.store.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.messages import Prediction
@@ -26,29 +26,18 @@ SHARE = 8  # a record has at most this fraction of the queue's size
 
 
 class Figures(NamedTuple):
-    """The queue's state, for `/metrics`.
+    """The queue's state, for `/metrics`."""
 
-    Attributes:
-        totals: of the database, some seconds old; None if it can't be read at present.
-        lost: records that this process could not keep, by reason.
-        late: answers that were sent before their record was on the disk.
-        keeping: the disk accepts records.
-    """
-
-    totals: Totals | None
-    lost: Mapping[str, int]
-    late: int
-    keeping: bool
+    totals: Totals | None  # of the database, some seconds old; None if it can't be read at present
+    lost: Mapping[str, int]  # records that this process could not keep, by reason
+    late: int  # answers that were sent before their record was on the disk
+    keeping: bool  # the disk accepts records
 
 
 class Forwarder:
-    """Keeps predictions, and sends them.
+    """Keeps predictions, and sends them by a transport.
 
-    Args:
-        options: the settings.
-        transport: sends a batch.
-        clock: of this boot of the machine.
-        log: gets a line when keeping or sending fails, and when it works again.
+    Logs when either fails, and when it works again.
     """
 
     def __init__(
@@ -59,7 +48,7 @@ class Forwarder:
         log: request_log.Log = request_log.write,
     ) -> None:
         self._options = options
-        self._clock = clock
+        self._clock = clock  # of this boot of the machine
         self._open = partial(open_queue, options, clock)
         self._monitor = QueueMonitor(options.queue, clock, hashes=options.inputs == "hash")
         largest = options.max_mb * MEGABYTE // SHARE
@@ -123,11 +112,7 @@ class Forwarder:
 
 
 def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
-    """Open the configured database.
-
-    Raises:
-        sqlite3.Error, OSError: it can't be opened or written to.
-    """
+    """Open the configured database; sqlite3.Error and OSError say why it can't be."""
     clock = clock or Clock(this_boot())
     return Queue(options.queue, clock, options.max_mb * MEGABYTE, options.max_days * DAY_SECONDS)
 
@@ -135,8 +120,7 @@ def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
 def start(options: ForwardOptions) -> Forwarder:
     """Keep and send predictions until the process ends; root becomes the queue's owner first.
 
-    Raises:
-        SettingsError: the CA certificates can't be read, or the URL has no address.
+    SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
     try:
         transport = _transport(options)

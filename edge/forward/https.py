@@ -8,11 +8,16 @@ from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
-from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport, of_status
+from onnxlet.edge.forward.delivery_outcome import (
+    OVERALL_SECONDS,
+    Outcome,
+    Transport,
+    status_outcome,
+)
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
 BYTES_READ = 200  # bytes of a response that are read; the rest does not matter
@@ -21,8 +26,7 @@ BYTES_READ = 200  # bytes of a response that are read; the rest does not matter
 def transport(options: ForwardOptions) -> Transport:
     """A function that sends a batch to the configured endpoint.
 
-    Raises:
-        OSError: the CA certificates can't be read.
+    OSError is raised where the CA certificates can't be read.
     """
     url = urlsplit(options.url)
     context = make_context(options.ca) if url.scheme == "https" else None
@@ -53,7 +57,7 @@ def transport(options: ForwardOptions) -> Transport:
                 answer = connection.getresponse()
                 answer.read(BYTES_READ)
             headed = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
-            return of_status(answer.status, *headed)
+            return status_outcome(answer.status, *headed)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
             return Outcome("failed", why if deadline.over else describe_error(error))

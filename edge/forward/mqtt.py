@@ -11,7 +11,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
 # MQTT 5's reason codes.
@@ -23,8 +23,7 @@ BARRED = {0x87, 0x90}  # not authorized; topic name invalid
 def transport(options: ForwardOptions) -> Transport:
     """A function that publishes a batch to the configured topic, over a new connection.
 
-    Raises:
-        OSError: the CA certificates can't be read.
+    OSError is raised where the CA certificates can't be read.
     """
     url = urlsplit(options.url)
     topic = url.path[1:] + (f"?{url.query}" if url.query else "")
@@ -65,11 +64,11 @@ def _acknowledgement(link: Link, mine: int) -> Outcome:
         link.loop(0.2)
         for number, code in link.published:
             if number == mine:
-                return of_reason(code)
+                return reason_outcome(code)
     return Outcome("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
 
 
-def of_reason(code: ReasonCode) -> Outcome:
+def reason_outcome(code: ReasonCode) -> Outcome:
     """The outcome by the broker's reason code."""
     if code.value == NO_SUBSCRIBERS:
         return Outcome("failed", "nobody subscribes to the topic")

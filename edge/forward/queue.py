@@ -14,18 +14,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from onnxlet.edge.forward import retention
-from onnxlet.edge.forward.database import (
-    ASIDE,
-    TAKEN,
-    WAITING,
-    QueueMoved,
-    connect,
-    identity,
-    transaction,
-)
+from onnxlet.edge.forward import tables
 from onnxlet.edge.forward.records import Clock, Record
-from onnxlet.edge.forward.retention import OVERHEAD
+from onnxlet.edge.forward.tables import ASIDE, OVERHEAD, TAKEN, WAITING, connect
+from onnxlet.edge.store.database import QueueMoved, Store, bytes_used, identity, transaction
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1_000_000  # of one batch, unless a single record is larger
@@ -53,67 +45,40 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
 
 
 class Batch(NamedTuple):
-    """Records that are sent together, unchanged at each attempt until they have arrived.
+    """Records that are sent together, unchanged at each attempt until they have arrived."""
 
-    Attributes:
-        key: for idempotency: a hash of the records' ids, by which a receiver knows a repetition.
-        body: JSON.
-        records: their number.
-    """
-
-    key: str
-    body: bytes
-    records: int
+    key: str  # for idempotency: a hash of the records' ids, by which a receiver knows a repetition
+    body: bytes  # JSON
+    records: int  # their number
 
 
 class Totals(NamedTuple):
-    """What the queue holds, and what became of the other records.
+    """What the queue holds, and what became of the other records."""
 
-    Attributes:
-        waiting: records that are still to be sent.
-        aside: records that the receiver refused.
-        oldest_seconds: age of the oldest waiting one, counting time with the device on.
-        sent: records that have ever arrived.
-        dropped: records that were ever given up, by reason.
-        bytes: that the records take.
-    """
-
-    waiting: int
-    aside: int
-    oldest_seconds: float
-    sent: int
-    dropped: dict[str, int]
-    bytes: int
+    waiting: int  # records that are still to be sent
+    aside: int  # records that the receiver refused
+    oldest_seconds: float  # age of the oldest waiting one, counting time with the device on
+    sent: int  # records that have ever arrived
+    dropped: dict[str, int]  # records that were ever given up, by reason
+    bytes: int  # that the records take
 
 
-class Queue:
+class Queue(Store):
     """One connection to the database, for one thread.
 
-    Args:
-        path: of the database.
-        clock: of this boot of the machine.
-        max_bytes: that the records may take.
-        max_seconds: that a record is kept, counting time with the device on.
-
-    Attributes:
-        name: random, given to the database when it was created.
-        file: that it is in, whatever is at its path later.
-
-    Raises:
-        sqlite3.Error, OSError: as each method does, if the disk is full, read-only or broken.
+    Records are kept for `max_seconds` of time with the device on.
     """
 
     def __init__(self, path: Path, clock: Clock, max_bytes: int, max_seconds: float) -> None:
-        self._path = path
-        self._clock = clock
-        self._max_bytes = max_bytes
+        self._clock = clock  # of this boot of the machine
+        self._max_bytes = max_bytes  # that the records may take
         self._max_ns = int(max_seconds * 1e9)
         before = identity(path)
-        self._database = connect(path)
-        self.file = identity(path)
+        super().__init__(path, connect(path))
         try:
             if before not in (None, self.file):
                 raise QueueMoved(f"{path} was replaced just now")
+            # Random, given to the database when it was created.
             self.name = str(self._about("queue"))
             with transaction(self._database):  # boots before the oldest record are not needed
                 self._database.execute(
@@ -124,15 +89,10 @@ class Queue:
             self.close()
             raise
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._database.close()
-
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, records: Sequence[Record], /) -> None:
         """Add records; they are on the disk when this returns. The oldest ones make room.
 
-        Raises:
-            QueueMoved: they are in a database that another process has replaced.
+        QueueMoved is raised where they are in a database that another process has replaced.
         """
         with transaction(self._database):
             boot = self._this_boot()
@@ -144,14 +104,12 @@ class Queue:
                     (boot, each.monotonic_ns, each.time_ns, each.kind, each.id, each.body),
                 )
         self.trim()
-        if identity(self._path) != self.file:
-            raise QueueMoved(f"{self._path} was replaced meanwhile")
+        self.check_path()
 
     def take(self, most: int | None = None) -> Batch | None:
         """The batch to send: the one taken before, else the oldest records; None if none wait.
 
-        Args:
-            most: records in a new batch; None means `BATCH_RECORDS`.
+        A new batch has `most` records, by default BATCH_RECORDS.
         """
         rows = self._rows(TAKEN, None)
         if not rows:
@@ -174,9 +132,7 @@ class Queue:
 
         The second half waits again. A single record is set aside, and not sent any more. A receiver
         that refuses a batch has stored none of it, so the halves may have keys of their own.
-
-        Returns:
-            The number of records left in the batch; 0 if one was set aside.
+        Returns the number of records left in the batch; 0 if one was set aside.
         """
         with transaction(self._database):
             taken = [row[0] for row in self._rows(TAKEN, None)]
@@ -194,12 +150,12 @@ class Queue:
         Those that are set aside go first. The batch that is being sent stays: it may have arrived.
         """
         room = self._max_bytes
-        if not (self._old() or retention.used(self._database) > room):
+        if not (self._old() or bytes_used(self._database) > room):
             return
         with transaction(self._database):
             self._count("dropped age", self._forget(self._old()))
-            if retention.used(self._database) > room:
-                while too_many := retention.too_many(self._database, int(room * LOW)):
+            if bytes_used(self._database) > room:
+                while too_many := tables.too_many(self._database, int(room * LOW)):
                     self._count("dropped size", self._forget(too_many))
 
     def totals(self) -> Totals:
@@ -207,7 +163,7 @@ class Queue:
         return totals_of(self._database, self._clock)
 
     def _old(self) -> list[int]:
-        return retention.too_old(self._database, self._clock, self._max_ns)
+        return tables.too_old(self._database, self._clock, self._max_ns)
 
     def _about(self, name: str) -> Any:
         return self._database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[
@@ -284,8 +240,8 @@ def totals_of(database: sqlite3.Connection, clock: Clock) -> Totals:
         return Totals(
             states.get(WAITING, 0) + states.get(TAKEN, 0),
             states.get(ASIDE, 0),
-            retention.oldest_seconds(database, clock),
+            tables.oldest_seconds(database, clock),
             values.get("sent", 0),
             dropped,
-            retention.used(database),
+            bytes_used(database),
         )

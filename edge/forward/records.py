@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.edge.settings.forward import Inputs
+from onnxlet.edge.settings.device import Inputs
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction
@@ -21,17 +21,12 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(NamedTuple):
-    """The time, on a machine whose wall clock may be wrong.
+    """The time, on a machine whose wall clock may be wrong."""
 
-    Attributes:
-        boot: an id that changes with each boot of the machine.
-        monotonic_ns: nanoseconds since some moment of this boot; never goes backwards.
-        time_ns: nanoseconds since 1970, by the wall clock.
-    """
-
-    boot: str
+    boot: str  # an id that changes with each boot of the machine
+    # Nanoseconds since some moment of this boot; never goes backwards.
     monotonic_ns: Callable[[], int] = time.monotonic_ns
-    time_ns: Callable[[], int] = time.time_ns
+    time_ns: Callable[[], int] = time.time_ns  # nanoseconds since 1970, by the wall clock
 
 
 def this_boot() -> str:
@@ -45,23 +40,14 @@ def this_boot() -> str:
 
 
 class Record(NamedTuple):
-    """A prediction or its ground truth, to be kept.
+    """A prediction or its ground truth, to be kept."""
 
-    Attributes:
-        kind: `prediction` or `truth`.
-        id: of the request that was answered.
-        body: an object in JSON.
-        monotonic_ns: when it happened, in this boot.
-        time_ns: the same, by the wall clock.
-        again: the request may have been answered before; it is kept once.
-    """
-
-    kind: str
-    id: str
-    body: bytes
-    monotonic_ns: int
-    time_ns: int
-    again: bool = False
+    kind: str  # `prediction` or `truth`
+    id: str  # of the request that was answered
+    body: bytes  # an object in JSON
+    monotonic_ns: int  # when it happened, in this boot
+    time_ns: int  # the same, by the wall clock
+    again: bool = False  # the request may have been answered before; it is kept once
 
 
 def record(kind: str, request_id: str, form: Any, clock: Clock, again: bool = False) -> Record:
@@ -73,12 +59,8 @@ def record(kind: str, request_id: str, form: Any, clock: Clock, again: bool = Fa
 def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, Any]:
     """The native answer with the request's id and key, and what is to be kept of the rows.
 
-    The problems of refused rows are left out, since they quote the rows.
-
-    Args:
-        prediction: as it was answered.
-        inputs: nothing, a keyed hash of each row, or each row as an object by column name.
-        secret: the hashes' key.
+    That is nothing, a hash of each row by the secret, or each row as an object by column name. The
+    problems of refused rows are left out, since they quote the rows.
     """
     form: dict[str, Any] = {"id": prediction.request_id, "rows": prediction.rows}
     if prediction.key:

@@ -23,18 +23,7 @@ STEADY = 16  # accepted batches of a reduced size, before a larger one is tried
 
 
 class Sender:
-    """Empties a queue.
-
-    Args:
-        open_queue: opens the database; called again after each failure.
-        transport: sends one batch; never raises.
-        lock: a file beside the database.
-        seconds: between two rounds.
-        log: gets a line when sending fails, works again, or a record is refused.
-
-    Attributes:
-        failures: of sending, in a row.
-    """
+    """Empties a queue, which is opened again after each failure."""
 
     def __init__(
         self,
@@ -44,12 +33,12 @@ class Sender:
         seconds: float,
         log: request_log.Log = request_log.write,
     ) -> None:
-        self.failures = 0
+        self.failures = 0  # of sending, in a row
         self._open = open_queue
-        self._transport = transport
-        self._lock = lock
-        self._seconds = seconds
-        self._log = log
+        self._transport = transport  # sends one batch; never raises
+        self._lock = lock  # a file beside the database
+        self._seconds = seconds  # between two rounds
+        self._log = log  # gets a line when sending fails, works again, or a record is refused
         self._logged: set[str] = set()  # states, since a batch has arrived
         self._most = BATCH_RECORDS
         self._steady = 0  # batches until one may have more records
@@ -116,9 +105,9 @@ class Sender:
         self._log({"event": "forward", **entry})
         return self._pause(0.0)
 
-    def _pause(self, wish: float) -> float:
+    def _pause(self, requested: float) -> float:
         self.failures += 1
-        return pause(self.failures, wish)
+        return pause(self.failures, requested)
 
     def _log_once(self, state: str, why: str) -> None:
         """Log a state, unless it goes on."""

@@ -12,9 +12,8 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 from onnxlet.edge.device.checks import Needs
-from onnxlet.edge.device.slots import empty, sync_tree
+from onnxlet.edge.device.slots import LISTS, altered, digests_in, empty, sync_tree
 
-LISTS = ("bundle.json", "device.json")
 GRAPH = "model.onnx"
 
 
@@ -38,23 +37,18 @@ def is_same(bundle: ZipFile, slot: Path) -> bool:
     try:
         if any((slot / name).read_bytes() != bundle.read(name) for name in LISTS):
             return False
-        return all(_sha256(slot / path) == digest for path, digest in _digests(bundle).items())
+        return not altered(slot, digests_in(map(bundle.read, LISTS)))
     except OSError:
         return False
 
 
 def unpack(bundle: ZipFile, slot: Path) -> None:
-    """Unpack a bundle into a slot, replacing its content, and flush it to the disk.
+    """Unpack a bundle into a slot that nothing runs from, and flush it to the disk.
 
-    Args:
-        bundle: the zip.
-        slot: a folder that nothing runs from.
-
-    Raises:
-        BrokenBundle: a file is not listed, missing, outside the slot, or has another hash.
-        OSError: the disk is full, or fails.
+    What was there is replaced. BrokenBundle is raised where a file is not listed, missing, outside
+    the slot, or has another hash; OSError where the disk is full, or fails.
     """
-    digests = _digests(bundle)
+    digests = digests_in(map(bundle.read, LISTS))
     listed, there = {*digests, *LISTS}, set(bundle.namelist())
     faults = [f"{path}: not on its list" for path in sorted(there - listed)]
     faults += [f"{path}: missing" for path in sorted(listed - there)]
@@ -73,19 +67,6 @@ def unpack(bundle: ZipFile, slot: Path) -> None:
     sync_tree(slot)  # raises if the card has failed
 
 
-def _digests(bundle: ZipFile) -> dict[str, str]:
-    return {
-        path: digest
-        for name in LISTS
-        for path, digest in json.loads(bundle.read(name))["files"].items()
-    }
-
-
 def _is_below(path: str) -> bool:
     pure = PurePosixPath(path)
     return not pure.is_absolute() and ".." not in pure.parts and "\\" not in path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

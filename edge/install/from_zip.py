@@ -38,15 +38,14 @@ KEY_HINT = "It stands in the .pub file that minisign -G wrote."
 def main(archive: Path, arguments: list[str]) -> None:
     """Carry out a command of the zip: `install` or `doctor`.
 
-    Raises:
-        SystemExit: with 1 if something is wrong, with 2 for wrong use.
+    It exits with 1 if something is wrong, with 2 for wrong use.
     """
     given = _parser(archive.name).parse_args(arguments)
     with zipfile.ZipFile(archive) as bundle:
         needs = read_needs(bundle)
     machine = read_machine(given.root / DATA)
     if given.command == "doctor":
-        from onnxlet.edge.device.doctor import report
+        from onnxlet.edge.device.checks import report
 
         sys.exit(report(diagnosis(given.root, machine, needs), as_json=given.json))
     _stop_where_wrong(faults(given.root, given.key, machine, needs))
@@ -56,7 +55,7 @@ def main(archive: Path, arguments: list[str]) -> None:
 def _install(archive: Path, root: Path, keys: list[str]) -> None:
     """Fill a slot, and exec its own code, which inherits the device's lock."""
     from onnxlet.edge.device.slots import DevicePaths
-    from onnxlet.edge.update.lock import locked
+    from onnxlet.edge.update.history import locked
     from onnxlet.function.errors import OnnxletError
 
     paths = DevicePaths(root)

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings, wrong
 from onnxlet.edge.device.machine import read_machine
-from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch
-from onnxlet.edge.install import steps, units
+from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch, write_durably
+from onnxlet.edge.install import units
 from onnxlet.edge.install.bundle import needs_of
-from onnxlet.edge.install.keys import read_keys
-from onnxlet.edge.install.steps import InstallError, Report, Run
+from onnxlet.edge.install.keys import PublicKey, read_keys
 from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.edge.settings.installed import device_settings, service_environ
-from onnxlet.edge.update.history import give_idle_slot
-from onnxlet.edge.update.lock import locked
-from onnxlet.function.errors import SettingsError
+from onnxlet.edge.settings.environment_file import device_settings, service_environ
+from onnxlet.edge.update.history import give_idle_slot, locked
+from onnxlet.function.errors import OnnxletError, SettingsError
+from onnxlet.function.models.repository import NAME, versions_in
+from onnxlet.function.serving.golden import load_proven
 from onnxlet.function.settings import Settings
 
 SYSTEM = Path("/")
 PYTHON = "/usr/bin/python3"
+Run = Callable[[Sequence[str]], str]
+Report = Callable[[str], object]
+LOG = ("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-n", "4", "-o", "cat", "--no-pager")
+SHOWN_OUTPUT = 600  # characters of a program's output
 
 
 class Installation(NamedTuple):
-    """What is installed, and where.
+    """What is installed, and where."""
 
-    Attributes:
-        paths: the device's folders.
-        slot: of the bundle that is installed.
-        run: runs one of the system's programs.
-        report: called with each step, in words.
-        lock: a descriptor of the device's lock, if the zip's process took it.
-    """
-
-    paths: DevicePaths
-    slot: Path
-    run: Run
-    report: Report
-    lock: int | None = None
+    paths: DevicePaths  # the device's folders
+    slot: Path  # of the bundle that is installed
+    run: Run  # runs one of the system's programs
+    report: Report  # called with each step, in words
+    lock: int | None = None  # a descriptor of the device's lock, if the zip's process took it
 
     @property
     def is_image(self) -> bool:
@@ -51,11 +49,9 @@ class Installation(NamedTuple):
 def install(setup: Installation, keys: Sequence[str]) -> None:
     """Check the machine, replay golden rows, write files, switch the slot, and start.
 
-    Raises:
-        InstallError: naming all that is wrong; nothing was switched.
-        Failed: another process holds the device's lock.
-        Refused: the live slot is not confirmed yet, and may roll back to this one.
-        ModelError: a model is broken.
+    InstallError names all that is wrong; nothing was switched then. Failed is raised where another
+    process holds the device's lock, Refused where the live slot is not confirmed yet, and may roll
+    back to this one, ModelError where a model is broken.
     """
     paths = setup.paths
     trusted, faults = read_keys(keys, paths.keys)
@@ -63,10 +59,10 @@ def install(setup: Installation, keys: Sequence[str]) -> None:
     with locked(paths, setup.lock):
         if live_slot(paths) != setup.slot.name:
             give_idle_slot(paths)
-        steps.replay_golden_rows(setup.slot, setup.report)
-        steps.make_folders(paths)
-        steps.write_settings(paths, trusted)
-        steps.write_files(paths, PYTHON if setup.is_image else sys.executable)
+        replay_golden_rows(setup.slot, setup.report)
+        make_folders(paths)
+        write_settings(paths, trusted)
+        write_files(paths, PYTHON if setup.is_image else sys.executable)
         before = live_slot(paths)
         if before != setup.slot.name:
             switch(paths, setup.slot.name)
@@ -139,8 +135,8 @@ def _start(setup: Installation, before: str | None) -> None:
         if before not in (None, setup.slot.name):
             switch(setup.paths, str(before))
             setup.run(["systemctl", "restart", units.SERVICE])
-        log = setup.run(steps.LOG).strip()
-        raise InstallError(f"{error.message}\n{log}", f"More: {' '.join(steps.LOG[:4])}") from error
+        log = setup.run(LOG).strip()
+        raise InstallError(f"{error.message}\n{log}", f"More: {' '.join(LOG[:4])}") from error
     for unit in (unit for unit, wanted in optional(setup.paths).items() if wanted):
         setup.run(["systemctl", "start" if unit == units.TIMER else "restart", unit])
 
@@ -153,3 +149,65 @@ def _afterwards(setup: Installation) -> list[str]:
     if not optional(paths)[units.TIMER]:
         lines.append(f"no channel is set, so that none is looked for: {paths.environment}")
     return lines
+
+
+class InstallError(OnnxletError):
+    """Installing or uninstalling fails."""
+
+
+def run(command: Sequence[str]) -> str:
+    """Run one of the system's programs; its output.
+
+    InstallError has its own message where it fails.
+    """
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    except OSError as error:
+        raise InstallError(f"{command[0]}: {error.strerror}") from error
+    if done.returncode:
+        output = (done.stderr or done.stdout).strip()[-SHOWN_OUTPUT:]
+        raise InstallError(f"{' '.join(command)}: exit code {done.returncode}: {output}")
+    return done.stdout
+
+
+def replay_golden_rows(slot: Path, report: Report) -> None:
+    """Check every model of a slot on this very processor.
+
+    Raises ModelError where one is broken, InstallError where one answers differently than at build.
+    """
+    for folder in sorted((slot / "models").iterdir()):
+        for version in versions_in(folder) if NAME.fullmatch(folder.name) else ():
+            model, rows, faults = load_proven(folder / str(version))
+            if faults:
+                raise InstallError(
+                    f"model {model.name}/{version}: {len(faults)} of {rows} golden rows are "
+                    f"answered differently than at build; {faults[0]}",
+                    "Nothing was switched. Please report it, with: onnxlet doctor --json.",
+                )
+            report(f"{model.name}/{version}: {rows} golden rows are answered as at build")
+
+
+def make_folders(paths: DevicePaths) -> None:
+    """Create missing folders, owned by root: the service may write only to its state folder."""
+    for folder in (paths.data, paths.models, paths.settings, paths.keys):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
+def write_settings(paths: DevicePaths, keys: Iterable[PublicKey]) -> None:
+    """Write the environment file if there is none, and the keys."""
+    if not paths.environment.exists():
+        write_durably(paths.environment, units.ENVIRONMENT.encode(), 0o600)
+    for key in keys:
+        write_durably(paths.keys / key.name, key.content)
+
+
+def write_files(paths: DevicePaths, python: str) -> None:
+    """Write systemd's files and the command, where they differ."""
+    for path, (text, mode) in units.files(python).items():
+        file = paths.root / path
+        with suppress(OSError):
+            if file.read_bytes() == text.encode():
+                continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(file, text.encode(), mode)

@@ -18,26 +18,16 @@ LENGTH, ALGORITHM = 42, b"Ed"  # bytes: the algorithm, eight of a key id, and th
 
 
 class PublicKey(NamedTuple):
-    """A key to trust.
+    """A key to trust."""
 
-    Attributes:
-        name: of its file.
-        content: of its file, in bytes.
-    """
-
-    name: str
-    content: bytes
+    name: str  # of its file
+    content: bytes  # of its file, in bytes
 
 
 def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
-    """Read the arguments of `--key`: each a file, or the key itself.
+    """Read the arguments of `--key`, each a file or the key itself: the keys, and the faults.
 
-    Args:
-        given: the arguments.
-        folder: of the keys that are trusted already.
-
-    Returns:
-        The keys, and the faults.
+    The folder has the keys that are trusted already.
     """
     keys: dict[str, PublicKey] = {}
     faults: list[str] = []

@@ -7,26 +7,19 @@ import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
-from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.install import steps, units
-from onnxlet.edge.install.install import Installation
-from onnxlet.edge.install.steps import InstallError
+from onnxlet.edge.device.slots import SLOTS, DevicePaths
+from onnxlet.edge.install import units
+from onnxlet.edge.install.install import Installation, InstallError
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.history import read_history, write_history
-from onnxlet.edge.update.lock import locked
+from onnxlet.edge.update.history import locked, read_history, write_history
 
 
 def uninstall(setup: Installation, purge: bool) -> None:
     """Stop the service, and remove what `install` wrote; may be repeated.
 
-    Args:
-        setup: what is installed.
-        purge: remove settings, keys, models and state, too.
-
-    Raises:
-        InstallError: systemd refuses.
-        Failed: this is not root, or another process holds the device's lock.
+    `purge` removes settings, keys, models and state, too. InstallError is raised where systemd
+    refuses, Failed where this is not root, or another process holds the device's lock.
     """
     with locked(setup.paths) if setup.paths.data.is_dir() else nullcontext():
         _uninstall(setup, purge)
@@ -40,13 +33,13 @@ def _uninstall(setup: Installation, purge: bool) -> None:
         if (paths.root / "etc/systemd/system" / unit).exists():
             setup.run(["systemctl", *root, "disable", *(() if root else ("--now",)), unit])
     try:
-        steps.remove_files(paths)
+        _remove_files(paths)
         if purge:
             shutil.rmtree(paths.settings, ignore_errors=True)
             shutil.rmtree(paths.data, ignore_errors=True)
         else:
             _forget_attempt(paths)
-            steps.remove_program(paths)
+            _remove_program(paths)
     except PermissionError as error:
         raise InstallError(f"{error.filename}: {error.strerror}", "Put sudo before it.") from error
     if not setup.is_image:
@@ -64,3 +57,17 @@ def _forget_attempt(paths: DevicePaths) -> None:
         if history.attempt is not None:
             model_updates.take_away(paths, history.attempt.models or {})
             write_history(paths, replace(history, attempt=None))
+
+
+def _remove_files(paths: DevicePaths) -> None:
+    """Remove what the installation wrote."""
+    for path in units.files(""):
+        (paths.root / path).unlink(missing_ok=True)
+
+
+def _remove_program(paths: DevicePaths) -> None:
+    """Remove the slots, the links to them, and what an interrupted update left."""
+    for link in (paths.live, paths.back):
+        link.unlink(missing_ok=True)
+    for name in (*SLOTS, ".incoming", ".outgoing", "download"):
+        shutil.rmtree(paths.slot(name), ignore_errors=True)

@@ -210,8 +210,7 @@ ENVIRONMENT = """\
 def files(python: str) -> dict[str, tuple[str, int]]:
     """All files outside the data folder: content and mode by path below the root.
 
-    Args:
-        python: the interpreter of the service.
+    `python` is the interpreter of the service.
     """
     paths = DevicePaths()
     names = {

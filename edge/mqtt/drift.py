@@ -13,21 +13,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onnxlet import __version__
-from onnxlet.edge.mqtt.readings import DRIFT, STATUS, may_answer_to
-from onnxlet.edge.service.drift_summary import main_metric
-from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.edge.mqtt.readings import DRIFT, may_answer_to
+from onnxlet.edge.mqtt.session import client_id, status_topic
+from onnxlet.edge.service.drift_reports import main_metric
+from onnxlet.edge.settings.device import MqttOptions
 
 Summaries = Sequence[Mapping[str, Any]]
 
 
 def messages(options: MqttOptions, summaries: Summaries) -> dict[str, bytes]:
-    """The messages by topic: one a model, and what Home Assistant finds its entities by.
+    """The messages by topic: one a summary, and what Home Assistant finds its entities by.
 
     A topic by which they would be read as readings is left out.
-
-    Args:
-        options: the settings.
-        summaries: as `onnxlet.edge.service.drift_summary.summary` gives them, one a model.
     """
     found: dict[str, Mapping[str, Any]] = {}
     for summary in summaries:
@@ -48,10 +45,7 @@ def _entities(
 ) -> dict[str, dict[str, Any]]:
     """The messages by topic: one each for alarms, rows, and performance where that is estimated.
 
-    Args:
-        options: the settings, with `discovery`.
-        summary: of the model.
-        topic: that summaries of it are published to.
+    Summaries of the model are published to `topic`.
     """
     model = summary["model"]
     drift = {
@@ -80,7 +74,7 @@ def _entities(
 def _device(options: MqttOptions) -> dict[str, Any]:
     client = client_id(options)
     # The status is JSON; its `state` is online or offline, which are Home Assistant's own words.
-    status = {"topic": f"{options.answers}/{STATUS}", "value_template": "{{ value_json.state }}"}
+    status = {"topic": status_topic(options), "value_template": "{{ value_json.state }}"}
     device = {"identifiers": [client], "name": client, "manufacturer": "onnxlet"}
     return {
         "availability": [status],

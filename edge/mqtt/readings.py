@@ -20,17 +20,11 @@ STATUS, DRIFT = "status", "drift"
 
 
 class Answer(NamedTuple):
-    """A message to publish.
+    """A message to publish."""
 
-    Attributes:
-        topic: to publish to.
-        payload: JSON.
-        properties: of MQTT 5.
-    """
-
-    topic: str
-    payload: bytes
-    properties: dict[str, Any]
+    topic: str  # to publish to
+    payload: bytes  # JSON
+    properties: dict[str, Any]  # of MQTT 5
 
 
 def user_properties(message: MQTTMessage) -> dict[str, str]:
@@ -62,11 +56,9 @@ def request_id(message: MQTTMessage) -> str:
 
 
 def wsgi_environ(message: MQTTMessage, model: str) -> dict[str, Any]:
-    """The reading as a native request in WSGI's form.
+    """The reading as a native request in WSGI's form, to this model if it names none.
 
-    Args:
-        message: the reading.
-        model: that answers if the reading names none; empty for the only one.
+    An empty name means the only model.
     """
     return {
         "REQUEST_METHOD": "POST",
@@ -101,17 +93,10 @@ def answer_to(
 ) -> Answer:
     """The answer, to the topic that the reading names, with its correlation data.
 
-    Args:
-        message: the reading.
-        status: of HTTP.
-        media_type: of the body.
-        body: JSON.
-        usual: the topic of answers to readings that name none.
-        readings: the filter of readings, which no answer may match.
-        allowed: filters of the topics that a reading may name.
-        own: filters of the topics among them that it may not name, since they are the service's.
+    It goes to the `usual` topic where the reading names none, or one that the filter of readings
+    matches, that no filter of the `allowed` ones does, or that is the service's own.
     """
-    wish = str(getattr(message.properties, "ResponseTopic", ""))
+    requested = str(getattr(message.properties, "ResponseTopic", ""))
     properties: dict[str, Any] = {
         "ContentType": media_type,
         "UserProperty": [("request-id", request_id(message)), ("status", str(status))],
@@ -119,8 +104,12 @@ def answer_to(
     correlation = getattr(message.properties, "CorrelationData", None)
     if correlation is not None:
         properties["CorrelationData"] = correlation
-    named = may_answer_to(wish, readings) and _matches(allowed, wish) and not _matches(own, wish)
-    return Answer(wish if named else usual, body, properties)
+    named = (
+        may_answer_to(requested, readings)
+        and _matches(allowed, requested)
+        and not _matches(own, requested)
+    )
+    return Answer(requested if named else usual, body, properties)
 
 
 def _matches(filters: Sequence[str], topic: str) -> bool:
@@ -130,9 +119,7 @@ def _matches(filters: Sequence[str], topic: str) -> bool:
 def own_topics(answers: str, discovery: str = "") -> list[str]:
     """Filters of the topics that only the service itself publishes to.
 
-    Args:
-        answers: the topic of answers.
-        discovery: the prefix of Home Assistant's discovery; empty where it is off.
+    The prefix of Home Assistant's discovery is empty where that is off.
     """
     own = [f"{answers}/{STATUS}", f"{answers}/{DRIFT}/#"]
     return [*own, f"{discovery}/#"] if discovery else own

@@ -17,7 +17,7 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlet.edge.keep.keeper import Keeper
+    from onnxlet.edge.predictions.prediction_store import PredictionStore
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -25,12 +25,7 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Responder:
     """Answers readings by an app, one at a time.
 
-    Args:
-        models: folder of model directories.
-        settings: limits. They have no API keys: the broker decides who may send readings.
-        forward: keeps predictions, or None.
-        model: that answers readings that name none.
-        keep: keeps answers for their truth, or None.
+    The settings have no API keys: the broker decides who may send readings.
     """
 
     def __init__(
@@ -39,10 +34,10 @@ class Responder:
         settings: Settings,
         forward: Forwarder | None,
         model: str,
-        keep: Keeper | None = None,
+        keep: PredictionStore | None = None,
     ) -> None:
-        self._forward = forward
-        self._model = model
+        self._forward = forward  # keeps predictions, or None
+        self._model = model  # that answers readings that name none
         self._again = False
         observe = self._observe if forward else None
         app = make_app(models, observe, forward=forward, settings=settings, keep=keep)

@@ -10,14 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from onnxlet.edge.forward.delivery_outcome import pause
-from onnxlet.edge.mqtt.announcer import Announcer
-from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.announcer import Announcer, Rights
 from onnxlet.edge.mqtt.drift import Summaries, messages
 from onnxlet.edge.mqtt.readings import may_answer_to
-from onnxlet.edge.mqtt.rights import Rights
-from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
+from onnxlet.edge.mqtt.session import Backlog, Counts, Respond, Session, client_id, status_topic
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
-from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.folders import documented
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
@@ -32,8 +30,7 @@ SURPLUS_BYTES = 65_536
 def check(options: MqttOptions) -> None:
     """Refuse incomplete settings, and topics with which answers would be taken for readings.
 
-    Raises:
-        SettingsError: naming all of them.
+    SettingsError names all of them.
     """
     faults = [
         f"ONNXLET_DEVICE_{name}: expected {what}, got nothing"
@@ -62,8 +59,7 @@ def check(options: MqttOptions) -> None:
 def link_of(options: MqttOptions) -> Link:
     """A link that is not open yet.
 
-    Raises:
-        SettingsError: the CA certificates can't be read, or the URL has no address.
+    SettingsError is raised where the CA certificates can't be read, or the URL has no address.
     """
     will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
     try:
@@ -79,16 +75,7 @@ def link_of(options: MqttOptions) -> Link:
 
 
 class MqttService:
-    """Connects, answers, and connects again.
-
-    Args:
-        options: the settings, checked.
-        respond: answers a reading.
-        largest: bytes of a reading that is answered.
-        log: gets a line when the broker is lost, and when it is back.
-        beat: called at least once a second while this works.
-        drift: gives a summary of each model that is counted.
-    """
+    """Connects, answers, and connects again."""
 
     def __init__(
         self,
@@ -100,12 +87,12 @@ class MqttService:
         drift: Callable[[], Summaries] = list,
     ) -> None:
         self.stopping = threading.Event()
-        self._options = options
-        self._respond = respond
-        self._largest = largest
-        self._beat = beat
-        self._drift = drift
-        self._log = log
+        self._options = options  # the settings, checked
+        self._respond = respond  # answers a reading
+        self._largest = largest  # bytes of a reading that is answered
+        self._beat = beat  # called at least once a second while this works
+        self._drift = drift  # gives a summary of each model that is counted
+        self._log = log  # gets a line when the broker is lost, and when it is back
         self._backlog = Backlog(options.backlog)
         self._counts = Counts()
         self._rights = Rights(log)

@@ -2,58 +2,82 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
 import time
+from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer
-from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
 from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
-from onnxlet.edge.mqtt.rights import Rights
 from onnxlet.edge.net.mqtt_link import Link
-from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
 from onnxlet.function.messages import Failure
 from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
+MACHINE_ID = Path("/etc/machine-id")
 MOST_RECEIVED = 500  # packets between two answers
 ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
-
 Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
 
 
-class Counts(NamedTuple):
-    """Numbers of readings in this process, by what became of them.
+class Backlog:
+    """Readings in order of arrival.
 
-    Attributes:
-        answered: with a prediction.
-        refused: with a problem.
-        unwanted: answered, but the broker refused the answer.
+    The broker keeps readings with QoS 1 until they are acknowledged, and sends no more than fit
+    here (Receive Maximum). Those with QoS 0 arrive whenever they are published: where there are too
+    many, the oldest of them are dropped.
     """
 
-    answered: int = 0
-    refused: int = 0
-    unwanted: int = 0
+    def __init__(self, room: int) -> None:
+        self.dropped = 0  # the number of readings dropped
+        self._room = room  # readings of each QoS
+        self._waiting: deque[MQTTMessage] = deque()
+        self._fleeting = 0  # readings with QoS 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, message: MQTTMessage) -> None:
+        """Add a reading that has arrived."""
+        self._waiting.append(message)
+        self._fleeting += message.qos == 0
+        if self._fleeting > self._room:
+            oldest = next(index for index, each in enumerate(self._waiting) if each.qos == 0)
+            del self._waiting[oldest]
+            self._fleeting -= 1
+            self.dropped += 1
+
+    def next(self) -> MQTTMessage:
+        """Remove and return the oldest one."""
+        message = self._waiting.popleft()
+        self._fleeting -= message.qos == 0
+        return message
+
+    def forget_what_comes_again(self) -> None:
+        """Drop readings with QoS 1 after a lost connection: the broker sends them again."""
+        self._waiting = deque(each for each in self._waiting if each.qos == 0)
+
+
+class Counts(NamedTuple):
+    """Numbers of readings in this process, by what became of them."""
+
+    answered: int = 0  # with a prediction
+    refused: int = 0  # with a problem
+    unwanted: int = 0  # answered, but the broker refused the answer
 
 
 class Session:
-    """Answers the readings of one connection.
-
-    Args:
-        link: open and subscribed.
-        options: the settings.
-        respond: answers a reading.
-        backlog: readings that wait, including those of earlier connections.
-        counts: of earlier connections.
-        log: gets a line when the broker refuses an answer.
-        announcer: publishes retained messages; None for none.
-    """
+    """Answers the readings of one connection; the announcer publishes retained messages."""
 
     def __init__(
         self,
@@ -65,12 +89,12 @@ class Session:
         log: request_log.Log = request_log.write,
         announcer: Announcer | None = None,
     ) -> None:
-        self.counts = counts
-        self._link = link
+        self.counts = counts  # of earlier connections
+        self._link = link  # open and subscribed
         self._options = options
-        self._respond = respond
-        self._backlog = backlog
-        self._log = log
+        self._respond = respond  # answers a reading
+        self._backlog = backlog  # readings that wait, including those of earlier connections
+        self._log = log  # gets a line when the broker refuses an answer
         self._announcer = announcer or Announcer(link, dict, Rights(log))
         # By packet id, unacknowledged publications, each with the reading that it answers.
         self._under_way: dict[int, MQTTMessage | None] = {}
@@ -79,8 +103,7 @@ class Session:
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Answer readings until `goes_on` returns False.
 
-        Raises:
-            LinkLost: the connection is gone.
+        LinkLost is raised where the connection is gone.
         """
         while goes_on():
             self._publish_status()
@@ -170,6 +193,17 @@ class Session:
         while self._under_way and time.monotonic() < end:
             self._link.loop(0.1)
             self._settle()
+
+
+def client_id(options: MqttOptions, machine_id: Path = MACHINE_ID) -> str:
+    """The client's id: the same at each start, and different on each machine."""
+    if options.client:
+        return options.client
+    try:
+        machine = machine_id.read_text().strip()
+    except OSError:
+        machine = platform.node()
+    return f"onnxlet-{hashlib.sha256(f'mqtt {machine}'.encode()).hexdigest()[:12]}"
 
 
 def status_topic(options: MqttOptions) -> str:

@@ -19,11 +19,7 @@ DATE_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
 def make_context(ca: Path | None) -> ssl.SSLContext:
     """A client's TLS context, which checks a server's certificate and name.
 
-    Args:
-        ca: file of the CA certificates that sign it; None means the system's.
-
-    Raises:
-        OSError: they can't be read.
+    None means the system's CA certificates; OSError is raised where they can't be read.
     """
     context = ssl.create_default_context(cafile=ca)
     set_date_checks(context)

@@ -36,32 +36,20 @@ ReasonCode.names[TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
 
 
 class LinkLost(Exception):
-    """The broker can't be reached, refuses, or is gone; the message says which.
-
-    Args:
-        why: in words.
-        code: the broker's reason code; 0 if it gave none.
-    """
+    """The broker can't be reached, refuses, or is gone; the message says which."""
 
     def __init__(self, why: str, code: int = 0) -> None:
         super().__init__(why)
-        self.code = code
+        self.code = code  # the broker's reason code; 0 if it gave none
 
 
 class Address(NamedTuple):
-    """A broker's address, and the credentials to connect with.
+    """A broker's address, and the credentials to connect with."""
 
-    Attributes:
-        url: `mqtts://HOST[:PORT]`, or `mqtt://` without TLS.
-        user: a name, or empty.
-        password: the user's.
-        ca: file of the CA certificates that sign the broker's; None means the system's.
-    """
-
-    url: str
-    user: str
-    password: str
-    ca: Path | None
+    url: str  # `mqtts://HOST[:PORT]`, or `mqtt://` without TLS
+    user: str  # a name, or empty
+    password: str  # the user's
+    ca: Path | None  # file of the CA certificates that sign the broker's; None means the system's
 
 
 class Will(NamedTuple):
@@ -72,24 +60,14 @@ class Will(NamedTuple):
 
 
 class Link:
-    """A connection.
-
-    Args:
-        address: of the broker.
-        client: id of this client; empty to have the broker assign one.
-        will: or None.
-
-    Attributes:
-        messages: received; the caller takes them from here.
-        published: acknowledged publications, each with its packet id and reason code; the caller
-            takes them from here.
-        largest: bytes of a packet that the broker accepts.
-    """
+    """A connection. The broker assigns an id where the client's is empty."""
 
     def __init__(self, address: Address, client: str, will: Will | None = None) -> None:
-        self.messages: deque[MQTTMessage] = deque()
+        self.messages: deque[MQTTMessage] = deque()  # received; the caller takes them from here
+        # Acknowledged publications, each with its packet id and reason code; the caller takes them
+        # from here.
         self.published: deque[tuple[int, ReasonCode]] = deque()
-        self.largest = 2**28
+        self.largest = 2**28  # bytes of a packet that the broker accepts
         self._open = False
         self._granted: list[ReasonCode] | None = None
         self._gone = ""
@@ -117,14 +95,10 @@ class Link:
         self._client.on_message = lambda *given: own._received(*given)
 
     def open(self, *, resume: bool, **properties: int) -> None:
-        """Connect.
+        """Connect with properties of MQTT 5's CONNECT.
 
-        Args:
-            resume: continue the session that the broker keeps for this client.
-            properties: of MQTT 5's CONNECT.
-
-        Raises:
-            LinkLost: there is no connection.
+        LinkLost is raised where there is no connection. `resume` continues the session that the
+        broker keeps for this client.
         """
         wanted = _properties(PacketTypes.CONNECT, properties)
         try:
@@ -140,13 +114,12 @@ class Link:
     def subscribe(self, topics: str) -> None:
         """Subscribe, and wait until it is granted; only a new one gets retained messages.
 
-        Raises:
-            LinkLost: it is not granted.
+        LinkLost is raised where it is not granted.
         """
-        wish = SubscribeOptions(
+        how = SubscribeOptions(
             QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB, noLocal=False
         )
-        self._client.subscribe(topics, options=wish)
+        self._client.subscribe(topics, options=how)
         end = time.monotonic() + CONNECT_SECONDS
         while self._granted is None:
             self._loop_until(end, "the broker does not answer to a subscription")
@@ -156,8 +129,7 @@ class Link:
     def loop(self, seconds: float) -> None:
         """Send and receive, waiting so many seconds for something to arrive.
 
-        Raises:
-            LinkLost: the connection is gone.
+        LinkLost is raised where the connection is gone.
         """
         code = self._client.loop(seconds)
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._gone:
@@ -166,11 +138,9 @@ class Link:
     def publish(
         self, topic: str, payload: bytes, properties: Mapping[str, Any], retain: bool = False
     ) -> int:
-        """Publish with QoS 1; return its packet id, which `published` reports it by.
+        """Publish with QoS 1; its packet id, which `published` reports it by.
 
-        Raises:
-            ValueError: the topic is invalid.
-            LinkLost: the connection is gone.
+        Raises ValueError where the topic is invalid, LinkLost where the connection is gone.
         """
         packed = _properties(PacketTypes.PUBLISH, properties)
         info = self._client.publish(topic, payload, QOS, retain, packed)

@@ -11,18 +11,11 @@ from typing import Any
 
 
 class Deadline:
-    """Shuts down the sockets opened within its `with` block once time is up; reads then end.
-
-    Args:
-        seconds: from the beginning of the block.
-
-    Attributes:
-        over: the time was up before the block ended.
-    """
+    """Shuts down the sockets opened within its `with` block once time is up; reads then end."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.over = False
+        self.seconds = seconds  # from the beginning of the block
+        self.over = False  # the time was up before the block ended
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._end)

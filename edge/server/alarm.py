@@ -6,34 +6,16 @@ import ctypes
 import os
 import threading
 import time
-from typing import Protocol
 
 CLOCK_MONOTONIC = 1  # of Linux's time.h
 CLOSE_ON_EXEC = 0o2000000  # TFD_CLOEXEC of sys/timerfd.h
 SHORTEST_SECONDS = 1e-9  # to ring now: zero would clear the kernel's timer
 
 
-class Alarm(Protocol):
-    """One thread waits; any thread may set and clear it."""
-
-    def set(self, seconds: float) -> None:
-        """Ring after so many seconds, instead of when it was set to before."""
-
-    def clear(self) -> None:
-        """Cancel the time that was set."""
-
-    def wait(self) -> None:
-        """Block until it rings."""
-
-    def close(self) -> None:
-        """Release the timer, once nobody waits."""
-
-
 class TimerAlarm:
     """A timerfd of Linux: setting and clearing take a microsecond, and wake nobody.
 
-    Raises:
-        OSError: this kernel has no such timers.
+    OSError is raised where this kernel has no such timers.
     """
 
     def __init__(self) -> None:
@@ -108,6 +90,9 @@ class EventAlarm:
 
     def close(self) -> None:
         """Do nothing: there is no timer to release."""
+
+
+Alarm = TimerAlarm | EventAlarm  # one thread waits; any thread may set and clear it
 
 
 def make_alarm() -> Alarm:

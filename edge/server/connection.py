@@ -14,18 +14,20 @@ from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from onnxlet.edge.server.http_head import (
+from onnxlet.edge.server.http_request import (
     LONGEST_HEAD,
     MOST_HEADERS,
     NAMES,
+    BrokenBody,
+    Environ,
     FirstLine,
+    Request,
     fault_of,
     host_of,
     request_line,
     wsgi_name,
 )
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.edge.server.request import BrokenBody, Environ, Request
 from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
 
 READ_BYTES = 1 << 18
@@ -39,37 +41,24 @@ EMPTY = io.BytesIO()
 
 
 class Connection:
-    """One client's connection; only one thread uses it at a time.
-
-    Args:
-        sock: connected, non-blocking.
-        base: entries of every request's environ.
-        limit: bytes of a body that are read; a longer one is answered, and the connection closed.
-
-    Attributes:
-        requests: complete ones, in order of arrival.
-        outgoing: bytes that the client has not taken yet.
-        busy: a request waits for its response, and nothing is read.
-        partial: part of a request has arrived.
-        closing: no request follows; the connection ends once everything is sent.
-        leaving: everything is sent, and the client has yet to close.
-        held: bytes of memory that its requests take.
-        due: bytes to send once the requests before it are answered.
-        since: when a byte was last received or sent, by `time.monotonic`.
-        began: when the request that is being read began, by the same clock.
-        mask: the selector's events that are waited for.
-    """
+    """One client's connection; only one thread uses it at a time. Its socket is non-blocking."""
 
     def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
         self.socket = sock
-        self.requests: deque[Request] = deque()
-        self.outgoing: Bytes = b""
-        self.due = b""
+        self.requests: deque[Request] = deque()  # complete ones, in order of arrival
+        self.outgoing: Bytes = b""  # bytes that the client has not taken yet
+        self.due = b""  # bytes to send once the requests before it are answered
+        # Busy: a request waits for its response, and nothing is read. Partial: a part of a request
+        # has arrived. Closing: no request follows; it ends once everything is sent. Leaving: that
+        # is so, and the client has yet to close.
         self.busy = self.partial = self.closing = self.leaving = False
-        self.held = 0
+        self.held = 0  # bytes of memory that its requests take
+        # When a byte was last received or sent, and when the request that is being read began,
+        # by `time.monotonic`.
         self.since = self.began = time.monotonic()
-        self.mask = 0
-        self._base = base
+        self.mask = 0  # the selector's events that are waited for
+        self._base = base  # entries of every request's environ
+        # Bytes of a body that are read; a longer one is answered, and the connection closed.
         self._limit = limit
         self._parser = HttpRequestParser(self)
         self._environ: Environ = {}  # empty until the head is complete

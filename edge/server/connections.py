@@ -10,13 +10,15 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.entrance import Entrance
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.edge.server.peers import Peers
 from onnxlet.edge.server.sockets import Socket
+
+if TYPE_CHECKING:
+    from onnxlet.edge.server.shared_counters import SharedCounters
 
 Wrap = Callable[[socket.socket], Socket]
 
@@ -37,16 +39,7 @@ FULL = plain_response("503 Service Unavailable")
 
 
 class Connections:
-    """Every connection of one listener; only one thread uses them at a time.
-
-    Args:
-        listener: bound and listening.
-        limit: bytes of a body that are read.
-        ready: called with a connection whose first request is complete.
-        wrap: puts TLS around an accepted socket, or None.
-        fail: called with an error in this server's own code.
-        peers: other processes that accept from the listener, or None.
-    """
+    """Every connection of one listener; only one thread uses them at a time."""
 
     def __init__(
         self,
@@ -55,15 +48,15 @@ class Connections:
         ready: Callable[[Connection], None],
         wrap: Wrap | None = None,
         fail: Callable[[BaseException], None] = traceback.print_exception,
-        peers: Peers | None = None,
+        peers: SharedCounters | None = None,
     ) -> None:
-        self._listener = listener
-        self._peers = peers
+        self._listener = listener  # bound and listening
+        self._peers = peers  # other processes that accept from the listener, or None
         self._adopted: deque[socket.socket] = deque()
-        self._wrap = wrap
-        self._fail = fail
-        self._limit = limit
-        self._ready = ready
+        self._wrap = wrap  # puts TLS around an accepted socket, or None
+        self._fail = fail  # called with an error in this server's own code
+        self._limit = limit  # bytes of a body that are read
+        self._ready = ready  # called with a connection whose first request is complete
         self._selector = selectors.DefaultSelector()
         self._every: set[Connection] = set()
         self._held = 0  # bytes
@@ -103,11 +96,7 @@ class Connections:
             self._begin(self._adopted.popleft(), ADOPTED)
 
     def poll(self, wait: bool) -> None:
-        """Read and write whatever is ready.
-
-        Args:
-            wait: block until something is, or until the next sweep.
-        """
+        """Read and write whatever is ready; or wait until something is, or until the next sweep."""
         timeout = (SWEEP_SECONDS if self._every else None) if wait else 0
         for key, events in self._selector.select(self._entrance.wait(timeout)):
             connection = key.data
@@ -213,11 +202,9 @@ class Connections:
                 self._ready(connection)
 
     def settle(self, connection: Connection, there: bool) -> None:
-        """Go on with a connection after a request of it was answered.
+        """Go on with a connection, which no other thread uses, after a request of it was answered.
 
-        Args:
-            connection: one that no other thread uses.
-            there: its client still is.
+        `there` says whether its client still is.
         """
         if not connection.requests and (connection.closing or not connection.partial):
             self._held -= connection.held

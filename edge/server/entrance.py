@@ -15,8 +15,11 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from onnxlet.edge.server.peers import Peers
+if TYPE_CHECKING:
+    from onnxlet.edge.server.shared_counters import SharedCounters
+
 
 # A process lets another thread lead after 5 ms; on a busy machine it is some more until it runs.
 PATIENCE_SECONDS = 0.03
@@ -25,26 +28,19 @@ LOOK_SECONDS = 1.0
 
 
 class Entrance:
-    """A listener in a selector.
-
-    Args:
-        listener: bound, listening and non-blocking.
-        selector: that waits for it.
-        accept: called when there is something to accept.
-        peers: that accept from it, too; None where this process is the only one.
-    """
+    """A listener in a selector."""
 
     def __init__(
         self,
         listener: socket.socket,
         selector: selectors.BaseSelector,
         accept: Callable[[], None],
-        peers: Peers | None,
+        peers: SharedCounters | None,
     ) -> None:
-        self._listener = listener
-        self._selector = selector
-        self._accept = accept
-        self._peers = peers
+        self._listener = listener  # bound, listening and non-blocking
+        self._selector = selector  # that waits for it
+        self._accept = accept  # called when there is something to accept
+        self._peers = peers  # that accept from it, too; None where this process is the only one
         self._again = 0.0  # when it listens again; 0 while it does
         self._looked = time.monotonic()
         self._impatient = False  # accept whoever's turn it is
@@ -71,9 +67,7 @@ class Entrance:
     def may_accept(self, held: int, is_first: bool) -> bool:
         """Whether to accept a connection now, else leave it to another process.
 
-        Args:
-            held: connections that this process has.
-            is_first: there is one to accept, as far as is known.
+        This process holds so many connections. The first of a round is there, as far as is known.
         """
         if self._peers is None or self._impatient or self._peers.is_turn(held):
             return True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.request import Request
+from onnxlet.edge.server.http_request import Request
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Fail = Callable[[BaseException], None]
@@ -50,16 +50,10 @@ DATE = _Date()
 def answer(
     app: WSGI, request: Request, stays: Callable[[], bool], fail: Fail = traceback.print_exception
 ) -> tuple[bytes, bool]:
-    """Call the app for one request.
+    """The response to one request, and whether the connection stays open, as its header says, too.
 
-    Args:
-        app: answers in one piece: nothing is streamed.
-        request: complete.
-        stays: whether the server goes on; called after the app has answered.
-        fail: called with what the app raised.
-
-    Returns:
-        The response, and whether the connection stays open; the response's header says so, too.
+    The app answers in one piece: nothing is streamed. Whether the server goes on, `stays` is asked
+    after that. `fail` is called with what the app raised.
     """
     try:
         return _answer(app, request, stays)

@@ -17,13 +17,16 @@ from collections import deque
 from collections.abc import Callable, Set
 from contextlib import suppress
 from socket import socket
+from typing import TYPE_CHECKING
 
 from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
-from onnxlet.edge.server.peers import Peers
 from onnxlet.function.errors import CAME, LATER, SHED
+
+if TYPE_CHECKING:
+    from onnxlet.edge.server.shared_counters import SharedCounters
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
 SLOW_SECONDS = 0.002  # where answers usually take longer, the handover is immediate
@@ -31,19 +34,7 @@ GRACE_SECONDS = 25.0  # to finish requests after a signal; SageMaker kills after
 
 
 class Server:
-    """Serves one app on one listening socket.
-
-    Args:
-        app: WSGI; thread-safe.
-        listener: bound and listening.
-        threads: answers that are computed at the same time.
-        in_flight: requests that wait or are being answered; further ones are shed.
-        body_limit: bytes of a body that are read.
-        prompt: paths that the leader answers immediately, however many requests wait.
-        wrap: puts TLS around an accepted socket, or None.
-        fail: called with what the app raises, and with errors of the server itself.
-        peers: other processes on the same listener, which share `in_flight`; or None.
-    """
+    """Serves one app on one listening socket; `wrap` puts TLS around an accepted one."""
 
     def __init__(
         self,
@@ -56,14 +47,17 @@ class Server:
         prompt: Set[str] = frozenset(),
         wrap: Wrap | None = None,
         fail: Fail = traceback.print_exception,
-        peers: Peers | None = None,
+        peers: SharedCounters | None = None,
     ) -> None:
-        self._app = app
+        self._app = app  # WSGI; thread-safe
+        # Other processes on the same listener, which share `in_flight`; or None.
         self._peers = peers
-        self._threads = threads
+        self._threads = threads  # answers that are computed at the same time
+        # Requests that wait or are being answered; further ones are shed.
         self._in_flight = in_flight
+        # Paths that the leader answers immediately, however many requests wait.
         self._prompt = prompt
-        self._fail = fail
+        self._fail = fail  # called with what the app raises, and with errors of the server itself
         self._connections = Connections(listener, body_limit, self._ready, wrap, fail, peers)
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # from threads that don't lead

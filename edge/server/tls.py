@@ -25,8 +25,7 @@ class TlsError(OnnxletError):
 def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """Load a server's certificate chain and its key.
 
-    Raises:
-        TlsError: they can't be read, or don't belong together.
+    TlsError is raised where they can't be read, or don't belong together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
@@ -45,14 +44,9 @@ def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 class TlsSocket:
-    """The server's side of one connection.
+    """The server's side of one connection; it owns the connected, non-blocking socket.
 
-    Args:
-        sock: connected, non-blocking; this object owns it from now on.
-        context: with the certificate.
-
-    Raises:
-        OSError: the client is gone already.
+    OSError is raised where the client is gone already.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
@@ -71,10 +65,8 @@ class TlsSocket:
     def recv(self, size: int) -> bytes:
         """Continue the handshake, and read what has arrived: at most `size` bytes and a record.
 
-        Raises:
-            BlockingIOError: nothing has.
-            PlainHttp: the client speaks HTTP without TLS; from now on this is a plain socket.
-            OSError: the connection is broken.
+        Raises BlockingIOError where nothing has, PlainHttp where the client speaks HTTP without TLS
+        (from now on this is a plain socket), OSError where the connection is broken.
         """
         if self._raw:
             return socket.socket.recv(self._tls, size)
@@ -103,9 +95,7 @@ class TlsSocket:
     def send(self, data: Bytes) -> int:
         """Send; return how many bytes the client took.
 
-        Raises:
-            BlockingIOError: none.
-            OSError: the connection is broken.
+        Raises BlockingIOError where it took none, OSError where the connection is broken.
         """
         if self._raw:
             return socket.socket.send(self._tls, data)
@@ -120,11 +110,7 @@ class TlsSocket:
         return sent
 
     def shutdown(self, how: int) -> None:
-        """Announce that nothing more is sent; what the client still sends is not deciphered.
-
-        Raises:
-            OSError: the connection is broken.
-        """
+        """Announce that nothing more is sent; what the client still sends is not deciphered."""
         self._send_close_notify()
         self._raw = True  # after close_notify OpenSSL would treat further data as an attack
         socket.socket.shutdown(self._tls, how)  # SSLSocket's own ends TLS without close_notify

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.device.slots import with_updates
-from onnxlet.edge.service.arena import use_one_arena
-from onnxlet.edge.service.metrics import Meter
+from onnxlet.edge.service.drift_reports import DriftReports
+from onnxlet.edge.service.process import use_one_arena
 from onnxlet.edge.service.secret import Secret
+from onnxlet.edge.service.tally import Tally
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.fast_path import App
-from onnxlet.function.messages import Prediction, Route
+from onnxlet.function.messages import Prediction, Reply, Route
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.reload import Reloader
@@ -21,9 +24,13 @@ from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
+    from onnxlet.edge.aggregation.counters import Counters
+    from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.forward.forwarder import Forwarder
-    from onnxlet.edge.keep.keeper import Keeper
-    from onnxlet.edge.workers.link import Link
+    from onnxlet.edge.predictions.prediction_store import PredictionStore
+    from onnxlet.function.serving.service import Service
+
+FILE = "kept.db"  # beside the queue of predictions that are forwarded
 
 
 def make_app(
@@ -33,24 +40,16 @@ def make_app(
     log: request_log.Log = request_log.write,
     forward: Forwarder | None = None,
     settings: Settings | None = None,
-    keep: Keeper | None = None,
+    keep: PredictionStore | None = None,
     link: Link | None = None,
 ) -> App:
     """Make the app, and start its two background threads: the time limit's and the reloader's.
 
-    Args:
-        models: folder of model directories; on a device, a slot's has model-only updates beside it.
-        observe: called with each prediction that was answered; by default `forward` is.
-        secret: marks the requests that this process sends to itself, which are counted nowhere.
-        log: writes each request's line.
-        forward: keeps predictions, and takes their ground truth.
-        settings: limits and keys; None means the environment's.
-        keep: keeps answers for their truth, too; it is started here.
-        link: to other workers that serve the same models; they answer as one.
-
-    Raises:
-        SettingsError: an environment variable can't be used.
-        ModelError: there is no model, or one can't be loaded.
+    On a device, a slot's models have model-only updates beside them. `observe` is called with each
+    prediction that was answered, by default `forward` is; `keep` is started here. A secret's
+    requests are counted nowhere. Workers that serve the same models answer as one by way of a link.
+    SettingsError is raised where an environment variable can't be used, ModelError where there is
+    no model, or one can't be loaded.
     """
     use_one_arena()
     secret = secret or Secret()
@@ -63,10 +62,10 @@ def make_app(
     keys, stats, shared = settings.block_keys, ModelStats(), None
     watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
-        from onnxlet.edge.together.counts import Counts  # not where one process serves
-        from onnxlet.edge.together.models import SharedModels
+        from onnxlet.edge.aggregation.counters import Counters  # not where one process serves
+        from onnxlet.edge.aggregation.models import SharedModels
 
-        counts = Counts(link, settings.watch, secret.request_id, keys)
+        counts = Counters(link, settings.watch, secret.request_id, keys)
         shared = SharedModels(link)
         meter.counts, watches, stats = counts, counts.watches, counts.stats
     app = create_app(
@@ -86,7 +85,7 @@ def make_app(
     repository = service.repository
     if keep:
         if link is not None:
-            from onnxlet.edge.together.truth import SharedTruth
+            from onnxlet.edge.aggregation.ground_truth import SharedTruth
 
             SharedTruth(link, keep)
         keep.start(repository)
@@ -111,9 +110,71 @@ def _both(first: Observe | None, second: Observe) -> Observe:
     return observe
 
 
-def _routes(forward: Forwarder | None, keep: Keeper | None) -> list[Route]:
+def _routes(forward: Forwarder | None, keep: PredictionStore | None) -> list[Route]:
     if forward is None and keep is None:
         return []
-    from onnxlet.edge.keep import truth  # slow to import, and not needed where nothing is kept
+    from onnxlet.edge.predictions import (
+        truth_route,  # slow to import, and not needed where nothing is kept
+    )
 
-    return [truth.route(forward, keep)]
+    return [truth_route.route(forward, keep)]
+
+
+def start_forwarding(options: ForwardOptions) -> Forwarder | None:
+    """Keep and send predictions until the process ends; None if no URL is set.
+
+    SettingsError is raised where the CA certificates can't be read, or the URL has no address.
+    """
+    if not options.url:
+        return None
+    from onnxlet.edge.forward import forwarder  # slow to import
+
+    return forwarder.start(options)
+
+
+def start_keeping(settings: Settings, forward: ForwardOptions) -> PredictionStore | None:
+    """Keep answers until the process ends; None if neither this nor forwarding is set.
+
+    SettingsError is raised where the database can't be where it is set to be.
+    """
+    path = settings.keep or (forward.queue.with_name(FILE) if forward.url else None)
+    if path is None:
+        return None
+    from onnxlet.edge.predictions import prediction_store  # slow to import
+
+    return prediction_store.start(
+        path, settings.keep_mb, settings.keep_days, named=settings.keep is not None
+    )
+
+
+class Meter:
+    """Counts requests by their lines in the log, and shows what was counted."""
+
+    def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
+        # Knows which versions were refused; None if nothing is reloaded.
+        self.reloader: Reloader | None = None
+        self.forward = forward  # keeps predictions; None if nothing is kept
+        self.drift = DriftReports()  # of the models that are served
+        self.counts: Counters | None = None  # those of all workers; None where one process serves
+        self.tally = Tally()  # this process's
+        # Called once a scrape has imported its modules, so that later ones are fast.
+        self.imported: Callable[[], object] = lambda: None
+        # The id of requests that this process sends to itself, which are not counted.
+        self._unseen = unseen
+
+    def count(self, entry: Mapping[str, Any]) -> None:
+        """Count one request; this takes 2 µs."""
+        if self._unseen and entry.get("request_id") == self._unseen:
+            return
+        self.tally.count(entry)
+
+    def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
+        """Metrics in the format that the client accepts: Prometheus' or OpenMetrics'.
+
+        Those of drift are left out where they may not be read: `on_rows`.
+        """
+        from onnxlet.edge.service.metrics import expose  # a server that nobody scrapes does without
+
+        reply = expose(self, service, accept, on_rows)
+        self.imported()
+        return reply

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
+
+from onnxlet.edge.service.process import ENDING, end_on
 
 PORT, MODELS = "ONNXLET_DEVICE_PORT", "ONNXLET_MODELS"
 PORTS = ("PORT", "SAGEMAKER_BIND_TO_PORT")  # Cloud Run's, and SageMaker's
 HIGHEST_PORT = 65535
 REFUSED = 1  # exit code, as of any variable that is wrong
 PLACES = ("/opt/ml/model", "/mnt/models")  # where SageMaker and KServe put models
-ENDING = (signal.SIGTERM, signal.SIGINT)
-FIRST = 1  # the process that a container ends with
 
 
 def begin() -> None:
@@ -28,12 +27,8 @@ def begin() -> None:
 def adapt(environ: MutableMapping[str, str], places: tuple[str, ...] = PLACES) -> None:
     """Set our variables by a platform's, where they are not set.
 
-    Args:
-        environ: the environment variables.
-        places: folders that models are taken from where something is in one.
-
-    Raises:
-        SystemExit: the platform's port is none. It is reported here, by the name that was set.
+    Models are taken from the first place where something is. It exits where the platform's port is
+    none, which is reported by the name that was set.
     """
     name = next((each for each in PORTS if environ.get(each)), None)
     if name and not environ.get(PORT):
@@ -57,11 +52,3 @@ def _has_something(folder: Path) -> bool:
         return next(folder.iterdir(), None) is not None
     except OSError:
         return False
-
-
-def end_on(number: int) -> None:
-    """End by a signal, also as a container's first process, whom the kernel spares by default."""
-    if os.getpid() == FIRST:
-        signal.signal(number, lambda received, frame: os._exit(128 + received))
-    else:
-        signal.signal(number, signal.SIG_DFL)

@@ -30,9 +30,7 @@ def main() -> None:
 def check() -> None:
     """Ask the server that this environment sets.
 
-    Raises:
-        NotReady: it does not answer, or says that it is not ready.
-        SettingsError: a variable can't be used.
+    NotReady is raised where it does not answer, or says so; SettingsError for a variable.
     """
     import http.client
 

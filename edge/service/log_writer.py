@@ -22,17 +22,10 @@ Write = Callable[[bytes], int]
 
 
 class LogWriter:
-    """Writes lines to a file descriptor, from any thread.
-
-    Args:
-        file: the descriptor.
-
-    Attributes:
-        lost: dropped lines; logged once there is room again.
-    """
+    """Writes lines to a file descriptor, from any thread."""
 
     def __init__(self, file: int) -> None:
-        self.lost = 0
+        self.lost = 0  # dropped lines; logged once there is room again
         self._file = file
         self._write = nonblocking_writer(file)
         self._late: deque[bytes] = deque()
@@ -42,11 +35,7 @@ class LogWriter:
         self._thread: threading.Thread | None = None
 
     def put(self, line: bytes) -> None:
-        """Write a line, now or later.
-
-        Raises:
-            OSError: the log is closed.
-        """
+        """Write a line, now or later; OSError is raised where the log is closed."""
         with self._lock:
             if not self._bytes:
                 with suppress(BlockingIOError):

@@ -1,83 +1,72 @@
 """Prometheus metrics of a server: of its one process, or the sums over its workers.
 
-The first scrape imports prometheus-client: a server that nobody scrapes does without it.
+The first scrape imports this, and prometheus-client with it.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import accumulate
+from typing import Protocol
 
-from onnxlet.edge.service.drift_reports import DriftReports
-from onnxlet.edge.service.tally import Tally
+import numpy as np
+import onnxruntime
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+
+from onnxlet.edge.aggregation.counters import Counters, States, forwarded
+from onnxlet.edge.forward.forwarder import Figures, Forwarder
+from onnxlet.edge.service.drift_reports import Digest, DriftReports
+from onnxlet.edge.service.tally import BOUNDS, Tally
 from onnxlet.function.messages import Reply
 from onnxlet.function.serving.reload import Reloader
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
-
-    from onnxlet.edge.forward.forwarder import Forwarder
-    from onnxlet.edge.together.counts import Counts, States
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.service import Service
 
 VERSION = re.compile(r";\s*version=([^;]*)")
 VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of the formats of Prometheus and OpenMetrics
 DRIFT_SECONDS = 0.02  # of a scrape, for new reports on drift
+SECONDS, START = "process_cpu_seconds", "process_start_time_seconds"
+OF_A_TEST = ("model", "column", "output", "measure", "statistic")
+PERFORMANCE = {
+    "estimated": "Performance expected on the recent rows, without labels.",
+    "held_out": "Performance on the held-out rows of the build.",
+    "realised": "Performance on the rows whose truth has come.",
+}
+
+Samples = Iterable[tuple[Sequence[str], float]]  # the labels' values, and the number
 
 
-class Meter:
-    """Counts requests by their lines in the log.
+class Sources(Protocol):
+    """What a meter has; None where there is none in this process."""
 
-    Args:
-        unseen: the id of requests that this process sends to itself, which are not counted.
+    tally: Tally
+    counts: Counters | None
+    drift: DriftReports
+    reloader: Reloader | None
+    forward: Forwarder | None
 
-    Attributes:
-        reloader: knows which versions were refused; None if nothing is reloaded.
-        forward: keeps predictions; None if nothing is kept.
-        drift: reports on the models that are served.
-        counts: those of all workers; None where one process serves.
-        tally: this process's.
-        imported: called once a scrape has imported its modules, so that later ones are fast.
-    """
 
-    def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
-        self.reloader: Reloader | None = None
-        self.forward = forward
-        self.drift = DriftReports()
-        self.counts: Counts | None = None
-        self.tally = Tally()
-        self.imported: Callable[[], object] = lambda: None
-        self._unseen = unseen
-
-    def count(self, entry: Mapping[str, Any]) -> None:
-        """Count one request; this takes 2 µs."""
-        if self._unseen and entry.get("request_id") == self._unseen:
-            return
-        self.tally.count(entry)
-
-    def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
-        """Metrics in the format that the client accepts: Prometheus' or OpenMetrics'.
-
-        Args:
-            service: has the models.
-            accept: the request's header.
-            on_rows: those of drift, too.
-        """
-        from prometheus_client import CollectorRegistry, ProcessCollector
-        from prometheus_client.exposition import choose_encoder
-
-        registry = CollectorRegistry(auto_describe=False)
-        states = self.counts.collect() if self.counts else None
-        if states is None:
-            ProcessCollector(registry=registry)
-        registry.register(Figures(self, service, states, on_rows))
-        encode, media_type = choose_encoder(_readable(accept))
-        text = encode(registry)
-        self.imported()
-        return Reply(text, media_type)
+def expose(meter: Sources, service: Service, accept: str, on_rows: bool) -> Reply:
+    """What `Meter.expose` answers."""
+    registry = CollectorRegistry(auto_describe=False)
+    states = meter.counts.collect() if meter.counts else None
+    if states is None:
+        ProcessCollector(registry=registry)
+    registry.register(Collector(meter, service, states, on_rows))
+    encode, media_type = choose_encoder(_readable(accept))
+    return Reply(encode(registry), media_type)
 
 
 def _readable(accept: str) -> str:
@@ -86,23 +75,16 @@ def _readable(accept: str) -> str:
     return ",".join(each for each, found in formats if found is None or found[1] in VERSIONS)
 
 
-class Figures:
-    """A collector of prometheus-client: counters, and gauges of this moment.
-
-    Args:
-        meter: counts requests.
-        service: has the models.
-        states: the counts of all workers; None where one process serves.
-        on_rows: those of drift, too.
-    """
+class Collector:
+    """A collector of prometheus-client: counters, and gauges of this moment."""
 
     def __init__(
-        self, meter: Meter, service: Service, states: States | None, on_rows: bool
+        self, meter: Sources, service: Service, states: States | None, on_rows: bool
     ) -> None:
         self._meter = meter
-        self._on_rows = on_rows
+        self._on_rows = on_rows  # those of drift, too
         self._service = service
-        self._states = states
+        self._states = states  # the counts of all workers; None where one process serves
         self._tally = meter.tally
         if states is not None and meter.counts:
             self._service = replace(service, watches=meter.counts.moment(states))
@@ -112,68 +94,164 @@ class Figures:
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, for prometheus-client's registry."""
-        from prometheus_client.core import GaugeMetricFamily
-
-        yield from self._tally.metrics()
-        in_flight = self._service.in_flight
+        service, states, meter = self._service, self._states, self._meter
+        yield from request_metrics(self._tally)
+        in_flight = service.in_flight
         count = in_flight.count
-        if self._states is not None:
-            count = sum(state["in_flight"] for state in self._states)
+        if states is not None:
+            count = sum(state["in_flight"] for state in states)
         yield GaugeMetricFamily(
             "onnxlet_requests_in_flight", "Requests being answered, this one too.", count
         )
         yield GaugeMetricFamily(
             "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit
         )
-        served = GaugeMetricFamily(
-            "onnxlet_model_version", "Version that is served.", labels=["model"]
-        )
-        for model in self._service.repository.models:
-            served.add_metric([model.name], model.version)
-        yield served
-        refused = GaugeMetricFamily(
-            "onnxlet_model_refused", "Versions that are broken.", labels=["model", "version"]
-        )
-        for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
-            refused.add_metric([name, str(version)], 1)
-        yield refused
+        served = [([model.name], model.version) for model in service.repository.models]
+        yield _gauge("onnxlet_model_version", "Version that is served.", ["model"], served)
+        refused = dict(meter.reloader.refused) if meter.reloader else {}
+        broken = [([name, str(version)], 1) for name, version in refused]
+        labels = ["model", "version"]
+        yield _gauge("onnxlet_model_refused", "Versions that are broken.", labels, broken)
         yield GaugeMetricFamily(
             "onnxlet_reload_still_seconds",
             "How long a look at the models' folder has stood still; 0 where none does.",
-            self._service.repository.progress.seconds_still(),
+            service.repository.progress.seconds_still(),
         )
-        if self._on_rows and (digests := self._meter.drift.of(self._service, DRIFT_SECONDS)):
-            from onnxlet.edge.service import drift_metrics
-
-            yield from drift_metrics.metrics(digests)
-        if self._meter.forward:
-            yield from _forward(self._meter.forward, self._states)
-        if self._states is not None:
-            from onnxlet.edge.together import processes
-
-            yield from processes.metrics(self._states)
-        yield _build()
-
-
-def _forward(forward: Forwarder, states: States | None) -> Iterator[Metric]:
-    from onnxlet.edge.forward.metrics import metrics
-
-    figures = forward.figures()
-    if states is not None:
-        from onnxlet.edge.together.counts import forwarded
-
-        figures = forwarded(figures, states)
-    yield from metrics(figures)
+        if self._on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
+            yield from drift_metrics(digests)
+        if meter.forward:
+            figures = meter.forward.figures()
+            yield from _forward(figures if states is None else forwarded(figures, states))
+        if states is not None:
+            yield from _processes(states)
+        about = {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        }
+        yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
 
 
-def _build() -> Metric:
-    import numpy as np
-    import onnxruntime
-    from prometheus_client.core import InfoMetricFamily
+def _counter(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
+    return _filled(CounterMetricFamily(name, text, labels=labels), samples)
 
-    about = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "onnxruntime": onnxruntime.__version__,
-    }
-    return InfoMetricFamily("onnxlet_build", "What computes here.", about)
+
+def _gauge(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
+    return _filled(GaugeMetricFamily(name, text, labels=labels), samples)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, samples: Samples) -> Metric:
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family
+
+
+def request_metrics(tally: Tally) -> Iterator[Metric]:
+    """Of requests; each family is of one moment."""
+    times = HistogramMetricFamily(
+        "onnxlet_request_seconds", "Time by stage.", labels=["model", "stage"]
+    )
+    bounds = [*(str(bound / 1e3) for bound in BOUNDS), "+Inf"]
+    with tally.lock:
+        requests = [([model, str(status)], n) for (model, status), n in tally.requests.items()]
+        errors = [([model, kind], n) for (model, kind), n in tally.errors.items()]
+        rows = [([model], n) for model, n in tally.rows.items()]
+        for model, stages in tally.times.items():
+            for stage, each in stages.items():
+                # Cumulative counts: in Prometheus, a bucket includes the lower ones.
+                buckets = list(zip(bounds, map(float, accumulate(each.counts)), strict=True))
+                times.add_metric([model, stage], buckets, each.total / 1e3)
+    yield _counter("onnxlet_requests", "Requests answered.", ["model", "status"], requests)
+    yield _counter("onnxlet_errors", "Requests refused or failed.", ["model", "error"], errors)
+    yield _counter("onnxlet_rows", "Rows predicted.", ["model"], rows)
+    yield times
+
+
+def drift_metrics(digests: Sequence[Digest]) -> Iterator[Metric]:
+    """Of drift, one digest a model.
+
+    Labels are bounded: a model has at most 200 columns and outputs with four tests each, and 50
+    reasons.
+    """
+    models = [([each.short["model"]], each) for each in digests]
+    yield _counter(
+        "onnxlet_drift_rows", "Rows counted.", ["model"], [(m, d.short["rows"]) for m, d in models]
+    )
+    windows = [(m, d.short["window"]) for m, d in models]
+    text = "Recent rows that are compared."
+    yield _gauge("onnxlet_drift_window_rows", text, ["model"], windows)
+    alarms = [(m, d.short["alarm_count"]) for m, d in models]
+    yield _gauge("onnxlet_drift_alarms", "Tests that alarm.", ["model"], alarms)
+    refused = [([*m, why], n) for m, d in models for why, n in d.refused.items()]
+    text = "Rows and requests without an answer."
+    yield _counter("onnxlet_drift_refused", text, ["model", "reason"], refused)
+    tests = [
+        ([*m, test.column, test.output, test.measure, test.statistic], test)
+        for m, d in models
+        for test in d.tests
+    ]
+    values = [(labels, test.value) for labels, test in tests]
+    yield _gauge("onnxlet_drift_value", "A statistic of the recent rows.", OF_A_TEST, values)
+    thresholds = [(labels, test.threshold) for labels, test in tests]
+    text = "That it passes by chance only."
+    yield _gauge("onnxlet_drift_threshold", text, OF_A_TEST, thresholds)
+    alarmed = [(labels, 1) for labels, test in tests if test.alarmed]
+    yield _gauge("onnxlet_drift_alarmed", "1 for each test that alarms.", OF_A_TEST, alarmed)
+    for kind, text in PERFORMANCE.items():
+        found = [
+            ([*m, name], value) for m, d in models for name, value in d.performance[kind].items()
+        ]
+        yield _gauge(f"onnxlet_{kind}_performance", text, ["model", "metric"], found)
+
+
+def _forward(figures: Figures) -> Iterator[Metric]:
+    """Of the queue of predictions; without totals where the database can't be read."""
+    totals = figures.totals
+    dropped = {**(totals.dropped if totals else {}), **figures.lost}
+    samples = [([reason], count) for reason, count in dropped.items()]
+    yield _counter("onnxlet_forward_dropped", "Records that were dropped.", ["reason"], samples)
+    yield CounterMetricFamily(
+        "onnxlet_forward_late", "Answers that did not wait for the disk.", figures.late
+    )
+    yield GaugeMetricFamily(
+        "onnxlet_forward_keeping", "1 if the disk takes records.", figures.keeping
+    )
+    if totals is None:
+        return
+    yield CounterMetricFamily("onnxlet_forward_sent", "Records that have arrived.", totals.sent)
+    for name, text, value in (
+        ("waiting", "Records that are still to be sent.", totals.waiting),
+        ("set_aside", "Records that the other side refused.", totals.aside),
+        ("oldest_seconds", "Age of the oldest waiting record.", totals.oldest_seconds),
+        ("bytes", "Bytes that the records take on the disk.", totals.bytes),
+    ):
+        yield GaugeMetricFamily(f"onnxlet_forward_{name}", text, value)
+
+
+def _processes(states: States) -> Iterator[Metric]:
+    """What processes use, by the names of `ProcessCollector`; none where there is no /proc.
+
+    They are sums over the workers and their supervisor. A worker's processor time is what it has
+    said itself, so that a sum never falls when one ends. Memory that they share is in each one's
+    resident memory.
+    """
+    workers, supervisor = [state["process"] for state in states], os.getppid()
+    values: dict[str, list[float]] = {}
+    texts: dict[str, str] = {}
+    pids = [supervisor, *(each["pid"] for each in workers)]
+    for pid in pids:
+        collector = ProcessCollector(pid=partial(int, pid), registry=CollectorRegistry())
+        for family in collector.collect():
+            texts[family.name] = family.documentation
+            if family.name != SECONDS or pid == supervisor:
+                values.setdefault(family.name, []).append(family.samples[0].value)
+    for name, found in values.items():
+        if name == SECONDS:
+            total = sum(each["seconds"] for each in workers) + sum(found)
+            yield CounterMetricFamily(name, texts[name], total)
+        else:
+            value = min(found) if name == START else sum(found)
+            yield GaugeMetricFamily(name, texts[name], value)
+    yield GaugeMetricFamily("onnxlet_workers", "Processes that answer.", len(workers))
+    ended = sum(each["ended"] for each in workers)
+    yield CounterMetricFamily("onnxlet_workers_ended", "Those that have died.", ended)

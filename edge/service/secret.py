@@ -28,11 +28,9 @@ FORM = re.compile(r"([0-9a-f]{32}) ([0-9a-f]{64})\n")
 
 
 class Secret:
-    """Marks the requests that this process sends to itself.
+    """Marks the requests that this process sends to itself, by an id and an API key.
 
-    Args:
-        request_id: of another process's secret; empty for a new one.
-        key: the API key that belongs to it; empty for a new one.
+    They are new ones where another process's are not given.
     """
 
     def __init__(self, request_id: str = "", key: str = "") -> None:

@@ -22,14 +22,10 @@ TIMEOUT_SECONDS = 40.0  # longer than the server's own limit for a request
 
 
 class GoldenRow(NamedTuple):
-    """One golden row, requested again and again.
-
-    Attributes:
-        body: of the request.
-        golden: the row and its answer, as `onnxlet.function.serving.golden.compare` takes it.
-    """
+    """One golden row, requested again and again."""
 
     body: bytes
+    # The row and its answer, as `onnxlet.function.serving.golden.compare` takes it.
     golden: dict[str, Any]
 
 
@@ -46,13 +42,7 @@ def first_row(directory: Path) -> GoldenRow | None:
 
 
 class SelfCheck:
-    """Checks one model after the other.
-
-    Args:
-        repository: of the served models.
-        connect: makes a connection to this server.
-        secret: marks the requests.
-    """
+    """Checks one model after the other, by requests to this server that a secret marks."""
 
     def __init__(
         self,
@@ -60,7 +50,7 @@ class SelfCheck:
         connect: Callable[[], http.client.HTTPConnection],
         secret: Secret,
     ) -> None:
-        self._repository = repository
+        self._repository = repository  # of the served models
         self._connection = connect()
         self._headers = {
             "Content-Type": "application/json",
@@ -121,11 +111,9 @@ def connector(
 ) -> Callable[[], http.client.HTTPConnection]:
     """A function that connects to the address that this process listens on.
 
-    Args:
-        address: of the listening socket.
-        tls: it speaks TLS; the certificate is not checked, since the server is this process.
-        adopt: takes the other end of a connection; None where this process accepts by itself all
-            that come. Of several workers another one could.
+    The certificate is not checked, since the server is this process. `adopt` takes the other end of
+    a connection; it is None where this process accepts by itself all that come: of several workers
+    another one could.
     """
     host, port = reached_at(address[0]), address[1]
     context = unchecked_context() if tls else None

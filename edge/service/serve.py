@@ -1,6 +1,6 @@
 """The function as a server, which finishes requests before it ends.
 
-The only process, or one of several: `onnxlet.edge.processes`.
+The only process, or one of several: `onnxlet.edge.workers`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,16 @@ import gc
 import json
 import os
 import shlex
-import signal
 import socket
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.edge.service.container import ENDING, end_on
-from onnxlet.edge.service.stores import start_forwarding, start_keeping
-from onnxlet.edge.service.systemd import notifier, watchdog_seconds
-from onnxlet.edge.service.watchdog import Watchdog
+from onnxlet.edge.service.process import ENDING, end_on, signals
+from onnxlet.edge.service.systemd import Watchdog, notifier, watchdog_seconds
 from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.folders import CHECKOUT
 from onnxlet.function import request_log
@@ -32,10 +29,10 @@ from onnxlet.function.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.server.connections import Wrap
-    from onnxlet.edge.server.peers import Peers
     from onnxlet.edge.server.server import Server
-    from onnxlet.edge.service.post import Post
+    from onnxlet.edge.server.shared_counters import SharedCounters
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.http.fast_path import App
@@ -48,6 +45,20 @@ THREADS = 4  # answers that are computed at the same time
 
 class ServeError(OnnxletError):
     """The server can't start."""
+
+
+class Post(NamedTuple):
+    """A worker's post."""
+
+    link: Link  # to the supervisor, and by way of it to the other workers
+    counters: SharedCounters  # the numbers that all share
+    # Reports golden rows that are answered; None where systemd does not listen.
+    watchdog: Watchdog | None
+    # Called with what ends this process as a signal does, once a byte is sent: from then on, what
+    # is in hand is finished when the supervisor ends it.
+    begins: Callable[[socket.socket], None]
+    # Called with what a server prints when it starts, once requests are answered.
+    serves: Callable[[list[str]], None]
 
 
 def introduction(app: Any, url: str) -> list[str]:
@@ -78,8 +89,7 @@ def _built(model: Model) -> float:
 def listen(host: str, port: int) -> socket.socket:
     """Bind before anything is loaded, so that a taken port is reported immediately.
 
-    Raises:
-        ServeError: the address can't be listened on.
+    ServeError is raised where the address can't be listened on.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -100,12 +110,9 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
     """Serve by this process until SIGTERM or SIGINT.
 
-    Requests in flight are finished, unless a second signal comes.
-
-    Raises:
-        ServeError: the address is taken, or others could ask without a key.
-        TlsError: the certificate or its key can't be used.
-        OnnxletError: the settings or the models can't be used.
+    Requests in flight are finished, unless a second signal comes. Raises ServeError where the
+    address is taken, or others could ask without a key, TlsError where the certificate or its key
+    can't be used, OnnxletError where the settings or the models can't be.
     """
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
@@ -131,28 +138,16 @@ def serve_on(
     secret: Secret,
     post: Post | None = None,
 ) -> None:
-    """Serve on a listening socket, as `serve` does.
-
-    Args:
-        listener: bound and listening.
-        models: folder of model directories.
-        device: its settings.
-        settings: limits and keys.
-        secret: marks the requests that this process, or another worker, sends to itself.
-        post: what a worker has of its supervisor; None in the only process.
-
-    Raises:
-        TlsError, OnnxletError: as `serve` does.
-    """
+    """Serve on a bound and listening socket, as `serve` does; `post` is a worker's."""
     wrap = _tls(device)
     settings = for_address(listener.getsockname()[0], device.host, settings)
     gc.disable()  # while modules are imported: a collection would find nothing
-    from onnxlet.edge.service.app import make_app
+    from onnxlet.edge.service.app import make_app, start_forwarding, start_keeping
     from onnxlet.edge.service.log_writer import LogWriter
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     if post:
-        from onnxlet.edge.together.graphs import SharedGraphs
+        from onnxlet.edge.aggregation.graphs import SharedGraphs
         from onnxlet.function.models import sessions
 
         sessions.open_graph = SharedGraphs(post.link).open
@@ -166,7 +161,7 @@ def serve_on(
     )  # fmt: skip
     gc.freeze()
     gc.enable()
-    server = _server(app, listener, wrap, post.board if post else None)
+    server = _server(app, listener, wrap, post.counters if post else None)
     ending, end = signals()
     if post:
         post.begins(end)
@@ -209,12 +204,8 @@ def for_address(address: str, host: str, settings: Settings) -> Settings:
     """Check the Host header on loopback, against DNS rebinding; know the owner of a server there.
 
     A page of any site can make its own name resolve to this machine, and would read the answers.
-    Without keys, and without names that a proxy would ask by, only the owner asks.
-
-    Args:
-        address: that is listened on.
-        host: as it was configured; a device's updates use it in their requests.
-        settings: have further accepted names.
+    Without keys, and without names that a proxy would ask by, only the owner asks. The host is as
+    it was configured: a device's updates use it in their requests.
     """
     if is_loopback(address) and settings.hosts is None:
         settings = replace(settings, owned=not (settings.api_keys or settings.reader_keys))
@@ -226,13 +217,7 @@ def for_address(address: str, host: str, settings: Settings) -> Settings:
 def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) -> None:
     """Require an API key, or `--open`, where others than this machine can connect.
 
-    Args:
-        address: that is listened on.
-        device: says whether `--open` is set.
-        settings: have the keys.
-
-    Raises:
-        ServeError: neither is set.
+    ServeError is raised where neither is set.
     """
     if not (is_loopback(address) or device.open or settings.api_keys):
         raise ServeError(
@@ -275,7 +260,7 @@ def _self_check(
 
 
 def _server(
-    app: Any, listener: socket.socket, wrap: Wrap | None, peers: Peers | None = None
+    app: Any, listener: socket.socket, wrap: Wrap | None, peers: SharedCounters | None = None
 ) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
@@ -299,17 +284,6 @@ def _server(
         fail=request_log.fail,
         peers=peers,
     )
-
-
-def signals() -> tuple[socket.socket, socket.socket]:
-    """A socket that is readable after SIGTERM or SIGINT, whichever thread receives it; its peer."""
-    readable, written = socket.socketpair()
-    written.setblocking(False)
-    for number in ENDING:
-        signal.signal(number, lambda received, frame: None)
-    signal.set_wakeup_fd(os.dup(written.fileno()))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # a worker starts with these held back
-    return readable, written
 
 
 def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:

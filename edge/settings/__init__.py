@@ -1,1 +1,1 @@
-"""The environment variables of devices: a module for each subject, and the file they are in."""
+"""The environment variables of devices: one table of them, and the file that they are in."""

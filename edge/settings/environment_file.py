@@ -1,4 +1,6 @@
-"""An environment file, parsed as systemd does, whose services get their settings from it.
+"""The settings of the device that is installed here, from its environment file and this process.
+
+The file is parsed as systemd does, whose services get their settings from it.
 
 The rules are those of `EnvironmentFile=` (man systemd.exec; src/basic/env-file.c), not a shell's:
 quotes count only at a value's beginning, nothing is expanded, and inner spaces are kept.
@@ -7,10 +9,16 @@ A comment ends with its line, as since systemd 254; before, a backslash continue
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from onnxlet.edge.device.slots import DevicePaths
+from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 
 KEY = re.compile(r"[ \t\n\r]*(?:[#;][^\n\r]*|([^ \t\n\r][^=\n\r]*))")  # or a comment
 QUOTED = re.compile(r"""[ \t]*(?:'([^']*)(?:'|\Z)|"((?:\\[\s\S]|[^"\\])*)(?:"|\\?\Z))""")
@@ -23,9 +31,8 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 def read_environment_file(path: Path) -> dict[str, str]:
     """The variables that a service gets from it; the last one of a name counts.
 
-    Raises:
-        OSError: it can't be read.
-        SettingsError: systemd would not start a service with it.
+    Raises OSError where it can't be read, SettingsError where systemd would not start a service
+    with it.
     """
     return parse(path.read_bytes(), path)
 
@@ -75,3 +82,29 @@ def _in_quotes(escaped: re.Match[str]) -> str:
     if escaped[1] in '"\\`$':
         return escaped[1]
     return "" if escaped[1] == "\n" else escaped[0]
+
+
+def service_environ(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
+    """The service's variables, from its file; this process's own ones override them.
+
+    SettingsError is raised where the file can't be used.
+    """
+    values: dict[str, str] = {}
+    with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
+        values = read_environment_file(paths.environment)
+    ours = {name: value for name, value in values.items() if name.startswith("ONNXLET_")}
+    return {**ours, **own}
+
+
+def device_settings(paths: DevicePaths) -> DeviceSettings:
+    """This device's settings; SettingsError is raised where a variable is invalid."""
+    return DeviceSettings.from_environ(service_environ(paths, os.environ))
+
+
+def pins_of(paths: DevicePaths) -> Mapping[str, str]:
+    """By model, the version or alias that the service must serve."""
+    variable = "ONNXLET_SERVE"
+    with suppress(SettingsError):  # the service does not start then, but updates go on
+        text = service_environ(paths, os.environ).get(variable, "")
+        return Settings.from_environ({variable: text}).pins
+    return {}

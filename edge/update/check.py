@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 from pathlib import Path
 
+from onnxlet.edge.device.slots import LISTS, altered, digests_in
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.serving.golden import load_proven
@@ -22,11 +21,9 @@ NEEDED = (
 
 
 def check_slot(slot: Path, models: Path | None) -> list[str]:
-    """The faults found, in words.
+    """The faults found, in words, of the slot that this code is in, and of its models.
 
-    Args:
-        slot: the folder that this code is in.
-        models: a folder of models to check instead; None means the slot and its own models.
+    Where a folder of models is given, only these are checked instead.
     """
     faults = [] if models else damage(slot)
     if faults:
@@ -58,21 +55,7 @@ def _wrong(directory: Path) -> list[str]:
 def damage(slot: Path) -> list[str]:
     """The files that differ from the bundle's lists; empty if the slot is whole."""
     try:
-        named = {
-            path: digest
-            for name in ("bundle.json", "device.json")
-            for path, digest in json.loads((slot / name).read_bytes())["files"].items()
-        }
+        named = digests_in((slot / name).read_bytes() for name in LISTS)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [f"{slot}: its lists can't be read: {type(error).__name__} {error}"]
-    return [
-        f"{slot / path}: altered or missing" for path in named if not _matches(slot, path, named)
-    ]
-
-
-def _matches(slot: Path, path: str, named: dict[str, str]) -> bool:
-    try:
-        with (slot / path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == named[path]
-    except OSError:
-        return False
+    return [f"{slot / path}: altered or missing" for path in altered(slot, named)]

@@ -17,9 +17,7 @@ from onnxlet.edge.update.setup import Setup
 def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History:
     """Confirm the live slot if the service answers from it, else switch back.
 
-    Raises:
-        Refused: the service does not, but does from the previous slot.
-        Failed: it answers from neither.
+    Raises Refused where it answers from the previous slot only, Failed where it does from neither.
     """
     attempt = history.under_way
     faults = faults or live_faults(setup)
@@ -43,9 +41,7 @@ def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History
 def confirm_models(setup: Setup, history: History, faults: list[str]) -> History:
     """Confirm the versions added among the models if the service answers with them.
 
-    Raises:
-        Refused: the service does not, but is ready without them.
-        Failed: it is not ready either way.
+    Raises Refused where it is ready only without them, Failed where it is not ready either way.
     """
     paths, attempt = setup.paths, history.under_way
     new = dict(attempt.models or {})

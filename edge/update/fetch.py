@@ -22,9 +22,7 @@ T = TypeVar("T")
 def read_small(url: str, most: int, web: Web) -> bytes:
     """Fetch a file of a few kilobytes.
 
-    Raises:
-        Unreachable: it can't be fetched.
-        Refused: it has more than `most` bytes.
+    Raises Unreachable where it can't be fetched, Refused where it has more than `most` bytes.
     """
 
     def fetch(over: float) -> bytes:
@@ -46,18 +44,11 @@ def read_small(url: str, most: int, web: Web) -> bytes:
 
 
 def download(url: str, part: Path, size: int, web: Web) -> None:
-    """Fetch a file, resuming where an earlier attempt ended.
+    """Fetch a file of so many bytes, resuming where an earlier attempt ended.
 
-    Args:
-        url: of the file.
-        part: the file to write; if it exists, it is the beginning.
-        size: of the whole file, in bytes.
-        web: limits and retries.
-
-    Raises:
-        Unreachable: it can't be fetched; the part that was received stays.
-        Refused: it has another size.
-        Failed: the disk has no room for it.
+    `part` is its beginning, if it is there. Raises Unreachable where it can't be fetched, and the
+    part that was received stays; Refused where it has another size; Failed where the disk has no
+    room for it.
     """
     if part.is_file() and part.stat().st_size > size:
         part.unlink()
@@ -101,10 +92,9 @@ def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
 
 
 def _write(file: RawIOBase, chunk: bytes) -> None:
-    """Write a whole chunk.
+    """Write a whole chunk; Failed is raised where the disk is full, or fails.
 
-    Raises:
-        Failed: the disk is full, or fails; a plain OSError would count as the network's.
+    A plain OSError would count as the network's.
     """
     left = memoryview(chunk)
     try:

@@ -1,17 +1,20 @@
-"""Find what a source has for this device: one signed archive, or a channel's newest ones."""
+"""Find what a source has for this device: one signed archive, or a channel's newest ones.
+
+What a signature offers decides whether this device may take it; the clock is not used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
 from onnxlet.edge.update.fetch import read_small
 from onnxlet.edge.update.history import History
-from onnxlet.edge.update.offer import Device, Offer, objections, read_offer, staleness
 from onnxlet.edge.update.signature import (
     LARGEST_SIGNATURE,
     Keys,
@@ -20,25 +23,122 @@ from onnxlet.edge.update.signature import (
     read_signature,
 )
 from onnxlet.edge.update.sources import Web, beside
+from onnxlet.folders import typed
 
 INDEX_FORMAT = 1
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes
 KINDS = ("bundle", "models")  # in the order of installation
+PRODUCT = "onnxlet"
+WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+NUMBER = "[1-9][0-9]{0,14}"
+FORM = {
+    "kind": "bundle|models|index",
+    "channel": WORD,
+    "name": WORD,
+    "arch": WORD,
+    "python": WORD,
+    "release": NUMBER,
+    "sha256": "[0-9a-f]{64}",
+    "size": NUMBER,
+    "unpacked": NUMBER,
+}
+ANY = "any"  # models run on every architecture and Python
+
+
+class Offer(NamedTuple):
+    """The content of a trusted comment, which the signature covers."""
+
+    kind: str  # `bundle`, `models`, or the `index` of a channel
+    channel: str  # that it is meant for
+    name: str  # of the devices that it is meant for
+    arch: str  # as `uname -m` prints it, or `any`
+    python: str  # major and minor version, or `any`
+    release: int  # number; only higher ones are taken
+    sha256: str  # of the archive, in hexadecimal
+    size: int  # of the archive, in bytes
+    unpacked: int  # of the files in it, in bytes
+
+    def __str__(self) -> str:
+        return f"{self.kind} release {self.release}"
+
+
+class Device(NamedTuple):
+    """The facts that decide which offers fit a device."""
+
+    channel: str  # whose releases are taken
+    name: str  # that its releases are meant for
+    arch: str  # of this machine
+    python: str  # of this machine
+    max_bytes: int  # of an archive
+    max_unpacked: int  # bytes of the files in it
+
+
+def read_offer(comment: str, source: str) -> Offer:
+    """Parse a trusted comment: `onnxlet kind=bundle channel=stable …`; messages name its source.
+
+    Refused is raised where it is of another product, or a part is missing, unknown or malformed.
+    """
+    product, *parts = comment.split(" ")
+    found = [part.partition("=")[::2] for part in parts]
+    values = dict(found)
+    faults = [
+        f"{key}: expected {form}, got '{values.get(key, '')[:80]}'"
+        for key, form in FORM.items()
+        if not re.fullmatch(form, values.get(key, ""))
+    ]
+    if product != PRODUCT or len(found) != len(FORM) or faults:
+        said = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
+        raise Refused(
+            f"{source}: the trusted comment is not of an update: {said}",
+            f"{typed('convert', 'package --sign KEY')} writes it.",
+        )
+    numbers: dict[str, Any] = {key: int(values[key]) for key in ("release", "size", "unpacked")}
+    return Offer(**{**values, **numbers})
+
+
+def objections(offer: Offer, device: Device) -> list[str]:
+    """All reasons why an offer is not for this device; empty if it is."""
+    pairs = [
+        ("channel", offer.channel, device.channel, False),
+        ("name", offer.name, device.name, False),
+        ("architecture", offer.arch, device.arch, offer.kind != "bundle"),
+        ("Python", offer.python, device.python, offer.kind != "bundle"),
+    ]
+    faults = [
+        f"it is for {what} {offered}, and this device has {own}"
+        for what, offered, own, any_will_do in pairs
+        if offered != own and not (any_will_do and offered == ANY)
+    ]
+    faults += [
+        f"{what}: expected at most {most} bytes, got {size}"
+        for what, size, most in (
+            ("its archive", offer.size, device.max_bytes),
+            ("its files", offer.unpacked, device.max_unpacked),
+        )
+        if size > most
+    ]
+    return faults
+
+
+def staleness(offer: Offer, highest: int, broken: Mapping[int, str]) -> str | None:
+    """Why a release that fits this device is not taken; None if it is.
+
+    The highest of its kind ever accepted here is 0 where none was; broken ones failed here.
+    """
+    if offer.release in broken:
+        return f"it failed here before: {broken[offer.release]}"
+    if offer.release <= highest:
+        return f"expected a number above {highest}, the highest that was accepted here"
+    return None
 
 
 class Found(NamedTuple):
-    """An archive that this device may take.
+    """An archive that this device may take."""
 
-    Attributes:
-        url: of the archive.
-        offer: what its signature says.
-        signature: not yet verified against the archive.
-    """
-
-    url: str
-    offer: Offer
-    signature: Signature
+    url: str  # of the archive
+    offer: Offer  # what its signature says
+    signature: Signature  # not yet verified against the archive
 
 
 def is_archive(source: str) -> bool:
@@ -49,9 +149,8 @@ def is_archive(source: str) -> bool:
 def find_archive(url: str, keys: Keys, device: Device, history: History, web: Web) -> Found | None:
     """Read an archive's signature; None if this very release is installed already.
 
-    Raises:
-        Refused: it is not signed, not for this device, older, or failed before.
-        Unreachable: it can't be fetched.
+    Raises Refused where it is not signed, not for this device, older, or failed before; Unreachable
+    where it can't be fetched.
     """
     source = beside(url, ".minisig")
     signature = read_signature(read_small(source, LARGEST_SIGNATURE, web), keys, source)
@@ -74,12 +173,8 @@ def find_in_channel(
 ) -> tuple[list[Found], int]:
     """Find the newest bundle and the newest models for this device in a channel.
 
-    Returns:
-        What was found, and the number of the channel's index.
-
-    Raises:
-        Refused: the index is not signed, or older than one that was read before.
-        Unreachable: it can't be fetched.
+    Returns the number of the channel's index, too. Raises Refused where the index is not signed, or
+    older than one that was read before; Unreachable where it can't be fetched.
     """
     root = source.rstrip("/")
     entries, number = _read_index(f"{root}/{INDEX}", keys, device, history, web)

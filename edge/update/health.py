@@ -34,29 +34,17 @@ NOT_YET = (404, 429, 502, 503, 504)  # statuses of a server that may still becom
 
 
 class Service(NamedTuple):
-    """The server that runs on this device.
+    """The server that runs on this device."""
 
-    Attributes:
-        url: where it listens.
-        key: an API key, if keys are set; empty if none is known.
-        restart: the command that restarts it from the live slot, and returns once it has.
-        seconds: until it must answer.
-        state: the folder where it saves its secret.
-    """
-
-    url: str
-    key: str
-    restart: str
-    seconds: float
-    state: Path
+    url: str  # where it listens
+    key: str  # an API key, if keys are set; empty if none is known
+    restart: str  # the command that restarts it from the live slot, and returns once it has
+    seconds: float  # until it must answer
+    state: Path  # the folder where it saves its secret
 
 
 def slot_faults(slot: Path, *arguments: str) -> list[str]:
-    """The faults that a slot's own `check` reports; empty if none.
-
-    Raises:
-        Killed: the system killed it.
-    """
+    """The faults that a slot's own `check` reports; Killed is raised where the system killed it."""
     no_site = ["-S"] if sys.flags.no_site else []  # as the service runs
     command = [sys.executable, "-I", *no_site, "-B", str(slot), "check", *arguments]
     environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
@@ -100,11 +88,9 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
 def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> list[str]:
     """Request the service's health, and each model's golden rows; return the faults.
 
-    Never raises: nothing that a release answers may keep the update from rolling back.
-
-    Args:
-        service: it has some time to start, and to load new versions.
-        models: name and version by the directory that has the golden rows.
+    Never raises: nothing that a release answers may keep the update from rolling back. The service
+    has some time to start, and to load new versions. Models have their name and version by the
+    directory that has the golden rows.
     """
     over = time.monotonic() + service.seconds
     while True:
@@ -158,16 +144,10 @@ def _difference(content: bytes, golden: Mapping[str, Any]) -> str:
 def ask(
     service: Service, path: str, body: bytes | None, seconds: float = ANSWER_SECONDS
 ) -> tuple[int, bytes]:
-    """Status and body of an answer; status 0 if there is none, or not a whole one.
+    """Status and body of an answer; status 0 without one, or a whole one, within the seconds.
 
-    The server is not trusted yet: redirects are not followed, since the key would go along, and
-    the answer's size and time are limited.
-
-    Args:
-        service: that runs here.
-        path: of the request.
-        body: to post; None for a GET.
-        seconds: for a whole answer.
+    The server is not trusted yet: redirects are not followed, since the key would go along, and the
+    answer's size and time are limited. Without a body it is a GET.
     """
     headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
     headers["X-API-Key"] = service.key.encode()

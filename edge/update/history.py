@@ -1,54 +1,47 @@
-"""A device's history of updates, `updates.json`, on the disk before anything relies on it.
+"""A device's lock, and its history of updates, on the disk before anything relies on it.
 
 Standard library only: the installer runs this from the zip.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, write_durably
-from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.errors import Failed, Refused
 
 HISTORY_FORMAT = 1
 MOST_ATTEMPTS = 5  # that were interrupted: by a power cut, or by the release itself
 KEPT_BROKEN = 20  # failed releases that are remembered, of each kind
+LOCK = ".lock"
 
 
 class Attempt(NamedTuple):
-    """An update that has begun; its fields are those of `updates.json`.
+    """An update that has begun; its fields are those of `updates.json`."""
 
-    Attributes:
-        kind: `bundle` or `models`.
-        release: its number.
-        tries: how often it has begun.
-        back: the previous slot, once the link is about to be switched.
-        models: versions by name, once they are about to be moved among the models.
-    """
-
-    kind: str
-    release: int
-    tries: int
-    back: str = ""
+    kind: str  # `bundle` or `models`
+    release: int  # its number
+    tries: int  # how often it has begun
+    back: str = ""  # the previous slot, once the link is about to be switched
+    # Versions by name, once they are about to be moved among the models.
     models: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
 class History:
-    """A device's history of updates; its fields are those of `updates.json`.
+    """A device's history of updates; its fields are those of `updates.json`."""
 
-    Attributes:
-        highest: the highest release ever accepted, by kind.
-        broken: releases that failed here, by kind and number, and why.
-        attempt: the update that is neither accepted nor given up yet.
-    """
-
+    # The highest release ever accepted, by kind.
     highest: Mapping[str, int] = field(default_factory=dict)
+    # Releases that failed here, by kind and number, and why.
     broken: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-    attempt: Attempt | None = None
+    attempt: Attempt | None = None  # the update that is neither accepted nor given up yet
 
     @property
     def under_way(self) -> Attempt:
@@ -80,10 +73,9 @@ class History:
 
 
 def read_history(paths: DevicePaths) -> History:
-    """Read the history; it is empty on a new device.
+    """Read the history, which is empty on a new device.
 
-    Raises:
-        Refused: the file exists and can't be read.
+    Refused is raised where it can't be read.
     """
     path = paths.data / "updates.json"
     try:
@@ -121,8 +113,7 @@ def is_switched(paths: DevicePaths, attempt: Attempt) -> bool:
 def give_idle_slot(paths: DevicePaths) -> None:
     """Make sure that no attempt relies on the idle slot, before an installation fills it.
 
-    Raises:
-        Refused: an attempt may have to roll back to it.
+    Refused is raised where an attempt may have to roll back to it.
     """
     history = read_history(paths)
     attempt = history.attempt
@@ -135,3 +126,27 @@ def give_idle_slot(paths: DevicePaths) -> None:
             "Have it confirmed: sudo systemctl start onnxlet-settle. Then do this again.",
         )
     write_history(paths, replace(history, attempt=attempt._replace(back="")))
+
+
+@contextmanager
+def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
+    """Hold the lock within the block; report disk errors in it as `Failed`.
+
+    A program that calls exec passes on the descriptor that this yields: the next one has it as
+    `held`. Failed is raised where another process holds the lock, too.
+    """
+    try:
+        paths.data.mkdir(parents=True, exist_ok=True)
+        with (paths.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                busy = "another update is running, or an installation"
+                raise Failed(busy, "Wait for its end.") from None
+            yield lock.fileno()
+    except OSError as error:
+        what = error.filename or paths.data
+        hint = "What serves is as it was; try again then."
+        if isinstance(error, PermissionError) and os.geteuid() != 0:
+            hint = "Put sudo before it."
+        raise Failed(f"{what}: {error.strerror or error}", hint) from error

@@ -58,12 +58,7 @@ def take_away(paths: DevicePaths, models: Mapping[str, int]) -> None:
 
 
 def prune(paths: DevicePaths, pins: Mapping[str, str]) -> None:
-    """Remove all but the highest versions of each model, and those that are named.
-
-    Args:
-        paths: this device's folders.
-        pins: by model, the version or alias that the service must serve.
-    """
+    """Remove all but the highest versions of each model, and those that pins or aliases name."""
     for folder in paths.models.iterdir() if paths.models.is_dir() else ():
         older = versions_in(folder)[:-KEPT_VERSIONS]
         for version in older:

@@ -18,9 +18,8 @@ from onnxlet.function.models.repository import versions_in
 def rollback(setup: Setup) -> str:
     """Serve from the idle slot, after checks; the current release is not taken again.
 
-    Raises:
-        Refused: there is none, it was given up before, or does not answer; nothing has changed.
-        Failed: the disk fails, or an update runs.
+    Raises Refused where there is none, it was given up before, or does not answer, and nothing has
+    changed; Failed where the disk fails, or an update runs.
     """
     paths = setup.paths
     with exclusively(paths):
@@ -54,9 +53,8 @@ def rollback(setup: Setup) -> str:
 def roll_model_back(setup: Setup, name: str) -> str:
     """Remove the highest model-only version of a model; the previous one is served.
 
-    Raises:
-        Refused: there is none, or it is named by a pin or an alias.
-        Failed: the disk fails, or an update runs.
+    Raises Refused where there is none, or it is named by a pin or an alias; Failed where the disk
+    fails, or an update runs.
     """
     paths = setup.paths
     with exclusively(paths):

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from onnxlet.edge.device.machine import this_arch
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings, in_url
-from onnxlet.edge.settings.installed import device_settings, pins_of
+from onnxlet.edge.settings.environment_file import device_settings, pins_of
+from onnxlet.edge.update.find import Device
 from onnxlet.edge.update.health import Service
-from onnxlet.edge.update.offer import Device
 from onnxlet.edge.update.sources import Web
 
 UNPACKED = 4  # limit of unpacked bytes, as a multiple of the largest archive's
@@ -22,25 +22,15 @@ SERVICE_SECONDS = 30.0  # until a restarted service must answer
 
 
 class Setup(NamedTuple):
-    """What an update needs to know of this device.
-
-    Attributes:
-        paths: its folders.
-        device: decides which offers fit.
-        identity: of this device; decides whether it takes releases in staged rollouts.
-        web: limits and retries of fetching.
-        service: the server that runs here.
-        report: called with each step, in words.
-        pins: by model, the version or alias that the service must serve.
-    """
+    """What an update needs to know of this device."""
 
     paths: DevicePaths
-    device: Device
-    identity: str
-    web: Web
-    service: Service
-    report: Callable[[str], object]
-    pins: Mapping[str, str] = {}
+    device: Device  # decides which offers fit
+    identity: str  # of this device; decides whether it takes releases in staged rollouts
+    web: Web  # limits and retries of fetching
+    service: Service  # the server that runs here
+    report: Callable[[str], object]  # called with each step, in words
+    pins: Mapping[str, str] = {}  # by model, the version or alias that the service must serve
 
 
 def make_setup(
@@ -48,8 +38,7 @@ def make_setup(
 ) -> Setup:
     """Read this device's settings and facts.
 
-    Raises:
-        SettingsError: a variable is invalid.
+    SettingsError is raised where a variable is invalid.
     """
     settings = device_settings(paths)
     most = settings.max_bundle_bytes

@@ -29,24 +29,17 @@ Keys = Mapping[bytes, Ed25519PublicKey]  # by key id, of eight bytes
 
 
 class Signature(NamedTuple):
-    """A signature whose trusted comment is verified; the signed bytes are not yet.
+    """A signature whose trusted comment is verified; the signed bytes are not yet."""
 
-    Attributes:
-        comment: the trusted comment.
-        key: that made it.
-        signature: of the BLAKE2b-512 of the signed bytes.
-    """
-
-    comment: str
-    key: Ed25519PublicKey
-    signature: bytes
+    comment: str  # the trusted comment
+    key: Ed25519PublicKey  # that made it
+    signature: bytes  # of the BLAKE2b-512 of the signed bytes
 
 
 def read_keys(folder: Path) -> Keys:
     """Read the public keys that updates are signed by, `*.pub`.
 
-    Raises:
-        Refused: there is none, there are more than two, or one can't be read.
+    Refused is raised where there is none, there are more than two, or one can't be read.
     """
     files = sorted(folder.glob("*.pub"))
     if not 1 <= len(files) <= MOST_KEYS:
@@ -69,15 +62,9 @@ def _read_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
 
 
 def read_signature(content: bytes, keys: Keys, source: str) -> Signature:
-    """Read a `.minisig` file and verify its trusted comment.
+    """Read a `.minisig` file and verify its trusted comment; messages name its source.
 
-    Args:
-        content: of the file.
-        keys: that are trusted.
-        source: where it comes from, for messages.
-
-    Raises:
-        Refused: it is no signature, by another key, or its comment was altered.
+    Refused is raised where it is no signature, by another key, or its comment was altered.
     """
     lines = content.decode("utf-8", "replace").splitlines()
     raw, overall = (_decoded(lines[n] if len(lines) > n else "") for n in (1, 3))
@@ -100,10 +87,9 @@ def read_signature(content: bytes, keys: Keys, source: str) -> Signature:
 
 
 def check_signed(signature: Signature, blake2b: bytes, source: str) -> None:
-    """Verify the signature of bytes, given their BLAKE2b-512.
+    """Verify the signature of bytes by their BLAKE2b-512.
 
-    Raises:
-        Refused: other bytes were signed.
+    Refused is raised where others were signed.
     """
     try:
         signature.key.verify(signature.signature, blake2b)

@@ -32,27 +32,17 @@ MOST_REDIRECTS = 5
 
 
 class Web(NamedTuple):
-    """Limits and retries of fetching.
+    """Limits and retries of fetching."""
 
-    Attributes:
-        insecure: allow HTTP without TLS to other machines, too.
-        timeout: seconds without a byte until a retry.
-        window: seconds within which an answer must begin, and then send `least` bytes each time.
-        least: bytes in each window.
-        attempts: in total.
-        pause: seconds before the second attempt; doubled before each further one.
-        most_seconds: of all attempts together.
-        sleep: waits for so many seconds.
-    """
-
-    insecure: bool = False
-    timeout: float = 20
+    insecure: bool = False  # allow HTTP without TLS to other machines, too
+    timeout: float = 20  # seconds without a byte until a retry
+    # Seconds within which an answer must begin, and then send `least` bytes each time.
     window: float = 60
-    least: int = 10_000
-    attempts: int = 6
-    pause: float = 1
-    most_seconds: float = 3600
-    sleep: Callable[[float], object] = time.sleep
+    least: int = 10_000  # bytes in each window
+    attempts: int = 6  # in total
+    pause: float = 1  # seconds before the second attempt; doubled before each further one
+    most_seconds: float = 3600  # of all attempts together
+    sleep: Callable[[float], object] = time.sleep  # waits for so many seconds
 
 
 class TransientError(Exception):
@@ -71,11 +61,7 @@ def is_file(url: str) -> bool:
 
 
 def check(url: str, insecure: bool) -> None:
-    """Refuse URLs that are not fetched from.
-
-    Raises:
-        WrongUse: another scheme, or HTTP without TLS to another machine.
-    """
+    """Refuse, by WrongUse, other schemes, and HTTP without TLS to another machine."""
     parts = urlsplit(url)
     if is_file(url) or parts.scheme in ("https", "s3"):
         return
@@ -115,11 +101,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _redirected(url: str, to: str, insecure: bool) -> str:
-    """The URL that a redirect leads to.
-
-    Raises:
-        WrongUse: to a file, or from HTTPS to HTTP.
-    """
+    """The URL that a redirect leads to; WrongUse is raised for a file, and from HTTPS to HTTP."""
     where = quote(urljoin(url, to), encoding="iso-8859-1", safe=string.punctuation)
     scheme = urlsplit(where).scheme
     if scheme not in ("http", "https"):

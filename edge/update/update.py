@@ -23,10 +23,10 @@ from onnxlet.edge.update.history import (
     MOST_ATTEMPTS,
     History,
     is_switched,
+    locked,
     read_history,
     write_history,
 )
-from onnxlet.edge.update.lock import locked
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys
 from onnxlet.edge.update.status import release_of
@@ -41,9 +41,8 @@ INCOMING, OUTGOING = ".incoming", ".outgoing"
 def exclusively(paths: DevicePaths) -> Iterator[None]:
     """Hold the device's lock within the block.
 
-    Raises:
-        WrongUse: no release is installed that could be updated.
-        Failed: another process holds it, or the disk is full or fails.
+    Raises WrongUse where no release is installed that could be updated, Failed where another
+    process holds it, or the disk is full or fails.
     """
     if live_slot(paths) is None:
         raise WrongUse(
@@ -56,13 +55,9 @@ def exclusively(paths: DevicePaths) -> Iterator[None]:
 def update(setup: Setup, source: str) -> list[str]:
     """Install what a source has for this device, and keep it if it answers as at build.
 
-    Returns:
-        What was done, in words.
-
-    Raises:
-        Unreachable: it can't be fetched.
-        Refused: it is not for this device, or fails here; what served before serves.
-        Failed: the disk is full or fails, or another update runs.
+    Returns what was done. Raises Unreachable where it can't be fetched; Refused where it is not for
+    this device, or fails here, and what served before serves; Failed where the disk is full or
+    fails, or another update runs.
     """
     with exclusively(setup.paths):
         keys = read_keys(setup.paths.keys)
@@ -85,10 +80,9 @@ def update(setup: Setup, source: str) -> list[str]:
 
 
 def settle(setup: Setup) -> History:
-    """Finish an interrupted update, and remove what it left.
+    """Finish an interrupted update, and remove what it left; the history then.
 
-    Returns:
-        The history then; the live release is confirmed and counts as accepted.
+    The live release is confirmed and counts as accepted.
     """
     paths = setup.paths
     for name in (INCOMING, OUTGOING):

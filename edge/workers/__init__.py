@@ -1,1 +1,1 @@
-"""What several processes that serve on one port share: a link to each other, and numbers."""
+"""Several processes on one port: their supervisor, which relays between them, and each of them."""

@@ -15,17 +15,11 @@ LENGTH_BYTES = 4
 
 
 class Message(NamedTuple):
-    """One message.
+    """One message."""
 
-    Attributes:
-        kind: what it is about.
-        members: of any JSON form, by name.
-        parts: opaque bytes.
-    """
-
-    kind: str
-    members: dict[str, Any]
-    parts: list[bytes]
+    kind: str  # what it is about
+    members: dict[str, Any]  # of any JSON form, by name
+    parts: list[bytes]  # opaque bytes
 
 
 def packed(kind: str, *parts: bytes, **members: Any) -> bytes:

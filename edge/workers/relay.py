@@ -22,72 +22,46 @@ Send = Callable[[int, bytes], None]
 
 
 class Given(NamedTuple):
-    """A dead worker's state that a living one was given.
+    """A dead worker's state that a living one was given."""
 
-    Attributes:
-        ask: whoever answers this one, or a later one, has taken it over.
-        topic: of the state.
-        state: of the dead worker.
-    """
-
-    ask: int
-    topic: str
-    state: bytes
+    ask: int  # whoever answers this one, or a later one, has taken it over
+    topic: str  # of the state
+    state: bytes  # of the dead worker
 
 
 @dataclass
 class Seat:
-    """A living worker, as the relay knows it.
+    """A living worker, as the relay knows it."""
 
-    Attributes:
-        ready: it serves.
-        states: its last known ones, by topic.
-        proposals: its last ones, by topic.
-        absorbs: the topics of dead workers' states that it takes.
-        asked: when each ask was sent that it has not answered yet.
-        given: what it was given and may not have taken over yet.
-    """
-
-    ready: bool = False
-    states: dict[str, bytes] = field(default_factory=dict)
-    proposals: dict[str, bytes] = field(default_factory=dict)
+    ready: bool = False  # it serves
+    states: dict[str, bytes] = field(default_factory=dict)  # its last known ones, by topic
+    proposals: dict[str, bytes] = field(default_factory=dict)  # its last ones, by topic
+    # The topics of dead workers' states that it takes.
     absorbs: set[str] = field(default_factory=set)
+    # When each ask was sent that it has not answered yet.
     asked: dict[int, float] = field(default_factory=dict)
+    # What it was given and may not have taken over yet.
     given: list[Given] = field(default_factory=list)
 
 
 @dataclass
 class Collecting:
-    """One worker waits for the states of all.
+    """One worker waits for the states of all."""
 
-    Attributes:
-        asker: that worker.
-        answer: the number by which it knows the answer.
-        topic: of the states.
-        waiting: workers that have not answered.
-        states: answers by worker; none of one that provides none.
-        left: of dead workers, which nobody has taken over.
-        until: when the last known states have to do.
-    """
-
-    asker: int
-    answer: int
-    topic: str
-    waiting: set[int]
-    states: dict[int, list[bytes]]
-    left: list[bytes]
-    until: float
+    asker: int  # that worker
+    answer: int  # the number by which it knows the answer
+    topic: str  # of the states
+    waiting: set[int]  # workers that have not answered
+    states: dict[int, list[bytes]]  # answers by worker; none of one that provides none
+    left: list[bytes]  # of dead workers, which nobody has taken over
+    until: float  # when the last known states have to do
 
 
 class Relay:
-    """Relays between workers that come and go.
-
-    Args:
-        send: takes a frame for a worker; it never blocks.
-    """
+    """Relays between workers that come and go."""
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self._send = send  # takes a frame for a worker; it never blocks
         self._seats: dict[int, Seat] = {}
         self._collects: dict[int, Collecting] = {}
         self._asks = count(1)

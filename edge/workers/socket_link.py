@@ -10,8 +10,8 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from onnxlet.edge.aggregation.link import State, Take
 from onnxlet.edge.workers.frames import Message, Unpacker, packed
-from onnxlet.edge.workers.link import State, Take
 from onnxlet.function import request_log
 
 READ_BYTES = 1 << 18
@@ -19,20 +19,14 @@ COLLECT_SECONDS = 2.0  # that the supervisor is waited for; it waits a second fo
 
 
 class SocketLink:
-    """The link of this process; `onnxlet.edge.workers.link.Link` says what it offers.
+    """The link of this process by a blocking socket.
 
-    Args:
-        sock: connected to the supervisor, blocking.
-        end: called once the supervisor says so, or is gone.
-
-    Attributes:
-        number: of this worker.
-        orders: what the supervisor has this worker do, by name.
+    `onnxlet.edge.aggregation.link.Link` says what it offers.
     """
 
     def __init__(self, sock: socket.socket, end: Callable[[], object]) -> None:
         self._socket = sock
-        self._end = end
+        self._end = end  # called once the supervisor says so, or is gone
         self._unpacker = Unpacker()
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         self._calls: SimpleQueue[tuple[Take, bytes]] = SimpleQueue()
@@ -49,8 +43,9 @@ class SocketLink:
         self._collected: dict[str, tuple[int, list[bytes]]] = {}
         self._numbers = count()
         welcome, self._early = self._welcome()
+        # What the supervisor has this worker do, by name.
         self.orders: dict[str, Any] = welcome.members
-        self.number: int = self.orders["number"]
+        self.number: int = self.orders["number"]  # of this worker
         agreed = zip(self.orders["agreed"], welcome.parts, strict=True)
         self._agreed = dict(agreed)
         self._threads = [

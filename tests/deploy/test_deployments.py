@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.bundle.commands import deploy_line
+from onnxlet.convert.bundle.targets import deploy_line
 from tests.deploy.conftest import ROW
 from tests.deploy.emulator import Emulator, post, wait_until
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import onnxlet
 from onnxlet import folders
 from onnxlet.command_line import HIDDEN, SIDES, group
-from onnxlet.convert.bundle.commands import deploy_line
+from onnxlet.convert.bundle.targets import deploy_line
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 from onnxlet import __version__
 from onnxlet.convert.bundle.package import IMAGES
-from onnxlet.convert.bundle.target import KINDS, Target
+from onnxlet.convert.bundle.targets import TARGETS
 from tests.conftest import ROOT
 from tests.dist.conftest import packed
 
@@ -37,7 +37,7 @@ def test_it_holds_the_three_folders_the_locks_and_nothing_else(wheel: Path) -> N
     expected = {f"onnxlet/{file.name}": file for file in face}
     for folder in ("function", "convert", "edge"):
         expected |= below(ROOT / folder)
-    for lock in {IMAGES, *(Target(kind, "3.13", "aarch64").lock for kind in KINDS)}:
+    for lock in {IMAGES, *(part.lock for target in TARGETS.values() for part in target.parts)}:
         expected[f"onnxlet/requirements/{lock}"] = REQUIREMENTS / lock
 
     with zipfile.ZipFile(wheel) as archive:

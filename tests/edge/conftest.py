@@ -32,7 +32,7 @@ def in_memory(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def patient_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer says that the disk hangs: it may take seconds where others write, too."""
-    monkeypatch.setattr("onnxlet.edge.forward.writer.DISK_TIMEOUT_SECONDS", 60.0)
+    monkeypatch.setattr("onnxlet.edge.store.writer.DISK_TIMEOUT_SECONDS", 60.0)
 
 
 @pytest.fixture

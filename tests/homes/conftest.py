@@ -11,7 +11,7 @@ import pytest
 
 import onnxlet.convert.bundle.archive
 from onnxlet.convert.build import build
-from onnxlet.convert.bundle.target import Budget
+from onnxlet.convert.bundle.parts import Budget
 from onnxlet.convert.sources.source import Source
 from tests.conftest import (
     Answer,

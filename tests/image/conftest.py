@@ -21,7 +21,9 @@ from onnxlet.convert.build import build
 from onnxlet.convert.bundle import archive
 from onnxlet.convert.bundle.contents import Chosen, choose_models
 from onnxlet.convert.bundle.image import Written, write_image
-from onnxlet.convert.bundle.target import BUDGETS, Target
+from onnxlet.convert.bundle.package import Order
+from onnxlet.convert.bundle.parts import Machine
+from onnxlet.convert.bundle.targets import IMAGE
 from onnxlet.convert.sources.source import load_source
 from tests.conftest import EXAMPLES, lacking, quiet
 from tests.convert.bundle.conftest import no_bar
@@ -78,10 +80,9 @@ class Image(NamedTuple):
 
 def make(folder: Path, chosen: Sequence[Chosen], arch: str, **more: Any) -> Image:
     """Write an image of these models."""
-    target, file = Target("image", PYTHON, arch), folder / "image.tar"
-    return Image(
-        file, write_image(target, chosen, file, BUDGETS["image"], quiet, no_bar, **more), arch
-    )
+    file, tag = folder / "image.tar", more.pop("tag", "onnxlet:latest")
+    order = Order(IMAGE.parts, Machine(PYTHON, arch), list(chosen), file, IMAGE.budget, **more)
+    return Image(file, write_image(order, tag, quiet, no_bar), arch)
 
 
 @pytest.fixture(scope="session")

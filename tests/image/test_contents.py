@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.bundle import archive, image_apt, image_deb, image_elf
+from onnxlet.convert.bundle import archive, image_debian, image_elf
 from onnxlet.convert.bundle.image import ROOT
-from onnxlet.convert.bundle.image_entry import USER
+from onnxlet.convert.bundle.image_layer import USER
 from onnxlet.convert.bundle.image_system import UNUSED
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import ROOT as PROJECT
 from tests.convert.bundle.conftest import make as make_bundle
@@ -174,8 +174,8 @@ def test_each_package_is_listed_with_its_licence(image: Image, root: Path) -> No
 
 
 def test_every_rule_leaves_something_out(tmp_path: Path) -> None:
-    files = image_apt.fetch(Target("image", PYTHON, OTHER), tmp_path)
-    every = [path for file in files for path in image_deb.read(file).files]
+    files = image_debian.fetch(Machine(PYTHON, OTHER), tmp_path)
+    every = [path for file in files for path in image_debian.read(file).files]
     there = [path.removeprefix(LIBRARY) for path in every if path.startswith(LIBRARY)]
     for rule in UNUSED:
         assert [p for p in there if any(fnmatchcase(p, x) for x in rule.patterns)], rule
@@ -202,7 +202,7 @@ def test_packages_without_a_signature_are_refused(
     configured(tmp_path, monkeypatch, f"deb {option}file:{repository} ./\n")
     (tmp_path / "apt").mkdir()
     with pytest.raises(PackagingFailed) as caught:
-        image_apt.fetch(Target("image", PYTHON, NATIVE), tmp_path / "apt")
+        image_debian.fetch(Machine(PYTHON, NATIVE), tmp_path / "apt")
     told = "Python 3.13 for " if trusted else "the sources of this machine can't be read"
     assert caught.value.message.startswith(told)
     assert ("is not signed" in caught.value.message) is not trusted
@@ -211,5 +211,5 @@ def test_packages_without_a_signature_are_refused(
 
 def test_a_python_that_the_sources_have_not_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PackagingFailed, match=r"Python 3\.12 for \w+ can't be had") as caught:
-        image_apt.fetch(Target("image", "3.12", NATIVE), tmp_path)
+        image_debian.fetch(Machine("3.12", NATIVE), tmp_path)
     assert "E: Unable to locate package python3.12-minimal" in caught.value.message

@@ -16,7 +16,8 @@ import pytest
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.bundle.contents import choose_models
-from onnxlet.convert.bundle.release import sign_release, write_models
+from onnxlet.convert.bundle.package import write_models
+from onnxlet.convert.bundle.sign import sign_release
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.convert.sources.source import load_source
 from tests.conftest import Client, through_socket

@@ -11,7 +11,7 @@ import pytest
 from sklearn.pipeline import make_union
 
 from onnxlet import Images
-from onnxlet.convert.bundle.target import MEGABYTE
+from onnxlet.convert.bundle.parts import MEGABYTE
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served
 from tests.convert.images import encoded, faces, in_all_forms, noise

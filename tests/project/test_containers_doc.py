@@ -10,9 +10,8 @@ from typing import Any
 from onnxlet.convert.bundle.commands import package
 from onnxlet.convert.bundle.image import ROOT as BUNDLE
 from onnxlet.convert.bundle.image import run_config
-from onnxlet.convert.bundle.image_entry import USER
+from onnxlet.convert.bundle.image_layer import USER
 from onnxlet.convert.bundle.image_system import UNUSED
-from onnxlet.convert.bundle.target import Target
 from onnxlet.edge.service.container import PLACES, PORTS
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.app import create_app
@@ -67,7 +66,7 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 def test_every_port_and_the_time_to_end() -> None:
     task, _ = task_and_model()
     assert set(values([*objects(), task], "containerPort")) == {8080}
-    assert run_config(Target("image", "3.13", "x86_64"))["ExposedPorts"] == {"8080/tcp": {}}
+    assert run_config("3.13")["ExposedPorts"] == {"8080/tcp": {}}
     longest = Settings().max_seconds
     assert all(each > longest for each in values(objects(), "terminationGracePeriodSeconds"))
     assert all(each > longest for each in values(task, "stopTimeout"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from onnxlet.convert.bundle.target import ARCHES, PYTHONS
+from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT

@@ -20,10 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from onnxlet.edge.forward import forwarder
 from onnxlet.edge.forward.queue import BATCH_RECORDS
-from onnxlet.edge.forward.writer import MEMORY_BYTES
 from onnxlet.edge.service.app import make_app
-from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import DeviceSettings, ForwardOptions
+from onnxlet.edge.store.writer import MEMORY_BYTES
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until

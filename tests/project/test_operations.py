@@ -9,17 +9,16 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.metrics import Meter
+from onnxlet.edge.service.app import Meter, make_app
 from onnxlet.function.app import create_app
 from onnxlet.function.http.answers import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
+from tests.edge.aggregation.links import Links
 from tests.edge.service.drifting import drifted
 from tests.edge.service.test_drift_metrics import REPORT, text_of
-from tests.edge.together.links import Links
 from tests.function.serving.test_predict import HOUSE
 
 TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()

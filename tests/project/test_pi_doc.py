@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.convert.bundle.target import PYTHONS
+from onnxlet.convert.bundle.parts import PYTHONS
 from onnxlet.convert.command_line import main as convert
 from onnxlet.edge.command_line import main as edge
 from onnxlet.edge.install.from_zip import _parser

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.convert.bundle.target import PYTHONS
+from onnxlet.convert.bundle.parts import PYTHONS
 from tests.conftest import ROOT
 
 FIRST, LAST = PYTHONS[0], PYTHONS[-1]

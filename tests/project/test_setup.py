@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.convert.bundle.contents import TOP, place_code
+from onnxlet.convert.bundle.contents import place_code
+from onnxlet.convert.bundle.parts import FUNCTION
 from tests.conftest import ROOT
 from tests.project.commands import free_port, run_make, wait_for_line
 
@@ -54,7 +55,7 @@ def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, mode
     requirements = ROOT / "requirements" / "function.txt"
     install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(requirements)]
     subprocess.run([python, *install], check=True, timeout=200)
-    place_code("function", tmp_path / "alone", TOP)
+    place_code("function", tmp_path / "alone", FUNCTION.beside)
     rows = json.dumps([{"Preis (€)": 12.5, "count": 4, "new": True, "色": "红"}])
 
     done = subprocess.run(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.keep.keeper import Keeper
+from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring.blocks import BLOCK
@@ -48,7 +48,7 @@ def body_of(command: str) -> Any:
 
 
 def test_the_figures(models: Path, tmp_path: Path) -> None:
-    keep = Keeper(tmp_path / "kept.db", 100, 90)
+    keep = PredictionStore(tmp_path / "kept.db", 100, 90)
     app = make_app(models, settings=Settings(models, owned=True, reload_seconds=0), keep=keep)
     client = client_of(app)
     realised = []

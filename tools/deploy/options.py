@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from onnxlet.convert.bundle.target import ARCHES, PYTHONS
+from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 from tools.deploy.errors import WrongOptions

@@ -14,8 +14,9 @@ import pytest
 
 from onnxlet.convert.bundle import archive
 from onnxlet.convert.bundle.contents import choose_models
-from onnxlet.convert.bundle.package import Packaged, package
-from onnxlet.convert.bundle.target import BUDGETS, Target
+from onnxlet.convert.bundle.package import Order, Packaged, package
+from onnxlet.convert.bundle.parts import Machine
+from onnxlet.convert.bundle.targets import TARGETS
 
 PYTHON = "{}.{}".format(*sys.version_info[:2])
 ARCH = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
@@ -36,11 +37,12 @@ def no_bar(total: int) -> Iterator[Any]:
 
 def make(kind: str, models: Path, out: Path, **more: Any) -> Packaged:
     """A bundle for this machine."""
-    target = Target(kind, more.pop("python", PYTHON), more.pop("arch", ARCH))
+    target, machine = TARGETS[kind], Machine(more.pop("python", PYTHON), more.pop("arch", ARCH))
     chosen = choose_models(models, more.pop("names", ()), more.pop("remote", ()))
-    budget = more.pop("budget", BUDGETS[kind])
+    budget = more.pop("budget", target.budget)
     told: list[str] = more.pop("told", [])
-    return package(target, chosen, out, budget, told.append, no_bar, **more)
+    order = Order(target.parts, machine, chosen, out, budget, target.limits, **more)
+    return package(order, told.append, no_bar)
 
 
 class Made(NamedTuple):

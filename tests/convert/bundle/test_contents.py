@@ -16,11 +16,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from onnxlet.convert.bundle import contents, stripping, wheels
+from onnxlet.convert.bundle import contents, stripping
 from onnxlet.convert.bundle.contents import LICENCES, choose_models, place_models
-from onnxlet.convert.bundle.package import IMAGES, described
-from onnxlet.convert.bundle.release import write_models
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle.package import IMAGES, description, write_models
+from onnxlet.convert.bundle.parts import EDGE, Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.report import FILES
 from onnxlet.function.errors import ModelError
@@ -115,7 +114,7 @@ def test_versions_that_have_names_are_packed_with_them(models: Path, tmp_path: P
     repository = Repository(tmp_path / "to" / "models", lazy=True)
     assert repository.choose("iris").version == 2
     assert repository.aliases("iris") == names
-    told = described(Target("lambda", PYTHON, ARCH), chosen)
+    told = description(Machine(PYTHON, ARCH), chosen)
     assert told["models"] == {"iris": 2, "shop": 1}
     assert told["versions"] == {"iris": [1, 2], "shop": [1]}
     write_models(chosen, tmp_path / "alone.zip", 7)  # a device has its own names
@@ -229,7 +228,7 @@ def test_the_bill_of_materials(for_lambda: Made, for_device: Made, kind: str, fi
 
 
 def test_every_rule_leaves_something_out(tmp_path: Path) -> None:
-    wheels.install(Target("device", "3.13", "aarch64"), tmp_path, [IMAGES])
+    contents.install(Machine("3.13", "aarch64"), tmp_path, [EDGE.lock, IMAGES])
     paths = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
     seen = [*paths, "numpy/__pycache__/x.pyc"]  # pip leaves these, uv does not
     from fnmatch import fnmatchcase
@@ -241,7 +240,9 @@ def test_every_rule_leaves_something_out(tmp_path: Path) -> None:
         if not any(fnmatchcase(path, pattern) for path in seen)
     ]
     assert idle == []
-    assert len(stripping.kept(paths, "lambda")) < len(stripping.kept(paths, "device")) < len(paths)
+    device = stripping.kept(paths, EDGE.needs)
+    assert len(stripping.kept(paths)) < len(device) < len(paths)
+    assert not [path for path in device if path.endswith(("/RECORD", "py.typed"))], "nor of click"
 
 
 def test_the_document_lists_the_rules() -> None:
@@ -252,6 +253,6 @@ def test_the_document_lists_the_rules() -> None:
     told = [(re.findall("`(.*?)`", patterns), reason) for patterns, reason in rows]
     on_lambda = " (on lambda only)"
     assert told == [
-        ([*rule.patterns], rule.reason + on_lambda * (rule.on == ("lambda",)))
+        ([*rule.patterns], rule.reason + on_lambda * (rule.patterns == EDGE.needs))
         for rule in stripping.RULES
     ]

@@ -18,17 +18,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.convert.bundle import image_deb, image_elf, image_system
-from onnxlet.convert.bundle.image_apt import signed_only
-from onnxlet.convert.bundle.image_entry import RUNNABLE, Entries, Entry, folder, link
-from onnxlet.convert.bundle.image_layer import Layer, write_layer
+from onnxlet.convert.bundle import image_debian, image_elf, image_system
+from onnxlet.convert.bundle.image_debian import signed_only
+from onnxlet.convert.bundle.image_layer import (
+    RUNNABLE,
+    Entries,
+    Entry,
+    Layer,
+    folder,
+    link,
+    write_layer,
+)
 from onnxlet.convert.bundle.image_layout import image_config, write_layout
-from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import lacking
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
-TARGET = Target("image", "3.13", "x86_64")
+MACHINE = Machine("3.13", "x86_64")
 
 
 def elf(*names: str, loader: str = "") -> bytes:
@@ -78,15 +85,15 @@ def test_what_real_files_ask_for_is_what_the_loader_loads(package: Any) -> None:
         assert found == {name for name in paths if not name.startswith("linux-vdso")}, file
 
 
-def package(name: str, files: Entries) -> image_deb.Deb:
-    return image_deb.Deb(name, "1.0", f"Package: {name}\nVersion: 1.0\n", files)
+def package(name: str, files: Entries) -> image_debian.Deb:
+    return image_debian.Deb(name, "1.0", f"Package: {name}\nVersion: 1.0\n", files)
 
 
 TRIPLET = "usr/lib/x86_64-linux-gnu"
 DOC = "usr/share/doc"
 
 
-def debian() -> list[image_deb.Deb]:
+def debian() -> list[image_debian.Deb]:
     """A small Debian: each kind of thing that is chosen or not."""
     copyright_ = Entry(b"see /usr/share/common-licenses/GPL.")
     return [
@@ -173,7 +180,7 @@ def test_a_package_is_read(tmp_path: Path) -> None:
     file = tmp_path / "some.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(root), str(file)], check=True)
 
-    deb = image_deb.read(file)
+    deb = image_debian.read(file)
     assert (deb.name, deb.version) == ("some", "1:2.0-3")
     assert deb.files == {
         "usr/lib/x86_64-linux-gnu/some.so.1": Entry(b"content"),
@@ -183,7 +190,7 @@ def test_a_package_is_read(tmp_path: Path) -> None:
     }
     file.write_bytes(b"none")
     with pytest.raises(PackagingFailed, match=r"some\.deb is no package: "):
-        image_deb.read(file)
+        image_debian.read(file)
 
 
 LINES = """\
@@ -271,7 +278,7 @@ def test_a_layer(tmp_path: Path) -> None:
 
 def test_the_file_of_an_image(tmp_path: Path) -> None:
     layers = [written(tmp_path, "one"), written(tmp_path, "two", x=Entry(b"x"))]
-    config = image_config(TARGET, layers, {"Cmd": ["serve"]})
+    config = image_config(MACHINE, layers, {"Cmd": ["serve"]})
     digest = write_layout(tmp_path / "image.tar", "some:7", config, layers, {"note": "text"})
     with tarfile.open(tmp_path / "image.tar") as tar:
         files = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
@@ -329,5 +336,5 @@ def test_the_file_of_an_image(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (told["created"], told["architecture"]) == ("1980-01-01T00:00:00Z", "amd64")
     assert [each["comment"] for each in told["history"]] == ["one", "two"]
-    arm = json.loads(image_config(Target("image", "3.13", "aarch64"), layers, {}))
+    arm = json.loads(image_config(Machine("3.13", "aarch64"), layers, {}))
     assert (arm["architecture"], arm["variant"]) == ("arm64", "v8")

@@ -15,9 +15,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from onnxlet import Images
-from onnxlet.convert.bundle import stripping, wheels
+from onnxlet.convert.bundle import contents, stripping
 from onnxlet.convert.bundle.package import IMAGES
-from onnxlet.convert.bundle.target import ARCHES, MEGABYTE, Target
+from onnxlet.convert.bundle.parts import ARCHES, FUNCTION, MEGABYTE, Machine
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
@@ -50,7 +50,7 @@ def pillow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """By architecture a folder with the whole of what decodes images there."""
     folders = {arch: tmp_path_factory.mktemp(arch) for arch in ARCHES}
     for arch, folder in folders.items():
-        wheels.install(Target("lambda", "3.13", arch), folder, [IMAGES])
+        contents.install(Machine("3.13", arch), folder, [FUNCTION.lock, IMAGES])
     return folders
 
 
@@ -116,7 +116,7 @@ def test_every_library_that_what_stays_is_linked_with_stays(
 ) -> None:
     folder = pillow[arch]
     paths = paths_below(folder)
-    kept = [p for p in stripping.kept(paths, "lambda") if p.startswith(OF_PILLOW)]
+    kept = [p for p in stripping.kept(paths) if p.startswith(OF_PILLOW)]
     libraries = {Path(path).name for path in kept if path.startswith("pillow.libs/")}
     compiled = [path for path in kept if ".so" in Path(path).name]
 

@@ -17,9 +17,8 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
 from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
-from onnxlet.edge.install.install import Installation, install
+from onnxlet.edge.install.install import Installation, InstallError, install
 from onnxlet.edge.install.keys import read_keys
-from onnxlet.edge.install.steps import InstallError
 from onnxlet.edge.install.uninstall import uninstall
 from tests.convert.bundle.conftest import Made
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.convert.bundle import compiled, image_apt, wheels
+from onnxlet.convert.bundle import compiled, contents, image_debian
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import choose_models
+from onnxlet.convert.bundle.parts import Budget, Machine
 from onnxlet.convert.bundle.sizes import Part, parts_of, table
-from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.edge.update.offer import read_offer
+from onnxlet.edge.update.find import read_offer
 from onnxlet.function.errors import ModelError
 from tests.convert.bundle.conftest import PYTHON, Made, make
 from tests.convert.helpers import command, invoked
@@ -76,21 +76,21 @@ def test_parts_are_packages_code_and_models() -> None:
 def test_a_wheel_of_another_hash_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (wheels.REQUIREMENTS / "function.txt").read_text()
+    text = (contents.REQUIREMENTS / "function.txt").read_text()
     lines = text.splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("blinker=="))
     lines[start + 1] = "    --hash=sha256:" + "0" * 64
     end = next(n for n in range(start + 2, len(lines)) if lines[n].strip().startswith("# via"))
     (tmp_path / "function.txt").write_text("\n".join(lines[: start + 2] + lines[end:]))
-    monkeypatch.setattr(wheels, "REQUIREMENTS", tmp_path)
+    monkeypatch.setattr(contents, "REQUIREMENTS", tmp_path)
 
     with pytest.raises(PackagingFailed, match=r"(?s)can't be installed:.*Hash mismatch"):
-        wheels.install(Target("lambda", "3.13", "aarch64"), tmp_path / "installed")
+        contents.install(Machine("3.13", "aarch64"), tmp_path / "installed", ["function.txt"])
 
 
 def test_a_wheel_that_is_nowhere_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PackagingFailed, match=r"Python 3\.13 on riscv64 can't be installed"):
-        wheels.install(Target("lambda", "3.13", "riscv64"), tmp_path)
+        contents.install(Machine("3.13", "riscv64"), tmp_path, ["function.txt"])
 
 
 def test_without_an_interpreter_it_stops_where_one_is_required(
@@ -182,7 +182,7 @@ def test_without_apt_there_is_no_image(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "bin" / "apt-config").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(PackagingFailed) as caught:
-        image_apt.fetch(Target("image", "3.13", "x86_64"), tmp_path)
+        image_debian.fetch(Machine("3.13", "x86_64"), tmp_path)
 
     assert caught.value.message == "an image needs apt-get, dpkg-deb, which is not here"
     assert "make it on Debian 13" in caught.value.hint

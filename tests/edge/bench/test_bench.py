@@ -13,10 +13,17 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.bench.board import Board, State
-from onnxlet.edge.bench.emulation import emulated, read_facts
-from onnxlet.edge.bench.report import as_json, as_markdown
-from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
+from onnxlet.edge.bench.board import Board, State, emulated, read_facts
+from onnxlet.edge.bench.report import (
+    Energy,
+    Memory,
+    Results,
+    Speed,
+    Times,
+    as_json,
+    as_markdown,
+    times_of,
+)
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_reload import rewrite_golden

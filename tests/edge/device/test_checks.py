@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.bundle.target import ARCHES, PYTHONS
+from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.edge.device import checks
-from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
-from onnxlet.edge.device.doctor import report
+from onnxlet.edge.device.checks import (
+    BEFORE_INSTALLING,
+    IN_AN_IMAGE,
+    Needs,
+    findings,
+    report,
+    wrong,
+)
 from onnxlet.edge.device.machine import Machine, read_machine
 from onnxlet.edge.install.from_zip import diagnosis, faults
 from tests.conftest import ROOT
@@ -209,7 +215,7 @@ def test_the_firmware_s_command_is_used_where_there_is_no_file(
     "path",
     [
         *("edge/bundle_main.py", "edge/install/from_zip.py", "edge/install/keys.py"),
-        *("edge/device/checks.py", "edge/device/machine.py", "edge/device/doctor.py"),
+        *("edge/device/checks.py", "edge/device/machine.py"),
         *("onnxlet/__init__.py", "onnxlet/environment.py", "onnxlet/folders.py"),
     ],
 )

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.forward.database import connect
 from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.forward.tables import connect
+from onnxlet.edge.settings.device import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 
@@ -96,7 +96,7 @@ KEEP = """
 import os, sys
 from pathlib import Path
 from onnxlet.edge.forward.forwarder import start
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 start(ForwardOptions("http://127.0.0.1:1/", queue=Path(sys.argv[1]))).stop()
 print(os.geteuid())
 """

@@ -18,14 +18,14 @@ import pytest
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from tests.conftest import ROOT, Client, start_server, stop_server, through_socket
-from tests.edge.certificates import Pair
+from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
 from tests.edge.forward.endpoint import Endpoint, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.service.test_watchdog import Listener
-from tests.edge.update.test_fetching import Serve, certify
+from tests.edge.update.test_fetching import HERE, Serve
 from tests.function.serving.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
@@ -122,7 +122,7 @@ import sys
 from pathlib import Path
 from onnxlet.edge.net import certificates
 from onnxlet.edge.forward import https
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.forward.queue import Batch
 url, ca, certificates.EPOCH = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 print(*https.transport(ForwardOptions(url, ca=ca))(Batch("key", b'{"records": [1]}', 1))[:2])
@@ -225,7 +225,7 @@ def test_a_release_is_taken_whatever_the_clock_says(
     serve: Serve, setup: Setup, archives: Callable[[int], Path], tmp_path: Path, year: int, how: str
 ) -> None:
     """Where dates are looked at, none is."""
-    certificate = certify(tmp_path, 2025, 2030)
+    certificate = make_pair(tmp_path, names=[HERE], years=(2025, 2030))
     url, source = serve(certificate)
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 P = "ONNXLET_DEVICE_"
 SERVE = """
 import sys
-from onnxlet.edge.forward.writer import Writer
+from onnxlet.edge.store.writer import Writer
 if sys.argv.pop(1) == "forgets":
     Writer._put_back = lambda self, entries: self._some.set()
 from onnxlet.edge.command_line import main

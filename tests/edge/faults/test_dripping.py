@@ -13,7 +13,7 @@ import pytest
 from onnxlet.edge.forward import https
 from onnxlet.edge.forward.delivery_outcome import Outcome
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
 from onnxlet.edge.update.fetch import download, read_small
 from onnxlet.edge.update.sources import Web

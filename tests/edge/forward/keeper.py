@@ -15,7 +15,7 @@ from pathlib import Path
 from onnxlet.edge.forward import delivery_outcome, forwarder, https, records
 from onnxlet.edge.forward.delivery_outcome import Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 
 FAST_SECONDS = 0.01
 

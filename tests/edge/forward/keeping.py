@@ -9,7 +9,7 @@ from typing import Any
 
 from onnxlet.edge.forward.queue import Batch, Queue
 from onnxlet.edge.forward.records import Clock, Record
-from onnxlet.edge.forward.writer import Writer
+from onnxlet.edge.store.writer import Writer
 
 MB = 1_000_000
 CLOCK = Clock("boot")

@@ -18,13 +18,14 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.forward import database, forwarder, monitor, writer
+from onnxlet.edge.forward import forwarder, monitor
 from onnxlet.edge.forward.delivery_outcome import Outcome
 from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
 from onnxlet.edge.service.app import make_app
-from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.edge.settings.device import ForwardOptions, Inputs
+from onnxlet.edge.store import database, writer
 from onnxlet.function.settings import Settings
 from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
@@ -35,7 +36,7 @@ from tests.function.serving.test_predict import HOUSE, SHOP
 PATH = "/models/shop/predict"
 PATIENCE_SECONDS = 60.0  # a disk that others use, too, takes seconds to sync now and then
 PATIENT = f"""
-from onnxlet.edge.forward import writer
+from onnxlet.edge.store import writer
 from onnxlet.edge.command_line import main
 writer.DISK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
 main(prog_name="edge")

@@ -20,7 +20,7 @@ import pytest
 
 from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.https import transport
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import Endpoint, listening

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.forward import delivery_outcome, https
-from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, of_status, pause
+from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause, status_outcome
 from onnxlet.edge.forward.forwarder import open_queue, start
-from onnxlet.edge.forward.inspection import inspect
+from onnxlet.edge.forward.monitor import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import Endpoint, wait_until
@@ -58,13 +58,13 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
     ],
 )
 def test_what_a_status_means(status: int, retry_after: str, outcome: Outcome) -> None:
-    assert of_status(status, retry_after) == outcome
+    assert status_outcome(status, retry_after) == outcome
 
 
 def test_a_retry_date_is_compared_with_the_receiver_s_clock() -> None:
     then, now = "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT"
-    assert of_status(503, then, now).wait == 30.0
-    assert of_status(503, now, then).wait == 0.0
+    assert status_outcome(503, then, now).wait == 30.0
+    assert status_outcome(503, now, then).wait == 0.0
 
 
 def test_pauses_grow_up_to_minutes_and_differ() -> None:

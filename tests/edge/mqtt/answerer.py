@@ -18,7 +18,7 @@ from onnxlet.edge.forward import delivery_outcome
 from onnxlet.edge.mqtt import service
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.net import mqtt_link
-from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions
 from tests.edge.mqtt.broker import PASSWORD, USER
 
 PAUSES = {"early": 0.02}  # by how it answers: so that some are acknowledged and not answered yet

@@ -16,13 +16,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet import __version__
 from onnxlet.edge.mqtt import announcer
-from onnxlet.edge.mqtt.announcer import Announcer
-from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.announcer import Announcer, Rights
 from onnxlet.edge.mqtt.drift import messages
-from onnxlet.edge.mqtt.rights import Rights
-from onnxlet.edge.mqtt.session import Counts, Session
+from onnxlet.edge.mqtt.session import Backlog, Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
-from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import USER, Broker, Message, Peer

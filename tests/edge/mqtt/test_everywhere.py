@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.service.drift_summary import summary
-from onnxlet.edge.update.drift import drift_of
+from onnxlet.edge.service.drift_reports import summary
+from onnxlet.edge.update.status import drift_of
 from onnxlet.function.app import create_app
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import drift

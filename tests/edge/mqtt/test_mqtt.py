@@ -30,7 +30,7 @@ from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
-from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair

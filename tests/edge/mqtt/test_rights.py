@@ -13,9 +13,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet.edge.forward import delivery_outcome
 from onnxlet.edge.mqtt import announcer
-from onnxlet.edge.mqtt.rights import REMEDY, Rights
+from onnxlet.edge.mqtt.announcer import REMEDY, Rights
 from onnxlet.edge.mqtt.service import MqttService
-from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.edge.settings.device import MqttOptions
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.closing_broker import ClosingBroker
 

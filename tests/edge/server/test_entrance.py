@@ -20,9 +20,9 @@ import pytest
 from onnxlet.edge.server import entrance as module
 from onnxlet.edge.server.entrance import Entrance
 from onnxlet.edge.server.server import Server
+from onnxlet.edge.server.shared_counters import SharedCounters, make_counters
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.self_check import connector
-from onnxlet.edge.workers.board import Board, make_board
 from onnxlet.function.errors import SHED
 from tests.edge.certificates import Pair
 
@@ -38,8 +38,10 @@ class Room:
         self._pipes = [os.pipe() for _ in range(count)]
         for end in (end for pipe in self._pipes for end in pipe):
             os.set_blocking(end, False)
-        file, calls = make_board(count), [write for _, write in self._pipes]
-        self.boards = [Board(file, n, calls, read) for n, (read, _) in enumerate(self._pipes)]
+        file, calls = make_counters(count), [write for _, write in self._pipes]
+        self.boards = [
+            SharedCounters(file, n, calls, read) for n, (read, _) in enumerate(self._pipes)
+        ]
         self.held = threading.Event()
         self.servers: dict[int, Server] = {}
         self._limit = limit
@@ -97,30 +99,18 @@ def answered(connection: http.client.HTTPConnection) -> str:
     return answer.read().decode()
 
 
-class Noted:
-    """Peers of which another has fewer connections."""
+class Noted(SharedCounters):
+    """Those of a worker whose turn it never is; its calls are counted."""
 
     def __init__(self, bell: int) -> None:
-        self.bell = bell
+        super().__init__(make_counters(2), 0, [0, 0], bell)
         self.calls = 0
-
-    def hold(self, connections: int) -> None:
-        pass
-
-    def leave(self) -> None:
-        pass
 
     def is_turn(self, connections: int) -> bool:
         return False
 
     def call(self) -> None:
         self.calls += 1
-
-    def carry(self, requests: int) -> None:
-        pass
-
-    def admit(self, requests: int, limit: int) -> bool:
-        return True
 
 
 def test_another_is_called_once_and_what_it_leaves_is_accepted_later(

@@ -19,11 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.edge.mqtt.responder import Responder
-from onnxlet.edge.service import drift_metrics, drift_reports
+from onnxlet.edge.service import drift_reports, metrics
 from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.drift_digest import digest
-from onnxlet.edge.service.drift_reports import DriftReports
-from onnxlet.edge.service.drift_summary import MOST_ALARMS, summary
+from onnxlet.edge.service.drift_reports import MOST_ALARMS, DriftReports, digest, summary
 from onnxlet.function.app import SERVICE
 from onnxlet.function.monitoring import drift
 from onnxlet.function.settings import Settings
@@ -174,7 +172,7 @@ class Collector:
         self._reports = reports
 
     def collect(self) -> Any:
-        return drift_metrics.metrics([digest(each) for each in self._reports])
+        return metrics.drift_metrics([digest(each) for each in self._reports])
 
 
 def text_of(*reports: Mapping[str, Any]) -> str:
@@ -196,7 +194,7 @@ def test_a_column_that_is_called_as_an_output_and_outputs_of_many_numbers_stay_a
 def test_what_came_of_predictions_stands_beside_what_was_expected() -> None:
     found = {
         (metric.name, sample.labels["metric"]): sample.value
-        for metric in drift_metrics.metrics([digest(REPORT)])
+        for metric in metrics.drift_metrics([digest(REPORT)])
         for sample in metric.samples
         if "metric" in sample.labels
     }

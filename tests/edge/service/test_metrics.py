@@ -16,8 +16,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from onnxlet.edge.service.app import make_app
-from onnxlet.edge.service.metrics import Meter
+from onnxlet.edge.service.app import Meter, make_app
+from onnxlet.edge.service.metrics import request_metrics
 from onnxlet.edge.service.serve import _server
 from onnxlet.edge.service.tally import BOUNDS
 from onnxlet.function.app import SERVICE, create_app
@@ -92,7 +92,7 @@ def test_buckets_hold_what_took_at_most_so_long() -> None:
     for milliseconds in (0.1, BOUNDS[0], BOUNDS[0] + 0.01, 10**6):
         meter.count({"status": 200, "ms": milliseconds})
 
-    *_, times = meter.tally.metrics()
+    *_, times = request_metrics(meter.tally)
     buckets = [s.value for s in times.samples if s.name.endswith("_bucket")]
     assert buckets == [2.0] + [3.0] * (len(BOUNDS) - 1) + [4.0]
 
@@ -137,7 +137,7 @@ def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
     meter = Meter()
     meter.count({"status": 500, "ms": 1.0, "error": "model shop/1: model.onnx was altered"})
 
-    _, errors, *_ = meter.tally.metrics()
+    _, errors, *_ = request_metrics(meter.tally)
     assert [sample.labels["error"] for sample in errors.samples] == ["ServerError"]
 
 

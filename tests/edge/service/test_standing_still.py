@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.service.metrics import Meter
+from onnxlet.edge.service.app import Meter
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.models.progress import Progress
 from onnxlet.function.serving.peers import Refusal

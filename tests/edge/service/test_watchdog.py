@@ -22,8 +22,13 @@ from onnxlet.edge.server.server import Server
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.self_check import SelfCheck, connector, first_row
-from onnxlet.edge.service.systemd import notifier, watchdog_seconds
-from onnxlet.edge.service.watchdog import CROWDED_SECONDS, Watchdog, is_alive
+from onnxlet.edge.service.systemd import (
+    CROWDED_SECONDS,
+    Watchdog,
+    is_alive,
+    notifier,
+    watchdog_seconds,
+)
 from onnxlet.function.app import SERVICE
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair

@@ -12,8 +12,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.edge.settings.environment_file import parse, read_environment_file
-from onnxlet.edge.settings.installed import service_environ
+from onnxlet.edge.settings.environment_file import parse, read_environment_file, service_environ
 from onnxlet.function.errors import SettingsError
 
 # What follows `A=`, and what systemd 257 makes of it.

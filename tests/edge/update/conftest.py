@@ -20,9 +20,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from onnxlet.convert.bundle.archive import write_archive
-from onnxlet.convert.bundle.contents import TOP, choose_models, place_code, place_models
-from onnxlet.convert.bundle.release import sign_release
-from onnxlet.convert.bundle.sign import SigningKey
+from onnxlet.convert.bundle.contents import choose_models, place_code, place_models
+from onnxlet.convert.bundle.parts import FUNCTION
+from onnxlet.convert.bundle.sign import SigningKey, sign_release
 from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update.check import check_slot
 from onnxlet.edge.update.setup import Setup, make_setup
@@ -78,7 +78,7 @@ class Maker:
         """The folder with the code and one model, made once."""
         root = self.scratch / hashlib.sha256(str(models).encode()).hexdigest()
         if not root.exists():
-            place_code("function", root, TOP)
+            place_code("function", root, FUNCTION.beside)
             place_code("edge", root)
             place_models(choose_models(models, ["iris"], ()), root)
         return root

@@ -23,8 +23,7 @@ from onnxlet.convert.bundle.publish import (
     record_of,
     storage_of,
 )
-from onnxlet.convert.bundle.release import comment_for
-from onnxlet.convert.bundle.sign import read_public_key, signature_of
+from onnxlet.convert.bundle.sign import comment_for, read_public_key, signature_of
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.errors import Refused, Unreachable

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.update import drift
-from onnxlet.edge.update.drift import drift_line, drift_of
+from onnxlet.edge.update import status as module
+from onnxlet.edge.update.status import drift_line, drift_of
 from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.drifting import calm, drifted
@@ -138,7 +138,7 @@ def test_nothing_where_something_else_answers(paths: DevicePaths, body: bytes) -
 def test_a_service_that_hangs_is_asked_once(
     paths: DevicePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drift, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         paths.environment.write_text(f"ONNXLET_DEVICE_PORT={listener.getsockname()[1]}\n")
         assert drift_of(paths, ["iris", "shop"]) == {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import ipaddress
 import shutil
 import socket
 import subprocess
@@ -13,16 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from onnxlet.edge.server.tls import make_context
 from onnxlet.edge.update import fetch
@@ -33,10 +28,12 @@ from onnxlet.edge.update.sources import Web, beside, check
 from onnxlet.edge.update.update import update
 from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT
+from tests.edge.certificates import make_pair
 from tests.edge.update.conftest import tree
 
 CONTENT = bytes(range(256)) * 4000
 WEB = Web(timeout=20, attempts=3, pause=0.01)
+HERE, GOOD = "127.0.0.1", (2020, 2090)  # the years of a certificate
 
 
 @dataclass
@@ -118,7 +115,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[ThreadingHTTPServer] = []
 
     def start(
-        certificate: tuple[Path, Path] | None = None, host: str = "127.0.0.1", **more: Any
+        certificate: tuple[Path, Path] | None = None, host: str = HERE, **more: Any
     ) -> tuple[str, Source]:
         (tmp_path / "served").mkdir(exist_ok=True)
         source = Source(tmp_path / "served", **more)
@@ -276,7 +273,7 @@ def test_it_is_led_on_a_few_times_and_reads_nothing_of_that(serve: Serve) -> Non
 def test_nobody_leads_it_from_https_to_http_on_this_machine(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificate = certify(tmp_path, 2020, 2090)
+    certificate = make_pair(tmp_path, names=[HERE], years=GOOD)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     here, local = serve()
     url, _ = serve(certificate, led=[f"{here}/file"])
@@ -297,30 +294,6 @@ def test_schemes() -> None:
     assert beside("b c.zip", ".minisig") == "b c.zip.minisig"
 
 
-def certify(folder: Path, first: int, last: int, host: str = "127.0.0.1") -> tuple[Path, Path]:
-    """A certificate that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime(first, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(last, 1, 1, tzinfo=UTC))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
-    form = serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_a_release_comes_by_https(
     serve: Serve,
     setup: Setup,
@@ -328,7 +301,7 @@ def test_a_release_comes_by_https(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    certificate = certify(tmp_path, 2020, 2090)
+    certificate = make_pair(tmp_path, names=[HERE], years=GOOD)
     url, source = serve(certificate)
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)
@@ -347,11 +320,11 @@ def test_a_release_comes_by_https(
     ]
 
 
-@pytest.mark.parametrize(("first", "last"), [(1971, 1972), (2080, 2090)])
+@pytest.mark.parametrize("years", [(1971, 1972), (2080, 2090)])
 def test_a_certificate_is_good_whatever_the_clock_says(
-    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, last: int
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, years: tuple[int, int]
 ) -> None:
-    certificate = certify(tmp_path, first, last)
+    certificate = make_pair(tmp_path, names=[HERE], years=years)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     url, _ = serve(certificate)
     assert read_small(f"{url}/file", len(CONTENT), WEB) == CONTENT
@@ -360,7 +333,7 @@ def test_a_certificate_is_good_whatever_the_clock_says(
 def test_another_host_s_certificate_is_refused(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificate = certify(tmp_path, 2020, 2090, "127.0.0.2")
+    certificate = make_pair(tmp_path, names=["127.0.0.2"], years=GOOD)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     url, _ = serve(certificate)
     with pytest.raises(Unreachable, match="IP address mismatch"):

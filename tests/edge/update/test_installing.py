@@ -16,8 +16,15 @@ from onnxlet.edge.install import from_zip
 from onnxlet.edge.install.install import Installation, install
 from onnxlet.edge.install.uninstall import uninstall
 from onnxlet.edge.update.errors import Failed, Refused
-from onnxlet.edge.update.history import Attempt, History, is_switched, read_history, write_history
-from onnxlet.edge.update.lock import LOCK, locked
+from onnxlet.edge.update.history import (
+    LOCK,
+    Attempt,
+    History,
+    is_switched,
+    locked,
+    read_history,
+    write_history,
+)
 from onnxlet.edge.update.status import release_of
 from tests.conftest import ROOT, quiet
 from tests.edge.update.conftest import tree
@@ -166,7 +173,7 @@ def test_missing_rights_are_reported(paths: DevicePaths) -> None:
     (paths.data / LOCK).touch(0o600)
     program = "import os, sys; from pathlib import Path\n"
     program += "from onnxlet.edge.device.slots import DevicePaths\n"
-    program += "from onnxlet.edge.update.lock import locked\nos.setuid(65534)\n"
+    program += "from onnxlet.edge.update.history import locked\nos.setuid(65534)\n"
     program += "try:\n with locked(DevicePaths(Path(sys.argv[1]))): pass\n"
     program += "except Exception as error: print(error)"
     if os.geteuid() != 0:

@@ -18,11 +18,10 @@ from onnxlet.convert.bundle.sign import signature_of
 from onnxlet.edge.device.slots import live_slot
 from onnxlet.edge.update import update as module
 from onnxlet.edge.update.errors import Failed, Refused, Unreachable
+from onnxlet.edge.update.find import Offer
 from onnxlet.edge.update.history import MOST_ATTEMPTS, Attempt, History, read_history, write_history
-from onnxlet.edge.update.offer import Offer
-from onnxlet.edge.update.plan import Entry
 from onnxlet.edge.update.setup import Setup
-from onnxlet.edge.update.unpack import _write, check_and_unpack
+from onnxlet.edge.update.unpack import Entry, _write, check_and_unpack
 from onnxlet.edge.update.update import update
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.update.conftest import Maker, make_key, tree

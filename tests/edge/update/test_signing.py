@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from onnxlet.convert.bundle.sign import read_public_key, read_secret_key, sign_file
 from onnxlet.convert.command_line import main
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.offer import read_offer
+from onnxlet.edge.update.find import read_offer
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys, read_signature
 from onnxlet.edge.update.update import update

@@ -15,7 +15,8 @@ import pytest
 
 from onnxlet.convert.build import build
 from onnxlet.convert.bundle.contents import choose_models
-from onnxlet.convert.bundle.release import sign_release, write_models
+from onnxlet.convert.bundle.package import write_models
+from onnxlet.convert.bundle.sign import sign_release
 from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update import confirm
 from onnxlet.edge.update.errors import Failed, Refused

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from onnxlet.edge.aggregation.link import Link
 from onnxlet.edge.workers import relay, socket_link
-from onnxlet.edge.workers.link import Link
 from onnxlet.edge.workers.relay import ANSWER_SECONDS
 from onnxlet.edge.workers.socket_link import COLLECT_SECONDS, SocketLink
 from tests.edge.forward.endpoint import wait_until

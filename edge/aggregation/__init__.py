@@ -1,0 +1,1 @@
+"""One answer from several workers: counts, drift, ground truth, and switching models."""

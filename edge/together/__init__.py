@@ -1,1 +1,0 @@
-"""One answer from several workers: counts, drift, truth, and switching models."""

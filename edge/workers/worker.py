@@ -1,0 +1,83 @@
+"""One worker: a server as the only process would be, on its supervisor's listening socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from onnxlet.edge.server.shared_counters import SharedCounters
+from onnxlet.edge.service.process import use_one_arena
+from onnxlet.edge.service.secret import Secret
+from onnxlet.edge.service.serve import Post, serve_on
+from onnxlet.edge.service.systemd import Watchdog
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.workers.socket_link import SocketLink
+from onnxlet.function import request_log
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.settings import Settings
+
+
+class Ending:
+    """Ends the worker in its own time, or at once before it serves."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._end: socket.socket | None = None
+
+    def arm(self, end: socket.socket) -> None:
+        """It serves: from now on it finishes what has begun."""
+        with self._lock:
+            self._end = end
+
+    def __call__(self) -> None:
+        """End it; any thread may call this, and more than once."""
+        with self._lock:
+            if self._end is None:
+                os._exit(0)  # it has no request in its hands
+            self._end.send(b"x")
+
+
+def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: int) -> int:
+    """Serve until the supervisor ends it, or is gone; the process's exit code.
+
+    Inherited are the listening socket, one to the supervisor, the file that all workers share, the
+    writing ends of all workers' pipes, and the reading end of this one's.
+    """
+    use_one_arena()
+    ending = Ending()
+    channel = SocketLink(socket.socket(fileno=link), ending)
+    orders = channel.orders
+    request_log.ORIGIN = f'"worker":{channel.number},'
+    channel.start()
+    watchdog = None
+    if orders["watched"]:
+        notify = lambda line: channel.send("notify", line.encode())  # noqa: E731 - one line
+        watchdog = Watchdog(notify, orders["watchdog"], request_log.write)
+    numbers = SharedCounters(counters, channel.number, bells, bell)
+    post = Post(
+        channel, numbers, watchdog, ending.arm,
+        lambda lines: channel.send("serves", introduction=lines),
+    )  # fmt: skip
+    try:
+        device = replace(DeviceSettings.from_environ(os.environ), **_device(orders["device"]))
+        settings = Settings.from_environ(os.environ)
+        serve_on(
+            socket.socket(fileno=listener), Path(orders["models"]), device, settings,
+            Secret(*orders["secret"]), post,
+        )  # fmt: skip
+    except OnnxletError as error:
+        channel.send("failed", message=error.message, hint=error.hint)
+        return 1
+    finally:
+        channel.close()
+    return 0
+
+
+def _device(given: dict[str, Any]) -> dict[str, Any]:
+    paths = {name: Path(given[name]) for name in ("tls_cert", "tls_key") if given[name]}
+    return {**given, **paths}
