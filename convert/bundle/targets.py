@@ -22,8 +22,8 @@ from onnxlet.convert.bundle.parts import (
     Machine,
     Part,
     Progress,
-    Report,
 )
+from onnxlet.convert.progress import Report
 from onnxlet.folders import CHECKOUT
 
 if TYPE_CHECKING:
