@@ -20,11 +20,10 @@ from typing import Any  # noqa: E402
 
 import onnxlet.environment  # noqa: E402, F401
 from onnxlet.function.app import SERVICE, create_app  # noqa: E402
-from onnxlet.function.aws import lambda_events, native_events  # noqa: E402
+from onnxlet.function.aws import lambda_events, native_events, quick_events, warmup  # noqa: E402
 from onnxlet.function.aws.lambda_log import LambdaLog  # noqa: E402
 from onnxlet.function.errors import SettingsError  # noqa: E402
 from onnxlet.function.monitoring.watches import Watches  # noqa: E402
-from onnxlet.function.serving import warmup  # noqa: E402
 from onnxlet.function.serving.service import Service  # noqa: E402
 from onnxlet.function.settings import Settings  # noqa: E402
 
@@ -126,8 +125,7 @@ def _warm_up() -> dict[str, Any]:
 
 def _before_snapshot() -> None:
     """Do what would else be done after each restore."""
-    from onnxlet.function.aws import slim_serverless  # noqa: F401 - a start leaves it out
-
+    quick_events.serverless_wsgi()  # a start leaves it out
     warmup.warm_up(SERVED)
     APP.flask()
     gc.collect()

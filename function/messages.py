@@ -238,7 +238,7 @@ class Route(NamedTuple):
 
 
 class WireProtocol(Protocol):
-    """One protocol that clients speak; a module of `onnxlet.function.protocols`.
+    """One protocol that clients speak; `protocol.py` in a folder of `onnxlet.function.protocols`.
 
     Attributes:
         PREDICT: rules of the POST routes that predict, with the variables `name` and `version`.
@@ -246,12 +246,16 @@ class WireProtocol(Protocol):
         ROUTES: its other routes.
     """
 
+    __name__: str
     PREDICT: Sequence[str]
     MODEL_HEADER: str
     ROUTES: Sequence[Route]
 
     def owns(self, path: str) -> bool:
         """Whether errors on this path are answered in this protocol's form."""
+
+    def meant(self, body: Mapping[str, Any]) -> str:
+        """The route to send a JSON body to that has come to the native protocol instead; or ""."""
 
     def decode(self, request: Request) -> PredictRequest:
         """Read a request for predictions.

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from onnxlet import __version__
-from onnxlet.folders import CHECKOUT, ROOT
+from onnxlet.folders import CHECKOUT, ROOT, VERSION
 
 OURS = ("onnxlet", "tests", "tools")
 
@@ -45,8 +44,8 @@ def explained(error: ModuleNotFoundError, program: str) -> ModuleNotFoundError:
 
 
 def _way_out(program: str, package: str) -> str:
-    if (ROOT / f"onnxlet-{__version__}.dist-info").is_dir():
-        wheel = f"onnxlet-{__version__}-py3-none-any.whl"
+    if (ROOT / f"onnxlet-{VERSION}.dist-info").is_dir():
+        wheel = f"onnxlet-{VERSION}-py3-none-any.whl"
         return (
             f"Install onnxlet[{program}], from the wheel's file: "
             f"{sys.executable} -m pip install '{wheel}[{program}]'"

@@ -1,7 +1,11 @@
-"""Where this package lies: beside the three folders in a checkout, in a bundle, or installed."""
+"""Where this package lies: beside the three folders in a checkout, in a bundle, or installed.
+
+And its version: what others of its modules name it by.
+"""
 
 from pathlib import Path
 
+VERSION = "0.1.0"
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # a checkout, a bundle's slot, or the environment's packages
 CHECKOUT = (ROOT / "Makefile").exists()

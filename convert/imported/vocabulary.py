@@ -77,7 +77,7 @@ class Vocabulary(NamedTuple):
         return {name: getattr(self, name) for name in names} | {"units": self.read, "cost": cost}
 
     def back_end(self) -> dict[str, Any]:
-        """The step of a manifest's `back_end`: `onnxlet.function.outputs.texts`."""
+        """The step of a manifest's `back_end`: `onnxlet.function.outputs.back_end`."""
         own = {} if self.written == self.read else {"units": self.written}
         return {
             "step": "text",

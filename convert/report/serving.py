@@ -17,8 +17,8 @@ from onnxlet.convert.report.subject import Subject, taken
 from onnxlet.function import json_text
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.model import GRAPH, Model, load_model
-from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.serving.predict import predict
 
 RUNS, LOADS = 50, 5
 FEWEST_RUNS = 30

@@ -22,7 +22,7 @@ from onnxlet.convert.score.target import Target, target_of
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.convert.score.truths import combined, scores
 from onnxlet.function.models.model import GRAPH
-from onnxlet.function.monitoring.realised import kind_of
+from onnxlet.function.monitoring.performance import kind_of
 
 Report = Callable[[str], object]
 Line = dict[str, Any]

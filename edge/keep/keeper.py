@@ -23,7 +23,7 @@ from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.realised import Realised, kind_of
+from onnxlet.function.monitoring.performance import Performance, kind_of
 
 if TYPE_CHECKING:
     from onnxlet.edge.together.truth import SharedTruth
@@ -43,7 +43,7 @@ class Known(NamedTuple):
     """
 
     model: Model
-    realised: Realised | None
+    realised: Performance | None
     last: int | None
 
 
@@ -239,7 +239,7 @@ class Keeper:
                         known.realised.add(rows.answers, rows.truths)
                 except Exception as error:  # they are of another model of this name
                     request_log.fail(error, event="keep", model=model.name)
-                    known = known._replace(realised=Realised(model.manifest))
+                    known = known._replace(realised=Performance(model.manifest))
                 known = self._realised[key] = known._replace(last=rows.last)
             if len(rows.truths) < NEWEST:
                 return
@@ -247,7 +247,7 @@ class Keeper:
     def _begun(self, model: Model) -> Known:
         """Figures without a row; or those of another worker, so that all have the same."""
         try:
-            realised = Realised(model.manifest)
+            realised = Performance(model.manifest)
             last = self.shared.read(model, realised) if self.shared else None
             return Known(model, realised, last)
         except Exception as error:  # the manifest is odd

@@ -19,9 +19,9 @@ from typing import Any
 from onnxlet.function import json_text, request_log
 from onnxlet.function.aws import quick_events
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.http.routes import protocol_of
 from onnxlet.function.messages import failure_of
-from onnxlet.function.protocols import native
-from onnxlet.function.protocols.registry import protocol_of
+from onnxlet.function.protocols.native import protocol as native
 
 Event = dict[str, Any]
 
@@ -134,23 +134,15 @@ def _without_stage(event: Event) -> Event:
     return event
 
 
-def _whole(app: Any, event: Event, context: Any) -> dict[str, Any]:
-    """Answer any event."""
-    from onnxlet.function.aws.slim_serverless import serverless_wsgi  # few events need it
-
-    answer: dict[str, Any] = serverless_wsgi.handle_request(app, event, context)
-    return answer
-
-
 def respond(
     app: Any, event: Event, context: Any, log: request_log.Log = request_log.write
 ) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
     try:
         event = repaired(event)
-        answer: dict[str, Any] = quick_events.answer(app, event, context) or _whole(
-            app, event, context
-        )
+        answer: dict[str, Any] | None = quick_events.answer(app, event, context)
+        if answer is None:
+            answer = quick_events.serverless_wsgi().handle_request(app, event, context)
     except MalformedRequest as error:
         return _refusal(error, log)
     except Exception as error:  # the app answers its own errors: this one comes from the event

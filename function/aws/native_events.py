@@ -10,7 +10,8 @@ from onnxlet.function import json_text, request_log
 from onnxlet.function.aws.lambda_events import check_size
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols import common
+from onnxlet.function.protocols.native import protocol as native
 from onnxlet.function.serving.service import Service
 
 Answer = TypeVar("Answer")
@@ -91,7 +92,7 @@ def _decode(event: Any) -> PredictRequest:
 
 def _encode(prediction: Prediction, request: PredictRequest) -> Any:
     # By way of the text: Lambda's client writes neither arrays nor NaN.
-    written = json_text.dumps(native.answer(prediction))
+    written = json_text.dumps(common.answer(prediction))
     form = json_text.loads(written)
     check_size(form, len(written))
     return form

@@ -25,13 +25,13 @@ from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Rang
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols import common, request_options
 from onnxlet.function.serving.service import Service
 
 PACKED = ".gz"
 TABLES = (".parquet", ".pq", ".feather", ".arrow")  # which are read elsewhere
 MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: JSON_LINES}
-WISHES = ("coverage", "k")  # that an object may have as metadata
+OPTIONS = ("coverage", "k")  # that an object may have as metadata
 LOGGED = 200  # characters of a key, as of a path
 FIRST_SHARE = 0.2  # of the time, after which it is estimated how long the whole will take
 MARGIN = 1.5  # times the time that there is: what would take longer is not gone on with
@@ -166,7 +166,7 @@ class Run:
                 prediction = self._predict(batch)
                 target.write(write(prediction, columns, batch.kept()))
                 moved = [_moved(each, batch.first) for each in prediction.problems]
-                located = native.located(moved)
+                located = common.located(moved)
                 side.write(b"".join(json_text.dumps(each) + b"\n" for each in located))
                 self.unanswered += len({each.row for each in moved})
                 self.rows += batch.rows
@@ -181,10 +181,10 @@ class Run:
             NotNow: it failed.
         """
         metadata = self.about.metadata
-        wishes = {name: metadata[name] for name in WISHES if name in metadata}
+        asked = {name: metadata[name] for name in OPTIONS if name in metadata}
 
         def decode() -> PredictRequest:
-            return native.with_wishes(batch.decode(), wishes)._replace(model=self.model.name)
+            return request_options.with_texts(batch.decode(), asked)._replace(model=self.model.name)
 
         def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
             return prediction

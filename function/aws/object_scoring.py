@@ -14,7 +14,7 @@ from urllib.parse import quote
 from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws.object_batches import JSON_LINES
 from onnxlet.function.aws.object_run import (
-    WISHES,
+    OPTIONS,
     NotNow,
     Refused,
     Run,
@@ -26,7 +26,7 @@ from onnxlet.function.aws.s3_objects import About, Changed, Place, Upload
 from onnxlet.function.errors import Problem, RequestError, RequestTooLarge, TookTooLong
 from onnxlet.function.messages import Failure, failure_of
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols import common
 
 HIDDEN = ("_", ".")  # how names begin that readers of tables pass over
 SOURCE_CHARACTERS, KEPT_CHARACTERS = 1000, 300  # in the metadata, for which S3 has 2 KB
@@ -145,7 +145,7 @@ class _One:
     def _mark(self, about: About) -> dict[str, str]:
         """What its answers depend on, beside the model; they bear it as metadata."""
         mark = {"source": quote(self._place.key)[:SOURCE_CHARACTERS], "etag": about.etag}
-        mark |= {name: about.metadata[name] for name in WISHES if name in about.metadata}
+        mark |= {name: about.metadata[name] for name in OPTIONS if name in about.metadata}
         if self._scoring.keep:
             mark["keep"] = quote(",".join(self._scoring.keep))[:KEPT_CHARACTERS]
         return {MARK + name: text for name, text in mark.items()}
@@ -191,8 +191,8 @@ class _One:
     def _refuse(self, failure: Failure, mark: Mapping[str, str]) -> None:
         """Write the reasons beside where the answers would be; no others' answers stay there."""
         problems = list(failure.problems) or [Problem(None, None, failure.detail)]
-        first, *others = native.located(problems)
-        first |= {"status": failure.status, "hint": native.unicode(failure.hint)}
+        first, *others = common.located(problems)
+        first |= {"status": failure.status, "hint": common.unicode(failure.hint)}
         side = Upload(self._objects, self._side, JSON_LINES, _marked(mark, REFUSED))
         side.write(b"".join(json_text.dumps(each) + b"\n" for each in (first, *others)))
         side.close()

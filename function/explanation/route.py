@@ -22,12 +22,14 @@ from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
-from onnxlet.function.protocols import native
-from onnxlet.function.serving import service
+from onnxlet.function.protocols import request_options
+from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.serving.predict import read
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.tiles import Tiles
     from onnxlet.function.models.model import Model
+    from onnxlet.function.serving.service import Service
 
 OCCLUSION = "occlusion"  # the method where there are only the tiles of images
 MOST_ROWS = 100  # each is run against every background row, many times
@@ -47,7 +49,7 @@ ROOM = threading.BoundedSemaphore(EXPLANATIONS_AT_ONCE)
 
 
 def answer(
-    serving: service.Service, request: Request, name: str | None = None, version: str | None = None
+    service: Service, request: Request, name: str | None = None, version: str | None = None
 ) -> Reply:
     """Explain the answers to a request's rows.
 
@@ -61,33 +63,31 @@ def answer(
             "Try again.",
         )
     try:
-        return _answer(serving, request, name, version)
+        return _answer(service, request, name, version)
     finally:
         ROOM.release()
 
 
-def _answer(
-    serving: service.Service, request: Request, name: str | None, version: str | None
-) -> Reply:
+def _answer(service: Service, request: Request, name: str | None, version: str | None) -> Reply:
     notes: dict[str, Any] = {}
-    decoded, model = serving.decoded(lambda: decode(request), notes, name, version)
+    decoded, model = service.decoded(lambda: decode(request), notes, name, version)
     options: ExplainOptions = decoded.options
     # The least that an explanation takes comes on top of the time.
     in_time = deadline.until(TIME_SHARE)
     budget = Budget(evaluations(model) * options.seconds, in_time)
-    most = min(MOST_ROWS, serving.settings.max_rows)
+    most = min(MOST_ROWS, service.settings.max_rows)
     if len(decoded.rows) > most:
         raise RequestTooLarge(
             f"expected at most {most} rows to explain, got {len(decoded.rows)}",
             "Send them in several requests.",
         )
     if additive.wanted(model, options):
-        table = service.read(model, decoded)
+        table = read(model, decoded)
         formed = additive.form(model, table, options)
     else:
         check_explained(model, options.output)
         rows = _background(model)
-        table = service.read(model, decoded)
+        table = read(model, decoded)
         formed = form(model, rows, explain(model, rows, table, options, budget))
     notes["rows"] = table.rows
     return json_reply(formed)._replace(notes=notes)
@@ -110,10 +110,10 @@ def decode(request: Request) -> PredictRequest:
         UnsupportedMedia, MalformedRequest, InvalidRows: as for predictions.
         MalformedRequest: a member beside the instances is not what it should be.
     """
-    if native.wants_nulls(request.query):
+    if request_options.wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
-    for wish, why in NOT_EXPLAINED.items():
-        if wish in request.query:
+    for option, why in NOT_EXPLAINED.items():
+        if option in request.query:
             raise MalformedRequest(why, PREDICT_HINT)
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=ExplainOptions())
@@ -124,8 +124,8 @@ def decode(request: Request) -> PredictRequest:
     given = {key: body.pop(key) for key in READ if key in body}
     decoded = native.from_object(body, members=(*native.MEMBERS, *READ))
     try:
-        for wish, why in NOT_EXPLAINED.items():
-            if getattr(decoded, wish) is not None:
+        for option, why in NOT_EXPLAINED.items():
+            if getattr(decoded, option) is not None:
                 raise MalformedRequest(why, PREDICT_HINT)
         return decoded._replace(
             options=ExplainOptions(**{key: READ[key](key, given[key]) for key in given})

@@ -13,8 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.function.http.answers import LARGE_ANSWER, Answer
-from onnxlet.function.http.middleware import WSGI, Environ, StartResponse
+from onnxlet.function.http.middleware import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from onnxlet.function.http.answers import LARGE_ANSWER, Answer
-from onnxlet.function.http.middleware import WSGI, Environ, StartResponse
+from onnxlet.function.http.middleware import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.http.slim_flask import Flask, Response, Rule, request
 from onnxlet.function.messages import Reply, Route
 

@@ -21,8 +21,9 @@ from onnxlet.function.errors import (
     RequestError,
     Unauthorized,
 )
-from onnxlet.function.http import cors, sites
+from onnxlet.function.http import sites
 from onnxlet.function.http.keys import key_name
+from onnxlet.function.messages import Reply
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
@@ -96,7 +97,7 @@ class Middleware:
             headers += HEADERS
             headers.append(("X-Request-Id", request_id))
             if self._origins:
-                cors.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+                sites.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
         deadline.begin(came, self._seconds)
@@ -130,8 +131,8 @@ class Middleware:
         """The app, or a WSGI app that answers instead of it."""
         if "HTTP_TRACEPARENT" in environ:
             notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
-        if self._origins and cors.is_preflight(environ):
-            return cors.preflight
+        if self._origins and sites.is_preflight(environ):
+            return sites.preflight
         path = environ["PATH_INFO"]
         try:
             if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
@@ -156,3 +157,10 @@ class Middleware:
         name = notes["key"] = key_name(*sent, self._keys)
         if name in self._only_read and environ["REQUEST_METHOD"] not in sites.READS:
             raise Forbidden(f"key '{name}' only reads", "Send one of ONNXLET_API_KEYS.")
+
+
+# Bytes; smaller answers are not compressed. Ten packets of 1,460 bytes hold that many, and a new
+# connection sends ten at once (RFC 6928): fewer would arrive no sooner.
+LARGE_ANSWER = 14_600
+
+Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,43 @@ from onnxlet.function.models.aliases import (
 )
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.models.progress import Progress
+
+STILL_SECONDS = 30.0
+
+
+class Progress:
+    """The step that a thread is at, for others to look at: it may never come back to say more.
+
+    Args:
+        still: seconds of one step, from which on it stands still.
+    """
+
+    def __init__(self, still: float = STILL_SECONDS) -> None:
+        self._still = still
+        self._step: tuple[float, str] | None = None  # since when, and what
+
+    def at(self, step: str | None) -> None:
+        """Begin a step; None where there is nothing to do."""
+        self._step = None if step is None else (time.monotonic(), step)
+
+    def seconds_still(self) -> float:
+        """How long the step has taken, once it stands still; else 0."""
+        step = self._step
+        seconds = time.monotonic() - step[0] if step else 0.0
+        return seconds if seconds >= self._still else 0.0
+
+    def watch(self, stopped: threading.Event) -> None:
+        """Write a line for each step that stands still, until this is stopped."""
+        said = None
+        while not stopped.wait(self._still / 3):
+            step = self._step
+            if step is not None and step is not said and self.seconds_still():
+                said = step
+                why = (
+                    f"{step[1]}: not done after {self._still:g} s; what is loaded answers as before"
+                )
+                request_log.write({"event": "reload", "error": why})
+
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
@@ -58,7 +95,7 @@ class Repository:
         pins: by name, a version or an alias.
         max_pixels: of an image in a request.
         described: what other processes serve from these folders, as
-            `onnxlet.function.models.described` has it; then the same is served here.
+            `onnxlet.function.models.catalogue` has it; then the same is served here.
 
     Attributes:
         folders: theirs; where both have a version, the first one's counts.
@@ -119,7 +156,7 @@ class Repository:
         Raises:
             ModelError: it can't be loaded any more.
         """
-        from onnxlet.function.models.described import as_described  # of several processes only
+        from onnxlet.function.models.catalogue import as_described  # of several processes only
 
         self.catalogue = as_described(described, self._versions(), self._load)
 

@@ -18,8 +18,7 @@ import numpy as np
 from onnxlet.function import request_log
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.reasons import LONGEST_REASON
-from onnxlet.function.monitoring.watch import Seen
+from onnxlet.function.monitoring.watch import LONGEST_REASON, Seen
 
 MEMBER = "watched"
 HASH_DIGITS = 12

@@ -74,8 +74,8 @@ def of(service: Service, model: Model) -> dict[str, Any] | None:
     if watch is None or figures is None:
         return None
     found = report(model, watch.layout, figures)
-    if service.realised is not None and not service.watches.keys:  # truths have blocks of rows
-        found["realised"] = service.realised.report(model)
+    if service.performance is not None and not service.watches.keys:  # truths have blocks of rows
+        found["realised"] = service.performance.report(model)
     return found
 
 

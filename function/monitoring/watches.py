@@ -118,7 +118,7 @@ class Watches:
         if watch is None or request_id == self._uncounted:
             return
         if isinstance(error, InvalidRows):
-            from onnxlet.function.monitoring.reasons import reasons
+            from onnxlet.function.monitoring.watch import reasons
 
             watch.refuse(reasons(error.every, model))
         else:

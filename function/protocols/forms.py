@@ -14,7 +14,7 @@ from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, Requ
 from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols import common
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.parts import Change, Faults
@@ -44,7 +44,7 @@ def read_object(
         raise MalformedRequest("the body is empty", hint)
     value = json_body.read(body, lists, members)
     if not isinstance(value, dict):
-        raise MalformedRequest(f"expected an object, got {native.kind(value)}", hint)
+        raise MalformedRequest(f"expected an object, got {common.kind(value)}", hint)
     return value
 
 
@@ -75,8 +75,8 @@ def by_row(value: Any, name: str, hint: str) -> PredictRequest:
     Raises:
         MalformedRequest: they are no list.
     """
-    if not native.is_list(value):
-        raise MalformedRequest(f"'{name}': expected a list of rows, got {native.kind(value)}", hint)
+    if not common.is_list(value):
+        raise MalformedRequest(f"'{name}': expected a list of rows, got {common.kind(value)}", hint)
     return changed(PredictRequest(value), _as_rows)
 
 
@@ -115,9 +115,9 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     columns = value if isinstance(value, dict) else _gathered(value, check_rows)
     names = list(columns)
     problems = [
-        Problem(None, name, f"expected a list with a value for each row, got {native.kind(cells)}")
+        Problem(None, name, f"expected a list with a value for each row, got {common.kind(cells)}")
         for name, cells in columns.items()
-        if not (native.is_list(cells) or isinstance(cells, np.ndarray))
+        if not (common.is_list(cells) or isinstance(cells, np.ndarray))
     ]
     if problems or not columns:
         raise InvalidRows(problems or [Problem(None, None, "no columns: expected at least one")])
@@ -147,7 +147,7 @@ def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]
     columns: dict[str, Any] = {}
     for some in members.objects():
         for name, cells in some.items():
-            if native.is_list(cells):
+            if common.is_list(cells):
                 check_rows(len(cells))
             # One that is still unread may be the only one, and then has rows, not a column.
             columns[name] = compact(_flat(cells)) if isinstance(cells, list) else cells
@@ -239,7 +239,7 @@ def chosen(
             f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",
             f"Ask for all, or for some of {', '.join(names)}.",
         )
-    whole = native.answer(prediction)
+    whole = common.answer(prediction)
     return {name: whole[name] for name in (names if requested == ALL else requested)}
 
 
@@ -270,12 +270,12 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     form: dict[str, Any] = {}
     if "probabilities" in outputs and prediction.model.classes is not None:
         form["classes"] = prediction.model.classes
-    return form | native.unanswered(prediction)
+    return form | common.unanswered(prediction)
 
 
 def message(failure: Failure) -> str:
     """An error as one text: every problem that is listed, how many more, and what to do."""
-    return native.unicode(" ".join(_sentences(failure)))
+    return common.unicode(" ".join(_sentences(failure)))
 
 
 def _sentences(failure: Failure) -> Iterator[str]:

@@ -17,19 +17,51 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from onnxlet.function import json_text, request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
-from onnxlet.function.models.catalogue import Catalogue
+from onnxlet.function.models.catalogue import Catalogue, describe, fits, hash_in
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.described import describe, fits, hash_in
 from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import load_proven
-from onnxlet.function.serving.peers import Peers, Refusal
+
+
+class Refusal(NamedTuple):
+    """A version that is not served.
+
+    Attributes:
+        key: its model and number.
+        stamp: of its files.
+        why: as the log has it.
+    """
+
+    key: Key
+    stamp: Stamp
+    why: str
+
+
+class Peers(Protocol):
+    """The other processes that serve the same folders.
+
+    Attributes:
+        described: what all have agreed on last; None before that.
+    """
+
+    described: bytes | None
+
+    def propose(self, described: bytes) -> None:
+        """Say what this process would serve; once all say the same, it calls `agree` of each."""
+
+    def refused(self) -> Iterable[Refusal]:
+        """What the others have refused."""
+
+    def leads(self) -> bool:
+        """Whether this is the one of them that logs what all of them do."""
+
 
 REMEMBERED = 3  # scans whose proposals are
 SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the log

@@ -23,8 +23,8 @@ from onnxlet.function.errors import MalformedRequest, WrongUse
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols.v2_outputs import AnswerOptions, OutputOptions, reply_of
-from onnxlet.function.serving.service import predict
+from onnxlet.function.protocols.v2.outputs import AnswerOptions, OutputOptions, reply_of
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import command, quiet
 from tests.convert.imported.onnx_files import model, node, save, save_arrays, value

@@ -22,10 +22,9 @@ from onnxlet.function.aws.queue_events import answer_batch
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.reasons import LONGEST_REASON
-from onnxlet.function.monitoring.watch import Seen
-from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.monitoring.watch import LONGEST_REASON, Seen
+from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_sqs_event, make_v2_event
 from tests.function.serving.test_predict import HOUSE, LOAN

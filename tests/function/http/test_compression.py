@@ -14,8 +14,8 @@ import pytest
 
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.http.answers import LARGE_ANSWER
 from onnxlet.function.http.compression import coding, compress
+from onnxlet.function.http.middleware import LARGE_ANSWER
 from onnxlet.function.http.slim_flask import Response
 from onnxlet.function.settings import Settings
 from tests.conftest import Client

@@ -21,7 +21,7 @@ from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.coverage import highest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.coverage import region, score_at
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 from tests.conftest import ROOT
 from tests.function import calibrated as made
 

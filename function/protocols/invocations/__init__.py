@@ -1,0 +1,1 @@
+"""MLflow's scoring server, and SageMaker's containers: one route for predictions."""

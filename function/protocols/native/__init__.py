@@ -1,0 +1,1 @@
+"""The native protocol: rows in JSON or CSV, answers by output name."""
