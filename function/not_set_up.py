@@ -14,12 +14,8 @@ OURS = ("onnxlet", "tests", "tools")
 def stop(error: ModuleNotFoundError, program: str) -> NoReturn:
     """Name the package that this Python has not, and the way to it; exit code 1.
 
-    Args:
-        error: of an import that failed.
-        program: whose packages these are, `convert` or `edge`.
-
-    Raises:
-        ModuleNotFoundError: a module of this project is absent, and no package.
+    The packages are those of a program, `convert` or `edge`. Where a module of this project is
+    absent, and no package, the error is raised.
     """
     found = explained(error, program)
     if found is error:
@@ -29,12 +25,7 @@ def stop(error: ModuleNotFoundError, program: str) -> NoReturn:
 
 
 def explained(error: ModuleNotFoundError, program: str) -> ModuleNotFoundError:
-    """The same error with what to do about it; of a module of this project as it is.
-
-    Args:
-        error: of an import that failed.
-        program: whose packages these are, `convert` or `edge`.
-    """
+    """The same error with what to do about it; of a module of this project as it is."""
     package = (error.name or "").partition(".")[0]
     if package in OURS or not package:
         return error

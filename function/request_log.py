@@ -37,15 +37,10 @@ def trace(parent: str) -> dict[str, str]:
 
 
 class Form(NamedTuple):
-    """How a line says when and how bad.
+    """How a line says when and how bad."""
 
-    Attributes:
-        time: the member with the time.
-        levels: the words for: nothing wrong, refused, failed.
-    """
-
-    time: str
-    levels: tuple[str, str, str]
+    time: str  # the member with the time
+    levels: tuple[str, str, str]  # the words for: nothing wrong, refused, failed
 
 
 def form_of(environ: Mapping[str, str]) -> Form:
@@ -61,15 +56,10 @@ def form_of(environ: Mapping[str, str]) -> Form:
 
 @dataclass
 class Choice:
-    """Which lines are written, in this process: it has one standard error.
+    """Which lines are written, in this process: it has one standard error."""
 
-    Attributes:
-        which: off, errors or all.
-        successes: of these, one is written.
-    """
-
-    which: str = "all"
-    successes: int = 1
+    which: str = "all"  # off, errors or all
+    successes: int = 1  # of these, one is written
     answered: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -82,11 +72,9 @@ ORIGIN = ""  # a member of every line, with its comma: which of several processe
 
 
 def choose(which: str, successes: int) -> None:
-    """Choose which lines are written from now on.
+    """Choose which lines are written: off, errors (refusals, too) or all.
 
-    Args:
-        which: off, errors (refusals, too) or all.
-        successes: requests that were answered, of which one is written; refused ones all are.
+    Of answered requests one in `successes` is; refused ones all are.
     """
     global CHOICE
     CHOICE = Choice(which, successes)
@@ -126,9 +114,7 @@ def gravity(entry: Mapping[str, Any]) -> int:
 def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
     """Whether a line is written; asked once for each.
 
-    Args:
-        entry: the line.
-        always: write it although it is a success, of which only some are written.
+    `always`: although it is a success, of which only some are written.
     """
     choice = CHOICE
     if choice.every:
@@ -141,13 +127,9 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
 
 
 def write(entry: Mapping[str, Any], always: bool = False) -> None:
-    """Write one line with time and level, where such lines are wanted.
+    """Write one line with time and level, where such lines are wanted, or it is `always`.
 
     Where nobody reads the log any more, requests are answered nevertheless.
-
-    Args:
-        entry: what happened, one member at least.
-        always: write it although it is a success, of which only some are written.
     """
     if CHOICE.every or is_wanted(entry, always):
         form = FORM
@@ -174,12 +156,7 @@ put: Callable[[bytes], object] = _to_standard_error  # a device's server sets on
 
 
 def fail(error: BaseException, **more: str) -> None:
-    """Write where a failure happened, but not its message, which may quote the data.
-
-    Args:
-        error: as it was raised.
-        more: members of the line.
-    """
+    """Write where a failure happened, but not its message, which may quote the data."""
     innermost = deque(traceback.walk_tb(error.__traceback__), INNERMOST)
     where = [
         f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in innermost

@@ -51,8 +51,7 @@ def _is_version_1(event: Event) -> bool:
 def repaired(event: Event) -> Event:
     """The event as serverless-wsgi reads it without raising, its stage taken off the path.
 
-    Raises:
-        MalformedRequest: the body says that it is base64 and is not.
+    Raises MalformedRequest where the body says that it is base64 and is not.
     """
     if event.get("isBase64Encoded"):
         _check_base64(event.get("body") or "")
@@ -163,15 +162,9 @@ def respond(
 
 
 def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
-    """Refuse an answer that is too large for Lambda.
+    """Raise RequestTooLarge where an answer has more bytes than Lambda returns.
 
-    Args:
-        answer: as it is returned.
-        characters: of its text; where these are few, its bytes need not be counted.
-        most: bytes that it may have.
-
-    Raises:
-        RequestTooLarge: it has more.
+    It is as it is returned. Where its text has few `characters`, its bytes need not be counted.
     """
     if characters * ESCAPED > most and (size := _written_bytes(answer)) > most:
         raise RequestTooLarge(

@@ -37,13 +37,7 @@ def answer_logged(
 ) -> Answer:
     """Answer as `Service.answer` does, and write the request's line, as middleware does for HTTP.
 
-    Args:
-        service: answers.
-        log: writes the line.
-        entry: the line's `method` and `request_id`.
-        decode: reads the request.
-        encode: writes the answer.
-        refuse: writes an error.
+    `entry` has the line's `method` and `request_id`.
     """
     entry["status"] = 200
 
@@ -61,15 +55,10 @@ def answer_logged(
 def invoke(service: Service, event: Any, context: Any, log: request_log.Log) -> Any:
     """Answer a direct invocation: IAM has let the caller in, so no key is asked for.
 
-    Args:
-        service: answers.
-        event: a list of rows, or an object with `instances`.
-        context: Lambda's; a caller that proves the function says so in its own part of it, so
-            that its golden rows are not counted with what comes in.
-        log: writes the request's line.
-
-    Returns:
-        The native answer as an object, or the error in its native form; errors are never raised.
+    The event is a list of rows, or an object with `instances`. Returns the native answer as an
+    object, or the error in its native form; errors are never raised. A caller that proves the
+    function says so in its own part of Lambda's context, so that its golden rows are not counted
+    with what comes in.
     """
     custom = getattr(getattr(context, "client_context", None), "custom", None)
     if custom == {"request_id": GOLDEN}:

@@ -21,17 +21,11 @@ MARKS = (b",", b'"', b"\n", b"\r")  # for which a field of CSV stands in quotes
 
 
 class Part(NamedTuple):
-    """An output whose numbers have names: probabilities of classes, ends of intervals.
+    """An output whose numbers have names: probabilities of classes, ends of intervals."""
 
-    Attributes:
-        groups: the names, of each of the model's outputs.
-        several: the model has several of these.
-        spread: each number is a column of CSV.
-    """
-
-    groups: Sequence[Sequence[str]]
-    several: bool
-    spread: bool = True
+    groups: Sequence[Sequence[str]]  # the names, of each of the model's outputs
+    several: bool  # the model has several of these
+    spread: bool = True  # each number is a column of CSV
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns of CSV, of an output of this name."""
@@ -49,27 +43,15 @@ class Part(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """What a row is answered with.
+    """What a row is answered with."""
 
-    Attributes:
-        keep: names of the row's own columns that go along.
-        outputs: names of the answers, as HTTP has them.
-        parts: of those outputs whose numbers have names.
-    """
-
-    keep: Sequence[str]
-    outputs: Sequence[str]
-    parts: Mapping[str, Part]
+    keep: Sequence[str]  # names of the row's own columns that go along
+    outputs: Sequence[str]  # names of the answers, as HTTP has them
+    parts: Mapping[str, Part]  # of those outputs whose numbers have names
 
 
 def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Columns:
-    """The columns of a model's answers.
-
-    Args:
-        model: that answers.
-        keep: names of columns that go along.
-        with_coverage: intervals or sets are asked for.
-    """
+    """The columns of a model's answers, where these of the row's own go along."""
     outputs = ["prediction"]
     outputs += [each.name for each in model.signature.outputs if each.name not in outputs]
     parts: dict[str, Part] = {}
@@ -99,11 +81,7 @@ def _form(names: Sequence[str]) -> bytes:
 
 
 def texts(values: Any) -> list[bytes]:
-    """The JSON text of each row's value.
-
-    Args:
-        values: an array or list, rows first.
-    """
+    """The JSON text of each row's value; an array or list, rows first."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.size:
         # Written at once, in the very form of HTTP's answer, and cut between the rows.
         whole = json_text.dumps(np.ascontiguousarray(values))

@@ -29,30 +29,19 @@ GZIPPED = b"\x1f\x8b"  # how gzip begins, and neither CSV nor JSON in UTF-8
 
 
 class Limits(NamedTuple):
-    """How large a batch may be: as a request of HTTP's.
+    """How large a batch may be: as a request of HTTP's."""
 
-    Attributes:
-        rows: at most.
-        size: characters from which on it ends, although it has fewer rows.
-    """
-
-    rows: int
-    size: int
+    rows: int  # at most
+    size: int  # characters from which on it ends, although it has fewer rows
 
 
 class Batch(NamedTuple):
-    """Some rows of an object.
+    """Some rows of an object."""
 
-    Attributes:
-        first: the index of the first one in the object, from 0.
-        rows: how many there are.
-        decode: reads them.
-        kept: gives, once they are read, the values that go along with each row's answer.
-    """
-
-    first: int
-    rows: int
-    decode: Callable[[], PredictRequest]
+    first: int  # the index of the first one in the object, from 0
+    rows: int  # how many there are
+    decode: Callable[[], PredictRequest]  # reads them
+    # Gives, once they are read, the values that go along with each row's answer.
     kept: Callable[[], Sequence[Sequence[Any]]]
 
 
@@ -63,8 +52,7 @@ Read = Callable[[BinaryIO, Signature, Sequence[str], Limits], Iterator[Batch]]
 def unpacked(stream: io.BufferedReader) -> Iterator[BinaryIO]:
     """The bytes of an object, gzip undone where it is that, whatever its name.
 
-    Raises:
-        MalformedRequest: within the block, where gzip is broken, or ends too early.
+    Raises MalformedRequest within the block, where gzip is broken, or ends too early.
     """
     if not stream.peek(len(GZIPPED)).startswith(GZIPPED):
         yield stream
@@ -84,10 +72,8 @@ def of_csv(
 ) -> Iterator[Batch]:
     """Batches of a CSV file with a header. Columns that the model does not know are left out.
 
-    Raises:
-        MalformedRequest: it has no header, or is no CSV.
-        InvalidRows: the header lacks columns, or names one twice.
-        RequestTooLarge: a line is longer than a batch may be.
+    Raises MalformedRequest where it has no header, or is no CSV; InvalidRows where the header lacks
+    columns, or names one twice; RequestTooLarge where a line is longer than a batch may be.
     """
     # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
     text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
@@ -117,12 +103,8 @@ def of_csv(
 class _Lines:
     """Lines of a text, and those that were read since they were last taken.
 
-    Args:
-        text: keeps the ends of lines as they are.
-        most: characters of a line; a row of several has twice as many at most.
-
-    Attributes:
-        size: characters of the lines to be taken.
+    The text keeps the ends of lines as they are. A line has `most` characters, a row of several
+    twice as many. `size` is of the lines to be taken.
     """
 
     def __init__(self, text: io.TextIOWrapper, most: int) -> None:
@@ -178,8 +160,7 @@ def _some(
 def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> list[int] | None:
     """The positions of the columns that the model knows; None where these are all there are.
 
-    Raises:
-        InvalidRows: for every column that is missing, or to be kept and is not there.
+    Raises InvalidRows for every column that is missing, or to be kept and is not there.
     """
     csv_text.check_header(names, signature)
     if list(names) == [signature.whole]:
@@ -208,13 +189,8 @@ def _as_csv() -> Iterator[None]:
 class RowLines(Parts):
     """Rows of JSON Lines, parsed at each iteration; a line that is no JSON is a fault of its row.
 
-    Args:
-        lines: without blank ones.
-        signature: members that it does not have are left out.
-        keep: names of members that go along with the answers.
-
-    Attributes:
-        kept: their values of each row, once it was read.
+    Blank lines are left out, and members that the signature does not have. `kept` has those members
+    of each row that go along with the answers, once it was read.
     """
 
     def __init__(self, lines: Sequence[bytes], signature: Signature, keep: Sequence[str]) -> None:
@@ -250,8 +226,7 @@ def of_json_lines(
 ) -> Iterator[Batch]:
     """Batches of a file with a row on each line: an object, or a list in signature order.
 
-    Raises:
-        RequestTooLarge: a line is longer than a batch may be.
+    Raises RequestTooLarge where a line is longer than a batch may be.
     """
     first, size = 0, 0
     lines: list[bytes] = []

@@ -53,16 +53,8 @@ def answer_batch(
 ) -> dict[str, Any]:
     """Answer each record, send the answers as they come, and report which records failed.
 
-    Args:
-        records: of the event.
-        service: answers.
-        send: sends messages in one call, and returns the `Id` of each that was not taken.
-        fifo: answers go to a FIFO queue.
-        log: writes a line for each record.
-        seconds: until Lambda ends this invocation.
-
-    Returns:
-        `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
+    `fifo` says that answers go to a FIFO queue; `seconds` are left of this invocation. Returns
+    `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
     """
     ends = time.perf_counter() + seconds
     reserve = min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
@@ -89,8 +81,7 @@ class _Batch:
     def answer(self, records: Sequence[Record]) -> list[Record]:
         """Answer records, each within half of the time that is left.
 
-        Returns:
-            Those that took too long, and what is behind them in a FIFO queue.
+        Returns those that took too long, and what is behind them in a FIFO queue.
         """
         late: list[Record] = []
         for number, record in enumerate(records):

@@ -26,15 +26,10 @@ OF_THE_BODY = ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH")
 
 
 def answer(app: Any, event: Event, context: Any) -> dict[str, Any] | None:
-    """Answer a POST event in its sender's form.
+    """Answer a POST event in its sender's form, by a WSGI app.
 
-    Args:
-        app: WSGI.
-        event: with all members that serverless-wsgi takes for granted.
-        context: Lambda's.
-
-    Returns:
-        None where the event is unusual; the app has not been called then.
+    The event has all members that serverless-wsgi takes for granted. Returns None where it is
+    unusual; the app has not been called then.
     """
     environ = environ_of(event, context)
     if environ is None:

@@ -19,13 +19,9 @@ def is_scheduled(event: Any) -> bool:
 
 
 def warm_up(service: Service) -> list[str]:
-    """Answer a golden row by the served version of each model.
+    """Answer a golden row by the served version of each model, and return the models' names.
 
-    Returns:
-        The models' names.
-
-    Raises:
-        OnnxletError: one does not answer.
+    Raises OnnxletError where one does not answer.
     """
     for model in service.repository.models:
         row = _golden_row(model)

@@ -47,9 +47,7 @@ def target(model: Model) -> Target:
 def by_column(model: Model, scores: Array) -> Array:
     """Each column's share of the terms, of shape (rows, columns, numbers).
 
-    Args:
-        model: a sum of terms.
-        scores: of the terms, of shape (rows, terms, numbers).
+    The scores of the model's terms are of shape (rows, terms, numbers).
     """
     columns = [column.name for column in model.signature.columns]
     shares = np.zeros((len(columns), scores.shape[1]))
@@ -61,8 +59,7 @@ def by_column(model: Model, scores: Array) -> Array:
 def form(model: Model, table: Table, options: ExplainOptions) -> dict[str, Any]:
     """The answer: the score's terms, and each column's share of them, for each row.
 
-    Raises:
-        MalformedRequest: the model has no such class.
+    Raises MalformedRequest where the model has no such class.
     """
     about, known = target(model), terms(model) or {}
     scores = model.terms(table)  # (rows, terms, numbers)

@@ -17,25 +17,16 @@ LONGEST = 2  # words in an n-gram: for longer ones, finding neighbours takes lon
 
 
 class _Term(NamedTuple):
-    """Words that count together, where some pieces are there and none between them.
+    """Words that count together, where some pieces are there and none between them."""
 
-    Attributes:
-        pieces: one, or the first and the last.
-        text: as the vectoriser counts it.
-    """
-
-    pieces: tuple[int, ...]
-    text: str
+    pieces: tuple[int, ...]  # one, or the first and the last
+    text: str  # as the vectoriser counts it
 
 
 class Counted:
-    """What one token feed counts in coalitions of a text's pieces.
+    """What one token feed counts in coalitions of a text's pieces, which know their words.
 
-    Args:
-        feed: the model's.
-        pieces: of the text; they know their words.
-        high: words in the longest n-gram, one or two.
-        low: words in the shortest.
+    The longest n-gram has `high` words, one or two, the shortest `low`.
     """
 
     def __init__(self, feed: TokenFeed, pieces: Pieces, low: int, high: int) -> None:
@@ -91,10 +82,7 @@ def counted(
 ) -> list[Counted] | None:
     """What all of a text column's feeds count; None where texts have to be cut anew.
 
-    Args:
-        feeds: those of the column.
-        settings: of their vectorisers, in the same order.
-        pieces: of the text.
+    The settings are of the feeds' vectorisers, in the same order.
     """
     low, high = settings[0]["ngram_range"]
     if pieces.words is None or high > LONGEST or any(each["replaced"] for each in settings):

@@ -32,20 +32,15 @@ class Masker(Protocol):
     def mask(self, cells: Array) -> Array:
         """The instance's cells inside of the coalitions, and behind these rows outside of them.
 
-        Args:
-            cells: of the instance, one for each column.
-
-        Returns:
-            An array of shape (2 * n * slots, columns), good until the next call.
+        Of the instance there is one cell for each column. Returns an array of shape (2 * n * slots,
+        columns), good until the next call.
         """
 
 
 class BitMasker:
-    """Masks cells of eight bytes.
+    """Masks cells of eight bytes, of a background of shape (slots, columns).
 
-    Args:
-        background: of shape (slots, columns).
-        at_once: the most coalitions that are prepared together.
+    At most `at_once` coalitions are prepared together.
     """
 
     def __init__(self, background: Array, at_once: int) -> None:

@@ -53,9 +53,8 @@ def answer(
 ) -> Reply:
     """Explain the answers to a request's rows.
 
-    Raises:
-        RequestError: the client's mistakes, or a model without a background or without numbers.
-        ModelError: the model's background is gone or altered.
+    Raises RequestError for the client's mistakes, or a model without a background or without
+    numbers; ModelError where the model's background is gone or altered.
     """
     if not ROOM.acquire(blocking=False):
         raise Overloaded(
@@ -94,11 +93,7 @@ def _answer(service: Service, request: Request, name: str | None, version: str |
 
 
 def _background(model: Model) -> Background | None:
-    """Where images are, there are tiles to explain without one.
-
-    Raises:
-        NoBackground: there is neither.
-    """
+    """Where images are, there are tiles to explain without one; else raises NoBackground."""
     tiled = bool(model.signature.image_feeds) and not has_background(model)
     return None if tiled else background(model)
 
@@ -106,9 +101,8 @@ def _background(model: Model) -> Background | None:
 def decode(request: Request) -> PredictRequest:
     """Read a native request that may say how it wants its answers explained, in its options.
 
-    Raises:
-        UnsupportedMedia, MalformedRequest, InvalidRows: as for predictions.
-        MalformedRequest: a member beside the instances is not what it should be.
+    Raises UnsupportedMedia, MalformedRequest and InvalidRows as for predictions, and
+    MalformedRequest where a member beside the instances is not what it should be.
     """
     if request_options.wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")

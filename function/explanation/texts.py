@@ -27,29 +27,21 @@ SHARED = (
 
 
 class Pieces(NamedTuple):
-    """A text cut into pieces.
+    """A text cut into pieces."""
 
-    Attributes:
-        parts: together they are the text; one for each player.
-        spans: where each player's tokens start and end; empty where there is no token.
-        words: of each player, as the vectoriser counts them; None where it counts others, or in
-            another way.
-    """
-
-    parts: list[str]
+    parts: list[str]  # together they are the text; one for each player
+    # Where each player's tokens start and end; empty where there is no token.
     spans: list[tuple[int, int]]
+    # Of each player, as the vectoriser counts them; None where it counts others, or in another way.
     words: list[list[str]] | None = None
 
 
 def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
-    """Cut a text as its vectoriser does, or into words where that counts characters.
+    """Cut a text as its vectorisers do, or into words where these count characters.
 
     Where there are no spaces, as in Chinese, each character is a word. Tokens that a function of
-    the user's own makes are looked for in the text, one after another.
-
-    Args:
-        text: as the client sent it, or MISSING_TEXT.
-        vectorisers: all that are given this text.
+    the user's own makes are looked for in the text, one after another. The text is as the client
+    sent it, or MISSING_TEXT.
     """
     tokens, words = ([], None) if text == MISSING_TEXT else _tokens(text, vectorisers)
     if not tokens:

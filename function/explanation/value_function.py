@@ -38,63 +38,38 @@ NOT_ANSWERED = (
 
 
 class _Part(NamedTuple):
-    """Columns of one block that are masked together.
+    """Columns of one block that are masked together."""
 
-    Attributes:
-        block: which.
-        positions: of the columns there.
-        first: the first of their players.
-        last: the one behind the last.
-        masker: of their cells.
-    """
-
-    block: int
-    positions: list[int]
-    first: int
-    last: int
-    masker: Masker
+    block: int  # which
+    positions: list[int]  # of the columns there
+    first: int  # the first of their players
+    last: int  # the one behind the last
+    masker: Masker  # of their cells
 
 
 class TableValueFunction:
-    """Instances against background rows; `onnxlet.function.explanation.shapley.ValueFunction`.
-
-    Args:
-        background: its rows, each as often as it has a slot.
-        start: the answers to these.
-        instances: rows; only one where there are texts.
-        end: the answers to these.
-        numbers: which rows of the request they are.
-        texts: of the one instance, by the column's position.
-        counts: of these, where texts need not be put together.
-        evaluate: the model.
-        wide: numbers that the model answers for each row, also those that are not explained.
-        pixels: numbers that it is fed with for each row's images.
-
-    Attributes:
-        numbers: which rows of the request the instances are.
-        texts: as given.
-        columns: the player or span of each required column, by its position.
-        evaluations: rows that were answered.
-    """
+    """Instances against background rows; `onnxlet.function.explanation.shapley.ValueFunction`."""
 
     def __init__(
         self,
-        background: Table,
-        start: Array,
-        instances: Table,
-        end: Array,
-        numbers: Sequence[int],
-        texts: Mapping[Position, Pieces],
+        background: Table,  # its rows, each as often as it has a slot
+        start: Array,  # the answers to these
+        instances: Table,  # rows; only one where there are texts
+        end: Array,  # the answers to these
+        numbers: Sequence[int],  # which rows of the request they are
+        texts: Mapping[Position, Pieces],  # of the one instance, by the column's position
+        # Of these, where texts need not be put together.
         counts: Mapping[Position, Sequence[Counted]],
-        evaluate: Evaluate,
-        wide: int,
-        pixels: int = 0,
+        evaluate: Evaluate,  # the model
+        wide: int,  # numbers that the model answers for each row, also those that are not explained
+        pixels: int = 0,  # numbers that it is fed with for each row's images
     ) -> None:
         self.start, self.end = start, end
         self.numbers, self.texts = numbers, texts
         self._instances = instances
         self._evaluate = evaluate
-        self.evaluations = 0
+        self.evaluations = 0  # rows that were answered
+        # The player or span of each required column, by its position.
         self.columns: dict[Position, int] = {}
         width = sum(array.shape[1] for array in background.arrays) + pixels
         width += sum(feed.width for feeds in counts.values() for feed in feeds)
@@ -140,8 +115,7 @@ class TableValueFunction:
     def pairs(self, masks: Array) -> tuple[Array, Array]:
         """The values of coalitions and of their complements, as `ValueFunction.pairs` has them.
 
-        Raises:
-            InvalidRows: an instance's mix with the background has no answer.
+        Raises InvalidRows where an instance's mix with the background has no answer.
         """
         for part in self._parts:
             part.masker.prepare(masks[:, :, part.first : part.last])
@@ -155,11 +129,7 @@ class TableValueFunction:
         return both[:, 0], both[:, 1]
 
     def check(self, values: Array) -> None:
-        """Refuse instances that have values which are not finite.
-
-        Raises:
-            InvalidRows: some have; the values' first dimension is the instances.
-        """
+        """Raise InvalidRows for instances, the first dimension, with values that are not finite."""
         finite = np.isfinite(values)
         if not finite.all():
             odd = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist()

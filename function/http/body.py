@@ -16,15 +16,9 @@ GZIP, ZLIB, BARE = 31, 15, -15  # zlib's window bits for each form
 def read_body(environ: Environ, limit: int, unpacked_limit: int) -> bytes:
     """The request's body, unpacked; empty where there is none.
 
-    Args:
-        environ: of WSGI.
-        limit: bytes that are read at most.
-        unpacked_limit: bytes that it may have once it is unpacked.
-
-    Raises:
-        RequestTooLarge: it has more.
-        MalformedRequest: it can't be read, or is not what its Content-Encoding says.
-        UnsupportedMedia: a Content-Encoding other than gzip and deflate, or many on each other.
+    At most `limit` bytes are read, and as many as `unpacked_limit` unpacked. Raises RequestTooLarge
+    where it has more; MalformedRequest where it can't be read, or is not what its Content-Encoding
+    says; UnsupportedMedia where that is another than gzip and deflate, or many on each other.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING")
     body = _read(environ, limit)

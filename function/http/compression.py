@@ -15,12 +15,7 @@ WINDOW_BITS = {"gzip": 31, "deflate": 15}  # zlib's for each form; the first is 
 
 
 def compress(response: Response, accept: str) -> None:
-    """Compress an answer's body, and say so in its headers, where its client accepts that.
-
-    Args:
-        response: its body is whole.
-        accept: the request's Accept-Encoding, or an empty text.
-    """
+    """Compress an answer's whole body, and say so in its headers, where its client accepts that."""
     response.headers.add("Vary", "Accept-Encoding")
     name = coding(accept)
     if name is None or "Content-Encoding" in response.headers:
@@ -40,8 +35,7 @@ def _compressed(body: bytes, name: str) -> bytes:
 def coding(accept: str) -> str | None:
     """The content coding that a client prefers (RFC 9110, 12.5.3); None is the body as it is.
 
-    Args:
-        accept: such as `gzip, deflate;q=0.5, *;q=0`.
+    It accepts such as `gzip, deflate;q=0.5, *;q=0`.
     """
     liked: dict[str, float] = {}
     for part in accept.lower().split(","):

@@ -27,34 +27,19 @@ Found = tuple[Answer, dict[str, Any]]
 
 
 class Segment(NamedTuple):
-    """What stands between two slashes of a rule.
+    """What stands between two slashes of a rule."""
 
-    Attributes:
-        variable: its name; None where the segment is a text.
-        text: the whole segment, or what follows the variable.
-    """
-
-    variable: str | None
-    text: str
+    variable: str | None  # its name; None where the segment is a text
+    text: str  # the whole segment, or what follows the variable
 
 
 class App:
-    """A WSGI app.
-
-    All else that a Flask app has, such as `url_map`, is the Flask app's.
-
-    Args:
-        refuse: makes Flask's response to an error, from the error and the environ.
-
-    Attributes:
-        extensions: by name, what belongs to the app.
-        wsgi_app: what a request comes to first.
-    """
+    """A WSGI app; all else that a Flask app has, such as `url_map`, is the Flask app's."""
 
     def __init__(self, refuse: Callable[[Exception, Environ], Any]) -> None:
-        self.extensions: dict[str, Any] = {}
-        self.wsgi_app: WSGI = self._answer
-        self._refuse = refuse
+        self.extensions: dict[str, Any] = {}  # by name, what belongs to the app
+        self.wsgi_app: WSGI = self._answer  # what a request comes to first
+        self._refuse = refuse  # makes Flask's response to an error
         self._routes: list[tuple[Route, Answer]] = []
         self._predictions: list[tuple[list[Segment], Answer]] = []
         self._known: dict[str, Found] = {}
@@ -89,12 +74,7 @@ class App:
         self._routes.append((route, answer))
 
     def add_prediction(self, route: Route, predict: Answer) -> None:
-        """Add a POST route that is answered on the fast path.
-
-        Args:
-            route: of a protocol.
-            predict: never raises: its errors are replies, too.
-        """
+        """Add a POST route that is answered on the fast path; its errors are replies, too."""
         self.add_route(route, predict)
         self._predictions.append((segments(route.rule), predict))
 
@@ -139,12 +119,7 @@ def segments(rule: str) -> list[Segment]:
 
 
 def matched(rule: list[Segment], parts: list[str]) -> dict[str, str] | None:
-    """The variables of a path that a rule has; None where it is another's.
-
-    Args:
-        rule: as `segments` gives it.
-        parts: of the path, between its slashes.
-    """
+    """The variables of a path, between its slashes, that a rule has; None where it is another's."""
     if len(rule) != len(parts):
         return None
     variables = {}

@@ -22,13 +22,7 @@ def _not_built(self: Any, **values: Any) -> tuple[str, str]:
 
 
 class FlaskApp(Flask):
-    """A Flask app of some routes.
-
-    Args:
-        whole: the app that this one is a part of: a test client's requests come to it first.
-        routes: with what answers them.
-        refuse: makes the response to an error.
-    """
+    """A Flask app of some routes, within the app that a test client's requests come to first."""
 
     url_rule_class = _Rule
 

@@ -15,15 +15,10 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """The page, ready to be sent.
+    """The page, ready to be sent."""
 
-    Attributes:
-        body: in UTF-8.
-        headers: among them what the browser may do with it.
-    """
-
-    body: bytes
-    headers: dict[str, str]
+    body: bytes  # in UTF-8
+    headers: dict[str, str]  # among them what the browser may do with it
 
 
 def answer(service: Service, request: Request) -> Reply:

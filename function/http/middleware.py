@@ -44,14 +44,10 @@ WSGI = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class Middleware:
-    """A WSGI app around another.
+    """A WSGI app around another, which answers the requests that are let in.
 
-    Args:
-        app: answers the requests that are let in.
-        service: has the limits, the keys, whose pages may call and by which names; its routes say
-            which paths need no key and are never shed.
-        refuse: makes the WSGI response to a request that is not let in.
-        log: writes each request's line.
+    The service has the limits, the keys, whose pages may call and by which names; its routes say
+    which paths need no key and are never shed.
     """
 
     def __init__(

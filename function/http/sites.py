@@ -33,9 +33,7 @@ def check_page(environ: Environ, allowed: Set[str]) -> None:
     """Let a browser's request pass where it comes from this server's own page or an allowed origin.
 
     A link on another site may open a page here: that site can neither read it nor send data so.
-
-    Raises:
-        Forbidden: it is another site's.
+    Raises Forbidden where it is another site's.
     """
     origin, site = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_SEC_FETCH_SITE", "")
     if site in ("same-origin", "none") or origin in allowed:
@@ -78,15 +76,8 @@ def _follows_a_link(environ: Environ) -> bool:
 def check_host(host: str, names: Set[str]) -> str:
     """Let a request pass that asks by one of these names, by an address, or by localhost.
 
-    Args:
-        host: as the request has it; programs may have none.
-        names: further ones, in lower case and without ports.
-
-    Returns:
-        The host, unchanged.
-
-    Raises:
-        Forbidden: it asks by another name.
+    Programs may have no host. The names are further ones, in lower case and without ports. Returns
+    the host, unchanged; raises Forbidden where it asks by another name.
     """
     found = HOST.fullmatch(host.lower())
     name = found[1].removesuffix(".") if found else host

@@ -21,19 +21,14 @@ from onnxlet.function.models.model import MANIFEST, Model
 
 
 class Catalogue(NamedTuple):
-    """What is served at one moment.
+    """What is served at one moment."""
 
-    Attributes:
-        versions: of each model, lowest first; names are sorted.
-        loaded: the served version of each model, and others that were asked for.
-        served: of each model, the version that answers where a request names none.
-        aliases: of each model, the versions that have names.
-    """
-
-    versions: Mapping[str, Sequence[int]]
+    versions: Mapping[str, Sequence[int]]  # of each model, lowest first; names are sorted
+    # The served version of each model, and others that were asked for.
     loaded: dict[tuple[str, int], Model]
+    # Of each model, the version that answers where a request names none.
     served: Mapping[str, int] = {}
-    aliases: Mapping[str, Aliases] = {}
+    aliases: Mapping[str, Aliases] = {}  # of each model, the versions that have names
 
 
 AGAIN = "The others go on with the version that they have loaded; it has to be there unaltered."
@@ -57,9 +52,7 @@ def hash_in(directory: Path) -> str:
 def describe(catalogue: Catalogue, hash_of_version: Hash) -> bytes:
     """A catalogue in words, equal for equal ones.
 
-    Args:
-        catalogue: what is served, or may be.
-        hash_of_version: of versions that are not the served one.
+    The hash is asked for of versions that are not the served one.
     """
     models: dict[str, Any] = {}
     for name, versions in catalogue.versions.items():
@@ -84,15 +77,10 @@ def fits(described: Mapping[str, Any], model: Model) -> bool:
 def as_described(
     described: bytes, there: Mapping[str, Sequence[int]], load: Callable[[str, int], Model]
 ) -> Catalogue:
-    """The catalogue that a description is of.
+    """The catalogue that a description is of, as `describe` gives it.
 
-    Args:
-        described: as `describe` gives it.
-        there: the versions of each model in the folders.
-        load: a version.
-
-    Raises:
-        ModelError: a served version is not there any more, can't be loaded, or is another one.
+    Raises ModelError where a served version is not there any more, can't be loaded, or is another
+    one.
     """
     models = json_text.loads(described)
     versions: dict[str, Sequence[int]] = {}

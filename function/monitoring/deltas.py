@@ -56,15 +56,10 @@ def note(
 def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]) -> dict[str, Any]:
     """A delta, for a line that has model and version.
 
-    Args:
-        model: whose rows were counted.
-        layout: of its bins.
-        seen: what was counted; of a block of rows, never of a few.
-        refused: rows and requests that got no answer, by the reason.
-
-    Returns:
-        `rows`; `layout`, its hash; `counts`, as text; and where there are some `labels` (how many
-        rows got each), `expected` (the mean over these rows) and `refused`.
+    What was counted is of a block of rows, never of a few; what was refused, rows and requests that
+    got no answer, by the reason. Returns `rows`; `layout`, its hash; `counts`, as text; and where
+    there are some `labels` (how many rows got each), `expected` (the mean over these rows) and
+    `refused`.
     """
     found: dict[str, Any] = {"rows": seen.rows, "layout": hash_of(model)}
     if labels := _labels(layout, seen):
@@ -105,15 +100,7 @@ def _text(label: Any) -> str:
 
 
 def read(delta: Any, layout: Layout) -> tuple[Seen, dict[str, int]]:
-    """The rows and refusals of a delta.
-
-    Args:
-        delta: as `written` gives it.
-        layout: of its bins.
-
-    Raises:
-        ValueError: it is another thing.
-    """
+    """The rows and refusals of a delta, as `written` gives it; raises ValueError for others."""
     try:
         counts = [int(rows or 0) for rows in delta["counts"].split(",")]
         seen = Seen(int(delta["rows"]), np.array(counts, np.uint32))

@@ -69,65 +69,41 @@ OTHER = "other reasons"
 
 
 class Seen(NamedTuple):
-    """What was counted.
+    """What was counted."""
 
-    Attributes:
-        rows: how many.
-        counts: of each bin: uint32, but int64 of all rows ever.
-    """
-
-    rows: int
-    counts: Array
+    rows: int  # how many
+    counts: Array  # of each bin: uint32, but int64 of all rows ever
 
     def __add__(self, other: Any) -> Seen:
         return Seen(self.rows + other.rows, self.counts + other.counts)
 
 
 class Half(NamedTuple):
-    """What is remembered of a half of a window.
+    """What is remembered of a half of a window."""
 
-    Attributes:
-        until: when it ended, in seconds since 1970.
-        rows: how many it had.
-        expected: performance, by name.
-    """
-
-    until: float
-    rows: int
-    expected: Mapping[str, float | None]
+    until: float  # when it ended, in seconds since 1970
+    rows: int  # how many it had
+    expected: Mapping[str, float | None]  # performance, by name
 
 
 class Figures(NamedTuple):
-    """The state of a watch at one moment.
+    """The state of a watch at one moment."""
 
-    Attributes:
-        since: when it began, in seconds since 1970.
-        total: since then.
-        window: of the recent rows.
-        refused: rows that got no answer, by the reason; requests of other errors by their kind.
-        history: of earlier halves of windows, the latest HISTORY of them.
-    """
-
-    since: float
-    total: Seen
-    window: Seen
+    since: float  # when it began, in seconds since 1970
+    total: Seen  # since then
+    window: Seen  # of the recent rows
+    # Rows that got no answer, by the reason; requests of other errors by their kind.
     refused: Mapping[str, int]
-    history: Sequence[Half] = ()
+    history: Sequence[Half] = ()  # of earlier halves of windows, the latest HISTORY of them
 
 
 class Piece(NamedTuple):
-    """Rows of some time.
+    """Rows of some time."""
 
-    Attributes:
-        since: of their first block, in seconds since 1970.
-        until: of their last one.
-        seen: of a window at most two pieces; or those of a block that is not full.
-        asked: rows of such a block by the key that asked; empty where that does not matter.
-    """
-
-    since: float
-    until: float
-    seen: Seen
+    since: float  # of their first block, in seconds since 1970
+    until: float  # of their last one
+    seen: Seen  # of a window at most two pieces; or those of a block that is not full
+    # Rows of such a block by the key that asked; empty where that does not matter.
     asked: Mapping[str, int] = {}
 
     def is_whole(self, keys: int) -> bool:
@@ -136,12 +112,9 @@ class Piece(NamedTuple):
 
 
 def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
-    """Whether rows may be shown.
+    """Whether rows may be shown: they are enough, and of so many keys, where that matters.
 
-    Args:
-        rows: how many.
-        asked: how many of them each key asked for.
-        keys: that they have to be of; 0 where that does not matter.
+    Of each key that asked `asked` has how many; `keys` is 0 where that does not matter.
     """
     if rows < BLOCK_ROWS:
         return False
@@ -151,12 +124,10 @@ def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
 class Watch:
     """Counts one version of one model; safe from several threads.
 
-    Args:
-        layout: of its bins.
-        logged: keep what is to be logged, until `to_log` takes it; count as soon as there are
-            BLOCK_ROWS, since an instance may end any moment.
-        keys: whose rows a block has to have; 0 where that does not matter. Then why rows were
-            refused is not shown: that is of single rows.
+    Where it is `logged`, it keeps what is to be logged, until `to_log` takes it, and counts as soon
+    as there are BLOCK_ROWS, since an instance may end any moment. A block has to have rows of so
+    many `keys`; 0 where that does not matter. Then why rows were refused is not shown: that is of
+    single rows.
     """
 
     def __init__(self, layout: Layout, logged: bool = False, keys: int = 0) -> None:
@@ -224,11 +195,9 @@ class Watch:
         self._add(seen)
 
     def add(self, seen: Seen, at: float) -> None:
-        """Add what was counted elsewhere, by the same layout.
+        """Add what was counted elsewhere, by the same layout, at so many seconds since 1970.
 
-        Args:
-            seen: BLOCK_ROWS at least.
-            at: when, in seconds since 1970.
+        These are BLOCK_ROWS at least.
         """
         with self._lock:
             self._add(seen, at)

@@ -14,11 +14,7 @@ IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their m
 
 
 def check_charset(request: Request) -> None:
-    """Refuse a body in another charset than UTF-8.
-
-    Raises:
-        UnsupportedMedia: it is.
-    """
+    """Raise UnsupportedMedia for a body in another charset than UTF-8."""
     charset = request.parameters.get("charset", "utf-8").lower() if request.parameters else "utf-8"
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")

@@ -29,16 +29,10 @@ def read_object(
     lists: frozenset[tuple[str, ...]] = frozenset(),
     members: frozenset[tuple[str, ...]] = frozenset(),
 ) -> dict[str, Any]:
-    """A JSON body that is an object.
+    """A JSON body that is an object; the hint says what to send.
 
-    Args:
-        body: JSON text.
-        hint: what to send.
-        lists: the paths at which long lists are read later.
-        members: the same for long objects.
-
-    Raises:
-        MalformedRequest: it is empty, no JSON, or no object.
+    Long lists at these paths are read later, and long objects. Raises MalformedRequest where it is
+    empty, no JSON, or no object.
     """
     if not body:
         raise MalformedRequest("the body is empty", hint)
@@ -53,8 +47,7 @@ def only_one(
 ) -> str:
     """The one of `kinds` that a body has; its other members have to be among `others`.
 
-    Raises:
-        MalformedRequest: it has none of them, several, or one that is not known.
+    Raises MalformedRequest where it has none of them, several, or one that is not known.
     """
     found = [name for name in kinds if name in body]
     unknown = sorted(name for name in body if name not in kinds and name not in others)
@@ -72,8 +65,7 @@ def only_one(
 def by_row(value: Any, name: str, hint: str) -> PredictRequest:
     """Instances as a list; where they are bare values, these are the only column's.
 
-    Raises:
-        MalformedRequest: they are no list.
+    Raises MalformedRequest where they are no list.
     """
     if not common.is_list(value):
         raise MalformedRequest(f"'{name}': expected a list of rows, got {common.kind(value)}", hint)
@@ -102,15 +94,9 @@ def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
 def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, each a list with a value (or a list of one value) for every row.
 
-    A single one may have a list for every row: the rows of a model fitted on an array.
-
-    Args:
-        value: the columns; long ones are still to be read.
-        check_rows: refuses a batch by the number of its rows.
-
-    Raises:
-        InvalidRows: a column is no list, or they differ in length.
-        RequestTooLarge: there are too many rows, or columns.
+    A single one may have a list for every row: the rows of a model fitted on an array. Long ones
+    are still to be read. Raises InvalidRows where a column is no list, or they differ in length;
+    RequestTooLarge where there are too many rows, as `check_rows` has it, or columns.
     """
     columns = value if isinstance(value, dict) else _gathered(value, check_rows)
     names = list(columns)
@@ -210,8 +196,7 @@ def _decoded(text: str) -> str:
 def requested_outputs(value: Any) -> tuple[str, ...]:
     """The outputs that a request asks for, by name: `all`, names with commas, or a list of them.
 
-    Raises:
-        MalformedRequest: it is none of these.
+    Raises MalformedRequest where it is none of these.
     """
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
@@ -224,8 +209,7 @@ def chosen(
 ) -> dict[str, Any]:
     """The outputs asked for, by name, in the native form; with a coverage also what it brings.
 
-    Raises:
-        MalformedRequest: the model has no such output.
+    Raises MalformedRequest where the model has no such output.
     """
     if coverage is None and requested == PREDICTION:
         return {"prediction": prediction.outputs["prediction"]}

@@ -28,10 +28,9 @@ READ = "Send Content-Type: image/png, image/jpeg, image/webp, image/gif, image/b
 def decode(request: Request) -> PredictRequest:
     """One row of an image, or a row of each file of a form; its field `model` names the model.
 
-    Raises:
-        UnsupportedMedia: a kind of image that is not read.
-        MalformedRequest: the body is empty, or no form, or one without files.
-        RequestTooLarge: the form has too many files, or too much text.
+    Raises UnsupportedMedia for a kind of image that is not read; MalformedRequest where the body is
+    empty, or no form, or one without files; RequestTooLarge where the form has too many files, or
+    too much text.
     """
     if not request.body:
         raise MalformedRequest("the body is empty", "Send the image's bytes: --data-binary @FILE")
@@ -81,8 +80,7 @@ def _parsed(request: Request) -> tuple[list[bytes], dict[str, str]]:
 def named(request: PredictRequest, signature: Signature) -> PredictRequest:
     """The request with its images as values of the model's only column.
 
-    Raises:
-        UnsupportedMedia: the model takes no image, or more than one image.
+    Raises UnsupportedMedia where the model takes no image, or more than one image.
     """
     required = [column for column in signature.columns if column.required]
     if len(required) == 1 and required[0].image:

@@ -20,11 +20,7 @@ from onnxlet.function.models.model import Model
 
 
 class StageTimer:
-    """Times the stages of a request, one after another.
-
-    Attributes:
-        stages: milliseconds of each stage that has ended.
-    """
+    """Times the stages of a request, one after another, in milliseconds."""
 
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
@@ -127,16 +123,10 @@ def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
 
 
 def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
-    """A request's rows as the arrays of a model's signature.
+    """A request's rows or tensors as the arrays of a model's signature.
 
-    Args:
-        model: which has it.
-        request: rows or tensors.
-        left_out: takes the rows that are wrong, and why; None has them refused.
-
-    Raises:
-        InvalidRows: with every problem, located.
-        UnsupportedMedia: there are images, and it takes none.
+    `left_out` takes the rows that are wrong, and why; None has them refused. Raises InvalidRows
+    with every problem, located; UnsupportedMedia where there are images, and it takes none.
     """
     signature = model.signature
     if request.images:

@@ -31,27 +31,17 @@ from onnxlet.function.serving.golden import load_proven
 
 
 class Refusal(NamedTuple):
-    """A version that is not served.
+    """A version that is not served."""
 
-    Attributes:
-        key: its model and number.
-        stamp: of its files.
-        why: as the log has it.
-    """
-
-    key: Key
-    stamp: Stamp
-    why: str
+    key: Key  # its model and number
+    stamp: Stamp  # of its files
+    why: str  # as the log has it
 
 
 class Peers(Protocol):
-    """The other processes that serve the same folders.
+    """The other processes that serve the same folders."""
 
-    Attributes:
-        described: what all have agreed on last; None before that.
-    """
-
-    described: bytes | None
+    described: bytes | None  # what all have agreed on last; None before that
 
     def propose(self, described: bytes) -> None:
         """Say what this process would serve; once all say the same, it calls `agree` of each."""
@@ -68,19 +58,10 @@ SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the l
 
 
 class Reloader:
-    """Keeps what a repository serves in step with its folders.
-
-    Args:
-        repository: serves.
-        peers: other processes that do, or None.
-
-    Attributes:
-        refused: why a version is not served, by model and version.
-        progress: of the scan that runs.
-    """
+    """Keeps what a repository serves in step with its folders, and with other processes that do."""
 
     def __init__(self, repository: Repository, peers: Peers | None = None) -> None:
-        self.refused: dict[Key, str] = {}
+        self.refused: dict[Key, str] = {}  # why a version is not served
         self._repository = repository
         self._peers = peers
         self._switching = threading.Lock()
@@ -101,7 +82,7 @@ class Reloader:
         self._described = peers and describe(repository.catalogue, self._hash)
         self._away = False
         self._stop = threading.Event()
-        self.progress = repository.progress
+        self.progress = repository.progress  # of the scan that runs
 
     def start(self, seconds: float) -> None:
         """Scan every so many seconds from now on, in a thread that another one watches."""
@@ -242,8 +223,7 @@ class Reloader:
     ) -> tuple[Aliases, int | None]:
         """A model's aliases, and the version that is pinned or `stable`.
 
-        Returns:
-            For the version None where it is the highest, 0 where it is not known yet.
+        It is None where it is the highest, 0 where it is not known yet.
         """
         pin, before = self._repository.pins.get(name), old.aliases.get(name, NONE)
         listed = [n for n in numbers if self._is_listed((name, n), old)]

@@ -33,12 +33,7 @@ Later = list[Callable[[], object]]
 
 
 class InFlight:
-    """Counts requests in flight; safe from several threads.
-
-    Attributes:
-        limit: requests that are answered at once; any beyond it is refused.
-        count: requests that have entered and not left.
-    """
+    """Counts requests in flight, of which so many may be answered; safe from several threads."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -80,29 +75,18 @@ class Reports(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """What answers requests.
+    """What answers requests."""
 
-    Attributes:
-        settings: the limits.
-        repository: the models.
-        observe: called with each prediction that was answered.
-        in_flight: counts the requests that are being answered.
-        meter: counts all requests, or None.
-        stats: counts each model's requests.
-        watches: count what came in and went out.
-        routes: all that the app has.
-        performance: knows what came of predictions; None where none are kept.
-    """
-
-    settings: Settings
-    repository: Repository
-    observe: Observe | None = None
+    settings: Settings  # the limits
+    repository: Repository  # the models
+    observe: Observe | None = None  # called with each prediction that was answered
+    # Counts the requests that are being answered.
     in_flight: InFlight = field(default_factory=lambda: InFlight(Settings.max_in_flight))
-    meter: Meter | None = None
-    stats: ModelStats = field(default_factory=ModelStats)
-    watches: Watches = field(default_factory=Watches)
-    routes: Sequence[Route] = ()
-    performance: Reports | None = None
+    meter: Meter | None = None  # counts all requests, or None
+    stats: ModelStats = field(default_factory=ModelStats)  # counts each model's requests
+    watches: Watches = field(default_factory=Watches)  # count what came in and went out
+    routes: Sequence[Route] = ()  # all that the app has
+    performance: Reports | None = None  # knows what came of predictions; None where none are kept
 
     def answer(
         self,
@@ -116,18 +100,11 @@ class Service:
     ) -> Answer:
         """Answer a request for predictions, whichever way it came, and count it; never raises.
 
-        HTTP, direct invocations and queues all come here.
-
-        Args:
-            decode: reads the request; not called where the path's model is not there.
-            encode: writes the answer.
-            refuse: writes an error.
-            entry: the request's line in the log, with its `request_id`; gets `stages`, `model`,
-                `version`, `rows`, `watched` and `error` as far as it comes.
-            name: of the model, from the path; it goes before the body's.
-            version: the same.
-            later: takes what counts the rows, to be called once the answer is sent; None has them
-                counted before.
+        HTTP, direct invocations and queues all come here. The request is not decoded where the
+        path's model is not there; the path's `name` and `version` go before the body's. `entry` is
+        the request's line in the log, with its `request_id`; it gets `stages`, `model`, `version`,
+        `rows`, `watched` and `error` as far as it comes. `later` takes what counts the rows, to be
+        called once the answer is sent; None has them counted before.
         """
         start = time.perf_counter_ns()
         timer = StageTimer()
@@ -189,17 +166,9 @@ class Service:
         """A decoded request and the model that it means: the path's goes before the body's.
 
         A model that is not there is the answer whatever else is wrong: the path's is looked for
-        before the body is read, and the body's although its rows can't be.
-
-        Args:
-            decode: reads the request.
-            entry: the request's line in the log; gets `model` and `version` once they are chosen.
-            name: of the model, from the path.
-            version: the same.
-
-        Raises:
-            UnknownModel: it is not there.
-            RequestError: as `decode` raises.
+        before the body is read, and the body's although its rows can't be. The request's line,
+        `entry`, gets `model` and `version` once they are chosen. Raises UnknownModel where it is
+        not there, RequestError as `decode` does.
         """
         model = None if name is None else self._choose(entry, name, version)
         try:
@@ -220,9 +189,8 @@ class Service:
     ) -> Prediction:
         """Validate a request's rows and run them, within the limits.
 
-        Raises:
-            RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours, TookTooLong: the client's
-                mistakes.
+        Raises RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours or TookTooLong: the
+        client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
         noted = Noted() if self.watches.wants_notes(model) else None

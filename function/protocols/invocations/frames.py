@@ -19,9 +19,7 @@ ROWS = "Send a list of rows, each an object by column name or a list of values."
 def split(value: Any) -> PredictRequest:
     """What pandas writes by `to_dict(orient="split")`; its index is no column.
 
-    Raises:
-        MalformedRequest: it is not of that form.
-        InvalidRows: a column is named twice.
+    Raises MalformedRequest where it is not of that form, InvalidRows where a column is named twice.
     """
     if not isinstance(value, dict) or not common.is_list(value.get("data")):
         raise MalformedRequest("'dataframe_split': expected an object with a list 'data'", SPLIT)
@@ -69,11 +67,7 @@ def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
 
 
 def records(value: Any) -> PredictRequest:
-    """What pandas writes by `to_dict(orient="records")`.
-
-    Raises:
-        MalformedRequest: it is not of that form.
-    """
+    """What pandas writes by `to_dict(orient="records")`; raises MalformedRequest for others."""
     if not common.is_list(value):
         raise MalformedRequest(OBJECTS, RECORDS)
     return forms.changed(PredictRequest(value), _objects)
@@ -86,11 +80,7 @@ def _objects(rows: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, str]]:
 
 
 def instances(value: Any) -> PredictRequest:
-    """Rows; also as SageMaker's built-in algorithms take them.
-
-    Raises:
-        MalformedRequest: it is no list.
-    """
+    """Rows, also as SageMaker's built-in algorithms take them; else raises MalformedRequest."""
     decoded = forms.by_row(value, "instances", ROWS)
     first = decoded.rows[0] if len(decoded.rows) else None
     if isinstance(first, dict) and first.keys() <= {"features", "data"}:
@@ -116,9 +106,7 @@ def _features(row: Any) -> Any:
 def inputs(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, or rows.
 
-    Raises:
-        MalformedRequest, InvalidRows: neither.
-        RequestTooLarge: there are too many rows.
+    Raises MalformedRequest or InvalidRows for neither, RequestTooLarge for too many rows.
     """
     if isinstance(value, dict) or hasattr(value, "objects"):
         return forms.by_column(value, check_rows)

@@ -50,18 +50,12 @@ WHICH = "Say by Content-Type: text/csv; header=present, or header=absent."
 
 
 class AnswerOptions(NamedTuple):
-    """What the request says about the form of its answer.
+    """What the request says about the form of its answer."""
 
-    Attributes:
-        outputs: that are asked for.
-        media_type: of the answer.
-        headers: to answer with.
-        first: the fields of the first line, which was read as a row since all are numbers.
-    """
-
-    outputs: tuple[str, ...] = forms.PREDICTION
-    media_type: str = JSON
-    headers: Mapping[str, str] = {}
+    outputs: tuple[str, ...] = forms.PREDICTION  # that are asked for
+    media_type: str = JSON  # of the answer
+    headers: Mapping[str, str] = {}  # to answer with
+    # The fields of the first line, which was read as a row since all are numbers.
     first: Sequence[str] = ()
 
 
@@ -78,11 +72,10 @@ def meant(body: Mapping[str, Any]) -> str:
 def decode(request: Request) -> PredictRequest:
     """Read a request for predictions: JSON in MLflow's four forms, CSV, or images.
 
-    Raises:
-        UnsupportedMedia: neither JSON nor CSV, or not in UTF-8.
-        NotAcceptable: neither JSON nor CSV will do for an answer.
-        MalformedRequest: not what the media type says, or not of one of these forms.
-        InvalidRows: columns that are none, differ in length, or are named twice.
+    Raises UnsupportedMedia for neither JSON nor CSV, or not in UTF-8; NotAcceptable where neither
+    JSON nor CSV will do for an answer; MalformedRequest for what is not as the media type says, or
+    not of one of these forms; InvalidRows for columns that are none, differ in length, or are named
+    twice.
     """
     media_type = _accepted(request.header("Accept"))
     if request.media_type.startswith(common.IMAGES):
@@ -130,8 +123,7 @@ def _shown_type(request: Request) -> str:
 def _accepted(accept: str) -> str:
     """The media type to answer in: the client's first choice of those that are written here.
 
-    Raises:
-        NotAcceptable: there is none.
+    Raises NotAcceptable where there is none.
     """
     if accept in ("", JSON, "*/*"):
         return JSON
@@ -208,10 +200,9 @@ def _from_csv(request: Request) -> PredictRequest:
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The answer: only predictions, unless other outputs are asked for.
 
-    Raises:
-        MalformedRequest: an output is asked for that the model has not, or the first line of
-            the CSV names one of its columns and is all numbers, or an output that others follow
-            in CSV has more numbers in some rows than in others.
+    Raises MalformedRequest where an output is asked for that the model has not, or the first line
+    of the CSV names one of its columns and is all numbers, or an output that others follow in CSV
+    has more numbers in some rows than in others.
     """
     options: AnswerOptions = decoded.options
     if options.first and not prediction.model.signature.names.isdisjoint(options.first):

@@ -49,10 +49,9 @@ def meant(body: Mapping[str, Any]) -> str:
 def decode(request: Request) -> PredictRequest:
     """Read a request for predictions: JSON, CSV with a header, or images.
 
-    Raises:
-        UnsupportedMedia: none of these, or not in UTF-8.
-        MalformedRequest: not what the media type says, or not the form of a native request.
-        InvalidRows: a CSV header names a column twice.
+    Raises UnsupportedMedia for none of these, or not in UTF-8; MalformedRequest for what is not as
+    the media type says, or not the form of a native request; InvalidRows where a CSV header names a
+    column twice.
     """
     if request.media_type.startswith(common.IMAGES):
         from onnxlet.function.protocols import image_bodies  # few models take images
@@ -80,11 +79,7 @@ def decode(request: Request) -> PredictRequest:
 
 
 def check_text(request: Request) -> None:
-    """Refuse an empty body, and one in another charset than UTF-8.
-
-    Raises:
-        UnsupportedMedia, MalformedRequest: it is.
-    """
+    """Raise MalformedRequest for an empty body, UnsupportedMedia for another charset than UTF-8."""
     common.check_charset(request)
     if not request.body:
         raise MalformedRequest("the body is empty", JSON_HINT)
@@ -93,13 +88,8 @@ def check_text(request: Request) -> None:
 def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> PredictRequest:
     """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
 
-    Args:
-        body: as JSON has it.
-        nulls: a row that can't be answered is answered by null.
-        members: that an object may have, to name them where it has others.
-
-    Raises:
-        MalformedRequest: any other form.
+    With `nulls`, a row that can't be answered is answered by null. An object may have these
+    members, which are named where it has others. Raises MalformedRequest for any other form.
     """
     if common.is_list(body):
         return PredictRequest(body, nulls=nulls)

@@ -38,17 +38,11 @@ HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for 
 
 
 class AnswerOptions(NamedTuple):
-    """What the request says about the form of its answer.
+    """What the request says about the form of its answer."""
 
-    Attributes:
-        columnar: the request had columns, and so has the answer.
-        outputs: that are asked for.
-        base64: objects with the single member `b64` were read as text.
-    """
-
-    columnar: bool = False
-    outputs: tuple[str, ...] = forms.PREDICTION
-    base64: bool = False
+    columnar: bool = False  # the request had columns, and so has the answer
+    outputs: tuple[str, ...] = forms.PREDICTION  # that are asked for
+    base64: bool = False  # objects with the single member `b64` were read as text
 
 
 def owns(path: str) -> bool:
@@ -65,11 +59,8 @@ def decode(request: Request) -> PredictRequest:
     """Read a request for predictions, in row or column form.
 
     As in TensorFlow Serving the body is JSON whatever its media type: `curl -d` calls it a form.
-
-    Raises:
-        UnsupportedMedia: not in UTF-8.
-        MalformedRequest: no JSON, or not of this form.
-        InvalidRows: columns that are none, or differ in length.
+    Raises UnsupportedMedia where it is not in UTF-8; MalformedRequest for no JSON, or not of this
+    form; InvalidRows for columns that are none, or differ in length.
     """
     common.check_charset(request)
     query = request.query
@@ -100,8 +91,7 @@ def decode(request: Request) -> PredictRequest:
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The answer, in the form that the request had.
 
-    Raises:
-        MalformedRequest: an output is asked for that the model has not.
+    Raises MalformedRequest where an output is asked for that the model has not.
     """
     options: AnswerOptions = decoded.options
     if options.base64 and "b64" in prediction.model.signature.names:

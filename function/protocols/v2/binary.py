@@ -18,23 +18,15 @@ MISALIGNED_TEXT = "the lengths before its strings do not end where its bytes do"
 
 
 class Tail:
-    """The bytes behind the header, taken from the front.
-
-    Attributes:
-        left: how many are not taken yet; None once a wrong size has made that unknown.
-    """
+    """The bytes behind the header, taken from the front."""
 
     def __init__(self, body: bytes, start: int) -> None:
         self._body = body
         self._next = start
-        self.left: int | None = len(body) - start
+        self.left: int | None = len(body) - start  # None once a wrong size has made that unknown
 
     def take(self, size: int) -> tuple[int, int]:
-        """Where the next bytes start and end.
-
-        Raises:
-            Fault: there are not so many.
-        """
+        """Where the next bytes start and end; raises Fault where there are not so many."""
         if self.left is None:
             raise Fault("a wrong 'binary_data_size' before it leaves its bytes unknown")
         if size > self.left:
@@ -52,8 +44,7 @@ class Tail:
     def array(self, size: int, shape: Sequence[int], datatype: str) -> Array:
         """The next bytes as an array; BF16 as float32, strings in an object array.
 
-        Raises:
-            Fault: they are not what the shape and the datatype say.
+        Raises Fault where they are not what the shape and the datatype say.
         """
         start, end = self.take(size)
         count = math.prod(shape)
@@ -111,8 +102,7 @@ def _strings(body: bytes, start: int, end: int, count: int) -> Array:
 def header_length(text: str, body: bytes) -> int:
     """How many bytes of the body are JSON: all of them where the header is not there.
 
-    Raises:
-        MalformedRequest: it is no number, or larger than the body.
+    Raises MalformedRequest where it is no number, or larger than the body.
     """
     if not text:
         return len(body)

@@ -33,16 +33,11 @@ def read_inputs(
     faults: list[str],
     check_rows: Callable[[int], None] = lambda rows: None,
 ) -> dict[str, Tensor]:
-    """The tensors by name; `faults` takes what is wrong.
+    """The tensors by name; `faults` takes what is wrong with each entry of `inputs`.
 
-    Args:
-        entries: `inputs` of the request.
-        tail: the bytes behind the JSON header.
-        faults: gets what is wrong with each entry.
-        check_rows: refuses a batch by the number of its rows, before these are read.
-
-    Raises:
-        RequestTooLarge: an input has too many rows, or there are too many inputs.
+    The tail is the bytes behind the JSON header. `check_rows` refuses a batch by the number of its
+    rows, before these are read. Raises RequestTooLarge where an input has too many rows, or there
+    are too many inputs.
     """
     if not is_list(entries) or not len(entries):
         expected = f"a list of at least one tensor ({FORM})"
@@ -135,11 +130,7 @@ def _datatype(entry: Mapping[str, Any]) -> str:
 
 
 def parameters_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An entry's `parameters`, which may be lacking.
-
-    Raises:
-        Fault: they are no object.
-    """
+    """An entry's `parameters`, which may be lacking; raises Fault where they are no object."""
     parameters = entry.get("parameters")
     if parameters is None:
         return {}
@@ -149,11 +140,7 @@ def parameters_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check_content_type(parameters: Mapping[str, Any]) -> None:
-    """Ignore a hint of MLServer's that changes nothing.
-
-    Raises:
-        Fault: it asks for the data to be taken for something else.
-    """
+    """Ignore a hint of MLServer's that changes nothing; raises Fault for one that does."""
     hint = parameters.get("content_type")
     if hint is not None and hint not in PLAIN_CONTENT:
         shown = f"'{hint[:40]}'" if isinstance(hint, str) else brief(hint)

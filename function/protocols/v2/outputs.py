@@ -21,28 +21,19 @@ DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() 
 
 
 class OutputOptions(NamedTuple):
-    """How one output is to be written.
+    """How one output is to be written."""
 
-    Attributes:
-        binary: as bytes.
-        classes: so many of the likeliest, as text, instead of the output itself; 0 for itself.
-    """
-
-    binary: bool
+    binary: bool  # as bytes
+    # So many of the likeliest, as text, instead of the output itself; 0 for itself.
     classes: int = 0
 
 
 class AnswerOptions(NamedTuple):
-    """What a request says about its answer.
+    """What a request says about its answer."""
 
-    Attributes:
-        id: to be echoed; None where there is none.
-        binary: outputs that are not asked for by name come as bytes.
-        outputs: by name, those that are asked for; None asks for all.
-    """
-
-    id: str | None = None
-    binary: bool = False
+    id: str | None = None  # to be echoed; None where there is none
+    binary: bool = False  # outputs that are not asked for by name come as bytes
+    # By name, those that are asked for; None asks for all.
     outputs: Mapping[str, OutputOptions] | None = None
 
 
@@ -100,8 +91,7 @@ def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
 def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
     """The answer, its bytes behind its JSON where any output asks for that.
 
-    Raises:
-        MalformedRequest: an output is asked for that the model has not.
+    Raises MalformedRequest where an output is asked for that the model has not.
     """
     tail: list[bytes] = []
     labels = prediction.model.classes
@@ -137,8 +127,7 @@ def _chosen(
 def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -> Array:
     """Triton's classification: `value:index:label` of each row's largest values, largest first.
 
-    Raises:
-        MalformedRequest: the output has not a value for each class.
+    Raises MalformedRequest where the output has not a value for each class.
     """
     if not count:
         return array
@@ -158,9 +147,8 @@ def _entry(
 ) -> dict[str, Any]:
     """One output; its bytes are put behind `tail` where there is one.
 
-    Raises:
-        MalformedRequest: its rows differ in size, and are no tensor; or a text is missing among
-            its bytes.
+    Raises MalformedRequest where its rows differ in size, and are no tensor; or a text is missing
+    among its bytes.
     """
     if (
         array.dtype == object

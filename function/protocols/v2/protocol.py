@@ -55,8 +55,7 @@ def meant(body: Mapping[str, Any]) -> str:
 def decode(request: Request) -> PredictRequest:
     """Read an inference request: JSON, JSON with tensors' bytes behind it, or only bytes.
 
-    Raises:
-        MalformedRequest: with everything that is wrong with its form.
+    Raises MalformedRequest with everything that is wrong with its form.
     """
     if not request.body:
         raise MalformedRequest("the body is empty: expected an object with 'inputs'")
@@ -96,8 +95,7 @@ def _decoded(
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """Write an inference response.
 
-    Raises:
-        MalformedRequest: it asks for an output that the model has not.
+    Raises MalformedRequest where it asks for an output that the model has not.
     """
     if decoded.coverage is not None and prediction.model.classes is not None:
         prediction = _with_sets_as_tensor(prediction, prediction.model.classes)

@@ -15,15 +15,10 @@ from onnxlet.function.errors import quoted
 
 
 class Datatype(NamedTuple):
-    """A datatype of the protocol.
+    """A datatype of the protocol."""
 
-    Attributes:
-        dtype: of the array, little-endian.
-        code: of one value, for `struct`; empty where it can't pack one.
-    """
-
-    dtype: str
-    code: str = ""
+    dtype: str  # of the array, little-endian
+    code: str = ""  # of one value, for `struct`; empty where it can't pack one
 
 
 # struct refuses what is no number and what does not fit, and takes booleans for 0 and 1.
@@ -61,8 +56,7 @@ class Fault(Exception):
 def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
     """The declared shape, which need not be that of the data.
 
-    Raises:
-        Fault: it is not a list of whole numbers from 0.
+    Raises Fault where it is not a list of whole numbers from 0.
     """
     shape: Any = entry.get("shape")
     sizes: list[int] = shape if type(shape) is list else []
@@ -72,19 +66,11 @@ def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
 
 
 def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
-    """An array from nested or flat lists.
+    """An array from nested or flat lists, an entry's `data`, in its declared shape.
 
-    Args:
-        data: the entry's `data`.
-        shape: as declared; it is compared with the data before memory is taken for it.
-        datatype: a known one.
-
-    Returns:
-        Of the datatype's dtype, null as NaN in floats; where any value is not of the datatype,
-        or null elsewhere, an object array of what was sent.
-
-    Raises:
-        Fault: the data do not have the shape.
+    That is compared with the data before memory is taken for it. The array is of the datatype's
+    dtype, null as NaN in floats; where any value is not of the datatype, or null elsewhere, an
+    object array of what was sent. Raises Fault where the data do not have the shape.
     """
     if datatype == "BF16":
         raise Fault("BF16 has no form in JSON: send it as binary data")
@@ -110,11 +96,7 @@ def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: boo
 
 
 def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
-    """The same from long lists, of which some are read at a time.
-
-    Raises:
-        Fault: the data do not have the shape.
-    """
+    """The same from long lists, of which some are read at a time."""
     size = math.prod(shape)
     nested = False
     whole: Array | None = None
@@ -147,11 +129,7 @@ def _check_size(size: int, shape: Sequence[int], nested: bool) -> None:
 
 
 def _from_part(part: Any, shape: Sequence[int], datatype: str, nested: bool) -> Array:
-    """The values of some members, flat.
-
-    Raises:
-        Fault: the lists among them do not have the shape.
-    """
+    """The values of some members, flat; raises Fault where the lists among them differ in shape."""
     some = list(part)
     return _from_list(some, [len(some), *(shape[1:] if nested else ())], datatype, nested).ravel()
 
@@ -159,8 +137,7 @@ def _from_part(part: Any, shape: Sequence[int], datatype: str, nested: bool) -> 
 def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:
     """Flat lists of numbers for tensors of one value per row, all of one shape and datatype.
 
-    Returns:
-        One column after another, each of the shape; None where anything is odd.
+    Returns one column after another, each of the shape; None where anything is odd.
     """
     known = DATATYPES.get(datatype) if isinstance(datatype, str) else None
     if known is None or not known.code or set(map(type, columns)) != {list}:
@@ -174,8 +151,7 @@ def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | 
 def reshaped(array: Array, shape: Sequence[int]) -> Array:
     """The array in its declared shape.
 
-    Raises:
-        Fault: the sizes are too large to be any array's, though one of them is 0.
+    Raises Fault where the sizes are too large to be any array's, though one of them is 0.
     """
     try:
         return array.reshape(shape)
@@ -234,11 +210,7 @@ def _unpackable(flat: list[Any], datatype: str) -> Array | None:
 
 
 def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
-    """Lists within lists, each as long as the shape says, as one.
-
-    Raises:
-        Fault: one is not.
-    """
+    """Lists within lists, each as long as the shape says, as one; raises Fault where one is not."""
     _check_size(len(data), shape, True)
     level = data
     for size in shape[1:]:
