@@ -1,4 +1,7 @@
-"""A native request that comes without HTTP: as an event, or as a record of a queue."""
+"""What comes without HTTP: a native request as an event or a record of a queue, or a schedule.
+
+A schedule runs every model once before a request does, and so does a snapshot.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,11 @@ from onnxlet.function import json_text, request_log
 from onnxlet.function.aws.lambda_events import check_size
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
+from onnxlet.function.model_files import read_file
+from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import common
 from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.serving.service import Service
 
 Answer = TypeVar("Answer")
@@ -89,3 +95,29 @@ def _encode(prediction: Prediction, request: PredictRequest) -> Any:
 
 def _refuse(failure: Failure) -> Any:
     return json_text.loads(json_text.dumps(native.problem(failure)))
+
+
+def is_scheduled(event: Any) -> bool:
+    """Whether an event comes from an EventBridge rule or scheduler."""
+    return isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler")
+
+
+def warm_up(service: Service) -> list[str]:
+    """Answer a golden row by the served version of each model, and return the models' names.
+
+    Raises OnnxletError where one does not answer.
+    """
+    for model in service.repository.models:
+        row = _golden_row(model)
+        if row is None:  # a model without golden rows: at least its session is there
+            model.open()
+        else:
+            common.answer(predict(model, native.from_object({"instances": [row]})))
+    return service.repository.names
+
+
+def _golden_row(model: Model) -> Any:
+    if model.directory is None:
+        return None
+    golden = json_text.loads(read_file(model.directory, "golden.json"))
+    return next(iter(golden["instances"]), None)

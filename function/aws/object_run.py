@@ -23,7 +23,7 @@ from onnxlet.function.aws.object_batches import (
 )
 from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Ranges, Upload
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
-from onnxlet.function.messages import Failure, Prediction
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import common, request_options
 from onnxlet.function.serving.service import Service
@@ -154,13 +154,20 @@ class Job:
         asked = {
             name: about.metadata[name] for name in request_options.NAMES if name in about.metadata
         }
-        answer: Prediction | Failure = answer_logged(
+
+        def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
+            return prediction
+
+        def refuse(failure: Failure) -> Prediction | Failure:
+            return failure
+
+        answer = answer_logged(
             self.scoring.service,
             self.scoring.log,
             self.entry,
             lambda: request_options.with_texts(batch.decode(), asked)._replace(model=model.name),
-            lambda prediction, request: prediction,
-            lambda failure: failure,
+            encode,
+            refuse,
         )
         if isinstance(answer, Prediction):
             return answer

@@ -18,8 +18,7 @@ from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
-    from onnxlet.function.explanation.counting import Counted
-    from onnxlet.function.explanation.texts import Pieces
+    from onnxlet.function.explanation.texts import Counted, Pieces
     from onnxlet.function.explanation.tiles import Tiles
 
 FEWEST_SLOTS = 50  # background rows, taken again where there are fewer: each has its own orders
@@ -183,8 +182,10 @@ def _cut(
     model: Model, row: Table, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
 ) -> tuple[dict[Position, Pieces], dict[Position, list[Counted]]]:
     """The texts of one row in pieces, and what these count."""
-    from onnxlet.function.explanation.counting import counted  # models without text do without
-    from onnxlet.function.explanation.texts import cut
+    from onnxlet.function.explanation.texts import (
+        counted,  # models without text do without
+        cut,
+    )
 
     read = {position for feed in model.signature.feeds for position in _positions(feed)}
     pieces, counts = {}, {}

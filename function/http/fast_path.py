@@ -19,7 +19,7 @@ from onnxlet.function.messages import Reply, Route
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
-    from onnxlet.function.http.flask_app import FlaskApp
+    from onnxlet.function.http.slim_flask import FlaskApp
 
 KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose the names in them
 
@@ -61,7 +61,7 @@ class App:
         """The Flask app, which is imported and made when it is first needed."""
         if self._flask is None:
             with self._importing:
-                from onnxlet.function.http.flask_app import FlaskApp
+                from onnxlet.function.http.slim_flask import FlaskApp
 
                 if self._flask is None:
                     made = FlaskApp(self, self._routes, self._refuse)
@@ -136,7 +136,7 @@ def matched(rule: list[Segment], parts: list[str]) -> dict[str, str] | None:
 
 def respond(reply: Reply, environ: Environ) -> WSGI:
     """A WSGI app that sends a reply."""
-    from onnxlet.function.http.flask_app import response_to  # most answers are small, and right
+    from onnxlet.function.http.slim_flask import response_to  # most answers are small, and right
 
     response: WSGI = response_to(reply, environ)
     return response

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnxlet.folders import typed
 from onnxlet.function.errors import NotServed
-from onnxlet.function.http import home_page, keys
+from onnxlet.function.http import keys, pages
 from onnxlet.function.messages import Reply, Request, Route, WireProtocol, json_reply
 from onnxlet.function.protocols.native import protocol as native
 from onnxlet.function.protocols.registry import OTHERS
@@ -33,12 +33,6 @@ def _explain(
     from onnxlet.function.explanation import route  # a server starts without it
 
     return route.answer(service, request, name, version)
-
-
-def _report(service: Service, request: Request, name: str) -> Reply:
-    from onnxlet.function.http import report  # no prediction needs it
-
-    return report.answer(service, request, name)
 
 
 def _drift(service: Service, request: Request, name: str) -> Reply:
@@ -65,11 +59,11 @@ def _openapi(service: Service, request: Request) -> Reply:
 
 OWN = (
     *(Route("POST", rule.replace("predict", "explain"), _explain) for rule in native.PREDICT),
-    Route("GET", "/models/<name>/report", _report),
+    Route("GET", "/models/<name>/report", pages.report),
     Route("GET", "/models/<name>/drift", _drift),
     Route("GET", "/openapi.json", _openapi),
     # A page without data: it asks for the API key itself.
-    Route("GET", "/", home_page.answer, open=True),
+    Route("GET", "/", pages.home, open=True),
     # What counts requests has to be there when there are too many of them.
     Route("GET", METRICS, _metrics, urgent=True),
 )

@@ -9,10 +9,10 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import RequestTooLarge
 from onnxlet.function.messages import Tensor
 from onnxlet.function.protocols.common import is_list
-from onnxlet.function.protocols.v2.binary import Tail
 from onnxlet.function.protocols.v2.tensors import (
     DATATYPES,
     Fault,
+    Tail,
     brief,
     columns_from_json,
     from_json,

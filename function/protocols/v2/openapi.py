@@ -10,8 +10,7 @@ import numpy as np
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import forms, options
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
-from onnxlet.function.protocols.v2.binary import HEADER
-from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES
+from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model

@@ -13,9 +13,8 @@ from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Prediction, Reply
 from onnxlet.function.protocols.common import unicode
 from onnxlet.function.protocols.forms import as_texts
-from onnxlet.function.protocols.v2.binary import HEADER, to_bytes
 from onnxlet.function.protocols.v2.inputs import check_content_type, parameters_of
-from onnxlet.function.protocols.v2.tensors import DATATYPES, Fault, brief
+from onnxlet.function.protocols.v2.tensors import DATATYPES, HEADER, Fault, brief, to_bytes
 
 DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() if name != "BF16"}
 

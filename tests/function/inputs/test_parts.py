@@ -24,7 +24,7 @@ from onnxlet.function.protocols.invocations import protocol as invocations
 from onnxlet.function.protocols.native import protocol as native
 from onnxlet.function.protocols.v1 import protocol as v1
 from onnxlet.function.protocols.v2 import protocol as v2
-from onnxlet.function.protocols.v2.binary import HEADER
+from onnxlet.function.protocols.v2.tensors import HEADER
 from onnxlet.function.serving.predict import read
 from tests.conftest import Client
 from tests.function.protocols.held_out import rows_of

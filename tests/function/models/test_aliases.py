@@ -15,7 +15,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.self_check import SelfCheck
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.aws.warmup import warm_up
+from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader

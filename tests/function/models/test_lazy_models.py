@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.aws.warmup import warm_up
+from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models import s3_graphs
 from onnxlet.function.models.model import Model, load_model

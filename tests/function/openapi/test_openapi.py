@@ -309,7 +309,7 @@ def test_what_another_framework_exported(tmp_path: Path) -> None:
 
 def test_it_costs_nothing_at_the_start(models: Path) -> None:
     loaded = loaded_by_a_start(models)
-    assert "onnxlet.function.http.home_page" in loaded
+    assert "onnxlet.function.http.pages" in loaded
     described = ("onnxlet.function.openapi", "onnxlet.function.models.example")
     assert not {each for each in loaded if each.startswith(described) or ".openapi" in each}
 

@@ -18,7 +18,7 @@ from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.protocols.v2.binary import HEADER
+from onnxlet.function.protocols.v2.tensors import HEADER
 from onnxlet.function.settings import Settings
 from tests import events
 from tests.conftest import Answer, Client, client_of, through_events

@@ -21,7 +21,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols.v2.binary import HEADER
+from onnxlet.function.protocols.v2.tensors import HEADER
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Answer, Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
