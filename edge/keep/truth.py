@@ -18,7 +18,7 @@ from onnxlet.function.errors import (
     UnsupportedMedia,
 )
 from onnxlet.function.messages import Reply, Request, Route, json_reply
-from onnxlet.function.protocols.common import check_charset, kind
+from onnxlet.function.protocols.shared.forms import check_charset, kind
 from onnxlet.function.request_log import REQUEST_ID
 from onnxlet.function.serving.service import Service
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from onnxlet.function.errors import Problem, quoted
-from onnxlet.function.protocols.common import kind as kind_in_json
+from onnxlet.function.protocols.shared.forms import kind as kind_in_json
 
 
 class Fault(Problem):

@@ -15,8 +15,8 @@ from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import common
 from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.predict import predict
 from onnxlet.function.serving.service import Service
 
@@ -87,7 +87,7 @@ def _decode(event: Any) -> PredictRequest:
 
 def _encode(prediction: Prediction, request: PredictRequest) -> Any:
     # By way of the text: Lambda's client writes neither arrays nor NaN.
-    written = json_text.dumps(common.answer(prediction))
+    written = json_text.dumps(forms.answer(prediction))
     form = json_text.loads(written)
     check_size(form, len(written))
     return form
@@ -112,7 +112,7 @@ def warm_up(service: Service) -> list[str]:
         if row is None:  # a model without golden rows: at least its session is there
             model.open()
         else:
-            common.answer(predict(model, native.from_object({"instances": [row]})))
+            forms.answer(predict(model, native.from_object({"instances": [row]})))
     return service.repository.names
 
 

@@ -12,7 +12,7 @@ from onnxlet.function import json_text
 from onnxlet.function.aws.object_batches import CSV, JSON_LINES
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import common
+from onnxlet.function.protocols.shared import forms
 
 NULL = b"null"
 NUMERIC = frozenset(b"0123456789-tf")  # how numbers and booleans begin
@@ -93,7 +93,7 @@ def texts(values: Any) -> list[bytes]:
 
 
 def _of_rows(prediction: Prediction, columns: Columns) -> list[list[bytes]]:
-    answer = common.answer(prediction)
+    answer = forms.answer(prediction)
     return [texts(answer[name]) for name in columns.outputs]
 
 

@@ -25,7 +25,7 @@ from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Rang
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import common, request_options
+from onnxlet.function.protocols.shared import forms, request_options
 from onnxlet.function.serving.service import Service
 
 PACKED = ".gz"
@@ -139,7 +139,7 @@ class Job:
                 prediction = self._predict(batch, about, model)
                 target.write(write(prediction, columns, batch.kept()))
                 moved = [_moved(each, batch.first) for each in prediction.problems]
-                located = common.located(moved)
+                located = forms.located(moved)
                 side.write(b"".join(json_text.dumps(each) + b"\n" for each in located))
                 self.unanswered += len({each.row for each in moved})
                 self.rows += batch.rows

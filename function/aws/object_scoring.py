@@ -17,7 +17,7 @@ from onnxlet.function.aws.s3_objects import About, Changed, Upload
 from onnxlet.function.errors import Problem, RequestError, RequestTooLarge, TookTooLong
 from onnxlet.function.messages import Failure, failure_of
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import common, request_options
+from onnxlet.function.protocols.shared import forms, request_options
 
 HIDDEN = ("_", ".")  # how names begin that readers of tables pass over
 SOURCE_CHARACTERS, KEPT_CHARACTERS = 1000, 300  # in the metadata, for which S3 has 2 KB
@@ -141,8 +141,8 @@ def _refuse(job: Job, failure: Failure, mark: Mapping[str, str]) -> None:
     """Write the reasons beside where the answers would be; no others' answers stay there."""
     objects = job.scoring.objects
     problems = list(failure.problems) or [Problem(None, None, failure.detail)]
-    first, *others = common.located(problems)
-    first |= {"status": failure.status, "hint": common.unicode(failure.hint)}
+    first, *others = forms.located(problems)
+    first |= {"status": failure.status, "hint": forms.unicode(failure.hint)}
     side = Upload(objects, job.side, JSON_LINES, _marked(mark, REFUSED))
     side.write(b"".join(json_text.dumps(each) + b"\n" for each in (first, *others)))
     side.close()

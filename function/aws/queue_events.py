@@ -20,8 +20,8 @@ from onnxlet.function.aws.answers_queue import Answered, AnswersQueue, Record, S
 from onnxlet.function.aws.native_events import UNKNOWN_SECONDS, answer_logged
 from onnxlet.function.errors import MalformedRequest, TookTooLong
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
-from onnxlet.function.protocols import common
 from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.service import Service
 
 SOURCE = "aws:sqs"
@@ -117,7 +117,7 @@ class _Batch:
         entry = {"method": "queue", "request_id": record["messageId"]}
 
         def encode(prediction: Prediction, request: PredictRequest) -> Answered | Failure:
-            answer = json_text.dumps(common.answer(prediction)).decode()
+            answer = json_text.dumps(forms.answer(prediction)).decode()
             return _sendable(Answered(record, _message(record, answer, self._fifo)))
 
         def refuse(failure: Failure) -> Answered | Failure:

@@ -22,8 +22,8 @@ from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
-from onnxlet.function.protocols import request_options
 from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols.shared import request_options
 from onnxlet.function.serving.predict import read
 
 if TYPE_CHECKING:

@@ -130,7 +130,7 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
     """
     signature = model.signature
     if request.images:
-        from onnxlet.function.protocols import image_bodies  # decoding has imported it
+        from onnxlet.function.protocols.shared import image_bodies  # decoding has imported it
 
         request = image_bodies.named(request, signature)
     if request.tensors is not None:

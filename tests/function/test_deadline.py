@@ -29,8 +29,8 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.text import TokenFeed
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.messages import Request
-from onnxlet.function.protocols import forms, image_bodies
 from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols.shared import forms, image_bodies
 from onnxlet.function.protocols.v1 import protocol as v1
 from onnxlet.function.protocols.v2 import protocol as v2
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.messages import PredictRequest
-from onnxlet.function.protocols import common, forms
+from onnxlet.function.protocols.shared import forms
 
 SPLIT = 'Send {"columns": [names], "data": [rows]}.'
 OBJECTS = "'dataframe_records': expected a list of objects"
@@ -21,7 +21,7 @@ def split(value: Any) -> PredictRequest:
 
     Raises MalformedRequest where it is not of that form, InvalidRows where a column is named twice.
     """
-    if not isinstance(value, dict) or not common.is_list(value.get("data")):
+    if not isinstance(value, dict) or not forms.is_list(value.get("data")):
         raise MalformedRequest("'dataframe_split': expected an object with a list 'data'", SPLIT)
     if unknown := sorted(value.keys() - {"columns", "data", "index"}):
         raise MalformedRequest(f"'dataframe_split': unknown members {unknown[:8]}", SPLIT)
@@ -58,7 +58,7 @@ def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
     if set(map(type, rows)) <= {list} and (width is None or set(map(len, rows)) <= {width}):
         return {}
     return {
-        number: f"expected a list of values, got {common.kind(row)}"
+        number: f"expected a list of values, got {forms.kind(row)}"
         if not isinstance(row, list)
         else f"expected {width} values, one for each column, got {len(row)}"
         for number, row in enumerate(rows)
@@ -68,7 +68,7 @@ def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
 
 def records(value: Any) -> PredictRequest:
     """What pandas writes by `to_dict(orient="records")`; raises MalformedRequest for others."""
-    if not common.is_list(value):
+    if not forms.is_list(value):
         raise MalformedRequest(OBJECTS, RECORDS)
     return forms.changed(PredictRequest(value), _objects)
 

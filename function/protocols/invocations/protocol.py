@@ -19,8 +19,8 @@ from onnxlet.function.messages import (
     answer_reply,
     json_reply,
 )
-from onnxlet.function.protocols import common, forms, request_options
 from onnxlet.function.protocols.invocations import frames
+from onnxlet.function.protocols.shared import forms, request_options
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
@@ -78,7 +78,7 @@ def decode(request: Request) -> PredictRequest:
     twice.
     """
     media_type = _accepted(request.header("Accept"))
-    if request.media_type.startswith(common.IMAGES):
+    if request.media_type.startswith(forms.IMAGES):
         return _with_headers(_from_images(request), request, media_type)
     readable = request.media_type or JSON
     allowed = {JSON: {"charset"}, CSV: {"charset", "header"}}.get(readable)
@@ -87,13 +87,13 @@ def decode(request: Request) -> PredictRequest:
             f"media type '{_shown_type(request)}' is not read here",
             f"Send Content-Type: {JSON}, or {CSV} with header=present or header=absent.",
         )
-    common.check_charset(request)
+    forms.check_charset(request)
     decoded = _from_csv(request) if readable == CSV else _from_json(request)
     return _with_headers(decoded, request, media_type)
 
 
 def _from_images(request: Request) -> PredictRequest:
-    from onnxlet.function.protocols import image_bodies  # few models take images
+    from onnxlet.function.protocols.shared import image_bodies  # few models take images
 
     options, nulls = _options(request.query)
     return image_bodies.decode(request)._replace(nulls=nulls, options=options)
@@ -155,14 +155,14 @@ def _from_json(request: Request) -> PredictRequest:
     kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
     params = {} if body.get("params") is None else body["params"]
     if not isinstance(params, dict) or not params.keys() <= {*PARAMS}:
-        got = sorted(params)[:8] if isinstance(params, dict) else common.kind(params)
+        got = sorted(params)[:8] if isinstance(params, dict) else forms.kind(params)
         raise MalformedRequest(
             f"'params': expected none but {', '.join(PARAMS)}, got {got}",
             "A model takes no parameters here.",
         )
     options, nulls = _options({**request.query, **params})
     value = body[kind]
-    if common.is_list(value):
+    if forms.is_list(value):
         request.check_rows(len(value))
     if kind == "inputs":
         decoded = frames.inputs(value, request.check_rows)

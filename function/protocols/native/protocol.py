@@ -17,7 +17,7 @@ from onnxlet.function.messages import (
     answer_reply,
     json_reply,
 )
-from onnxlet.function.protocols import common, request_options
+from onnxlet.function.protocols.shared import forms, request_options
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
@@ -53,8 +53,8 @@ def decode(request: Request) -> PredictRequest:
     the media type says, or not the form of a native request; InvalidRows where a CSV header names a
     column twice.
     """
-    if request.media_type.startswith(common.IMAGES):
-        from onnxlet.function.protocols import image_bodies  # few models take images
+    if request.media_type.startswith(forms.IMAGES):
+        from onnxlet.function.protocols.shared import image_bodies  # few models take images
 
         decoded = image_bodies.decode(request)._replace(
             nulls=request_options.wants_nulls(request.query)
@@ -80,7 +80,7 @@ def decode(request: Request) -> PredictRequest:
 
 def check_text(request: Request) -> None:
     """Raise MalformedRequest for an empty body, UnsupportedMedia for another charset than UTF-8."""
-    common.check_charset(request)
+    forms.check_charset(request)
     if not request.body:
         raise MalformedRequest("the body is empty", JSON_HINT)
 
@@ -91,7 +91,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
     With `nulls`, a row that can't be answered is answered by null. An object may have these
     members, which are named where it has others. Raises MalformedRequest for any other form.
     """
-    if common.is_list(body):
+    if forms.is_list(body):
         return PredictRequest(body, nulls=nulls)
     model = body.get("model") if isinstance(body, dict) else None
     try:
@@ -104,7 +104,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
 
 def _instances(body: Any, members: Sequence[str]) -> Any:
     if not isinstance(body, dict) or "instances" not in body:
-        got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else common.kind(body)
+        got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else forms.kind(body)
         raise MalformedRequest(f"expected an object with 'instances', got {got}", _hint(body))
     unknown = [name for name in body if name not in members] if len(body) > 1 else []
     if unknown:
@@ -113,11 +113,11 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
             f"The members of a request are {', '.join(members)}.",
         )
     rows, model = body["instances"], body.get("model")
-    if not common.is_list(rows):
-        detail = f"'instances': expected a list of rows, got {common.kind(rows)}"
+    if not forms.is_list(rows):
+        detail = f"'instances': expected a list of rows, got {forms.kind(rows)}"
         raise MalformedRequest(detail, _hint(rows))
     if model is not None and not isinstance(model, str):
-        raise MalformedRequest(f"'model': expected a name, got {common.kind(model)}")
+        raise MalformedRequest(f"'model': expected a name, got {forms.kind(model)}")
     return rows
 
 
@@ -129,7 +129,7 @@ def _hint(body: Any) -> str:
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The native answer, in JSON."""
-    return answer_reply(prediction, common.answer(prediction))
+    return answer_reply(prediction, forms.answer(prediction))
 
 
 def _models(service: Service, request: Request) -> Reply:
@@ -192,10 +192,10 @@ def refuse(failure: Failure) -> Reply:
 def problem(failure: Failure) -> dict[str, Any]:
     """An error in the form of RFC 9457, with its located problems where it has some."""
     form: dict[str, Any] = {"type": "about:blank", "title": TITLES.get(failure.status, "Error")}
-    form |= {"status": failure.status, "detail": common.unicode(failure.detail)}
+    form |= {"status": failure.status, "detail": forms.unicode(failure.detail)}
     if failure.hint:
-        form["hint"] = common.unicode(failure.hint)
+        form["hint"] = forms.unicode(failure.hint)
     if failure.problems:
-        form["errors"] = common.located(failure.problems)
+        form["errors"] = forms.located(failure.problems)
         form["error_count"] = failure.error_count
     return form

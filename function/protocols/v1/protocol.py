@@ -17,7 +17,7 @@ from onnxlet.function.messages import (
     answer_reply,
     json_reply,
 )
-from onnxlet.function.protocols import common, forms, request_options
+from onnxlet.function.protocols.shared import forms, request_options
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
@@ -62,7 +62,7 @@ def decode(request: Request) -> PredictRequest:
     Raises UnsupportedMedia where it is not in UTF-8; MalformedRequest for no JSON, or not of this
     form; InvalidRows for columns that are none, or differ in length.
     """
-    common.check_charset(request)
+    forms.check_charset(request)
     query = request.query
     body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
     kind = forms.only_one(body, KINDS, ("signature_name", *request_options.NAMES), HINT)

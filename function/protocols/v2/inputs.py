@@ -8,7 +8,7 @@ from typing import Any
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import RequestTooLarge
 from onnxlet.function.messages import Tensor
-from onnxlet.function.protocols.common import is_list
+from onnxlet.function.protocols.shared.forms import is_list
 from onnxlet.function.protocols.v2.tensors import (
     DATATYPES,
     Fault,

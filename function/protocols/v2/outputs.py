@@ -11,8 +11,7 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Prediction, Reply
-from onnxlet.function.protocols.common import unicode
-from onnxlet.function.protocols.forms import as_texts
+from onnxlet.function.protocols.shared.forms import as_texts, unicode
 from onnxlet.function.protocols.v2.inputs import check_content_type, parameters_of
 from onnxlet.function.protocols.v2.tensors import DATATYPES, HEADER, Fault, brief, to_bytes
 

@@ -22,8 +22,8 @@ from onnxlet.function.messages import (
     Tensor,
     json_reply,
 )
-from onnxlet.function.protocols import request_options
-from onnxlet.function.protocols.common import unicode
+from onnxlet.function.protocols.shared import request_options
+from onnxlet.function.protocols.shared.forms import unicode
 from onnxlet.function.protocols.v2.inputs import read_inputs
 from onnxlet.function.protocols.v2.outputs import AnswerOptions, read_answer_options, reply_of
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, HEADER, Tail, brief, header_length

@@ -19,7 +19,7 @@ from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols.request_options import in_attributes
+from onnxlet.function.protocols.shared.request_options import in_attributes
 from onnxlet.function.protocols.v2.tensors import HEADER
 from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings

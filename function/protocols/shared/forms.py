@@ -1,26 +1,102 @@
-"""Forms of requests and answers that V1, MLflow and SageMaker have in common."""
+"""What the protocols have in common: kinds of JSON values, forms of requests and of answers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from onnxlet.function.errors import (
+    LISTED_PROBLEMS,
+    InvalidRows,
+    MalformedRequest,
+    Problem,
+    RequestTooLarge,
+    UnsupportedMedia,
+)
 from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.columns import Encoded
-from onnxlet.function.messages import Failure, Prediction, PredictRequest
-from onnxlet.function.protocols import common
+from onnxlet.function.messages import Failure, Prediction, PredictRequest, Request
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.parts import Change, Faults
 
-PREDICTION = ("prediction",)
-ALL = ("all",)
+PREDICTION, ALL = ("prediction",), ("all",)  # outputs that a request asks for
+IMAGES = ("image/", "multipart/form-data", "application/x-image")  # how their media types begin
+
+
+def check_charset(request: Request) -> None:
+    """Raise UnsupportedMedia for a body in another charset than UTF-8."""
+    charset = request.parameters.get("charset", "utf-8").lower() if request.parameters else "utf-8"
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value is a list, or one that `large_json` reads later."""
+    return isinstance(value, list) or hasattr(value, "parts")
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if is_list(value):
+        return "a list"
+    names = {dict: "an object", str: "a string", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def answer(prediction: Prediction) -> dict[str, Any]:
+    """The native answer: one entry per row in each output, NumPy arrays to be written as lists.
+
+    With several outputs `classes` has a list for each, and so has each row of `probabilities`.
+    """
+    model, outputs = prediction.model, prediction.outputs
+    form: dict[str, Any] = {"model": model.name, "version": model.version}
+    form["prediction"] = outputs["prediction"]
+    if model.classes is not None:
+        form["classes"] = model.classes
+    form |= outputs
+    if "probabilities" in outputs and model.classes and isinstance(model.classes[0], list):
+        form["probabilities"] = _by_output(outputs["probabilities"], model.classes)
+    return form | unanswered(prediction)
+
+
+def unanswered(prediction: Prediction) -> dict[str, Any]:
+    """Why some rows were not answered, as members beside the answer; none where all were."""
+    problems = prediction.problems
+    if not problems:
+        return {}
+    return {"errors": located(problems[:LISTED_PROBLEMS]), "error_count": prediction.problem_count}
+
+
+def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[Array] | None]:
+    """Split the probabilities of several outputs: `probabilities[row][output][class]`."""
+    spans = list(pairwise([0, *accumulate(map(len, classes))]))
+    return [
+        None if row is None else [row[start:end] for start, end in spans] for row in probabilities
+    ]
+
+
+def located(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Problems with their rows and columns, as members of an answer."""
+    return [
+        {
+            "row": each.row,
+            "column": None if each.column is None else unicode(each.column),
+            "detail": unicode(each.detail),
+        }
+        for each in problems
+    ]
+
+
+def unicode(text: str) -> str:
+    """Escape the lone surrogates that a client's text may have, which UTF-8 can't encode."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def read_object(
@@ -38,7 +114,7 @@ def read_object(
         raise MalformedRequest("the body is empty", hint)
     value = json_body.read(body, lists, members)
     if not isinstance(value, dict):
-        raise MalformedRequest(f"expected an object, got {common.kind(value)}", hint)
+        raise MalformedRequest(f"expected an object, got {kind(value)}", hint)
     return value
 
 
@@ -67,8 +143,8 @@ def by_row(value: Any, name: str, hint: str) -> PredictRequest:
 
     Raises MalformedRequest where they are no list.
     """
-    if not common.is_list(value):
-        raise MalformedRequest(f"'{name}': expected a list of rows, got {common.kind(value)}", hint)
+    if not is_list(value):
+        raise MalformedRequest(f"'{name}': expected a list of rows, got {kind(value)}", hint)
     return changed(PredictRequest(value), _as_rows)
 
 
@@ -101,9 +177,9 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     columns = value if isinstance(value, dict) else _gathered(value, check_rows)
     names = list(columns)
     problems = [
-        Problem(None, name, f"expected a list with a value for each row, got {common.kind(cells)}")
+        Problem(None, name, f"expected a list with a value for each row, got {kind(cells)}")
         for name, cells in columns.items()
-        if not (common.is_list(cells) or isinstance(cells, np.ndarray))
+        if not (is_list(cells) or isinstance(cells, np.ndarray))
     ]
     if problems or not columns:
         raise InvalidRows(problems or [Problem(None, None, "no columns: expected at least one")])
@@ -133,7 +209,7 @@ def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]
     columns: dict[str, Any] = {}
     for some in members.objects():
         for name, cells in some.items():
-            if common.is_list(cells):
+            if is_list(cells):
                 check_rows(len(cells))
             # One that is still unread may be the only one, and then has rows, not a column.
             columns[name] = compact(_flat(cells)) if isinstance(cells, list) else cells
@@ -223,7 +299,7 @@ def chosen(
             f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",
             f"Ask for all, or for some of {', '.join(names)}.",
         )
-    whole = common.answer(prediction)
+    whole = answer(prediction)
     return {name: whole[name] for name in (names if requested == ALL else requested)}
 
 
@@ -254,12 +330,12 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     form: dict[str, Any] = {}
     if "probabilities" in outputs and prediction.model.classes is not None:
         form["classes"] = prediction.model.classes
-    return form | common.unanswered(prediction)
+    return form | unanswered(prediction)
 
 
 def message(failure: Failure) -> str:
     """An error as one text: every problem that is listed, how many more, and what to do."""
-    return common.unicode(" ".join(_sentences(failure)))
+    return unicode(" ".join(_sentences(failure)))
 
 
 def _sentences(failure: Failure) -> Iterator[str]:
