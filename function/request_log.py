@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -80,27 +81,15 @@ def choose(which: str, successes: int) -> None:
     CHOICE = Choice(which, successes)
 
 
-class Clock:
-    """The time in RFC 3339's form, to milliseconds; the second is written once."""
-
-    def __init__(self) -> None:
-        self._written = (-1, "")
-
-    def at(self, seconds: float) -> str:
-        """The time that is so many seconds since 1970, in UTC."""
-        milliseconds = int(seconds * 1000)
-        written = self._written
-        if written[0] != milliseconds // 1000:
-            second = milliseconds // 1000
-            # One assignment: of two threads none sees the other's half.
-            written = self._written = (
-                second,
-                time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)),
-            )
-        return f"{written[1]}{milliseconds % 1000:03}Z"
+def moment(seconds: float) -> str:
+    """The time in RFC 3339's form, to milliseconds, that is so many seconds since 1970, in UTC."""
+    milliseconds = int(seconds * 1000)
+    return f"{_second(milliseconds // 1000)}{milliseconds % 1000:03}Z"
 
 
-CLOCK = Clock()
+@lru_cache(1)  # it is written once
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
 
 
 def gravity(entry: Mapping[str, Any]) -> int:
@@ -135,7 +124,7 @@ def write(entry: Mapping[str, Any], always: bool = False) -> None:
         form = FORM
         # Most lines are of requests that were answered.
         level = form.levels[0 if entry.get("status", 500) < 400 else gravity(entry)]
-        head = f'{{"{form.time}":"{CLOCK.at(time.time())}","level":"{level}",{ORIGIN}'
+        head = f'{{"{form.time}":"{moment(time.time())}","level":"{level}",{ORIGIN}'
         # Put before the rest as text: a new dictionary would take as long as all else here.
         line = head.encode() + orjson.dumps(entry, _listed, orjson.OPT_SERIALIZE_NUMPY)[1:] + b"\n"
         with suppress(OSError):

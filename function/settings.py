@@ -126,7 +126,7 @@ class Settings:
             answers_queue=shaped("ONNXLET_ANSWERS_QUEUE", r"https?://\S+", "a queue's URL"),
             score_from=score_from,
             score_to=score_to,
-            score_keep=tuple(filter(None, map(str.strip, get("ONNXLET_SCORE_KEEP").split(",")))),
+            score_keep=tuple(_entries(get("ONNXLET_SCORE_KEEP"))),
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
@@ -161,6 +161,11 @@ def unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator
         yield f"{name}: unknown variable{hint}"
 
 
+def _entries(text: str) -> list[str]:
+    """What stands between commas, without blanks around it."""
+    return [entry for part in text.split(",") if (entry := part.strip())]
+
+
 def _places(score_from: str | None, score_to: str | None) -> Iterator[str]:
     """What is wrong with two prefixes: answers that come in again would be answered for ever."""
     names = "ONNXLET_SCORE_FROM and ONNXLET_SCORE_TO"
@@ -175,7 +180,7 @@ def _places(score_from: str | None, score_to: str | None) -> Iterator[str]:
 def pins_of(text: str, faults: list[str]) -> dict[str, str]:
     """The pins of ONNXLET_SERVE, by model; `faults` gets what is wrong with it."""
     pins: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in _entries(text):
         name, _, version = (part.strip() for part in entry.partition("="))
         if not re.fullmatch(f"{WORD}=([1-9][0-9]{{0,17}}|{ALIAS})", f"{name}={version}"):
             faults.append(
@@ -190,7 +195,7 @@ def pins_of(text: str, faults: list[str]) -> dict[str, str]:
 
 def _origins(text: str, faults: list[str]) -> frozenset[str]:
     """Origins as browsers send them: scheme, host in lower case, and a port that is not usual."""
-    origins = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    origins = frozenset(_entries(text))
     faults += [
         f"ONNXLET_CORS_ORIGINS: expected an origin like https://example.com, got '{origin[:80]}'"
         for origin in sorted(origins)
@@ -201,7 +206,7 @@ def _origins(text: str, faults: list[str]) -> frozenset[str]:
 
 def _hosts(text: str, faults: list[str]) -> frozenset[str] | None:
     """Names of hosts, in lower case; None where there are none."""
-    names = frozenset(filter(None, (part.strip().lower() for part in text.split(","))))
+    names = frozenset(_entries(text.lower()))
     faults += [
         f"ONNXLET_HOSTS: expected a name like models.example, without a port, got '{name[:80]}'"
         for name in sorted(names)
@@ -221,7 +226,7 @@ def _keys(variable: str, text: str, faults: list[str]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     if text.strip() and not text.replace(",", "").strip():
         faults.append(f"{variable}: expected name:sha256-hex, got '{text.strip()[:40]}'")
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in _entries(text):
         name, colon, digest = entry.partition(":")
         if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
             # Without a colon it may be the key itself, which must not be printed.

@@ -92,23 +92,25 @@ def texts(values: Any) -> list[bytes]:
     return list(map(json_text.dumps, values))
 
 
-def _of_rows(prediction: Prediction, columns: Columns) -> list[list[bytes]]:
+Rows = list[list[bytes]]  # of each column the texts of all rows
+
+
+def _columns(
+    prediction: Prediction,
+    columns: Columns,
+    kept: Sequence[Sequence[Any]],
+    own: Callable[[Any], bytes],
+    answered: Callable[[Part | None, list[bytes]], list[bytes]],
+) -> Rows:
+    """The columns of a prediction's rows: those of their own that go along, and its outputs."""
     answer = forms.answer(prediction)
-    return [texts(answer[name]) for name in columns.outputs]
+    found = [list(map(own, values)) for values in zip(*kept, strict=True)]
+    return found + [answered(columns.parts.get(n), texts(answer[n])) for n in columns.outputs]
 
 
 def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
-    """An object for each row.
-
-    Args:
-        prediction: of some rows.
-        columns: of its model.
-        kept: values of each row that go along; nothing where there are none.
-    """
-    cells = [list(map(_kept, values)) for values in zip(*kept, strict=True)]
-    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
-        part = columns.parts.get(name)
-        cells.append(column if part is None else part.named(column))
+    """An object for each row, with the values of it that go along, where there are some."""
+    cells = _columns(prediction, columns, kept, _kept, lambda p, c: c if p is None else p.named(c))
     line = _form((*columns.keep, *columns.outputs)) + b"\n"
     return b"".join(map(line.__mod__, zip(*cells, strict=True)))
 
@@ -130,27 +132,21 @@ def csv_head(columns: Columns) -> bytes:
 
 
 def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
-    """A line for each row. Lists are the text that JSON has for them, nothing is an empty field.
+    """A line for each row, with the fields of it that go along, where there are some.
 
-    Args:
-        prediction: of some rows.
-        columns: of its model.
-        kept: fields of each row that go along; nothing where there are none.
+    Lists are the text that JSON has for them, nothing is an empty field.
     """
-    cells = [list(map(_quoted, values)) for values in zip(*kept, strict=True)]
-    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
-        part = columns.parts.get(name)
-        if part is None:
-            fields = list(map(_field, column))
-        elif part.spread:
-            nothing = b"," * (sum(map(len, part.groups)) - 1)
-            fields = [nothing if row == NULL else _fields(row) for row in column]
-        else:
-            fields = list(map(_field, part.named(column)))
-        cells.append(fields)
+    cells = _columns(prediction, columns, kept, _quoted, _csv_fields)
     if len(cells) == 1:  # a blank line would be no row
         cells[0] = [field or b'""' for field in cells[0]]
     return b"".join(b",".join(row) + b"\n" for row in zip(*cells, strict=True))
+
+
+def _csv_fields(part: Part | None, column: list[bytes]) -> list[bytes]:
+    if part is None or not part.spread:
+        return list(map(_field, column if part is None else part.named(column)))
+    nothing = b"," * (sum(map(len, part.groups)) - 1)
+    return [nothing if row == NULL else _fields(row) for row in column]
 
 
 def _field(text: bytes) -> bytes:

@@ -8,17 +8,15 @@ for the n-person cooperative game", 1963).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.explain import ExplainOptions
 from onnxlet.function.explanation.target import Target
-
-if TYPE_CHECKING:
-    from onnxlet.function.arrays import Array
-    from onnxlet.function.inputs.validation import Table
-    from onnxlet.function.models.model import Model
+from onnxlet.function.inputs.validation import Table
+from onnxlet.function.models.model import Model
 
 METHOD = "additive"
 OUTPUT = "score"

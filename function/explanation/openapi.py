@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from onnxlet.function.explanation import additive
 from onnxlet.function.explanation.background import has_background
 from onnxlet.function.explanation.route import (
@@ -14,11 +12,9 @@ from onnxlet.function.explanation.route import (
     OCCLUSION,
 )
 from onnxlet.function.explanation.target import explained, target
+from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import Endpoint, Operation, Schema
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
 
 NUMBERS: Schema = {
     "description": "a number, or one for each class or output",
@@ -61,11 +57,9 @@ def _request(model: Model, endpoint: Endpoint) -> Schema:
     named, may_name = endpoint.naming(model)
     rows, beside = {"instances": _rows(model, endpoint)} | named, may_name | OPTIONS
     return forms.one_of(
-        forms.closed(rows, {**beside, **_classes(model, None)}),
+        forms.closed({**beside, **_classes(model, None)}, **rows),
         *(
-            forms.closed(
-                {**rows, "output": {"const": each.name}}, beside | _classes(model, each.name)
-            )
+            forms.closed(beside | _classes(model, each.name), **rows, output={"const": each.name})
             for each in explained(model)
         ),
     )
@@ -91,40 +85,36 @@ def _answer(model: Model) -> Schema:
     if tiles and not has_background(model):
         return _occluded(model, tiles)
     each = forms.record(
-        {"prediction": {}, "answer": NUMBERS, "contributions": forms.closed(columns), **tiles},
         {
             "errors": {
-                **forms.closed(columns),
+                **forms.closed(**columns),
                 "description": "standard errors of the contributions",
             },
             "tokens": {
                 "type": "object",
                 "additionalProperties": forms.listed(
                     forms.record(
-                        {
-                            "token": forms.TEXT,
-                            "start": forms.COUNT,
-                            "end": forms.COUNT,
-                            "contribution": NUMBERS,
-                        }
+                        token=forms.TEXT, start=forms.COUNT, end=forms.COUNT, contribution=NUMBERS
                     )
                 ),
             },
         },
+        prediction={},
+        answer=NUMBERS,
+        contributions=forms.closed(**columns),
+        **tiles,
     )
     sampled = forms.record(
-        {
-            **_common(model),
-            "method": {"enum": ["exact", "permutation"]},
-            "background": forms.record({"source": forms.TEXT, "rows": forms.POSITIVE}),
-            "output": {"enum": [output.name for output in explained(model)]},
-            "explanations": forms.listed(each, 1),
-        },
         {
             "classes": {"type": "array"},
             "permutations": {"type": "integer"},
             "cut_short": {"const": True, "description": "time ran out; it may differ next time"},
         },
+        **_common(model),
+        method={"enum": ["exact", "permutation"]},
+        background=forms.record(source=forms.TEXT, rows=forms.POSITIVE),
+        output={"enum": [output.name for output in explained(model)]},
+        explanations=forms.listed(each, 1),
     )
     return (
         sampled
@@ -141,16 +131,14 @@ def _tiles(model: Model) -> dict[str, Schema]:
 
     known = {
         column: forms.record(
-            {
-                "rows": {"const": rows},
-                "columns": {"const": across},
-                "contributions": forms.listed(forms.listed(NUMBERS, across, across), rows, rows),
-            }
+            rows={"const": rows},
+            columns={"const": across},
+            contributions=forms.listed(forms.listed(NUMBERS, across, across), rows, rows),
         )
         for column, (rows, across) in grids(model).items()
     }
     about = "the answer to the image, less that with the tile covered; rows of the grid downwards"
-    return {"tiles": {**forms.closed(known), "description": about}}
+    return {"tiles": {**forms.closed(**known), "description": about}}
 
 
 def _occluded(model: Model, tiles: dict[str, Schema]) -> Schema:
@@ -158,15 +146,11 @@ def _occluded(model: Model, tiles: dict[str, Schema]) -> Schema:
     common = _common(model)
     del common["base_value"]
     return forms.record(
-        {
-            **common,
-            "method": {"const": OCCLUSION},
-            "output": {"enum": [output.name for output in model.signature.outputs]},
-            "explanations": forms.listed(
-                forms.record({"prediction": {}, "answer": NUMBERS, **tiles}), 1
-            ),
-        },
         {"classes": {"type": "array"}},
+        **common,
+        method={"const": OCCLUSION},
+        output={"enum": [output.name for output in model.signature.outputs]},
+        explanations=forms.listed(forms.record(prediction={}, answer=NUMBERS, **tiles), 1),
     )
 
 
@@ -182,22 +166,18 @@ def _common(model: Model) -> dict[str, Schema]:
 def _additive(model: Model, columns: dict[str, Schema]) -> Schema:
     """The answer of a model that is a sum of terms."""
     names = forms.listed({"enum": list(columns)}, 1)
-    term = forms.record({"columns": names, "contribution": NUMBERS})
+    term = forms.record(columns=names, contribution=NUMBERS)
     each = forms.record(
-        {
-            "prediction": {},
-            "answer": NUMBERS,
-            "contributions": forms.closed(columns),
-            "terms": {**forms.listed(term), "description": "what the columns' shares are of"},
-        }
+        prediction={},
+        answer=NUMBERS,
+        contributions=forms.closed(**columns),
+        terms={**forms.listed(term), "description": "what the columns' shares are of"},
     )
     return forms.record(
-        {
-            **_common(model),
-            "method": {"const": additive.METHOD},
-            "output": {"const": additive.OUTPUT},
-            "scale": {"type": "string", "description": "what the score is"},
-            "explanations": forms.listed(each, 1),
-        },
         {"classes": {"type": "array"}},
+        **_common(model),
+        method={"const": additive.METHOD},
+        output={"const": additive.OUTPUT},
+        scale={"type": "string", "description": "what the score is"},
+        explanations=forms.listed(each, 1),
     )

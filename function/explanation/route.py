@@ -22,14 +22,14 @@ from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
+from onnxlet.function.models.model import Model
 from onnxlet.function.protocols.native import protocol as native
 from onnxlet.function.protocols.shared import request_options
 from onnxlet.function.serving.predict import read
+from onnxlet.function.serving.service import Service
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.tiles import Tiles
-    from onnxlet.function.models.model import Model
-    from onnxlet.function.serving.service import Service
 
 OCCLUSION = "occlusion"  # the method where there are only the tiles of images
 MOST_ROWS = 100  # each is run against every background row, many times
@@ -151,24 +151,21 @@ def _whole(least: int, most: int) -> Callable[[str, Any], int]:
     return read
 
 
-def _name(key: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise MalformedRequest(f"'{key}': expected a name, got {quoted(value)}")
-    return value
+def _one_of(kind: type, words: str) -> Callable[[str, Any], Any]:
+    def read(key: str, value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise MalformedRequest(f"'{key}': expected {words}, got {quoted(value)}")
+        return value
 
-
-def _list(key: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise MalformedRequest(f"'{key}': expected a list, got {quoted(value)}")
-    return value
+    return read
 
 
 READ: Mapping[str, Callable[[str, Any], Any]] = {
     "seconds": _seconds,
     "permutations": _whole(2, MOST_PERMUTATIONS),
     "seed": _whole(0, MOST_SEED),
-    "output": _name,
-    "classes": _list,
+    "output": _one_of(str, "a name"),
+    "classes": _one_of(list, "a list"),
 }
 
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onnxlet.function.explanation import openapi as explanation
+from onnxlet.function.messages import Route
 from onnxlet.function.monitoring import openapi as drift
 from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part
 from onnxlet.function.protocols.native import openapi as native
 from onnxlet.function.protocols.registry import OTHERS
-
-if TYPE_CHECKING:
-    from onnxlet.function.messages import Route
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.service import Service
 
 Describe = Callable[[Endpoint], Operation | None]
 VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")  # in one of Flask's rules
@@ -35,7 +33,7 @@ def _report(endpoint: Endpoint) -> Operation | None:
 
 def _page(endpoint: Endpoint) -> Operation:
     answer = forms.answered("HTML, without data.", forms.TEXT, "text/html")
-    answer["200"]["content"] |= forms.content(forms.record({"status": {"const": "alive"}}))
+    answer["200"]["content"] |= forms.content(forms.record(status={"const": "alive"}))
     return Operation(
         "A page to try the models",
         {**answer, "304": {"description": "As it was (If-None-Match)."}},
@@ -73,7 +71,7 @@ ABOUT = Part(
         "GET /openapi.json": forms.information(
             "This document",
             "OpenAPI 3.1.",
-            forms.record({"openapi": forms.TEXT, "paths": {"type": "object"}}),
+            forms.record(openapi=forms.TEXT, paths={"type": "object"}),
         ),
     },
     forms.ref("problem"),

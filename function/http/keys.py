@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from onnxlet.function.errors import Forbidden, Unauthorized
-
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.service import Service
 
 HINT = "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onnxlet.function import deadline, request_log
 from onnxlet.function.errors import (
@@ -24,9 +24,7 @@ from onnxlet.function.errors import (
 from onnxlet.function.http import sites
 from onnxlet.function.http.keys import key_name
 from onnxlet.function.messages import Reply
-
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.service import Service
 
 NOTES = "onnxlet.notes"  # in the environ: further members of this request's line in the log
 

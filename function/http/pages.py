@@ -8,17 +8,14 @@ it: a file that was put in its place, or that a link makes of another one, is no
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from onnxlet.folders import typed
 from onnxlet.function.errors import ModelError, NotServed
 from onnxlet.function.messages import Reply, Request, json_reply
 from onnxlet.function.model_files import read_checked, read_file
 from onnxlet.function.models.model import PAGE, PAGE_HASH
-
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
-
+from onnxlet.function.serving.service import Service
 
 # A report has no script, asks for nothing, and is nobody's frame: its own style is all there is.
 POLICY = (

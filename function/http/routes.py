@@ -6,7 +6,6 @@ A row says what answers, whether an API key is needed, and whether it is shed un
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from onnxlet.folders import typed
 from onnxlet.function.errors import NotServed
@@ -14,9 +13,7 @@ from onnxlet.function.http import keys, pages
 from onnxlet.function.messages import Reply, Request, Route, WireProtocol, json_reply
 from onnxlet.function.protocols.native import protocol as native
 from onnxlet.function.protocols.registry import OTHERS
-
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.service import Service
 
 METRICS = "/metrics"
 PROTOCOLS: tuple[WireProtocol, ...] = (*OTHERS, native)

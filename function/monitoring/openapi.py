@@ -11,22 +11,13 @@ SHARES: Schema = {
     "description": "of the rows in each bin; the last are missing values",
 }
 TEST: Schema = forms.record(
-    {
-        "statistic": forms.TEXT,
-        "value": NUMBER,
-        "threshold": NUMBER,
-        "side": {"enum": ["above", "below"]},
-        "alarmed": {"type": "boolean"},
-    }
+    statistic=forms.TEXT,
+    value=NUMBER,
+    threshold=NUMBER,
+    side={"enum": ["above", "below"]},
+    alarmed={"type": "boolean"},
 )
 BINNED: Schema = forms.record(
-    {
-        "measure": forms.TEXT,
-        "reference": SHARES,
-        "window": SHARES,
-        "total": SHARES,
-        "tests": forms.listed(TEST),
-    },
     {
         "column": forms.TEXT,
         "output": forms.TEXT,
@@ -34,39 +25,38 @@ BINNED: Schema = forms.record(
         "edges": forms.listed(NUMBER),
         "categories": {"type": "array", "description": "all others count behind them"},
     },
+    measure=forms.TEXT,
+    reference=SHARES,
+    window=SHARES,
+    total=SHARES,
+    tests=forms.listed(TEST),
 )
 ALARM: Schema = forms.record(
-    {
-        "column": forms.TEXT,
-        "measure": forms.TEXT,
-        "statistic": forms.TEXT,
-        "value": NUMBER,
-        "threshold": NUMBER,
-    },
     {"output": forms.TEXT, "index": forms.COUNT, "side": {"enum": ["above", "below"]}},
+    column=forms.TEXT,
+    measure=forms.TEXT,
+    statistic=forms.TEXT,
+    value=NUMBER,
+    threshold=NUMBER,
 )
 FIGURES: Schema = {
     "type": "object",
     "additionalProperties": {"type": ["number", "null", "object", "array", "string"]},
 }
 DRIFT: Schema = forms.record(
-    {
-        "model": forms.TEXT,
-        "version": forms.POSITIVE,
-        "since": {"type": "string", "format": "date-time"},
-        "rows": forms.COUNT,
-        "window": forms.COUNT,
-        "refused": {"type": "object", "additionalProperties": forms.COUNT},
-        "reference": forms.record(
-            {"source": forms.TEXT, "rows": forms.COUNT, "held_out": forms.COUNT}
-        ),
-        "alarms": forms.listed(ALARM),
-        "columns": forms.listed(forms.ref("binned")),
-        "predictions": forms.listed(forms.ref("binned")),
-        "estimated": forms.or_null(FIGURES),
-        "realised": forms.or_null(FIGURES),
-        "left_out": forms.listed(forms.TEXT),
-    }
+    model=forms.TEXT,
+    version=forms.POSITIVE,
+    since={"type": "string", "format": "date-time"},
+    rows=forms.COUNT,
+    window=forms.COUNT,
+    refused={"type": "object", "additionalProperties": forms.COUNT},
+    reference=forms.record(source=forms.TEXT, rows=forms.COUNT, held_out=forms.COUNT),
+    alarms=forms.listed(ALARM),
+    columns=forms.listed(forms.ref("binned")),
+    predictions=forms.listed(forms.ref("binned")),
+    estimated=forms.or_null(FIGURES),
+    realised=forms.or_null(FIGURES),
+    left_out=forms.listed(forms.TEXT),
 )
 
 

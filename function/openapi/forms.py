@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from onnxlet.function.messages import JSON
 from onnxlet.function.models.example import example_instance
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.models.model import Model
+from onnxlet.function.serving.service import Service
 
 Schema = dict[str, Any]
 
@@ -160,15 +158,15 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def record(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with these members; others may stand beside them."""
+def record(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
+    """An object with these members, after those that may be lacking; others may be beside them."""
     members = {**required, **(optional or {})}
     return {"type": "object", "properties": members, "required": list(required)}
 
 
-def closed(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with these members and no others."""
-    return {**record(required, optional), "additionalProperties": False}
+def closed(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
+    """An object with these members, after those that may be lacking, and with no others."""
+    return {**record(optional, **required), "additionalProperties": False}
 
 
 def listed(items: Schema, least: int | None = None, most: int | None = None) -> Schema:

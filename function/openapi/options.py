@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from onnxlet.function.models.coverage import highest, table_of
+from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import Schema
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
 
 COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
 K = "how many nearest each row is answered with"

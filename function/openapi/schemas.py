@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import FORMATS, Column, Output
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
+from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, options
 from onnxlet.function.openapi.forms import Schema
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
 
 TYPES: Mapping[str, Schema] = {
     "float64": {"type": "number", "format": "double"},
@@ -40,11 +38,9 @@ IMAGE: Schema = {
 }
 PROBLEM_PLACES: Schema = forms.listed(
     forms.record(
-        {
-            "row": {"type": ["integer", "null"], "minimum": 0},
-            "column": {"type": ["string", "null"]},
-            "detail": forms.TEXT,
-        }
+        row={"type": ["integer", "null"], "minimum": 0},
+        column={"type": ["string", "null"]},
+        detail=forms.TEXT,
     )
 )
 
@@ -60,8 +56,10 @@ BESIDE: Mapping[str, Schema] = {
 SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BOX: Schema = {
     **forms.closed(
-        {"label": {"type": "string"}, "score": SCORE}
-        | {side: {"type": "number", "minimum": 0} for side in ("x", "y", "width", "height")}
+        **(
+            {"label": {"type": "string"}, "score": SCORE}
+            | {side: {"type": "number", "minimum": 0} for side in ("x", "y", "width", "height")}
+        )
     ),
     "description": "an object in the picture that was sent, in its pixels",
 }
@@ -169,7 +167,7 @@ def answer(model: Model) -> Schema:
     optional = UNANSWERED | {
         name: forms.listed(forms.or_null(entry)) for name, entry in options.region(model).items()
     }
-    return forms.closed(members, optional) | {"title": f"{model.name}: answers"}
+    return forms.closed(optional, **members) | {"title": f"{model.name}: answers"}
 
 
 def output_schema(output: Output, model: Model) -> Schema:
@@ -228,9 +226,7 @@ def images(model: Model) -> Schema:
         return {}
     image: Schema = {"type": "string", "format": "binary", "description": "one row"}
     files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
-    form = forms.record(
-        {"file": {**files, "description": "one row each, whatever the field is called"}}
-    )
+    form = forms.record(file={**files, "description": "one row each, whatever the field is called"})
     kinds = ("png", "jpeg", "webp", "gif", "bmp", "tiff")
     return {f"image/{kind}": {"schema": image} for kind in kinds} | forms.content(
         form, None, "multipart/form-data"
@@ -283,9 +279,11 @@ def by_column(model: Model) -> Schema:
     optional = {name: cell for name, (cell, needed) in cells.items() if not needed}
     whole = model.signature.whole
     matrix = (
-        [forms.closed({whole: forms.listed(forms.ref(f"{model.name}.values"), 1)})] if whole else []
+        [forms.closed(**{whole: forms.listed(forms.ref(f"{model.name}.values"), 1)})]
+        if whole
+        else []
     )
-    return forms.one_of(forms.closed(required, optional), *matrix)
+    return forms.one_of(forms.closed(optional, **required), *matrix)
 
 
 def entries(model: Model) -> dict[str, Schema]:

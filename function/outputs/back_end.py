@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,11 +18,9 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError
 from onnxlet.function.inputs.nested import packed
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import Table
 from onnxlet.function.model_files import AGAIN
-
-if TYPE_CHECKING:
-    from onnxlet.function.inputs.signature import Signature
-    from onnxlet.function.inputs.validation import Table
 
 # Takes the graph's array and the checked rows; returns an array with one entry for each row.
 Step = Callable[[Array, "Table"], Array]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import decoded_bytes, picture_size
-
-if TYPE_CHECKING:
-    from onnxlet.function.inputs.signature import Signature
-    from onnxlet.function.inputs.validation import Table
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import Table
 
 BOXES = "boxes"  # the type of such an output
 SIDES = ("x", "y", "width", "height")

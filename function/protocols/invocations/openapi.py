@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from onnxlet.function.models.example import example_instance
+from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, options, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 from onnxlet.function.protocols.invocations.protocol import ATTRIBUTES, TARGET
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
 
 
 def _request(model: Model) -> Schema:
@@ -19,22 +15,18 @@ def _request(model: Model) -> Schema:
         "outputs": forms.or_null(outputs),
         "on_error": forms.or_null(options.ON_ERROR["schema"]),
     }
-    params = forms.closed({}, known | options.member(model))
+    params = forms.closed(known | options.member(model))
     beside: dict[str, Schema] = {"params": {**params, "type": ["object", "null"]}}
     columns = [column.name for column in model.signature.columns]
     split = forms.closed(
-        {"data": forms.listed(forms.ref(f"{model.name}.values"), 1)},
         {"columns": {"enum": [columns, None]}, "index": {"description": "pandas' own, not read"}},
+        data=forms.listed(forms.ref(f"{model.name}.values"), 1),
     )
     return forms.one_of(
-        forms.closed({"dataframe_split": split}, beside),
-        forms.closed(
-            {"dataframe_records": forms.listed(forms.ref(f"{model.name}.row"), 1)}, beside
-        ),
-        forms.closed({"instances": schemas.by_row(model)}, beside),
-        forms.closed(
-            {"inputs": forms.one_of(schemas.by_row(model), schemas.by_column(model))}, beside
-        ),
+        forms.closed(beside, dataframe_split=split),
+        forms.closed(beside, dataframe_records=forms.listed(forms.ref(f"{model.name}.row"), 1)),
+        forms.closed(beside, instances=schemas.by_row(model)),
+        forms.closed(beside, inputs=forms.one_of(schemas.by_row(model), schemas.by_column(model))),
     )
 
 
@@ -51,7 +43,7 @@ def _invocations(endpoint: Endpoint) -> Operation:
         | schemas.images(example_of)
     )
     answers = forms.one_of(
-        *(forms.closed({"predictions": schemas.in_rows(model)}, schemas.BESIDE) for model in models)
+        *(forms.closed(schemas.BESIDE, predictions=schemas.in_rows(model)) for model in models)
     )
     target = forms.parameter(
         TARGET,
@@ -79,15 +71,11 @@ def _invocations(endpoint: Endpoint) -> Operation:
     )
 
 
-_ping = forms.information(
-    "Is the server ready?", "It is.", forms.record({"ready": {"const": True}})
-)
+_ping = forms.information("Is the server ready?", "It is.", forms.record(ready={"const": True}))
 LIMITS = forms.record(
-    {
-        "MaxConcurrentTransforms": forms.POSITIVE,
-        "BatchStrategy": {"const": "MULTI_RECORD"},
-        "MaxPayloadInMB": forms.POSITIVE,
-    }
+    MaxConcurrentTransforms=forms.POSITIVE,
+    BatchStrategy={"const": "MULTI_RECORD"},
+    MaxPayloadInMB=forms.POSITIVE,
 )
 PART = Part(
     "MLflow and SageMaker",
@@ -103,5 +91,5 @@ PART = Part(
             "What SageMaker's batch transform may send", "Its limits.", LIMITS
         ),
     },
-    forms.record({"error_code": forms.TEXT, "message": forms.TEXT}),
+    forms.record(error_code=forms.TEXT, message=forms.TEXT),
 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, options, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
-
 PROBLEM: Schema = forms.record(
-    {"type": forms.TEXT, "title": forms.TEXT, "status": {"type": "integer"}, "detail": forms.TEXT},
     {"hint": forms.TEXT, "errors": schemas.PROBLEM_PLACES, "error_count": forms.POSITIVE},
+    type=forms.TEXT,
+    title=forms.TEXT,
+    status={"type": "integer"},
+    detail=forms.TEXT,
 )
 
 
@@ -36,7 +35,7 @@ def _predict(endpoint: Endpoint) -> Operation:
 def _request(model: Model, endpoint: Endpoint) -> Schema:
     named, may_name = endpoint.naming(model)
     rows = {"instances": forms.ref(f"{model.name}.rows")}
-    return forms.closed(rows | named, may_name | options.member(model))
+    return forms.closed(may_name | options.member(model), **(rows | named))
 
 
 def _model(endpoint: Endpoint) -> Operation:
@@ -50,23 +49,6 @@ TASKS = (
     "recommendation", "function", "summary",
 )  # fmt: skip
 MODEL: Schema = forms.record(
-    {
-        "name": forms.TEXT,
-        "version": forms.POSITIVE,
-        "versions": forms.listed(forms.POSITIVE, 1),
-        "task": {"enum": list(TASKS)},
-        "signature": forms.record(
-            {
-                "inputs": forms.listed({"type": "object"}),
-                "outputs": forms.listed({"type": "object"}),
-            },
-            {"ignored": {**forms.listed(forms.TEXT), "description": IGNORED}},
-        ),
-        "parity": {
-            "type": ["object", "null"],
-            "description": "how it was proven: its reference, the rows, and what was found",
-        },
-    },
     {
         "aliases": {
             "type": "object",
@@ -87,12 +69,23 @@ MODEL: Schema = forms.record(
             "description": "by column: median and quantiles, or frequent values",
         },
     },
+    name=forms.TEXT,
+    version=forms.POSITIVE,
+    versions=forms.listed(forms.POSITIVE, 1),
+    task={"enum": list(TASKS)},
+    signature=forms.record(
+        {"ignored": {**forms.listed(forms.TEXT), "description": IGNORED}},
+        inputs=forms.listed({"type": "object"}),
+        outputs=forms.listed({"type": "object"}),
+    ),
+    parity={
+        "type": ["object", "null"],
+        "description": "how it was proven: its reference, the rows, and what was found",
+    },
 )
 MODELS: Schema = forms.record(
-    {
-        "models": forms.listed(forms.ref("model")),
-        "limits": forms.record({"rows": forms.POSITIVE, "body_bytes": forms.POSITIVE}),
-    }
+    models=forms.listed(forms.ref("model")),
+    limits=forms.record(rows=forms.POSITIVE, body_bytes=forms.POSITIVE),
 )
 PART = Part(
     "native",

@@ -15,16 +15,14 @@ def _predict(endpoint: Endpoint) -> Operation:
     model = endpoint.shown
     beside = {**SIGNATURE, **options.member(model)}
     requests = forms.one_of(
-        forms.closed({"instances": schemas.by_row(model)}, beside),
-        forms.closed(
-            {"inputs": forms.one_of(schemas.by_row(model), schemas.by_column(model))}, beside
-        ),
+        forms.closed(beside, instances=schemas.by_row(model)),
+        forms.closed(beside, inputs=forms.one_of(schemas.by_row(model), schemas.by_column(model))),
     )
     columns = {name: forms.listed(entry) for name, entry in schemas.entries(model).items()}
-    outputs = forms.one_of(*columns.values(), forms.closed({}, columns))
+    outputs = forms.one_of(*columns.values(), forms.closed(columns))
     answers = forms.one_of(
-        forms.closed({"predictions": schemas.in_rows(model)}, schemas.BESIDE),
-        forms.closed({"outputs": outputs}, schemas.BESIDE),
+        forms.closed(schemas.BESIDE, predictions=schemas.in_rows(model)),
+        forms.closed(schemas.BESIDE, outputs=outputs),
     )
     return Operation(
         f"Predict by {model.name}",
@@ -36,13 +34,13 @@ def _predict(endpoint: Endpoint) -> Operation:
     )
 
 
-STATUS = forms.record({"error_code": {"const": "OK"}, "error_message": {"const": ""}})
-STATE = forms.record({"version": forms.TEXT, "state": {"const": "AVAILABLE"}, "status": STATUS})
+STATUS = forms.record(error_code={"const": "OK"}, error_message={"const": ""})
+STATE = forms.record(version=forms.TEXT, state={"const": "AVAILABLE"}, status=STATUS)
 READY = forms.record(
-    {"model_version_status": forms.listed(STATE, 1), "name": forms.TEXT, "ready": {"const": True}}
+    model_version_status=forms.listed(STATE, 1), name=forms.TEXT, ready={"const": True}
 )
 SPEC = {"type": "object"}
-METADATA = forms.record({"model_spec": SPEC, "metadata": forms.record({"signature_def": SPEC})})
+METADATA = forms.record(model_spec=SPEC, metadata=forms.record(signature_def=SPEC))
 _status = forms.information("Is a model ready?", "TensorFlow Serving's and KServe's.", READY)
 _metadata = forms.information("Describe a model", "TensorFlow Serving's form.", METADATA)
 MODEL = "/v1/models/<name>"
@@ -54,7 +52,7 @@ PART = Part(
         "GET /v1/models": forms.information(
             "Name the models",
             "KServe's form.",
-            forms.record({"models": forms.listed(forms.TEXT, 1)}),
+            forms.record(models=forms.listed(forms.TEXT, 1)),
         ),
         **{
             f"{method} {path}{rest}": operation
@@ -66,5 +64,5 @@ PART = Part(
             )
         },
     },
-    forms.record({"error": forms.TEXT}),
+    forms.record(error=forms.TEXT),
 )

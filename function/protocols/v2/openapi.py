@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from onnxlet.function.models.example import example_instance
+from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, options
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
 
 OCTETS = "application/octet-stream"
 LENGTH: Schema = forms.parameter(
@@ -26,43 +24,41 @@ LENGTH: Schema = forms.parameter(
 PARAMETERS: Schema = {"type": ["object", "null"]}
 # Only for reading: an input that is sent is checked more closely than this can say.
 OUTPUT: Schema = forms.record(
-    {"name": forms.TEXT, "datatype": {"enum": list(DATATYPES)}, "shape": forms.listed(forms.COUNT)},
     {"data": {"type": "array"}, "parameters": {"type": "object"}},
+    name=forms.TEXT,
+    datatype={"enum": list(DATATYPES)},
+    shape=forms.listed(forms.COUNT),
 )
 METADATA_TENSOR = forms.record(
-    {
-        "name": forms.TEXT,
-        "datatype": {"enum": list(DATATYPES)},
-        "shape": forms.listed({"type": "integer", "minimum": -1}),
-    }
+    name=forms.TEXT,
+    datatype={"enum": list(DATATYPES)},
+    shape=forms.listed({"type": "integer", "minimum": -1}),
 )
-TIMES = forms.record({"count": forms.COUNT, "ns": forms.COUNT})
+TIMES = forms.record(count=forms.COUNT, ns=forms.COUNT)
 STATISTICS: Schema = forms.record(
-    {
-        "name": forms.TEXT,
-        "version": forms.TEXT,
-        "last_inference": {**forms.COUNT, "description": "milliseconds since 1970"},
-        "inference_count": {**forms.COUNT, "description": "rows that were answered"},
-        "execution_count": {**forms.COUNT, "description": "requests that were answered"},
-        "inference_stats": {"type": "object", "additionalProperties": TIMES},
-        "batch_stats": {"type": "array"},
-    }
+    name=forms.TEXT,
+    version=forms.TEXT,
+    last_inference={**forms.COUNT, "description": "milliseconds since 1970"},
+    inference_count={**forms.COUNT, "description": "rows that were answered"},
+    execution_count={**forms.COUNT, "description": "requests that were answered"},
+    inference_stats={"type": "object", "additionalProperties": TIMES},
+    batch_stats={"type": "array"},
 )
 SCHEMAS: Mapping[str, Schema] = {
     "v2.model": forms.record(
-        {
-            "name": forms.TEXT,
-            "versions": forms.listed(forms.TEXT, 1),
-            "platform": forms.TEXT,
-            "inputs": forms.listed(METADATA_TENSOR),
-            "outputs": forms.listed(METADATA_TENSOR),
-        },
         {"parameters": {"type": "object"}},
+        name=forms.TEXT,
+        versions=forms.listed(forms.TEXT, 1),
+        platform=forms.TEXT,
+        inputs=forms.listed(METADATA_TENSOR),
+        outputs=forms.listed(METADATA_TENSOR),
     ),
-    "v2.statistics": forms.record({"model_stats": forms.listed(STATISTICS)}),
+    "v2.statistics": forms.record(model_stats=forms.listed(STATISTICS)),
     "v2.answer": forms.record(
-        {"model_name": forms.TEXT, "model_version": forms.TEXT, "outputs": forms.listed(OUTPUT)},
         {"id": forms.TEXT},
+        model_name=forms.TEXT,
+        model_version=forms.TEXT,
+        outputs=forms.listed(OUTPUT),
     ),
 }
 
@@ -70,32 +66,30 @@ SCHEMAS: Mapping[str, Schema] = {
 def _request(model: Model) -> Schema:
     tensor = forms.record(
         {
-            "name": {"enum": [each.name for each in model.signature.inputs]},
-            "datatype": {"enum": list(DATATYPES)},
-            "shape": {
-                **forms.listed(
-                    forms.COUNT, 1, max(2, *(len(each.shape) for each in model.signature.inputs))
-                ),
-                "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
-            },
-        },
-        {
             "data": {"type": "array", "description": "flat, or nested in the shape; null: missing"},
             "parameters": PARAMETERS,
+        },
+        name={"enum": [each.name for each in model.signature.inputs]},
+        datatype={"enum": list(DATATYPES)},
+        shape={
+            **forms.listed(
+                forms.COUNT, 1, max(2, *(len(each.shape) for each in model.signature.inputs))
+            ),
+            "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
         },
     )
     region = list(options.region(model))
     output = forms.record(
-        {"name": {"enum": [each.name for each in model.signature.outputs] + region}},
         {"parameters": PARAMETERS},
+        name={"enum": [each.name for each in model.signature.outputs] + region},
     )
     return forms.record(
-        {"inputs": forms.listed(tensor, 1)},
         {
             "id": {"type": ["string", "null"]},
             "outputs": {**forms.listed(output), "type": ["array", "null"]},
             "parameters": {**PARAMETERS, "properties": options.member(model)},
         },
+        inputs=forms.listed(tensor, 1),
     )
 
 
@@ -141,24 +135,22 @@ def _change(endpoint: Endpoint) -> Operation:
 
 
 INDEX = forms.record(
-    {"name": forms.TEXT, "version": forms.TEXT, "state": {"const": "READY"}, "reason": forms.TEXT}
+    name=forms.TEXT, version=forms.TEXT, state={"const": "READY"}, reason=forms.TEXT
 )
-SERVER = forms.record(
-    {"name": forms.TEXT, "version": forms.TEXT, "extensions": forms.listed(forms.TEXT)}
-)
-READY = forms.record({"name": forms.TEXT, "ready": {"const": True}})
+SERVER = forms.record(name=forms.TEXT, version=forms.TEXT, extensions=forms.listed(forms.TEXT))
+READY = forms.record(name=forms.TEXT, ready={"const": True})
 OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
     "GET /v2": forms.information("Describe the server", "Its name and what it can do.", SERVER),
     "GET /v2/health/live": forms.information(
-        "Is it alive?", "It is.", forms.record({"live": {"const": True}})
+        "Is it alive?", "It is.", forms.record(live={"const": True})
     ),
     "GET /v2/health/ready": forms.information(
         "Is it ready?",
         "Models are loaded.",
-        forms.record({"ready": {"const": True}}, {"reload": forms.TEXT}),
+        forms.record({"reload": forms.TEXT}, ready={"const": True}),
     ),
     "GET /v2/models": forms.information(
-        "Name the models", "All.", forms.record({"models": forms.listed(forms.TEXT)})
+        "Name the models", "All.", forms.record(models=forms.listed(forms.TEXT))
     ),
     "GET /v2/models/stats": forms.information(
         "Count", "Of all models.", forms.ref("v2.statistics")
@@ -184,6 +176,6 @@ PART = Part(
     "Open Inference Protocol v2",
     "As KServe, Triton and MLServer speak it: tensors by name, in JSON or binary.",
     OPERATIONS,
-    forms.record({"error": forms.TEXT}),
+    forms.record(error=forms.TEXT),
     schemas=SCHEMAS,
 )
