@@ -172,6 +172,11 @@ class Route(NamedTuple):
         return f"{self.method} {self.rule}"
 
 
+def fixed(answer: Any) -> Callable[..., Reply]:
+    """What answers a route that says the same whatever is asked."""
+    return lambda service, request: json_reply(answer)
+
+
 class WireProtocol(Protocol):
     """One protocol that clients speak: a `protocol.py` in `onnxlet.function.protocols`."""
 

@@ -21,10 +21,10 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.monitoring.watch import (
     HALF_ROWS,
     HISTORY,
+    BinCounts,
     Figures,
     Half,
     Piece,
-    Seen,
     Watch,
 )
 
@@ -73,7 +73,7 @@ def together(parts: Sequence[Counted]) -> Counted:
     return Counted(found, pieces, block)
 
 
-def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
+def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> BinCounts:
     """Of the pieces of each worker's window those that are of one time, HALF_ROWS at least."""
     last, *others = sorted(windows, key=lambda pieces: -max((p.until for p in pieces), default=0))
     pieces = [*last, *sorted(chain(*others), key=lambda piece: -piece.until)]
@@ -81,7 +81,7 @@ def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
     for number, piece in enumerate(pieces):
         if number < len(last) or rows < HALF_ROWS:
             rows, since = rows + piece.seen.rows, min(since, piece.since)
-    return reduce(add, (each.seen for each in pieces if each.until >= since), Seen(0, nothing))
+    return reduce(add, (each.seen for each in pieces if each.until >= since), BinCounts(0, nothing))
 
 
 def ended(parts: Sequence[Counted], keys: int = 0) -> Counted:
@@ -96,7 +96,7 @@ def ended(parts: Sequence[Counted], keys: int = 0) -> Counted:
     if (block := found.block).is_whole(keys):
         pieces.append(block)
         figures = found.figures._replace(total=found.figures.total + block.seen)
-        nothing = Seen(0, np.zeros_like(block.seen.counts))
+        nothing = BinCounts(0, np.zeros_like(block.seen.counts))
         found = Counted(figures, pieces, block._replace(seen=nothing, asked={}))
     return found._replace(pieces=pieces[-LASTING:])
 
@@ -119,10 +119,10 @@ def state(counted: Counted) -> dict[str, Any]:
 def read(state: Mapping[str, Any]) -> Counted:
     """What `state` was of; the window is made anew."""
     *pieces, block = [
-        Piece(since, until, Seen(*plain.read(seen)), asked)
+        Piece(since, until, BinCounts(*plain.read(seen)), asked)
         for since, until, seen, asked in state["pieces"]
     ]
-    total = Seen(*plain.read(state["total"]))
+    total = BinCounts(*plain.read(state["total"]))
     history = tuple(Half(*each) for each in state["history"])
     figures = Figures(state["since"], total, block.seen, state["refused"], history)
     return together([Counted(figures, pieces, block)])

@@ -92,17 +92,14 @@ def texts(values: Any) -> list[bytes]:
     return list(map(json_text.dumps, values))
 
 
-Rows = list[list[bytes]]  # of each column the texts of all rows
-
-
 def _columns(
     prediction: Prediction,
     columns: Columns,
     kept: Sequence[Sequence[Any]],
     own: Callable[[Any], bytes],
     answered: Callable[[Part | None, list[bytes]], list[bytes]],
-) -> Rows:
-    """The columns of a prediction's rows: those of their own that go along, and its outputs."""
+) -> list[list[bytes]]:
+    """Of each column the texts of all rows: of those of their own that go along, and of outputs."""
     answer = forms.answer(prediction)
     found = [list(map(own, values)) for values in zip(*kept, strict=True)]
     return found + [answered(columns.parts.get(n), texts(answer[n])) for n in columns.outputs]

@@ -18,7 +18,7 @@ from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
-    from onnxlet.function.explanation.texts import Counted, Pieces
+    from onnxlet.function.explanation.texts import Pieces, TokenCounts
     from onnxlet.function.explanation.tiles import Tiles
 
 FEWEST_SLOTS = 50  # background rows, taken again where there are fewer: each has its own orders
@@ -180,7 +180,7 @@ def _functions(
 
 def _cut(
     model: Model, row: Table, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
-) -> tuple[dict[Position, Pieces], dict[Position, list[Counted]]]:
+) -> tuple[dict[Position, Pieces], dict[Position, list[TokenCounts]]]:
     """The texts of one row in pieces, and what these count."""
     from onnxlet.function.explanation.texts import (
         counted,  # models without text do without

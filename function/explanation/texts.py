@@ -144,7 +144,7 @@ class _Term(NamedTuple):
     text: str  # as the vectoriser counts it
 
 
-class Counted:
+class TokenCounts:
     """What one token feed counts in coalitions of a text's pieces, which know their words.
 
     The longest n-gram has `high` words, one or two, the shortest `low`.
@@ -200,7 +200,7 @@ def _terms(words: Sequence[Sequence[str]], low: int, high: int) -> Iterator[_Ter
 
 def counted(
     feeds: Sequence[TokenFeed], settings: Sequence[Mapping[str, Any]], pieces: Pieces
-) -> list[Counted] | None:
+) -> list[TokenCounts] | None:
     """What all of a text column's feeds count; None where texts have to be cut anew.
 
     The settings are of the feeds' vectorisers, in the same order.
@@ -208,7 +208,7 @@ def counted(
     low, high = settings[0]["ngram_range"]
     if pieces.words is None or high > LONGEST or any(each["replaced"] for each in settings):
         return None
-    found = [Counted(feed, pieces, low, high) for feed in feeds]
+    found = [TokenCounts(feed, pieces, low, high) for feed in feeds]
     text, whole = "".join(pieces.parts), np.ones((1, len(pieces.parts)), dtype=bool)
     for feed, each in zip(feeds, found, strict=True):
         if not each.feasible or not _same(feed, each.tensors(whole), text):

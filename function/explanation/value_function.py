@@ -20,7 +20,7 @@ from onnxlet.function.explanation.shapley import Span
 from onnxlet.function.inputs.validation import Table
 
 if TYPE_CHECKING:
-    from onnxlet.function.explanation.texts import Counted, Pieces
+    from onnxlet.function.explanation.texts import Pieces, TokenCounts
 
 EMPTY_TEXT = ""  # the background of all text
 
@@ -114,7 +114,7 @@ class TextMasker:
 class TokenMasker(TextMasker):
     """Counts the tokens that are there, where no text has to be put together for it."""
 
-    def __init__(self, pieces: Pieces, slots: int, feeds: Sequence[Counted]) -> None:
+    def __init__(self, pieces: Pieces, slots: int, feeds: Sequence[TokenCounts]) -> None:
         super().__init__(pieces, slots)
         self._feeds = feeds
 
@@ -174,7 +174,7 @@ class TableValueFunction:
         numbers: Sequence[int],  # which rows of the request they are
         texts: Mapping[Position, Pieces],  # of the one instance, by the column's position
         # Of these, where texts need not be put together.
-        counts: Mapping[Position, Sequence[Counted]],
+        counts: Mapping[Position, Sequence[TokenCounts]],
         evaluate: Evaluate,  # the model
         wide: int,  # numbers that the model answers for each row, also those that are not explained
         pixels: int = 0,  # numbers that it is fed with for each row's images

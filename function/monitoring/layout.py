@@ -77,7 +77,7 @@ class Feature(NamedTuple):
     bins: slice  # of the flat array; the last one counts missing values
 
 
-class Taken(NamedTuple):
+class ColumnBlock(NamedTuple):
     """Columns of a matrix of numbers, taken from one array."""
 
     array: int  # its index
@@ -123,7 +123,7 @@ class Layout:
             self._column(Place("prediction", 1, 0))
             members.append(Member(estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
-        self._taken = _taken(self._columns, list(self._widths))
+        self._blocks = _blocks(self._columns, list(self._widths))
         self._numbers = Numbers(members, len(self._columns) - len(members), self.size)
         # Something is counted that is noted as rows are run.
         self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
@@ -249,7 +249,7 @@ class Layout:
 
     def _counted(self, packed: Sequence[Array], rows: int) -> Array:
         numbers = np.empty((rows, len(self._columns)))
-        for index, columns, at in self._taken:
+        for index, columns, at in self._blocks:
             if columns is None:
                 largest(packed[index], numbers[:, at])
             else:
@@ -269,7 +269,7 @@ class Layout:
         return counts
 
 
-def _taken(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[Taken]:
+def _blocks(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[ColumnBlock]:
     """The columns of a matrix, neighbours that are taken from one array together."""
     found, start = [], 0
     for (key, one_by_one), some in groupby(columns, key=lambda c: (c[0], c[1] == LARGEST)):
@@ -277,7 +277,7 @@ def _taken(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[Ta
         end = start + len(positions)
         taken = None if one_by_one else run_of(positions)
         at = start if one_by_one else slice(start, end)
-        found.append(Taken(widths.index(key), taken, at))
+        found.append(ColumnBlock(widths.index(key), taken, at))
         start = end
     return found
 

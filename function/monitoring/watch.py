@@ -68,14 +68,14 @@ MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
 
 
-class Seen(NamedTuple):
+class BinCounts(NamedTuple):
     """What was counted."""
 
     rows: int  # how many
     counts: Array  # of each bin: uint32, but int64 of all rows ever
 
-    def __add__(self, other: Any) -> Seen:
-        return Seen(self.rows + other.rows, self.counts + other.counts)
+    def __add__(self, other: Any) -> BinCounts:
+        return BinCounts(self.rows + other.rows, self.counts + other.counts)
 
 
 class Half(NamedTuple):
@@ -90,8 +90,8 @@ class Figures(NamedTuple):
     """The state of a watch at one moment."""
 
     since: float  # when it began, in seconds since 1970
-    total: Seen  # since then
-    window: Seen  # of the recent rows
+    total: BinCounts  # since then
+    window: BinCounts  # of the recent rows
     # Rows that got no answer, by the reason; requests of other errors by their kind.
     refused: Mapping[str, int]
     history: Sequence[Half] = ()  # of earlier halves of windows, the latest HISTORY of them
@@ -102,7 +102,7 @@ class Piece(NamedTuple):
 
     since: float  # of their first block, in seconds since 1970
     until: float  # of their last one
-    seen: Seen  # of a window at most two pieces; or those of a block that is not full
+    seen: BinCounts  # of a window at most two pieces; or those of a block that is not full
     # Rows of such a block by the key that asked; empty where that does not matter.
     asked: Mapping[str, int] = {}
 
@@ -136,8 +136,8 @@ class Watch:
         self._asked: Counter[str] = Counter()  # rows that are in no block yet, where keys matter
         self._lock = threading.Lock()
         self._since = time.time()
-        self._total = Seen(0, np.zeros(layout.size, np.int64))
-        self._empty = Seen(0, np.zeros(layout.size, np.uint32))
+        self._total = BinCounts(0, np.zeros(layout.size, np.int64))
+        self._empty = BinCounts(0, np.zeros(layout.size, np.uint32))
         self._block = self._newer = self._older = self._empty
         # When the first and the last block of each half came, the older half's first.
         self._spans = [(self._since, self._since)] * 2
@@ -162,7 +162,7 @@ class Watch:
             return
         packed = layout.packed(prediction)
         if rows >= AT_ONCE:
-            seen = Seen(rows, layout.count(packed, rows).astype(np.uint32))
+            seen = BinCounts(rows, layout.count(packed, rows).astype(np.uint32))
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
@@ -189,12 +189,12 @@ class Watch:
 
     def _count_gathered(self) -> None:
         packed = self.layout.unpacked(self._gathered, self._rows)
-        seen = Seen(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
+        seen = BinCounts(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
         self._gathered = self._none_gathered()
         self._rows = 0
         self._add(seen)
 
-    def add(self, seen: Seen, at: float) -> None:
+    def add(self, seen: BinCounts, at: float) -> None:
         """Add what was counted elsewhere, by the same layout, at so many seconds since 1970.
 
         These are BLOCK_ROWS at least.
@@ -202,7 +202,7 @@ class Watch:
         with self._lock:
             self._add(seen, at)
 
-    def _add(self, seen: Seen, at: float | None = None) -> None:
+    def _add(self, seen: BinCounts, at: float | None = None) -> None:
         block = self._block + seen if self._block.rows else seen
         if not is_block(block.rows, self._asked, self._keys):
             self._block = block
@@ -255,7 +255,7 @@ class Watch:
             pieces.append(Piece(now, now, self._block, dict(self._asked)))
             return self._figures(), pieces
 
-    def to_log(self) -> tuple[Seen, Mapping[str, int]] | None:
+    def to_log(self) -> tuple[BinCounts, Mapping[str, int]] | None:
         """What was counted, and refused, since this was asked last; None where no row was counted.
 
         Rows come here only in blocks; refusals wait for the next block.

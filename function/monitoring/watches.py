@@ -14,9 +14,9 @@ from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
     from onnxlet.function.monitoring.layout import Layout
-    from onnxlet.function.monitoring.watch import Figures, Seen, Watch
+    from onnxlet.function.monitoring.watch import BinCounts, Figures, Watch
 
-    Counted = tuple[Layout, Seen, Mapping[str, int]]
+    ToLog = tuple[Layout, BinCounts, Mapping[str, int]]
 
 
 class Watches:
@@ -81,7 +81,7 @@ class Watches:
         watch = self.of(model)
         return watch is not None and watch.layout.wants_notes
 
-    def count(self, prediction: Prediction, key: str = "") -> Counted | None:
+    def count(self, prediction: Prediction, key: str = "") -> ToLog | None:
         """Count a request that was answered to a key; returns what is to be logged now, if any.
 
         Never raises: this must not fail the answer.

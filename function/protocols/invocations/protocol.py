@@ -17,6 +17,7 @@ from onnxlet.function.messages import (
     Request,
     Route,
     answer_reply,
+    fixed,
     json_reply,
 )
 from onnxlet.function.protocols.invocations import frames
@@ -250,10 +251,7 @@ def refuse(failure: Failure) -> Reply:
     return json_reply({"error_code": code, "message": forms.message(failure)}, status)
 
 
-def _ping(service: Service, request: Request) -> Reply:
-    return json_reply({"ready": True})  # models are loaded before the app exists
-
-
+READY = fixed({"ready": True})  # models are loaded before the app exists
 MLFLOW = b"3.18.0"  # whose scoring protocol this is, the same since 2.0
 
 
@@ -278,8 +276,8 @@ def _execution_parameters(service: Service, request: Request) -> Reply:
 
 
 ROUTES: Sequence[Route] = (
-    Route("GET", "/ping", _ping, open=True, urgent=True),
-    Route("GET", "/health", _ping, open=True, urgent=True),
+    Route("GET", "/ping", READY, open=True, urgent=True),
+    Route("GET", "/health", READY, open=True, urgent=True),
     Route("GET", "/version", _version),
     Route("GET", "/execution-parameters", _execution_parameters),
 )

@@ -20,6 +20,7 @@ from onnxlet.function.messages import (
     Request,
     Route,
     Tensor,
+    fixed,
     json_reply,
 )
 from onnxlet.function.protocols.shared import request_options
@@ -126,25 +127,21 @@ def refuse(failure: Failure) -> Reply:
     return json_reply({"error": unicode(text)}, STATUS.get(failure.status, failure.status))
 
 
-EXTENSIONS = (
-    "binary_tensor_data",
-    "classification",
-    "model_repository",
-    "parameters",
-    "statistics",
-)
+SERVER = {
+    "name": "onnxlet",
+    "version": VERSION,
+    "extensions": [
+        "binary_tensor_data",
+        "classification",
+        "model_repository",
+        "parameters",
+        "statistics",
+    ],
+}
 NO_LOADING = (
     "models are not loaded and unloaded by request: put a version into the models directory, "
     "or take it out"
 )
-
-
-def _server(service: Service, request: Request) -> Reply:
-    return json_reply({"name": "onnxlet", "version": VERSION, "extensions": EXTENSIONS})
-
-
-def _live(service: Service, request: Request) -> Reply:
-    return json_reply({"live": True})
 
 
 def _ready(service: Service, request: Request) -> Reply:
@@ -253,8 +250,8 @@ def _both(rule: str, answer: Any) -> list[Route]:
 
 
 ROUTES: Sequence[Route] = (
-    Route("GET", "/v2", _server),
-    Route("GET", "/v2/health/live", _live, open=True, urgent=True),
+    Route("GET", "/v2", fixed(SERVER)),
+    Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
     Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
     Route("GET", "/v2/models", _models),
     Route("GET", "/v2/models/stats", _all_statistics),
