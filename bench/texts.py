@@ -16,7 +16,7 @@ from bench.in_process import taking_turns
 from onnxlet.convert.examples.sentiment_english import DATA
 from onnxlet.function import json_text
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 
 

@@ -28,7 +28,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, OnnxletError, Problem
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 
 Report = Callable[[str], object]

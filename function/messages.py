@@ -178,7 +178,7 @@ def fixed(answer: Any) -> Callable[..., Reply]:
 
 
 class WireProtocol(Protocol):
-    """One protocol that clients speak: a `protocol.py` in `onnxlet.function.protocols`."""
+    """One protocol that clients speak: a folder of `onnxlet.function.protocols`."""
 
     __name__: str
     # Rules of the POST routes that predict, with the variables `name` and `version`.

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from onnxlet.function import json_text
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 request = native.from_object(json_text.loads(sys.argv[2]))
 native.encode(predict(load_model(Path(sys.argv[1])), request), request)

@@ -17,7 +17,7 @@ from onnxlet.convert.report.subject import Subject, taken
 from onnxlet.function import json_text
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.model import GRAPH, Model, load_model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 
 RUNS, LOADS = 50, 5

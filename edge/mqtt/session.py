@@ -18,7 +18,7 @@ from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.mqtt import MqttOptions
 from onnxlet.function import request_log
 from onnxlet.function.messages import Failure
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0

@@ -21,7 +21,7 @@ from onnxlet.function.aws import quick_events
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.http.routes import protocol_of
 from onnxlet.function.messages import failure_of
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 
 Event = dict[str, Any]
 

@@ -15,7 +15,7 @@ from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.predict import predict
 from onnxlet.function.serving.service import Service

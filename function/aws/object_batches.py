@@ -18,7 +18,7 @@ from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Faults, Parts
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import PredictRequest, Request
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import forms
 
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"

@@ -20,7 +20,7 @@ from onnxlet.function.aws.answers_queue import Answered, AnswersQueue, Record, S
 from onnxlet.function.aws.native_events import UNKNOWN_SECONDS, answer_logged
 from onnxlet.function.errors import MalformedRequest, TookTooLong
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.service import Service
 

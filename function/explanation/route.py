@@ -23,7 +23,7 @@ from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import request_options
 from onnxlet.function.serving.predict import read
 from onnxlet.function.serving.service import Service

@@ -78,7 +78,7 @@ ABOUT = Part(
     "application/problem+json",
 )
 # Each other protocol's folder has a module of this name, which no prediction imports.
-_OTHERS = (import_module(f"{each.__name__.rpartition('.')[0]}.openapi").PART for each in OTHERS)
+_OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in OTHERS)
 PARTS: tuple[Part, ...] = (NATIVE, *_OTHERS, ABOUT)
 
 

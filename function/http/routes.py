@@ -11,7 +11,7 @@ from onnxlet.folders import typed
 from onnxlet.function.errors import NotServed
 from onnxlet.function.http import keys, pages
 from onnxlet.function.messages import Reply, Request, Route, WireProtocol, json_reply
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.registry import OTHERS
 from onnxlet.function.serving.service import Service
 

@@ -13,7 +13,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
 from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 
 NOISE = 1e-6  # of a column's usual size: a difference below it is rounding

@@ -12,11 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from onnxlet.function import request_log
 from onnxlet.function.arrays import Noted
-from onnxlet.function.errors import (
-    MalformedRequest,
-    OnnxletError,
-    RequestTooLarge,
-)
+from onnxlet.function.errors import MalformedRequest, OnnxletError, RequestTooLarge
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows
 from onnxlet.function.messages import Failure, Prediction, PredictRequest, Reply, Route, failure_of

@@ -29,10 +29,8 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.text import TokenFeed
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.messages import Request
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native, v1, v2
 from onnxlet.function.protocols.shared import forms, image_bodies
-from onnxlet.function.protocols.v1 import protocol as v1
-from onnxlet.function.protocols.v2 import protocol as v2
 
 
 def test_one_that_was_stopped_watches_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from tests.conftest import Client, client_of, quiet
 from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 

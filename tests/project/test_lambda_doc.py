@@ -16,7 +16,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BinCounts
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 from tests.conftest import ROOT
 

@@ -6,7 +6,7 @@ from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
 from onnxlet.function.openapi import forms, options, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
-from onnxlet.function.protocols.invocations.protocol import ATTRIBUTES, TARGET
+from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET
 
 
 def _request(model: Model) -> Schema:

@@ -26,7 +26,7 @@ from onnxlet.convert.parity.attempts import other_counts
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.predict import predict
 from tests.conftest import quiet

@@ -17,7 +17,7 @@ from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.estimators.ratings import Ratings
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.predict import predict
 from tests.conftest import quiet

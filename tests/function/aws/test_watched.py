@@ -23,7 +23,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_sqs_event, make_v2_event

@@ -16,10 +16,7 @@ from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Request, WireProtocol
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols.invocations import protocol as invocations
-from onnxlet.function.protocols.native import protocol as native
-from onnxlet.function.protocols.v1 import protocol as v1
-from onnxlet.function.protocols.v2 import protocol as v2
+from onnxlet.function.protocols import invocations, native, v1, v2
 from onnxlet.function.serving.predict import read
 from tests.conftest import Client
 

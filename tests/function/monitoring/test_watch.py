@@ -25,7 +25,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Watch
 from onnxlet.function.monitoring.watches import Watches
-from onnxlet.function.protocols.native import protocol as native
+from onnxlet.function.protocols import native
 from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
 from tests.conftest import client_of

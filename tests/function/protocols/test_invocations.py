@@ -18,8 +18,8 @@ from onnxlet.function.errors import MalformedRequest, NotAcceptable, Problem
 from onnxlet.function.inputs import csv_text
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.models.repository import NAMING
-from onnxlet.function.protocols.invocations import protocol as invocations
-from onnxlet.function.protocols.invocations.protocol import ATTRIBUTES, TARGET, AnswerOptions
+from onnxlet.function.protocols import invocations
+from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, AnswerOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of

@@ -23,8 +23,8 @@ from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
 from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, PredictRequest, Request
-from onnxlet.function.protocols.v1 import protocol as v1
-from onnxlet.function.protocols.v1.protocol import AnswerOptions
+from onnxlet.function.protocols import v1
+from onnxlet.function.protocols.v1 import AnswerOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.function.protocols.held_out import columns_of, rows_of

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnxlet.function.errors import RequestError
 from onnxlet.function.inputs.tensors import read_tensors
 from onnxlet.function.messages import Request
-from onnxlet.function.protocols.v2 import protocol as v2
+from onnxlet.function.protocols import v2
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
 from tests.function.inputs.test_tensors import IMAGES, MATRIX
 from tests.function.inputs.test_validation import COLUMNS, SIGNATURE
