@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf, isfinite
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring import two_samples
 from onnxlet.function.monitoring.layout import Feature, Layout
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Figures
-from onnxlet.function.serving.service import Service
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
 
 CHANCE = 0.0003
 OUTER = 0.5  # of the window's rows in the two outermost bins of a column that alarms

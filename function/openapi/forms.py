@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.messages import JSON
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving.service import Service
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
 
 Schema = dict[str, Any]
 
