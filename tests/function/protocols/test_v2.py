@@ -190,12 +190,6 @@ def test_text_in_bytes_and_dropped_columns(client: Client) -> None:
     assert outputs_of(answer)["probabilities"] == native.json()["probabilities"]
 
 
-@pytest.fixture(scope="module")
-def local(models: Path) -> Client:
-    """What does not depend on the transport is tried only in this process."""
-    return client_of(create_app(models, settings=Settings(models)))
-
-
 WHOLE = [[5, 3, 1, 0], [6, 3, 5, 2]]
 NUMBERS = {
     **{f"INT{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)},
