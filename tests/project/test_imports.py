@@ -132,7 +132,7 @@ def test_a_circle_is_noticed(copy: Path) -> None:
     add(copy / "function" / "errors.py", "def f():\n    from onnxlet.function import settings")
     made = {frozenset({"onnxlet.function.errors", "onnxlet.function.settings"})}
     assert circles(between_files(copy)) - STILL == made
-    assert made <= circles(between_rooms(copy))
+    assert any(each <= found for each in made for found in circles(between_rooms(copy)))
 
 
 def test_what_only_types_need_makes_a_circle_of_files(copy: Path) -> None:
