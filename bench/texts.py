@@ -17,7 +17,7 @@ from onnxlet.convert.examples.sentiment_english import DATA
 from onnxlet.function import json_text
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 
 
 def texts() -> tuple[Any, Any, Any]:

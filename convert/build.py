@@ -54,7 +54,7 @@ from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.models.model import GRAPH, Model, load_model
-from onnxlet.function.outputs.items import FILE as ITEMS
+from onnxlet.function.outputs.back_end import ITEMS
 from onnxlet.function.serving.golden import replay
 
 TRAINED = "X_train"

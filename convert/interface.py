@@ -30,7 +30,7 @@ from onnxlet.function.errors import InvalidRows, OnnxletError, Problem
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 
 ROWS_HINT = "Give a DataFrame, or a list of rows; one row is X.iloc[[0]], or a list of one."
 

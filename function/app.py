@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING
 from onnxlet.function import request_log
 from onnxlet.function.errors import LATER, OnnxletError, UnsupportedMedia
 from onnxlet.function.http import sites
-from onnxlet.function.http.answers import Answer
 from onnxlet.function.http.body import read_body
 from onnxlet.function.http.fast_path import App, respond
-from onnxlet.function.http.middleware import NOTES, WSGI, Environ, Middleware
-from onnxlet.function.http.routes import table
+from onnxlet.function.http.middleware import NOTES, WSGI, Answer, Environ, Middleware
+from onnxlet.function.http.routes import protocol_of, table
 from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
-from onnxlet.function.protocols.registry import protocol_of
-from onnxlet.function.serving.in_flight import InFlight
-from onnxlet.function.serving.service import Observe, Reports, Service
+from onnxlet.function.serving.service import InFlight, Meter, Observe, Reports, Service
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +38,7 @@ def create_app(
     updates: Path | None = None,
     routes: Sequence[Route] = (),
     watches: Watches | None = None,
-    realised: Reports | None = None,
+    performance: Reports | None = None,
     stats: ModelStats | None = None,
     described: bytes | None = None,
 ) -> App:
@@ -57,7 +53,7 @@ def create_app(
         updates: another folder of model directories; the higher version of each is served.
         routes: further ones, of the program that serves the app.
         watches: count what comes in and goes out; where it is None the settings say whether.
-        realised: knows what came of predictions.
+        performance: knows what came of predictions.
         stats: count each model's requests.
         described: what other processes serve from these folders, which is served here, too.
 
@@ -88,7 +84,7 @@ def create_app(
         stats or ModelStats(),
         watches or Watches(settings.watch, keys=settings.block_keys),
         routes=table(routes),
-        realised=realised,
+        performance=performance,
     )
     app = App(_refusal)
     app.extensions[SERVICE] = service

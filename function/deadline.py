@@ -27,12 +27,7 @@ _now = _OfThisThread()
 
 
 def begin(start: float, seconds: float) -> None:
-    """Give this thread until some seconds after `start`.
-
-    Args:
-        start: on the clock of `time.perf_counter`.
-        seconds: infinity for no end.
-    """
+    """Give this thread until so many seconds (or infinity) after `start`, by time.perf_counter."""
     _now.ends = start + seconds
     _now.seconds = seconds
 
@@ -43,11 +38,7 @@ def end() -> None:
 
 
 def check() -> None:
-    """Go on only while there is time.
-
-    Raises:
-        TookTooLong: there is none left.
-    """
+    """Go on only while there is time: raises TookTooLong where none is left."""
     if time.perf_counter() > _now.ends:
         raise _too_long()
 
@@ -80,11 +71,7 @@ class Checked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, as far as the stream does.
-
-        Raises:
-            TookTooLong: there is no time left.
-        """
+        """Fill a buffer, as far as the stream does; raises TookTooLong where no time is left."""
         check()
         content = self._stream.read(len(buffer))
         buffer[: len(content)] = content
@@ -98,8 +85,8 @@ def _too_long() -> TookTooLong:
 def run(session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
     """`InferenceSession.run` within this thread's deadline.
 
-    Raises:
-        TookTooLong: there was no time left, or it ran out meanwhile and a watchdog ended the run.
+    Raises TookTooLong where there was no time left, or it ran out meanwhile and a watchdog ended
+    the run.
     """
     if _now.ends == NEVER:
         arrays: list[Array] = session.run(outputs, feeds)
@@ -114,8 +101,7 @@ def run(session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> lis
 class Watchdog:
     """One thread that ends runs that take too long: ONNX Runtime stops before its next node.
 
-    Args:
-        tick: seconds between two checks.
+    It looks every `tick` seconds.
     """
 
     def __init__(self, tick: float) -> None:
@@ -144,11 +130,7 @@ class Watchdog:
                     options.terminate = options.terminate or now > ends
 
     def run(self, session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
-        """`InferenceSession.run`, ended when this thread's time is out.
-
-        Raises:
-            TookTooLong: it was.
-        """
+        """`InferenceSession.run`, ended by TookTooLong when this thread's time is out."""
         options = self._options()
         key = id(options)
         with self._lock:
@@ -180,11 +162,7 @@ _watchdog: Watchdog | None = None
 
 
 def watch(seconds: float) -> Watchdog:
-    """Have this process's runs ended when they are overdue, from now on.
-
-    Args:
-        seconds: that a request may take.
-    """
+    """Have this process's runs ended when they are overdue: a request may take so many seconds."""
     global _watchdog
     _watchdog = Watchdog(min(1.0, seconds / 10))
     return _watchdog
@@ -192,11 +170,7 @@ def watch(seconds: float) -> Watchdog:
 
 @contextmanager
 def watched(seconds: float) -> Iterator[None]:
-    """Have runs ended when they are overdue, meanwhile; on a server they are anyway.
-
-    Args:
-        seconds: that all of them may take.
-    """
+    """Have runs ended when all of them take more seconds; on a server they are anyway."""
     global _watchdog
     if _watchdog is not None and _watchdog.watches:
         yield

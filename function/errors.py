@@ -40,9 +40,7 @@ LONGEST_LINE = 2000  # characters of a message's line
 def quoted(value: Any, most: int = 60) -> str:
     """A client's value for a message: cut off, and only described where it is nested deeply.
 
-    Args:
-        value: as JSON has it, or a list-like object of `function/inputs/large_json.py`.
-        most: characters.
+    It is as JSON has it, or a list-like object of `function/inputs/large_json.py`.
     """
     if isinstance(value, Sequence) and not isinstance(value, str | list):
         return "a list" if len(value) else "[]"
@@ -64,12 +62,9 @@ def shortened(text: str, most: int = LONGEST_LINE) -> str:
 
 
 class OnnxletError(Exception):
-    """An error with a message for its reader and, where there is one, a way out.
+    """An error with a message for its reader (place, expected and got) and, if any, a way out.
 
-    Attributes:
-        message: place, expected and got.
-        hint: what to do, or an empty string.
-        exit_code: of a command that it stops.
+    `exit_code` is of a command that it stops.
     """
 
     exit_code = 1
@@ -101,25 +96,16 @@ class WrongUse(OnnxletError):
 
 
 class RequestError(OnnxletError):
-    """A client's mistake.
-
-    Attributes:
-        status: of the HTTP response.
-        headers: of the HTTP response, by name.
-    """
+    """A client's mistake; `status` and `headers`, by name, are of the HTTP response."""
 
     status = 400
     headers: ClassVar[Mapping[str, str]] = {}
 
 
 class MalformedRequest(RequestError):
-    """The body is not JSON, not CSV, or not of the form of a native request.
+    """The body is not JSON, not CSV, or not of the form of a native request."""
 
-    Attributes:
-        model: the name that the body gives all the same, or None.
-    """
-
-    model: str | None = None
+    model: str | None = None  # the name that the body gives all the same, or None
 
 
 class Unauthorized(RequestError):
@@ -197,17 +183,11 @@ class Overloaded(RequestError):
 
 
 class Problem(NamedTuple):
-    """What is wrong with one cell, row or column of a batch.
+    """What is wrong with one cell, row or column of a batch."""
 
-    Attributes:
-        row: index of the instance, from 0; None where the whole batch is meant.
-        column: the column's name; None where the whole row is meant.
-        detail: expected and got.
-    """
-
-    row: int | None
-    column: str | None
-    detail: str
+    row: int | None  # index of the instance, from 0; None where the whole batch is meant
+    column: str | None  # the column's name; None where the whole row is meant
+    detail: str  # expected and got
 
     def __str__(self) -> str:
         where = [f"row {self.row}"] if self.row is not None else []
@@ -216,45 +196,29 @@ class Problem(NamedTuple):
 
 
 class InvalidRows(RequestError):
-    """Rows that don't fit the signature.
-
-    Attributes:
-        problems: the first ones, by row and column.
-        count: how many there are in all.
-        every: all of them, in that order.
-    """
+    """Rows that don't fit the signature."""
 
     status = 422
 
     def __init__(
         self, problems: Sequence[Problem], count: int | None = None, hint: str = ""
     ) -> None:
-        self.count = len(problems) if count is None else count
-        self.every = problems
-        self.problems = list(problems[:SHOWN_PROBLEMS])
+        self.count = len(problems) if count is None else count  # of all
+        self.every = problems  # in that order
+        self.problems = list(problems[:SHOWN_PROBLEMS])  # the first ones, by row and column
         more = f" (and {self.count - 1} more problems)" if self.count > 1 else ""
         super().__init__(f"{self.problems[0]}{more}", hint)
 
 
 class Problems:
-    """Collects the problems of a batch that is read in parts; there may be millions.
-
-    Attributes:
-        first: the first ones in order, and one of each further row.
-        count: of all.
-    """
+    """Collects the problems of a batch that is read in parts; there may be millions."""
 
     def __init__(self) -> None:
-        self.first: list[Problem] = []
-        self.count = 0
+        self.first: list[Problem] = []  # the first ones in order, and one of each further row
+        self.count = 0  # of all
 
     def add(self, problems: Sequence[Problem], start: int = 0) -> None:
-        """Add the problems of the next rows.
-
-        Args:
-            problems: in order.
-            start: the position of the first one of these rows.
-        """
+        """Add the problems of the next rows, in order, the first of which is at `start`."""
         self.count += len(problems)
         last = self.first[-1].row if self.first else None
         for problem in problems:

@@ -20,11 +20,10 @@ from typing import Any  # noqa: E402
 
 import onnxlet.environment  # noqa: E402, F401
 from onnxlet.function.app import SERVICE, create_app  # noqa: E402
-from onnxlet.function.aws import lambda_events, native_events  # noqa: E402
+from onnxlet.function.aws import lambda_events, native_events, quick_events  # noqa: E402
 from onnxlet.function.aws.lambda_log import LambdaLog  # noqa: E402
 from onnxlet.function.errors import SettingsError  # noqa: E402
 from onnxlet.function.monitoring.watches import Watches  # noqa: E402
-from onnxlet.function.serving import warmup  # noqa: E402
 from onnxlet.function.serving.service import Service  # noqa: E402
 from onnxlet.function.settings import Settings  # noqa: E402
 
@@ -77,7 +76,7 @@ def handler(event: Any, context: Any) -> Any:
 
         if (objects := s3_events.created(event)) is not None:
             return s3_events.answer(objects, s3_events.scoring_of(SERVED, LOG.write), context)
-    if warmup.is_scheduled(event):
+    if native_events.is_scheduled(event):
         return _warm_up()
     return native_events.invoke(SERVED, event, context, LOG.write)
 
@@ -118,7 +117,7 @@ def _answer_requests(records: list[dict[str, Any]], context: Any) -> set[str]:
 
 def _warm_up() -> dict[str, Any]:
     start = time.perf_counter()
-    names = warmup.warm_up(SERVED)
+    names = native_events.warm_up(SERVED)
     ms = round((time.perf_counter() - start) * 1e3, 3)
     LOG.write({"method": "warm", "status": 200, "ms": ms})
     return {"warm": names}
@@ -126,9 +125,8 @@ def _warm_up() -> dict[str, Any]:
 
 def _before_snapshot() -> None:
     """Do what would else be done after each restore."""
-    from onnxlet.function.aws import slim_serverless  # noqa: F401 - a start leaves it out
-
-    warmup.warm_up(SERVED)
+    quick_events.serverless_wsgi()  # a start leaves it out
+    native_events.warm_up(SERVED)
     APP.flask()
     gc.collect()
     gc.freeze()

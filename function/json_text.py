@@ -26,10 +26,9 @@ TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 def loads(body: bytes) -> Any:
     """Read JSON text in UTF-8; bare NaN and Infinity are accepted.
 
-    Raises:
-        MalformedRequest: it is not JSON, or nested more than `DEEPEST` levels deep (with a bare
-            NaN in it somewhat less, where Python itself goes no deeper).
-        RequestTooLarge: it has so many lists and objects that they would take all memory.
+    Raises MalformedRequest where it is not JSON, or nested more than `DEEPEST` levels deep (with a
+    bare NaN in it somewhat less, where Python itself goes no deeper); RequestTooLarge where it has
+    so many lists and objects that they would take all memory.
     """
     if len(body) > MOST_BRACKETS and body.count(b"[") + body.count(b"{") > MOST_BRACKETS:
         raise RequestTooLarge(
@@ -39,15 +38,9 @@ def loads(body: bytes) -> Any:
 
 
 def parsed(text: bytes, body: bytes, original: Callable[[int], int]) -> Any:
-    """JSON text that is a body, or some of one.
+    """JSON text that is some of a body; `original` maps positions in the text to the body.
 
-    Args:
-        text: some of the body.
-        body: the whole.
-        original: where a position in the text is in the body.
-
-    Raises:
-        MalformedRequest: it is not JSON, or nested too deeply.
+    Raises MalformedRequest where it is not JSON, or nested too deeply.
     """
     try:
         return orjson.loads(text)

@@ -29,36 +29,20 @@ FEW_ROWS = 100  # whose answer is written at once: a larger one would hold the i
 
 
 class Request(NamedTuple):
-    """One HTTP request, its body read and unpacked.
+    """One HTTP request, its body read and unpacked."""
 
-    Attributes:
-        body: as received; empty where there is none.
-        media_type: of the body, without parameters, in lower case; empty where none is given.
-        parameters: of the media type, such as `charset`.
-        query: the first value of each query parameter.
-        header: gives the named header's value, or an empty text.
-        most_rows: a batch of more is refused before it is read.
-        key: name of the API key that asks; empty where there is none.
-    """
-
-    body: bytes = b""
+    body: bytes = b""  # as received; empty where there is none
+    # Of the body, without parameters, in lower case; empty where none is given.
     media_type: str = ""
-    parameters: Mapping[str, str] = {}
-    query: Mapping[str, str] = {}
+    parameters: Mapping[str, str] = {}  # of the media type, such as `charset`
+    query: Mapping[str, str] = {}  # the first value of each query parameter
+    # Gives the named header's value, or an empty text.
     header: Callable[[str], str] = lambda name: ""
-    most_rows: int = sys.maxsize
-    key: str = ""
+    most_rows: int = sys.maxsize  # a batch of more is refused before it is read
+    key: str = ""  # name of the API key that asks; empty where there is none
 
     def check_rows(self, rows: int, counted: bool = True) -> None:
-        """Refuse a batch by the number of its rows.
-
-        Args:
-            rows: how many there are.
-            counted: that is all of them; False where there may be more.
-
-        Raises:
-            RequestTooLarge: there are too many.
-        """
+        """Raise RequestTooLarge for too many rows; `counted` says that these are all."""
         if rows > self.most_rows:
             got = f", got {rows}" if counted else ""
             raise RequestTooLarge(
@@ -67,21 +51,13 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """One HTTP response.
+    """One HTTP response."""
 
-    Attributes:
-        body: to send.
-        media_type: of the body.
-        status: of HTTP.
-        headers: further ones, by name.
-        notes: for the request's line in the log.
-    """
-
-    body: bytes
-    media_type: str = JSON
-    status: int = 200
-    headers: Mapping[str, str] = {}
-    notes: Mapping[str, Any] = {}
+    body: bytes  # to send
+    media_type: str = JSON  # of the body
+    status: int = 200  # of HTTP
+    headers: Mapping[str, str] = {}  # further ones, by name
+    notes: Mapping[str, Any] = {}  # for the request's line in the log
 
 
 def json_reply(
@@ -101,99 +77,66 @@ def answer_reply(
 
 
 class Tensor(NamedTuple):
-    """One named array of a request, its type declared by the client.
+    """One named array of a request, its type declared by the client."""
 
-    Attributes:
-        array: of the declared dtype and shape; text and mixed data in an object array. Rows first.
-        datatype: as the client declared it.
-    """
-
+    # Of the declared dtype and shape; text and mixed data in an object array. Rows first.
     array: Array
-    datatype: str
+    datatype: str  # as the client declared it
 
 
 class PredictRequest(NamedTuple):
-    """A request for predictions, decoded but not yet checked against a model: rows, or tensors.
+    """A request for predictions, decoded but not yet checked against a model: rows, or tensors."""
 
-    Attributes:
-        rows: the instances as received: objects by column name, or lists of values.
-        names: the columns that the values of lists belong to; None is signature order.
-        tensors: by name; None where there are rows.
-        model: the name that the body gives, or None.
-        text: rows are lists of text (from CSV), to be read by their columns' types.
-        images: rows are lists of one image each, for a model of one image.
-        faults: rows that are broken already, and why; None is none.
-        nulls: a row that can't be answered is answered by null, and does not lose the others.
-        coverage: of prediction intervals or sets, strictly between 0 and 1; None asks for none.
-        k: how many nearest are wanted, from 1; None leaves it to the model.
-        options: what the protocol itself needs again when it encodes the answer.
-    """
-
+    # The instances as received: objects by column name, or lists of values.
     rows: Sequence[Any] = ()
+    # The columns that the values of lists belong to; None is signature order.
     names: Sequence[str] | None = None
-    tensors: Mapping[str, Tensor] | None = None
-    model: str | None = None
-    text: bool = False
-    images: bool = False
-    faults: Mapping[int, str] | None = None
+    tensors: Mapping[str, Tensor] | None = None  # by name; None where there are rows
+    model: str | None = None  # the name that the body gives, or None
+    text: bool = False  # rows are lists of text (from CSV), to be read by their columns' types
+    images: bool = False  # rows are lists of one image each, for a model of one image
+    faults: Mapping[int, str] | None = None  # rows that are broken already, and why; None is none
+    # A row that can't be answered is answered by null, and does not lose the others.
     nulls: bool = False
+    # Of prediction intervals or sets, strictly between 0 and 1; None asks for none.
     coverage: float | None = None
-    k: int | None = None
-    options: Any = None
+    k: int | None = None  # how many nearest are wanted, from 1; None leaves it to the model
+    options: Any = None  # what the protocol itself needs again when it encodes the answer
 
 
 class Prediction(NamedTuple):
-    """What a model answered; `observe` is called with it, too.
+    """What a model answered; `observe` is called with it, too."""
 
-    Attributes:
-        request_id: the id that the answer has in its `X-Request-Id`.
-        model: which one answered.
-        table: the checked batch, the rows that were answered.
-        outputs: by output name, rows first: numbers as ONNX Runtime gave them, labels in their own
-            type. Where rows were not answered, all rows are here, these as NaN or None.
-        rows: how many instances there were, those not answered included.
-        problems: why some were not: the first reasons, and one for each row.
-        problem_count: how many reasons there are in all.
-        answered: the outputs of the answered rows only, with as many nearest as the model answers
-            where no `k` is given; None where that is all that the answer has.
-        noted: what was counted of texts and images, by their block and position there.
-        coverage: of the intervals or sets among the outputs; None where there are none.
-        key: name of the API key that asked; empty where there is none.
-    """
-
-    request_id: str
-    model: Model
-    table: Table
+    request_id: str  # the id that the answer has in its `X-Request-Id`
+    model: Model  # which one answered
+    table: Table  # the checked batch, the rows that were answered
+    # By output name, rows first: numbers as ONNX Runtime gave them, labels in their own type. Where
+    # rows were not answered, all rows are here, these as NaN or None.
     outputs: Mapping[str, Array]
-    rows: int
-    problems: Sequence[Problem] = ()
-    problem_count: int = 0
+    rows: int  # how many instances there were, those not answered included
+    problems: Sequence[Problem] = ()  # why some were not: the first reasons, and one for each row
+    problem_count: int = 0  # how many reasons there are in all
+    # The outputs of the answered rows only, with as many nearest as the model answers where no `k`
+    # is given; None where that is all that the answer has.
     answered: Mapping[str, Array] | None = None
+    # What was counted of texts and images, by their block and position there.
     noted: Mapping[tuple[int, int], Sequence[float]] = {}
+    # Of the intervals or sets among the outputs; None where there are none.
     coverage: float | None = None
-    key: str = ""
+    key: str = ""  # name of the API key that asked; empty where there is none
 
 
 class Failure(NamedTuple):
-    """Why a request is refused, for a protocol to write in its own form.
+    """Why a request is refused, for a protocol to write in its own form."""
 
-    Attributes:
-        status: of HTTP, as in the native protocol.
-        kind: the error's class.
-        detail: place, expected and got.
-        hint: what to do, or an empty text.
-        problems: located ones, the first of them; empty where the rows are not the reason.
-        error_count: how many there are in all.
-        headers: of HTTP, that its response has whatever the protocol.
-    """
-
-    status: int
-    kind: str
-    detail: str
-    hint: str = ""
+    status: int  # of HTTP, as in the native protocol
+    kind: str  # the error's class
+    detail: str  # place, expected and got
+    hint: str = ""  # what to do, or an empty text
+    # Located ones, the first of them; empty where the rows are not the reason.
     problems: Sequence[Problem] = ()
-    error_count: int = 0
-    headers: Mapping[str, str] = {}
+    error_count: int = 0  # how many there are in all
+    headers: Mapping[str, str] = {}  # of HTTP, that its response has whatever the protocol
 
 
 def failure_of(error: Exception) -> Failure:
@@ -210,26 +153,18 @@ def failure_of(error: Exception) -> Failure:
 
 
 class Route(NamedTuple):
-    """What answers one method at one rule, and who may ask when.
+    """What answers one method at one rule, and who may ask when."""
 
-    Attributes:
-        method: of HTTP.
-        rule: in Flask's form; its variables are arguments of `answer`.
-        answer: makes the reply from the service, the request and the rule's variables; None where
-            `protocol` predicts.
-        describe: what `/openapi.json` says of it; None where `function/openapi` has the words.
-        protocol: whose predictions are made here, or None.
-        open: it needs no API key, and is never shed.
-        urgent: it is never shed, and a server answers it before the requests that wait.
-    """
-
-    method: str
-    rule: str
+    method: str  # of HTTP
+    rule: str  # in Flask's form; its variables are arguments of `answer`
+    # Makes the reply from the service, the request and the rule's variables; None where `protocol`
+    # predicts.
     answer: Callable[..., Reply] | None = None
+    # What `/openapi.json` says of it; None where `function/openapi` has the words.
     describe: Callable[[Any], Any] | None = None
-    protocol: WireProtocol | None = None
-    open: bool = False
-    urgent: bool = False
+    protocol: WireProtocol | None = None  # whose predictions are made here, or None
+    open: bool = False  # it needs no API key, and is never shed
+    urgent: bool = False  # it is never shed, and a server answers it before the requests that wait
 
     @property
     def key(self) -> str:
@@ -237,21 +172,25 @@ class Route(NamedTuple):
         return f"{self.method} {self.rule}"
 
 
+def fixed(answer: Any) -> Callable[..., Reply]:
+    """What answers a route that says the same whatever is asked."""
+    return lambda service, request: json_reply(answer)
+
+
 class WireProtocol(Protocol):
-    """One protocol that clients speak; a module of `onnxlet.function.protocols`.
+    """One protocol that clients speak: a folder of `onnxlet.function.protocols`."""
 
-    Attributes:
-        PREDICT: rules of the POST routes that predict, with the variables `name` and `version`.
-        MODEL_HEADER: names a model where the path does not, as WSGI spells it; or empty.
-        ROUTES: its other routes.
-    """
-
+    __name__: str
+    # Rules of the POST routes that predict, with the variables `name` and `version`.
     PREDICT: Sequence[str]
-    MODEL_HEADER: str
-    ROUTES: Sequence[Route]
+    MODEL_HEADER: str  # names a model where the path does not, as WSGI spells it; or empty
+    ROUTES: Sequence[Route]  # its other routes
 
     def owns(self, path: str) -> bool:
         """Whether errors on this path are answered in this protocol's form."""
+
+    def meant(self, body: Mapping[str, Any]) -> str:
+        """The route to send a JSON body to that has come to the native protocol instead; or ""."""
 
     def decode(self, request: Request) -> PredictRequest:
         """Read a request for predictions.

@@ -23,11 +23,7 @@ COPY = "Put the file itself there: cp -L copies what links lead to."
 
 
 def check_hash(content: bytes, expected: str | None, label: str) -> None:
-    """Refuse a file that is not the one that the manifest has the SHA-256 of.
-
-    Raises:
-        ModelError: it was altered.
-    """
+    """Raise ModelError where a file is not the one that the manifest has the SHA-256 of."""
     got = hashlib.sha256(content).hexdigest()
     if got != expected:
         raise ModelError(f"{label} was altered: expected sha256 {expected}, got {got}", AGAIN)
@@ -41,15 +37,9 @@ def way_out(error: OSError) -> str:
 
 
 def read_within(home: Path, *path: str, most: int = -1) -> bytes:
-    """A file in a model's folder.
+    """A file in a model's folder `models/NAME`, or its first `most` bytes; -1 is all.
 
-    Args:
-        home: the model's folder, `models/NAME`.
-        path: of the file below it.
-        most: bytes that are read; -1 is all.
-
-    Raises:
-        OSError: it can't be read, is no regular file, or leads out of the folder.
+    Raises OSError where it can't be read, is no regular file, or leads out of the folder.
     """
     root = os.path.realpath(home)
     real = os.path.realpath(Path(root, *path))
@@ -74,8 +64,7 @@ def read_within(home: Path, *path: str, most: int = -1) -> bytes:
 def read_file(directory: Path, file: str, most: int = -1) -> bytes:
     """A file of a version, `models/NAME/VERSION`, or as many bytes of it; -1 is all.
 
-    Raises:
-        OSError: it can't be read, is no regular file, or leads out of the model's folder.
+    Raises OSError where it can't be read, is no regular file, or leads out of the model's folder.
     """
     if Path(file).name != file:
         raise OSError(errno.EINVAL, "expected the name of a file")
@@ -87,10 +76,8 @@ def read_checked(
 ) -> bytes:
     """A file of a model directory, by the SHA-256 that the manifest has of it.
 
-    Of one that has more than `most` bytes it is that of the first of them; -1 is any.
-
-    Raises:
-        ModelError: it is missing, or was altered.
+    Of one that has more than `most` bytes it is that of the first of them; -1 is any. Raises
+    ModelError where it is missing, or was altered.
     """
     try:
         content = read_file(directory, file, most)

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from onnxlet import __version__
-from onnxlet.folders import CHECKOUT, ROOT
+from onnxlet.folders import CHECKOUT, ROOT, VERSION
 
 OURS = ("onnxlet", "tests", "tools")
 
@@ -15,12 +14,8 @@ OURS = ("onnxlet", "tests", "tools")
 def stop(error: ModuleNotFoundError, program: str) -> NoReturn:
     """Name the package that this Python has not, and the way to it; exit code 1.
 
-    Args:
-        error: of an import that failed.
-        program: whose packages these are, `convert` or `edge`.
-
-    Raises:
-        ModuleNotFoundError: a module of this project is absent, and no package.
+    The packages are those of a program, `convert` or `edge`. Where a module of this project is
+    absent, and no package, the error is raised.
     """
     found = explained(error, program)
     if found is error:
@@ -30,12 +25,7 @@ def stop(error: ModuleNotFoundError, program: str) -> NoReturn:
 
 
 def explained(error: ModuleNotFoundError, program: str) -> ModuleNotFoundError:
-    """The same error with what to do about it; of a module of this project as it is.
-
-    Args:
-        error: of an import that failed.
-        program: whose packages these are, `convert` or `edge`.
-    """
+    """The same error with what to do about it; of a module of this project as it is."""
     package = (error.name or "").partition(".")[0]
     if package in OURS or not package:
         return error
@@ -45,8 +35,8 @@ def explained(error: ModuleNotFoundError, program: str) -> ModuleNotFoundError:
 
 
 def _way_out(program: str, package: str) -> str:
-    if (ROOT / f"onnxlet-{__version__}.dist-info").is_dir():
-        wheel = f"onnxlet-{__version__}-py3-none-any.whl"
+    if (ROOT / f"onnxlet-{VERSION}.dist-info").is_dir():
+        wheel = f"onnxlet-{VERSION}-py3-none-any.whl"
         return (
             f"Install onnxlet[{program}], from the wheel's file: "
             f"{sys.executable} -m pip install '{wheel}[{program}]'"

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -37,15 +38,10 @@ def trace(parent: str) -> dict[str, str]:
 
 
 class Form(NamedTuple):
-    """How a line says when and how bad.
+    """How a line says when and how bad."""
 
-    Attributes:
-        time: the member with the time.
-        levels: the words for: nothing wrong, refused, failed.
-    """
-
-    time: str
-    levels: tuple[str, str, str]
+    time: str  # the member with the time
+    levels: tuple[str, str, str]  # the words for: nothing wrong, refused, failed
 
 
 def form_of(environ: Mapping[str, str]) -> Form:
@@ -61,15 +57,10 @@ def form_of(environ: Mapping[str, str]) -> Form:
 
 @dataclass
 class Choice:
-    """Which lines are written, in this process: it has one standard error.
+    """Which lines are written, in this process: it has one standard error."""
 
-    Attributes:
-        which: off, errors or all.
-        successes: of these, one is written.
-    """
-
-    which: str = "all"
-    successes: int = 1
+    which: str = "all"  # off, errors or all
+    successes: int = 1  # of these, one is written
     answered: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -82,37 +73,23 @@ ORIGIN = ""  # a member of every line, with its comma: which of several processe
 
 
 def choose(which: str, successes: int) -> None:
-    """Choose which lines are written from now on.
+    """Choose which lines are written: off, errors (refusals, too) or all.
 
-    Args:
-        which: off, errors (refusals, too) or all.
-        successes: requests that were answered, of which one is written; refused ones all are.
+    Of answered requests one in `successes` is; refused ones all are.
     """
     global CHOICE
     CHOICE = Choice(which, successes)
 
 
-class Clock:
-    """The time in RFC 3339's form, to milliseconds; the second is written once."""
-
-    def __init__(self) -> None:
-        self._written = (-1, "")
-
-    def at(self, seconds: float) -> str:
-        """The time that is so many seconds since 1970, in UTC."""
-        milliseconds = int(seconds * 1000)
-        written = self._written
-        if written[0] != milliseconds // 1000:
-            second = milliseconds // 1000
-            # One assignment: of two threads none sees the other's half.
-            written = self._written = (
-                second,
-                time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)),
-            )
-        return f"{written[1]}{milliseconds % 1000:03}Z"
+def moment(seconds: float) -> str:
+    """The time in RFC 3339's form, to milliseconds, that is so many seconds since 1970, in UTC."""
+    milliseconds = int(seconds * 1000)
+    return f"{_second(milliseconds // 1000)}{milliseconds % 1000:03}Z"
 
 
-CLOCK = Clock()
+@lru_cache(1)  # it is written once
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
 
 
 def gravity(entry: Mapping[str, Any]) -> int:
@@ -126,9 +103,7 @@ def gravity(entry: Mapping[str, Any]) -> int:
 def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
     """Whether a line is written; asked once for each.
 
-    Args:
-        entry: the line.
-        always: write it although it is a success, of which only some are written.
+    `always`: although it is a success, of which only some are written.
     """
     choice = CHOICE
     if choice.every:
@@ -141,19 +116,15 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
 
 
 def write(entry: Mapping[str, Any], always: bool = False) -> None:
-    """Write one line with time and level, where such lines are wanted.
+    """Write one line with time and level, where such lines are wanted, or it is `always`.
 
     Where nobody reads the log any more, requests are answered nevertheless.
-
-    Args:
-        entry: what happened, one member at least.
-        always: write it although it is a success, of which only some are written.
     """
     if CHOICE.every or is_wanted(entry, always):
         form = FORM
         # Most lines are of requests that were answered.
         level = form.levels[0 if entry.get("status", 500) < 400 else gravity(entry)]
-        head = f'{{"{form.time}":"{CLOCK.at(time.time())}","level":"{level}",{ORIGIN}'
+        head = f'{{"{form.time}":"{moment(time.time())}","level":"{level}",{ORIGIN}'
         # Put before the rest as text: a new dictionary would take as long as all else here.
         line = head.encode() + orjson.dumps(entry, _listed, orjson.OPT_SERIALIZE_NUMPY)[1:] + b"\n"
         with suppress(OSError):
@@ -174,12 +145,7 @@ put: Callable[[bytes], object] = _to_standard_error  # a device's server sets on
 
 
 def fail(error: BaseException, **more: str) -> None:
-    """Write where a failure happened, but not its message, which may quote the data.
-
-    Args:
-        error: as it was raised.
-        more: members of the line.
-    """
+    """Write where a failure happened, but not its message, which may quote the data."""
     innermost = deque(traceback.walk_tb(error.__traceback__), INNERMOST)
     where = [
         f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in innermost

@@ -22,72 +22,49 @@ DEFAULT_MODELS = (ROOT if (ROOT / "bundle.json").exists() else Path()) / "models
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says, checked.
+    """What the environment says, checked."""
 
-    Attributes:
-        models: folder of model directories.
-        default_model: served where a request names none, or None.
-        pins: of models by name the version, or its alias, that is served where none is named.
-        api_keys: SHA-256 digest of each accepted key, by the key's name; empty means open.
-        reader_keys: the same of keys that read, figures on rows among it, and don't predict.
-        own_keys: the same of this process's own, which predict and read.
-        owned: whoever asks without a key is the server's owner, and may read.
-        max_body_bytes: largest request body.
-        max_unpacked_bytes: largest request body once it is unpacked.
-        max_rows: largest batch.
-        max_pixels: of the largest image.
-        threads: threads inside one ONNX Runtime session; more than one changes last digits.
-        max_seconds: longest time from a request's coming to its answer.
-        max_in_flight: requests that are answered at once; further ones are refused.
-        cors_origins: origins whose pages may call; none by default.
-        hosts: names that requests may have in `Host`, beside localhost and addresses; None is
-            any, but none on a server that listens on loopback.
-        log: which lines are written: off, errors (refusals, too) or all.
-        log_successes: one of so many answered requests is in the log.
-        reload_seconds: between two scans of the models' folder, on servers; 0 means never.
-        lazy: load a model when its first request comes, not at the start.
-        models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
-        answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
-        score_from: `s3://bucket/prefix/` of objects that are answered as they come, or None.
-        score_to: the same of their answers.
-        score_keep: columns of these objects that go along with the answers.
-        watch: count what comes in and goes out of models, against their reference statistics.
-        metrics_namespace: of the CloudWatch metrics in Lambda's log lines, or None.
-        keep: database that a server keeps answers in until their truth comes, or None.
-        keep_mb: megabytes (of 1,000,000 bytes) that it may take.
-        keep_days: that an answer or a truth is kept.
-    """
-
-    models: Path = DEFAULT_MODELS
-    default_model: str | None = None
+    models: Path = DEFAULT_MODELS  # folder of model directories
+    default_model: str | None = None  # served where a request names none, or None
+    # Of models by name the version, or its alias, that is served where none is named.
     pins: Mapping[str, str] = field(default_factory=dict)
+    # SHA-256 digest of each accepted key, by the key's name; empty means open.
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
+    # The same of keys that read, figures on rows among it, and don't predict.
     reader_keys: Mapping[str, bytes] = field(default_factory=dict)
+    # The same of this process's own, which predict and read.
     own_keys: Mapping[str, bytes] = field(default_factory=dict)
-    owned: bool = False
-    max_body_bytes: int = 6 * 1024 * 1024
-    max_unpacked_bytes: int = 24 * 1024 * 1024
-    max_rows: int = 10_000
-    max_pixels: int = MAX_PIXELS
-    threads: int = 1
-    max_seconds: float = 30
-    max_in_flight: int = 256
-    cors_origins: frozenset[str] = frozenset()
+    owned: bool = False  # whoever asks without a key is the server's owner, and may read
+    max_body_bytes: int = 6 * 1024 * 1024  # largest request body
+    max_unpacked_bytes: int = 24 * 1024 * 1024  # largest request body once it is unpacked
+    max_rows: int = 10_000  # largest batch
+    max_pixels: int = MAX_PIXELS  # of the largest image
+    threads: int = 1  # threads inside one ONNX Runtime session; more than one changes last digits
+    max_seconds: float = 30  # longest time from a request's coming to its answer
+    max_in_flight: int = 256  # requests that are answered at once; further ones are refused
+    cors_origins: frozenset[str] = frozenset()  # origins whose pages may call; none by default
+    # Names that requests may have in `Host`, beside localhost and addresses; None is any, but none
+    # on a server that listens on loopback.
     hosts: frozenset[str] | None = None
-    log: str = "all"
-    log_successes: int = 1
-    reload_seconds: int = 2
-    lazy: bool = False
+    log: str = "all"  # which lines are written: off, errors (refusals, too) or all
+    log_successes: int = 1  # one of so many answered requests is in the log
+    reload_seconds: int = 2  # between two scans of the models' folder, on servers; 0 means never
+    lazy: bool = False  # load a model when its first request comes, not at the start
+    # `s3://bucket/prefix` of graphs that are not in their directories, or None.
     models_url: str | None = None
+    # URL of the SQS queue that answers to queued requests go to, or None.
     answers_queue: str | None = None
+    # `s3://bucket/prefix/` of objects that are answered as they come, or None.
     score_from: str | None = None
-    score_to: str | None = None
-    score_keep: tuple[str, ...] = ()
-    metrics_namespace: str | None = None
+    score_to: str | None = None  # the same of their answers
+    score_keep: tuple[str, ...] = ()  # columns of these objects that go along with the answers
+    metrics_namespace: str | None = None  # of the CloudWatch metrics in Lambda's log lines, or None
+    # Count what comes in and goes out of models, against their reference statistics.
     watch: bool = True
+    # Database that a server keeps answers in until their truth comes, or None.
     keep: Path | None = None
-    keep_mb: int = 100
-    keep_days: int = 90
+    keep_mb: int = 100  # megabytes (of 1,000,000 bytes) that it may take
+    keep_days: int = 90  # that an answer or a truth is kept
 
     @property
     def block_keys(self) -> int:
@@ -96,11 +73,7 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the `ONNXLET_*` variables.
-
-        Raises:
-            SettingsError: naming every variable that can't be used.
-        """
+        """Read the `ONNXLET_*` variables; raises SettingsError naming all that can't be used."""
         faults: list[str] = []
         known: set[str] = set()
 
@@ -153,7 +126,7 @@ class Settings:
             answers_queue=shaped("ONNXLET_ANSWERS_QUEUE", r"https?://\S+", "a queue's URL"),
             score_from=score_from,
             score_to=score_to,
-            score_keep=tuple(filter(None, map(str.strip, get("ONNXLET_SCORE_KEEP").split(",")))),
+            score_keep=tuple(_entries(get("ONNXLET_SCORE_KEEP"))),
             metrics_namespace=shaped(
                 "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
             ),
@@ -177,10 +150,7 @@ class Settings:
 def unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator[str]:
     """Variables that nothing reads: a misspelt one would leave a server open, or unlimited.
 
-    Args:
-        names: of variables that are set.
-        known: names that are read.
-        prefix: of all of these, by which none is like another.
+    None is like another by the prefix that all have.
     """
     for name in sorted({*names} - {*known}):
         from difflib import get_close_matches  # slow to import, and seldom needed
@@ -189,6 +159,11 @@ def unknown(names: Iterable[str], known: Iterable[str], prefix: str) -> Iterator
         close = get_close_matches(name.removeprefix(prefix), ends, 1)
         hint = f" (did you mean {prefix}{close[0]}?)" if close else ""
         yield f"{name}: unknown variable{hint}"
+
+
+def _entries(text: str) -> list[str]:
+    """What stands between commas, without blanks around it."""
+    return [entry for part in text.split(",") if (entry := part.strip())]
 
 
 def _places(score_from: str | None, score_to: str | None) -> Iterator[str]:
@@ -205,7 +180,7 @@ def _places(score_from: str | None, score_to: str | None) -> Iterator[str]:
 def pins_of(text: str, faults: list[str]) -> dict[str, str]:
     """The pins of ONNXLET_SERVE, by model; `faults` gets what is wrong with it."""
     pins: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in _entries(text):
         name, _, version = (part.strip() for part in entry.partition("="))
         if not re.fullmatch(f"{WORD}=([1-9][0-9]{{0,17}}|{ALIAS})", f"{name}={version}"):
             faults.append(
@@ -220,7 +195,7 @@ def pins_of(text: str, faults: list[str]) -> dict[str, str]:
 
 def _origins(text: str, faults: list[str]) -> frozenset[str]:
     """Origins as browsers send them: scheme, host in lower case, and a port that is not usual."""
-    origins = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    origins = frozenset(_entries(text))
     faults += [
         f"ONNXLET_CORS_ORIGINS: expected an origin like https://example.com, got '{origin[:80]}'"
         for origin in sorted(origins)
@@ -231,7 +206,7 @@ def _origins(text: str, faults: list[str]) -> frozenset[str]:
 
 def _hosts(text: str, faults: list[str]) -> frozenset[str] | None:
     """Names of hosts, in lower case; None where there are none."""
-    names = frozenset(filter(None, (part.strip().lower() for part in text.split(","))))
+    names = frozenset(_entries(text.lower()))
     faults += [
         f"ONNXLET_HOSTS: expected a name like models.example, without a port, got '{name[:80]}'"
         for name in sorted(names)
@@ -251,7 +226,7 @@ def _keys(variable: str, text: str, faults: list[str]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     if text.strip() and not text.replace(",", "").strip():
         faults.append(f"{variable}: expected name:sha256-hex, got '{text.strip()[:40]}'")
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in _entries(text):
         name, colon, digest = entry.partition(":")
         if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
             # Without a colon it may be the key itself, which must not be printed.

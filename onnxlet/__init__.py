@@ -10,7 +10,9 @@ functions that predict. Importing this loads none of what they need.
 import os
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from onnxlet.folders import VERSION
+
+__version__ = VERSION
 __all__ = [
     "DateParts", "Images", "Ratings", "Summary", "build", "converts", "register_duckdb", "score",
     "train", "verify",

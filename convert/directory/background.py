@@ -27,7 +27,7 @@ from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import decoded, text_columns
-from onnxlet.function.explanation.masking import EMPTY_TEXT
+from onnxlet.function.explanation.value_function import EMPTY_TEXT
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.example import DATE as EXAMPLE_DATE

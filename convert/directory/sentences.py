@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.estimators.summary import Summary
-from onnxlet.function.outputs.sentences import described
+from onnxlet.function.outputs.back_end import summary_steps
 
 TYPES = {"prediction": "string", "positions": "int64", "score": "float64"}
 NO_EXPLANATIONS = "a summary has no explanations: its sentences and their scores are beside it"
@@ -24,7 +24,7 @@ def with_sentences(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **manifest,
         "signature": {**manifest["signature"], "outputs": outputs},
-        "graph": {**manifest["graph"], "back_end": described(column)},
+        "graph": {**manifest["graph"], "back_end": summary_steps(column)},
     }
 
 

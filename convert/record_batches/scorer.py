@@ -22,7 +22,7 @@ from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving import coverage, nearest, nulls
+from onnxlet.function.serving import coverage, nearest, predict
 
 if TYPE_CHECKING:
     from onnxlet.convert.record_batches.contributions import Contributions
@@ -125,7 +125,7 @@ class Scorer:
         if not rows:
             return Answered(self._columns({}, None, [], 0), [], 0, [])
         table = self._reader.table(batch, left_out, faults or {})
-        table, outputs = nulls.run_the_good(self._model, table, left_out)
+        table, outputs = predict.run_the_good(self._model, table, left_out)
         explained = None
         if self._contributions is not None and table.rows:
             explained, found = self._contributions.of(table)

@@ -25,7 +25,7 @@ from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 
 PACKAGES = ("numpy", "onnxruntime", "orjson", "pillow", "pyarrow")  # what answers depend on
 MANIFEST, GOLDEN = "manifest.json", "golden.json"

@@ -22,7 +22,7 @@ from onnxlet.convert.score.tasks import Options, Target, Task, target_of
 from onnxlet.convert.score.truths import combined, scores
 from onnxlet.convert.score.writing import gathered
 from onnxlet.function.models.model import GRAPH
-from onnxlet.function.monitoring.realised import kind_of
+from onnxlet.function.monitoring.performance import kind_of
 
 Line = dict[str, Any]
 SHOWN = 5  # parts that failed, and problems of bad rows

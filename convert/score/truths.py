@@ -10,7 +10,7 @@ import pandas as pd
 from pyarrow import types
 
 from onnxlet.function.csv.text import READ
-from onnxlet.function.monitoring.realised import kind_of
+from onnxlet.function.monitoring.performance import kind_of
 
 
 def truths_of(manifest: Mapping[str, Any], names: Sequence[str]) -> Truths | None:

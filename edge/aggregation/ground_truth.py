@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.aggregation import json_values
 from onnxlet.function import json_text
-from onnxlet.function.models.described import hash_of
+from onnxlet.function.models.catalogue import hash_of
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.predictions.prediction_store import Known, PredictionStore
     from onnxlet.function.models.model import Model
-    from onnxlet.function.monitoring.realised import Realised
+    from onnxlet.function.monitoring.performance import Performance
 
 FIGURES, JOINED, WRITE, WRITTEN = "realised", "joined", "write", "written"
 WAIT_SECONDS = 1.0  # for the others to write what they have in memory
@@ -55,7 +55,7 @@ class SharedTruth:
                 break
         del self._written[token]
 
-    def read(self, model: Model, realised: Realised) -> int | None:
+    def read(self, model: Model, realised: Performance) -> int | None:
         """Go on with the figures of the worker that has counted the most of a version.
 
         `realised` has its figures here, without a row. Returns the number of the last row that is
@@ -94,7 +94,7 @@ class SharedTruth:
         return json_text.dumps([entry for _, entry in self._made.values()])
 
 
-def _entry(model: Model, realised: Realised, last: int | None) -> dict[str, Any]:
+def _entry(model: Model, realised: Performance, last: int | None) -> dict[str, Any]:
     rows, memory = realised.memory()
     about = {"model": model.name, "version": model.version, "manifest": hash_of(model.manifest)}
     return {**about, "rows": rows, "last": last or 0, "memory": json_values.written(memory)}

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError
-from onnxlet.function.models.described import describe, hash_in
-from onnxlet.function.serving.peers import Refusal
-from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.models.catalogue import describe, hash_in
+from onnxlet.function.serving.reload import Refusal, Reloader
 
 if TYPE_CHECKING:
     from onnxlet.edge.aggregation.link import Link

@@ -21,10 +21,10 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.monitoring.watch import (
     HALF_ROWS,
     HISTORY,
+    BinCounts,
     Figures,
     Half,
     Piece,
-    Seen,
     Watch,
 )
 
@@ -67,7 +67,7 @@ def add_up(parts: Sequence[RowCounts]) -> RowCounts:
     return RowCounts(found, pieces, block)
 
 
-def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
+def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> BinCounts:
     """Of the pieces of each worker's window those that are of one time, HALF_ROWS at least."""
     last, *others = sorted(windows, key=lambda pieces: -max((p.until for p in pieces), default=0))
     pieces = [*last, *sorted(chain(*others), key=lambda piece: -piece.until)]
@@ -75,7 +75,7 @@ def _window(windows: Sequence[Sequence[Piece]], nothing: Array) -> Seen:
     for number, piece in enumerate(pieces):
         if number < len(last) or rows < HALF_ROWS:
             rows, since = rows + piece.seen.rows, min(since, piece.since)
-    return reduce(add, (each.seen for each in pieces if each.until >= since), Seen(0, nothing))
+    return reduce(add, (each.seen for each in pieces if each.until >= since), BinCounts(0, nothing))
 
 
 def absorbed(parts: Sequence[RowCounts], keys: int = 0) -> RowCounts:
@@ -88,7 +88,7 @@ def absorbed(parts: Sequence[RowCounts], keys: int = 0) -> RowCounts:
     if (block := found.block).is_whole(keys):
         pieces.append(block)
         figures = found.figures._replace(total=found.figures.total + block.seen)
-        nothing = Seen(0, np.zeros_like(block.seen.counts))
+        nothing = BinCounts(0, np.zeros_like(block.seen.counts))
         found = RowCounts(figures, pieces, block._replace(seen=nothing, asked={}))
     return found._replace(pieces=pieces[-LASTING:])
 
@@ -111,10 +111,10 @@ def state(counted: RowCounts) -> dict[str, Any]:
 def read(state: Mapping[str, Any]) -> RowCounts:
     """What `state` was of; the window is made anew."""
     *pieces, block = [
-        Piece(since, until, Seen(*json_values.read(seen)), asked)
+        Piece(since, until, BinCounts(*json_values.read(seen)), asked)
         for since, until, seen, asked in state["pieces"]
     ]
-    total = Seen(*json_values.read(state["total"]))
+    total = BinCounts(*json_values.read(state["total"]))
     history = tuple(Half(*each) for each in state["history"])
     figures = Figures(state["since"], total, block.seen, state["refused"], history)
     return add_up([RowCounts(figures, pieces, block)])

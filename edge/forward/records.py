@@ -15,7 +15,7 @@ from onnxlet.edge.settings.device import Inputs
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols.shared import forms
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -65,7 +65,7 @@ def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, 
     form: dict[str, Any] = {"id": prediction.request_id, "rows": prediction.rows}
     if prediction.key:
         form["key"] = prediction.key
-    form |= native.answer(prediction._replace(problems=()))
+    form |= forms.answer(prediction._replace(problems=()))
     refused = {problem.row for problem in prediction.problems}
     if refused:
         form["refused"] = sorted(row for row in refused if row is not None)

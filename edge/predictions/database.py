@@ -103,14 +103,14 @@ class Joined(NamedTuple):
     model: str  # that answered
     version: int
     kind: str  # what its truths are
-    answer: dict[str, Any]  # by name, as `Realised.add` takes it
+    answer: dict[str, Any]  # by name, as `Performance.add` takes it
     truth: Any  # what was right
 
 
 class Rows(NamedTuple):
     """Rows of a version whose truth has come, in the order in which it came."""
 
-    answers: list[dict[str, Any]]  # as `Realised.add` takes them
+    answers: list[dict[str, Any]]  # as `Performance.add` takes them
     truths: list[Any]  # what was right
     last: int  # the number of the last one
 

@@ -13,7 +13,7 @@ from onnxlet.function.errors import (
     RequestTooLarge,
     quoted,
 )
-from onnxlet.function.protocols.native import kind as kind_in_json
+from onnxlet.function.protocols.shared.forms import kind as kind_in_json
 from onnxlet.function.request_log import REQUEST_ID
 
 HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'

@@ -30,7 +30,7 @@ from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.realised import Realised, kind_of
+from onnxlet.function.monitoring.performance import Performance, kind_of
 
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400
@@ -41,7 +41,7 @@ class Known(NamedTuple):
     """What came of a version's answers, as far as it was read."""
 
     model: Model  # that was served then
-    realised: Realised | None  # its figures; None where they can't be counted
+    realised: Performance | None  # its figures; None where they can't be counted
     last: int | None  # the number of the last row that is in them; None before any was looked for
 
 
@@ -54,7 +54,7 @@ class Others(Protocol):
     def have_written(self) -> None:
         """Have them write the answers that they have in memory; waits for it."""
 
-    def read(self, model: Model, realised: Realised) -> int | None:
+    def read(self, model: Model, realised: Performance) -> int | None:
         """Go on with their figures of a version; the number of the last row, None without any."""
 
 
@@ -231,7 +231,7 @@ class PredictionStore:
                         known.realised.add(rows.answers, rows.truths)
                 except Exception as error:  # they are of another model of this name
                     request_log.fail(error, event="keep", model=model.name)
-                    known = known._replace(realised=Realised(model.manifest))
+                    known = known._replace(realised=Performance(model.manifest))
                 known = self._realised[key] = known._replace(last=rows.last)
             if len(rows.truths) < NEWEST:
                 return
@@ -239,7 +239,7 @@ class PredictionStore:
     def _begun(self, model: Model) -> Known:
         """Figures without a row; or those of another worker, so that all have the same."""
         try:
-            realised = Realised(model.manifest)
+            realised = Performance(model.manifest)
             last = self.shared.read(model, realised) if self.shared else None
             return Known(model, realised, last)
         except Exception as error:  # the manifest is odd

@@ -12,7 +12,7 @@ from onnxlet.edge.predictions.ground_truth import HINT, no_disk, read
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
 from onnxlet.function.messages import Reply, Request, Route, json_reply
-from onnxlet.function.protocols.native import check_charset
+from onnxlet.function.protocols.shared.forms import check_charset
 from onnxlet.function.request_log import REQUEST_ID
 from onnxlet.function.serving.service import Service
 
@@ -66,12 +66,12 @@ def describe(endpoint: Endpoint) -> Operation:
 
     text = {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"}
     row = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}
-    entry = forms.closed({"id": text, "value": {}}, {"row": row})
+    entry = forms.closed({"row": row}, id=text, value={})
     most = endpoint.service.settings.max_rows
     entries = forms.listed(entry, 1, most)
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
     others = dict.fromkeys(("joined", "again", "unknown", "taken"), forms.COUNT)
-    kept = forms.record({"kept": forms.COUNT}, others)
+    kept = forms.record(others, kept=forms.COUNT)
     return forms.Operation(
         "Report what came of predictions",
         forms.answered(
@@ -79,7 +79,7 @@ def describe(endpoint: Endpoint) -> Operation:
             "row that has its truth already, under an id of several predictions, or not kept here.",
             kept,
         ),
-        forms.body(forms.content(forms.closed({"truth": entries}), example)),
+        forms.body(forms.content(forms.closed(truth=entries), example)),
         refusals=(400, 413, 415, 422),
         description="A prediction is named by its answer's X-Request-Id and its row. "
         "The `row` of an error is the index of the entry.",

@@ -264,15 +264,15 @@ def _server(
 ) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
-    from onnxlet.function.monitoring.metrics import PATH
+    from onnxlet.function.http.routes import METRICS
 
     service = app.extensions[SERVICE]
     settings = service.settings
-    prompt = {route.rule for route in service.routes if route.urgent and route.rule != PATH}
+    prompt = {route.rule for route in service.routes if route.urgent and route.rule != METRICS}
     # The first scrape reads modules from the disk: it queues, so that no request waits for it. So
     # do all of them where other workers are asked, one of which may not answer.
     if peers is None:
-        service.meter.imported = lambda: prompt.add(PATH)
+        service.meter.imported = lambda: prompt.add(METRICS)
     return Server(
         app,
         listener,

@@ -21,15 +21,10 @@ Send = Callable[[list[dict[str, Any]]], Sequence[str]]
 
 
 class Answered(NamedTuple):
-    """A record with its answer, to be sent.
+    """A record with its answer, to be sent."""
 
-    Attributes:
-        record: of the event.
-        message: as SQS takes it, but for the `Id` that it has among others in a call.
-    """
-
-    record: Record
-    message: dict[str, Any]
+    record: Record  # of the event
+    message: dict[str, Any]  # as SQS takes it, but for the `Id` that it has among others in a call
 
     @property
     def id(self) -> str:
@@ -54,16 +49,11 @@ def group_of(record: Record) -> str | None:
 class AnswersQueue:
     """Sends what it is given, several answers in a call where they come close together.
 
-    Args:
-        send: sends messages in one call, and returns the `Id` of each that was not taken.
-        log: gets a line for each answer that was not taken.
-
-    Attributes:
-        taken: ids of the records whose answers are in the queue.
+    An answer that was not taken has a line in the log.
     """
 
     def __init__(self, send: Send, log: request_log.Log) -> None:
-        self.taken: set[str] = set()
+        self.taken: set[str] = set()  # ids of the records whose answers are in the queue
         self._send, self._log = send, log
         self._broken_groups: set[str] = set()
         self._given: SimpleQueue[Answered | None] = SimpleQueue()

@@ -19,9 +19,9 @@ from typing import Any
 from onnxlet.function import json_text, request_log
 from onnxlet.function.aws import quick_events
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.http.routes import protocol_of
 from onnxlet.function.messages import failure_of
 from onnxlet.function.protocols import native
-from onnxlet.function.protocols.registry import protocol_of
 
 Event = dict[str, Any]
 
@@ -51,8 +51,7 @@ def _is_version_1(event: Event) -> bool:
 def repaired(event: Event) -> Event:
     """The event as serverless-wsgi reads it without raising, its stage taken off the path.
 
-    Raises:
-        MalformedRequest: the body says that it is base64 and is not.
+    Raises MalformedRequest where the body says that it is base64 and is not.
     """
     if event.get("isBase64Encoded"):
         _check_base64(event.get("body") or "")
@@ -134,23 +133,15 @@ def _without_stage(event: Event) -> Event:
     return event
 
 
-def _whole(app: Any, event: Event, context: Any) -> dict[str, Any]:
-    """Answer any event."""
-    from onnxlet.function.aws.slim_serverless import serverless_wsgi  # few events need it
-
-    answer: dict[str, Any] = serverless_wsgi.handle_request(app, event, context)
-    return answer
-
-
 def respond(
     app: Any, event: Event, context: Any, log: request_log.Log = request_log.write
 ) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
     try:
         event = repaired(event)
-        answer: dict[str, Any] = quick_events.answer(app, event, context) or _whole(
-            app, event, context
-        )
+        answer: dict[str, Any] | None = quick_events.answer(app, event, context)
+        if answer is None:
+            answer = quick_events.serverless_wsgi().handle_request(app, event, context)
     except MalformedRequest as error:
         return _refusal(error, log)
     except Exception as error:  # the app answers its own errors: this one comes from the event
@@ -171,15 +162,9 @@ def respond(
 
 
 def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
-    """Refuse an answer that is too large for Lambda.
+    """Raise RequestTooLarge where an answer has more bytes than Lambda returns.
 
-    Args:
-        answer: as it is returned.
-        characters: of its text; where these are few, its bytes need not be counted.
-        most: bytes that it may have.
-
-    Raises:
-        RequestTooLarge: it has more.
+    It is as it is returned. Where its text has few `characters`, its bytes need not be counted.
     """
     if characters * ESCAPED > most and (size := _written_bytes(answer)) > most:
         raise RequestTooLarge(

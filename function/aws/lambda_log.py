@@ -27,22 +27,14 @@ OF_MODELS = (
 
 
 class LambdaLog:
-    """Writes the lines of one instance.
-
-    Args:
-        namespace: of the metrics; None leaves them out.
-    """
+    """Writes the lines of one instance, with metrics of this namespace; None leaves them out."""
 
     def __init__(self, namespace: str | None) -> None:
         self._namespace = namespace
         self._first: dict[str, Any] = {}
 
     def ready(self, init_ms: float) -> None:
-        """Mark the next line as the first one of this instance, which can answer now.
-
-        Args:
-            init_ms: milliseconds that importing and loading the models took.
-        """
+        """Mark the next line as this instance's first; importing and loading took `init_ms`."""
         self._first = {"cold": True, "init_ms": round(init_ms, 3)}
 
     def restored(self) -> None:

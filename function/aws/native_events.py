@@ -1,4 +1,7 @@
-"""A native request that comes without HTTP: as an event, or as a record of a queue."""
+"""What comes without HTTP: a native request as an event or a record of a queue, or a schedule.
+
+A schedule runs every model once before a request does, and so does a snapshot.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from onnxlet.function import json_text, request_log
 from onnxlet.function.aws.lambda_events import check_size
 from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
+from onnxlet.function.model_files import read_file
+from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
+from onnxlet.function.protocols.shared import forms
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.serving.service import Service
 
 Answer = TypeVar("Answer")
@@ -36,13 +43,7 @@ def answer_logged(
 ) -> Answer:
     """Answer as `Service.answer` does, and write the request's line, as middleware does for HTTP.
 
-    Args:
-        service: answers.
-        log: writes the line.
-        entry: the line's `method` and `request_id`.
-        decode: reads the request.
-        encode: writes the answer.
-        refuse: writes an error.
+    `entry` has the line's `method` and `request_id`.
     """
     entry["status"] = 200
 
@@ -60,15 +61,10 @@ def answer_logged(
 def invoke(service: Service, event: Any, context: Any, log: request_log.Log) -> Any:
     """Answer a direct invocation: IAM has let the caller in, so no key is asked for.
 
-    Args:
-        service: answers.
-        event: a list of rows, or an object with `instances`.
-        context: Lambda's; a caller that proves the function says so in its own part of it, so
-            that its golden rows are not counted with what comes in.
-        log: writes the request's line.
-
-    Returns:
-        The native answer as an object, or the error in its native form; errors are never raised.
+    The event is a list of rows, or an object with `instances`. Returns the native answer as an
+    object, or the error in its native form; errors are never raised. A caller that proves the
+    function says so in its own part of Lambda's context, so that its golden rows are not counted
+    with what comes in.
     """
     custom = getattr(getattr(context, "client_context", None), "custom", None)
     if custom == {"request_id": GOLDEN}:
@@ -91,7 +87,7 @@ def _decode(event: Any) -> PredictRequest:
 
 def _encode(prediction: Prediction, request: PredictRequest) -> Any:
     # By way of the text: Lambda's client writes neither arrays nor NaN.
-    written = json_text.dumps(native.answer(prediction))
+    written = json_text.dumps(forms.answer(prediction))
     form = json_text.loads(written)
     check_size(form, len(written))
     return form
@@ -99,3 +95,29 @@ def _encode(prediction: Prediction, request: PredictRequest) -> Any:
 
 def _refuse(failure: Failure) -> Any:
     return json_text.loads(json_text.dumps(native.problem(failure)))
+
+
+def is_scheduled(event: Any) -> bool:
+    """Whether an event comes from an EventBridge rule or scheduler."""
+    return isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler")
+
+
+def warm_up(service: Service) -> list[str]:
+    """Answer a golden row by the served version of each model, and return the models' names.
+
+    Raises OnnxletError where one does not answer.
+    """
+    for model in service.repository.models:
+        row = _golden_row(model)
+        if row is None:  # a model without golden rows: at least its session is there
+            model.open()
+        else:
+            forms.answer(predict(model, native.from_object({"instances": [row]})))
+    return service.repository.names
+
+
+def _golden_row(model: Model) -> Any:
+    if model.directory is None:
+        return None
+    golden = json_text.loads(read_file(model.directory, "golden.json"))
+    return next(iter(golden["instances"]), None)

@@ -12,7 +12,7 @@ from onnxlet.function import json_text
 from onnxlet.function.aws.object_batches import CSV, JSON_LINES
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols.shared import forms
 
 NULL = b"null"
 NUMERIC = frozenset(b"0123456789-tf")  # how numbers and booleans begin
@@ -21,17 +21,11 @@ MARKS = (b",", b'"', b"\n", b"\r")  # for which a field of CSV stands in quotes
 
 
 class Part(NamedTuple):
-    """An output whose numbers have names: probabilities of classes, ends of intervals.
+    """An output whose numbers have names: probabilities of classes, ends of intervals."""
 
-    Attributes:
-        groups: the names, of each of the model's outputs.
-        several: the model has several of these.
-        spread: each number is a column of CSV.
-    """
-
-    groups: Sequence[Sequence[str]]
-    several: bool
-    spread: bool = True
+    groups: Sequence[Sequence[str]]  # the names, of each of the model's outputs
+    several: bool  # the model has several of these
+    spread: bool = True  # each number is a column of CSV
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns of CSV, of an output of this name."""
@@ -49,27 +43,15 @@ class Part(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """What a row is answered with.
+    """What a row is answered with."""
 
-    Attributes:
-        keep: names of the row's own columns that go along.
-        outputs: names of the answers, as HTTP has them.
-        parts: of those outputs whose numbers have names.
-    """
-
-    keep: Sequence[str]
-    outputs: Sequence[str]
-    parts: Mapping[str, Part]
+    keep: Sequence[str]  # names of the row's own columns that go along
+    outputs: Sequence[str]  # names of the answers, as HTTP has them
+    parts: Mapping[str, Part]  # of those outputs whose numbers have names
 
 
 def columns_of(model: Model, keep: Sequence[str], with_coverage: bool) -> Columns:
-    """The columns of a model's answers.
-
-    Args:
-        model: that answers.
-        keep: names of columns that go along.
-        with_coverage: intervals or sets are asked for.
-    """
+    """The columns of a model's answers, where these of the row's own go along."""
     outputs = ["prediction"]
     outputs += [each.name for each in model.signature.outputs if each.name not in outputs]
     parts: dict[str, Part] = {}
@@ -99,11 +81,7 @@ def _form(names: Sequence[str]) -> bytes:
 
 
 def texts(values: Any) -> list[bytes]:
-    """The JSON text of each row's value.
-
-    Args:
-        values: an array or list, rows first.
-    """
+    """The JSON text of each row's value; an array or list, rows first."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.size:
         # Written at once, in the very form of HTTP's answer, and cut between the rows.
         whole = json_text.dumps(np.ascontiguousarray(values))
@@ -114,23 +92,22 @@ def texts(values: Any) -> list[bytes]:
     return list(map(json_text.dumps, values))
 
 
-def _of_rows(prediction: Prediction, columns: Columns) -> list[list[bytes]]:
-    answer = native.answer(prediction)
-    return [texts(answer[name]) for name in columns.outputs]
+def _columns(
+    prediction: Prediction,
+    columns: Columns,
+    kept: Sequence[Sequence[Any]],
+    own: Callable[[Any], bytes],
+    answered: Callable[[Part | None, list[bytes]], list[bytes]],
+) -> list[list[bytes]]:
+    """Of each column the texts of all rows: of those of their own that go along, and of outputs."""
+    answer = forms.answer(prediction)
+    found = [list(map(own, values)) for values in zip(*kept, strict=True)]
+    return found + [answered(columns.parts.get(n), texts(answer[n])) for n in columns.outputs]
 
 
 def json_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
-    """An object for each row.
-
-    Args:
-        prediction: of some rows.
-        columns: of its model.
-        kept: values of each row that go along; nothing where there are none.
-    """
-    cells = [list(map(_kept, values)) for values in zip(*kept, strict=True)]
-    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
-        part = columns.parts.get(name)
-        cells.append(column if part is None else part.named(column))
+    """An object for each row, with the values of it that go along, where there are some."""
+    cells = _columns(prediction, columns, kept, _kept, lambda p, c: c if p is None else p.named(c))
     line = _form((*columns.keep, *columns.outputs)) + b"\n"
     return b"".join(map(line.__mod__, zip(*cells, strict=True)))
 
@@ -152,27 +129,21 @@ def csv_head(columns: Columns) -> bytes:
 
 
 def csv_lines(prediction: Prediction, columns: Columns, kept: Sequence[Sequence[Any]]) -> bytes:
-    """A line for each row. Lists are the text that JSON has for them, nothing is an empty field.
+    """A line for each row, with the fields of it that go along, where there are some.
 
-    Args:
-        prediction: of some rows.
-        columns: of its model.
-        kept: fields of each row that go along; nothing where there are none.
+    Lists are the text that JSON has for them, nothing is an empty field.
     """
-    cells = [list(map(_quoted, values)) for values in zip(*kept, strict=True)]
-    for name, column in zip(columns.outputs, _of_rows(prediction, columns), strict=True):
-        part = columns.parts.get(name)
-        if part is None:
-            fields = list(map(_field, column))
-        elif part.spread:
-            nothing = b"," * (sum(map(len, part.groups)) - 1)
-            fields = [nothing if row == NULL else _fields(row) for row in column]
-        else:
-            fields = list(map(_field, part.named(column)))
-        cells.append(fields)
+    cells = _columns(prediction, columns, kept, _quoted, _csv_fields)
     if len(cells) == 1:  # a blank line would be no row
         cells[0] = [field or b'""' for field in cells[0]]
     return b"".join(b",".join(row) + b"\n" for row in zip(*cells, strict=True))
+
+
+def _csv_fields(part: Part | None, column: list[bytes]) -> list[bytes]:
+    if part is None or not part.spread:
+        return list(map(_field, column if part is None else part.named(column)))
+    nothing = b"," * (sum(map(len, part.groups)) - 1)
+    return [nothing if row == NULL else _fields(row) for row in column]
 
 
 def _field(text: bytes) -> bytes:

@@ -18,7 +18,8 @@ from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Faults, Parts
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import PredictRequest, Request
-from onnxlet.function.protocols import forms, native
+from onnxlet.function.protocols import native
+from onnxlet.function.protocols.shared import forms
 
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 SUFFIXES = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
@@ -71,10 +72,8 @@ def of_csv(
 ) -> Iterator[Batch]:
     """Batches of a CSV file with a header. Columns that the model does not know are left out.
 
-    Raises:
-        MalformedRequest: it has no header, or is no CSV.
-        InvalidRows: the header lacks columns, or names one twice.
-        RequestTooLarge: a line is longer than a batch may be.
+    Raises MalformedRequest where it has no header, or is no CSV; InvalidRows where the header lacks
+    columns, or names one twice; RequestTooLarge where a line is longer than a batch may be.
     """
     # What is not UTF-8 stays as it is, for each batch to be refused as a request would be.
     text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")

@@ -25,13 +25,12 @@ from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Rang
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols import native
+from onnxlet.function.protocols.shared import forms, request_options
 from onnxlet.function.serving.service import Service
 
 PACKED = ".gz"
 TABLES = (".parquet", ".pq", ".feather", ".arrow")  # which are read elsewhere
 MEDIA_TYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: JSON_LINES}
-WISHES = ("coverage", "k")  # that an object may have as metadata
 LOGGED = 200  # characters of a key, as of a path
 FIRST_SHARE = 0.2  # of the time, after which it is estimated how long the whole will take
 MARGIN = 1.5  # times the time that there is: what would take longer is not gone on with
@@ -39,31 +38,18 @@ MARGIN = 1.5  # times the time that there is: what would take longer is not gone
 
 @dataclass(frozen=True)
 class Scoring:
-    """Where objects come from and go to, and what answers them.
+    """Where objects come from and go to, and what answers them."""
 
-    Attributes:
-        service: answers.
-        objects: S3.
-        come: bucket and prefix of the objects.
-        go: bucket and prefix of their answers.
-        keep: names of columns that go along with the answers.
-        log: writes a line for each batch.
-    """
-
-    service: Service
-    objects: Objects
-    come: Place
-    go: Place
-    keep: Sequence[str]
-    log: request_log.Log
+    service: Service  # answers
+    objects: Objects  # S3
+    come: Place  # bucket and prefix of the objects
+    go: Place  # bucket and prefix of their answers
+    keep: Sequence[str]  # names of columns that go along with the answers
+    log: request_log.Log  # writes a line for each batch
 
 
 class NotNow(Exception):
-    """An object that may be answered when its event comes again.
-
-    Attributes:
-        kind: of the error that is the reason, which is in the log.
-    """
+    """An object that may be answered when its event comes again; `kind` of error is in the log."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -71,20 +57,11 @@ class NotNow(Exception):
 
 
 class Refused(Exception):
-    """A batch that no try will answer; it is in the log.
-
-    Attributes:
-        failure: the reasons, with the rows' indices in the object.
-    """
+    """A batch that no try will answer, with the rows' indices in the object; it is in the log."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.kind)
         self.failure = failure
-
-
-def entry_of(place: Place, request_id: str) -> dict[str, Any]:
-    """How a line of the log begins."""
-    return {"method": "object", "path": place.key[:LOGGED], "request_id": request_id}
 
 
 def elsewhere(place: Place) -> str:
@@ -93,55 +70,49 @@ def elsewhere(place: Place) -> str:
 
 
 @dataclass
-class Run:
-    """One try to answer one version of an object.
-
-    Attributes:
-        scoring: what answers.
-        source: the object.
-        about: its version.
-        model: that answers.
-        target: of the answers.
-        side: of the reasons why some rows were not answered.
-        mark: metadata of both.
-        request_id: for the log.
-        start: when it began, on the clock of `time.perf_counter`.
-        seconds: that it may take.
-        rows: that were answered or not, so far.
-        unanswered: these of them.
-    """
+class Job:
+    """One object, to be answered once: where it is, where its answers go, and the time."""
 
     scoring: Scoring
     source: Place
-    about: About
-    model: Model
-    target: Place
-    side: Place
-    mark: Mapping[str, str]
-    request_id: str
-    start: float
-    seconds: float
-    rows: int = field(default=0, init=False)
-    unanswered: int = field(default=0, init=False)
+    request_id: str  # for the log
+    seconds: float  # that it may take
+    whole: bool  # that is all the time that an object can get here
+    # When it began, on the clock of time.perf_counter.
+    start: float = field(default_factory=time.perf_counter, init=False)
+    rows: int = field(default=0, init=False)  # that were answered or not, so far
+    unanswered: int = field(default=0, init=False)  # these of them
 
-    def answer(self) -> None:
-        """Answer all rows; or have nothing there.
+    def __post_init__(self) -> None:
+        below = self.source.key.removeprefix(self.scoring.come.key)
+        folder, slash, name = below.rpartition("/")
+        go = self.scoring.go
+        self.path = PurePosixPath(below)
+        self.target = Place(go.bucket, go.key + below)  # of the answers
+        # Of the reasons why some rows were not answered.
+        self.side = Place(go.bucket, f"{go.key}{folder}{slash}_{name}.problems.jsonl")
 
-        Raises:
-            Refused, RequestError: no try will answer it.
-            TookTooLong: there is not enough time.
-            Changed: it is another version meanwhile.
-            NotNow: a batch failed.
+    @property
+    def entry(self) -> dict[str, Any]:
+        """How a line of the log begins."""
+        path = self.source.key[:LOGGED]
+        return {"method": "object", "path": path, "request_id": self.request_id}
+
+    def answer(self, about: About, model: Model, mark: Mapping[str, str]) -> None:
+        """Answer all rows of this version, with `mark` as metadata; or have nothing there.
+
+        Raises Refused or RequestError where no try will answer it, TookTooLong where there is not
+        enough time, Changed where it is another version meanwhile, NotNow where a batch failed.
         """
-        media_type = media_type_of(self.source, self.about)
+        media_type = media_type_of(self.source, about)
         objects, packed = self.scoring.objects, self.source.key.lower().endswith(PACKED)
         written = "application/gzip" if packed else MEDIA_TYPES[media_type]
-        target = Upload(objects, self.target, written, self.mark, packed)
-        side = Upload(objects, self.side, JSON_LINES, self.mark)
+        target = Upload(objects, self.target, written, mark, packed)
+        side = Upload(objects, self.side, JSON_LINES, mark)
         try:
-            self._answer(media_type, target, side)
+            self._answer(about, model, media_type, target, side)
             now = objects.about(self.source, may_list=True)
-            if now is None or now.etag != self.about.etag:
+            if now is None or now.etag != about.etag:
                 raise Changed(self.source)
             # The reasons first: whoever sees the answers finds them there.
             if self.unanswered:
@@ -154,37 +125,35 @@ class Run:
             side.drop()
             raise
 
-    def _answer(self, media_type: str, target: Upload, side: Upload) -> None:
+    def _answer(
+        self, about: About, model: Model, media_type: str, target: Upload, side: Upload
+    ) -> None:
         keep, settings = self.scoring.keep, self.scoring.service.settings
-        columns = columns_of(self.model, keep, "coverage" in self.about.metadata)
+        columns = columns_of(model, keep, "coverage" in about.metadata)
         head, write = WRITE[media_type]
         target.write(head(columns))
         limits = Limits(settings.max_rows, settings.max_unpacked_bytes)
-        ranges = Ranges(self.scoring.objects, self.source, self.about)
+        ranges = Ranges(self.scoring.objects, self.source, about)
         with unpacked(io.BufferedReader(ranges)) as stream:
-            for batch in READ[media_type](stream, self.model.signature, keep, limits):
-                prediction = self._predict(batch)
+            for batch in READ[media_type](stream, model.signature, keep, limits):
+                prediction = self._predict(batch, about, model)
                 target.write(write(prediction, columns, batch.kept()))
                 moved = [_moved(each, batch.first) for each in prediction.problems]
-                located = native.located(moved)
+                located = forms.located(moved)
                 side.write(b"".join(json_text.dumps(each) + b"\n" for each in located))
                 self.unanswered += len({each.row for each in moved})
                 self.rows += batch.rows
-                self._check_pace(ranges.position)
+                self._check_pace(ranges.position / max(1, about.size))
 
-    def _predict(self, batch: Batch) -> Prediction:
+    def _predict(self, batch: Batch, about: About, model: Model) -> Prediction:
         """Answer a batch as a request is answered: counted, logged, watched.
 
-        Raises:
-            Refused: no try will answer it.
-            TookTooLong: there is no time left.
-            NotNow: it failed.
+        Raises Refused where no try will answer it, TookTooLong where there is no time left, NotNow
+        where it failed.
         """
-        metadata = self.about.metadata
-        wishes = {name: metadata[name] for name in WISHES if name in metadata}
-
-        def decode() -> PredictRequest:
-            return native.with_wishes(batch.decode(), wishes)._replace(model=self.model.name)
+        asked = {
+            name: about.metadata[name] for name in request_options.NAMES if name in about.metadata
+        }
 
         def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
             return prediction
@@ -192,9 +161,13 @@ class Run:
         def refuse(failure: Failure) -> Prediction | Failure:
             return failure
 
-        entry = entry_of(self.source, self.request_id)
         answer = answer_logged(
-            self.scoring.service, self.scoring.log, entry, decode, encode, refuse
+            self.scoring.service,
+            self.scoring.log,
+            self.entry,
+            lambda: request_options.with_texts(batch.decode(), asked)._replace(model=model.name),
+            encode,
+            refuse,
         )
         if isinstance(answer, Prediction):
             return answer
@@ -206,17 +179,12 @@ class Run:
         moved = [_moved(each, batch.first) for each in answer.problems]
         raise Refused(answer._replace(detail=detail, problems=moved))
 
-    def _check_pace(self, position: int) -> None:
-        """Go on only where the time may be enough.
+    def _check_pace(self, share: float) -> None:
+        """Go on only where the time may be enough; `share` of the object was read.
 
-        Args:
-            position: bytes of the object that were read.
-
-        Raises:
-            TookTooLong: it won't be, by far.
+        Raises TookTooLong where it won't be, by far.
         """
         took = time.perf_counter() - self.start
-        share = position / max(1, self.about.size)
         if took > FIRST_SHARE * self.seconds and took > MARGIN * share * self.seconds:
             raise TookTooLong(f"the whole would take {took / share:.0f} seconds")
 
@@ -224,8 +192,7 @@ class Run:
 def media_type_of(place: Place, about: About) -> str:
     """CSV or JSON Lines, by a key's suffix, or by the media type that it was uploaded with.
 
-    Raises:
-        UnsupportedMedia: neither.
+    Raises UnsupportedMedia where it is neither.
     """
     path = PurePosixPath(place.key.lower().removesuffix(PACKED))
     given = about.media_type.partition(";")[0].strip().lower()

@@ -21,6 +21,7 @@ from onnxlet.function.aws.native_events import UNKNOWN_SECONDS, answer_logged
 from onnxlet.function.errors import MalformedRequest, TookTooLong
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
+from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.service import Service
 
 SOURCE = "aws:sqs"
@@ -52,16 +53,8 @@ def answer_batch(
 ) -> dict[str, Any]:
     """Answer each record, send the answers as they come, and report which records failed.
 
-    Args:
-        records: of the event.
-        service: answers.
-        send: sends messages in one call, and returns the `Id` of each that was not taken.
-        fifo: answers go to a FIFO queue.
-        log: writes a line for each record.
-        seconds: until Lambda ends this invocation.
-
-    Returns:
-        `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
+    `fifo` says that answers go to a FIFO queue; `seconds` are left of this invocation. Returns
+    `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
     """
     ends = time.perf_counter() + seconds
     reserve = min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
@@ -88,8 +81,7 @@ class _Batch:
     def answer(self, records: Sequence[Record]) -> list[Record]:
         """Answer records, each within half of the time that is left.
 
-        Returns:
-            Those that took too long, and what is behind them in a FIFO queue.
+        Returns those that took too long, and what is behind them in a FIFO queue.
         """
         late: list[Record] = []
         for number, record in enumerate(records):
@@ -125,7 +117,7 @@ class _Batch:
         entry = {"method": "queue", "request_id": record["messageId"]}
 
         def encode(prediction: Prediction, request: PredictRequest) -> Answered | Failure:
-            answer = json_text.dumps(native.answer(prediction)).decode()
+            answer = json_text.dumps(forms.answer(prediction)).decode()
             return _sendable(Answered(record, _message(record, answer, self._fifo)))
 
         def refuse(failure: Failure) -> Answered | Failure:

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,15 +26,10 @@ OF_THE_BODY = ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH")
 
 
 def answer(app: Any, event: Event, context: Any) -> dict[str, Any] | None:
-    """Answer a POST event in its sender's form.
+    """Answer a POST event in its sender's form, by a WSGI app.
 
-    Args:
-        app: WSGI.
-        event: with all members that serverless-wsgi takes for granted.
-        context: Lambda's.
-
-    Returns:
-        None where the event is unusual; the app has not been called then.
+    The event has all members that serverless-wsgi takes for granted. Returns None where it is
+    unusual; the app has not been called then.
     """
     environ = environ_of(event, context)
     if environ is None:
@@ -63,11 +59,20 @@ def answer(app: Any, event: Event, context: Any) -> dict[str, Any] | None:
     }
 
 
-def _written(event: Event, status: str, headers: Headers, body: bytes) -> dict[str, Any]:
-    from onnxlet.function.aws.slim_serverless import serverless_wsgi
+@cache
+def serverless_wsgi() -> Any:
+    """It, imported when few events need it, without the parts of Werkzeug that never run here."""
+    from onnxlet.function.http.stand_ins import stubs
 
-    response = serverless_wsgi.Response([body], status, headers)
-    written: dict[str, Any] = serverless_wsgi.generate_response(response, event)
+    with stubs():
+        import serverless_wsgi
+    serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
+    return serverless_wsgi
+
+
+def _written(event: Event, status: str, headers: Headers, body: bytes) -> dict[str, Any]:
+    response = serverless_wsgi().Response([body], status, headers)
+    written: dict[str, Any] = serverless_wsgi().generate_response(response, event)
     return written
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws import s3_objects
 from onnxlet.function.aws.native_events import seconds_left
-from onnxlet.function.aws.object_run import LOGGED, NotNow, Scoring
+from onnxlet.function.aws.object_run import LOGGED, Job, NotNow, Scoring
 from onnxlet.function.aws.object_scoring import Outcome, score
 from onnxlet.function.aws.s3_objects import Objects, Place, place_of
 from onnxlet.function.errors import MalformedRequest, OnnxletError, RequestTooLarge, SettingsError
@@ -30,15 +30,10 @@ WHOLE_SHARE = 0.9  # of an invocation's time, with which an object has as good a
 
 
 class Created(NamedTuple):
-    """An object that came.
+    """An object that came."""
 
-    Attributes:
-        place: bucket and key.
-        etag: of its content; or an empty text.
-    """
-
-    place: Place
-    etag: str
+    place: Place  # bucket and key
+    etag: str  # of its content; or an empty text
 
 
 class NotAnswered(OnnxletError):
@@ -46,10 +41,9 @@ class NotAnswered(OnnxletError):
 
 
 def created(event: Any) -> list[Created] | None:
-    """The objects that an event is about, those that were removed left out; None of another event.
+    """The objects that an event is about, but for removed ones; None of another event.
 
-    Args:
-        event: of a bucket, of EventBridge, or of a topic that passes one on.
+    It comes from a bucket, from EventBridge, or from a topic that passes one on.
     """
     try:
         return list(_created(event))
@@ -96,11 +90,7 @@ def _loaded(text: str) -> Any:
 
 
 def scoring_of(service: Service, log: request_log.Log, objects: Objects | None = None) -> Scoring:
-    """Where objects come from and go to, by the settings.
-
-    Raises:
-        SettingsError: they don't say.
-    """
+    """Where objects come from and go to; raises SettingsError where the settings don't say."""
     settings = service.settings
     if settings.score_from is None or settings.score_to is None:
         raise SettingsError(
@@ -113,13 +103,9 @@ def scoring_of(service: Service, log: request_log.Log, objects: Objects | None =
 
 
 def answer(objects: Sequence[Created], scoring: Scoring, context: Any) -> dict[str, Any]:
-    """Answer the objects of an event.
+    """Answer the objects of an event, and return what came of each.
 
-    Returns:
-        What came of each.
-
-    Raises:
-        NotAnswered: one may be answered when the event comes again.
+    Raises NotAnswered where one may be answered when the event comes again.
     """
     outcomes, late = list[dict[str, Any]](), list[str]()
     clock = Clock(context)
@@ -141,16 +127,10 @@ def answer_messages(
     context: Any,
     first: bool = True,
 ) -> list[str]:
-    """Answer the objects of messages of a queue.
+    """Answer the objects of messages of a queue, each an id and its objects.
 
-    Args:
-        messages: the id of each, and its objects.
-        scoring: where to, and by what.
-        context: Lambda's.
-        first: nothing else of the same batch has taken time.
-
-    Returns:
-        The ids of the messages that are to come again.
+    `first` says that nothing else of the same batch has taken time. Returns the ids of the messages
+    that are to come again.
     """
     clock, failed = Clock(context, first), list[str]()
     with deadline.watched(clock.seconds):
@@ -162,12 +142,7 @@ def answer_messages(
 
 
 class Clock:
-    """The time that an invocation has.
-
-    Args:
-        context: Lambda's.
-        first: nothing has taken some of it yet.
-    """
+    """The time that an invocation has; `first`, if nothing has taken some of it yet."""
 
     def __init__(self, context: Any, first: bool = True) -> None:
         whole = seconds_left(context)
@@ -191,7 +166,7 @@ def one(each: Created, scoring: Scoring, context: Any, clock: Clock) -> Outcome 
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
     whole, left = clock.is_whole, clock.left
     try:
-        outcome = score(scoring, each.place, each.etag, request_id, left, whole)
+        outcome = score(Job(scoring, each.place, request_id, left, whole), each.etag)
     except NotNow as error:
         return error
     about = outcome._asdict()

@@ -41,37 +41,24 @@ def place_of(url: str) -> Place:
 
 
 class About(NamedTuple):
-    """What S3 knows of an object.
+    """What S3 knows of an object."""
 
-    Attributes:
-        etag: of its content, without quotes.
-        size: bytes.
-        media_type: as it was uploaded; or an empty text.
-        metadata: of its owner, names in lower case.
-    """
-
-    etag: str
-    size: int
-    media_type: str
-    metadata: Mapping[str, str]
+    etag: str  # of its content, without quotes
+    size: int  # bytes
+    media_type: str  # as it was uploaded; or an empty text
+    metadata: Mapping[str, str]  # of its owner, names in lower case
 
 
 @dataclass(frozen=True)
 class Objects:
-    """S3, as far as it is needed.
+    """S3, as far as it is needed."""
 
-    Attributes:
-        client: boto3's; its errors are raised as they are, but for those that are named below.
-    """
-
-    client: Any
+    client: Any  # boto3's; its errors are raised as they are, but for those that are named below
 
     def about(self, place: Place, may_list: bool = False) -> About | None:
         """What is there; None where nothing is.
 
-        Args:
-            place: of the object.
-            may_list: being forbidden does not mean that nothing is there.
+        Whoever `may_list` the bucket is not told that what is not there is forbidden.
         """
         try:
             found = self.client.head_object(Bucket=place.bucket, Key=place.key)
@@ -84,11 +71,7 @@ class Objects:
         return About(etag, size, found.get("ContentType", ""), metadata)
 
     def read(self, place: Place, etag: str, start: int, size: int) -> bytes:
-        """Some bytes of this very version.
-
-        Raises:
-            Changed: it is not there any more.
-        """
+        """Some bytes of this very version; raises Changed where it is not there any more."""
         end = start + size - 1
         try:
             found = self.client.get_object(
@@ -118,13 +101,7 @@ def code_of(error: Exception) -> str:
 class Ranges(io.RawIOBase):
     """An object's bytes, `RANGE` of them at a time however few are asked for.
 
-    Args:
-        objects: S3.
-        place: of the object.
-        about: the version that is read, and no other.
-
-    Attributes:
-        position: behind the bytes that S3 has sent.
+    They are of this version, and of no other. S3 has sent those before `position`.
     """
 
     def __init__(self, objects: Objects, place: Place, about: About) -> None:
@@ -139,9 +116,7 @@ class Ranges(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer, as far as what is held goes.
 
-        Raises:
-            Changed: there is another version now.
-            TookTooLong: there is no time left.
+        Raises Changed where there is another version now, TookTooLong where there is no time left.
         """
         deadline.check()
         size = min(RANGE, self._about.size - self.position)
@@ -158,12 +133,7 @@ class Ranges(io.RawIOBase):
 class Upload:
     """An object that is written in parts, and is there once it is closed.
 
-    Args:
-        objects: S3.
-        place: of the object.
-        media_type: of what is written.
-        metadata: of the object.
-        packed: write it as gzip, the same bytes for the same content.
+    `packed` is written as gzip, the same bytes for the same content.
     """
 
     def __init__(
@@ -224,11 +194,7 @@ class Upload:
 
 @cache
 def of_lambda() -> Objects:
-    """S3 by boto3, which is Lambda's own and not in the bundle.
-
-    Raises:
-        SettingsError: it is not there.
-    """
+    """S3 by boto3, which is Lambda's own and not in the bundle; else raises SettingsError."""
     try:
         import boto3
     except ImportError as error:

@@ -8,17 +8,15 @@ for the n-person cooperative game", 1963).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.explain import ExplainOptions
 from onnxlet.function.explanation.target import Target
-
-if TYPE_CHECKING:
-    from onnxlet.function.arrays import Array
-    from onnxlet.function.inputs.validation import Table
-    from onnxlet.function.models.model import Model
+from onnxlet.function.inputs.validation import Table
+from onnxlet.function.models.model import Model
 
 METHOD = "additive"
 OUTPUT = "score"
@@ -47,9 +45,7 @@ def target(model: Model) -> Target:
 def by_column(model: Model, scores: Array) -> Array:
     """Each column's share of the terms, of shape (rows, columns, numbers).
 
-    Args:
-        model: a sum of terms.
-        scores: of the terms, of shape (rows, terms, numbers).
+    The scores of the model's terms are of shape (rows, terms, numbers).
     """
     columns = [column.name for column in model.signature.columns]
     shares = np.zeros((len(columns), scores.shape[1]))
@@ -61,8 +57,7 @@ def by_column(model: Model, scores: Array) -> Array:
 def form(model: Model, table: Table, options: ExplainOptions) -> dict[str, Any]:
     """The answer: the score's terms, and each column's share of them, for each row.
 
-    Raises:
-        MalformedRequest: the model has no such class.
+    Raises MalformedRequest where the model has no such class.
     """
     about, known = target(model), terms(model) or {}
     scores = model.terms(table)  # (rows, terms, numbers)

@@ -19,17 +19,11 @@ USUAL = 2**17  # rows a second that explanations may cost, where the build has n
 
 
 class Background(NamedTuple):
-    """Rows that explanations start from.
+    """Rows that explanations start from."""
 
-    Attributes:
-        source: "statistics", or "training rows".
-        table: the rows, with images decoded.
-        outputs: the model's answers to them.
-    """
-
-    source: str
-    table: Table
-    outputs: Mapping[str, Array]
+    source: str  # "statistics", or "training rows"
+    table: Table  # the rows, with images decoded
+    outputs: Mapping[str, Array]  # the model's answers to them
 
 
 def has_background(model: Model) -> bool:
@@ -53,9 +47,8 @@ _lock = threading.Lock()
 def background(model: Model) -> Background:
     """The background of a model.
 
-    Raises:
-        NoBackground: it was built without one.
-        ModelError: the file is missing, altered since the build, or not answered.
+    Raises NoBackground where it was built without one; ModelError where the file is missing,
+    altered since the build, or not answered.
     """
     with _lock:
         if model not in _known:
@@ -84,8 +77,7 @@ def _read(model: Model) -> Background:
 def decoded(model: Model, rows: Sequence[Any]) -> Table:
     """Rows of a background, with images decoded once for all runs.
 
-    Raises:
-        InvalidRows: they are not of the model's signature.
+    Raises InvalidRows where they are not of the model's signature.
     """
     table = validate_rows(rows, model.signature)
     if feeds := model.signature.image_feeds:

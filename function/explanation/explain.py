@@ -18,8 +18,7 @@ from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
-    from onnxlet.function.explanation.counting import Counted
-    from onnxlet.function.explanation.texts import Pieces
+    from onnxlet.function.explanation.texts import Pieces, TokenCounts
     from onnxlet.function.explanation.tiles import Tiles
 
 FEWEST_SLOTS = 50  # background rows, taken again where there are fewer: each has its own orders
@@ -31,52 +30,33 @@ FREE = shapley.Budget()
 
 
 class ExplainOptions(NamedTuple):
-    """How a request wants its answers explained.
+    """How a request wants its answers explained."""
 
-    Attributes:
-        seconds: of runs, at the speed that was measured at build.
-        permutations: to walk for each instance; None is exactly where there are few players.
-        seed: of the permutations.
-        output: to explain; None is the most informative one.
-        classes: of it; None is all.
-        usual: permutations to walk where nothing is said and there are many players.
-    """
-
-    seconds: float = 2.0
+    seconds: float = 2.0  # of runs, at the speed that was measured at build
+    # To walk for each instance; None is exactly where there are few players.
     permutations: int | None = None
-    seed: int = 0
-    output: str | None = None
-    classes: Sequence[Any] | None = None
-    usual: int = 1000
+    seed: int = 0  # of the permutations
+    output: str | None = None  # to explain; None is the most informative one
+    classes: Sequence[Any] | None = None  # of it; None is all
+    usual: int = 1000  # permutations to walk where nothing is said and there are many players
 
 
 class Explained(NamedTuple):
-    """The explanations of a batch.
+    """The explanations of a batch."""
 
-    Attributes:
-        target: what was explained.
-        outputs: the model's answers.
-        base: the background's mean, of shape (numbers,); None where there is no background.
-        end: what the batch is answered, of shape (rows, numbers).
-        tiles: of the images, by column.
-        functions: the rows that were explained together; empty where there is no background.
-        values: for each function, its players' and columns' contributions, of shape (rows, players,
-            numbers).
-        errors: likewise; empty where the values are exact.
-        permutations: that were walked for each row; 0 where the values are exact.
-        cut_short: time ran out, and the same request may have another answer.
-    """
-
-    target: Target
-    outputs: Mapping[str, Array]
+    target: Target  # what was explained
+    outputs: Mapping[str, Array]  # the model's answers
+    # The background's mean, of shape (numbers,); None where there is no background.
     base: Array | None
-    end: Array
-    tiles: Mapping[str, Tiles]
+    end: Array  # what the batch is answered, of shape (rows, numbers)
+    tiles: Mapping[str, Tiles]  # of the images, by column
+    # The rows that were explained together; empty where there is no background.
     functions: Sequence[TableValueFunction]
+    # For each function, its players' and columns' contributions, of shape (rows, players, numbers).
     values: Sequence[Array]
-    errors: Sequence[Array]
-    permutations: int
-    cut_short: bool = False
+    errors: Sequence[Array]  # likewise; empty where the values are exact
+    permutations: int  # that were walked for each row; 0 where the values are exact
+    cut_short: bool = False  # time ran out, and the same request may have another answer
 
 
 def explain(
@@ -88,19 +68,11 @@ def explain(
 ) -> Explained:
     """Shapley values of every column of every row, and what the tiles of its images add.
 
-    Args:
-        model: that answers.
-        rows: its background; None leaves only the tiles.
-        table: what is explained.
-        options: of the request.
-        budget: of runs, and of time.
-
-    Raises:
-        MalformedRequest: the model has no such output or class.
-        InvalidRows: a row's answer is not finite, or a mix of it with the background's; or a cell
-            is no image.
-        RequestTooLarge: the answer would have too many numbers.
-        TookTooLong: the request's deadline came first.
+    Without background `rows` there are only the tiles. The budget is of runs, and of time. Raises
+    MalformedRequest where the model has no such output or class; InvalidRows where a row's answer
+    is not finite, or a mix of it with the background's, or a cell is no image; RequestTooLarge
+    where the answer would have too many numbers; TookTooLong where the request's deadline came
+    first.
     """
     images = bool(model.signature.image_feeds)
     if images:
@@ -208,10 +180,12 @@ def _functions(
 
 def _cut(
     model: Model, row: Table, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
-) -> tuple[dict[Position, Pieces], dict[Position, list[Counted]]]:
+) -> tuple[dict[Position, Pieces], dict[Position, list[TokenCounts]]]:
     """The texts of one row in pieces, and what these count."""
-    from onnxlet.function.explanation.counting import counted  # models without text do without
-    from onnxlet.function.explanation.texts import cut
+    from onnxlet.function.explanation.texts import (
+        counted,  # models without text do without
+        cut,
+    )
 
     read = {position for feed in model.signature.feeds for position in _positions(feed)}
     pieces, counts = {}, {}

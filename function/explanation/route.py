@@ -22,12 +22,14 @@ from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
+from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving import service
+from onnxlet.function.protocols.shared import request_options
+from onnxlet.function.serving.predict import read
+from onnxlet.function.serving.service import Service
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.tiles import Tiles
-    from onnxlet.function.models.model import Model
 
 OCCLUSION = "occlusion"  # the method where there are only the tiles of images
 MOST_ROWS = 100  # each is run against every background row, many times
@@ -47,13 +49,12 @@ ROOM = threading.BoundedSemaphore(EXPLANATIONS_AT_ONCE)
 
 
 def answer(
-    serving: service.Service, request: Request, name: str | None = None, version: str | None = None
+    service: Service, request: Request, name: str | None = None, version: str | None = None
 ) -> Reply:
     """Explain the answers to a request's rows.
 
-    Raises:
-        RequestError: the client's mistakes, or a model without a background or without numbers.
-        ModelError: the model's background is gone or altered.
+    Raises RequestError for the client's mistakes, or a model without a background or without
+    numbers; ModelError where the model's background is gone or altered.
     """
     if not ROOM.acquire(blocking=False):
         raise Overloaded(
@@ -61,44 +62,38 @@ def answer(
             "Try again.",
         )
     try:
-        return _answer(serving, request, name, version)
+        return _answer(service, request, name, version)
     finally:
         ROOM.release()
 
 
-def _answer(
-    serving: service.Service, request: Request, name: str | None, version: str | None
-) -> Reply:
+def _answer(service: Service, request: Request, name: str | None, version: str | None) -> Reply:
     notes: dict[str, Any] = {}
-    decoded, model = serving.decoded(lambda: decode(request), notes, name, version)
+    decoded, model = service.decoded(lambda: decode(request), notes, name, version)
     options: ExplainOptions = decoded.options
     # The least that an explanation takes comes on top of the time.
     in_time = deadline.until(TIME_SHARE)
     budget = Budget(evaluations(model) * options.seconds, in_time)
-    most = min(MOST_ROWS, serving.settings.max_rows)
+    most = min(MOST_ROWS, service.settings.max_rows)
     if len(decoded.rows) > most:
         raise RequestTooLarge(
             f"expected at most {most} rows to explain, got {len(decoded.rows)}",
             "Send them in several requests.",
         )
     if additive.wanted(model, options):
-        table = service.read(model, decoded)
+        table = read(model, decoded)
         formed = additive.form(model, table, options)
     else:
         check_explained(model, options.output)
         rows = _background(model)
-        table = service.read(model, decoded)
+        table = read(model, decoded)
         formed = form(model, rows, explain(model, rows, table, options, budget))
     notes["rows"] = table.rows
     return json_reply(formed)._replace(notes=notes)
 
 
 def _background(model: Model) -> Background | None:
-    """Where images are, there are tiles to explain without one.
-
-    Raises:
-        NoBackground: there is neither.
-    """
+    """Where images are, there are tiles to explain without one; else raises NoBackground."""
     tiled = bool(model.signature.image_feeds) and not has_background(model)
     return None if tiled else background(model)
 
@@ -106,14 +101,13 @@ def _background(model: Model) -> Background | None:
 def decode(request: Request) -> PredictRequest:
     """Read a native request that may say how it wants its answers explained, in its options.
 
-    Raises:
-        UnsupportedMedia, MalformedRequest, InvalidRows: as for predictions.
-        MalformedRequest: a member beside the instances is not what it should be.
+    Raises UnsupportedMedia, MalformedRequest and InvalidRows as for predictions, and
+    MalformedRequest where a member beside the instances is not what it should be.
     """
-    if native.wants_nulls(request.query):
+    if request_options.wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
-    for wish, why in NOT_EXPLAINED.items():
-        if wish in request.query:
+    for option, why in NOT_EXPLAINED.items():
+        if option in request.query:
             raise MalformedRequest(why, PREDICT_HINT)
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=ExplainOptions())
@@ -124,8 +118,8 @@ def decode(request: Request) -> PredictRequest:
     given = {key: body.pop(key) for key in READ if key in body}
     decoded = native.from_object(body, members=(*native.MEMBERS, *READ))
     try:
-        for wish, why in NOT_EXPLAINED.items():
-            if getattr(decoded, wish) is not None:
+        for option, why in NOT_EXPLAINED.items():
+            if getattr(decoded, option) is not None:
                 raise MalformedRequest(why, PREDICT_HINT)
         return decoded._replace(
             options=ExplainOptions(**{key: READ[key](key, given[key]) for key in given})
@@ -157,24 +151,21 @@ def _whole(least: int, most: int) -> Callable[[str, Any], int]:
     return read
 
 
-def _name(key: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise MalformedRequest(f"'{key}': expected a name, got {quoted(value)}")
-    return value
+def _one_of(kind: type, words: str) -> Callable[[str, Any], Any]:
+    def read(key: str, value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise MalformedRequest(f"'{key}': expected {words}, got {quoted(value)}")
+        return value
 
-
-def _list(key: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise MalformedRequest(f"'{key}': expected a list, got {quoted(value)}")
-    return value
+    return read
 
 
 READ: Mapping[str, Callable[[str, Any], Any]] = {
     "seconds": _seconds,
     "permutations": _whole(2, MOST_PERMUTATIONS),
     "seed": _whole(0, MOST_SEED),
-    "output": _name,
-    "classes": _list,
+    "output": _one_of(str, "a name"),
+    "classes": _one_of(list, "a list"),
 }
 
 

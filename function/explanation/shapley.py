@@ -25,31 +25,20 @@ Span = tuple[int, int]
 
 
 class ValueFunction(Protocol):
-    """Instances against the same background rows.
+    """Instances against the same background rows."""
 
-    Attributes:
-        players: how many there are.
-        spans: ranges of players whose sums are wanted, too; the end is exclusive.
-        at_once: coalitions to ask for together.
-        start: the answers to the background rows, float64 of shape (slots, outputs).
-        end: those to the instances, of shape (instances, outputs).
-    """
-
-    players: int
-    spans: Sequence[Span]
-    at_once: int
-    start: Array
-    end: Array
+    players: int  # how many there are
+    spans: Sequence[Span]  # ranges of players whose sums are wanted, too; the end is exclusive
+    at_once: int  # coalitions to ask for together
+    start: Array  # the answers to the background rows, float64 of shape (slots, outputs)
+    end: Array  # those to the instances, of shape (instances, outputs)
 
     def pairs(self, masks: Array) -> tuple[Array, Array]:
         """What coalitions and the rest of the players are worth, on each background row.
 
-        Args:
-            masks: who is in the coalition, bool of shape (coalitions, slots or 1, players).
-
-        Returns:
-            The values of the coalitions and of their complements, float64, both of shape
-            (instances, coalitions, slots, outputs).
+        Who is in the coalition: bool of shape (coalitions, slots or 1, players). Returns the values
+        of the coalitions and of their complements, float64, both of shape (instances, coalitions,
+        slots, outputs).
         """
 
     def check(self, values: Array) -> None:
@@ -57,31 +46,19 @@ class ValueFunction(Protocol):
 
 
 class Budget(NamedTuple):
-    """What all that one request asks for may cost.
+    """What all that one request asks for may cost."""
 
-    Attributes:
-        evaluations: rows that may be answered, which decides alike on every machine.
-        in_time: whether there is time left: the last resort.
-    """
-
-    evaluations: float = inf
-    in_time: Callable[[], bool] = lambda: True
+    evaluations: float = inf  # rows that may be answered, which decides alike on every machine
+    in_time: Callable[[], bool] = lambda: True  # whether there is time left: the last resort
 
 
 class Shares(NamedTuple):
-    """Estimates of the Shapley values of the players and spans.
+    """Estimates of the Shapley values of the players and spans."""
 
-    Attributes:
-        values: float64 of shape (instances, players and spans, outputs).
-        errors: their standard errors, of the same shape.
-        permutations: that were walked for each instance.
-        cut_short: there was no time for as many as were meant to be.
-    """
-
-    values: Array
-    errors: Array
-    permutations: int
-    cut_short: bool
+    values: Array  # float64 of shape (instances, players and spans, outputs)
+    errors: Array  # their standard errors, of the same shape
+    permutations: int  # that were walked for each instance
+    cut_short: bool  # there was no time for as many as were meant to be
 
 
 def cost(functions: Sequence[ValueFunction]) -> int:
@@ -92,12 +69,7 @@ def cost(functions: Sequence[ValueFunction]) -> int:
 def exact(functions: Sequence[ValueFunction], budget: Budget) -> list[Array] | None:
     """The values by their definition, for each function of shape (instances, players, outputs).
 
-    Args:
-        functions: of at most EXACT_PLAYERS each.
-        budget: has the time.
-
-    Returns:
-        None where they take longer than that.
+    Each has at most EXACT_PLAYERS. Returns None where they take longer than the budget has time.
     """
     values = []
     for function in functions:
@@ -141,11 +113,8 @@ def sampled(
     value estimation", 2022. Each background row has orders of its own, so that the sum of the
     values is exact, and the background adds nothing to their errors.
 
-    Args:
-        functions: with as many background rows each.
-        permutations: for each instance, rounded up to one pair on each background row.
-        seed: of the orders.
-        budget: for more than that pair.
+    The functions have as many background rows each. The permutations are for each instance, rounded
+    up to one pair on each background row; the budget is for more than that pair.
     """
     tallies = [Tally(function.spans) for function in functions]
     randoms = [
@@ -177,8 +146,7 @@ def _next_end(done: int) -> int:
 def _rounds(function: ValueFunction, random: np.random.Generator, rounds: int) -> Array:
     """Each player's mean over a pair of orders.
 
-    Returns:
-        Of shape (instances, rounds, players and spans, slots, outputs).
+    Of shape (instances, rounds, players and spans, slots, outputs).
     """
     n, slots = function.players, len(function.start)
     ranks = random.random((rounds, slots, n)).argsort(axis=2)
@@ -204,10 +172,8 @@ def _rounds(function: ValueFunction, random: np.random.Generator, rounds: int) -
 class Tally:
     """Independent estimates, one of each round, on each background row.
 
-    Sums are of the differences from the first one, so that little is lost to rounding.
-
-    Args:
-        spans: players whose sum is wanted, too.
+    Of spans of players the sum is wanted, too. Sums are of the differences from the first one, so
+    that little is lost to rounding.
     """
 
     def __init__(self, spans: Sequence[Span]) -> None:

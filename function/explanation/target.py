@@ -18,35 +18,24 @@ Outputs = Mapping[str, Array]
 
 
 class Target:
-    """One output of a model, as numbers.
-
-    Attributes:
-        output: its name.
-        classes: what the numbers are of, in their order; a list for each output of several; None
-            where they bear no names.
-        single: there is but one number.
-        nested: several outputs, each with classes of its own.
-    """
+    """One output of a model, as numbers."""
 
     def __init__(
         self, output: str, labels: list[Any] | None, classes: list[Any] | None, single: bool
     ) -> None:
-        self.output = output
+        self.output = output  # its name
+        # What the numbers are of, in their order; a list for each output of several; None where
+        # they bear no names.
         self.classes = classes
-        self.single = single
-        self.nested = _is_nested(classes)
+        self.single = single  # there is but one number
+        self.nested = _is_nested(classes)  # several outputs, each with classes of its own
         self._labels = labels
         self._positions: list[int] | None = None
 
     def restrict(self, wanted: Sequence[Any], width: int) -> None:
-        """Explain only these classes.
+        """Explain only these classes; of numbers without names their positions below `width`.
 
-        Args:
-            wanted: classes, or positions where the numbers bear no names.
-            width: how many numbers there are.
-
-        Raises:
-            MalformedRequest: there is no such class.
+        Raises MalformedRequest where there is no such class.
         """
         known = list(range(width)) if self.classes is None else self.classes
         if self.nested:
@@ -94,12 +83,8 @@ def explained(model: Model) -> list[Output]:
 def check_explained(model: Model, output: str | None) -> None:
     """Refuse to explain texts, what is no number, or one of a list whose length varies.
 
-    Args:
-        model: that is explained.
-        output: of it; None is the most informative one.
-
-    Raises:
-        NoBackground: there is no such number.
+    An output that is None is the most informative one. Raises NoBackground where there is no such
+    number.
     """
     label = f"model {model.name}/{model.version}"
     if model.manifest["task"] == "summary":
@@ -124,15 +109,10 @@ def check_explained(model: Model, output: str | None) -> None:
 
 
 def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
-    """Choose what is explained.
+    """Choose what is explained; an output that is None is the most informative one.
 
-    Args:
-        model: that is.
-        output: as the request names it; None is the most informative one.
-        seen: answers, for labels that the manifest does not list.
-
-    Raises:
-        MalformedRequest: the model has no such output.
+    Answers are looked at for labels that the manifest does not list. Raises MalformedRequest where
+    the model has no such output.
     """
     known = {each.name: each for each in explained(model)}
     if output == "prediction" and output not in known:

@@ -1,14 +1,19 @@
-"""Cuts a text into pieces that can be left out: each token, with what follows up to the next."""
+"""Cuts a text into pieces that can be left out: each token, with what follows up to the next.
+
+And counts the tokens that a coalition of pieces has, without cutting its text anew.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
-from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.text import STRIP, analyser
+import numpy as np
+
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.text import STRIP, TokenFeed, analyser
 
 MOST_TOKENS = 50  # of one text; neighbours are taken together beyond
 # A word; a character of a script that puts no spaces between words.
@@ -27,29 +32,21 @@ SHARED = (
 
 
 class Pieces(NamedTuple):
-    """A text cut into pieces.
+    """A text cut into pieces."""
 
-    Attributes:
-        parts: together they are the text; one for each player.
-        spans: where each player's tokens start and end; empty where there is no token.
-        words: of each player, as the vectoriser counts them; None where it counts others, or in
-            another way.
-    """
-
-    parts: list[str]
+    parts: list[str]  # together they are the text; one for each player
+    # Where each player's tokens start and end; empty where there is no token.
     spans: list[tuple[int, int]]
+    # Of each player, as the vectoriser counts them; None where it counts others, or in another way.
     words: list[list[str]] | None = None
 
 
 def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
-    """Cut a text as its vectoriser does, or into words where that counts characters.
+    """Cut a text as its vectorisers do, or into words where these count characters.
 
     Where there are no spaces, as in Chinese, each character is a word. Tokens that a function of
-    the user's own makes are looked for in the text, one after another.
-
-    Args:
-        text: as the client sent it, or MISSING_TEXT.
-        vectorisers: all that are given this text.
+    the user's own makes are looked for in the text, one after another. The text is as the client
+    sent it, or MISSING_TEXT.
     """
     tokens, words = ([], None) if text == MISSING_TEXT else _tokens(text, vectorisers)
     if not tokens:
@@ -134,3 +131,99 @@ def _prepared(text: str, settings: Settings) -> tuple[str, Sequence[int]]:
     parts = [prepare(character) for character in text]
     owners = [position for position, part in enumerate(parts) for _ in part]
     return "".join(parts), owners
+
+
+MOST_PAIRS = 100_000  # of pieces, times the columns that they count in
+LONGEST = 2  # words in an n-gram: for longer ones, finding neighbours takes longer than cutting
+
+
+class _Term(NamedTuple):
+    """Words that count together, where some pieces are there and none between them."""
+
+    pieces: tuple[int, ...]  # one, or the first and the last
+    text: str  # as the vectoriser counts it
+
+
+class TokenCounts:
+    """What one token feed counts in coalitions of a text's pieces, which know their words.
+
+    The longest n-gram has `high` words, one or two, the shortest `low`.
+    """
+
+    def __init__(self, feed: TokenFeed, pieces: Pieces, low: int, high: int) -> None:
+        self._feed, self.name = feed, feed.name
+        terms = list(_terms(pieces.words or [], low, high))
+        counts = [feed.count([term.text]) for term in terms]
+        known = [(term.pieces, count) for term, count in zip(terms, counts, strict=True) if count]
+        self._positions = sorted({position for _, count in known for position in count})
+        at = {position: number for number, position in enumerate(self._positions)}
+        self._single = np.zeros((len(pieces.parts), len(at)), np.float32)
+        pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        for members, count in known:
+            for position, value in count.items():
+                if len(members) == 1:
+                    self._single[members[0], at[position]] += value
+                else:
+                    pairs.setdefault(members, []).append((at[position], value))
+        self._ends = np.zeros((len(pieces.parts), len(pairs)), np.float32)
+        for number, (first, last) in enumerate(pairs):
+            self._ends[first:last, number] = -1
+            self._ends[[first, last], number] = 1
+        self._together = np.zeros((len(pairs), len(at)), np.float32)
+        for number, entries in enumerate(pairs.values()):
+            for column, value in entries:
+                self._together[number, column] += value
+        self.width = len(at)
+        self.feasible = self._together.size <= MOST_PAIRS
+
+    def tensors(self, masks: Array) -> dict[str, Array]:
+        """Both tensors of the feed, for coalitions of shape (rows, pieces)."""
+        there = masks.astype(np.float32)
+        counts = there @ self._single
+        if len(self._together):
+            neighbours = there @ self._ends == 2  # both are there, and none between them
+            counts += neighbours.astype(np.float32) @ self._together
+        return self._feed.tensors(counts, self._positions)
+
+
+def _terms(words: Sequence[Sequence[str]], low: int, high: int) -> Iterator[_Term]:
+    """All that may be counted: single words, neighbours in a piece, and across pieces."""
+    for piece, inside in enumerate(words):
+        if low == 1:
+            yield from (_Term((piece,), word) for word in inside)
+        if high == LONGEST:
+            yield from (_Term((piece,), f"{a} {b}") for a, b in pairwise(inside))
+    if high == LONGEST:
+        for first, last in combinations(range(len(words)), 2):
+            yield _Term((first, last), f"{words[first][-1]} {words[last][0]}")
+
+
+def counted(
+    feeds: Sequence[TokenFeed], settings: Sequence[Mapping[str, Any]], pieces: Pieces
+) -> list[TokenCounts] | None:
+    """What all of a text column's feeds count; None where texts have to be cut anew.
+
+    The settings are of the feeds' vectorisers, in the same order.
+    """
+    low, high = settings[0]["ngram_range"]
+    if pieces.words is None or high > LONGEST or any(each["replaced"] for each in settings):
+        return None
+    found = [TokenCounts(feed, pieces, low, high) for feed in feeds]
+    text, whole = "".join(pieces.parts), np.ones((1, len(pieces.parts)), dtype=bool)
+    for feed, each in zip(feeds, found, strict=True):
+        if not each.feasible or not _same(feed, each.tensors(whole), text):
+            return None
+    return found
+
+
+def _same(feed: TokenFeed, tensors: Mapping[str, Array], text: str) -> bool:
+    """Whether the whole text is counted as the vectoriser counts it."""
+    block, position = feed.at
+    cells = np.full((1, position + 1), text, dtype=object)
+    expected = feed.gather([cells] * (block + 1))
+    return _nonzero(feed, tensors) == _nonzero(feed, expected)
+
+
+def _nonzero(feed: TokenFeed, tensors: Mapping[str, Array]) -> dict[int, float]:
+    counts = zip(tensors[feed.positions].tolist(), tensors[feed.name][0].tolist(), strict=True)
+    return {position: count for position, count in counts if count}

@@ -28,27 +28,20 @@ Position = tuple[int, int]  # a block, and a column there
 
 
 class Tiles(NamedTuple):
-    """The tiles of one column's images.
+    """The tiles of one column's images."""
 
-    Attributes:
-        rows: of the grid.
-        columns: of the grid.
-        gains: what each tile adds, from left to right and then downwards, float64 of shape
-            (images, rows * columns, numbers).
-    """
-
-    rows: int
-    columns: int
+    rows: int  # of the grid
+    columns: int  # of the grid
+    # What each tile adds, from left to right and then downwards, float64 of shape (images, rows *
+    # columns, numbers).
     gains: Array
 
 
 def decoded(model: Model, table: Table) -> Table:
     """The rows, each image decoded once for all the runs that it is a part of.
 
-    Raises:
-        InvalidRows: with every cell that is no image.
-        RequestTooLarge: all their pixels would take too much memory.
-        TookTooLong: the time for the request is over.
+    Raises InvalidRows with every cell that is no image; RequestTooLarge where all their pixels
+    would take too much memory; TookTooLong where the time for the request is over.
     """
     most = max(1, MOST_PIXELS // pixels_of(model))
     if table.rows > most:
@@ -70,12 +63,7 @@ def grids(model: Model) -> dict[str, tuple[int, int]]:
 
 
 def grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles that are about square; a tile for each pixel where these are few.
-
-    Args:
-        height: of what images become, in pixels.
-        width: the same.
-    """
+    """Rows and columns of tiles that are about square; of few pixels one each."""
     if max(height, width) <= MOST:
         return height, width
     side = max(min(height, width) / USUAL, 1)
@@ -89,18 +77,12 @@ def occluded(
     background: Table | None,
     evaluate: Callable[[Table], Array],
 ) -> dict[str, Tiles]:
-    """What the tiles of all images add, by column.
+    """What the tiles of all images in a table's rows add, by column.
 
-    Args:
-        model: that has the columns.
-        table: rows with decoded images.
-        end: the answers to them, float64 of shape (rows, numbers).
-        background: its first row has the images that cover; likewise decoded.
-        evaluate: the model, with answers as in `end`.
-
-    Raises:
-        InvalidRows: for a row with a tile covered there is no finite answer.
-        TookTooLong: the time for the request is over.
+    Images are decoded already, those of the background's first row, too, which cover them. The
+    answers, `end` and those of `evaluate`, are float64 of shape (rows, numbers). Raises InvalidRows
+    where for a row with a tile covered there is no finite answer; TookTooLong where the time for
+    the request is over.
     """
     step = min(AT_ONCE, model.signature.rows_at_once or AT_ONCE)
     found, problems = dict[str, Tiles](), list[Problem]()

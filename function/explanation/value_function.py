@@ -1,28 +1,143 @@
-"""A model as a value function: the players are columns, and the tokens of texts."""
+"""A model as a value function: the players are columns, and the tokens of texts.
+
+Rows have some cells of an instance, and all others of a background row. They are made with few
+passes over memory, since a small model answers a row in the time that it takes to write one. Cells
+of eight bytes are chosen by their bits, which goes for NaN, too: `b ^ ((b ^ x) & mask)` is x where
+the mask's bits are ones, and b elsewhere; `x ^ ((b ^ x) & mask)` is the other way round.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.explanation.masking import (
-    BitMasker,
-    LookupMasker,
-    Masker,
-    TextMasker,
-    TokenMasker,
-    side_by_side,
-)
 from onnxlet.function.explanation.shapley import Span
 from onnxlet.function.inputs.validation import Table
 
 if TYPE_CHECKING:
-    from onnxlet.function.explanation.counting import Counted
-    from onnxlet.function.explanation.texts import Pieces
+    from onnxlet.function.explanation.texts import Pieces, TokenCounts
+
+EMPTY_TEXT = ""  # the background of all text
+
+
+class Masker(Protocol):
+    """Masks the cells of some columns of one block, for `n` coalitions at a time."""
+
+    def prepare(self, masks: Array) -> None:
+        """Take up coalitions, bool of shape (n, slots or 1, players of these columns)."""
+
+    def mask(self, cells: Array) -> Array:
+        """The instance's cells inside of the coalitions, and behind these rows outside of them.
+
+        Of the instance there is one cell for each column. Returns an array of shape (2 * n * slots,
+        columns), good until the next call.
+        """
+
+
+class BitMasker:
+    """Masks cells of eight bytes, of a background of shape (slots, columns).
+
+    At most `at_once` coalitions are prepared together.
+    """
+
+    def __init__(self, background: Array, at_once: int) -> None:
+        self._slots, self._width = background.shape
+        self._type = background.dtype
+        self._background = np.ascontiguousarray(background).view(np.int64).reshape(-1)
+        self._instance = np.empty_like(self._background)
+        self._masked = np.empty((2 * at_once, background.size), np.int64)
+        self._signs = np.zeros((0, 1, 1), dtype=np.int8)
+
+    def prepare(self, masks: Array) -> None:
+        """Keep the masks as 0 and -1, whose bits are all zeros and all ones."""
+        self._signs = np.negative(masks.view(np.int8))
+
+    def mask(self, cells: Array) -> Array:
+        """Four passes over memory, none of which allocates."""
+        n = len(self._signs)
+        inside, outside = self._masked[:n], self._masked[n : 2 * n]
+        instance = self._instance
+        instance.view(self._type).reshape(self._slots, self._width)[:] = cells
+        np.copyto(outside.reshape(n, self._slots, self._width), self._signs)
+        np.bitwise_and(outside, self._background ^ instance, out=outside)
+        np.bitwise_xor(outside, self._background, out=inside)
+        np.bitwise_xor(outside, instance, out=outside)
+        return self._masked[: 2 * n].view(self._type).reshape(-1, self._width)
+
+
+class LookupMasker:
+    """Masks cells of any other type, by their positions in a list of all that there are."""
+
+    def __init__(self, background: Array, at_once: int) -> None:
+        self._width = background.shape[1]
+        self._all = np.concatenate([background.reshape(-1), background[0]])
+        positions = np.arange(background.size).reshape(background.shape)
+        self._positions = BitMasker(positions, at_once)
+        self._instance = np.arange(background.size, len(self._all))
+
+    def prepare(self, masks: Array) -> None:
+        """Prepare the masker of positions."""
+        self._positions.prepare(masks)
+
+    def mask(self, cells: Array) -> Array:
+        """Look up what stands at each position."""
+        self._all[-self._width :] = cells
+        return self._all.take(self._positions.mask(self._instance))
+
+
+class TextMasker:
+    """Makes a column of texts from the pieces that are there."""
+
+    def __init__(self, pieces: Pieces, slots: int) -> None:
+        self._parts = pieces.parts
+        self._slots = slots
+        self._masks: Array = np.zeros((0, 1), dtype=bool)
+
+    def prepare(self, masks: Array) -> None:
+        """Keep the masks, one for each row."""
+        repeats = self._slots // masks.shape[1]
+        self._masks = np.repeat(masks, repeats, axis=1).reshape(-1, masks.shape[2])
+
+    def mask(self, cells: Array) -> Array:
+        """The texts; no piece at all is the background's empty text."""
+        masks = np.concatenate([self._masks, ~self._masks]).tolist()
+        texts = np.empty((len(masks), 1), dtype=object)
+        texts[:, 0] = ["".join(compress(self._parts, mask)) for mask in masks]
+        return texts
+
+
+class TokenMasker(TextMasker):
+    """Counts the tokens that are there, where no text has to be put together for it."""
+
+    def __init__(self, pieces: Pieces, slots: int, feeds: Sequence[TokenCounts]) -> None:
+        super().__init__(pieces, slots)
+        self._feeds = feeds
+
+    def mask(self, cells: Array) -> Array:
+        """A column of nothing, which nobody reads."""
+        return np.broadcast_to(np.array("", dtype=object), (2 * len(self._masks), 1))
+
+    def tensors(self) -> dict[str, dict[str, Array]]:
+        """The model's feeds, by their names, of the coalitions that were prepared."""
+        masks = np.concatenate([self._masks, ~self._masks])
+        return {feed.name: feed.tensors(masks) for feed in self._feeds}
+
+
+def side_by_side(parts: Sequence[tuple[list[int], Array]]) -> Array:
+    """Columns of one block side by side, each part with the positions where it belongs."""
+    if len(parts) == 1:
+        return parts[0][1]
+    rows, width = len(parts[0][1]), sum(len(positions) for positions, _ in parts)
+    block = np.empty((rows, width), dtype=parts[0][1].dtype)
+    for positions, columns in parts:
+        block[:, positions] = columns
+    return block
+
 
 Tensors = Mapping[str, Mapping[str, Array]]  # of tokens that are counted already
 Evaluate = Callable[[Table, Tensors], Array]  # answers in float64 of shape (rows, outputs)
@@ -38,63 +153,38 @@ NOT_ANSWERED = (
 
 
 class _Part(NamedTuple):
-    """Columns of one block that are masked together.
+    """Columns of one block that are masked together."""
 
-    Attributes:
-        block: which.
-        positions: of the columns there.
-        first: the first of their players.
-        last: the one behind the last.
-        masker: of their cells.
-    """
-
-    block: int
-    positions: list[int]
-    first: int
-    last: int
-    masker: Masker
+    block: int  # which
+    positions: list[int]  # of the columns there
+    first: int  # the first of their players
+    last: int  # the one behind the last
+    masker: Masker  # of their cells
 
 
 class TableValueFunction:
-    """Instances against background rows; `onnxlet.function.explanation.shapley.ValueFunction`.
-
-    Args:
-        background: its rows, each as often as it has a slot.
-        start: the answers to these.
-        instances: rows; only one where there are texts.
-        end: the answers to these.
-        numbers: which rows of the request they are.
-        texts: of the one instance, by the column's position.
-        counts: of these, where texts need not be put together.
-        evaluate: the model.
-        wide: numbers that the model answers for each row, also those that are not explained.
-        pixels: numbers that it is fed with for each row's images.
-
-    Attributes:
-        numbers: which rows of the request the instances are.
-        texts: as given.
-        columns: the player or span of each required column, by its position.
-        evaluations: rows that were answered.
-    """
+    """Instances against background rows; `onnxlet.function.explanation.shapley.ValueFunction`."""
 
     def __init__(
         self,
-        background: Table,
-        start: Array,
-        instances: Table,
-        end: Array,
-        numbers: Sequence[int],
-        texts: Mapping[Position, Pieces],
-        counts: Mapping[Position, Sequence[Counted]],
-        evaluate: Evaluate,
-        wide: int,
-        pixels: int = 0,
+        background: Table,  # its rows, each as often as it has a slot
+        start: Array,  # the answers to these
+        instances: Table,  # rows; only one where there are texts
+        end: Array,  # the answers to these
+        numbers: Sequence[int],  # which rows of the request they are
+        texts: Mapping[Position, Pieces],  # of the one instance, by the column's position
+        # Of these, where texts need not be put together.
+        counts: Mapping[Position, Sequence[TokenCounts]],
+        evaluate: Evaluate,  # the model
+        wide: int,  # numbers that the model answers for each row, also those that are not explained
+        pixels: int = 0,  # numbers that it is fed with for each row's images
     ) -> None:
         self.start, self.end = start, end
         self.numbers, self.texts = numbers, texts
         self._instances = instances
         self._evaluate = evaluate
-        self.evaluations = 0
+        self.evaluations = 0  # rows that were answered
+        # The player or span of each required column, by its position.
         self.columns: dict[Position, int] = {}
         width = sum(array.shape[1] for array in background.arrays) + pixels
         width += sum(feed.width for feeds in counts.values() for feed in feeds)
@@ -140,8 +230,7 @@ class TableValueFunction:
     def pairs(self, masks: Array) -> tuple[Array, Array]:
         """The values of coalitions and of their complements, as `ValueFunction.pairs` has them.
 
-        Raises:
-            InvalidRows: an instance's mix with the background has no answer.
+        Raises InvalidRows where an instance's mix with the background has no answer.
         """
         for part in self._parts:
             part.masker.prepare(masks[:, :, part.first : part.last])
@@ -155,11 +244,7 @@ class TableValueFunction:
         return both[:, 0], both[:, 1]
 
     def check(self, values: Array) -> None:
-        """Refuse instances that have values which are not finite.
-
-        Raises:
-            InvalidRows: some have; the values' first dimension is the instances.
-        """
+        """Raise InvalidRows for instances, the first dimension, with values that are not finite."""
         finite = np.isfinite(values)
         if not finite.all():
             odd = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist()

@@ -13,14 +13,13 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onnxlet.function.http.answers import LARGE_ANSWER, Answer
-from onnxlet.function.http.middleware import WSGI, Environ, StartResponse
+from onnxlet.function.http.middleware import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
-    from onnxlet.function.http.flask_app import FlaskApp
+    from onnxlet.function.http.slim_flask import FlaskApp
 
 KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose the names in them
 
@@ -28,34 +27,19 @@ Found = tuple[Answer, dict[str, Any]]
 
 
 class Segment(NamedTuple):
-    """What stands between two slashes of a rule.
+    """What stands between two slashes of a rule."""
 
-    Attributes:
-        variable: its name; None where the segment is a text.
-        text: the whole segment, or what follows the variable.
-    """
-
-    variable: str | None
-    text: str
+    variable: str | None  # its name; None where the segment is a text
+    text: str  # the whole segment, or what follows the variable
 
 
 class App:
-    """A WSGI app.
-
-    All else that a Flask app has, such as `url_map`, is the Flask app's.
-
-    Args:
-        refuse: makes Flask's response to an error, from the error and the environ.
-
-    Attributes:
-        extensions: by name, what belongs to the app.
-        wsgi_app: what a request comes to first.
-    """
+    """A WSGI app; all else that a Flask app has, such as `url_map`, is the Flask app's."""
 
     def __init__(self, refuse: Callable[[Exception, Environ], Any]) -> None:
-        self.extensions: dict[str, Any] = {}
-        self.wsgi_app: WSGI = self._answer
-        self._refuse = refuse
+        self.extensions: dict[str, Any] = {}  # by name, what belongs to the app
+        self.wsgi_app: WSGI = self._answer  # what a request comes to first
+        self._refuse = refuse  # makes Flask's response to an error
         self._routes: list[tuple[Route, Answer]] = []
         self._predictions: list[tuple[list[Segment], Answer]] = []
         self._known: dict[str, Found] = {}
@@ -77,7 +61,7 @@ class App:
         """The Flask app, which is imported and made when it is first needed."""
         if self._flask is None:
             with self._importing:
-                from onnxlet.function.http.flask_app import FlaskApp
+                from onnxlet.function.http.slim_flask import FlaskApp
 
                 if self._flask is None:
                     made = FlaskApp(self, self._routes, self._refuse)
@@ -90,12 +74,7 @@ class App:
         self._routes.append((route, answer))
 
     def add_prediction(self, route: Route, predict: Answer) -> None:
-        """Add a POST route that is answered on the fast path.
-
-        Args:
-            route: of a protocol.
-            predict: never raises: its errors are replies, too.
-        """
+        """Add a POST route that is answered on the fast path; its errors are replies, too."""
         self.add_route(route, predict)
         self._predictions.append((segments(route.rule), predict))
 
@@ -140,12 +119,7 @@ def segments(rule: str) -> list[Segment]:
 
 
 def matched(rule: list[Segment], parts: list[str]) -> dict[str, str] | None:
-    """The variables of a path that a rule has; None where it is another's.
-
-    Args:
-        rule: as `segments` gives it.
-        parts: of the path, between its slashes.
-    """
+    """The variables of a path, between its slashes, that a rule has; None where it is another's."""
     if len(rule) != len(parts):
         return None
     variables = {}
@@ -162,7 +136,7 @@ def matched(rule: list[Segment], parts: list[str]) -> dict[str, str] | None:
 
 def respond(reply: Reply, environ: Environ) -> WSGI:
     """A WSGI app that sends a reply."""
-    from onnxlet.function.http.flask_app import response_to  # most answers are small, and right
+    from onnxlet.function.http.slim_flask import response_to  # most answers are small, and right
 
     response: WSGI = response_to(reply, environ)
     return response

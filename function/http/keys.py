@@ -5,26 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from onnxlet.function.errors import Forbidden, Unauthorized
-
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.service import Service
 
 HINT = "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 
 
 def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) -> str:
-    """The name of the key that a request has.
+    """The name of the key that a request has, in Authorization or X-API-Key.
 
-    Args:
-        authorization: the request's Authorization header, or an empty text.
-        api_key: its X-API-Key header, or an empty text.
-        known_keys: SHA-256 digest of each accepted key, by name.
-
-    Raises:
-        Unauthorized: there is no key, or it is not one of these.
+    Of each known key there is a SHA-256 digest. Raises Unauthorized where there is no key, or it is
+    not one of these.
     """
     key = api_key
     if authorization:
@@ -45,11 +37,7 @@ def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) 
 
 
 def check_reader(service: Service, key: str) -> None:
-    """Refuse figures on rows to a key that may not read them; an empty one is that of nobody.
-
-    Raises:
-        Unauthorized, Forbidden: it may not.
-    """
+    """Raise Unauthorized or Forbidden where a key, "" of nobody, may not read figures on rows."""
     if service.may_read(key):
         return
     if not service.settings.reader_keys:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onnxlet.function import deadline, request_log
 from onnxlet.function.errors import (
@@ -21,11 +21,10 @@ from onnxlet.function.errors import (
     RequestError,
     Unauthorized,
 )
-from onnxlet.function.http import cors, sites
+from onnxlet.function.http import sites
 from onnxlet.function.http.keys import key_name
-
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
+from onnxlet.function.messages import Reply
+from onnxlet.function.serving.service import Service
 
 NOTES = "onnxlet.notes"  # in the environ: further members of this request's line in the log
 
@@ -43,14 +42,10 @@ WSGI = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class Middleware:
-    """A WSGI app around another.
+    """A WSGI app around another, which answers the requests that are let in.
 
-    Args:
-        app: answers the requests that are let in.
-        service: has the limits, the keys, whose pages may call and by which names; its routes say
-            which paths need no key and are never shed.
-        refuse: makes the WSGI response to a request that is not let in.
-        log: writes each request's line.
+    The service has the limits, the keys, whose pages may call and by which names; its routes say
+    which paths need no key and are never shed.
     """
 
     def __init__(
@@ -96,7 +91,7 @@ class Middleware:
             headers += HEADERS
             headers.append(("X-Request-Id", request_id))
             if self._origins:
-                cors.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+                sites.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
         deadline.begin(came, self._seconds)
@@ -130,8 +125,8 @@ class Middleware:
         """The app, or a WSGI app that answers instead of it."""
         if "HTTP_TRACEPARENT" in environ:
             notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
-        if self._origins and cors.is_preflight(environ):
-            return cors.preflight
+        if self._origins and sites.is_preflight(environ):
+            return sites.preflight
         path = environ["PATH_INFO"]
         try:
             if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
@@ -156,3 +151,10 @@ class Middleware:
         name = notes["key"] = key_name(*sent, self._keys)
         if name in self._only_read and environ["REQUEST_METHOD"] not in sites.READS:
             raise Forbidden(f"key '{name}' only reads", "Send one of ONNXLET_API_KEYS.")
+
+
+# Bytes; smaller answers are not compressed. Ten packets of 1,460 bytes hold that many, and a new
+# connection sends ten at once (RFC 6928): fewer would arrive no sooner.
+LARGE_ANSWER = 14_600
+
+Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables

@@ -6,16 +6,22 @@ A row says what answers, whether an API key is needed, and whether it is shed un
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from onnxlet.function.http import home_page, keys
-from onnxlet.function.messages import Reply, Request, Route, json_reply
-from onnxlet.function.monitoring import metrics
+from onnxlet.folders import typed
+from onnxlet.function.errors import NotServed
+from onnxlet.function.http import keys, pages
+from onnxlet.function.messages import Reply, Request, Route, WireProtocol, json_reply
 from onnxlet.function.protocols import native
-from onnxlet.function.protocols.registry import PROTOCOLS
+from onnxlet.function.protocols.registry import OTHERS
+from onnxlet.function.serving.service import Service
 
-if TYPE_CHECKING:
-    from onnxlet.function.serving.service import Service
+METRICS = "/metrics"
+PROTOCOLS: tuple[WireProtocol, ...] = (*OTHERS, native)
+
+
+def protocol_of(path: str) -> WireProtocol:
+    """The protocol in whose form this path's errors are answered."""
+    return next(protocol for protocol in PROTOCOLS if protocol.owns(path))
 
 
 def _explain(
@@ -26,12 +32,6 @@ def _explain(
     return route.answer(service, request, name, version)
 
 
-def _report(service: Service, request: Request, name: str) -> Reply:
-    from onnxlet.function.http import report  # no prediction needs it
-
-    return report.answer(service, request, name)
-
-
 def _drift(service: Service, request: Request, name: str) -> Reply:
     from onnxlet.function.monitoring import drift  # no prediction needs it
 
@@ -39,21 +39,30 @@ def _drift(service: Service, request: Request, name: str) -> Reply:
     return drift.answer(service, request, name)
 
 
+def _metrics(service: Service, request: Request) -> Reply:
+    if service.meter is None:
+        raise NotServed(
+            "no metrics are kept here",
+            f"{typed('edge', 'serve')} keeps them; on Lambda the log lines have the figures.",
+        )
+    return service.meter.expose(service, request.header("Accept"), service.may_read(request.key))
+
+
 def _openapi(service: Service, request: Request) -> Reply:
-    from onnxlet.function.openapi import document  # few ask for it, and none at a cold start
+    from onnxlet.function.http import document  # few ask for it, and none at a cold start
 
     return json_reply(document.document(service))
 
 
 OWN = (
     *(Route("POST", rule.replace("predict", "explain"), _explain) for rule in native.PREDICT),
-    Route("GET", "/models/<name>/report", _report),
+    Route("GET", "/models/<name>/report", pages.report),
     Route("GET", "/models/<name>/drift", _drift),
     Route("GET", "/openapi.json", _openapi),
     # A page without data: it asks for the API key itself.
-    Route("GET", "/", home_page.answer, open=True),
+    Route("GET", "/", pages.home, open=True),
     # What counts requests has to be there when there are too many of them.
-    Route("GET", metrics.PATH, metrics.answer, urgent=True),
+    Route("GET", METRICS, _metrics, urgent=True),
 )
 
 

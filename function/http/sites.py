@@ -9,7 +9,7 @@ its browser, and its name in `Host` is all that shows it.
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 from onnxlet.function.errors import Forbidden
@@ -33,9 +33,7 @@ def check_page(environ: Environ, allowed: Set[str]) -> None:
     """Let a browser's request pass where it comes from this server's own page or an allowed origin.
 
     A link on another site may open a page here: that site can neither read it nor send data so.
-
-    Raises:
-        Forbidden: it is another site's.
+    Raises Forbidden where it is another site's.
     """
     origin, site = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_SEC_FETCH_SITE", "")
     if site in ("same-origin", "none") or origin in allowed:
@@ -78,15 +76,8 @@ def _follows_a_link(environ: Environ) -> bool:
 def check_host(host: str, names: Set[str]) -> str:
     """Let a request pass that asks by one of these names, by an address, or by localhost.
 
-    Args:
-        host: as the request has it; programs may have none.
-        names: further ones, in lower case and without ports.
-
-    Returns:
-        The host, unchanged.
-
-    Raises:
-        Forbidden: it asks by another name.
+    Programs may have no host. The names are further ones, in lower case and without ports. Returns
+    the host, unchanged; raises Forbidden where it asks by another name.
     """
     found = HOST.fullmatch(host.lower())
     name = found[1].removesuffix(".") if found else host
@@ -97,3 +88,47 @@ def check_host(host: str, names: Set[str]) -> str:
         f"'Host': expected localhost or an address, got '{host[:100]}'",
         "ONNXLET_HOSTS names the others that this server is asked by.",
     )
+
+
+Headers = list[tuple[str, str]]
+
+EXPOSED = (
+    "Access-Control-Expose-Headers",
+    "X-Request-Id, Retry-After, Inference-Header-Content-Length",
+)
+PREFLIGHT: Headers = [
+    ("Access-Control-Allow-Methods", "GET, POST"),
+    (
+        "Access-Control-Allow-Headers",
+        "Authorization, X-API-Key, Content-Type, Content-Encoding, X-Request-Id, Traceparent, "
+        "Inference-Header-Content-Length",
+    ),
+    ("Access-Control-Max-Age", "600"),
+]
+
+
+def let_in(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
+    """Add the CORS headers of an answer to a request from `origin`, where that is allowed.
+
+    All that an answer varies by goes into one header: of two of a name, Lambda's senders lose one.
+    """
+    varies = [value for name, value in headers if name == "Vary"]
+    headers[:] = [header for header in headers if header[0] != "Vary"]
+    headers.append(("Vary", ", ".join([*varies, "Origin"])))
+    if origin in allowed:
+        headers += [("Access-Control-Allow-Origin", origin), EXPOSED]
+
+
+def is_preflight(environ: dict[str, Any]) -> bool:
+    """Whether a browser asks if a page may send the request that it describes."""
+    return (
+        environ["REQUEST_METHOD"] == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def preflight(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """A WSGI app that answers that question; `let_in` says for which origin."""
+    start_response("204 No Content", list(PREFLIGHT))
+    return []

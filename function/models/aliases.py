@@ -32,25 +32,16 @@ NONE: Aliases = {}
 
 
 def file_of(folders: Sequence[Path], name: str) -> Path | None:
-    """The file of a model's aliases that counts; None where there is none.
-
-    Args:
-        folders: of model directories: one, or a device's two.
-        name: the model's.
-    """
+    """The file of a model's aliases that counts, in one folder or a device's two; or None."""
     files = [folder / name / FILE for folder in reversed(folders)]
     return next((file for file in files if file.exists() or file.is_symlink()), None)
 
 
 def read(file: Path | None, versions: Collection[int]) -> Aliases:
-    """The versions of a model, by alias.
+    """The versions of a model, by alias, among those that are there; without a file none.
 
-    Args:
-        file: of them; None where there is none.
-        versions: of the model, that are there.
-
-    Raises:
-        ModelError: it can't be read or is not of this form; everything that is wrong with it.
+    Raises ModelError, with everything that is wrong with it, where it can't be read or is not of
+    this form.
     """
     if file is None:
         return NONE
@@ -93,8 +84,7 @@ def _kind(value: object) -> str:
 def of_model(folders: Sequence[Path], name: str, versions: Collection[int]) -> Aliases:
     """A model's aliases in one folder, or a device's two.
 
-    Raises:
-        ModelError: they can't be used.
+    Raises ModelError where they can't be used.
     """
     file = file_of(folders, name)
     found = read(file, versions)
@@ -112,16 +102,10 @@ def of_model(folders: Sequence[Path], name: str, versions: Collection[int]) -> A
 def serves(
     name: str, versions: Sequence[int], aliases: Aliases = NONE, pin: str | None = None
 ) -> int:
-    """The version that is served where a request names none.
+    """The version that is served where a request names none, of those that are there, lowest first.
 
-    Args:
-        name: the model's.
-        versions: of the model, lowest first.
-        aliases: of these.
-        pin: a version or an alias that goes before `stable`, or None.
-
-    Raises:
-        ModelError: there is no such version or alias as the pin names.
+    A pin, a version or an alias, goes before `stable`. Raises ModelError where there is no such
+    one.
     """
     if pin is None:
         return aliases.get(STABLE, versions[-1])
@@ -137,12 +121,7 @@ def serves(
 def serves_in(home: Path, versions: Sequence[int]) -> int:
     """The version of a model in one folder that is served where a request names none.
 
-    Args:
-        home: the model's folder.
-        versions: that are there, lowest first.
-
-    Raises:
-        ModelError: its aliases can't be used.
+    Those that are there are lowest first. Raises ModelError where its aliases can't be used.
     """
     return serves(home.name, versions, read(file_of([home.parent], home.name), versions))
 

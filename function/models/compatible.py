@@ -31,14 +31,9 @@ SHOWN_VALUES = 8  # of a list of categories, classes or columns
 
 
 def differences(served: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Why clients of one version can't go on with another; empty where they can.
+    """Why clients of one version's manifest can't go on with another's; empty where they can.
 
-    Args:
-        served: the manifest of the version that answers now.
-        new: the manifest of the one that would.
-
-    Raises:
-        KeyError, TypeError, ValueError: one is no manifest.
+    Raises KeyError, TypeError or ValueError where one is no manifest.
     """
     before, after = Signature.from_manifest(served), Signature.from_manifest(new)
     data = (served.get("statistics") or {}).get("columns", {})

@@ -18,8 +18,7 @@ Stamp = tuple[tuple[str, int, int, int], ...]  # of each file its name, bytes, t
 def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
     """The versions below several folders; the first one's count, others may be absent.
 
-    Raises:
-        OSError: a folder can't be read.
+    Raises OSError where one can't be read.
     """
     found: dict[Key, Stamp] = {}
     for folder in reversed(folders[1:]):  # so that the first folder's version is the one kept
@@ -31,8 +30,7 @@ def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
 def scan(folder: Path) -> dict[Key, Stamp]:
     """The versions that are there, and stamps that differ once their files have changed.
 
-    Raises:
-        OSError: the folder can't be read.
+    Raises OSError where the folder can't be read.
     """
     found: dict[Key, Stamp] = {}
     with os.scandir(folder) as entries:
@@ -75,14 +73,7 @@ def _stamp(directory: os.DirEntry[str]) -> Stamp:
 
 
 class FolderScan:
-    """The last two scans of folders.
-
-    Attributes:
-        now: the last one.
-
-    Raises:
-        OSError: a folder can't be read.
-    """
+    """The last two scans of folders; raises OSError where one can't be read."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
@@ -90,11 +81,7 @@ class FolderScan:
         self._aliases = self._aliases_before = scan_aliases(folders, self.there())
 
     def again(self) -> None:
-        """Scan once more.
-
-        Raises:
-            OSError: the folder can't be read.
-        """
+        """Scan once more; raises OSError where a folder can't be read."""
         self.now, self._before = scan_all(self._folders), self.now
         self._aliases_before = self._aliases
         self._aliases = scan_aliases(self._folders, self.there())

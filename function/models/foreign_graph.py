@@ -38,16 +38,10 @@ def run(
 ) -> list[Array]:
     """`InferenceSession.run` within this thread's deadline.
 
-    Args:
-        session: of the graph.
-        outputs: that are wanted.
-        feeds: tensors by name, rows first.
-        first: the index of their first row in the request.
-        shapes: of the outputs, -1 for the rows and what varies; without it, any will do.
-
-    Raises:
-        InvalidRows: the graph does not run with a row, by itself; or with all of them.
-        TookTooLong: there was no time left, or it ran out.
+    The feeds have rows first, of which `first` is the index in the request. Of the outputs' shapes
+    -1 is the rows and what varies; without a shape, any will do. Raises InvalidRows where the graph
+    does not run with a row by itself, or with all of them; TookTooLong where there was no time
+    left, or it ran out.
     """
     rows = max(map(len, feeds.values()))
     cause: Exception | None = None

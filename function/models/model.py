@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxlet.function import deadline, json_text
-from onnxlet.function.arrays import Array, Noted
+from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, read_file, way_out
 from onnxlet.function.models import foreign_graph, nested_rows, sessions
-from onnxlet.function.models.declared import as_declared
 from onnxlet.function.models.sessions import new_session
 
 if TYPE_CHECKING:
@@ -41,21 +41,10 @@ RAISING = (
 
 
 class Model:
-    """A model that answers.
+    """A model that answers, from its manifest and its graph.
 
-    Attributes:
-        name: the model's name.
-        version: a whole number.
-        manifest: as `convert` wrote it.
-        signature: read from the manifest.
-        classes: of a classifier, in the order of its probabilities; otherwise None.
-        directory: that it was read from, or None.
-        contents: files that lie beside the graph, by name, of a model that has no directory yet.
-        k: of one that answers nearest, `default` and `most`: how many; else None.
-
-    Args:
-        onnx: the graph; or what opens a session when the first request needs one.
-        threads: inside the session of a graph.
+    The graph's bytes are opened at once; or `onnx` opens a session when the first request needs
+    one.
     """
 
     def __init__(
@@ -70,9 +59,12 @@ class Model:
         self.version = version
         self.manifest = manifest
         self.signature = Signature.from_manifest(manifest)
+        # Of a classifier, in the order of its probabilities.
         self.classes: list[Any] | None = manifest.get("classes")
-        self.directory: Path | None = None
+        self.directory: Path | None = None  # that it was read from
+        # Files beside the graph, while there is no directory yet.
         self.contents: Mapping[str, bytes] = {}
+        # `default` and `most` nearest that it answers.
         self.k: Mapping[str, int] | None = manifest["graph"].get("k")
         self._given: dict[str, Array] = {}
         self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
@@ -115,8 +107,7 @@ class Model:
     def content(self, file: str) -> bytes:
         """A file that lies beside the graph, by the SHA-256 that the manifest has of it.
 
-        Raises:
-            ModelError: it is missing, or was altered.
+        Raises ModelError where it is missing, or was altered.
         """
         if self.directory is None:
             return self.contents[file]
@@ -160,19 +151,12 @@ class Model:
     ) -> dict[str, Array]:
         """Predict a checked batch; safe from several threads at once.
 
-        Args:
-            table: the batch.
-            only: the output that is wanted; None is all of them.
-            counted: both tensors of token feeds, by the feed's name, where they are known.
-            noted: takes what is counted of texts and images, by their block and position.
-
-        Returns:
-            By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
-            labels in their own type (strings in an object array, None for a missing text).
-
-        Raises:
-            InvalidRows: rows that scikit-learn raises for, although it takes each of their values;
-                or texts that are no images.
+        `only` is the one output that is wanted; `counted` has both tensors of token feeds, by the
+        feed's name, where they are known; `noted` takes what is counted of texts and images.
+        Returns by output name an array with one entry per row: numbers as ONNX Runtime gave them,
+        labels in their own type (strings in an object array, None for a missing text). Raises
+        InvalidRows for rows that scikit-learn raises for, although it takes each of their values;
+        or texts that are no images.
         """
         step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
         if counted and len(counted) == len(self.signature.token_feeds):
@@ -267,15 +251,9 @@ def load_model(
 ) -> Model:
     """Read `models/<name>/<version>/` and make it ready to answer.
 
-    Args:
-        directory: of the version.
-        threads: inside its session.
-        models_url: where graphs are that are not in their directories; None is nowhere.
-        lazy: read and check the graph when the first request needs it.
-
-    Raises:
-        ModelError: a file is missing, altered since the build, or not what ONNX Runtime takes.
-            A lazy one raises for its graph when it is needed.
+    Graphs that are not in their directories are at `models_url`, None is nowhere. A lazy one is
+    read and checked when the first request needs it. Raises ModelError where a file is missing,
+    altered since the build, or not what ONNX Runtime takes; for a lazy graph when it is needed.
     """
     label = f"{directory.parent.name}/{directory.name}"
     try:
@@ -338,3 +316,24 @@ def _graph(
         raise ModelError(f"model {label}: {GRAPH}: {error.strerror}", hint) from error
     check_hash(graph, expected, f"model {label}: {GRAPH}")
     return graph
+
+
+NUMPY_TYPES = {"string": np.dtype("O"), **{each: np.dtype(each) for each in ("int64", "float64")}}
+
+
+def as_declared(array: Array, output: Output) -> Array:
+    """Whole-number tensors hold bool and float labels; a column of one value per row is flat.
+
+    A missing text is None.
+    """
+    if array.dtype.char == "O" and output.type != "string":  # rows of different sizes
+        flat = Output(output.name, output.type, (-1,))
+        return nested.packed([as_declared(row.ravel(), flat).reshape(row.shape) for row in array])
+    shaped = array.reshape(output.shape) if output.shape.count(-1) == 1 else array
+    if output.type == "string" and (gaps := shaped == MISSING_TEXT).any():
+        shaped = shaped.astype(object)
+        shaped[gaps] = None
+    if output.type == "float64" and shaped.dtype.char == "f":  # float32
+        return shaped  # a float64 would be written with digits that nobody computed
+    declared = NUMPY_TYPES.get(output.type) or np.dtype(output.type)
+    return shaped if shaped.dtype is declared else shaped.astype(declared, copy=False)

@@ -24,17 +24,9 @@ def run(
 ) -> list[Array]:
     """Answer rows of one size together, and put the answers back into the rows' order.
 
-    A row is answered as it is by itself: nothing is padded, so that no mask is needed.
-
-    Args:
-        answers: runs blocks of rows, and returns each output's array; `noted` is an argument.
-        table: the batch.
-        signature: says which blocks are nested, or become so.
-        noted: takes what was noted, in the rows' order.
-
-    Returns:
-        Each output's answers: one array where all rows' are of one size, else an object array of
-        the rows' arrays.
+    A row is answered as it is by itself: nothing is padded, so that no mask is needed. `answers`
+    runs blocks of rows; `noted` takes what was noted, in the rows' order. Returns each output's
+    answers: one array where all rows' are of one size, else an object array of the rows' arrays.
     """
     blocks: Sequence[Array] = table.arrays
     nested: Collection[int] = signature.nested

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,42 @@ from onnxlet.function.models.aliases import (
 )
 from onnxlet.function.models.catalogue import Catalogue
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.models.progress import Progress
+
+STILL_SECONDS = 30.0
+
+
+class Progress:
+    """The step that a thread is at, for others to look at: it may never come back to say more.
+
+    After so many seconds of one step it stands still.
+    """
+
+    def __init__(self, still: float = STILL_SECONDS) -> None:
+        self._still = still
+        self._step: tuple[float, str] | None = None  # since when, and what
+
+    def at(self, step: str | None) -> None:
+        """Begin a step; None where there is nothing to do."""
+        self._step = None if step is None else (time.monotonic(), step)
+
+    def seconds_still(self) -> float:
+        """How long the step has taken, once it stands still; else 0."""
+        step = self._step
+        seconds = time.monotonic() - step[0] if step else 0.0
+        return seconds if seconds >= self._still else 0.0
+
+    def watch(self, stopped: threading.Event) -> None:
+        """Write a line for each step that stands still, until this is stopped."""
+        said = None
+        while not stopped.wait(self._still / 3):
+            step = self._step
+            if step is not None and step is not said and self.seconds_still():
+                said = step
+                why = (
+                    f"{step[1]}: not done after {self._still:g} s; what is loaded answers as before"
+                )
+                request_log.write({"event": "reload", "error": why})
+
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
@@ -45,31 +81,17 @@ class Repository:
 
     One version of each is served where a request names none: the one that the model is pinned to,
     else the one whose alias is `stable`, else the highest. It is loaded at once, so that a broken
-    one stops the process; other versions are loaded when a request first names them. With `lazy`,
-    a graph is read and checked when the first request needs it, and a broken one fails only that
+    one stops the process; other versions are loaded when a request first names them. With `lazy`, a
+    graph is read and checked when the first request needs it, and a broken one fails only that
     request.
 
-    Args:
-        default: served where a request names none.
-        models_url: where graphs are that are not in their directories.
-        lazy: leave graphs to the first requests.
-        updates: another folder of them, which may be absent. A broken version or file of aliases
-            in there is skipped when the process starts, unless it is pinned: the slot's own go on.
-        pins: by name, a version or an alias.
-        max_pixels: of an image in a request.
-        described: what other processes serve from these folders, as
-            `onnxlet.function.models.described` has it; then the same is served here.
+    The folder of `updates` may be absent. A broken version or file of aliases in there is skipped
+    when the process starts, unless it is pinned: the slot's own go on. Graphs that are not in their
+    directories are at `models_url`. What is `described`, as `onnxlet.function.models.catalogue` has
+    it, others serve from these folders, and then it is served here.
 
-    Attributes:
-        folders: theirs; where both have a version, the first one's counts.
-        threads: inside each session.
-        pins: by name, a version or an alias.
-        progress: of whoever keeps it in step with its folders, if anybody does.
-        catalogue: what is served now. It is replaced as a whole, so that a request sees one
-            moment of it.
-
-    Raises:
-        ModelError: there is no model, or one can't be loaded; or what is pinned is not there.
+    Raises ModelError where there is no model, or one can't be loaded; or what is pinned is not
+    there.
     """
 
     def __init__(
@@ -84,15 +106,16 @@ class Repository:
         max_pixels: int = MAX_PIXELS,
         described: bytes | None = None,
     ) -> None:
+        # Where both have a version, the first one's counts.
         self.folders = (folder,) if updates is None else (folder, updates)
-        self.threads = threads
-        self.pins = pins or {}
+        self.threads = threads  # inside each session
+        self.pins = pins or {}  # by name, a version or an alias
         self._default = default
         self._models_url = models_url
         self._lazy = lazy
         self._max_pixels = max_pixels
         self._lock = threading.Lock()
-        self.progress = Progress()
+        self.progress = Progress()  # of whoever keeps it in step with its folders, if anybody does
         if described is not None:
             self.begin(described)
             return
@@ -111,15 +134,12 @@ class Repository:
         for name, numbers in versions.items():
             model, aliases[name] = self._first(name, numbers, aliases[name])
             loaded[name, model.version], served[name] = model, model.version
+        # What is served now. It is replaced as a whole, so that a request sees one moment of it.
         self.catalogue = Catalogue(versions, loaded, served, aliases)
 
     def begin(self, described: bytes) -> None:
-        """Serve what other processes serve.
-
-        Raises:
-            ModelError: it can't be loaded any more.
-        """
-        from onnxlet.function.models.described import as_described  # of several processes only
+        """Serve what other processes serve; raises ModelError where it can't be loaded any more."""
+        from onnxlet.function.models.catalogue import as_described  # of several processes only
 
         self.catalogue = as_described(described, self._versions(), self._load)
 
@@ -198,13 +218,9 @@ class Repository:
     def choose(self, name: str | None = None, version: str | int | None = None) -> Model:
         """The model that a request means; without a name the default, or the only one.
 
-        Args:
-            name: or None.
-            version: a whole number, or its digits; or an alias; None is the one that is served.
-
-        Raises:
-            UnknownModel: none of that name or version, or several to choose from.
-            ModelError: another version is there and can't be loaded.
+        The version is a whole number, or its digits; or an alias; None is the one that is served.
+        Raises UnknownModel where there is none of that name or version, or several to choose from;
+        ModelError where another version is there and can't be loaded.
         """
         catalogue = self.catalogue
         name = name or self._default or _only(catalogue.versions)

@@ -27,11 +27,7 @@ HINT = (
 
 
 def download(url: str, target: Path) -> None:
-    """Fetch an object by its `s3://` URL into a file.
-
-    Raises:
-        ModelError: it can't be fetched.
-    """
+    """Fetch an object by its `s3://` URL into a file; raises ModelError where it can't be."""
     parts = urlsplit(url)
     try:
         import boto3
@@ -54,14 +50,8 @@ def fetch(
 ) -> Path:
     """Fetch a graph, unless an earlier start has left it here.
 
-    Args:
-        models_url: `s3://bucket` with a prefix or none.
-        key: of the graph below that: name, version and a file.
-        sha256: that it has to have, in hexadecimal.
-        download: of a URL into a file.
-
-    Raises:
-        ModelError: it can't be fetched or stored, or is another graph.
+    The URL is `s3://bucket` with a prefix or none, the key below it name, version and a file.
+    Raises ModelError where it can't be fetched or stored, or has another SHA-256, in hexadecimal.
     """
     label = f"model {key.rpartition('/')[0]}"
     kept = _own_folder() / key
@@ -88,8 +78,7 @@ def fetch(
 def _own_folder() -> Path:
     """A folder that only this user writes to: else a graph could change after it was checked.
 
-    Raises:
-        ModelError: somebody else has made it, or may write to it.
+    Raises ModelError where somebody else has made it, or may write to it.
     """
     folder = Path(tempfile.gettempdir()) / CACHE
     with suppress(FileExistsError):

@@ -17,12 +17,10 @@ DIRECTLY = "session.use_external_initializer_file_buffers_directly"
 def new_session(
     onnx: bytes | str, threads: int = 1, arrays: Mapping[str, mmap] | None = None
 ) -> Any:
-    """An ONNX Runtime session on this machine's processor.
+    """An ONNX Runtime session on this machine's processor, of a serialised model or its file.
 
-    Args:
-        onnx: a serialised model, or its file.
-        threads: within one operator; 1 gives the same digits on every machine.
-        arrays: files that the model refers to, in memory by their names; read where they are.
+    Threads are within one operator; 1 gives the same digits on every machine. The arrays are files
+    that the model refers to, in memory by their names; read where they are.
     """
     options = onnxruntime.SessionOptions()
     # One thread gives the same digits on every machine; idle ones would spin.

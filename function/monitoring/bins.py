@@ -25,27 +25,17 @@ MOST_PIXELS = 4096  # numbers of an image that are looked at, evenly spaced
 
 
 class Member(NamedTuple):
-    """Numbers that are counted: a column of a matrix.
+    """Numbers that are counted: a column of a matrix."""
 
-    Attributes:
-        edges: between bins, in order.
-        first: bin of the flat array.
-    """
-
-    edges: Sequence[float]
-    first: int
+    edges: Sequence[float]  # between bins, in order
+    first: int  # bin of the flat array
 
 
 class Numbers:
-    """Counts columns of a matrix of numbers.
+    """Counts columns of a matrix of numbers, in its order; `others` columns are behind these.
 
     Some rows are compared at once, with edges that are repeated as often: a loop over the few
-    columns of one row would take longer to begin than to end.
-
-    Args:
-        members: the columns, in the matrix's order.
-        others: columns of the matrix behind these.
-        size: of the flat array.
+    columns of one row would take longer to begin than to end. The flat array of bins has this size.
     """
 
     def __init__(self, members: Sequence[Member], others: int, size: int) -> None:
@@ -69,11 +59,7 @@ class Numbers:
             self._lower[first + len(bins)] = missing + column
 
     def count(self, values: Array) -> Array:
-        """How many numbers fall into each bin, int64, of shape (size,).
-
-        Args:
-            values: float64, of shape (rows, columns).
-        """
+        """How many of float64 (rows, columns) fall into each bin, int64, of shape (size,)."""
         if not self._most:
             return np.zeros(len(self._lower), np.int64)
         sums = np.zeros((self._most + 3, self._width), np.int64)
@@ -100,15 +86,10 @@ class Numbers:
 
 
 class Coding(NamedTuple):
-    """How the cells of a column become codes, positions among its bins.
+    """How the cells of a column become codes, positions among its bins."""
 
-    Attributes:
-        get: gives a cell's code, or `other`.
-        other: the code of all other cells.
-    """
-
-    get: Callable[[Any, int], int]
-    other: int
+    get: Callable[[Any, int], int]  # gives a cell's code, or `other`
+    other: int  # the code of all other cells
 
 
 def by_category(categories: Sequence[Any]) -> Coding:
@@ -132,17 +113,10 @@ NOT_COUNTED = Coding(lambda cell, other: other, 0)
 
 
 class Texts:
-    """Texts, or labels, that are counted: the columns of one array.
-
-    Attributes:
-        codings: of each column, from a cell to its code.
-
-    Args:
-        width: columns.
-    """
+    """Texts, or labels, that are counted: the columns of one array, `width` of them."""
 
     def __init__(self, width: int) -> None:
-        self.codings = [NOT_COUNTED] * width
+        self.codings = [NOT_COUNTED] * width  # of each column, from a cell to its code
         self._bins = [UNCOUNTED] * width  # of each column, by code
 
     def put(self, column: int, coding: Coding, bins: Array) -> None:
@@ -178,12 +152,7 @@ class Texts:
 
 
 def largest(rows: Array, into: Array) -> None:
-    """The largest number of each row, missing where one of them is.
-
-    Args:
-        rows: numbers, of shape (rows, columns).
-        into: of shape (rows,).
-    """
+    """The largest number of each row, missing where one is: (rows, columns) into (rows,)."""
     if rows.shape[1] > FEW_COLUMNS:
         rows.max(axis=1, out=into)
         return
@@ -195,11 +164,8 @@ def largest(rows: Array, into: Array) -> None:
 def pictures(cells: Array) -> Array:
     """Brightness and contrast: mean and standard deviation of the numbers of a nested list.
 
-    Args:
-        cells: object, of shape (rows, 1); each an array of numbers.
-
-    Returns:
-        float64, of shape (rows, 2).
+    The cells are arrays of numbers in an object array of shape (rows, 1). Returns float64, (rows,
+    2).
     """
     found = np.full((len(cells), len(PICTURE)), np.nan)
     for row, cell in zip(found, cells[:, 0], strict=True):

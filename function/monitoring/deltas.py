@@ -18,8 +18,7 @@ import numpy as np
 from onnxlet.function import request_log
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.reasons import LONGEST_REASON
-from onnxlet.function.monitoring.watch import Seen
+from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
 
 MEMBER = "watched"
 HASH_DIGITS = 12
@@ -45,7 +44,7 @@ def hash_of(model: Model) -> str:
 
 
 def note(
-    entry: dict[str, Any], model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
+    entry: dict[str, Any], model: Model, layout: Layout, seen: BinCounts, refused: Mapping[str, int]
 ) -> None:
     """Put what was counted into a request's line. Never raises: this must not fail the answer."""
     try:
@@ -54,18 +53,15 @@ def note(
         request_log.fail(error, event="uncounted", request_id=entry["request_id"])
 
 
-def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]) -> dict[str, Any]:
+def written(
+    model: Model, layout: Layout, seen: BinCounts, refused: Mapping[str, int]
+) -> dict[str, Any]:
     """A delta, for a line that has model and version.
 
-    Args:
-        model: whose rows were counted.
-        layout: of its bins.
-        seen: what was counted; of a block of rows, never of a few.
-        refused: rows and requests that got no answer, by the reason.
-
-    Returns:
-        `rows`; `layout`, its hash; `counts`, as text; and where there are some `labels` (how many
-        rows got each), `expected` (the mean over these rows) and `refused`.
+    What was counted is of a block of rows, never of a few; what was refused, rows and requests that
+    got no answer, by the reason. Returns `rows`; `layout`, its hash; `counts`, as text; and where
+    there are some `labels` (how many rows got each), `expected` (the mean over these rows) and
+    `refused`.
     """
     found: dict[str, Any] = {"rows": seen.rows, "layout": hash_of(model)}
     if labels := _labels(layout, seen):
@@ -83,7 +79,7 @@ def written(model: Model, layout: Layout, seen: Seen, refused: Mapping[str, int]
     return found
 
 
-def _labels(layout: Layout, seen: Seen) -> dict[str, int]:
+def _labels(layout: Layout, seen: BinCounts) -> dict[str, int]:
     """How many rows got each frequent label; empty where no answer is one."""
     for feature in layout.features:
         if feature.entry["measure"] == "label" and "categories" in feature.entry:
@@ -105,19 +101,11 @@ def _text(label: Any) -> str:
     return label if isinstance(label, str) else json.dumps(label)
 
 
-def read(delta: Any, layout: Layout) -> tuple[Seen, dict[str, int]]:
-    """The rows and refusals of a delta.
-
-    Args:
-        delta: as `written` gives it.
-        layout: of its bins.
-
-    Raises:
-        ValueError: it is another thing.
-    """
+def read(delta: Any, layout: Layout) -> tuple[BinCounts, dict[str, int]]:
+    """The rows and refusals of a delta, as `written` gives it; raises ValueError for others."""
     try:
         counts = [int(rows or 0) for rows in delta["counts"].split(",")]
-        seen = Seen(int(delta["rows"]), np.array(counts, np.uint32))
+        seen = BinCounts(int(delta["rows"]), np.array(counts, np.uint32))
         refused = {str(reason): int(n) for reason, n in delta.get("refused", {}).items()}
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"expected a delta, got something else: {error}") from error

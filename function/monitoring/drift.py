@@ -33,28 +33,19 @@ AGAIN = "Build it again, with at least 20 held-out rows."
 
 
 class Test(NamedTuple):
-    """What one statistic of one feature says.
+    """What one statistic of one feature says."""
 
-    Attributes:
-        statistic: its name.
-        value: of the window's rows.
-        threshold: that it passes by chance only.
-        side: `above`; `below` where a share has fallen below its threshold.
-        alarmed: it has passed it.
-    """
-
-    statistic: str
-    value: float
-    threshold: float
-    side: str
-    alarmed: bool
+    statistic: str  # its name
+    value: float  # of the window's rows
+    threshold: float  # that it passes by chance only
+    side: str  # `above`; `below` where a share has fallen below its threshold
+    alarmed: bool  # it has passed it
 
 
 def answer(service: Service, request: Request, name: str) -> Reply:
     """The figures of the version that is served, or of the one that `version` names.
 
-    Raises:
-        NotServed: nothing is counted.
+    Raises NotServed where nothing is counted.
     """
     model = service.repository.choose(name, request.query.get("version"))
     found = of(service, model)
@@ -74,8 +65,8 @@ def of(service: Service, model: Model) -> dict[str, Any] | None:
     if watch is None or figures is None:
         return None
     found = report(model, watch.layout, figures)
-    if service.realised is not None and not service.watches.keys:  # truths have blocks of rows
-        found["realised"] = service.realised.report(model)
+    if service.performance is not None and not service.watches.keys:  # truths have blocks of rows
+        found["realised"] = service.performance.report(model)
     return found
 
 

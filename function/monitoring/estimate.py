@@ -22,17 +22,13 @@ Counts = Sequence[Array]
 def classification(
     counts: Counts, calibrated: Sequence[Sequence[float] | Array]
 ) -> dict[str, float | None]:
-    """Expected accuracy, precision, recall, F1 and ROC AUC.
+    """Expected accuracy, precision, recall, F1 and ROC AUC, by name.
 
-    Args:
-        counts: for each counted class (of two classes the second one) the rows in each step of its
-            calibration map, of shape (2, steps): those answered as another class, then those
-            answered as this one.
-        calibrated: for each of these classes the probability of each step that the class is right.
-
-    Returns:
-        By name; of more than two classes the means over classes (macro). A share of nothing is 0,
-        as it is in scikit-learn; a ROC AUC without both kinds of rows is None.
+    The counts are for each counted class (of two classes the second one) the rows in each step of
+    its calibration map, of shape (2, steps): those answered as another class, then those answered
+    as this one. For each of these classes there is the calibrated probability of each step that the
+    class is right. Of more than two classes the figures are means over classes (macro). A share of
+    nothing is 0, as it is in scikit-learn; a ROC AUC without both kinds of rows is None.
     """
     rows = int(counts[0].sum())
     if not rows:
@@ -70,9 +66,7 @@ def _share(part: float, whole: float) -> float:
 def roc_auc(rows: Array, calibrated: Array) -> float | None:
     """Expected area under the ROC curve; within a step the curve is straight.
 
-    Args:
-        rows: in each step, by rising score.
-        calibrated: the probability of each step.
+    Of each step, by rising score, there are the rows and the probability.
     """
     positive, negative = rows * calibrated, rows * (1 - calibrated)
     pairs = float(positive.sum() * negative.sum())
@@ -92,10 +86,8 @@ def regression(counts: Array, absolute_error: Sequence[float]) -> dict[str, floa
 def of(entry: Mapping[str, Any], counts: Counts) -> dict[str, float | None]:
     """Expected performance by a manifest's `estimate`.
 
-    Args:
-        entry: the manifest's `estimate`.
-        counts: of a classifier for each counted class, of shape (2, steps); of a regressor one of
-            shape (bins,) or (1, bins).
+    The counts are of a classifier for each counted class, of shape (2, steps); of a regressor one
+    of shape (bins,) or (1, bins).
     """
     if "classes" in entry:
         return classification(counts, [each["calibrated"] for each in entry["classes"]])

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.feeds import run_of
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Prediction
 from onnxlet.function.monitoring.bins import (
+    PICTURE,
     UNCOUNTED,
     Member,
     Numbers,
@@ -27,7 +29,41 @@ from onnxlet.function.monitoring.bins import (
     largest,
     pictures,
 )
-from onnxlet.function.monitoring.places import Key, Place, place_of, width_of
+
+# A block of the signature by its index, an output by its name, a text or an image by its block and
+# position.
+Key = int | str | tuple[int, int]
+
+
+class Place(NamedTuple):
+    """Where a feature's values are."""
+
+    key: Key  # of the array that has them
+    width: int  # columns of that array
+    position: int  # of the feature's column
+    text: bool = False  # they are texts or labels
+
+
+def place_of(entry: Mapping[str, Any], signature: Signature) -> Place:
+    """Where the values of a feature are."""
+    measure = entry["measure"]
+    if "output" in entry:
+        output = next(each for each in signature.outputs if each.name == entry["output"])
+        return Place(output.name, width_of(output), entry.get("index", 0), measure == "label")
+    number, position = signature.positions[entry["column"]]
+    block = signature.blocks[number]
+    if measure == "unknown_tokens":
+        return Place((number, position), 1, 0)
+    if measure in PICTURE:
+        key: Key = (number, position) if block.columns[position].image else number
+        return Place(key, len(PICTURE), PICTURE.index(measure))
+    return Place(number, len(block.columns), position, block.dtype == "string")
+
+
+def width_of(output: Output) -> int:
+    """Numbers that a row's answer has."""
+    return abs(int(np.prod(output.shape)))
+
 
 ABOUT = ("source", "rows", "held_out", "left_out")
 CELLS_AT_ONCE = 2**14  # of a large batch, so that what is made of them on the way stays small
@@ -35,70 +71,44 @@ LARGEST = -1  # the position of what is the largest number of a row
 
 
 class Feature(NamedTuple):
-    """One thing that is counted, and where.
+    """One thing that is counted, and where."""
 
-    Attributes:
-        entry: of the manifest's `reference`.
-        bins: of the flat array; the last one counts missing values.
-    """
-
-    entry: Mapping[str, Any]
-    bins: slice
+    entry: Mapping[str, Any]  # of the manifest's `reference`
+    bins: slice  # of the flat array; the last one counts missing values
 
 
-class Taken(NamedTuple):
-    """Columns of a matrix of numbers, taken from one array.
+class ColumnBlock(NamedTuple):
+    """Columns of a matrix of numbers, taken from one array."""
 
-    Attributes:
-        array: its index.
-        columns: there; None is the largest number of each row.
-        at: where they are in the matrix.
-    """
-
-    array: int
-    columns: slice | list[int] | None
-    at: int | slice
+    array: int  # its index
+    columns: slice | list[int] | None  # there; None is the largest number of each row
+    at: int | slice  # where they are in the matrix
 
 
 class Steps(NamedTuple):
-    """The steps of one class's calibration map.
+    """The steps of one class's calibration map."""
 
-    Attributes:
-        column: of the matrix of numbers, with the class's probability.
-        offsets: the first bin by the code of the label that was answered: behind the steps of rows
-            answered as another class are those of this one.
-        edges: between steps, float64; the last one is infinite, so that only missing numbers are
-            behind it.
-    """
-
-    column: int
+    column: int  # of the matrix of numbers, with the class's probability
+    # The first bin by the code of the label that was answered: behind the steps of rows answered as
+    # another class are those of this one.
     offsets: Array
+    # Between steps, float64; the last one is infinite, so that only missing numbers are behind it.
     edges: Array
 
 
 class Layout:
-    """All bins of a model.
-
-    Attributes:
-        about: the reference, without its features.
-        expected: the bins that performance is expected by: of a classifier for each counted class
-            the steps of rows answered as another class, and those of rows answered as this one; of
-            a regressor bins of the prediction.
-        wants_notes: something is counted that is noted as rows are run.
-        size: bins in all.
-
-    Args:
-        manifest: of the model; it has a `reference`.
-        signature: of the model.
-    """
+    """All bins of a model, by its manifest, which has a `reference`."""
 
     def __init__(self, manifest: Mapping[str, Any], signature: Signature) -> None:
         reference = manifest["reference"]
-        self.about = {key: reference[key] for key in ABOUT}
+        self.about = {key: reference[key] for key in ABOUT}  # the reference, without its features
         self._entries: Sequence[Mapping[str, Any]] = reference["features"]
         for entry in self._entries:
             _check(entry)
-        self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)
+        self.size = sum(len(entry["counts"]) + 1 for entry in self._entries)  # bins in all
+        # The bins that performance is expected by: of a classifier for each counted class the steps
+        # of rows answered as another class, and those of rows answered as this one; of a regressor
+        # bins of the prediction.
         self.expected: list[tuple[slice, ...]] = []
         self._nested = frozenset(signature.nested)
         self._widths: dict[Key, int] = {}  # of arrays of numbers, in columns
@@ -113,8 +123,9 @@ class Layout:
             self._column(Place("prediction", 1, 0))
             members.append(Member(estimate["edges"], self.size))
             self.expected = [(self._run(len(estimate["absolute_error"])),)]
-        self._taken = _taken(self._columns, list(self._widths))
+        self._blocks = _blocks(self._columns, list(self._widths))
         self._numbers = Numbers(members, len(self._columns) - len(members), self.size)
+        # Something is counted that is noted as rows are run.
         self.wants_notes = any(isinstance(key, tuple) for key, _ in self._columns)
         self._labels = [*self._texts, "prediction"].index("prediction")
 
@@ -182,11 +193,7 @@ class Layout:
         texts.put(place.position, coding, by_code)
 
     def expected_performance(self, counts: Array) -> dict[str, float | None]:
-        """By name, of what was counted; empty where the manifest has no `estimate`.
-
-        Args:
-            counts: of shape (size,).
-        """
+        """By name, of counts of shape (size,); empty where the manifest has no `estimate`."""
         if not self.expected:
             return {}
         from onnxlet.function.monitoring import estimate  # rarely needed
@@ -227,14 +234,9 @@ class Layout:
         return found
 
     def count(self, packed: Sequence[Array], rows: int) -> Array:
-        """Count rows.
+        """How many rows fall into each bin, int64, of shape (size,).
 
-        Args:
-            packed: as `packed` gives them; of several requests, one behind the other.
-            rows: how many.
-
-        Returns:
-            How many fall into each bin, int64, of shape (size,).
+        They are packed as `packed` gives them; those of several requests one behind the other.
         """
         step = max(1, CELLS_AT_ONCE // max(1, len(self._columns)))
         if rows <= step:
@@ -247,7 +249,7 @@ class Layout:
 
     def _counted(self, packed: Sequence[Array], rows: int) -> Array:
         numbers = np.empty((rows, len(self._columns)))
-        for index, columns, at in self._taken:
+        for index, columns, at in self._blocks:
             if columns is None:
                 largest(packed[index], numbers[:, at])
             else:
@@ -267,7 +269,7 @@ class Layout:
         return counts
 
 
-def _taken(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[Taken]:
+def _blocks(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[ColumnBlock]:
     """The columns of a matrix, neighbours that are taken from one array together."""
     found, start = [], 0
     for (key, one_by_one), some in groupby(columns, key=lambda c: (c[0], c[1] == LARGEST)):
@@ -275,7 +277,7 @@ def _taken(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[Ta
         end = start + len(positions)
         taken = None if one_by_one else run_of(positions)
         at = start if one_by_one else slice(start, end)
-        found.append(Taken(widths.index(key), taken, at))
+        found.append(ColumnBlock(widths.index(key), taken, at))
         start = end
     return found
 
@@ -289,11 +291,7 @@ def _features(entries: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:
 
 
 def _check(entry: Mapping[str, Any]) -> None:
-    """Refuse a feature whose members don't agree.
-
-    Raises:
-        ValueError: there are more or fewer counts than bins.
-    """
+    """Raise ValueError for a feature that has more or fewer counts than bins."""
     bins = len(entry["categories"] if "categories" in entry else entry["edges"]) + 1
     if len(entry["counts"]) != bins or not isinstance(entry["missing"], int):
         raise ValueError(f"expected {bins} counts, got {len(entry['counts'])}")

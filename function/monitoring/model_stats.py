@@ -18,20 +18,13 @@ STAGES = {
 
 
 class Count:
-    """What was counted of one version of one model.
-
-    Attributes:
-        answered: requests.
-        refused: requests that got no answer.
-        rows: in the requests that were answered.
-        refused_ns: nanoseconds that the refused ones took.
-        stages: milliseconds that each stage of the answered ones took.
-        last_ms: when the last one was answered, in milliseconds since 1970.
-    """
+    """What was counted of one version of one model."""
 
     def __init__(self) -> None:
-        self.answered = self.refused = self.rows = 0
+        self.answered = self.refused = self.rows = 0  # requests, and rows of the answered ones
+        # That refused ones took; when the last was answered, since 1970.
         self.refused_ns = self.last_ms = 0
+        # Milliseconds that each stage of the answered ones took.
         self.stages = dict.fromkeys(STAGES, 0.0)
 
     @property
@@ -60,14 +53,7 @@ class ModelStats:
         return self._by_model.get((name, version)) or Count()
 
     def answered(self, name: str, version: int, rows: int, stages: Mapping[str, float]) -> None:
-        """Count a request that was answered.
-
-        Args:
-            name: of the model.
-            version: of the model.
-            rows: that it had.
-            stages: milliseconds that each stage took.
-        """
+        """Count a request that was answered, with the milliseconds that each stage took."""
         with self._lock:
             count = self._by_model[name, version]
             count.answered += 1

@@ -30,19 +30,14 @@ ROUNDS = 100  # of Newton's method, at most; about five are needed
 def merged(reference: Array, counts: Array, *, ordered: bool) -> tuple[Array, Array]:
     """Merge bins until each has an expected count of at least five in both samples.
 
-    The rule is Cochran's: W. Cochran, "Some methods for strengthening the common chi-square
-    tests", 1954. What is merged depends on the sums of both samples only, and these say nothing
-    about whether the samples differ. So it makes no false alarms.
+    The rule is Cochran's: W. Cochran, "Some methods for strengthening the common chi-square tests",
+    1954. What is merged depends on the sums of both samples only, and these say nothing about
+    whether the samples differ. So it makes no false alarms.
 
-    Args:
-        reference: counts of the reference, int64 of shape (bins,).
-        counts: those of new rows, likewise.
-        ordered: whether bins are in order, as of numbers: then neighbours are merged. Else the
-            smallest ones are merged, and those returned are in order of size.
-
-    Returns:
-        Both, int64 of shape (fewer bins,): one bin where a sample has less than five rows. They
-        are as they came where no bin is too small; so merging twice is merging once.
+    Both counts are int64 of shape (bins,). Where bins are ordered, as of numbers, neighbours are
+    merged. Else the smallest ones are, and those returned are in order of size. Returns both, int64
+    of shape (fewer bins,): one bin where a sample has less than five rows. They are as they came
+    where no bin is too small; so merging twice is merging once.
     """
     n, m = int(reference.sum()), int(counts.sum())
     both = reference + counts
@@ -79,12 +74,8 @@ def psi(reference: Array, counts: Array) -> float:
     """The population stability index: the sum of (p - q) ln(p / q) over the shares p and q.
 
     A bin that is empty in one sample counts as half a row there, so that the sum is finite; those
-    that are empty in both are left out.
-
-    Args:
-        reference: counts of the reference, of shape (bins,). `merged` has made them where the
-            result is held against `psi_threshold`.
-        counts: those of new rows, likewise.
+    that are empty in both are left out. `merged` has made the counts, of shape (bins,), where the
+    result is held against `psi_threshold`.
     """
     n, m = int(reference.sum()), int(counts.sum())
     if n == 0 or m == 0:
@@ -101,17 +92,14 @@ def psi_threshold(reference: Array, counts: Array, chance: float) -> float:
     B. Yurdakul, "Statistical properties of population stability index", 2018. It has nothing in
     common with the rule of thumb of 0.1 and 0.25, which knows no sizes.
 
-    That is the first term of a series. In bins of about five rows the index is 5 to 10 percent
-    more on average, and would exceed it up to five times as often as it should, at a chance of
-    0.01. So the second term of the mean is added, the sum of (1 / n² + 1 / m²) / (2 share) over
-    the bins, as by M. Bartlett, "Properties of sufficiency and statistical tests", 1937; then it
-    is less than twice as often. The term follows from the series of the logarithm, and the third
-    and fourth moments of counts.
+    That is the first term of a series. In bins of about five rows the index is 5 to 10 percent more
+    on average, and would exceed it up to five times as often as it should, at a chance of 0.01. So
+    the second term of the mean is added, the sum of (1 / n² + 1 / m²) / (2 share) over the bins, as
+    by M. Bartlett, "Properties of sufficiency and statistical tests", 1937; then it is less than
+    twice as often. The term follows from the series of the logarithm, and the third and fourth
+    moments of counts.
 
-    Args:
-        reference: counts as `merged` returns them, of shape (bins,).
-        counts: likewise.
-        chance: of a false alarm, above 0 and at most 0.5.
+    The counts are as `merged` returns them; the chance is above 0 and at most 0.5.
     """
     n, m = int(reference.sum()), int(counts.sum())
     bins = len(reference)
@@ -124,10 +112,8 @@ def psi_threshold(reference: Array, counts: Array, chance: float) -> float:
 def chi_square(reference: Array, counts: Array) -> float:
     """Pearson's statistic of homogeneity of the table of both counts; empty columns are left out.
 
-    Args:
-        reference: counts of the reference, of shape (bins,). `merged` has made them where the
-            result is held against `chi_square_threshold`.
-        counts: those of new rows, likewise.
+    `merged` has made the counts, of shape (bins,), where the result is held against
+    `chi_square_threshold`.
     """
     n, m = int(reference.sum()), int(counts.sum())
     if n == 0 or m == 0:
@@ -144,9 +130,7 @@ def chi_square_threshold(bins: int, chance: float) -> float:
 def ks(reference: Array, counts: Array) -> float:
     """The statistic of Kolmogorov and Smirnov: the largest distance of the cumulative shares.
 
-    Args:
-        reference: counts of the reference, of shape (bins,), in the order of their values.
-        counts: those of new rows, likewise.
+    The counts, of shape (bins,), are in the order of their values.
     """
     n, m = int(reference.sum()), int(counts.sum())
     if n == 0 or m == 0:
@@ -171,17 +155,11 @@ def ks_threshold(n: int, m: int, chance: float) -> float:
 
 @lru_cache(maxsize=4096)
 def chi_square_quantile(chance: float, df: int) -> float:
-    """What a chi-square variable exceeds with probability `chance`.
+    """What a chi-square variable exceeds with probability `chance`, above 0 and at most 0.5.
 
-    Newton's method on the logarithm of the probability, from the start of E. Wilson and
-    M. Hilferty, "The distribution of chi-square", 1931.
-
-    Args:
-        chance: above 0, at most 0.5.
-        df: degrees of freedom, at least 1.
-
-    Raises:
-        ValueError: no such chance.
+    Newton's method on the logarithm of the probability, from the start of E. Wilson and M.
+    Hilferty, "The distribution of chi-square", 1931. Of at least 1 degree of freedom. Raises
+    ValueError for no such chance.
     """
     start = df * (1 - 2 / (9 * df) + _normal_quantile(chance) * sqrt(2 / (9 * df))) ** 3
     y = start / 2
@@ -215,10 +193,8 @@ def _gamma_tail(df: int, y: float) -> tuple[float, float]:
 def kolmogorov_quantile(chance: float) -> float:
     """What Kolmogorov's distribution exceeds with probability `chance`, above 0 and at most 0.5.
 
-    That probability is 2 (e**-2x² - e**-8x² + e**-18x² - ...).
-
-    Raises:
-        ValueError: no such chance.
+    That probability is 2 (e**-2x² - e**-8x² + e**-18x² - ...). Raises ValueError for no such
+    chance.
     """
     _check(chance)
     signs_and_squares = [((-1) ** (k - 1), k * k) for k in range(1, 10)]
@@ -258,20 +234,10 @@ def share_threshold(reference_k: int, n: int, m: int, chance: float) -> tuple[in
     """How many of m new rows may be of a kind of which the reference has k of its n rows.
 
     By R. Fisher's exact test, "Statistical methods for research workers", 1934, two-sided: each
-    side has half of the chance, so that false alarms are at most as frequent as that.
-
-    Args:
-        reference_k: rows of that kind in the reference, such as those where a value is missing.
-        n: rows of the reference.
-        m: new rows.
-        chance: of a false alarm, above 0 and at most 0.5.
-
-    Returns:
-        The least and the most: the share differs where the count is below or above them. They
-        are 0 and m where n or m is 0.
-
-    Raises:
-        ValueError: no such chance.
+    side has half of the chance (above 0 and at most 0.5), so that false alarms are at most as
+    frequent as that. Rows of a kind are such as those where a value is missing. Returns the least
+    and the most: the share differs where the count is below or above them. They are 0 and m where n
+    or m is 0. Raises ValueError for no such chance.
     """
     _check(chance)
     if n == 0 or m == 0:
@@ -313,9 +279,8 @@ def _guess(k: int, n: int, m: int, chance: float) -> int:
 def _tail(k: int, n: int, m: int, count: int) -> tuple[float, float]:
     """The probability that at least `count` of k + count rows are among the m, at random.
 
-    Returns:
-        It, and by how much less it is for one row more: the additional row is then among the n
-        where these had exactly k.
+    And by how much less it is for one row more: the additional row is then among the n where these
+    had exactly k.
     """
     total = n + m
     exactly = exp(_log_choose(m, count) + _log_choose(n, k) - _log_choose(total, k + count))

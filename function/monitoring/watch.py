@@ -17,9 +17,44 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import Problem
 from onnxlet.function.messages import Prediction
+from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.reasons import reasons
+
+LONGEST_REASON = 80  # characters
+FORM = "other columns than the model's"
+# By words that a problem's detail has beside what came, which stands before some of them.
+REASONS = {
+    "not one of the known categories": "unknown category",
+    "does not fit": "out of range",
+    "entries as '": "sizes that disagree",
+    "and the model does not take one": "missing or infinite",
+    "missing column": "missing",
+    "is the most": "too long",
+    "is the longest side": "too large",
+    "are the most": "too large",
+    "can't be decoded": "damaged",
+}
+
+
+def reasons(problems: Sequence[Problem], model: Model) -> list[str]:
+    """Why each row was refused: its first problem, without anything of what came."""
+    found: dict[int | None, str] = {}
+    for problem in problems:
+        if problem.row not in found:
+            known = problem.column in model.signature.names  # other names are the client's
+            found[problem.row] = f"{problem.column}: {_why(problem.detail)}" if known else FORM
+    return list(found.values())
+
+
+def _why(detail: str) -> str:
+    """What is wrong with a cell, in words that have nothing of it."""
+    if why := next((why for words, why in REASONS.items() if words in detail), ""):
+        return why
+    expected = detail.startswith("expected")
+    return detail.partition(", got ")[0][:LONGEST_REASON] if expected else "not taken"
+
 
 BLOCK_ROWS = 100
 KEY_ROWS = 20  # of one key
@@ -33,66 +68,42 @@ MOST_REASONS = 50  # why rows were refused; further ones count together
 OTHER = "other reasons"
 
 
-class Seen(NamedTuple):
-    """What was counted.
+class BinCounts(NamedTuple):
+    """What was counted."""
 
-    Attributes:
-        rows: how many.
-        counts: of each bin: uint32, but int64 of all rows ever.
-    """
+    rows: int  # how many
+    counts: Array  # of each bin: uint32, but int64 of all rows ever
 
-    rows: int
-    counts: Array
-
-    def __add__(self, other: Any) -> Seen:
-        return Seen(self.rows + other.rows, self.counts + other.counts)
+    def __add__(self, other: Any) -> BinCounts:
+        return BinCounts(self.rows + other.rows, self.counts + other.counts)
 
 
 class Half(NamedTuple):
-    """What is remembered of a half of a window.
+    """What is remembered of a half of a window."""
 
-    Attributes:
-        until: when it ended, in seconds since 1970.
-        rows: how many it had.
-        expected: performance, by name.
-    """
-
-    until: float
-    rows: int
-    expected: Mapping[str, float | None]
+    until: float  # when it ended, in seconds since 1970
+    rows: int  # how many it had
+    expected: Mapping[str, float | None]  # performance, by name
 
 
 class Figures(NamedTuple):
-    """The state of a watch at one moment.
+    """The state of a watch at one moment."""
 
-    Attributes:
-        since: when it began, in seconds since 1970.
-        total: since then.
-        window: of the recent rows.
-        refused: rows that got no answer, by the reason; requests of other errors by their kind.
-        history: of earlier halves of windows, the latest HISTORY of them.
-    """
-
-    since: float
-    total: Seen
-    window: Seen
+    since: float  # when it began, in seconds since 1970
+    total: BinCounts  # since then
+    window: BinCounts  # of the recent rows
+    # Rows that got no answer, by the reason; requests of other errors by their kind.
     refused: Mapping[str, int]
-    history: Sequence[Half] = ()
+    history: Sequence[Half] = ()  # of earlier halves of windows, the latest HISTORY of them
 
 
 class Piece(NamedTuple):
-    """Rows of some time.
+    """Rows of some time."""
 
-    Attributes:
-        since: of their first block, in seconds since 1970.
-        until: of their last one.
-        seen: of a window at most two pieces; or those of a block that is not full.
-        asked: rows of such a block by the key that asked; empty where that does not matter.
-    """
-
-    since: float
-    until: float
-    seen: Seen
+    since: float  # of their first block, in seconds since 1970
+    until: float  # of their last one
+    seen: BinCounts  # of a window at most two pieces; or those of a block that is not full
+    # Rows of such a block by the key that asked; empty where that does not matter.
     asked: Mapping[str, int] = {}
 
     def is_whole(self, keys: int) -> bool:
@@ -101,12 +112,9 @@ class Piece(NamedTuple):
 
 
 def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
-    """Whether rows may be shown.
+    """Whether rows may be shown: they are enough, and of so many keys, where that matters.
 
-    Args:
-        rows: how many.
-        asked: how many of them each key asked for.
-        keys: that they have to be of; 0 where that does not matter.
+    Of each key that asked `asked` has how many; `keys` is 0 where that does not matter.
     """
     if rows < BLOCK_ROWS:
         return False
@@ -116,12 +124,10 @@ def is_block(rows: int, asked: Mapping[str, int], keys: int) -> bool:
 class Watch:
     """Counts one version of one model; safe from several threads.
 
-    Args:
-        layout: of its bins.
-        logged: keep what is to be logged, until `to_log` takes it; count as soon as there are
-            BLOCK_ROWS, since an instance may end any moment.
-        keys: whose rows a block has to have; 0 where that does not matter. Then why rows were
-            refused is not shown: that is of single rows.
+    Where it is `logged`, it keeps what is to be logged, until `to_log` takes it, and counts as soon
+    as there are BLOCK_ROWS, since an instance may end any moment. A block has to have rows of so
+    many `keys`; 0 where that does not matter. Then why rows were refused is not shown: that is of
+    single rows.
     """
 
     def __init__(self, layout: Layout, logged: bool = False, keys: int = 0) -> None:
@@ -130,8 +136,8 @@ class Watch:
         self._asked: Counter[str] = Counter()  # rows that are in no block yet, where keys matter
         self._lock = threading.Lock()
         self._since = time.time()
-        self._total = Seen(0, np.zeros(layout.size, np.int64))
-        self._empty = Seen(0, np.zeros(layout.size, np.uint32))
+        self._total = BinCounts(0, np.zeros(layout.size, np.int64))
+        self._empty = BinCounts(0, np.zeros(layout.size, np.uint32))
         self._block = self._newer = self._older = self._empty
         # When the first and the last block of each half came, the older half's first.
         self._spans = [(self._since, self._since)] * 2
@@ -156,7 +162,7 @@ class Watch:
             return
         packed = layout.packed(prediction)
         if rows >= AT_ONCE:
-            seen = Seen(rows, layout.count(packed, rows).astype(np.uint32))
+            seen = BinCounts(rows, layout.count(packed, rows).astype(np.uint32))
             with self._lock:
                 if self._rows:  # those that are too few to be shown come with these
                     self._count_gathered()
@@ -183,22 +189,20 @@ class Watch:
 
     def _count_gathered(self) -> None:
         packed = self.layout.unpacked(self._gathered, self._rows)
-        seen = Seen(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
+        seen = BinCounts(self._rows, self.layout.count(packed, self._rows).astype(np.uint32))
         self._gathered = self._none_gathered()
         self._rows = 0
         self._add(seen)
 
-    def add(self, seen: Seen, at: float) -> None:
-        """Add what was counted elsewhere, by the same layout.
+    def add(self, seen: BinCounts, at: float) -> None:
+        """Add what was counted elsewhere, by the same layout, at so many seconds since 1970.
 
-        Args:
-            seen: BLOCK_ROWS at least.
-            at: when, in seconds since 1970.
+        These are BLOCK_ROWS at least.
         """
         with self._lock:
             self._add(seen, at)
 
-    def _add(self, seen: Seen, at: float | None = None) -> None:
+    def _add(self, seen: BinCounts, at: float | None = None) -> None:
         block = self._block + seen if self._block.rows else seen
         if not is_block(block.rows, self._asked, self._keys):
             self._block = block
@@ -251,7 +255,7 @@ class Watch:
             pieces.append(Piece(now, now, self._block, dict(self._asked)))
             return self._figures(), pieces
 
-    def to_log(self) -> tuple[Seen, Mapping[str, int]] | None:
+    def to_log(self) -> tuple[BinCounts, Mapping[str, int]] | None:
         """What was counted, and refused, since this was asked last; None where no row was counted.
 
         Rows come here only in blocks; refusals wait for the next block.

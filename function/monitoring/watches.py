@@ -14,24 +14,16 @@ from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
     from onnxlet.function.monitoring.layout import Layout
-    from onnxlet.function.monitoring.watch import Figures, Seen, Watch
+    from onnxlet.function.monitoring.watch import BinCounts, Figures, Watch
 
-    Counted = tuple[Layout, Seen, Mapping[str, int]]
+    ToLog = tuple[Layout, BinCounts, Mapping[str, int]]
 
 
 class Watches:
     """The watch of each model that is served; never raises.
 
-    Attributes:
-        on: whether anything is counted.
-        keys: of so many clients rows are in each block, which all of them may then read; 0 where
-            blocks are of any rows, and only for readers.
-
-    Args:
-        on: the same.
-        uncounted: the id of requests that are not.
-        logged: keep what is to be logged.
-        keys: the same.
+    In each block are rows of so many `keys`, clients which may all read them; 0 where blocks are of
+    any rows, and only for readers. Requests of the `uncounted` id are not counted.
     """
 
     def __init__(
@@ -89,15 +81,10 @@ class Watches:
         watch = self.of(model)
         return watch is not None and watch.layout.wants_notes
 
-    def count(self, prediction: Prediction, key: str = "") -> Counted | None:
-        """Count a request that was answered. Never raises: this must not fail the answer.
+    def count(self, prediction: Prediction, key: str = "") -> ToLog | None:
+        """Count a request that was answered to a key; returns what is to be logged now, if any.
 
-        Args:
-            prediction: the answer.
-            key: name of the API key that asked, or an empty text.
-
-        Returns:
-            What is to be logged now, if anything.
+        Never raises: this must not fail the answer.
         """
         watch = self.of(prediction.model)
         if watch is None or prediction.request_id == self._uncounted:
@@ -118,7 +105,7 @@ class Watches:
         if watch is None or request_id == self._uncounted:
             return
         if isinstance(error, InvalidRows):
-            from onnxlet.function.monitoring.reasons import reasons
+            from onnxlet.function.monitoring.watch import reasons
 
             watch.refuse(reasons(error.every, model))
         else:

@@ -1,1 +1,1 @@
-"""OpenAPI 3.1 for the very models that are loaded, and for every route that the app has."""
+"""The building blocks of `/openapi.json`: OpenAPI 3.1 for the very models that are loaded."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.messages import JSON
 from onnxlet.function.models.example import example_instance
+from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
     from onnxlet.function.serving.service import Service
 
 Schema = dict[str, Any]
@@ -40,19 +40,12 @@ REASONS = {
 
 
 class Endpoint(NamedTuple):
-    """A path that the document describes.
+    """A path that the document describes."""
 
-    Attributes:
-        path: with the model's name and version in it.
-        service: what answers there.
-        models: every one, in the version that is served where none is named.
-        model: the one that the path names; None where it names none.
-    """
-
-    path: str
-    service: Service
-    models: Sequence[Model]
-    model: Model | None
+    path: str  # with the model's name and version in it
+    service: Service  # what answers there
+    models: Sequence[Model]  # every one, in the version that is served where none is named
+    model: Model | None  # the one that the path names; None where it names none
 
     @property
     def meant(self) -> Model | None:
@@ -89,23 +82,14 @@ class Endpoint(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """What one method does at one path.
+    """What one method does at one path."""
 
-    Attributes:
-        summary: in a few words.
-        responses: by status, those that are no refusals.
-        request: the body; None where there is none.
-        parameters: of the query and the headers.
-        refusals: statuses that are answered in the protocol's form of an error.
-        description: what else there is to know.
-    """
-
-    summary: str
-    responses: Mapping[str, Schema]
-    request: Schema | None = None
-    parameters: Sequence[Schema] = ()
-    refusals: Sequence[int] = ()
-    description: str = ""
+    summary: str  # in a few words
+    responses: Mapping[str, Schema]  # by status, those that are no refusals
+    request: Schema | None = None  # the body; None where there is none
+    parameters: Sequence[Schema] = ()  # of the query and the headers
+    refusals: Sequence[int] = ()  # statuses that are answered in the protocol's form of an error
+    description: str = ""  # what else there is to know
 
 
 def information(
@@ -116,23 +100,15 @@ def information(
 
 
 class Part(NamedTuple):
-    """A protocol's part of the document.
+    """A protocol's part of the document."""
 
-    Attributes:
-        tag: its name.
-        about: one sentence.
-        operations: by method and rule, what stands there.
-        error: the schema of its errors.
-        error_type: their media type.
-        schemas: further ones that it refers to, by name.
-    """
-
-    tag: str
-    about: str
+    tag: str  # its name
+    about: str  # one sentence
+    # By method and rule, what stands there.
     operations: Mapping[str, Callable[[Endpoint], Operation | None]]
-    error: Schema
-    error_type: str = JSON
-    schemas: Mapping[str, Schema] = {}
+    error: Schema  # the schema of its errors
+    error_type: str = JSON  # their media type
+    schemas: Mapping[str, Schema] = {}  # further ones that it refers to, by name
 
 
 def content(schema: Schema, example: Any = None, media_type: str = JSON) -> Schema:
@@ -184,15 +160,15 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def record(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with these members; others may stand beside them."""
+def record(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
+    """An object with these members, after those that may be lacking; others may be beside them."""
     members = {**required, **(optional or {})}
     return {"type": "object", "properties": members, "required": list(required)}
 
 
-def closed(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with these members and no others."""
-    return {**record(required, optional), "additionalProperties": False}
+def closed(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
+    """An object with these members, after those that may be lacking, and with no others."""
+    return {**record(optional, **required), "additionalProperties": False}
 
 
 def listed(items: Schema, least: int | None = None, most: int | None = None) -> Schema:

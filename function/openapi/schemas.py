@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import FORMATS, Column, Output
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
-from onnxlet.function.openapi import wishes
-from onnxlet.function.openapi.forms import (
-    POSITIVE,
-    TEXT,
-    Schema,
-    closed,
-    is_long,
-    listed,
-    one_of,
-    or_null,
-    record,
-    ref,
-)
-
-if TYPE_CHECKING:
-    from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import Model
+from onnxlet.function.openapi import forms, options
+from onnxlet.function.openapi.forms import Schema
 
 TYPES: Mapping[str, Schema] = {
     "float64": {"type": "number", "format": "double"},
@@ -36,7 +23,7 @@ TYPES: Mapping[str, Schema] = {
         "maximum": LARGEST_INTEGER,
     },
     "bool": {"type": "boolean"},
-    "string": TEXT,
+    "string": forms.TEXT,
 }
 # Within the years that the function reads, and with days that every month has.
 DATE = (
@@ -49,26 +36,30 @@ IMAGE: Schema = {
     "description": f"{FORMATS} in base64, or as a data: URL with base64",
     "examples": [EXAMPLE_IMAGE],
 }
-PROBLEM_PLACES: Schema = listed(
-    record(
-        {
-            "row": {"type": ["integer", "null"], "minimum": 0},
-            "column": {"type": ["string", "null"]},
-            "detail": TEXT,
-        }
+PROBLEM_PLACES: Schema = forms.listed(
+    forms.record(
+        row={"type": ["integer", "null"], "minimum": 0},
+        column={"type": ["string", "null"]},
+        detail=forms.TEXT,
     )
 )
 
 # Members of an answer with rows that have none.
 UNANSWERED: dict[str, Schema] = {
     "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
-    "error_count": POSITIVE,
+    "error_count": forms.POSITIVE,
+}
+BESIDE: Mapping[str, Schema] = {
+    "classes": {"type": "array", "description": "in the order of the probabilities"},
+    **UNANSWERED,
 }
 SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BOX: Schema = {
-    **closed(
-        {"label": {"type": "string"}, "score": SCORE}
-        | {side: {"type": "number", "minimum": 0} for side in ("x", "y", "width", "height")}
+    **forms.closed(
+        **(
+            {"label": {"type": "string"}, "score": SCORE}
+            | {side: {"type": "number", "minimum": 0} for side in ("x", "y", "width", "height")}
+        )
     ),
     "description": "an object in the picture that was sent, in its pixels",
 }
@@ -81,8 +72,8 @@ def of_models(models: Iterable[Model], max_rows: int) -> dict[str, Schema]:
         name = model.name
         schemas[f"{name}.row"] = row_by_name(model)
         schemas[f"{name}.values"] = row_in_order(model)
-        schemas[f"{name}.rows"] = listed(
-            one_of(ref(f"{name}.row"), ref(f"{name}.values")), 1, max_rows
+        schemas[f"{name}.rows"] = forms.listed(
+            forms.one_of(forms.ref(f"{name}.row"), forms.ref(f"{name}.values")), 1, max_rows
         )
         schemas[f"{name}.answer"] = answer(model)
     return schemas
@@ -112,7 +103,7 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
     typical = about.get("frequent") or ([about["median"]] if "median" in about else [])
     if typical and column.categories is None:
         schema["examples"] = typical[:5]
-    return or_null(schema) if column.nullable else schema
+    return forms.or_null(schema) if column.nullable else schema
 
 
 def _date(column: Column) -> Schema:
@@ -128,10 +119,10 @@ def _list_schema(column: Column, schema: Schema) -> Schema:
     """Nested lists of numbers between the column's bounds."""
     schema |= {} if column.minimum is None else {"minimum": column.minimum}
     schema |= {} if column.maximum is None else {"maximum": column.maximum}
-    form = or_null(schema) if column.nullable else schema
+    form = forms.or_null(schema) if column.nullable else schema
     for size in reversed(column.cell):
         least, most = (size, size) if isinstance(size, int) else (1, column.longest)
-        form = listed(form, least, most)
+        form = forms.listed(form, least, most)
     return form
 
 
@@ -148,7 +139,7 @@ def row_by_name(model: Model) -> Schema:
         "properties": properties,
         "required": [c.name for c in columns if c.required and not c.absent],
         "additionalProperties": False,
-        **({} if is_long(example) else {"examples": [example]}),
+        **({} if forms.is_long(example) else {"examples": [example]}),
     }
 
 
@@ -170,23 +161,23 @@ def answer(model: Model) -> Schema:
     }
     for output in model.signature.outputs:
         entry = output_schema(output, model)
-        members[output.name] = listed(or_null(entry))
+        members[output.name] = forms.listed(forms.or_null(entry))
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
     optional = UNANSWERED | {
-        name: listed(or_null(entry)) for name, entry in wishes.region(model).items()
+        name: forms.listed(forms.or_null(entry)) for name, entry in options.region(model).items()
     }
-    return closed(members, optional) | {"title": f"{model.name}: answers"}
+    return forms.closed(optional, **members) | {"title": f"{model.name}: answers"}
 
 
 def output_schema(output: Output, model: Model) -> Schema:
     """One row's entry of an output, as the native protocol writes it."""
     if output.type == "boxes":
-        return listed(BOX)
+        return forms.listed(BOX)
     several = model.classes is not None and isinstance(model.classes[0], list)
     sizes = output.shape[1:]
     if model.k is not None:
-        return listed(_number(output.type), 0, model.k["most"])
+        return forms.listed(_number(output.type), 0, model.k["most"])
     if output.name == "prediction" and model.classes is not None:
         return _label(model.classes, sizes, several)
     if output.name == "probabilities":
@@ -216,10 +207,93 @@ def _label(classes: Sequence[Any], sizes: Sequence[int], several: bool) -> Schem
 def _nested(items: Schema, sizes: Sequence[int]) -> Schema:
     """Lists of these sizes, the outermost first."""
     for size in reversed(sizes):
-        items = listed(items) if size == -1 else listed(items, size, size)
+        items = forms.listed(items) if size == -1 else forms.listed(items, size, size)
     return items
 
 
 def _each(items: Sequence[Schema]) -> Schema:
     form: Schema = {"type": "array", "prefixItems": list(items), "items": False}
     return form | {"minItems": len(items), "maxItems": len(items)}
+
+
+# Bodies of several protocols
+
+
+def images(model: Model) -> Schema:
+    """The bodies of a model of one image: the image itself, or a form with files."""
+    required = [column for column in model.signature.columns if column.required]
+    if len(required) != 1 or not required[0].image:
+        return {}
+    image: Schema = {"type": "string", "format": "binary", "description": "one row"}
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+    form = forms.record(file={**files, "description": "one row each, whatever the field is called"})
+    kinds = ("png", "jpeg", "webp", "gif", "bmp", "tiff")
+    return {f"image/{kind}": {"schema": image} for kind in kinds} | forms.content(
+        form, None, "multipart/form-data"
+    )
+
+
+def csv(model: Model) -> Schema:
+    """A body of rows below a header."""
+    row = example_instance(model)
+    schema = {
+        **forms.listed(forms.ref(f"{model.name}.row"), 1),
+        "description": "rows below a header",
+    }
+    if forms.is_long(row):
+        return forms.content(schema, None, "text/csv")
+    lines = [",".join(map(_field, row)), ",".join(map(_field, row.values()))]
+    return forms.content(schema, "\n".join(lines) + "\n", "text/csv")
+
+
+def _field(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    text = str(value)
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if any(mark in text for mark in ',"\r\n') or text == "" else text
+
+
+def outputs_parameter(models: Sequence[Model]) -> Schema:
+    """The query parameter `outputs`, with the names that these models' outputs have."""
+    names = {output.name: None for model in models for output in model.signature.outputs}
+    about = "all, or names of outputs with commas between; only the prediction if not."
+    return forms.parameter("outputs", about, {"enum": ["all", *names]})
+
+
+def by_row(model: Model) -> Schema:
+    """Instances: objects, lists, or bare values where there is one column."""
+    columns = model.signature.columns
+    bare = [column_schema(columns[0])] if len(columns) == 1 else []
+    return forms.listed(
+        forms.one_of(forms.ref(f"{model.name}.row"), forms.ref(f"{model.name}.values"), *bare), 1
+    )
+
+
+def by_column(model: Model) -> Schema:
+    """Columns by name, as lists of one length; or the matrix that has them all."""
+    cells = {
+        c.name: (forms.listed(column_schema(c), 1), c.required) for c in model.signature.columns
+    }
+    required = {name: cell for name, (cell, needed) in cells.items() if needed}
+    optional = {name: cell for name, (cell, needed) in cells.items() if not needed}
+    whole = model.signature.whole
+    matrix = (
+        [forms.closed(**{whole: forms.listed(forms.ref(f"{model.name}.values"), 1)})]
+        if whole
+        else []
+    )
+    return forms.one_of(forms.closed(optional, **required), *matrix)
+
+
+def entries(model: Model) -> dict[str, Schema]:
+    """What each output has for a row."""
+    outputs = {output.name: output_schema(output, model) for output in model.signature.outputs}
+    return {name: forms.or_null(entry) for name, entry in (outputs | options.region(model)).items()}
+
+
+def in_rows(model: Model) -> Schema:
+    """Predictions: an output's entries, or objects of several outputs."""
+    each = entries(model)
+    several = {"type": ["object", "null"], "properties": each, "additionalProperties": False}
+    return forms.listed(forms.one_of(*each.values(), *([several] if len(each) > 1 else [])))

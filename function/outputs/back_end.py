@@ -7,40 +7,175 @@ settings and takes the output's array, rows first, and the rows that it answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from itertools import takewhile
+from typing import Any, Protocol
 
+import numpy as np
+
+from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
-
-if TYPE_CHECKING:
-    from onnxlet.function.inputs.validation import Table
-    from onnxlet.function.models.model import Model
+from onnxlet.function.errors import MalformedRequest, ModelError
+from onnxlet.function.inputs.nested import packed
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import Table
+from onnxlet.function.model_files import AGAIN
 
 # Takes the graph's array and the checked rows; returns an array with one entry for each row.
 Step = Callable[[Array, "Table"], Array]
 
-# The steps of each module of this folder: only models that have one import its module.
-STEPS: Mapping[str, tuple[str, ...]] = {
-    "boxes": ("boxes",),
-    "items": ("items",),
-    "sentences": ("sentences", "without_gaps"),
-    "texts": ("text",),
-}
-MODULES = {step: f"onnxlet.function.outputs.{module}" for module in STEPS for step in STEPS[module]}
+ITEMS = "items.json"  # labels of items lie beside the graph: there may be many
+
+
+class Model(Protocol):
+    """What a step is made from, of the model that has it."""
+
+    name: str
+    version: int
+    manifest: Mapping[str, Any]
+    signature: Signature
+
+    def content(self, file: str) -> bytes:
+        """A file that lies beside the graph."""
 
 
 def steps_of(model: Model) -> dict[str, Step]:
-    """The steps of a model, by output name.
-
-    Each is made by its module's function of the same name, from the model and the settings.
-    """
+    """The steps of a model, by output name: each made from the model and the settings."""
     entries: Mapping[str, Mapping[str, Any]] = model.manifest["graph"].get("back_end", {})
-    return {name: _made(model, entry) for name, entry in entries.items()}
+    return {name: _made(model, **entry) for name, entry in entries.items()}
 
 
-def _made(model: Model, entry: Mapping[str, Any]) -> Step:
-    settings = dict(entry)
-    name = settings.pop("step")
-    made: Step = getattr(import_module(MODULES[name]), name)(model, **settings)
-    return made
+def _made(model: Model, step: str, **settings: Any) -> Step:
+    if step == "boxes":
+        from onnxlet.function.outputs.boxes import boxes  # which reads images
+
+        return boxes(model.signature, **settings)
+    return STEPS[step](model, **settings)
+
+
+def items(model: Model) -> Step:
+    """From positions of neighbours or recommendations to labels, read when they are first needed.
+
+    Positions are int64 of any shape; -1, which stands for no item, becomes None. The step raises
+    ModelError where the file is not of this graph.
+    """
+
+    @cache  # keeps the labels; two threads may read them twice, and find the same
+    def known() -> Array:
+        return _labels(model)
+
+    def named(positions: Array, table: Table) -> Array:
+        labels = known()
+        if positions.size and positions.max() >= len(labels):
+            there = f"{len(labels)} items, and the graph answers position {positions.max()}"
+            raise ModelError(f"model {model.name}/{model.version}: {ITEMS} has {there}", AGAIN)
+        found: Array = labels[positions]
+        if (nothing := positions < 0).any():
+            found = found.astype(object)
+            found[nothing] = None
+        return found
+
+    return named
+
+
+def _labels(model: Model) -> Array:
+    """The labels by position: int64, or text in an object array.
+
+    Raises ModelError where the file is missing, was altered since the build, or has none in it.
+    """
+    try:
+        labels = json_text.loads(model.content(ITEMS))["items"]
+        if not isinstance(labels, list) or not labels:
+            raise TypeError("expected a list of labels")
+        if {*map(type, labels)} <= {int}:
+            return np.array(labels, np.int64)
+        if {*map(type, labels)} <= {str}:
+            return np.array(labels, dtype=object)
+        raise TypeError("labels of several types")
+    except (MalformedRequest, KeyError, TypeError, OverflowError) as error:
+        raise ModelError(
+            f"model {model.name}/{model.version}: {ITEMS} has no items in it: {error}", AGAIN
+        ) from error
+
+
+def text(
+    model: Model,
+    *,
+    end: int,
+    silent: Collection[int],
+    joined: str,
+    units: Sequence[str] | None = None,
+) -> Step:
+    """From ids that a graph wrote to text, as an object array of shape (rows,).
+
+    Nothing counts behind the id `end`; `silent` ids stand for no text, such as that of the start;
+    `joined` stands between two units. The units by id are those of the graph's input, if any.
+    """
+    known = units or model.manifest["graph"]["inputs"][0]["ids"]["units"]
+    shown = {number: unit for number, unit in enumerate(known) if number not in frozenset(silent)}
+
+    def written(ids: Sequence[int]) -> str:
+        own = takewhile(lambda number: number != end, ids)
+        return joined.join(shown[number] for number in own if number in shown)
+
+    def step(rows: Array, table: Table) -> Array:
+        texts = np.empty(len(rows), dtype=object)
+        texts[:] = [written(row.tolist()) for row in rows]
+        return texts
+
+    return step
+
+
+def sentences(model: Model, column: str) -> Step:
+    """From positions to the sentences of the document in a column: a summary, in its order.
+
+    The graph answers as many positions for each document; -1 where it has fewer.
+    """
+    from onnxlet.function.inputs.sentences import split_sentences
+
+    block, index = model.signature.positions[column]
+
+    def read(positions: Array, table: Table) -> Array:
+        documents = table.arrays[block][:, index].tolist()
+        rows = []
+        for document, row in zip(documents, positions.tolist(), strict=True):
+            known = split_sentences(document) if row and row[0] >= 0 else []
+            rows.append(np.array([known[at] for at in row if at >= 0], dtype=object))
+        return _rows(rows)
+
+    return read
+
+
+def without_gaps(model: Model) -> Step:
+    """A step that leaves out what stands for no sentence: -1 among positions, NaN of scores."""
+
+    def read(array: Array, table: Table) -> Array:
+        there = array == array if array.dtype.kind == "f" else array >= 0
+        return _rows([row[own] for row, own in zip(array, there, strict=True)])
+
+    return read
+
+
+def _rows(rows: Sequence[Array]) -> Array:
+    """One array where all rows have as many entries, else an array of arrays."""
+    if len({len(row) for row in rows}) == 1:
+        return np.stack(list(rows))
+    return packed(rows)
+
+
+def summary_steps(column: str) -> dict[str, Any]:
+    """The back end of a summary's manifest: its steps by output."""
+    return {
+        "prediction": {"step": "sentences", "column": column},
+        "positions": {"step": "without_gaps"},
+        "score": {"step": "without_gaps"},
+    }
+
+
+STEPS: Mapping[str, Callable[..., Step]] = {
+    "items": items,
+    "sentences": sentences,
+    "text": text,
+    "without_gaps": without_gaps,
+}

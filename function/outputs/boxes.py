@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.images import decoded_bytes, picture_size
-
-if TYPE_CHECKING:
-    from onnxlet.function.inputs.validation import Table
-    from onnxlet.function.models.model import Model
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import Table
 
 BOXES = "boxes"  # the type of such an output
 SIDES = ("x", "y", "width", "height")
 DIGITS = 7  # that a float32 has
 
 
-def boxes(model: Model, image: str, labels: Sequence[str]) -> Callable[[Array, Table], Array]:
-    """The step that makes boxes of a graph's numbers.
+def boxes(
+    signature: Signature, image: str, labels: Sequence[str]
+) -> Callable[[Array, Table], Array]:
+    """The step that makes boxes of a graph's numbers, for the picture in the column `image`.
 
-    Args:
-        model: that answers.
-        image: the column of the picture.
-        labels: of the classes, in their order; one that has none is its number, as text.
-
-    Returns:
-        A function of float32 (rows, boxes, 6) and the rows' table. The six are x1, y1, x2 and y2
-        as shares of the picture, a score, which is below 0 where there is no box, and the class.
-        It returns an object array of shape (rows,), in each entry a list of objects, best first:
-        `label`, `score`, and `x`, `y`, `width`, `height` in pixels of the picture as it is seen.
+    The step takes float32 of shape (rows, boxes, 6): x1, y1, x2 and y2 as shares of the picture, a
+    score, which is below 0 where there is no box, and the class. A class that has no label is its
+    number, as text. The step returns an object array of shape (rows,), in each entry a list of
+    objects, best first: `label`, `score`, and `x`, `y`, `width`, `height` in pixels of the picture
+    as it is seen.
     """
-    number, position = next(
-        (number, position)
-        for number, block in enumerate(model.signature.blocks)
-        for position, column in enumerate(block.columns)
-        if column.name == image
-    )
+    number, position = signature.positions[image]
 
     def step(found: Array, table: Table) -> Array:
         answered = np.empty(table.rows, dtype=object)
-        most = max(feed.most for feed in model.signature.image_feeds)
+        most = max(feed.most for feed in signature.image_feeds)
         for row, cell in enumerate(table.arrays[number][:, position].tolist()):
             size = picture_size(decoded_bytes(cell), most)  # which the graph has seen
             answered[row] = _objects(found[row], *size, labels)

@@ -1,1 +1,1 @@
-"""Bodies to messages and back: a module for each protocol that clients speak."""
+"""Bodies to messages and back: a folder for each protocol that clients speak."""

@@ -31,17 +31,10 @@ TASKS = ("regression", "classification")
 
 
 def score_at(model: Model, coverage: float) -> Array:
-    """The score which bounds that share of new rows.
+    """The score which bounds that share of new rows, strictly between 0 and 1.
 
-    Args:
-        model: with the table in its manifest.
-        coverage: strictly between 0 and 1.
-
-    Returns:
-        float64 of shape (); of several outputs, of shape (outputs,).
-
-    Raises:
-        NotCalibrated: the model has no table, or its rows are too few for the coverage.
+    float64 of shape (); of several outputs, of shape (outputs,). Raises NotCalibrated where the
+    model's manifest has no table, or its rows are too few for the coverage.
     """
     table = table_of(model.manifest)
     if table is None:
@@ -75,16 +68,11 @@ def _lacking(model: Model) -> str:
 
 
 def region(model: Model, score: Array, outputs: Mapping[str, Array]) -> tuple[str, Array]:
-    """Intervals of a regressor, or sets of a classifier.
+    """Intervals of a regressor, or sets of a classifier, by a score of `score_at`.
 
-    Args:
-        model: with the table in its manifest.
-        score: as `score_at` returned it.
-        outputs: the model's answers, rows first; none is missing.
-
-    Returns:
-        `interval` and float64 of shape (rows, 2), or (rows, outputs, 2) where a prediction has a
-        list for each row; or `set` and a list of labels for each row, in the order of the classes.
+    None of the answers, rows first, is missing. Returns `interval` and float64 of shape (rows, 2),
+    or (rows, outputs, 2) where a prediction has a list for each row; or `set` and a list of labels
+    for each row, in the order of the classes.
     """
     with np.errstate(all="ignore"):  # what is no number, or infinite, stays so
         if model.classes is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
 from onnxlet.function.model_files import AGAIN, read_checked
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 
 NOISE = 1e-6  # of a column's usual size: a difference below it is rounding
 FAINT = 1e-9  # of the usual size of all columns
@@ -33,10 +33,8 @@ def usual_size(expected: Array) -> float:
 def size_of_distances(expected: Array) -> float:
     """The size of the farthest neighbour where neighbours are near, zeros aside.
 
-    Most edge cases lie far from every point: the usual size would be theirs.
-
-    Args:
-        expected: distances in order, shape (rows, count).
+    Most edge cases lie far from every point: the usual size would be theirs. The distances are in
+    order, of shape (rows, count).
     """
     farthest = np.abs(expected[:, -1:])
     found = farthest[np.isfinite(farthest) & (farthest > 0)]
@@ -47,15 +45,9 @@ def floor_of(name: str, expected: Array) -> Array:
     """The magnitude below which an output's differences count against it, not against themselves.
 
     Numbers far below the usual size of their column, or of all columns, are sums of larger ones
-    that cancel, down to zero. A score does so near a decision boundary, and a standard
-    deviation or a distance on rows that the model has seen: they count against their usual size.
-
-    Args:
-        name: of the output.
-        expected: its numbers, rows first.
-
-    Returns:
-        A floor for each column, or one for all, to be broadcast over rows.
+    that cancel, down to zero. A score does so near a decision boundary, and a standard deviation or
+    a distance on rows that the model has seen: they count against their usual size. The numbers are
+    rows first; returns a floor for each column, or one for all, to be broadcast over rows.
     """
     if name in DISTANCES:
         return np.array(size_of_distances(expected))
@@ -67,15 +59,10 @@ def floor_of(name: str, expected: Array) -> Array:
 
 
 def differences(got: Array, expected: Array, floor: float | Array) -> tuple[Array, Array]:
-    """Absolute and relative differences of two arrays of numbers of one shape.
+    """Absolute and relative differences of ONNX Runtime's and scikit-learn's arrays, of one shape.
 
-    Two numbers that JSON has no form for (NaN, infinities) are equal; such a one and a finite
-    one are infinitely far apart.
-
-    Args:
-        got: ONNX Runtime's.
-        expected: scikit-learn's, float64.
-        floor: as `floor_of` gives it.
+    Two numbers that JSON has no form for (NaN, infinities) are equal; such a one and a finite one
+    are infinitely far apart. What is expected is float64, the floor as `floor_of` gives it.
     """
     wide = got.astype(np.float64)
     with np.errstate(all="ignore"):
@@ -89,14 +76,9 @@ def differences(got: Array, expected: Array, floor: float | Array) -> tuple[Arra
 
 
 def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
-    """Send golden rows through the function, JSON and validation included.
+    """Send golden rows, as `compare` takes them, through the function: JSON and validation, too.
 
-    Args:
-        model: a loaded model.
-        golden: as `compare` takes them.
-
-    Returns:
-        The differences, in words; empty where every answer is scikit-learn's.
+    Returns the differences, in words; empty where every answer is scikit-learn's.
     """
     if not golden["instances"]:
         return []
@@ -109,15 +91,12 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
 
 
 def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
-    """Compare a native answer to golden rows with scikit-learn's, wherever it came from.
+    """Compare a native answer to all golden rows with scikit-learn's, wherever it came from.
 
-    Args:
-        given: the native answer to all of the rows, read from its JSON.
-        golden: `instances`, `answers` by output name, the `tolerance` between them, and the
-            `floors` of these, as `floor_of` gives them for all the rows that were held out.
-
-    Returns:
-        The differences, in words; empty where every answer is scikit-learn's.
+    It is read from its JSON. The golden rows are `instances`, `answers` by output name, the
+    `tolerance` between them, and the `floors` of these, as `floor_of` gives them for all the rows
+    that were held out. Returns the differences, in words; empty where every answer is
+    scikit-learn's.
     """
     faults = []
     if not golden["answers"]:
@@ -154,11 +133,8 @@ def compare_body(body: bytes, golden: Mapping[str, Any]) -> list[str]:
 def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str]]:
     """Load a model directory, check the hash of each of its files, and replay its golden rows.
 
-    Returns:
-        The model, how many golden rows there are, and where its answers to them differ.
-
-    Raises:
-        ModelError: a file is missing, altered or not what it should be.
+    Returns the model, how many golden rows there are, and where its answers to them differ. Raises
+    ModelError where a file is missing, altered or not what it should be.
     """
     model = load_model(directory, threads)
     label = f"model {model.name}/{model.version}"
@@ -183,9 +159,7 @@ def _wrong_rows(
     name: str, got: Any, expected: list[Any], tolerance: float, floor: Any
 ) -> list[int]:
     if all(isinstance(row, list) and (not row or isinstance(row[0], dict)) for row in expected):
-        from onnxlet.function.serving.golden_boxes import differing  # few models answer objects
-
-        return differing(got, expected, tolerance, floor)
+        return _differing(got, expected, tolerance, floor)
     if expected and isinstance(expected[0], list) and len({*map(len, expected)}) > 1:
         return [
             row
@@ -213,3 +187,40 @@ def _wrong_rows(
     absolute, relative = differences(answered, wanted, least)
     off = ~((absolute if name == "probabilities" else relative) <= tolerance)
     return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()
+
+
+def _differing(
+    got: Sequence[Any], expected: Sequence[Any], tolerance: float, sides: Sequence[float] | None
+) -> list[int]:
+    """The rows whose boxes differ: in their number, a label, a score or where they are.
+
+    Boxes whose scores are equal within the tolerance may change their order. It is of scores, and
+    of pixels as a share of the picture's longer side, in pixels for each row; None where that is
+    not known.
+    """
+    rows = enumerate(zip(got, expected, sides or [1.0] * len(expected), strict=True))
+    return [row for row, (a, b, side) in rows if not _alike(a, b, tolerance, side)]
+
+
+def _alike(got: Any, expected: Any, tolerance: float, side: float) -> bool:
+    if not isinstance(got, list) or len(got) != len(expected):
+        return False
+    left = list(got)
+    for box in expected:
+        same = next((each for each in left if _same(each, box, tolerance, side)), None)
+        if same is None:
+            return False
+        left.remove(same)
+    return True
+
+
+def _same(got: Any, expected: dict[str, Any], tolerance: float, side: float) -> bool:
+    if not isinstance(got, dict) or got.keys() != expected.keys():
+        return False
+    if got["label"] != expected["label"]:
+        return False
+    numbers = [name for name in expected if name != "label"]
+    limits = {name: tolerance * (1.0 if name == "score" else side) for name in numbers}
+    return all(type(got[name]) in (int, float) for name in limits) and all(
+        abs(got[name] - expected[name]) <= limit for name, limit in limits.items()
+    )

@@ -18,11 +18,8 @@ MOST_NEAREST = 100  # that a request may ask for, where the estimator's own numb
 def at_least(model: Model, k: int) -> Model:
     """The model as it answers this many nearest, or its own number where that is more.
 
-    The first of more nearest are the nearest of fewer: what is counted of the answers is always
-    of the model's own number.
-
-    Raises:
-        NoNeighbours: it answers none, or not so many.
+    The first of more nearest are the nearest of fewer: what is counted of the answers is always of
+    the model's own number. Raises NoNeighbours where it answers none, or not so many.
     """
     known = model.k
     if known is None:
@@ -40,12 +37,9 @@ def at_least(model: Model, k: int) -> Model:
 
 
 def first(prediction: Prediction, model: Model, k: int) -> Prediction:
-    """The prediction with the k nearest only.
+    """The prediction of `at_least(model, k)` with the k nearest only, by the model that was named.
 
-    Args:
-        prediction: of `at_least(model, k)`.
-        model: that the request named.
-        k: as many as it asked for.
+    It has as many as were asked for.
     """
     assert model.k is not None  # noqa: S101 - `at_least` has seen to it
     given = prediction.outputs if prediction.answered is None else prediction.answered

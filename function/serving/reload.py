@@ -17,38 +17,51 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from onnxlet.function import json_text, request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
-from onnxlet.function.models.catalogue import Catalogue
+from onnxlet.function.models.catalogue import Catalogue, describe, fits, hash_in
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.described import describe, fits, hash_in
 from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import load_proven
-from onnxlet.function.serving.peers import Peers, Refusal
+
+
+class Refusal(NamedTuple):
+    """A version that is not served."""
+
+    key: Key  # its model and number
+    stamp: Stamp  # of its files
+    why: str  # as the log has it
+
+
+class Peers(Protocol):
+    """The other processes that serve the same folders."""
+
+    described: bytes | None  # what all have agreed on last; None before that
+
+    def propose(self, described: bytes) -> None:
+        """Say what this process would serve; once all say the same, it calls `agree` of each."""
+
+    def refused(self) -> Iterable[Refusal]:
+        """What the others have refused."""
+
+    def leads(self) -> bool:
+        """Whether this is the one of them that logs what all of them do."""
+
 
 REMEMBERED = 3  # scans whose proposals are
 SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the log
 
 
 class Reloader:
-    """Keeps what a repository serves in step with its folders.
-
-    Args:
-        repository: serves.
-        peers: other processes that do, or None.
-
-    Attributes:
-        refused: why a version is not served, by model and version.
-        progress: of the scan that runs.
-    """
+    """Keeps what a repository serves in step with its folders, and with other processes that do."""
 
     def __init__(self, repository: Repository, peers: Peers | None = None) -> None:
-        self.refused: dict[Key, str] = {}
+        self.refused: dict[Key, str] = {}  # why a version is not served
         self._repository = repository
         self._peers = peers
         self._switching = threading.Lock()
@@ -69,7 +82,7 @@ class Reloader:
         self._described = peers and describe(repository.catalogue, self._hash)
         self._away = False
         self._stop = threading.Event()
-        self.progress = repository.progress
+        self.progress = repository.progress  # of the scan that runs
 
     def start(self, seconds: float) -> None:
         """Scan every so many seconds from now on, in a thread that another one watches."""
@@ -210,8 +223,7 @@ class Reloader:
     ) -> tuple[Aliases, int | None]:
         """A model's aliases, and the version that is pinned or `stable`.
 
-        Returns:
-            For the version None where it is the highest, 0 where it is not known yet.
+        It is None where it is the highest, 0 where it is not known yet.
         """
         pin, before = self._repository.pins.get(name), old.aliases.get(name, NONE)
         listed = [n for n in numbers if self._is_listed((name, n), old)]

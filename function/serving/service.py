@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 from onnxlet.function import request_log
-from onnxlet.function.arrays import Array, Noted
-from onnxlet.function.errors import (
-    MalformedRequest,
-    OnnxletError,
-    RequestTooLarge,
-)
+from onnxlet.function.arrays import Noted
+from onnxlet.function.errors import MalformedRequest, OnnxletError, RequestTooLarge
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.tensors import count_rows, read_tensors
-from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
-from onnxlet.function.messages import Failure, Prediction, PredictRequest, Route, failure_of
+from onnxlet.function.inputs.tensors import count_rows
+from onnxlet.function.messages import Failure, Prediction, PredictRequest, Reply, Route, failure_of
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.metrics import Meter
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
-from onnxlet.function.serving.in_flight import InFlight
-from onnxlet.function.serving.stages import StageTimer
+from onnxlet.function.serving.predict import StageTimer, predict
 from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
 Answer = TypeVar("Answer")
 Later = list[Callable[[], object]]
+
+
+class InFlight:
+    """Counts requests in flight, of which so many may be answered; safe from several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> bool:
+        """Count one more, and return whether it is within the limit; each one has to leave."""
+        with self._lock:
+            self.count += 1
+            return self.count <= self.limit
+
+    def leave(self) -> None:
+        """Count one less: the request is answered or refused."""
+        with self._lock:
+            self.count -= 1
+
+
+class Meter(Protocol):
+    """Counts requests, and shows the figures at `/metrics`: a device's server has one.
+
+    Lambda has none: instances come and go, and nobody could scrape them. There the log line of
+    each request bears the same figures.
+    """
+
+    def count(self, entry: Mapping[str, Any]) -> None:
+        """Count one request by its line in the log."""
+
+    def expose(self, service: Service, accept: str, on_rows: bool) -> Reply:
+        """Figures in a form that the client's Accept header names; `on_rows`, also those."""
 
 
 class Reports(Protocol):
@@ -44,29 +71,18 @@ class Reports(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """What answers requests.
+    """What answers requests."""
 
-    Attributes:
-        settings: the limits.
-        repository: the models.
-        observe: called with each prediction that was answered.
-        in_flight: counts the requests that are being answered.
-        meter: counts all requests, or None.
-        stats: counts each model's requests.
-        watches: count what came in and went out.
-        routes: all that the app has.
-        realised: knows what came of predictions; None where none are kept.
-    """
-
-    settings: Settings
-    repository: Repository
-    observe: Observe | None = None
+    settings: Settings  # the limits
+    repository: Repository  # the models
+    observe: Observe | None = None  # called with each prediction that was answered
+    # Counts the requests that are being answered.
     in_flight: InFlight = field(default_factory=lambda: InFlight(Settings.max_in_flight))
-    meter: Meter | None = None
-    stats: ModelStats = field(default_factory=ModelStats)
-    watches: Watches = field(default_factory=Watches)
-    routes: Sequence[Route] = ()
-    realised: Reports | None = None
+    meter: Meter | None = None  # counts all requests, or None
+    stats: ModelStats = field(default_factory=ModelStats)  # counts each model's requests
+    watches: Watches = field(default_factory=Watches)  # count what came in and went out
+    routes: Sequence[Route] = ()  # all that the app has
+    performance: Reports | None = None  # knows what came of predictions; None where none are kept
 
     def answer(
         self,
@@ -80,18 +96,11 @@ class Service:
     ) -> Answer:
         """Answer a request for predictions, whichever way it came, and count it; never raises.
 
-        HTTP, direct invocations and queues all come here.
-
-        Args:
-            decode: reads the request; not called where the path's model is not there.
-            encode: writes the answer.
-            refuse: writes an error.
-            entry: the request's line in the log, with its `request_id`; gets `stages`, `model`,
-                `version`, `rows`, `watched` and `error` as far as it comes.
-            name: of the model, from the path; it goes before the body's.
-            version: the same.
-            later: takes what counts the rows, to be called once the answer is sent; None has them
-                counted before.
+        HTTP, direct invocations and queues all come here. The request is not decoded where the
+        path's model is not there; the path's `name` and `version` go before the body's. `entry` is
+        the request's line in the log, with its `request_id`; it gets `stages`, `model`, `version`,
+        `rows`, `watched` and `error` as far as it comes. `later` takes what counts the rows, to be
+        called once the answer is sent; None has them counted before.
         """
         start = time.perf_counter_ns()
         timer = StageTimer()
@@ -153,17 +162,9 @@ class Service:
         """A decoded request and the model that it means: the path's goes before the body's.
 
         A model that is not there is the answer whatever else is wrong: the path's is looked for
-        before the body is read, and the body's although its rows can't be.
-
-        Args:
-            decode: reads the request.
-            entry: the request's line in the log; gets `model` and `version` once they are chosen.
-            name: of the model, from the path.
-            version: the same.
-
-        Raises:
-            UnknownModel: it is not there.
-            RequestError: as `decode` raises.
+        before the body is read, and the body's although its rows can't be. The request's line,
+        `entry`, gets `model` and `version` once they are chosen. Raises UnknownModel where it is
+        not there, RequestError as `decode` does.
         """
         model = None if name is None else self._choose(entry, name, version)
         try:
@@ -184,9 +185,8 @@ class Service:
     ) -> Prediction:
         """Validate a request's rows and run them, within the limits.
 
-        Raises:
-            RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours, TookTooLong: the client's
-                mistakes.
+        Raises RequestTooLarge, InvalidRows, NotCalibrated, NoNeighbours or TookTooLong: the
+        client's mistakes.
         """
         _check_size(request, model.signature, self.settings.max_rows)
         noted = Noted() if self.watches.wants_notes(model) else None
@@ -199,122 +199,3 @@ def _check_size(request: PredictRequest, signature: Signature, most: int) -> Non
         raise RequestTooLarge(
             f"expected at most {most} rows, got {rows}", "Send them in several requests."
         )
-
-
-def predict(
-    model: Model,
-    request: PredictRequest,
-    timer: StageTimer | None = None,
-    request_id: str = "",
-    noted: Noted | None = None,
-) -> Prediction:
-    """Validate a request's rows and run them; what golden rows are replayed through, too.
-
-    Args:
-        model: that answers.
-        request: decoded.
-        timer: of its stages.
-        request_id: of the answer.
-        noted: takes what is counted of texts and images.
-
-    Raises:
-        InvalidRows: with every problem, located.
-        NotCalibrated: the model's table has not the coverage that is asked for.
-        NoNeighbours: the model does not answer the number of nearest that is asked for.
-    """
-    timer = StageTimer() if timer is None else timer
-    if request.k is not None:
-        from onnxlet.function.serving import nearest  # most requests ask for no number
-
-        more = nearest.at_least(model, request.k)
-        plain = predict(more, request._replace(k=None), timer, request_id, noted)
-        return nearest.first(plain, model, request.k)
-    if request.coverage is not None:
-        from onnxlet.function.serving import coverage  # most requests ask for none
-
-        score = coverage.score_at(model, request.coverage)
-        plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
-        outputs = coverage.beside(plain, score)
-        return plain._replace(outputs=outputs, coverage=request.coverage)
-    if request.nulls:
-        from onnxlet.function.serving import nulls  # most requests have every row answered
-
-        left_out, rows = LeftOut(), len(request.rows)
-        table = read(model, request, left_out)
-        return nulls.predict(model, table, left_out, rows, timer, request_id, noted)
-    table = read(model, request)
-    timer.end("validate")
-    outputs = run(model, table, noted)
-    timer.end("run")
-    return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
-
-
-def run(model: Model, table: Table, noted: Noted | None) -> dict[str, Array]:
-    """The outputs of checked rows; `noted` as `Model.run` takes it."""
-    return model.run(table) if noted is None else model.run(table, noted=noted)
-
-
-def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
-    """A request's rows as the arrays of a model's signature.
-
-    Args:
-        model: which has it.
-        request: rows or tensors.
-        left_out: takes the rows that are wrong, and why; None has them refused.
-
-    Raises:
-        InvalidRows: with every problem, located.
-        UnsupportedMedia: there are images, and it takes none.
-    """
-    signature = model.signature
-    if request.images:
-        from onnxlet.function.protocols import image_bodies  # decoding has imported it
-
-        request = image_bodies.named(request, signature)
-    if request.tensors is not None:
-        return read_tensors(request.tensors, signature)
-    if not request.text and request.names is None:
-        return validate_rows(request.rows, signature, request.faults, left_out=left_out)
-    if request.text and request.names is not None:
-        from onnxlet.function.csv import text as csv_text  # reading the CSV has imported it
-
-        csv_text.check_header(request.names, signature)
-    return validate_rows(
-        request.rows, signature, request.faults, partial(_prepared, request, model), left_out
-    )
-
-
-def _prepared(
-    request: PredictRequest, model: Model, rows: Sequence[Any], faults: Mapping[int, str]
-) -> tuple[Sequence[Any], Mapping[int, str]]:
-    """Some rows with their values typed and named as the signature has it."""
-    if request.text:
-        from onnxlet.function.csv import text as csv_text
-
-        rows = csv_text.typed(rows, request.names, model.signature.columns)
-    if request.names is None:
-        return rows, faults
-    return _in_order(rows, list(request.names), model.signature, faults)
-
-
-def _in_order(
-    rows: Sequence[Any], names: list[str], signature: Signature, faults: Mapping[int, str]
-) -> tuple[Sequence[Any], Mapping[int, str]]:
-    """Lists whose values are named: as they are in signature order, else objects by name."""
-    order = [column.name for column in signature.columns]
-    if names in (order, [signature.whole]):
-        return rows, faults
-    width = len(names)
-    expected = f"expected a list of {width} values, one for each named column"
-    unlike = {
-        n: expected for n, row in enumerate(rows) if type(row) is not list or len(row) != width
-    }
-    # Lists are checked faster than objects; of a single key, itemgetter makes no tuple.
-    if not unlike and width > 1 and sorted(names) == sorted(order):
-        index = {name: number for number, name in enumerate(names)}
-        arrange = itemgetter(*map(index.__getitem__, order))
-        return list(map(list, map(arrange, rows))), faults
-    found = [
-        row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
-    ]
-    return found, {**unlike, **faults}

@@ -30,7 +30,8 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.text import TokenFeed
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.messages import Request
-from onnxlet.function.protocols import forms, image_bodies, native, v1, v2
+from onnxlet.function.protocols import native, v1, v2
+from onnxlet.function.protocols.shared import forms, image_bodies
 
 
 def test_one_that_was_stopped_watches_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,7 +258,7 @@ def test_a_direct_invocation_is_counted_as_a_request_is(in_this_process: Any) ->
 def test_a_direct_invocation_never_raises(
     in_this_process: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*args: Any) -> Any:
+    def broken(*args: Any, **more: Any) -> Any:
         raise RuntimeError("".join(["can", "ary"]))
 
     monkeypatch.setattr("onnxlet.function.models.model.Model.run", broken)

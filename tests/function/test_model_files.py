@@ -19,7 +19,7 @@ from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.explanation.background import background
 from onnxlet.function.model_files import read_file, read_within
 from onnxlet.function.models.aliases import FILE as ALIASES
-from onnxlet.function.models.described import hash_in
+from onnxlet.function.models.catalogue import hash_in
 from onnxlet.function.models.folder_scan import scan
 from onnxlet.function.models.model import PAGE, PAGE_HASH, load_model
 from onnxlet.function.models.repository import Repository

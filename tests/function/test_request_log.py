@@ -14,7 +14,7 @@ import pytest
 from onnxlet.function import request_log
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.request_log import CLOCK, form_of, gravity, trace
+from onnxlet.function.request_log import form_of, gravity, moment, trace
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_v2_event
 from tests.function.every_protocol import ERRORS, request
@@ -203,8 +203,8 @@ def test_the_time_is_that_of_rfc_3339() -> None:
     for seconds in (0, 1.0005, 951782400.999, 1767225599.9999, 4102444800.5):
         whole = datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
         expected = whole.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        assert CLOCK.at(seconds) == expected
-        assert TIME.fullmatch(CLOCK.at(seconds))
+        assert moment(seconds) == expected
+        assert TIME.fullmatch(moment(seconds))
 
 
 def test_the_time_of_a_line_is_now(models: Path, capfd: pytest.CaptureFixture[str]) -> None:

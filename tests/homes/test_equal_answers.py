@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.protocols.v2.tensors import HEADER
 from tests.conftest import Answer
 from tests.function.protocols.test_v2 import outputs_of
 from tests.homes.asked import Ask

@@ -5,55 +5,60 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from functools import cache
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 FOLDERS = ("function", "convert", "edge")
+PACKAGE = "onnxlet"  # which they are linked into
 Graph = Mapping[str, set[str]]  # by importer, what it imports
 
 
 def modules(root: Path) -> dict[str, Path]:
-    """The files of the three folders, by the name that they are imported by."""
+    """The files of the three folders and of `onnxlet`, by the name that they are imported by."""
+    files = [file for folder in FOLDERS for file in (root / folder).rglob("*.py")]
     found = {}
-    for path in sorted(file for folder in FOLDERS for file in (root / folder).rglob("*.py")):
+    for path in sorted([*files, *(root / PACKAGE).glob("*.py")]):
         parts = path.relative_to(root).with_suffix("").parts
-        found[".".join(("onnxlet", *parts)).removesuffix(".__init__")] = path
+        name = ".".join(parts if parts[0] == PACKAGE else (PACKAGE, *parts))
+        found[name.removesuffix(".__init__")] = path
     return found
 
 
-def imported(path: Path) -> tuple[str, ...]:
-    """Dotted names that a file imports, lazily too; those that only types need are left out.
+def imported(path: Path, types: bool = True) -> tuple[str, ...]:
+    """Dotted names that a file imports, lazily too; those that only types need where `types`.
 
-    Of `from a import b` both `a` and `a.b`: b may be a module.
+    Of `from a import b` both `a.b` and `a`: b may be a module.
     """
-    return _imported(path.read_text())
+    return tuple(name for names in _imports(path.read_text(), types) for name in names)
 
 
 @cache
-def _imported(source: str) -> tuple[str, ...]:
-    found: list[str] = []
+def _imports(source: str, types: bool) -> tuple[tuple[str, ...], ...]:
+    """What each import may be of, the longest name first."""
+    found: list[tuple[str, ...]] = []
     nodes: list[list[ast.AST]] = [[ast.parse(source)]]
     while nodes:
         for node in nodes.pop():
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not types:
                 nodes.append(list(node.orelse))
                 continue
             if isinstance(node, ast.Import):
-                found += [alias.name for alias in node.names]
+                found += [(alias.name,) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                found += [(f"{node.module}.{a.name}", node.module) for a in node.names]
             nodes.append(list(ast.iter_child_nodes(node)))
     return tuple(found)
 
 
-def between_files(root: Path) -> dict[str, set[str]]:
+def between_files(root: Path, types: bool = True) -> dict[str, set[str]]:
     """The imports of this project's own modules; a package counts where it is all that is meant."""
     known = modules(root)
     graph = {}
     for name, path in known.items():
-        found = {each for each in imported(path) if each in known}
-        meant = {each for each in found if not any(o.startswith(f"{each}.") for o in found)}
-        graph[name] = meant - {name}
+        found = (
+            next((each for each in names if each in known), name)
+            for names in _imports(path.read_text(), types)
+        )
+        graph[name] = {*found} - {name}
     return graph
 
 
@@ -64,20 +69,31 @@ def room(name: str, path: Path, root: Path) -> str:
 
 
 def between_rooms(root: Path) -> dict[str, set[str]]:
-    """The same imports between folders."""
+    """The same imports between folders, without those that only types need.
+
+    Of a package and of what is below it only the latter counts.
+    """
     known = modules(root)
     graph: dict[str, set[str]] = {}
-    for name, found in between_files(root).items():
+    for name, found in between_files(root, types=False).items():
         here = room(name, known[name], root)
-        there = {room(each, known[each], root) for each in found}
+        meant = {each for each in found if not any(o.startswith(f"{each}.") for o in found)}
+        there = {room(each, known[each], root) for each in meant}
         graph.setdefault(here, set()).update(there - {here})
     return graph
 
 
-def circle(graph: Graph) -> list[str]:
-    """One circle of a graph, its first member again at its end; empty where there is none."""
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])[::-1]
-    return []
+def circles(graph: Graph) -> set[frozenset[str]]:
+    """Groups of modules each of which reaches the others; empty where there is no circle."""
+    reached = {name: _reached(graph, name) for name in graph}
+    groups = (frozenset(o for o in found if name in reached[o]) for name, found in reached.items())
+    return {group for group in groups if group}
+
+
+def _reached(graph: Graph, start: str) -> set[str]:
+    found: set[str] = set()
+    new = graph[start]
+    while new:
+        found |= new
+        new = {each for name in new for each in graph[name]} - found
+    return found

@@ -27,7 +27,7 @@ from onnxlet.function import json_text
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.model import GRAPH, Model, load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 
 RUNS, LOADS, STARTS = 50, 5, 3
 FEWEST_RUNS = 30
@@ -42,7 +42,7 @@ from pathlib import Path
 from onnxlet.function import json_text
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 request = native.from_object(json_text.loads(sys.argv[2]))
 native.encode(predict(load_model(Path(sys.argv[1])), request), request)
 """

@@ -19,8 +19,8 @@ from onnxlet.function.errors import MalformedRequest, WrongUse
 from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.model import load_model
-from onnxlet.function.protocols.v2_outputs import AnswerOptions, OutputOptions, reply_of
-from onnxlet.function.serving.service import predict
+from onnxlet.function.protocols.v2.outputs import AnswerOptions, OutputOptions, reply_of
+from onnxlet.function.serving.predict import predict
 from tests.convert.helpers import command
 from tests.convert.imported.importing import ask, client_of, imported, json_forms, predicted
 from tests.convert.imported.onnx_files import model, node, save, value

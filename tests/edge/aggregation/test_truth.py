@@ -18,7 +18,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.function.app import SERVICE
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring.realised import Realised
+from onnxlet.function.monitoring.performance import Performance
 from onnxlet.function.settings import Settings
 from tests.conftest import client_of
 from tests.edge.aggregation.links import Links
@@ -165,12 +165,12 @@ def test_what_realised_remembers_goes_on_as_if_nothing_was(models: Path) -> None
                 for row in table
             ]
             truths = [classes[n] for n in random.integers(0, len(classes), 3333)]
-        whole, first = Realised(model.manifest), Realised(model.manifest)
+        whole, first = Performance(model.manifest), Performance(model.manifest)
         for start, end in ((0, 7), (7, 1111), (1111, 2345)):
             for each in (whole, first):
                 each.add(answers[start:end], truths[start:end])
         rows, memory = first.memory()
-        second = Realised(model.manifest)
+        second = Performance(model.manifest)
         second.remember(json_values.read(json.loads(json.dumps(json_values.written(memory)))))
         assert rows == 2340
         assert second.report() == first.report()

@@ -23,8 +23,8 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.edge.predictions.answers import PART_ROWS, answers_of, row_of
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.monitoring.realised import Realised
-from onnxlet.function.serving.service import predict
+from onnxlet.function.monitoring.performance import Performance
+from onnxlet.function.serving.predict import predict
 from tests.conftest import quiet
 
 X, Y = load_iris(return_X_y=True)
@@ -84,7 +84,7 @@ def test_what_is_kept_can_be_counted(built: Built, estimator: Any, y: Any, kept:
     form = columns(prediction)
 
     assert set(form) == kept
-    realised = Realised(model.manifest)
+    realised = Performance(model.manifest)
     rows = [row for n in range(100) if (row := row_of(form, n))]
     realised.add(rows, [row["prediction"] for row in rows])
     report = realised.report()

@@ -12,9 +12,8 @@ import pytest
 
 from onnxlet.edge.service.app import Meter
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.models.progress import Progress
-from onnxlet.function.serving.peers import Refusal
-from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.models.repository import Progress
+from onnxlet.function.serving.reload import Refusal, Reloader
 from onnxlet.function.settings import Settings
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.test_metrics import at, samples

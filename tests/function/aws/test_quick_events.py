@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.function.aws import quick_events
 from onnxlet.function.aws.lambda_events import repaired
-from onnxlet.function.aws.slim_serverless import serverless_wsgi
+from onnxlet.function.aws.quick_events import serverless_wsgi
 
 Event = dict[str, Any]
 CONTEXT = object()
@@ -106,7 +106,7 @@ def test_an_event_is_read_as_serverless_wsgi_reads_it(
     event = repaired(event)
 
     answered = quick_events.answer(quick, copy.deepcopy(event), CONTEXT)
-    expected = serverless_wsgi.handle_request(whole, copy.deepcopy(event), CONTEXT)
+    expected = serverless_wsgi().handle_request(whole, copy.deepcopy(event), CONTEXT)
 
     assert answered == expected
     # Werkzeug adds one of its own.
@@ -120,9 +120,9 @@ def test_an_answer_is_written_as_serverless_wsgi_writes_it(given: Any) -> None:
     for event in (repaired(version_1()), repaired(version_2())):
         answered = quick_events.answer(Echo(*given), event, CONTEXT)
 
-        assert answered == serverless_wsgi.handle_request(Echo(*given), event, CONTEXT)
+        assert answered == serverless_wsgi().handle_request(Echo(*given), event, CONTEXT)
         assert list(answered or ()) == list(
-            serverless_wsgi.handle_request(Echo(*given), event, CONTEXT)
+            serverless_wsgi().handle_request(Echo(*given), event, CONTEXT)
         )
 
 

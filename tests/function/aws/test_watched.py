@@ -22,10 +22,9 @@ from onnxlet.function.aws.queue_events import answer_batch
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring import deltas
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.reasons import LONGEST_REASON
-from onnxlet.function.monitoring.watch import Seen
+from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_sqs_event, make_v2_event
 from tests.function.serving.test_predict import HOUSE, LOAN
@@ -166,7 +165,7 @@ def test_counts_that_come_to_the_same_name_are_added(models: Path) -> None:
     """Reasons are cut, and a label that is a number is written as a text of it is."""
     model = Repository(models).choose("iris")
     layout = Layout(model.manifest, model.signature)
-    seen = Seen(100, np.zeros(layout.size, np.uint32))
+    seen = BinCounts(100, np.zeros(layout.size, np.uint32))
     long = "x" * 2 * LONGEST_REASON
     refused = {f"{long} one": 3, "other": 1, f"{long} two": 4}
     assert deltas.written(model, layout, seen, refused)["refused"] == {long: 7, "other": 1}
@@ -174,7 +173,7 @@ def test_counts_that_come_to_the_same_name_are_added(models: Path) -> None:
     entry = {"measure": "label", "categories": ["1", 1, "b"]}
     labels = SimpleNamespace(features=[SimpleNamespace(entry=entry, bins=slice(0, 5))])
     counts = np.array([5, 6, 7, 8, 9], np.uint32)
-    assert deltas._labels(cast(Layout, labels), Seen(35, counts)) == {"1": 11, "b": 7}
+    assert deltas._labels(cast(Layout, labels), BinCounts(35, counts)) == {"1": 11, "b": 7}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.explanation.counting import counted
-from onnxlet.function.explanation.texts import cut
+from onnxlet.function.explanation.texts import counted, cut
 from onnxlet.function.inputs.text import TokenFeed
 from tests.function.explanation.test_texts import WORDS
 

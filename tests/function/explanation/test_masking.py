@@ -12,9 +12,14 @@ from hypothesis.extra import numpy as arrays
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.explanation.masking import BitMasker, LookupMasker, TextMasker
 from onnxlet.function.explanation.texts import Pieces
-from onnxlet.function.explanation.value_function import NOT_ANSWERED, TableValueFunction
+from onnxlet.function.explanation.value_function import (
+    NOT_ANSWERED,
+    BitMasker,
+    LookupMasker,
+    TableValueFunction,
+    TextMasker,
+)
 from onnxlet.function.inputs.validation import Table
 
 DTYPES = {

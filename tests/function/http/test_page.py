@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import onnxlet.function.http
-from onnxlet.function.http import home_page
+from onnxlet.function.http import pages
 from tests.conftest import Client
 
 FOLDER = Path(onnxlet.function.http.__path__[0]) / "page"
-BODY = home_page.joined()
+BODY = pages.joined()
 TEXT = BODY.decode()
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from onnxlet.function import deadline
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import CAME, SHED
 from onnxlet.function.settings import Settings
-from tests.conftest import Answer, Client
+from tests.conftest import Answer, Client, client_of
 from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
 from tests.function.slow_models import add_slow
@@ -97,14 +97,7 @@ def watchdog() -> Any:
 
 
 def short_lived(models: Path) -> Client:
-    settings = Settings(models, max_seconds=0.2)
-    client = create_app(models, settings=settings).test_client()
-
-    def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        got = client.open(path, method=method, data=body, headers=dict(headers))
-        return Answer(got.status_code, {k.lower(): v for k, v in got.headers}, got.data)
-
-    return Client(send)
+    return client_of(create_app(models, settings=Settings(models, max_seconds=0.2)))
 
 
 TENSOR = {"name": "input", "shape": [1, 4], "datatype": "FP64", "data": FLOWER}

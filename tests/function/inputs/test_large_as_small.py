@@ -18,7 +18,7 @@ from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.messages import Request, WireProtocol
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import invocations, native, v1, v2
-from onnxlet.function.serving.service import read
+from onnxlet.function.serving.predict import read
 from tests.conftest import Client
 
 NAMES = ["a", "b", "c"]

@@ -22,8 +22,8 @@ from onnxlet.function.messages import PredictRequest, Request, WireProtocol
 from onnxlet.function.models import model
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import invocations, native, v1, v2
-from onnxlet.function.protocols.v2_binary import HEADER
-from onnxlet.function.serving.service import read
+from onnxlet.function.protocols.v2.tensors import HEADER
+from onnxlet.function.serving.predict import read
 from tests.conftest import Client
 from tests.function.protocols.held_out import rows_of
 

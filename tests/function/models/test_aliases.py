@@ -15,10 +15,10 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.self_check import SelfCheck
 from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
-from onnxlet.function.serving.warmup import warm_up
 from onnxlet.function.settings import Settings
 from tests.log_lines import without_time
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.aws.native_events import warm_up
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models import s3_graphs
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.service import Service
-from onnxlet.function.serving.warmup import warm_up
 from onnxlet.function.settings import Settings
 from tests.function.serving.test_predict import SHOP
 

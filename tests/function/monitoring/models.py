@@ -23,7 +23,7 @@ from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.monitoring import drift
 from onnxlet.function.monitoring.layout import Layout
-from onnxlet.function.monitoring.watch import Figures, Seen
+from onnxlet.function.monitoring.watch import BinCounts, Figures
 from tests.conftest import quiet
 
 WORDS = ("good", "bad", "fine", "poor", "film", "plot", "cast", "end")
@@ -121,5 +121,5 @@ def report(model: Model, prediction: Prediction) -> dict[str, Any]:
     """What drift reports of one window of rows."""
     layout = Layout(model.manifest, model.signature)
     counts = layout.count(layout.packed(prediction), prediction.rows).astype(np.uint32)
-    seen = Seen(prediction.rows, counts)
+    seen = BinCounts(prediction.rows, counts)
     return drift.report(model, layout, Figures(0, seen, seen, {}))

@@ -15,7 +15,7 @@ from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import KEY_ROWS, Watch
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import BLOCK_KEYS, Settings
 from tests.conftest import Client
 

@@ -60,26 +60,31 @@ def test_bins_that_are_large_enough_stay_as_they_are() -> None:
         assert kept[1] is new
 
 
-def test_neighbours_are_merged_until_five_are_expected_in_both() -> None:
+MERGED = {
     # 100 and 50 rows: a bin of 15 rows has 10 and 5 expected ones
-    reference, new = counts(8, 2, 1, 0, 60, 10, 10, 9), counts(4, 1, 0, 0, 30, 5, 4, 6)
-    assert lists(merged(reference, new, ordered=True)) == [[11, 60, 20, 9], [5, 30, 9, 6]]
+    "neighbours until five are expected in both": (
+        *(counts(8, 2, 1, 0, 60, 10, 10, 9), counts(4, 1, 0, 0, 30, 5, 4, 6), True),
+        [[11, 60, 20, 9], [5, 30, 9, 6]],
+    ),
+    "what is too small at the beginning, with the next one": (
+        *(counts(2, 20, 20), counts(3, 20, 20), True),
+        [[22, 20], [23, 20]],
+    ),
+    "what is too small at the end, with the last group": (
+        *(counts(0, 20, 20, 3), counts(0, 20, 20, 3), True),
+        [[20, 23], [20, 23]],
+    ),
+    "the smallest categories together": (
+        *(counts(1, 40, 2, 50, 3, 4), counts(0, 41, 2, 50, 4, 3), False),
+        [[10, 40, 50], [9, 41, 50]],
+    ),
+}
 
 
-def test_what_is_too_small_at_the_beginning_goes_to_the_next_one() -> None:
-    assert lists(merged(counts(2, 20, 20), counts(3, 20, 20), ordered=True)) == [[22, 20], [23, 20]]
-
-
-def test_what_is_too_small_at_the_end_goes_to_the_last_group() -> None:
-    assert lists(merged(counts(0, 20, 20, 3), counts(0, 20, 20, 3), ordered=True)) == [
-        [20, 23],
-        [20, 23],
-    ]
-
-
-def test_the_smallest_categories_are_merged_together() -> None:
-    reference, new = counts(1, 40, 2, 50, 3, 4), counts(0, 41, 2, 50, 4, 3)
-    assert lists(merged(reference, new, ordered=False)) == [[10, 40, 50], [9, 41, 50]]
+@pytest.mark.parametrize("which", MERGED)
+def test_what_is_merged(which: str) -> None:
+    reference, new, ordered, expected = MERGED[which]
+    assert lists(merged(reference, new, ordered=ordered)) == expected
 
 
 @pytest.mark.parametrize("ordered", [True, False])

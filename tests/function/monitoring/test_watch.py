@@ -26,7 +26,7 @@ from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import BLOCK_ROWS, Watch
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 from onnxlet.function.settings import Settings
 from tests.conftest import client_of
 from tests.function.monitoring.models import asked, built, customers, in_parts, memory_of

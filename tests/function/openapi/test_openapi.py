@@ -18,9 +18,9 @@ from openapi_spec_validator import validate
 from onnxlet.convert.build import build
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.http.document import PARTS
 from onnxlet.function.http.routes import table
 from onnxlet.function.models.catalogue import Catalogue
-from onnxlet.function.openapi.document import PARTS
 from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.conftest import Client, loaded_by_a_start, quiet
@@ -309,12 +309,9 @@ def test_what_another_framework_exported(tmp_path: Path) -> None:
 
 def test_it_costs_nothing_at_the_start(models: Path) -> None:
     loaded = loaded_by_a_start(models)
-    assert "onnxlet.function.http.home_page" in loaded
-    assert not {
-        name
-        for name in loaded
-        if name.startswith(("onnxlet.function.openapi", "onnxlet.function.models.example"))
-    }
+    assert "onnxlet.function.http.pages" in loaded
+    described = ("onnxlet.function.openapi", "onnxlet.function.models.example")
+    assert not {each for each in loaded if each.startswith(described) or ".openapi" in each}
 
 
 def test_a_coverage_is_described_where_a_model_has_the_table(calibrated: Path) -> None:

@@ -21,13 +21,11 @@ NONE = [0.0, 0, 0, 0, -1, 0]
 
 def step(image: str, labels: list[str]) -> Any:
     """Of a model whose second block has the picture as its second column."""
-    blocks = [[SimpleNamespace(name="age")], [SimpleNamespace(name=n) for n in ("name", "photo")]]
-    signature = SimpleNamespace(
-        blocks=[SimpleNamespace(columns=columns) for columns in blocks],
+    signature: Any = SimpleNamespace(
+        positions={"age": (0, 0), "name": (1, 0), "photo": (1, 1)},
         image_feeds=[SimpleNamespace(most=10_000)],
     )
-    model: Any = SimpleNamespace(signature=signature)
-    return boxes(model, image, labels)
+    return boxes(signature, image, labels)
 
 
 def photo(width: int, height: int, orientation: int = 1) -> str:

@@ -20,7 +20,6 @@ from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.models.repository import NAMING
 from onnxlet.function.protocols import invocations
 from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, AnswerOptions
-from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import HOUSE, SHOP
@@ -599,11 +598,6 @@ def test_limits_and_keys(flask_client: Any) -> None:
         assert (answer.status, answer.json()["error_code"]) == (401, "UNAUTHENTICATED")
 
 
-@pytest.fixture(scope="module")
-def fuzzed(models: Any) -> Client:
-    return client_of(create_app(models, settings=Settings(models)))
-
-
 NAMES = st.sampled_from(
     ["x0", "x1", "x2", "x3", "columns", "data", "features", "values", "色", *SHOP]
 )
@@ -632,8 +626,8 @@ KINDS = ["text/csv", "text/csv; header=absent", "text/csv; header=present"]
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(MODELS), JSON_BODIES, st.sampled_from(["", "text/csv", "*/*;q=0.1"]))
-def test_no_json_makes_the_server_fail(fuzzed: Client, name: str, body: Any, accept: str) -> None:
-    answer = fuzzed.post(PATH, body, {TARGET: name, "Accept": accept})
+def test_no_json_makes_the_server_fail(local: Client, name: str, body: Any, accept: str) -> None:
+    answer = local.post(PATH, body, {TARGET: name, "Accept": accept})
 
     assert answer.status in (200, 400), answer.body
 
@@ -644,9 +638,9 @@ def test_no_json_makes_the_server_fail(fuzzed: Client, name: str, body: Any, acc
     st.lists(st.lists(CELLS.map(str), max_size=5).map(",".join), max_size=5).map("\n".join),
     st.sampled_from(KINDS),
 )
-def test_no_csv_makes_the_server_fail(fuzzed: Client, name: str, text: str, kind: str) -> None:
+def test_no_csv_makes_the_server_fail(local: Client, name: str, text: str, kind: str) -> None:
     body = text.encode("utf-8", "replace")
 
-    answer = fuzzed.post(PATH + "?outputs=all", body, {TARGET: name}, kind)
+    answer = local.post(PATH + "?outputs=all", body, {TARGET: name}, kind)
 
     assert answer.status in (200, 400), answer.body

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
-from onnxlet.edge.mqtt.responder import Responder
-from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.aws import native_events, queue_events
+from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.protocols.v2_binary import HEADER
 from onnxlet.function.settings import Settings
 from tests import events
-from tests.conftest import Answer, Client, client_of, through_events
-from tests.edge.mqtt.test_readings import reading
+from tests.conftest import Client, client_of, through_events
 from tests.function import near as made
+from tests.function.protocols.ways import WAYS, Asked, Question, form, sagemaker_csv
 
 ROWS = made.ROWS[:5].tolist()
-TARGET = "X-Amzn-SageMaker-Target-Model"
-ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
-class At(NamedTuple):
-    """What requests go to."""
+def asking(k: int, model: str = "products") -> Question:
+    return Question(model, ROWS, made.COLUMNS, "k", k, more="&outputs=prediction,distances")
 
-    folder: Path
-    app: Any
-    client: Client
+
+def tensors(**more: Any) -> dict[str, Any]:
+    return asking(0).inputs(**more)
 
 
 @pytest.fixture(scope="module", params=["flask", "REST API", "HTTP API", "load balancer"])
-def at(request: pytest.FixtureRequest, near: Path) -> At:
+def at(request: pytest.FixtureRequest, near: Path) -> Asked:
     app = create_app(near, settings=Settings(near), log=lambda entry: None)
     makers: dict[str, Callable[..., dict[str, Any]]] = {
         "REST API": events.make_v1_event,
@@ -47,167 +37,43 @@ def at(request: pytest.FixtureRequest, near: Path) -> At:
         "load balancer": events.make_alb_event,
     }
     if request.param not in makers:
-        return At(near, app, client_of(app))
+        return Asked(near, app, client_of(app))
     send = through_events(lambda event: respond(app, event, events.CONTEXT), makers[request.param])
-    return At(near, app, Client(send))
+    return Asked(near, app, Client(send))
 
 
-def form(answer: Answer) -> Any:
-    assert answer.status == 200, answer.body
-    return answer.json()
+def named(k: int) -> list[list[str]]:
+    """The labels of the nearest, as they should be."""
+    positions, _ = made.nearest(made.ROWS[:5], k)
+    return [[made.LABELS[at] for at in row] for row in positions.tolist()]
 
 
-def by_query(at: At, k: int) -> Any:
-    return form(at.client.post(f"/models/products/predict?k={k}", ROWS))["prediction"]
+@pytest.mark.parametrize("k", [1, made.K, 7, 100])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_protocol_answers_the_k_nearest(at: Asked, way: str, k: int) -> None:
+    got = WAYS[way](at, asking(k))
+
+    assert got["prediction"] == named(k)
+    assert [len(row) for row in got.get("distances", got["prediction"])] == [k] * len(ROWS)
+    assert ("distances" in got) == (way not in ("v1", "mlflow", "sagemaker", "v2_bytes"))
 
 
-def by_body(at: At, k: int) -> Any:
-    body = {"instances": ROWS, "model": "products", "k": k}
-    return form(at.client.post("/predict", body))["prediction"]
+@pytest.mark.parametrize("k", [1, made.K, 7, 100])
+def test_they_are_fields_of_csv(at: Asked, k: int) -> None:
+    assert sagemaker_csv(at, asking(k)) == named(k)
 
 
-def by_query_and_body(at: At, k: int) -> Any:
-    path = f"/models/products/versions/1/predict?k={k}"
-    return form(at.client.post(path, {"instances": ROWS, "k": float(k)}))["prediction"]
-
-
-def by_csv(at: At, k: int) -> Any:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([made.COLUMNS, *ROWS])
-    path = f"/models/products/predict?k={k}"
-    return form(at.client.post(path, text.getvalue().encode(), kind="csv"))["prediction"]
-
-
-def by_null(at: At, k: int) -> Any:
+@pytest.mark.parametrize("k", [1, made.K, 7, 100])
+def test_a_bad_row_has_null(at: Asked, k: int) -> None:
     path = f"/models/products/predict?k={k}&on_error=null"
     got = form(at.client.post(path, [ROWS[0], ["cheap", 1, 2], *ROWS[1:]]))
     assert got["prediction"].pop(1) is None
     assert got["distances"].pop(1) is None
     assert [len(row) for row in got["distances"]] == [k] * len(ROWS)
-    return got["prediction"]
+    assert got["prediction"] == named(k)
 
 
-def by_invocation(at: At, k: int) -> Any:
-    event = {"instances": ROWS, "model": "products", "k": k}
-    context = SimpleNamespace(aws_request_id="a")
-    service = at.app.extensions[SERVICE]
-    return native_events.invoke(service, event, context, lambda entry: None)["prediction"]
-
-
-def by_queue(at: At, k: int) -> Any:
-    sent: list[dict[str, Any]] = []
-
-    def send(entries: list[dict[str, Any]]) -> list[str]:
-        sent.extend(entries)
-        return []
-
-    records = events.make_sqs_event([json.dumps({"instances": ROWS, "model": "products", "k": k})])
-    service = at.app.extensions[SERVICE]
-    queue_events.answer_batch(records["Records"], service, send, False, lambda entry: None)
-    return json.loads(sent[0]["MessageBody"])["prediction"]
-
-
-def by_mqtt(at: At, k: int) -> Any:
-    responder = Responder(at.folder, Settings(at.folder, reload_seconds=0), None, "products")
-    status, _, content = responder.answer(reading(json.dumps({"instances": ROWS, "k": k}).encode()))
-    assert status == 200, content
-    return json.loads(content)["prediction"]
-
-
-def by_v1(at: At, k: int) -> Any:
-    body = {"instances": ROWS, "k": k}
-    return form(at.client.post("/v1/models/products:predict", body))["predictions"]
-
-
-def by_v1_columns(at: At, k: int) -> Any:
-    columns = dict(zip(made.COLUMNS, np.transpose(ROWS).tolist(), strict=True))
-    path = f"/v1/models/products:predict?k={k}&outputs=all"
-    outputs = form(at.client.post(path, {"inputs": columns}))["outputs"]
-    assert [len(row) for row in outputs["distances"]] == [k] * len(ROWS)
-    return outputs["prediction"]
-
-
-def by_mlflow(at: At, k: int) -> Any:
-    body = {"dataframe_split": {"data": ROWS}, "params": {"k": k}}
-    return form(at.client.post("/invocations", body, {TARGET: "products"}))["predictions"]
-
-
-def by_mlflow_query(at: At, k: int) -> Any:
-    path = f"/invocations?k={k}&outputs=prediction,distances"
-    got = form(at.client.post(path, {"instances": ROWS}, {TARGET: "products"}))["predictions"]
-    assert [len(row["distances"]) for row in got] == [k] * len(ROWS)
-    return [row["prediction"] for row in got]
-
-
-def by_sagemaker(at: At, k: int) -> Any:
-    headers = {TARGET: "products", ATTRIBUTES: f"trace=7;k={k}"}
-    answer = at.client.post("/invocations", {"instances": ROWS}, headers)
-    assert answer.headers[ATTRIBUTES.lower()] == headers[ATTRIBUTES]
-    return form(answer)["predictions"]
-
-
-def by_sagemaker_csv(at: At, k: int) -> Any:
-    headers = {TARGET: "products", ATTRIBUTES: f"k={k}", "Accept": "text/csv"}
-    answer = at.client.post("/invocations", {"instances": ROWS}, headers)
-    assert answer.status == 200, answer.body
-    return list(csv.reader(io.StringIO(answer.body.decode())))
-
-
-def tensors(**more: Any) -> dict[str, Any]:
-    columns = zip(made.COLUMNS, np.transpose(ROWS).tolist(), strict=True)
-    inputs = [
-        {"name": name, "shape": [len(ROWS)], "datatype": "FP64", "data": cells}
-        for name, cells in columns
-    ]
-    return {"inputs": inputs, **more}
-
-
-def from_tensors(outputs: Any, k: int) -> Any:
-    described = [(each["name"], each["datatype"], each["shape"]) for each in outputs]
-    shape = [len(ROWS), k]
-    assert described == [("prediction", "BYTES", shape), ("distances", "FP64", shape)]
-    return np.reshape(outputs[0]["data"], shape).tolist()
-
-
-def by_v2(at: At, k: int) -> Any:
-    body = tensors(parameters={"k": k})
-    return from_tensors(form(at.client.post("/v2/models/products/infer", body))["outputs"], k)
-
-
-def by_v2_query(at: At, k: int) -> Any:
-    path = f"/v2/models/products/infer?k={k}"
-    return from_tensors(form(at.client.post(path, tensors()))["outputs"], k)
-
-
-def by_v2_binary(at: At, k: int) -> Any:
-    wanted = [{"name": "prediction", "parameters": {"binary_data": True}}]
-    body = tensors(parameters={"k": k}, outputs=wanted)
-    answer = at.client.post("/v2/models/products/infer", body)
-    assert answer.status == 200, answer.body
-    content = answer.body[int(answer.headers[HEADER.lower()]) :]
-    texts = []
-    while content:
-        (length,) = struct.unpack("<I", content[:4])
-        texts.append(content[4 : 4 + length].decode())
-        content = content[4 + length :]
-    return np.reshape(texts, [len(ROWS), k]).tolist()
-
-
-WAYS = [
-    by_query, by_body, by_query_and_body, by_csv, by_null, by_invocation, by_queue, by_mqtt,
-    by_v1, by_v1_columns, by_mlflow, by_mlflow_query, by_sagemaker, by_sagemaker_csv, by_v2,
-    by_v2_query, by_v2_binary,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("k", [1, made.K, 7, 100])
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_every_protocol_answers_the_k_nearest(at: At, way: Any, k: int) -> None:
-    positions, _ = made.nearest(made.ROWS[:5], k)
-    assert way(at, k) == [[made.LABELS[at] for at in row] for row in positions.tolist()]
-
-
-def test_without_k_it_is_the_estimators_own_number(at: At) -> None:
+def test_without_k_it_is_the_estimators_own_number(at: Asked) -> None:
     positions, distances = made.nearest(made.ROWS[:5], made.K)
     for name, labels in (
         ("products", made.LABELS),
@@ -221,13 +87,14 @@ def test_without_k_it_is_the_estimators_own_number(at: At) -> None:
         assert got == {"model": name, "version": 1, "prediction": named}
 
 
-def test_numbers_are_int64_tensors(at: At) -> None:
-    outputs = form(at.client.post("/v2/models/numbered/infer?k=2", tensors()))["outputs"]
+@pytest.mark.parametrize(("model", "datatype"), [("numbered", "INT64"), ("products", "BYTES")])
+def test_items_are_tensors_of_their_own_type(at: Asked, model: str, datatype: str) -> None:
+    outputs = form(at.client.post(f"/v2/models/{model}/infer?k=2", tensors()))["outputs"]
     described = [(each["name"], each["datatype"], each["shape"]) for each in outputs]
-    assert described == [("prediction", "INT64", [5, 2]), ("distances", "FP64", [5, 2])]
+    assert described == [("prediction", datatype, [5, 2]), ("distances", "FP64", [5, 2])]
 
 
-def test_items_equally_near_come_in_the_order_of_the_fit(at: At) -> None:
+def test_items_equally_near_come_in_the_order_of_the_fit(at: Asked) -> None:
     got = form(at.client.post("/models/products/predict?k=2", made.POINTS[:10].tolist()))
     wanted = [[f"product {n}", f"product {140 + n}"] for n in range(10)]
     assert got["prediction"] == wanted
@@ -239,7 +106,7 @@ WRONG_IN_QUERY = ["0", "-1", "2.5", "three", "", "true", "1e1", "٣", "+3", " 3"
 
 
 @pytest.mark.parametrize("value", WRONG_IN_BODY, ids=str)
-def test_wrong_in_the_body(at: At, value: Any) -> None:
+def test_wrong_in_the_body(at: Asked, value: Any) -> None:
     for path, body in (
         ("/models/products/predict", {"instances": ROWS, "k": value}),
         ("/v1/models/products:predict", {"instances": ROWS, "k": value}),
@@ -253,7 +120,7 @@ def test_wrong_in_the_body(at: At, value: Any) -> None:
 
 
 @pytest.mark.parametrize("text", WRONG_IN_QUERY)
-def test_wrong_in_the_query(at: At, text: str) -> None:
+def test_wrong_in_the_query(at: Asked, text: str) -> None:
     from urllib.parse import quote
 
     answer = at.client.post(f"/models/products/predict?k={quote(text)}", ROWS)
@@ -261,7 +128,7 @@ def test_wrong_in_the_query(at: At, text: str) -> None:
     assert answer.json()["detail"].startswith("'k': expected a whole number from 1, got ")
 
 
-def test_more_than_it_answers(at: At) -> None:
+def test_more_than_it_answers(at: Asked) -> None:
     answer = at.client.post("/models/products/predict?k=101", ROWS)
     assert (answer.status, answer.json()) == (
         409,
@@ -277,7 +144,7 @@ def test_more_than_it_answers(at: At) -> None:
     assert answer.json()["detail"] == "'k': model 'films' answers at most 12, got 13"
 
 
-def test_a_model_without_neighbours(at: At) -> None:
+def test_a_model_without_neighbours(at: Asked) -> None:
     answer = at.client.post("/models/line/predict", {"instances": ROWS, "k": 3})
     assert (answer.status, answer.json()["detail"], answer.json()["hint"]) == (
         409,
@@ -286,12 +153,12 @@ def test_a_model_without_neighbours(at: At) -> None:
     )
 
 
-def test_two_numbers_in_one_request(at: At) -> None:
+def test_two_numbers_in_one_request(at: Asked) -> None:
     answer = at.client.post("/models/products/predict?k=3", {"instances": ROWS, "k": 4})
     assert (answer.status, answer.json()["detail"]) == (400, "'k': the request says 4 and 3")
 
 
-def test_films_that_are_not_rated(at: At) -> None:
+def test_films_that_are_not_rated(at: Asked) -> None:
     films = [{"Film 1": 5, "Film 4": 4.5}, {}, dict.fromkeys(made.FILMS[:10], 3)]
     got = form(at.client.post("/models/films/predict?k=3", films))
     assert [len(row) for row in got["prediction"]] == [3, 3, 3]
@@ -302,14 +169,14 @@ def test_films_that_are_not_rated(at: At) -> None:
     assert got["score"][0] == sorted(got["score"][0], reverse=True)
 
 
-def test_a_rating_off_the_scale(at: At) -> None:
+def test_a_rating_off_the_scale(at: Asked) -> None:
     answer = at.client.post("/models/films/predict", [{"Film 1": 50}])
     assert answer.status == 422
     [problem] = answer.json()["errors"]
     assert (problem["row"], problem["column"]) == (0, "Film 1")
 
 
-def test_what_is_explained_is_how_near_they_are(at: At) -> None:
+def test_what_is_explained_is_how_near_they_are(at: Asked) -> None:
     body = {"instances": ROWS[:1], "classes": [0], "seconds": 1}
     got = form(at.client.post("/models/products/explain", body))
     [entry] = got["explanations"]

@@ -25,7 +25,6 @@ from onnxlet.function.inputs.columns import Encoded
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.protocols import v1
 from onnxlet.function.protocols.v1 import AnswerOptions
-from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.function.protocols.held_out import columns_of, rows_of
 from tests.function.serving.test_predict import HOUSE, SHOP
@@ -409,11 +408,6 @@ def test_a_column_named_as_base64_is(tmp_path: Path) -> None:
     assert first == [AVAILABLE]
 
 
-@pytest.fixture(scope="module")
-def fuzzed(models: Any) -> Client:
-    return client_of(create_app(models, settings=Settings(models)))
-
-
 NAMES = st.sampled_from(["x0", "x1", "x2", "x3", "input", "b64", "色", *SHOP, *HOUSE])
 CELLS = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3)
 VALUES = st.recursive(
@@ -428,8 +422,8 @@ BODIES = VALUES | st.fixed_dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(MODELS), BODIES, st.sampled_from(["", "?on_error=null&outputs=all"]))
-def test_no_body_makes_the_server_fail(fuzzed: Client, name: str, body: Any, query: str) -> None:
-    answer = fuzzed.post(f"/v1/models/{name}:predict{query}", body)
+def test_no_body_makes_the_server_fail(local: Client, name: str, body: Any, query: str) -> None:
+    answer = local.post(f"/v1/models/{name}:predict{query}", body)
 
     assert answer.status in (200, 400)
     assert answer.json().keys() & {"predictions", "outputs", "error"}

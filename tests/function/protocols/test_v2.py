@@ -21,7 +21,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
-from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.protocols.v2.tensors import HEADER
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Answer, Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
@@ -188,12 +188,6 @@ def test_text_in_bytes_and_dropped_columns(client: Client) -> None:
 
     native = client.post("/models/shop/predict", {"instances": [SHOP, {**SHOP, "色": "绿"}]})
     assert outputs_of(answer)["probabilities"] == native.json()["probabilities"]
-
-
-@pytest.fixture(scope="module")
-def local(models: Path) -> Client:
-    """What does not depend on the transport is tried only in this process."""
-    return client_of(create_app(models, settings=Settings(models)))
 
 
 WHOLE = [[5, 3, 1, 0], [6, 3, 5, 2]]

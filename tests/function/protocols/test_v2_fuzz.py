@@ -16,8 +16,7 @@ from onnxlet.function.errors import RequestError
 from onnxlet.function.inputs.tensors import read_tensors
 from onnxlet.function.messages import Request
 from onnxlet.function.protocols import v2
-from onnxlet.function.protocols.v2_binary import HEADER
-from onnxlet.function.protocols.v2_tensors import BY_TYPE, DATATYPES
+from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
 from tests.function.inputs.test_tensors import IMAGES, MATRIX
 from tests.function.inputs.test_validation import COLUMNS, SIGNATURE
 

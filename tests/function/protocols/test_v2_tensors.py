@@ -16,10 +16,9 @@ from onnxlet.function.inputs.cell_validation import Refused
 from onnxlet.function.inputs.tensors import declared
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.messages import Prediction
-from onnxlet.function.protocols.v2_binary import HEADER, Tail
-from onnxlet.function.protocols.v2_inputs import _columns, read_inputs
-from onnxlet.function.protocols.v2_outputs import AnswerOptions, reply_of
-from onnxlet.function.protocols.v2_tensors import DATATYPES, Fault, from_json
+from onnxlet.function.protocols.v2.inputs import _columns, read_inputs
+from onnxlet.function.protocols.v2.outputs import AnswerOptions, reply_of
+from onnxlet.function.protocols.v2.tensors import DATATYPES, HEADER, Fault, Tail, from_json
 
 CELLS = st.one_of(
     st.sampled_from([0, 1, 2, 0.0, 1.0, 2.5, -0.0, True, False, None, math.nan, math.inf]),

@@ -120,7 +120,7 @@ def test_errors_of_every_class_are_answers(
 ) -> None:
     made = kind([Problem(0, None, "canary")]) if kind is InvalidRows else kind("canary")
 
-    def broken(*args: Any) -> Any:
+    def broken(*args: Any, **more: Any) -> Any:
         raise made
 
     monkeypatch.setattr(Model, "run", broken)

@@ -28,7 +28,8 @@ from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.protocols.shared import forms
+from onnxlet.function.serving.predict import predict
 from tests.conftest import quiet
 from tests.function import near as made
 
@@ -64,7 +65,7 @@ def answered(source: Source, folder: Path, rows: list[Any], **more: Any) -> dict
     """A native answer of the built model to some rows, and the build's manifest."""
     built = build(source, "near", folder, more.pop("report", quiet))
     model, _ = verify(built.directory)
-    given = native.answer(predict(model, native.from_object({"instances": rows, **more})))
+    given = forms.answer(predict(model, native.from_object({"instances": rows, **more})))
     return {"manifest": built.manifest} | {
         name: value.tolist() if hasattr(value, "tolist") else value for name, value in given.items()
     }

@@ -18,7 +18,8 @@ from onnxlet.convert.estimators.ratings import Ratings
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.protocols.shared import forms
+from onnxlet.function.serving.predict import predict
 from tests.conftest import quiet
 from tests.convert.exactness import answers
 from tests.function.near import rated
@@ -162,7 +163,7 @@ def test_every_item_may_be_left_out_of_a_request(tmp_path: Path) -> None:
     }  # fmt: skip
     loaded, _ = verify(built.directory)
     rows = [{"Film 3": 5, "Film 9": 1.5}, {}]
-    given = native.answer(predict(loaded, native.from_object({"instances": rows, "k": 7})))
+    given = forms.answer(predict(loaded, native.from_object({"instances": rows, "k": 7})))
     items, scores = model.recommend(pd.DataFrame(rows, columns=TRAINED.columns), 7)
     assert given["prediction"].tolist() == [[f"Film {at}" for at in row] for row in items.tolist()]
     np.testing.assert_allclose(given["score"], scores, rtol=1e-5)

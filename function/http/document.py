@@ -1,0 +1,186 @@
+"""OpenAPI 3.1 for the models that are loaded, and for every route that the app has.
+
+Paths come from the app's own table of routes, so that none can be forgotten or made up: each
+protocol has the words for each of its rules in its folder, the server's own are here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from onnxlet.function.explanation import openapi as explanation
+from onnxlet.function.messages import Route
+from onnxlet.function.monitoring import openapi as drift
+from onnxlet.function.openapi import forms, schemas
+from onnxlet.function.openapi.forms import Endpoint, Operation, Part
+from onnxlet.function.protocols.native import openapi as native
+from onnxlet.function.protocols.registry import OTHERS
+from onnxlet.function.serving.service import Service
+
+Describe = Callable[[Endpoint], Operation | None]
+VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")  # in one of Flask's rules
+
+
+def _report(endpoint: Endpoint) -> Operation | None:
+    if endpoint.model is None or not endpoint.model.has_report:
+        return None
+    page = forms.answered("A page of HTML, without script.", forms.TEXT, "text/html")
+    return Operation("How good the model is", page, None, [forms.versions(endpoint)], (404,))
+
+
+def _page(endpoint: Endpoint) -> Operation:
+    answer = forms.answered("HTML, without data.", forms.TEXT, "text/html")
+    answer["200"]["content"] |= forms.content(forms.record(status={"const": "alive"}))
+    return Operation(
+        "A page to try the models",
+        {**answer, "304": {"description": "As it was (If-None-Match)."}},
+        description='Programs that accept anything (*/*) get `{"status": "alive"}`.',
+    )
+
+
+def _metrics(endpoint: Endpoint) -> Operation:
+    return Operation(
+        "Figures for Prometheus",
+        forms.answered("Counters and histograms.", forms.TEXT, "text/plain"),
+        refusals=(404,),
+        description="404 where none are kept, as on Lambda: there the log's lines have them.",
+    )
+
+
+# With what is answered in the native protocol's form beside predictions.
+NATIVE = native.PART._replace(
+    operations={
+        **native.PART.operations,
+        "POST /explain": explanation.operation,
+        "POST /models/<name>/explain": explanation.operation,
+        "POST /models/<name>/versions/<version>/explain": explanation.operation,
+        "GET /models/<name>/report": _report,
+        "GET /models/<name>/drift": drift.operation,
+    },
+    schemas={**native.PART.schemas, "drift": drift.DRIFT, "binned": drift.BINNED},
+)
+ABOUT = Part(
+    "about",
+    "What is served here, for programs and for people.",
+    {
+        "GET /": _page,
+        "GET /metrics": _metrics,
+        "GET /openapi.json": forms.information(
+            "This document",
+            "OpenAPI 3.1.",
+            forms.record(openapi=forms.TEXT, paths={"type": "object"}),
+        ),
+    },
+    forms.ref("problem"),
+    "application/problem+json",
+)
+# Each other protocol's folder has a module of this name, which no prediction imports.
+_OTHERS = (import_module(f"{each.__name__}.openapi").PART for each in OTHERS)
+PARTS: tuple[Part, ...] = (NATIVE, *_OTHERS, ABOUT)
+
+
+def document(service: Service) -> dict[str, Any]:
+    """The OpenAPI document of a service's models and limits."""
+    repository = service.repository
+    models = repository.models
+    paths: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
+    schemas_used = schemas.of_models(models, service.settings.max_rows)
+    for route in sorted(service.routes, key=_order):
+        part, describe = _words(route)
+        for endpoint in _endpoints(route, service, models):
+            operation = describe(endpoint)
+            if operation is None:  # this very model has nothing there
+                continue
+            described = _described(operation, part, endpoint, route)
+            described["operationId"] = _of_its_own(described["operationId"], names)
+            paths.setdefault(endpoint.path, {})[route.method.lower()] = described
+            schemas_used |= part.schemas
+    form: dict[str, Any] = {"openapi": "3.1.0", "info": _info(service), "servers": [{"url": "."}]}
+    form |= {"paths": paths, "components": {"schemas": schemas_used}}
+    form["tags"] = [{"name": part.tag, "description": part.about} for part in PARTS]
+    if service.settings.api_keys:
+        form["components"]["securitySchemes"] = forms.SECURITY_SCHEMES
+    return form
+
+
+def _order(route: Route) -> tuple[bool, str, str]:
+    """The native protocol's routes first."""
+    return route.rule.startswith("/v"), route.rule, route.method
+
+
+def _words(route: Route) -> tuple[Part, Describe]:
+    """What describes a route, and the part of the document that it stands in."""
+    if route.describe is not None:
+        return ABOUT, route.describe
+    part = next(part for part in PARTS if route.key in part.operations)
+    return part, part.operations[route.key]
+
+
+def _endpoints(route: Route, service: Service, models: list[Any]) -> Iterator[Endpoint]:
+    """The rule's paths: one for each model where it has a variable."""
+    rule = route.rule
+    if not VARIABLE.search(rule):
+        if models or route.method != "POST":  # else all models were removed: nothing answers
+            yield Endpoint(rule, service, models, None)
+        return
+    for model in models:
+        values = {"name": model.name, "version": str(model.version)}
+        path = VARIABLE.sub(lambda found, values=values: values[found[1]], rule)  # type: ignore[misc] # mypy can't infer a default's type
+        yield Endpoint(path, service, models, model)
+
+
+def _described(
+    operation: Operation, part: Part, endpoint: Endpoint, route: Route
+) -> dict[str, Any]:
+    words = re.findall(r"[A-Za-z0-9_]+", endpoint.path)
+    form: dict[str, Any] = {
+        "operationId": "_".join([route.method.lower(), *words]),
+        "tags": [part.tag],
+    }
+    form["summary"] = operation.summary
+    if operation.description:
+        form["description"] = operation.description
+    if operation.parameters:
+        form["parameters"] = list(operation.parameters)
+    if operation.request is not None:
+        form["requestBody"] = operation.request
+    refusals = [*operation.refusals, 403]
+    if not route.open:
+        refusals += [] if route.urgent else [503]
+        if endpoint.service.settings.api_keys:
+            form["security"] = forms.SECURITY
+            refusals += [401]
+    form["responses"] = dict(operation.responses)
+    for status in sorted(refusals):
+        form["responses"][str(status)] = forms.refusal(part, status)
+    return form
+
+
+def _of_its_own(name: str, names: set[str]) -> str:
+    """A name that no operation has yet: models `a.b` and `a-b` would give theirs the same."""
+    number, given = 1, name
+    while given in names:
+        number += 1
+        given = f"{name}_{number}"
+    names.add(given)
+    return given
+
+
+def _info(service: Service) -> dict[str, Any]:
+    repository = service.repository
+    served = [
+        f"{name} (versions {', '.join(map(str, repository.versions(name)))})"
+        for name in repository.names
+    ]
+    return {
+        "title": "onnxlet",
+        "version": "1",  # of these routes, not of a model
+        "description": (
+            f"Models served here: {'; '.join(served)}. Of each the version is described that is "
+            "served where none is named; the others answer at their own paths."
+        ),
+    }

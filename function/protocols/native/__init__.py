@@ -1,0 +1,201 @@
+"""The native protocol: rows in JSON or CSV, answers by output name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
+from onnxlet.function.inputs import json_body
+from onnxlet.function.messages import (
+    Failure,
+    Prediction,
+    PredictRequest,
+    Reply,
+    Request,
+    Route,
+    answer_reply,
+    json_reply,
+)
+from onnxlet.function.protocols.shared import forms, request_options
+
+if TYPE_CHECKING:
+    from onnxlet.function.models.model import Model
+    from onnxlet.function.serving.service import Service
+
+PREDICT: Sequence[str] = (
+    "/predict",
+    "/models/<name>/predict",
+    "/models/<name>/versions/<version>/predict",
+)
+MODEL_HEADER = ""
+MEMBERS = ("instances", "model", *request_options.NAMES)
+LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
+# Of the manifest; the rest may be somebody's data, or private names inside the graph.
+DESCRIBED = ("task", "target", "signature", "classes", "parity", "metrics")
+JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
+
+
+def owns(path: str) -> bool:
+    """True: every path that no other protocol has is the native one's."""
+    return True
+
+
+def meant(body: Mapping[str, Any]) -> str:
+    """No body: this is the native protocol itself."""
+    return ""
+
+
+def decode(request: Request) -> PredictRequest:
+    """Read a request for predictions: JSON, CSV with a header, or images.
+
+    Raises UnsupportedMedia for none of these, or not in UTF-8; MalformedRequest for what is not as
+    the media type says, or not the form of a native request; InvalidRows where a CSV header names a
+    column twice.
+    """
+    if request.media_type.startswith(forms.IMAGES):
+        from onnxlet.function.protocols.shared import image_bodies  # few models take images
+
+        decoded = image_bodies.decode(request)._replace(
+            nulls=request_options.wants_nulls(request.query)
+        )
+        return request_options.with_texts(decoded, request.query)
+    check_text(request)
+    nulls = request_options.wants_nulls(request.query)
+    if request.media_type in ("application/json", ""):
+        decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
+        return request_options.with_texts(decoded, request.query)
+    if request.media_type == "text/csv":
+        from onnxlet.function.csv import text as csv_text  # 5 ms that a cold start need not pay
+
+        names, rows, faults = csv_text.read(request.body, request.check_rows)
+        decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
+        return request_options.with_texts(decoded, request.query)
+    raise UnsupportedMedia(
+        f"media type '{request.media_type}' is not read here",
+        "Send Content-Type: application/json, or text/csv with a header; to a model of one image "
+        "also image/png, image/jpeg and the like.",
+    )
+
+
+def check_text(request: Request) -> None:
+    """Raise MalformedRequest for an empty body, UnsupportedMedia for another charset than UTF-8."""
+    forms.check_charset(request)
+    if not request.body:
+        raise MalformedRequest("the body is empty", JSON_HINT)
+
+
+def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> PredictRequest:
+    """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
+
+    With `nulls`, a row that can't be answered is answered by null. An object may have these
+    members, which are named where it has others. Raises MalformedRequest for any other form.
+    """
+    if forms.is_list(body):
+        return PredictRequest(body, nulls=nulls)
+    model = body.get("model") if isinstance(body, dict) else None
+    try:
+        rows = _instances(body, members)
+        return PredictRequest(rows, model=model, nulls=nulls, **request_options.in_members(body))
+    except MalformedRequest as error:
+        error.model = model if isinstance(model, str) else None
+        raise
+
+
+def _instances(body: Any, members: Sequence[str]) -> Any:
+    if not isinstance(body, dict) or "instances" not in body:
+        got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else forms.kind(body)
+        raise MalformedRequest(f"expected an object with 'instances', got {got}", _hint(body))
+    unknown = [name for name in body if name not in members] if len(body) > 1 else []
+    if unknown:
+        raise MalformedRequest(
+            f"unknown members {unknown[:8]} beside 'instances'",
+            f"The members of a request are {', '.join(members)}.",
+        )
+    rows, model = body["instances"], body.get("model")
+    if not forms.is_list(rows):
+        detail = f"'instances': expected a list of rows, got {forms.kind(rows)}"
+        raise MalformedRequest(detail, _hint(rows))
+    if model is not None and not isinstance(model, str):
+        raise MalformedRequest(f"'model': expected a name, got {forms.kind(model)}")
+    return rows
+
+
+def _hint(body: Any) -> str:
+    from onnxlet.function.protocols.native import mistaken  # no right request needs it
+
+    return mistaken.instead(body, JSON_HINT)
+
+
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
+    """The native answer, in JSON."""
+    return answer_reply(prediction, forms.answer(prediction))
+
+
+def _models(service: Service, request: Request) -> Reply:
+    models, settings = service.repository.models, service.settings
+    limits = {"rows": settings.max_rows, "body_bytes": settings.max_body_bytes}
+    return json_reply({"models": [_described(service, each) for each in models], "limits": limits})
+
+
+def _model(service: Service, request: Request, name: str) -> Reply:
+    model = service.repository.choose(name, request.query.get("version"))
+    return json_reply(_described(service, model))
+
+
+def _described(service: Service, model: Model) -> dict[str, Any]:
+    # No prediction needs these.
+    from onnxlet.function.models.coverage import highest, table_of
+    from onnxlet.function.models.example import described_signature, typical_values
+
+    about = {"name": model.name, "version": model.version}
+    repository = service.repository
+    about |= {"versions": repository.versions(model.name)}
+    if aliases := repository.aliases(model.name):
+        about["aliases"] = aliases
+    if model.name in repository.pins:
+        about["pin"] = repository.pins[model.name]
+    if model.has_report:  # below the server's own address, wherever that is
+        about["report"] = f"models/{model.name}/report?version={model.version}"
+    if table := table_of(model.manifest):
+        about["coverage"] = highest(table)
+    about["typical"] = typical_values(model)
+    about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    return about | {"signature": described_signature(model)}
+
+
+ROUTES: Sequence[Route] = (
+    Route("GET", "/models", _models),
+    Route("GET", "/models/<name>", _model),
+)
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+def refuse(failure: Failure) -> Reply:
+    """An error as `application/problem+json`."""
+    return json_reply(problem(failure), failure.status, "application/problem+json")
+
+
+def problem(failure: Failure) -> dict[str, Any]:
+    """An error in the form of RFC 9457, with its located problems where it has some."""
+    form: dict[str, Any] = {"type": "about:blank", "title": TITLES.get(failure.status, "Error")}
+    form |= {"status": failure.status, "detail": forms.unicode(failure.detail)}
+    if failure.hint:
+        form["hint"] = forms.unicode(failure.hint)
+    if failure.problems:
+        form["errors"] = forms.located(failure.problems)
+        form["error_count"] = failure.error_count
+    return form

@@ -1,0 +1,1 @@
+"""What several protocols use: forms of requests and answers, options, images."""

@@ -1,0 +1,93 @@
+"""Options of a request beside its rows, in its query, its body or a header.
+
+`on_error`; a `coverage` of intervals or sets; and `k`, how many nearest a row is answered with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.messages import PredictRequest
+
+# Compiled when they are first needed: most requests have no options.
+NUMBER = r"(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE]-?\d{1,4})?"
+WHOLE = r"\d{1,9}"
+ATTRIBUTE = r"(?:^|[,;\s])(coverage|k)=([^,;\s]*)"
+
+
+def wants_nulls(query: Mapping[str, str]) -> bool:
+    """Whether the request asks for null where a row can't be answered."""
+    option = query.get("on_error", "refuse")
+    if option not in ("refuse", "null"):
+        raise MalformedRequest(f"'on_error': expected null or refuse, got '{option!s:.40}'")
+    return option == "null"
+
+
+def _coverage(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 < value < 1:  # true is 1
+        raise MalformedRequest(
+            f"'coverage': expected a number between 0 and 1, such as 0.9, got {quoted(value)}"
+        )
+    return float(value)
+
+
+def _k(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 3.0 is a whole number here, too
+    if type(value) is not int or value < 1:
+        raise MalformedRequest(f"'k': expected a whole number from 1, got {quoted(value)}")
+    return value
+
+
+READ: Mapping[str, Callable[[Any], Any]] = {"coverage": _coverage, "k": _k}
+TEXTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "coverage": (NUMBER, float),
+    "k": (WHOLE, int),
+}
+NAMES = tuple(READ)  # of options that may be members of a body, too
+KNOWN = frozenset(NAMES)
+
+
+def in_members(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The options among the members of a JSON object; null asks for nothing.
+
+    Raises MalformedRequest where a coverage is no number between 0 and 1, or k no whole number
+    from 1.
+    """
+    if KNOWN.isdisjoint(members):
+        return {}
+    return {n: READ[n](members[n]) for n in READ if members.get(n) is not None}
+
+
+def with_texts(decoded: PredictRequest, given: Mapping[str, str]) -> PredictRequest:
+    """The request with the options that its query or a header names, too, as texts.
+
+    Raises MalformedRequest where one is not what it should be, or the body has another.
+    """
+    if not given or KNOWN.isdisjoint(given):
+        return decoded
+    for name in READ:
+        if name in given:
+            decoded = decoded._replace(**{name: _agreed(decoded, name, given[name])})
+    return decoded
+
+
+def _agreed(decoded: PredictRequest, name: str, text: str) -> Any:
+    form, number = TEXTS[name]
+    said = getattr(decoded, name)
+    try:
+        value = READ[name](number(text) if re.fullmatch(form, text, re.ASCII) else text)
+        if said not in (None, value):
+            raise MalformedRequest(f"'{name}': the request says {said} and {value}", "Say it once.")
+    except MalformedRequest as error:
+        error.model = decoded.model
+        raise
+    return value
+
+
+def in_attributes(attributes: str) -> dict[str, str]:
+    """The texts of `coverage=0.9` and `k=3` in SageMaker's custom attributes, by name."""
+    return dict(reversed(re.findall(ATTRIBUTE, attributes)))  # of two the first counts

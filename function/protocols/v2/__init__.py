@@ -1,0 +1,264 @@
+"""The Open Inference Protocol, version 2 (KServe, Triton, MLServer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxlet.folders import VERSION
+from onnxlet.function import json_text
+from onnxlet.function.errors import MalformedRequest
+from onnxlet.function.inputs import json_body
+from onnxlet.function.inputs.tensors import RAW
+from onnxlet.function.messages import (
+    Failure,
+    Prediction,
+    PredictRequest,
+    Reply,
+    Request,
+    Route,
+    Tensor,
+    fixed,
+    json_reply,
+)
+from onnxlet.function.protocols.shared import request_options
+from onnxlet.function.protocols.shared.forms import unicode
+from onnxlet.function.protocols.v2.inputs import read_inputs
+from onnxlet.function.protocols.v2.outputs import AnswerOptions, read_answer_options, reply_of
+from onnxlet.function.protocols.v2.tensors import BY_TYPE, HEADER, Tail, brief, header_length
+
+if TYPE_CHECKING:
+    from onnxlet.function.models.model import Model
+    from onnxlet.function.serving.service import Service
+
+PREDICT: Sequence[str] = (
+    "/v2/models/<name>/infer",
+    "/v2/models/<name>/versions/<version>/infer",
+)
+MODEL_HEADER = ""
+LONG_LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
+SHOWN_FAULTS = 20
+STATUS = {409: 400, 422: 400}  # clients of this protocol know only one status for a wrong request
+
+
+def owns(path: str) -> bool:
+    """Whether the path is below /v2."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def meant(body: Mapping[str, Any]) -> str:
+    """Where to send a body whose `inputs` are objects."""
+    inputs = body.get("inputs")
+    entries = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict)
+    return "/v2/models/NAME/infer" if entries else ""
+
+
+def decode(request: Request) -> PredictRequest:
+    """Read an inference request: JSON, JSON with tensors' bytes behind it, or only bytes.
+
+    Raises MalformedRequest with everything that is wrong with its form.
+    """
+    if not request.body:
+        raise MalformedRequest("the body is empty: expected an object with 'inputs'")
+    if request.query.get("on_error", "refuse") != "refuse":
+        raise MalformedRequest(
+            "'on_error' is not spoken in version 2: a wrong row loses the request. "
+            "The native protocol has it, at /models/NAME/predict."
+        )
+    length = header_length(request.header(HEADER), request.body)
+    if not length:
+        content = np.frombuffer(request.body, np.uint8)
+        options = AnswerOptions(binary=True)
+        decoded = PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
+        return request_options.with_texts(decoded, request.query)
+    whole = length == len(request.body)
+    form = json_body.read(request.body if whole else request.body[:length], LONG_LISTS)
+    if not isinstance(form, dict):
+        raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
+    decoded = _decoded(form, Tail(request.body, length), request.check_rows)
+    return request_options.with_texts(decoded, request.query)
+
+
+def _decoded(
+    form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]
+) -> PredictRequest:
+    faults: list[str] = []
+    tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
+    options = read_answer_options(form, faults)
+    if faults:
+        more = len(faults) - SHOWN_FAULTS
+        rest = [f"and {more} more faults"] if more > 0 else []
+        raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
+    asked = request_options.in_members(form.get("parameters") or {})
+    return PredictRequest(tensors=tensors, options=options, **asked)
+
+
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
+    """Write an inference response.
+
+    Raises MalformedRequest where it asks for an output that the model has not.
+    """
+    if decoded.coverage is not None and prediction.model.classes is not None:
+        prediction = _with_sets_as_tensor(prediction, prediction.model.classes)
+    return reply_of(prediction, decoded.options)
+
+
+def _with_sets_as_tensor(prediction: Prediction, classes: Sequence[Any]) -> Prediction:
+    """Sets as bool of shape (rows, classes), since no tensor holds lists of different lengths."""
+    position = {label: number for number, label in enumerate(classes)}
+    sets = prediction.outputs["set"]
+    inside = np.zeros((len(sets), len(classes)), dtype=bool)
+    for row, labels in enumerate(sets):
+        inside[row, [position[label] for label in labels]] = True
+    return prediction._replace(outputs={**prediction.outputs, "set": inside})
+
+
+def refuse(failure: Failure) -> Reply:
+    """Write an error; clients show only its text, so everything is in there."""
+    text = failure.detail
+    if failure.problems:
+        text = "; ".join(map(str, failure.problems))
+        if failure.error_count > len(failure.problems):
+            text += f"; and {failure.error_count - len(failure.problems)} more problems"
+    if failure.hint:
+        text = f"{text}. {failure.hint}"
+    return json_reply({"error": unicode(text)}, STATUS.get(failure.status, failure.status))
+
+
+SERVER = {
+    "name": "onnxlet",
+    "version": VERSION,
+    "extensions": [
+        "binary_tensor_data",
+        "classification",
+        "model_repository",
+        "parameters",
+        "statistics",
+    ],
+}
+NO_LOADING = (
+    "models are not loaded and unloaded by request: put a version into the models directory, "
+    "or take it out"
+)
+
+
+def _ready(service: Service, request: Request) -> Reply:
+    ready: dict[str, Any] = {"ready": True}  # models are loaded before the app exists
+    if seconds := service.repository.progress.seconds_still():
+        ready["reload"] = f"a look at the models' folder is not done after {seconds:.0f} s"
+    return json_reply(ready)
+
+
+def _models(service: Service, request: Request) -> Reply:
+    return json_reply({"models": service.repository.names})
+
+
+def _model_ready(
+    service: Service, request: Request, name: str, version: str | None = None
+) -> Reply:
+    model = service.repository.choose(name, version)
+    return json_reply({"name": model.name, "ready": True})
+
+
+def _model(service: Service, request: Request, name: str, version: str | None = None) -> Reply:
+    return json_reply(metadata(service, service.repository.choose(name, version)))
+
+
+def metadata(service: Service, model: Model) -> dict[str, Any]:
+    """What goes into a model and what comes out, and the classes of its probabilities."""
+    signature = model.signature
+    form: dict[str, Any] = {
+        "name": model.name,
+        "versions": [str(version) for version in service.repository.versions(model.name)],
+        "platform": "onnxruntime_onnx",
+        "inputs": [_tensor(each.name, each.type, each.shape) for each in signature.inputs],
+        "outputs": [
+            _tensor(each.name, model.output_types[each.name], each.shape)
+            for each in signature.outputs
+        ],
+    }
+    parameters: dict[str, Any] = {}
+    if model.classes is not None:
+        parameters["classes"] = model.classes
+    if aliases := service.repository.aliases(model.name):
+        parameters["aliases"] = aliases
+    optional = [each.name for each in signature.inputs if not each.required]
+    if optional:
+        parameters["optional_inputs"] = optional
+    return {**form, "parameters": parameters} if parameters else form
+
+
+def _tensor(name: str, kind: str, shape: Sequence[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": BY_TYPE[kind], "shape": shape}
+
+
+def _index(service: Service, request: Request) -> Reply:
+    repository = service.repository
+    return json_reply(
+        [
+            {"name": name, "version": str(version), "state": "READY", "reason": ""}
+            for name in repository.names
+            for version in repository.versions(name)
+        ]
+    )
+
+
+def _not_loaded(service: Service, request: Request, name: str) -> Reply:
+    raise MalformedRequest(NO_LOADING)
+
+
+def _model_statistics(
+    service: Service, request: Request, name: str, version: str | None = None
+) -> Reply:
+    model = service.repository.choose(name, version)
+    return json_reply({"model_stats": [_statistics(service, model.name, model.version)]})
+
+
+def _all_statistics(service: Service, request: Request) -> Reply:
+    repository = service.repository
+    models = [repository.choose(name) for name in repository.names]
+    return json_reply({"model_stats": [_statistics(service, m.name, m.version) for m in models]})
+
+
+def _statistics(service: Service, name: str, version: int) -> dict[str, Any]:
+    """Triton's form; nothing waits in a queue here, and nothing is batched with others."""
+    count = service.stats.of(name, version)
+    parts = {"queue": 0, **count.stages_ns}
+    return {
+        "name": name,
+        "version": str(version),
+        "last_inference": count.last_ms,
+        "inference_count": count.rows,
+        "execution_count": count.answered,
+        "inference_stats": {
+            "success": {"count": count.answered, "ns": count.answered_ns},
+            "fail": {"count": count.refused, "ns": count.refused_ns},
+            **{part: {"count": count.answered, "ns": ns} for part, ns in parts.items()},
+        },
+        "batch_stats": [],
+    }
+
+
+def _both(rule: str, answer: Any) -> list[Route]:
+    """A model's route, also for one of its versions."""
+    return [
+        Route("GET", f"/v2/models/<name>{rule}", answer),
+        Route("GET", f"/v2/models/<name>/versions/<version>{rule}", answer),
+    ]
+
+
+ROUTES: Sequence[Route] = (
+    Route("GET", "/v2", fixed(SERVER)),
+    Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
+    Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
+    Route("GET", "/v2/models", _models),
+    Route("GET", "/v2/models/stats", _all_statistics),
+    *_both("", _model),
+    *_both("/ready", _model_ready),
+    *_both("/stats", _model_statistics),
+    Route("POST", "/v2/repository/index", _index),
+    Route("POST", "/v2/repository/models/<name>/load", _not_loaded),
+    Route("POST", "/v2/repository/models/<name>/unload", _not_loaded),
+)

@@ -1,0 +1,182 @@
+"""Validate a request's rows and run them, with the options that it has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array, Noted
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.tensors import read_tensors
+from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.messages import Prediction, PredictRequest
+from onnxlet.function.models.model import Model
+
+
+class StageTimer:
+    """Times the stages of a request, one after another, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def end(self, stage: str) -> None:
+        """The stage has ended, and the next one begins."""
+        now = time.perf_counter()
+        self.stages[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
+        self._since = now
+
+
+def predict(
+    model: Model,
+    request: PredictRequest,
+    timer: StageTimer | None = None,
+    request_id: str = "",
+    noted: Noted | None = None,
+) -> Prediction:
+    """Validate a decoded request's rows and run them; golden rows are replayed through it, too.
+
+    `noted` takes what is counted of texts and images. Raises InvalidRows with every problem,
+    located; NotCalibrated and NoNeighbours where the model has not the coverage, or does not answer
+    the number of nearest, that is asked for.
+    """
+    timer = StageTimer() if timer is None else timer
+    if request.k is not None:
+        from onnxlet.function.serving import nearest  # most requests ask for no number
+
+        more = nearest.at_least(model, request.k)
+        plain = predict(more, request._replace(k=None), timer, request_id, noted)
+        return nearest.first(plain, model, request.k)
+    if request.coverage is not None:
+        from onnxlet.function.serving import coverage  # most requests ask for none
+
+        score = coverage.score_at(model, request.coverage)
+        plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
+        outputs = coverage.beside(plain, score)
+        return plain._replace(outputs=outputs, coverage=request.coverage)
+    left_out = LeftOut() if request.nulls else None
+    table = read(model, request, left_out)
+    if left_out is not None:
+        table, outputs = run_the_good(model, table, left_out, noted)
+        timer.end("run")
+        return _with_nulls(
+            Prediction(request_id, model, table, outputs, len(request.rows), noted=noted or {}),
+            left_out,
+        )
+    timer.end("validate")
+    outputs = model.run(table, noted=noted)
+    timer.end("run")
+    return Prediction(request_id, model, table, outputs, table.rows, noted=noted or {})
+
+
+def _with_nulls(prediction: Prediction, left_out: LeftOut) -> Prediction:
+    """The answers of the good rows at their places, None and the reasons for the others."""
+    problems, count = left_out.problems.first, left_out.problems.count
+    if not problems:
+        return prediction
+    answered, rows = prediction.outputs, prediction.rows
+    spread = {
+        output.name: _spread(answered.get(output.name), left_out.kept, rows)
+        for output in prediction.model.signature.outputs
+    }
+    problems.sort(key=lambda problem: problem.row or 0)
+    return prediction._replace(
+        outputs=spread, problems=problems, problem_count=count, answered=answered
+    )
+
+
+def run_the_good(
+    model: Model, table: Table, left_out: LeftOut, noted: Noted | None = None
+) -> tuple[Table, dict[str, Array]]:
+    """Run a checked batch, without the rows that the model itself raises for.
+
+    These go to `left_out`, with what is left out of the batch already. Returns the rows that were
+    answered, and the outputs; no outputs where no row is left.
+    """
+    while table.rows:
+        try:
+            return table, model.run(table, noted=noted)
+        except InvalidRows as error:
+            good = left_out.leave(error.every)
+            if noted is not None:
+                noted.clear()
+            table = Table(len(good), [array[good] for array in table.arrays])
+    return table, {}
+
+
+def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
+    """Answers at their rows' indices, None elsewhere.
+
+    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
+    """
+    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
+    if answered is not None:
+        for row, entry in zip(kept, answered, strict=True):
+            whole[row] = entry
+    return whole
+
+
+def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
+    """A request's rows or tensors as the arrays of a model's signature.
+
+    `left_out` takes the rows that are wrong, and why; None has them refused. Raises InvalidRows
+    with every problem, located; UnsupportedMedia where there are images, and it takes none.
+    """
+    signature = model.signature
+    if request.images:
+        from onnxlet.function.protocols.shared import image_bodies  # decoding has imported it
+
+        request = image_bodies.named(request, signature)
+    if request.tensors is not None:
+        return read_tensors(request.tensors, signature)
+    if not request.text and request.names is None:
+        return validate_rows(request.rows, signature, request.faults, left_out=left_out)
+    if request.text and request.names is not None:
+        from onnxlet.function.csv import text as csv_text  # reading the CSV has imported it
+
+        csv_text.check_header(request.names, signature)
+    return validate_rows(
+        request.rows, signature, request.faults, partial(_prepared, request, model), left_out
+    )
+
+
+def _prepared(
+    request: PredictRequest, model: Model, rows: Sequence[Any], faults: Mapping[int, str]
+) -> tuple[Sequence[Any], Mapping[int, str]]:
+    """Some rows with their values typed and named as the signature has it."""
+    if request.text:
+        from onnxlet.function.csv import text as csv_text
+
+        rows = csv_text.typed(rows, request.names, model.signature.columns)
+    if request.names is None:
+        return rows, faults
+    return _in_order(rows, list(request.names), model.signature, faults)
+
+
+def _in_order(
+    rows: Sequence[Any], names: list[str], signature: Signature, faults: Mapping[int, str]
+) -> tuple[Sequence[Any], Mapping[int, str]]:
+    """Lists whose values are named: as they are in signature order, else objects by name."""
+    order = [column.name for column in signature.columns]
+    if names in (order, [signature.whole]):
+        return rows, faults
+    width = len(names)
+    expected = f"expected a list of {width} values, one for each named column"
+    unlike = {
+        n: expected for n, row in enumerate(rows) if type(row) is not list or len(row) != width
+    }
+    # Lists are checked faster than objects; of a single key, itemgetter makes no tuple.
+    if not unlike and width > 1 and sorted(names) == sorted(order):
+        index = {name: number for number, name in enumerate(names)}
+        arrange = itemgetter(*map(index.__getitem__, order))
+        return list(map(list, map(arrange, rows))), faults
+    found = [
+        row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
+    ]
+    return found, {**unlike, **faults}
