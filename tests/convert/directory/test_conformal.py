@@ -46,7 +46,8 @@ def numbers(predicted: Array, truths: Any, **others: Array) -> dict[str, Any] | 
 
 def made(*given: Any, **others: Array) -> dict[str, Any]:
     """The table of numbers, where there is one."""
-    table = made(*given, **others)
+    table = numbers(*given, **others)
+    assert table is not None
     return table
 
 
