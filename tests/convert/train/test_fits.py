@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -33,6 +34,7 @@ from onnxlet.convert.train.job import (
 from onnxlet.convert.workers.child import serve_forks
 from onnxlet.convert.workers.fork_server import ForkServer
 from onnxlet.convert.workers.processes import Processes
+from tests.conftest import ROOT
 from tests.convert.train import candidates as made
 
 
@@ -93,6 +95,30 @@ def test_where_the_process_that_forks_was_ended_another_does() -> None:
         os.kill(server.pid, signal.SIGKILL)
         assert next(stuck)[1].why == "its process ended"
         assert outcomes(fits, iter([Job(2, made.linear(), 1)]))[2].answers is not None
+
+
+ORPHAN = """
+import os, time
+from multiprocessing.connection import Connection
+from onnxlet.convert.workers.child import _do_one
+server = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == server:
+        time.sleep(0.01)
+    _do_one(Connection({descriptor}), None, server)
+"""
+
+
+def test_a_fit_that_begins_when_its_server_has_ended_ends_too() -> None:
+    ours, theirs = Pipe()
+    with theirs:
+        code = ORPHAN.format(descriptor=theirs.fileno())
+        subprocess.run(
+            [sys.executable, "-c", code], pass_fds=[theirs.fileno()], cwd=ROOT, check=True
+        )
+    with pytest.raises(EOFError):
+        while ours.poll(60):  # its number may come before
+            ours.recv()
 
 
 def test_a_notebooks_folder_with_modules_of_other_names_is_no_hindrance(
