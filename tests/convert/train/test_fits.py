@@ -116,8 +116,8 @@ def test_a_fit_that_begins_when_its_server_has_ended_ends_too() -> None:
         subprocess.run(
             [sys.executable, "-c", code], pass_fds=[theirs.fileno()], cwd=ROOT, check=True
         )
-    with pytest.raises(EOFError):
-        while ours.poll(60):  # its number may come before
+    with pytest.raises(EOFError):  # noqa: PT012 - its number may come before
+        while ours.poll(60):
             ours.recv()
 
 
