@@ -172,24 +172,23 @@ def ends(pid: int, seconds: float = 60.0) -> bool:
         time.sleep(0.05)
 
 
-def test_what_cannot_be_sent_is_only_that_jobs_failure() -> None:
-    lock = threading.Lock()
-    unsent = replace(made.linear(), parameters={"lock": lock})
+class Unread:
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (threading.Lock(), "it can't be sent: "),
+        (Unread(), "it could not be begun: invalid literal"),
+    ],
+)
+def test_what_cannot_be_sent_or_read_is_only_that_jobs_failure(held: Any, why: str) -> None:
+    failing = replace(made.linear(), parameters={"held": held})
     with local_fits(table(), 1) as fits:
-        found = outcomes(fits, iter([Job(0, unsent, 0), Job(1, made.linear(), 0)]))
-    assert "it can't be sent: " in str(found[0].why)
-    assert found[1].why is None
-
-
-def test_what_cannot_be_read_is_only_that_jobs_failure() -> None:
-    class Unread:
-        def __reduce__(self) -> Any:
-            return int, ("no number",)
-
-    unread = replace(made.linear(), parameters={"it": Unread()})
-    with local_fits(table(), 1) as fits:
-        found = outcomes(fits, iter([Job(0, unread, 0), Job(1, made.linear(), 0)]))
-    assert "it could not be begun: invalid literal" in str(found[0].why)
+        found = outcomes(fits, iter([Job(0, failing, 0), Job(1, made.linear(), 0)]))
+    assert why in str(found[0].why)
     assert found[1].why is None
 
 
