@@ -148,7 +148,7 @@ test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the pow
 
 # Without PyArrow pandas keeps text in another way.
 test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
-	$(RUN)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/function/inputs tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
 	$(RUN)/bin/python -m pytest -n 2 -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
 
 $(RUN)/ready: requirements/test-run.txt tools/setup.sh

@@ -24,7 +24,7 @@ from onnxlet.convert.directory.model_directory import (
 )
 from onnxlet.convert.directory.reference_statistics import reference_statistics
 from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentences, with_sentences
-from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
+from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
@@ -32,6 +32,7 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
+from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
@@ -39,7 +40,7 @@ from onnxlet.convert.parity.own_rows import refuse_other_answers
 from onnxlet.convert.parity.search import EqualConversion, find_equal_conversion
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
-from onnxlet.convert.reference.columns_given import notes
+from onnxlet.convert.reference.column_notes import notes
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
 from onnxlet.convert.reference.frames import as_pandas
@@ -49,8 +50,8 @@ from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_in
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.text_limits import with_text_limits
 from onnxlet.convert.sources.source import Source
+from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.columns import Column
@@ -64,33 +65,20 @@ Beside = Callable[[Model], dict[str, bytes]]
 
 @dataclass(frozen=True)
 class Built:
-    """What a build has made.
+    """What a build has made."""
 
-    Attributes:
-        directory: of the version.
-        version: its number.
-        new: False where the highest version was these very bytes already.
-        manifest: as written.
-    """
-
-    directory: Path
+    directory: Path  # of the version
     version: int
-    new: bool
-    manifest: dict[str, Any]
+    new: bool  # False where the highest version was these very bytes already
+    manifest: dict[str, Any]  # as written
 
 
 class Described(NamedTuple):
-    """The rows that statistics and backgrounds are made of.
-
-    Attributes:
-        columns: theirs.
-        rows: in signature order.
-        of: X_train or X_test.
-    """
+    """The rows that statistics and backgrounds are made of."""
 
     columns: Sequence[InputColumn]
-    rows: list[Cells]
-    of: str
+    rows: list[Cells]  # in signature order
+    of: str  # X_train or X_test
 
 
 def build(
@@ -104,19 +92,13 @@ def build(
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
-    Args:
-        source: the estimator and its data.
-        name: the model's.
-        folder: the folder of model directories.
-        report: called with a line for each step.
-        keep_background: training rows that explanations start from; None is made-up rows.
-        breaking: clients of the version that is served need not go on with this one.
-        beside: makes the files of the report, for the model as it will be served.
+    So many training rows are kept for explanations to start from; None is made-up rows. `breaking`
+    says that clients of the version that is served need not go on with this one; `beside` makes the
+    files of the report, for the model as it will be served.
 
-    Raises:
-        WrongUse: the name can't be one, or there is no such output to leave out.
-        Refusal: no conversion answers as scikit-learn does, or clients of the version that is
-            served could not go on; nothing was written.
+    Raises WrongUse where the name can't be one, or there is no such output to leave out, and
+    Refusal where no conversion answers as scikit-learn does, or clients of the version that is
+    served could not go on; nothing was written.
     """
     check_name(name)
     check_folder(folder, name)

@@ -16,7 +16,6 @@ try:
     from onnxlet.convert.options import images_option, models_option, progress, report
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.convert.report import HTML
-    from onnxlet.convert.report.command import report as report_command
     from onnxlet.convert.score.command import score
     from onnxlet.convert.train.command import train
     from onnxlet.function.command_line import Command
@@ -111,7 +110,7 @@ def build(
     with progress() as shown:
         beside = None
         if reported or sensitive:
-            from onnxlet.convert.report.of_build import report_of
+            from onnxlet.convert.report.build_report import report_of
 
             beside = report_of(loaded, shown, sensitive)
         built = build_model(loaded, name, models, shown, keep_background, breaking, beside)
@@ -245,5 +244,17 @@ def verify(directory: Path) -> None:
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
 
 
-for command in (train, score, report_command, *COMMANDS):
+@main.command("report", cls=Command, example="{command} models/house-prices/1")
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
+def report_(directory: Path) -> None:
+    """Write a model's report again, as page and model card, from its findings."""
+    from onnxlet.convert.directory.model_directory import check_version
+    from onnxlet.convert.report.files import write_again
+
+    check_version(directory)
+    for path in write_again(Path(os.path.realpath(directory))):
+        click.echo(f"written to {path}")
+
+
+for command in (train, score, *COMMANDS):
     main.add_command(command)

@@ -153,7 +153,7 @@ def build(
         with threadpool_limits(1, user_api="blas"):
             beside = None
             if with_report or sensitive:
-                from onnxlet.convert.report.of_build import report_of
+                from onnxlet.convert.report.build_report import report_of
 
                 beside = report_of(source, report, sensitive)
             built = build_directory(

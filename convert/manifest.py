@@ -21,11 +21,7 @@ LABEL_TYPES = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
 
 def versions(images: bool = False) -> dict[str, str]:
-    """The versions of Python and of every tool that had a hand in a build.
-
-    Args:
-        images: some column holds them, which Pillow decodes.
-    """
+    """The versions of Python and of every tool that had a hand in a build."""
     tools = (*TOOLS, "pillow") if images else TOOLS
     return {"python": platform.python_version()} | {t: installed_version(t) for t in tools}
 

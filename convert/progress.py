@@ -22,13 +22,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def advanced(what: str, done: int, total: int) -> None:
-    """Report that a part of some work is done; nobody may be listening.
-
-    Args:
-        what: is done, in a few words.
-        done: how many of its parts.
-        total: how many there are.
-    """
+    """Report that so many of some work's parts are done; nobody may be listening."""
     if (listener := _listener.get()) is not None:
         listener(what, done, total)
 
@@ -50,12 +44,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def repeated(call: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Call a function again and again in a thread, as long as the block runs.
-
-    Args:
-        call: must not raise.
-        seconds: between two calls, and before the first.
-    """
+    """Call a function, which must not raise, every so many seconds in a thread meanwhile."""
     ended = threading.Event()
 
     def calling() -> None:
@@ -72,12 +61,7 @@ def repeated(call: Callable[[], object], seconds: float) -> Iterator[None]:
 
 
 class ProgressBar:
-    """Lines of progress, and below them a bar for the step that takes long.
-
-    Args:
-        stream: a terminal.
-        clock: gives seconds.
-    """
+    """Lines of progress on a terminal, and below them a bar for the step that takes long."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._clock = stream, clock

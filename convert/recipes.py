@@ -16,17 +16,11 @@ Layout = Literal["matrix", "columns"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way of typing the inputs.
+    """One way of typing the inputs."""
 
-    Attributes:
-        precision: of all numbers that go in.
-        layout: one matrix, or one for each type of column.
-        cast: what skl2onnx converts is given float32, all else is computed in float64.
-    """
-
-    precision: Precision
-    layout: Layout
-    cast: bool = False
+    precision: Precision  # of all numbers that go in
+    layout: Layout  # one matrix, or one for each type of column
+    cast: bool = False  # what skl2onnx converts is given float32, all else is computed in float64
 
     def __str__(self) -> str:
         last = ", skl2onnx's steps in float32" if self.cast else ""

@@ -25,23 +25,14 @@ LARGEST_TENSOR = 64 * 2**20  # bytes
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What the reference was seen to do, that the graph does as well.
+    """What the reference was seen to do, that the graph does as well."""
 
-    Attributes:
-        raises: for some rows: an output of the graph marks these.
-        series: it is given the one column as a Series.
-        whole: the outputs that it answers in whole numbers.
-        categoricals: names of the columns that it is given as pandas' categoricals.
-        nones: names of the columns of text whose gaps it is given as None.
-        sparse: the ids of estimators inside that are given sparse rows.
-    """
-
-    raises: bool = False
-    series: bool = False
-    whole: frozenset[str] = frozenset()
-    categoricals: frozenset[str] = frozenset()
-    nones: frozenset[str] = frozenset()
-    sparse: frozenset[int] = frozenset()
+    raises: bool = False  # for some rows: an output of the graph marks these
+    series: bool = False  # it is given the one column as a Series
+    whole: frozenset[str] = frozenset()  # the outputs that it answers in whole numbers
+    categoricals: frozenset[str] = frozenset()  # columns that it is given as pandas' categoricals
+    nones: frozenset[str] = frozenset()  # columns of text whose gaps it is given as None
+    sparse: frozenset[int] = frozenset()  # ids of estimators inside that are given sparse rows
 
 
 PLAIN = Behaviour()
@@ -56,15 +47,7 @@ def convert(
 ) -> Converted:
     """Write a fitted estimator as one ONNX graph: inputs, every step, an output for each method.
 
-    Args:
-        estimator: scikit-learn's, fitted.
-        task: what it is asked for.
-        columns: of the signature.
-        recipe: the way of typing the inputs.
-        behaviour: what else the graph does as scikit-learn does.
-
-    Raises:
-        Unsupported: some step has no conversion.
+    Raises Unsupported where some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
     graph.given_sparse = behaviour.sparse
@@ -92,30 +75,20 @@ def convert(
 
 @dataclass(frozen=True)
 class Converted:
-    """An estimator as an ONNX graph.
+    """An estimator as an ONNX graph."""
 
-    Attributes:
-        onnx: the serialised ModelProto.
-        inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
-        outputs: names in the graph, in the order of the task's methods.
-        types: the element type of each of these.
-        of_skl2onnx: skl2onnx wrote some part of it.
-        rows_at_once: so many at most are run together, so that no tensor is larger than
-            LARGEST_TENSOR; None where a batch of any size may be.
-        raising: an output that marks rows that scikit-learn raises for, if there is one.
-        terms: what the score is the sum of, where it is one.
-        k: how many nearest it answers, where that is a request's to say.
-    """
-
-    onnx: bytes
+    onnx: bytes  # the serialised ModelProto
+    # For the manifest: each tensor's name, dtype, columns, and what else it needs.
     inputs: list[dict[str, Any]]
-    outputs: list[str]
-    types: list[str]
-    of_skl2onnx: bool = False
+    outputs: list[str]  # names in the graph, in the order of the task's methods
+    types: list[str]  # the element type of each of these
+    of_skl2onnx: bool = False  # skl2onnx wrote some part of it
+    # So many at most are run together, so that no tensor is larger than LARGEST_TENSOR; None where
+    # a batch of any size may be.
     rows_at_once: int | None = None
-    raising: str | None = None
-    terms: Additive | None = None
-    k: K | None = None
+    raising: str | None = None  # an output that marks rows that scikit-learn raises for
+    terms: Additive | None = None  # what the score is the sum of, where it is one
+    k: K | None = None  # how many nearest it answers, where that is a request's to say
 
 
 def _rows_at_once(widest: int) -> int | None:
@@ -128,14 +101,8 @@ def root_table(
 ) -> Table:
     """The graph's inputs as the estimator's columns.
 
-    An input for each type of values, and for each column of images, which the function reads and
-    no graph has as text; columns that the model does without come last, and empty.
-
-    Args:
-        graph: gets the inputs.
-        columns: of the signature.
-        layout: one matrix of all numbers, or types as the columns have them.
-        behaviour: how scikit-learn is given the columns.
+    An input for each type of values, and for each column of images, which the function reads and no
+    graph has as text; columns that the model does without come last, and empty.
     """
     used = [column for column in columns if column.required]
     keys = [(_dtype(graph, c, layout), c.name if c.image else "") for c in used]

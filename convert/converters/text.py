@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
 )
 from onnxlet.convert.graph.inputs import steps_of
-from onnxlet.convert.reference.regex_safety import hopeless, runaway
+from onnxlet.convert.text_limits.regex_safety import hopeless, runaway
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text import FUNCTION
 

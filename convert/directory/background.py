@@ -55,18 +55,11 @@ def background_file(
     keep: int | None = None,
     earlier: Mapping[str, Any] = NO_MANIFEST,
 ) -> tuple[dict[str, Any], bytes] | None:
-    """What a manifest says of the background, and the bytes of its file.
+    """What a manifest says of the background, and its file; None where no row is answered.
 
-    Args:
-        model: the built model; it answers all of the background.
-        rows: the training rows, or held-out ones, in signature order.
-        of: which of the two.
-        reference: answers all of the background, where there is one.
-        keep: rows of these that stand in the file; None is made-up ones.
-        earlier: the manifest of the highest version that is there.
-
-    Returns:
-        None where no row is answered.
+    The model answers all of it, and the reference, where there is one. The rows are in signature
+    order; `of` says whether they are X_train or X_test. So many of them are kept as they are; None
+    is made-up ones. `earlier` is the manifest of the highest version that is there.
     """
     if keep is None:
         source, found = "statistics", made_up(model, rows, reference)
@@ -106,13 +99,8 @@ def _rows_a_second(model: Model, rows: list[Cells]) -> float:
 def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) -> list[Cells]:
     """Rows that nobody has, each column's cells spread as in the data.
 
-    Args:
-        model: the built model; it answers all of them.
-        rows: the training rows, or held-out ones, in signature order.
-        reference: answers all of the background, where there is one.
-
-    Returns:
-        Such rows; an empty list where the model raises for each that was drawn.
+    The model and the reference, where there is one, answer all of them. An empty list where the
+    model raises for each that was drawn.
     """
     columns = model.signature.columns
     count = max(FEWEST_ROWS, min(MADE_UP_ROWS, MOST_CELLS // len(columns)))

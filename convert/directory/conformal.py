@@ -34,25 +34,20 @@ LEAST_ERROR = 0.05  # of the mean error: no bin is taken for exact
 def conformal_table(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] | None:
     """Scores of held-out rows at some ranks, for the manifest.
 
-    Args:
-        task: what the estimator is asked for.
-        answers: the reference's, to every held-out row.
-        y_test: the truths, one for each of them.
-
-    Returns:
-        `rows`, `ranks` and `scores`, of several outputs a list for each rank; of a regressor
-        `scale`, too, what an error is divided by. None where intervals and sets have no meaning,
-        where there are too few rows, or where y_test has gaps or is of another kind.
+    It has `rows`, `ranks` and `scores`, of several outputs a list for each rank; of a regressor
+    `scale`, too, what an error is divided by. None where intervals and sets have no meaning, where
+    there are too few rows, or where y_test, the truths of all held-out rows, has gaps or is of
+    another kind.
     """
     if y_test is None or len(answers["prediction"]) < FEWEST_ROWS:
         return None
     with np.errstate(all="ignore"):  # an overflow is an infinite score
         if task.name == "regression":
-            return _of_numbers(answers, y_test)
-        return _of_classes(task, answers, y_test) if task.name == "classification" else None
+            return _numbers_table(answers, y_test)
+        return _classes_table(task, answers, y_test) if task.name == "classification" else None
 
 
-def _of_numbers(answers: Answers, y_test: Any) -> dict[str, Any] | None:
+def _numbers_table(answers: Answers, y_test: Any) -> dict[str, Any] | None:
     predicted = answers["prediction"]
     if predicted.dtype.kind not in "biuf" or predicted.ndim > 2:
         return None
@@ -97,13 +92,8 @@ def _deviations(std: Array | None, predicted: Array) -> Array | None:
 def error_model(predicted: Array, errors: Array) -> dict[str, Any] | None:
     """The mean error by bins of the prediction; a prediction v is in bin sum(v > edges).
 
-    Args:
-        predicted: float64 of shape (rows,).
-        errors: absolute, the same.
-
-    Returns:
-        `edges`, and in `error` one more entry, each above zero. None where all rows are in one
-        bin, or all errors are zero.
+    Of predictions and absolute errors, float64 (rows,): `edges`, and in `error` one more entry,
+    each above zero. None where all rows are in one bin, or all errors are zero.
     """
     finite = np.isfinite(predicted) & np.isfinite(errors)
     overall = float(np.mean(errors[finite])) if finite.any() else 0.0
@@ -118,13 +108,8 @@ def error_model(predicted: Array, errors: Array) -> dict[str, Any] | None:
 def error_by_prediction(predicted: Array, errors: Array) -> tuple[list[float], Array]:
     """Mean errors of equally many rows each, by rising prediction.
 
-    Args:
-        predicted: float64 of shape (rows,), finite.
-        errors: the same.
-
-    Returns:
-        Edges between bins, and float64 mean errors, one more; a prediction v is in bin
-        sum(v > edges).
+    Of finite predictions and errors, float64 (rows,): edges between bins, and one more float64 mean
+    error; a prediction v is in bin sum(v > edges).
     """
     edges = _edges(np.sort(predicted))
     bins = np.searchsorted(edges, predicted)
@@ -144,7 +129,7 @@ def _edges(ordered: Array) -> list[float]:
     return edges
 
 
-def _of_classes(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] | None:
+def _classes_table(task: Task, answers: Answers, y_test: Any) -> dict[str, Any] | None:
     shares, rows = answers.get("probabilities"), len(answers["prediction"])
     classes = task.classes or []
     if shares is None or task.several or answers["prediction"].ndim > 1:
@@ -180,10 +165,8 @@ def _table(scores: Array, *scale: Any) -> dict[str, Any] | None:
 def stored_ranks(rows: int) -> list[int]:
     """The ranks whose scores are kept, ascending: at most about 200, closer at the top.
 
-    Those of USUAL coverages are among them, so far as they lie apart.
-
-    Args:
-        rows: the largest rank.
+    Those of USUAL coverages are among them, so far as they lie apart; the largest is that of all
+    rows.
     """
     ranks = [rows]
     usual = [ceil((rows + 1) * Fraction(coverage)) for coverage in USUAL]

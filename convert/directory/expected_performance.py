@@ -16,7 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from onnxlet.convert.directory.conformal import error_by_prediction
 from onnxlet.convert.directory.reference_statistics import between
-from onnxlet.convert.reference.answers import Task
+from onnxlet.convert.reference.answers import Task, flat
 from onnxlet.function.arrays import Array
 
 FEWEST_ROWS = 50
@@ -31,21 +31,14 @@ def expected_performance(
 ) -> dict[str, Any] | None:
     """What `onnxlet.function.monitoring.estimate` computes expected performance from.
 
-    Args:
-        task: of the model; one that answers several outputs has none.
-        answers: to held-out rows, by output name, rows first.
-        y_test: what is right, of shape (rows,).
-
-    Returns:
-        For a classifier `rows`, `of` (the output), `classes` (for each `edges` and `calibrated`)
-        and `held_out`; for a regressor `rows`, `edges`, `absolute_error` and `held_out`. None where
-        there is no y_test of such a form, or there are too few rows.
+    Of answers to held-out rows, by output name, and what is right, of shape (rows,). For a
+    classifier it has `rows`, `of` (the output), `classes` (for each `edges` and `calibrated`) and
+    `held_out`; for a regressor `rows`, `edges`, `absolute_error` and `held_out`. None where there
+    is no y_test of such a form, there are too few rows, or the model answers several outputs.
     """
     if y_test is None or task.name not in ("classification", "regression"):
         return None
-    y, got = np.asarray(y_test), np.asarray(answers["prediction"])
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    got = got[:, 0] if got.ndim == 2 and got.shape[1] == 1 else got
+    y, got = flat(y_test), flat(answers["prediction"])
     if y.shape != got.shape or y.ndim != 1 or len(y) < FEWEST_ROWS:
         return None
     if task.name == "regression":
@@ -116,13 +109,8 @@ def calibration(
 ) -> tuple[list[float], list[float]]:
     """Isotonic regression as steps, each of at least STEP_ROWS rows and of no single score.
 
-    Args:
-        scores: float64, of shape (rows,).
-        right: 1.0 where the class is right, else 0.0.
-        most: steps.
-
-    Returns:
-        Edges between steps, and for each step the share of rows in it that are right.
+    Of scores, float64 (rows,), and 1.0 where the class is right, else 0.0: edges between at most so
+    many steps, and for each step the share of rows in it that are right.
     """
     order = np.argsort(scores, kind="stable")
     ordered, truth = scores[order], right[order]

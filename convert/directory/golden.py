@@ -31,12 +31,9 @@ def choose_golden(
 ) -> dict[str, Any]:
     """Evenly spaced rows whose label is beyond doubt, with scikit-learn's answers.
 
-    Args:
-        rows: held-out rows.
-        expected: scikit-learn's answers to them.
-        doubtful: rows whose answer could be another, a bool array of shape (rows,).
-        floors: of each output of numbers, those that the conversion was compared
-            with; by the size of these answers if not given.
+    Rows are doubtful, bool (rows,), whose answer could be another. The floors of each output of
+    numbers are those that the conversion was compared with; by the size of these answers if not
+    given.
     """
     sure = ~doubtful
     for array in expected.values():
@@ -70,11 +67,8 @@ def _fitting(rows: Sequence[Cells], sure: Sequence[int]) -> list[int]:
 def verify(directory: Path) -> tuple[Model, int]:
     """Check the hashes of a model directory, replay its golden rows, answer its background.
 
-    Returns:
-        The model, and how many golden rows it answered.
-
-    Raises:
-        ModelError: a file is altered or missing, or an answer is not scikit-learn's.
+    Returns the model, and how many golden rows it answered. Raises ModelError where a file is
+    altered or missing, or an answer is not scikit-learn's.
     """
     model, rows, faults = load_proven(directory)
     if faults:

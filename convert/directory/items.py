@@ -23,11 +23,8 @@ def items_of(
 ) -> list[int] | list[str] | None:
     """The labels of the items by position; None where the positions themselves are answered.
 
-    Args:
-        task: what the estimator is asked for.
-        source: the estimator and its data.
-        names: of the columns, in signature order, which the items of recommendations are.
-        report: called with a line where there are no labels.
+    The names are those of the columns, in signature order, which the items of recommendations are;
+    `report` is called with a line where there are no labels.
     """
     if task.name == "recommendation":
         return list(names)

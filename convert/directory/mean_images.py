@@ -26,11 +26,7 @@ def mean_images(model: Model, rows: Sequence[Cells]) -> dict[str, str]:
     """By column of images, their mean as a PNG in base64, of the size that the model sees.
 
     Of fewer than FREQUENT_AT_LEAST different images it would show them: then it is grey. The
-    largest is made where several steps see a column.
-
-    Args:
-        model: the built model.
-        rows: the training rows, or held-out ones, in signature order.
+    largest is made where several steps see a column. The rows are in signature order.
     """
     known = {column.name: at for at, column in enumerate(model.signature.columns)}
     seen: dict[str, dict[str, Any]] = {}
@@ -67,11 +63,7 @@ def _mean(cells: Sequence[Any], image: dict[str, Any]) -> Array:
 
 
 def png_text(array: Array) -> str:
-    """An image as a request has it: a PNG file in base64.
-
-    Args:
-        array: uint8 of shape (height, width), or (height, width, channels).
-    """
+    """An image, uint8 of shape (height, width[, channels]), as a PNG file in base64."""
     from PIL import Image
 
     buffer = BytesIO()

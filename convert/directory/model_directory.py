@@ -29,15 +29,10 @@ LOCK = ".lock"  # in the folder of models: held while a version is written
 
 
 def check_name(name: str, argument: str = "--name") -> None:
-    """Refuse what can't be a model's name.
+    """Refuse what can't be a model's name; messages say which argument gave it.
 
-    Args:
-        name: as it was given.
-        argument: that gave it, for messages.
-
-    Raises:
-        WrongUse: it is not letters, digits, dots, dashes and underscores, or does not begin
-            with a letter or digit.
+    Raises WrongUse where it is not letters, digits, dots, dashes and underscores, or does not begin
+    with a letter or digit.
     """
     if not NAME.fullmatch(name):
         raise WrongUse(
@@ -48,15 +43,10 @@ def check_name(name: str, argument: str = "--name") -> None:
 
 
 def check_folder(folder: Path, name: str) -> None:
-    """Refuse a folder that can't be written to, before any work is done for it.
+    """Refuse a folder of models that can't be written to, before any work is done for it.
 
-    Args:
-        folder: of model directories; it need not exist.
-        name: the model's, whose folder is made in it.
-
-    Raises:
-        WrongUse: it, the model's folder or what these would be made in is no folder or can't be
-            written to; or its lock can't.
+    It need not exist. Raises WrongUse where it, the model's folder or what these would be made in
+    is no folder or can't be written to; or its lock can't.
     """
     if fault := next(_faults(folder, name), ""):
         raise WrongUse(f"--models: {fault}", "Choose another folder with --models.")
@@ -86,9 +76,8 @@ def _faults(folder: Path, name: str) -> Iterator[str]:
 def check_version(directory: Path) -> None:
     """Refuse what is not the folder of one version.
 
-    Raises:
-        WrongUse: it is the folder of a model, or of several.
-        ModelError: it is a file, or there is nothing.
+    Raises WrongUse where it is the folder of a model, or of several, and ModelError where it is a
+    file, or there is nothing.
     """
     if not directory.is_dir():
         got = f"got the file '{directory}'" if directory.is_file() else f"there is no '{directory}'"
@@ -119,9 +108,7 @@ def highest_manifest(folder: Path, name: str) -> dict[str, Any]:
 def still_served(directory: Path, environ: Mapping[str, str]) -> str:
     """Why a version that was written is not the one that is served; '' where it is.
 
-    Args:
-        directory: of the version.
-        environ: whose ONNXLET_SERVE may pin the model.
+    ONNXLET_SERVE in the environment may pin the model.
     """
     name, version = directory.parent.name, int(directory.name)
     versions = versions_in(directory.parent)
@@ -147,25 +134,15 @@ def write_version(
 ) -> tuple[int, bool]:
     """Write the next version, or find that the highest is these very bytes.
 
-    The files are written beside the models and renamed into place when they are on disk, so
-    that a killed build leaves no half-made version; the next build removes what it left.
+    The files are written beside the models and renamed into place when they are on disk, so that a
+    killed build leaves no half-made version; the next build removes what it left. Those `beside`
+    are the report's, which no version is written for: where the highest is these very bytes, they
+    replace its own. `breaking` says that clients of the version that is served need not go on with
+    this one; `report` is called with a line where versions can't be compared, or differ.
 
-    Args:
-        folder: of model directories.
-        name: the model's.
-        files: content by name.
-        breaking: clients of the version that is served need not go on with this one.
-        report: called with a line where versions can't be compared, or differ.
-        beside: the files of the report, which no version is written for: where the highest is
-            these very bytes, they replace its own.
-
-    Returns:
-        The version, and whether it is new.
-
-    Raises:
-        Refusal: clients of the version that is served could not go on with this one, and it is
-            not `breaking`.
-        OnnxletError: it can't be written; nothing of it is left.
+    Returns the version, and whether it is new. Raises Refusal where clients of the version that is
+    served could not go on with this one, and it is not `breaking`, and OnnxletError where it can't
+    be written; nothing of it is left.
     """
     try:
         return _written(folder, name, files, breaking, report, beside or {})

@@ -46,17 +46,12 @@ def reference_statistics(
 ) -> dict[str, Any] | None:
     """Bins of each column and of each answer, and how many rows are in each.
 
-    Args:
-        model: as it will be served.
-        rows: the training rows where there are some, else the held-out ones; in signature order.
-        source: which of the two.
-        held_out: rows that the model has not seen.
-        outputs: the reference's answers to these, rows first.
-        steps: bins that expected performance takes beside those.
+    The rows are those that `source` says, X_train or X_test, in signature order; `held_out` are
+    rows that the model has not seen, and `outputs` the reference's answers to these. Expected
+    performance takes so many bins, `steps`, beside those.
 
-    Returns:
-        `source`, `rows`, `held_out` (how many), `features` and `left_out`; None where there are
-        fewer than FEWEST_ROWS.
+    It has `source`, `rows`, `held_out` (how many), `features` and `left_out`; None where there are
+    fewer than FEWEST_ROWS.
     """
     if len(held_out) < FEWEST_ROWS:
         return None
@@ -69,8 +64,8 @@ def reference_statistics(
     objects = [output.name for output in model.signature.outputs if output.type == "boxes"]
     for output in model.signature.outputs:
         if output.name not in objects:
-            found += _of_output(output, outputs[output.name], model.manifest, shares)
-    columns = {name: list(made) for name, made in _of_columns(model, table, texts, shares)}
+            found += _output_entries(output, outputs[output.name], model.manifest, shares)
+    columns = {name: list(made) for name, made in _column_entries(model, table, texts, shares)}
     left_out, size = objects, len(json_text.dumps(found))
     bins = steps + sum(len(entry["counts"]) + 1 for entry in found)
     for name, entries in columns.items():
@@ -94,7 +89,7 @@ def read(model: Model, rows: Sequence[Cells]) -> Table:
     return validate_rows(rows, model.signature, left_out=LeftOut())
 
 
-def _of_columns(
+def _column_entries(
     model: Model, table: Table, texts: Table, shares: Sequence[float]
 ) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     free = {feed.at for feed in model.signature.token_feeds}
@@ -133,11 +128,9 @@ def _number(
 
 
 def edges_of(ordered: Array, shares: Sequence[float] = SHARES) -> list[float]:
-    """Edges of bins that hold at least BIN_ROWS rows each.
+    """Edges of bins that hold at least BIN_ROWS rows each, of float64 in order and without NaN.
 
-    Args:
-        ordered: float64, of shape (rows,), in order and without NaN.
-        shares: of the rows below each edge, where there are many different numbers.
+    The shares are of the rows below each edge, where there are many different numbers.
     """
     values, firsts = np.unique(ordered, return_index=True)
     cuts = firsts[1:]  # rows below each place between neighbours that differ
@@ -232,7 +225,7 @@ def _images(
         yield from _number(about | {"measure": measure}, values)
 
 
-def _of_output(
+def _output_entries(
     output: Output, answers: Array, manifest: Mapping[str, Any], shares: Sequence[float]
 ) -> Iterator[dict[str, Any]]:
     about, classes = {"output": output.name}, manifest.get("classes") or [None]

@@ -31,9 +31,7 @@ def with_sentences(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def golden_sentences(golden: Mapping[str, Any], fitted: Summary) -> dict[str, Any]:
     """Golden rows with the sentences themselves, and nothing where a document has fewer.
 
-    Args:
-        golden: rows that were chosen without regard to scores, which short documents lack.
-        fitted: the estimator.
+    The rows were chosen without regard to scores, which short documents lack.
     """
     documents = [row[0] for row in golden["instances"]]
     scores = fitted.sentence_scores(documents) if documents else np.zeros((0, 1))

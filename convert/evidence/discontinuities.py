@@ -9,8 +9,8 @@ import numpy as np
 
 from onnxlet.convert.evidence.bisection import Start, bisected
 from onnxlet.convert.evidence.evidence import changed
-from onnxlet.convert.reference.alike import breadth, fewer
-from onnxlet.convert.reference.answered import Unanswered
+from onnxlet.convert.reference.bisection import Unanswered
+from onnxlet.convert.reference.column_groups import breadth, fewer
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced

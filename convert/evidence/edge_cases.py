@@ -21,7 +21,7 @@ from onnxlet.convert.evidence.images import odd_images
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.term_bins import at_term_bins
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
-from onnxlet.convert.reference.alike import breadth, fewer, tried_columns
+from onnxlet.convert.reference.column_groups import breadth, fewer, representative_columns
 from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
 from onnxlet.convert.reference.inputs import Cells
@@ -73,7 +73,7 @@ def edge_cases(
     """
     estimator = reference.estimator
     bases, width = evenly_spaced(rows, BASES), breadth(len(columns), estimator)
-    tried = frozenset(tried_columns(reference.inputs, estimator))
+    tried = frozenset(representative_columns(reference.inputs, estimator))
     categories = sorted({v for v in fitted_categories(estimator) if is_finite_number(v)})
     odd = [
         (row, position, value)

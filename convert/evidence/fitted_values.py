@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.evidence import changed
-from onnxlet.convert.reference.alike import breadth, fewer, is_wide
+from onnxlet.convert.reference.column_groups import breadth, fewer, is_wide
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced, spaced_indices

@@ -8,8 +8,8 @@ from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases, fits
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.progress import advanced
-from onnxlet.convert.reference.alike import breadth
 from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.column_groups import breadth
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.inputs.columns import Column

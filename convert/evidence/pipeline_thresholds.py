@@ -25,9 +25,9 @@ from onnxlet.convert.evidence.tree_thresholds import (
     splits_of,
     way_to,
 )
-from onnxlet.convert.reference.alike import fewer
-from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import TRANSFORMATION
+from onnxlet.convert.reference.bisection import is_answered
+from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference

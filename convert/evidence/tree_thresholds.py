@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.evidence import changed
-from onnxlet.convert.reference.alike import fewer
+from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices

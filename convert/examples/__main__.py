@@ -20,7 +20,7 @@ from onnxlet.convert.interface import ProvenModel
 from onnxlet.convert.options import models_option, progress
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
-from onnxlet.convert.report.of_build import report_of
+from onnxlet.convert.report.build_report import report_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.command_line import Command
 from onnxlet.function.errors import WrongUse

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.folders import documented
 from onnxlet.function.errors import WrongUse, quoted
 from onnxlet.function.inputs.columns import LONGEST_TEXT

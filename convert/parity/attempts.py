@@ -260,7 +260,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
     steps = estimator.steps if isinstance(estimator, Pipeline) else []
     inputs, wrong = state.reference.inputs, attempt.comparison.wrong[:STEPPED]
     rows = [state.evidence.rows[row] for row in wrong]
-    rows = [rows[row] for row in inputs.alike(rows)[0]]
+    rows = [rows[row] for row in inputs.by_dtypes(rows)[0]]
     columns = inputs.data(rows)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):

@@ -18,9 +18,9 @@ import numpy as np
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
-from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
+from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array

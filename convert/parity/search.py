@@ -32,8 +32,12 @@ from onnxlet.convert.parity.refusals import (
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.progress import Report
 from onnxlet.convert.recipes import float32_refusal, recipes
-from onnxlet.convert.reference.alike import is_wide, kinds_of_columns, tried_columns
 from onnxlet.convert.reference.arithmetic import rounds
+from onnxlet.convert.reference.column_groups import (
+    is_wide,
+    kinds_of_columns,
+    representative_columns,
+)
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
 
@@ -248,7 +252,7 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
         found.limits,
         attempt.unrefused,
     )
-    probed = tried_columns(state.reference.inputs, state.reference.estimator)
+    probed = representative_columns(state.reference.inputs, state.reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
     if (k := attempt.converted.k) is not None:

@@ -28,26 +28,21 @@ SEVERAL_ROWS = "some step makes several rows of one"
 
 @dataclass(frozen=True)
 class Task:
-    """What an estimator is asked for.
+    """What an estimator is asked for."""
 
-    Attributes:
-        name: classification, regression, clustering, outlier, transformation, neighbours or
-            recommendation.
-        methods: by output name, the estimator's method that answers it; `std` stands for
-            `predict` with `return_std`, `distances` for those of `kneighbors`, `scores` for those
-            of `recommend`. Behind a colon is how many nearest are asked for, where that is not the
-            estimator's own number.
-        margin: the method that answers how near the nearest and the next one are, in their order:
-            where two are equally near, either may come first. It is no output.
-        classes: of a classifier, a list of them for each output where it has several; else None.
-        one_by_one: each row is asked by itself: a step inside answers several rows together
-            and ends its steps for all of them at once.
-    """
-
+    # classification, regression, clustering, outlier, transformation, neighbours, recommendation or
+    # summary.
     name: str
+    # By output name, the estimator's method that answers it; `std` stands for `predict` with
+    # `return_std`, `distances` for those of `kneighbors`, `scores` for those of `recommend`. Behind
+    # a colon is how many nearest are asked for, where that is not the estimator's own number.
     methods: dict[str, str]
-    classes: list[Any] | None = None
+    classes: list[Any] | None = None  # of a classifier; a list for each output of several
+    # Each row is asked by itself: a step inside answers several rows together, and ends its steps
+    # for all of them at once.
     one_by_one: bool = False
+    # The method that answers how near the nearest and the next one are, in their order: where two
+    # are equally near, either may come first. It is no output.
     margin: str | None = None
 
     def at(self, k: int) -> Task:
@@ -63,9 +58,8 @@ class Task:
     def answers(self, estimator: Any, X: Data) -> Answers:
         """Ask the estimator; arrays with one entry per row, by output name, and MARGIN.
 
-        Raises:
-            Exception: whatever scikit-learn raises for these rows.
-            ValueError: it answers fewer rows than it is given.
+        Raises what scikit-learn raises for these rows, and ValueError where it answers fewer of
+        them.
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -74,7 +68,7 @@ class Task:
             if self.margin is not None:
                 made[MARGIN] = ask(estimator, self.margin, X)
         if self.name == "classification" and not self.several and "prediction" in made:
-            made["prediction"] = _flat(made["prediction"])
+            made["prediction"] = flat(made["prediction"])
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
         if answered > given:
@@ -117,8 +111,7 @@ SUMMARY = Task(
 def task_of(estimator: Any) -> Task:
     """The task of a fitted estimator, and whether its rows have to be asked one by one.
 
-    Raises:
-        Refusal: as `_task_of` raises it.
+    Raises Refusal where it has no predict and no transform, or is of a kind that is not served.
     """
     task = _task_of(estimator)
     one_by_one = any(isinstance(p, NMF | MiniBatchNMF) and p.tol > 0 for p in parts_of(estimator))
@@ -126,11 +119,7 @@ def task_of(estimator: Any) -> Task:
 
 
 def _task_of(estimator: Any) -> Task:
-    """The task of a fitted estimator.
-
-    Raises:
-        Refusal: it has no predict and no transform, or is of a kind that is not served.
-    """
+    """The task, without whether rows are asked one by one."""
     may_be_asked = any(hasattr(estimator, name) for name in ("get_params", "predict", "fit"))
     if isinstance(estimator, type) or not may_be_asked:
         raise Refusal(
@@ -198,8 +187,7 @@ def _named(name: str) -> str:
 def leaving_out(task: Task, names: Sequence[str]) -> Task:
     """The task without some of its outputs.
 
-    Raises:
-        WrongUse: it has no such output, or it is the prediction itself.
+    Raises WrongUse where it has no such output, or it is the prediction itself.
     """
     others = [name for name in task.methods if name != "prediction"]
     if wrong := [name for name in names if name not in others]:
@@ -279,7 +267,7 @@ def _asked(estimator: Any, method: str, X: Data) -> Array:
         return NEAREST[name](estimator, X, int(count) if count else None)
     answer = getattr(estimator, name)(X)
     array = _texts(np.hstack(answer) if isinstance(answer, list) else dense(answer))
-    return _of_one_row(array, method) if np.shape(X)[:1] == (1,) else array
+    return _with_rows(array, method) if np.shape(X)[:1] == (1,) else array
 
 
 def _texts(array: Array) -> Array:
@@ -294,12 +282,16 @@ def _texts(array: Array) -> Array:
     return texts
 
 
-def _flat(labels: Array) -> Array:
-    """One label a row, as scikit-learn's own classifiers answer; CatBoost's have a list of one."""
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+def flat(values: Any) -> Array:
+    """Labels or numbers of one output in one dimension, without pandas' types.
+
+    scikit-learn's own classifiers answer so; CatBoost's have a list of one in each row.
+    """
+    array = np.asarray(values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
-def _of_one_row(array: Array, method: str) -> Array:
+def _with_rows(array: Array, method: str) -> Array:
     """With a dimension for the row, which SparsePCA and scikit-lego's groups lose."""
     if array.ndim == 0:
         return array.reshape(1)
@@ -313,13 +305,10 @@ def dense(answer: Any) -> Array:
 
 
 def tied(task: Task, answers: Answers, tolerance: float) -> Array:
-    """Rows whose label could be either: the two highest scores lie within the tolerance.
+    """Rows whose label could be either, bool (rows,): the highest scores are within the tolerance.
 
     Of neighbours, rows that have two as far as each other, the next one included: chance chooses
     their order, and which of them are among the nearest.
-
-    Returns:
-        A bool array of shape (rows,).
     """
     rows = len(answers["prediction"])
     if MARGIN in answers:

@@ -58,8 +58,7 @@ def types_of_keys(
 ) -> dict[str, ColumnType]:
     """The column type of each key: those that are known, then the others as they come.
 
-    Raises:
-        Refusal: a key is no text, there is none, or its values have no form in a request.
+    Raises Refusal where a key is no text, there is none, or its values have no form in a request.
     """
     found: dict[Any, set[str]] = {}
     items = ((number, *item) for number, row in enumerate(rows) for item in row.items())

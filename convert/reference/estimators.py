@@ -81,14 +81,9 @@ def before_last(pipeline: Pipeline) -> Pipeline | None:
 
 
 def copied(value: Any, what: str) -> Any:
-    """A copy that shares nothing with the user's own.
+    """A copy of an estimator, or of rows for one, that shares nothing with the user's own.
 
-    Args:
-        value: an estimator, or the rows for one.
-        what: it is called in messages.
-
-    Raises:
-        Refusal: some object inside can't be copied.
+    Raises Refusal, which calls it `what`, where some object inside can't be copied.
     """
     try:
         return deepcopy(value)

@@ -20,12 +20,7 @@ OURS = (pd.DataFrame, pd.Series, pd.Index, np.ndarray, list, tuple)
 def as_pandas(X: Any, what: str = "X_test") -> Any:
     """A frame or series of another library as pandas' own; anything else as it is.
 
-    Args:
-        X: the rows.
-        what: they are called in messages.
-
-    Raises:
-        Refusal: it is lazy, or what reads it is not installed.
+    Raises Refusal where it is lazy, or what reads it is not installed.
     """
     if isinstance(X, OURS) or hasattr(X, "toarray"):
         return X

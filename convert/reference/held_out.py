@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.reference.alike import pixels_read
 from onnxlet.convert.reference.answers import Answers
-from onnxlet.convert.reference.columns_given import unanswered
+from onnxlet.convert.reference.column_groups import pixels_read
+from onnxlet.convert.reference.diagnosis import unanswered
 from onnxlet.convert.reference.images import image_pixels
-from onnxlet.convert.reference.index import outcome, reads_index, same
 from onnxlet.convert.reference.inputs import Cells, Data
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Outcome, Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
@@ -22,6 +22,7 @@ from onnxlet.function.arrays import Array
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 HELD_OUT_CELLS, FEWEST_HELD_OUT = 8_000_000, 200  # of wide rows fewer
 HELD_OUT_PIXELS, SIZED = 200_000_000, 50  # of files; images whose size is looked at
+REINDEXED = 50  # rows that are answered with another index
 MOST_ANSWERED = 2**16  # numbers of one row's answer
 
 
@@ -30,17 +31,12 @@ def held_out_rows(
 ) -> tuple[list[Cells], Answers]:
     """The test set as clients would send it, once scikit-learn agrees that it is the same.
 
-    Args:
-        source: as the estimator was made for.
-        given: the same with X_test in pandas, where it is a frame.
-        reference: scikit-learn.
-        X: X_test as it is given to scikit-learn in comparisons.
+    `source` is as the estimator was made for, `given` the same with X_test in pandas where it is a
+    frame, and X is X_test as it is given to scikit-learn in comparisons. The result is at most
+    HELD_OUT_ROWS rows, and scikit-learn's answers to all of X_test.
 
-    Returns:
-        At most HELD_OUT_ROWS rows, and scikit-learn's answers to all of X_test.
-
-    Raises:
-        Refusal: scikit-learn does not answer X_test, or not the same once a request carries it.
+    Raises Refusal where scikit-learn does not answer X_test, or not the same once a request carries
+    it.
     """
     if len(X) == 0:
         raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
@@ -51,14 +47,14 @@ def held_out_rows(
     plain = inputs.data(rows)
     X_test, expected, got = (
         source.X_test,
-        outcome(reference, source.X_test),
-        outcome(reference, plain),
+        reference.outcome(source.X_test),
+        reference.outcome(plain),
     )
     if isinstance(expected, Exception) and given.X_test is not X_test:
-        answered = outcome(reference, given.X_test)
+        answered = reference.outcome(given.X_test)
         if not isinstance(answered, Exception):  # it was fitted on pandas, and takes nothing else
             X_test, expected = given.X_test, answered
-    if inputs.labelled and reads_index(reference, X_test, plain, expected, got):
+    if inputs.labelled and _reads_index(reference, X_test, plain, expected, got):
         raise Refusal(
             "a step reads the DataFrame's index: the same values are answered differently, or not "
             "at all, once their index is another, and a request has none",
@@ -80,8 +76,8 @@ def held_out_rows(
         ) from got
     _refuse_no_column(expected["prediction"])
     for output, array in expected.items():
-        if not same(array, got[output]):
-            if not same(array, reference.answers_to(X_test)[output]):
+        if not _same(array, got[output]):
+            if not _same(array, reference.answers_to(X_test)[output]):
                 raise Refusal(
                     f"{output}: scikit-learn answers X_test differently each time that it is asked",
                     "Some step draws random numbers: let it draw none after fit.",
@@ -126,7 +122,7 @@ def _refuse_no_column(answers: Array) -> None:
 
 def _refuse_wide_answers(reference: Reference, row: Data) -> None:
     """An answer of a million numbers a row fits no response, nor many of them a build's memory."""
-    answers = outcome(reference, row)
+    answers = reference.outcome(row)
     if isinstance(answers, Exception):  # other rows show why
         return
     for name, array in answers.items():
@@ -157,3 +153,42 @@ def _has_both(column: pd.Series[Any]) -> bool:
 
 def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {shortened(error)}"
+
+
+def _reads_index(
+    reference: Reference, X_test: Data, plain: Data, expected: Outcome, got: Outcome
+) -> bool:
+    """Whether the answers to the same values depend on their index: no request has one.
+
+    X_test has the index that it came with, plain values are counted from 0; expected and got are
+    the answers to them.
+    """
+    if not isinstance(X_test, pd.DataFrame | pd.Series):
+        return False
+    if not _alike(expected, got):
+        if isinstance(expected, Exception):
+            return not isinstance(reference.outcome(X_test.reset_index(drop=True)), Exception)
+        return _alike(expected, reference.outcome(plain.set_axis(X_test.index)))
+    few = plain.iloc[:REINDEXED]
+    # Odd and far from each other, of both signs: other than 0, 1, 2, … by whatever is read of them.
+    other = few.set_axis(pd.Index([(-1) ** n * (1000 * n + 7) for n in range(len(few))]))
+    first, moved = reference.outcome(few), reference.outcome(other)
+    # One that raises may join by index what is counted from 0: that works wherever it is served.
+    if isinstance(moved, Exception) or _alike(first, moved):
+        return False
+    return _alike(first, reference.outcome(few))
+
+
+def _alike(one: Outcome, other: Outcome) -> bool:
+    if isinstance(one, Exception) or isinstance(other, Exception):
+        return isinstance(one, Exception) and isinstance(other, Exception)
+    return all(_same(array, other[name]) for name, array in one.items())
+
+
+def _same(a: Array, b: Array) -> bool:
+    """Equal answers, but for a last digit."""
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind == "f":
+        return bool(np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True))
+    return bool(((a == b) | ((a != a) & (b != b))).all())  # two NaN among text are equal, too

@@ -12,11 +12,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.image_paths import (
-    ELSEWHERE,
-    Outside,
-    file_inside,
-)
+from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, file_inside
 from onnxlet.convert.reference.images import (
     FIRST,
     SHOWN,
@@ -45,12 +41,9 @@ def takes_images(estimator: Any) -> bool:
 def with_images_beside(source: Source, folder: Path | None = None) -> Source:
     """A source whose table names images by paths, which no step can follow elsewhere.
 
-    Args:
-        source: whose table may be a stranger's, as its estimator may be.
-        folder: that they are read from; None is the table's own.
-
-    Raises:
-        WrongUse: a text of the table names a file elsewhere; each by its row and column.
+    The table may be a stranger's, as the estimator may be. Images are read from the folder; None is
+    the table's own. Raises WrongUse where a text names a file elsewhere; each by its row and
+    column.
     """
     rows = source.X_test
     root = source.data.parent if folder is None and source.data is not None else folder
@@ -79,17 +72,10 @@ def with_images_beside(source: Source, folder: Path | None = None) -> Source:
 def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
     """A test set whose images are texts in base64, as requests have them.
 
-    Args:
-        X: the rows, in one of pandas' forms, as an array or as a list.
-        what: they are called in messages.
-        given: the estimator reads images.
+    `given` says that the estimator reads images. Beside the rows it returns the labels of the
+    columns that hold images: names in a DataFrame or a Series, positions in an array.
 
-    Returns:
-        The rows, and the labels of the columns that hold images: names in a DataFrame or a
-        Series, positions in an array.
-
-    Raises:
-        Refusal: X as a whole is images, and the estimator reads none; or some can't be read.
+    Raises Refusal where X as a whole is images and the estimator reads none, or some can't be read.
     """
     whole = is_stack(X) or (isinstance(X, list | tuple) and bool(X) and is_image(X[0]))
     if not given:
@@ -97,14 +83,14 @@ def with_texts(X: Any, what: str, given: bool) -> tuple[Any, list[Any]]:
             raise Refusal(f"{what}: {UNREAD}", FIRST)
         return X, []
     if isinstance(X, pd.DataFrame):
-        return _of_frame(X, what)
+        return _frame_with_texts(X, what)
     if isinstance(X, pd.Series):
         if not are_images(X.tolist()):
             return X, []
         texts = _texts(X.tolist(), what)
         return pd.Series(texts, index=X.index, name=X.name, dtype=object), [X.name]
     array = _objects(list(X)) if whole else _array(X)
-    return (X, []) if array is None else _of_array(X, array, what)
+    return (X, []) if array is None else _array_with_texts(X, array, what)
 
 
 def _array(X: Any) -> Array | None:
@@ -124,7 +110,7 @@ def _array(X: Any) -> Array | None:
     return None
 
 
-def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
+def _frame_with_texts(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
     made, found = X.copy(deep=False), []
     for position, label in enumerate(X.columns):
         column = X.iloc[:, position]
@@ -135,7 +121,7 @@ def _of_frame(X: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[Any]]:
     return made, found
 
 
-def _of_array(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
+def _array_with_texts(X: Any, array: Array, what: str) -> tuple[Any, list[Any]]:
     found = []
     for position, column in enumerate([array] if array.ndim == 1 else array.T):
         if are_images(column.tolist()):

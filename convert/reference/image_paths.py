@@ -16,24 +16,17 @@ ELSEWHERE = "--images-from DIR (images_from in Python) names the folder that ima
 
 
 class Outside(Unreadable):
-    """A text names a file outside of the folder that images are read from; it was not opened.
-
-    Attributes:
-        pictured: its name ends as an image's does.
-    """
+    """A text names a file outside of the folder that images are read from; it was not opened."""
 
     def __init__(self, text: str, root: Path | None) -> None:
         where = f"outside of '{root.absolute()}'" if root else "here, and the table elsewhere"
         super().__init__(f"'{text[:SHOWN]}{'…' * (len(text) > SHOWN)}' lies {where}: not opened")
+        # Its name ends as an image's does.
         self.pictured = text.lower().endswith(ENDINGS)
 
 
 def images_root(folder: str | Path) -> Path:
-    """The folder that an option names.
-
-    Raises:
-        WrongUse: it is none.
-    """
+    """The folder that an option names; WrongUse where it is none."""
     if not Path(folder).is_dir():
         raise WrongUse(f"--images-from: expected a folder, got '{folder}'", looked_in(Path(folder)))
     return Path(folder)
@@ -42,12 +35,9 @@ def images_root(folder: str | Path) -> Path:
 def file_inside(text: str, root: Path | None) -> Path | None:
     """The file that a text names, once links are followed; None where it names none.
 
-    Args:
-        text: any; a path that is relative is one from `root`.
-        root: the folder outside of which nothing is opened; None where nothing may be.
-
-    Raises:
-        Outside: it names a file elsewhere, the working directory's among them.
+    A relative path is one from `root`, the folder outside of which nothing is opened; where that is
+    None, nothing may be. Raises Outside where it names a file elsewhere, the working directory's
+    among them.
     """
     if not is_path(text):
         return None
@@ -66,13 +56,8 @@ def file_inside(text: str, root: Path | None) -> Path | None:
 def located(cell: Any, root: Path | None) -> Any:
     """A cell of a table so that no text in it is left that a file could be opened by.
 
-    Args:
-        cell: in any form that `content_of` takes, or Parquet's struct of an image.
-        root: as `file_inside` takes it.
-
-    Returns:
-        Of a text the file, or its content where it is an image in base64, or why it is neither;
-        another cell as it is.
+    Of a text, or Parquet's struct of an image, it is the file, or its content where it is an image
+    in base64, or why it is neither; another cell is as it is.
     """
     if isinstance(cell, dict) and "bytes" in cell:
         return cell["bytes"] if cell["bytes"] is not None else located(cell.get("path"), root)

@@ -36,8 +36,7 @@ PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # TIFF has others, suc
 def cells_of(X: Any) -> Sequence[Any]:
     """The images of one column, in whatever form they are.
 
-    Raises:
-        ValueError: X has several columns, or is no column at all; or its arrays are not of uint8.
+    Raises ValueError where X has several columns, or is none; or its arrays are not of uint8.
     """
     if isinstance(X, pd.DataFrame | pd.Series):
         array = X.to_numpy(dtype=object)
@@ -66,8 +65,8 @@ def cells_of(X: Any) -> Sequence[Any]:
 def content_of(cell: Any) -> bytes:
     """The bytes of an image's file; of numbers, and of an image of Pillow, a PNG.
 
-    Raises:
-        Unreadable: it is no image, no file, or a file that can't be read; or it is such a reason.
+    Raises Unreadable where it is no image, no file, or a file that can't be read; or is such a
+    reason.
     """
     if isinstance(cell, Unreadable):
         raise cell
@@ -88,11 +87,7 @@ def content_of(cell: Any) -> bytes:
 
 
 def text_of(cell: Any) -> str:
-    """An image as requests have it: its file in base64.
-
-    Raises:
-        Unreadable: as `content_of` does.
-    """
+    """An image as requests have it: its file in base64. Raises Unreadable as `content_of` does."""
     return b64encode(content_of(cell)).decode()
 
 

@@ -18,37 +18,21 @@ Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 @dataclass(frozen=True)
 class InputColumn:
-    """One column of the test set.
+    """One column of the test set."""
 
-    Attributes:
-        name: as clients say it.
-        label: as the DataFrame has it, or the position in an array.
-        type: what values it holds.
-        missing: what stands for a missing value in it: NaN, or None where the test set has that.
-        category: pandas' dtype where it is a categorical, which some estimators use.
-        unserved: why its values have no form in a request; the model may do without them.
-        wide: numbers of float32 are given in float64, where no operation rounds them again.
-        objects: numbers are given as Python objects, among which a step may put text.
-        date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
-        image: the text is images in base64.
-        whole: NumPy's dtype of whole numbers, which those that fit it are given in.
-        text: pandas' dtype for text, where it has that.
-        gaps: the test set has gaps among its whole numbers or booleans: they have one dtype.
-    """
-
-    name: str
-    label: Any
+    name: str  # as clients say it
+    label: Any  # as the DataFrame has it, or the position in an array
     type: ColumnType
-    missing: Any = np.nan
-    category: pd.CategoricalDtype | None = None
-    unserved: str = ""
-    wide: bool = False
-    objects: bool = False
-    date: Any = None
-    image: bool = False
-    whole: str = "int64"
-    text: pd.StringDtype | None = None
-    gaps: bool = False
+    missing: Any = np.nan  # what stands for a gap: NaN, or None where the test set has that
+    category: pd.CategoricalDtype | None = None  # which some estimators use
+    unserved: str = ""  # why its values have no form in a request; the model may do without them
+    wide: bool = False  # float32 is given in float64, where no operation rounds it again
+    objects: bool = False  # numbers are given as Python objects, among which a step may put text
+    date: Any = None  # pandas' dtype, where the text is dates of ISO 8601 that are given as such
+    image: bool = False  # the text is images in base64
+    whole: str = "int64"  # NumPy's dtype of whole numbers, which those that fit it are given in
+    text: pd.StringDtype | None = None  # pandas' dtype for text, where it has that
+    gaps: bool = False  # gaps among whole numbers or booleans: they have one dtype
 
     @property
     def zone(self) -> str | None:
@@ -67,10 +51,10 @@ class InputColumn:
             return ()
         return int(np.iinfo(self.whole).min), min(int(np.iinfo(self.whole).max), LARGEST_INTEGER)
 
-    def given(self, cells: Sequence[Any]) -> Array:
+    def as_array(self, cells: Sequence[Any]) -> Array:
         """The cells as scikit-learn is given them."""
         if self.objects:
-            made = replace(self, objects=False).given(cells).astype(object)
+            made = replace(self, objects=False).as_array(cells).astype(object)
             made[[cell is None for cell in cells]] = self.missing
             return made
         some_missing = any(cell is None for cell in cells)

@@ -37,18 +37,14 @@ Form = Literal["frame", "array", "texts", "series", "dictionaries"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """The columns of a test set, and its form.
+    """The columns of a test set, and its form."""
 
-    Attributes:
-        columns: in signature order.
-        form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
-            one dimension or a Series; or a list of dictionaries, in which what is missing is not.
-        strict: text of a DataFrame is given in the dtype that it came in, and not as objects:
-            scikit-lego's selectors of types compare all dtypes with those of the fit.
-    """
-
-    columns: tuple[InputColumn, ...]
+    columns: tuple[InputColumn, ...]  # in signature order
+    # A DataFrame, a bare array, or only texts, as vectorisers take them, in an array of one
+    # dimension or a Series; or a list of dictionaries, in which what is missing is not.
     form: Form
+    # Text of a DataFrame is given in the dtype that it came in, and not as objects: scikit-lego's
+    # selectors of types compare all dtypes with those of the fit.
     strict: bool = False
 
     @property
@@ -72,7 +68,7 @@ class Inputs:
         """Some column is given in float32, which many estimators then compute in."""
         return any(column.type == "float32" and not column.wide for column in self.columns)
 
-    def alike(self, rows: Sequence[Cells]) -> list[list[int]]:
+    def by_dtypes(self, rows: Sequence[Cells]) -> list[list[int]]:
         """Positions of the rows that a test set would hold in the same dtypes, kind by kind.
 
         One gap makes floats of a column of whole numbers, and objects of booleans; one number that
@@ -90,7 +86,7 @@ class Inputs:
         return list(kinds.values()) or [list(range(len(rows)))]
 
     def data(self, rows: Sequence[Cells]) -> Data:
-        """What scikit-learn is given for these rows, together; `alike` are as a test set is."""
+        """What scikit-learn is given for these rows, together: of one group, as a test set is."""
         if self.form == "dictionaries":
             keys = [column.label for column in self.columns]
             return [{k: v for k, v in zip(keys, row, strict=True) if v is not None} for row in rows]
@@ -100,7 +96,7 @@ class Inputs:
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column, self.strict)
-        arrays = [c.given(cells) for c, cells in zip(self.columns, by_column, strict=True)]
+        arrays = [c.as_array(cells) for c, cells in zip(self.columns, by_column, strict=True)]
         if self.form == "series":
             return pd.Series(arrays[0], name=self.columns[0].label, dtype=object)
         if self.form == "texts":
@@ -153,7 +149,7 @@ class Inputs:
         )
         by_column = zip(*rows, strict=True)
         given = [
-            cells_of(pd.Series(column.given(cells)), "float64") if column.wide else cells
+            cells_of(pd.Series(column.as_array(cells)), "float64") if column.wide else cells
             for column, cells in zip(self.columns, by_column, strict=True)
         ]
         return exact, [list(row) for row in zip(*given, strict=True)]
@@ -180,16 +176,11 @@ def read_inputs(
 ) -> tuple[Inputs, Data]:
     """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
-    Pandas' nullable types become what JSON can say: numbers, booleans, text.
+    Pandas' nullable types become what JSON can say: numbers, booleans, text. Messages call the rows
+    `what`. `keys` are those of dictionaries that the estimator knows besides X's own; `images` says
+    that it reads images: a column may hold them, in any form.
 
-    Args:
-        X: the test set, or other rows.
-        what: it is called in messages.
-        keys: of dictionaries, that the estimator knows besides those that X has.
-        images: the estimator reads images: a column may hold them, in any form.
-
-    Raises:
-        Refusal: a column holds something that has no column type, or X has no columns.
+    Raises Refusal where a column holds something that has no column type, or X has no columns.
     """
     X, labels = with_texts(as_pandas(X, what), what, images)
     inputs, data = _read(X, what, keys)
@@ -312,7 +303,7 @@ def _frame(
         elif strict and column.text is not None:
             series[position] = pd.array(list(cells), dtype=column.text)
         else:
-            array = column.given(cells)
+            array = column.as_array(cells)
             objects = array.dtype == object
             series[position] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)

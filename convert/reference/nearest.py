@@ -39,12 +39,8 @@ NEAREST: dict[str, Callable[[Any, Data, int | None], Array]] = {
 def equally_near(margin: Array, tolerance: float) -> Array:
     """Which of the nearest are as near as the next one, to within the tolerance of their size.
 
-    Args:
-        margin: distances in ascending order, shape (rows, count); NaN where there is none.
-        tolerance: of what is told apart.
-
-    Returns:
-        A bool array of shape (rows, count - 1).
+    Of distances in ascending order, (rows, count), NaN where there is none, to bool (rows, count -
+    1).
     """
     scale = np.maximum(np.abs(margin[:, 1:]), size_of_distances(margin))
     with np.errstate(invalid="ignore"):  # infinities are equal to each other

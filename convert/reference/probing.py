@@ -11,15 +11,19 @@ import numpy as np
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
-from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
-from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.bisection import which_are_answered
+from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
-from onnxlet.convert.reference.index import outcome
 from onnxlet.convert.reference.inputs import Cells, Inputs
-from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.wide_probing import probed_by_kind
+from onnxlet.convert.reference.required_columns import required_columns
+from onnxlet.convert.reference.wide_probing import (
+    UNSEEN_NUMBERS,
+    UNSEEN_TEXT,
+    WHERE_FLOATS_OVERFLOW,
+    probed_by_kind,
+)
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
@@ -32,7 +36,6 @@ LARGEST_NUMBERS = {
     "float32": LARGEST_FLOAT32,
     "int64": 2**63 - 1,
 }
-UNSEEN_TEXT = "a value that no training row had"
 OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
 # Other digits ("8.2 kg"), and what a step may take for the same text: " YES", "Yes, sir".
 FORMS: Sequence[Callable[[str], str]] = (
@@ -41,9 +44,6 @@ FORMS: Sequence[Callable[[str], str]] = (
     lambda text: f" {text} ",
     lambda text: f"{text}~",
 )
-UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
-# Sums and products of numbers like these overflow; where exactly is no matter.
-WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
 SEEN_DATES = 1000  # rows whose text is tried as dates
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
@@ -51,9 +51,7 @@ KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     """The signature's columns: for each what it may hold, tried in some held-out rows.
 
-    Args:
-        reference: is asked about each trial; its fitted encoders are searched for categories.
-        rows: held-out rows, in signature order.
+    The reference is asked about each trial; its fitted encoders are searched for categories.
     """
     if reference.task.name == "recommendation":
         return _rated(reference)
@@ -81,13 +79,11 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         return reference.takes_rows(trial)
 
     kinds = kinds_of_columns(inputs, reference.estimator)
-    needed = set(needed_columns(reference, bases, kinds, rows)) or {0}
+    needed = set(required_columns(reference, bases, kinds, rows)) or {0}
     if is_wide(len(inputs.columns)):
         some = [[position for position in kind if position in needed] for kind in kinds]
         names = [column.name for column in inputs.columns]
-        probed = probed_by_kind(
-            [kind for kind in some if kind], names, probe, takes, _unseen, WHERE_FLOATS_OVERFLOW
-        )
+        probed = probed_by_kind([kind for kind in some if kind], names, probe, takes)
     else:
         probed = probe(sorted(needed))
     columns = [
@@ -95,7 +91,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         for position, column in enumerate(inputs.columns)
     ]
     if closed := [column.name for column in columns if column.categories == ()]:
-        raised = outcome(reference, inputs.data(bases))  # a step needs the gaps of other rows
+        raised = reference.outcome(inputs.data(bases))  # a step needs the gaps of other rows
         why = f": {raised!r:.200}" if isinstance(raised, Exception) else ""
         raise Refusal(
             f"column '{closed[0]}': its values in X_test are answered, and not by themselves{why}",
@@ -114,10 +110,6 @@ def _rated(reference: Reference) -> list[Column]:
         Column(column.name, column.type, nullable=True, absent=True, minimum=low, maximum=high)
         for column in reference.inputs.columns
     ]
-
-
-def _unseen(kind: str) -> Sequence[Any]:
-    return (UNSEEN_TEXT,) if kind == "string" else UNSEEN_NUMBERS
 
 
 def _varied(value: Any, number: int) -> Any:
@@ -159,7 +151,7 @@ def _probe(
     own = {p for p in texts if inputs.columns[p].category is not None}
     for number, form in enumerate(FORMS):
         new = {
-            p: _of_the_form(rows, p, form, categories)
+            p: _unseen_text(rows, p, form, categories)
             for p in texts - opened - (own if number else set())
         }
         opened |= where_each({p: text for p, text in new.items() if text})
@@ -182,7 +174,11 @@ def _probe(
             minimum=least.get(position),
             maximum=greatest.get(position),
             categories=_allowed(
-                types[position], position, rows, answered, [*known, *_of_pandas(inputs, position)]
+                types[position],
+                position,
+                rows,
+                answered,
+                [*known, *_pandas_categories(inputs, position)],
             )
             if position in closed
             else None,
@@ -217,7 +213,7 @@ def _dated(
     return found
 
 
-def _of_the_form(
+def _unseen_text(
     rows: Sequence[Cells], position: int, form: Callable[[str], str], known: Collection[Any]
 ) -> str:
     """A text that no row and no encoder has, of the form of one that a row has; empty for none."""
@@ -285,7 +281,7 @@ def _value(kind: str, order: int) -> float:
     return magnitude if order >= 0 else -magnitude
 
 
-def _of_pandas(inputs: Inputs, position: int) -> list[Any]:
+def _pandas_categories(inputs: Inputs, position: int) -> list[Any]:
     category = inputs.columns[position].category
     return [] if category is None else category.categories.tolist()
 

@@ -10,31 +10,25 @@ from typing import Any, Literal
 
 import numpy as np
 
-from onnxlet.convert.reference.answered import Unanswered, is_answered, which_are_answered
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.arithmetic import begins_in_float32
+from onnxlet.convert.reference.bisection import Unanswered, is_answered, which_are_answered
 from onnxlet.convert.reference.estimators import in_float64
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
 
+Outcome = Answers | Exception
 FINEST = ("probabilities", "score", "prediction")  # the output that shows a change first
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What conversions are compared with.
+    """What conversions are compared with."""
 
-    Attributes:
-        estimator: scikit-learn's.
-        task: what it is asked for.
-        inputs: the form that it is given rows in.
-        wide: it is given in float64 what it was fitted on in float32.
-    """
-
-    estimator: Any
-    task: Task
-    inputs: Inputs
-    wide: bool = False
+    estimator: Any  # scikit-learn's
+    task: Task  # what it is asked for
+    inputs: Inputs  # the form that it is given rows in
+    wide: bool = False  # it is given in float64 what it was fitted on in float32
 
     @cached_property
     def precision(self) -> Literal["float32", "float64"]:
@@ -52,19 +46,15 @@ class Reference:
         return replace(self, estimator=widened, inputs=self.inputs.in_float64(), wide=True)
 
     def answers(self, rows: Sequence[Cells]) -> Answers:
-        """Answers rows in signature order; arrays with one entry per row.
-
-        Raises:
-            Exception: whatever scikit-learn raises for these rows.
-        """
-        parts = self.inputs.alike(rows)
+        """Its answers to rows in signature order; it raises what scikit-learn raises."""
+        parts = self.inputs.by_dtypes(rows)
         if len(parts) == 1:
             return self.answers_to(self.inputs.data(rows))
-        made = [self._of_kind([rows[n] for n in part], rows) for part in parts]
+        made = [self._answers_of_group([rows[n] for n in part], rows) for part in parts]
         back = np.argsort(np.concatenate(parts))
         return {name: np.concatenate([m[name] for m in made])[back] for name in made[0]}
 
-    def _of_kind(self, some: Sequence[Cells], rows: Sequence[Cells]) -> Answers:
+    def _answers_of_group(self, some: Sequence[Cells], rows: Sequence[Cells]) -> Answers:
         """Answers rows of one kind.
 
         IterativeImputer computes nothing where all of a batch is missing: in a test set such rows
@@ -78,12 +68,15 @@ class Reference:
         return {name: answer[: len(some)] for name, answer in answers.items()}
 
     def answers_to(self, data: Data) -> Answers:
-        """Its answers to what no rows can say, such as an index, or columns that are left out.
-
-        Raises:
-            Exception: whatever scikit-learn raises for it.
-        """
+        """Its answers to what no rows can say, such as an index, or columns that are left out."""
         return self.task.answers(self.estimator, data)
+
+    def outcome(self, data: Data) -> Outcome:
+        """Its answers to some data, or what it raises for them."""
+        try:
+            return self.answers_to(data)
+        except Exception as error:  # whatever it raises, it does not answer
+            return error
 
     def takes(self, data: Data) -> bool:
         """Whether it answers all of the data, rather than raising."""
@@ -94,12 +87,7 @@ class Reference:
         return is_answered(self.answers, rows)
 
     def answered(self, rows: Sequence[Cells], raised: bool = False) -> list[bool]:
-        """Which of the rows it answers, each by itself.
-
-        Args:
-            rows: in signature order.
-            raised: it is known that it does not answer all of them at once.
-        """
+        """Which of the rows it answers, each by itself; `raised` where not all are at once."""
         if self.task.one_by_one:  # a batch is no quicker, and halves would ask many times
             return [self.takes_rows([row]) for row in rows]
         return which_are_answered([[row] for row in rows], self.takes_rows, raised)
@@ -130,10 +118,8 @@ class Reference:
     def finest_answers(self, rows: Sequence[Cells]) -> Array:
         """The answer that shows a change first: probabilities, scores, or predictions.
 
-        Nothing else is asked for: bisection comes sixty times.
-
-        Raises:
-            Unanswered: scikit-learn raises for some of the rows.
+        Nothing else is asked for: bisection comes sixty times. Raises Unanswered where scikit-learn
+        raises for some of the rows.
         """
         name = next(name for name in FINEST if name in self.task.methods)
         only = replace(self.task, methods={name: self.task.methods[name]})

@@ -30,8 +30,7 @@ def missing(values: Iterable[Any]) -> Any:
 def column_type(series: pd.Series[Any], what: str) -> ColumnType:
     """The column type of a Series, by its dtype, or by its values where these are objects.
 
-    Raises:
-        Refusal: no request can carry its values.
+    Raises Refusal where no request can carry its values.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.cat.categories.to_series()  # a gap beside them is no category
@@ -53,8 +52,7 @@ def column_type(series: pd.Series[Any], what: str) -> ColumnType:
 def type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
     """The one type of a column of Python objects.
 
-    Raises:
-        Refusal: they are of several types, or of one that no request can carry.
+    Raises Refusal where they are of several types, or of one that no request can carry.
     """
     kinds = {_kind(value): value for value in series[series.notna()]}
     if any(map(shows_image, kinds.values())):

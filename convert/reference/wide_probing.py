@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.alike import in_parts, tried
+from onnxlet.convert.reference.column_groups import in_parts, representatives
 from onnxlet.function.inputs.columns import Column
 
 Probe = Callable[[Sequence[int]], dict[int, Column]]
 Takes = Callable[[Sequence[int], Any], bool]
+UNSEEN_TEXT = "a value that no training row had"
+UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
+# Sums and products of numbers like these overflow; where exactly is no matter.
+WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
 
 
 def probed_by_kind(
@@ -24,24 +28,17 @@ def probed_by_kind(
     names: Sequence[str],
     probe: Probe,
     takes: Takes,
-    unseen: Callable[[str], Sequence[Any]],
-    overflows: Sequence[float],
 ) -> dict[int, Column]:
     """The columns of each kind, by position.
 
-    Args:
-        kinds: positions of columns that are treated alike.
-        names: of all columns.
-        probe: the columns at some positions, each tried by itself.
-        takes: whether rows are answered that hold a value at all of some positions.
-        unseen: values of a column type, one of which a column takes that takes any.
-        overflows: magnitudes beyond which arithmetic gives out, the largest first.
+    `probe` has the columns at some positions, each tried by itself; `takes` says whether rows are
+    answered that hold a value at all of some positions.
     """
-    probed = probe(tried(kinds))
+    probed = probe(representatives(kinds))
     for kind in kinds:
         others = [position for position in kind if position not in probed]
-        shared = _shared([probed[p] for p in kind if p in probed], overflows) if others else None
-        if shared is not None and _holds(shared, others, takes, unseen):
+        shared = _shared([probed[p] for p in kind if p in probed]) if others else None
+        if shared is not None and _holds(shared, others, takes):
             probed |= {p: replace(shared, name=names[p]) for p in kind}
         else:
             for some in in_parts(others, len(names)):
@@ -49,15 +46,16 @@ def probed_by_kind(
     return probed
 
 
-def _shared(columns: Sequence[Column], overflows: Sequence[float]) -> Column | None:
+def _shared(columns: Sequence[Column]) -> Column | None:
     """The column that all of these are but for their names; None where they differ in more.
 
     Which number is the last that is answered before sums overflow differs from one column to the
     next: the least of them holds for all, and the next lower one for those that nobody tried.
     """
-    far = {sign * size for size in overflows for sign in (-1, 1)}
+    far = {sign * size for size in WHERE_FLOATS_OVERFLOW for sign in (-1, 1)}
     sizes = [abs(b) for c in columns for b in (c.minimum, c.maximum) if b in far]
-    lower = next((size for size in overflows if size < min(sizes)), None) if sizes else None
+    smaller = (size for size in WHERE_FLOATS_OVERFLOW if size < min(sizes))
+    lower = next(smaller, None) if sizes else None
     plain = {
         replace(
             c,
@@ -82,11 +80,10 @@ def _shared(columns: Sequence[Column], overflows: Sequence[float]) -> Column | N
     )
 
 
-def _holds(
-    column: Column, positions: Sequence[int], takes: Takes, unseen: Callable[[str], Sequence[Any]]
-) -> bool:
+def _holds(column: Column, positions: Sequence[int], takes: Takes) -> bool:
     """Whether columns take at once what one of them takes, but for magnitudes that sum up."""
-    if column.type != "bool" and not any(takes(positions, v) for v in unseen(column.type)):
+    unseen: Sequence[Any] = (UNSEEN_TEXT,) if column.type == "string" else UNSEEN_NUMBERS
+    if column.type != "bool" and not any(takes(positions, value) for value in unseen):
         return False
     return all(takes(positions, value) for value in _values(column))
 

@@ -1,15 +1,10 @@
-r"""What a model is good at: figures on held-out rows, and the report that shows them.
+"""What a model is good at: figures on held-out rows, and the report that shows them.
 
 The findings are plain JSON; the page and the model card are pure functions of them. All of them lie
 beside the model, and none belongs to it: the manifest does not list them, bundles leave them out.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from onnxlet.function.models.model import PAGE, PAGE_HASH, REPORT
 
-FORMAT = 1  # of the findings
 JSON, HTML, MARKDOWN = f"{REPORT}json", PAGE, f"{REPORT}md"
 FILES = (JSON, PAGE_HASH, HTML, MARKDOWN)
-Findings = Mapping[str, Any]  # as report.json has them, or a part of them

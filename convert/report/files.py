@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.directory.model_directory import replace_files, sha256
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN, Findings
+from onnxlet.convert.report import HTML, JSON, MARKDOWN
+from onnxlet.convert.report.form.findings import FORMAT, from_json
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.model_files import read_file
 from onnxlet.function.models.model import PAGE_HASH
 
 
-def report_files(found: Findings) -> dict[str, bytes]:
-    """The report in each of its forms, by file name, in UTF-8; the same for the same findings.
+def report_files(found: Mapping[str, Any]) -> dict[str, bytes]:
+    """The report in each of its forms, by file name, in UTF-8, of plain JSON without NaN.
 
-    Args:
-        found: the findings: plain JSON, without NaN.
+    They are the same for the same findings.
     """
-    return {JSON: _json(found), **pages(found)}
-
-
-def _json(found: Findings) -> bytes:
     # Escaped: a column's name may be a lone surrogate, which UTF-8 can't encode.
-    return (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
+    written = json.dumps(found, indent=1, allow_nan=False) + "\n"
+    return {JSON: written.encode(), **pages(found)}
 
 
-def pages(found: Findings) -> dict[str, bytes]:
+def pages(found: Mapping[str, Any]) -> dict[str, bytes]:
     """The page with its hash, without which it is not served, and the model card, by file name."""
     from onnxlet.convert.report import card, page  # with matplotlib and Jinja
 
-    html = page.html(found).encode()
+    known = from_json(found)
+    html = page.html(known).encode()
     line = f"{sha256(html)}  {HTML}\n".encode()
-    return {PAGE_HASH: line, HTML: html, MARKDOWN: card.markdown(found).encode()}
+    return {PAGE_HASH: line, HTML: html, MARKDOWN: card.markdown(known).encode()}
 
 
 def read_findings(directory: Path) -> dict[str, Any]:
     """The findings beside a model.
 
-    Raises:
-        Refusal: there are none, or they are damaged, or of another form than this version reads.
+    Raises Refusal where there are none, or they are damaged, or of another form than this version
+    reads.
     """
     path = directory / JSON
     again = (
@@ -73,9 +72,8 @@ def damaged(path: Path, why: str) -> Refusal:
 def write_again(directory: Path) -> list[Path]:
     """Write the page and the card of a version again; each is whole or as it was.
 
-    Raises:
-        Refusal: its findings are not there, or damaged; nothing is written.
-        OnnxletError: it can't be written.
+    Raises Refusal where its findings are not there, or damaged: nothing is written; OnnxletError
+    where it can't be written.
     """
     from jinja2 import TemplateError
 

@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
+from onnxlet.convert.metrics.metrics import Metric
 from onnxlet.convert.train.fitting import fit, together
-from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.scoring import best_threshold
 from onnxlet.convert.train.trials import Trial
 from onnxlet.function.arrays import Array

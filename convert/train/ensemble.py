@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from onnxlet.convert.train.metrics import Array
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.scoring import Scorer
 
 MOST = 5  # different ones

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.candidate import Candidate, Fitted
-from onnxlet.convert.train.metrics import Array
 
 Fit = Callable[..., Fitted]
 

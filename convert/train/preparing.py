@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
@@ -20,7 +21,6 @@ from onnxlet.convert.train.kinds.image_files import ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.kinds.unused import IDENTIFIER
-from onnxlet.convert.train.metrics import Metric, metric_named
 from onnxlet.convert.train.splits import Splits, split, times_of
 from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from onnxlet.convert.metrics.metrics import Metric
 from onnxlet.convert.progress import Report, advanced, heard
 from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.trials import Trial
 
 

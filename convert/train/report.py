@@ -11,9 +11,17 @@ import numpy as np
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
+from onnxlet.convert.report.evaluation.evaluate import findings
+from onnxlet.convert.report.evaluation.measured import Baseline, Measured
 from onnxlet.convert.report.files import report_files
-from onnxlet.convert.report.findings import findings
-from onnxlet.convert.report.measured import Baseline, Measured
+from onnxlet.convert.report.form.facts import (
+    Augmentation,
+    AugmentationGain,
+    Column,
+    EnsembleMember,
+    Search,
+)
+from onnxlet.convert.report.form.facts import Trial as ReportedTrial
 from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
 from onnxlet.convert.train.combining import (
     Combined,
@@ -85,7 +93,7 @@ def report_of(
             sensitive=_sensitive(prepared, options, prepared.splits.test),
             sensitive_train=_sensitive(prepared, options, prepared.splits.train),
             out_of_fold=None if task == "regression" else out_of_fold(chosen),
-            metric=prepared.metric, threshold=combined.threshold,
+            metric=prepared.metric.name, threshold=combined.threshold,
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
             columns=[_column(one) for one in table.columns],
@@ -140,28 +148,26 @@ def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[s
     return {name: frame[name].to_numpy()[positions] for name in options.sensitive}
 
 
-def _column(column: TableColumn) -> dict[str, Any]:
-    return {
-        "name": column.name, "kind": column.kind, "why": column.why, "used": column.used,
-        "missing": int(column.missing), "distinct": int(column.distinct),
-    }  # fmt: skip
+def _column(column: TableColumn) -> Column:
+    return Column(
+        name=column.name, kind=column.kind, why=column.why, used=column.used,
+        missing=int(column.missing), distinct=int(column.distinct),
+    )  # fmt: skip
 
 
-def _search(
-    searched: Searched, chosen: Weighted, prepared: Prepared, options: Options
-) -> dict[str, Any]:
-    return {
-        "seconds": searched.seconds,
-        "seed": options.seed,
-        "metric": prepared.metric.name,
-        "how_ended": searched.how_ended,
-        "trials": [_trial(trial) for trial in searched.trials],
-        "ensemble": [{"name": t.candidate.name, "weight": weight} for t, weight in chosen],
-        "augmentation": _augmentation(searched, chosen, prepared) if options.augment else None,
-    }
+def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: Options) -> Search:
+    return Search(
+        seconds=searched.seconds,
+        seed=options.seed,
+        metric=prepared.metric.name,
+        how_ended=searched.how_ended,
+        trials=[_trial(trial) for trial in searched.trials],
+        ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
+        augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
+    )
 
 
-def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> dict[str, Any]:
+def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> Augmentation:
     """What copies are, and what the best candidate that was fitted with them gained by them."""
     forms = [form_named(one.format) for one in columns_of(prepared.table.columns, IMAGE)]
     done = {trial.candidate.name: trial for trial in searched.trials if trial.state == "done"}
@@ -173,20 +179,19 @@ def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> d
     sign = 1 if prepared.metric.greater_is_better else -1
     best = max(pairs, key=lambda pair: sign * (pair[0].score or 0.0), default=None)
     weight = sum(weight for trial, weight in chosen if trial.candidate.parameters.get("augment"))
-    return {
-        "copies": copies_of(len(prepared.splits.train), sum(form.numbers for form in forms)),
-        "shift": max(max(farthest(form)) for form in forms),
-        "noise": NOISE,
-        "compared": None if best is None else {
-            "name": best[1].candidate.name, "with": best[0].score, "without": best[1].score,
-        },
-        "weight": weight,
-    }  # fmt: skip
+    return Augmentation(
+        copies=copies_of(len(prepared.splits.train), sum(form.numbers for form in forms)),
+        shift=max(max(farthest(form)) for form in forms),
+        noise=NOISE,
+        compared=None if best is None else AugmentationGain(
+            name=best[1].candidate.name, with_=best[0].score, without=best[1].score
+        ),
+        weight=weight,
+    )  # fmt: skip
 
 
-def _trial(trial: Trial) -> dict[str, Any]:
-    return {
-        "number": trial.number, "name": trial.candidate.name, "family": trial.candidate.family,
-        "score": trial.score, "error": trial.error, "seconds": trial.seconds,
-        "state": trial.state,
-    }  # fmt: skip
+def _trial(trial: Trial) -> ReportedTrial:
+    return ReportedTrial(
+        number=trial.number, name=trial.candidate.name, family=trial.candidate.family,
+        score=trial.score, error=trial.error, seconds=trial.seconds, state=trial.state,
+    )  # fmt: skip

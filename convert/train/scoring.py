@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.metrics.metrics import Array, Metric
 
 USUAL = 0.5  # the threshold where a metric does not gain by another
 PARTS = 5  # of the rows of a single fold, where it has to show by itself how sure its score is

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train import fitting
 from onnxlet.convert.train.budget import Budget
@@ -16,7 +17,6 @@ from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
 from onnxlet.convert.train.fits import Fits, cluster_fits, local_fits
 from onnxlet.convert.train.job import Fit, TrainingData
-from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.progress import SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
 from onnxlet.convert.train.splits import Folds

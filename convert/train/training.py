@@ -14,8 +14,10 @@ from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
-from onnxlet.convert.report import HTML, JSON, sentences
+from onnxlet.convert.report import HTML, JSON
 from onnxlet.convert.report.files import read_findings
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.combining import Combined, Weighted, combine, named
 from onnxlet.convert.train.kinds.unused import LEAK
@@ -135,7 +137,7 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
     if found is not None:
-        yield _plain(sentences.answer(found))
+        yield _plain(answer(from_json(found)))
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"

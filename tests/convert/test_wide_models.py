@@ -23,16 +23,16 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.drawn_rows import FEWEST_WIDE, ROWS, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.reference import alike
-from onnxlet.convert.reference.alike import (
+from onnxlet.convert.reference import column_groups
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.column_groups import (
     NARROW,
     breadth,
     fewer,
     kinds_of_columns,
-    tried,
-    tried_columns,
+    representative_columns,
+    representatives,
 )
-from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
@@ -58,10 +58,10 @@ def ridge(width: int, dtype: Any = np.float64) -> Source:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have eight columns tried of each model of more than ten."""
-    monkeypatch.setattr(alike, "NARROW", 10)
-    monkeypatch.setattr(alike, "TRIED_CELLS", 100)
-    monkeypatch.setattr(alike, "FEWEST_TRIED", 8)
-    monkeypatch.setattr(alike, "FEWEST_OF_KIND", 2)
+    monkeypatch.setattr(column_groups, "NARROW", 10)
+    monkeypatch.setattr(column_groups, "TRIED_CELLS", 100)
+    monkeypatch.setattr(column_groups, "FEWEST_TRIED", 8)
+    monkeypatch.setattr(column_groups, "FEWEST_OF_KIND", 2)
 
 
 class Counting(Reference):
@@ -93,7 +93,7 @@ def test_what_is_asked_grows_no_faster_than_the_columns(dtype: Any) -> None:
 
 def test_each_column_of_a_narrow_model_is_tried() -> None:
     inputs, _ = read_inputs(numbers(NARROW))
-    assert tried_columns(inputs, Ridge()) == list(range(NARROW))
+    assert representative_columns(inputs, Ridge()) == list(range(NARROW))
     assert fewer(12_000, NARROW, 1) == 12_000
     assert most_drawn(NARROW, 1) == ROWS
     assert breadth(NARROW, ridge(NARROW).estimator) == NARROW
@@ -101,18 +101,20 @@ def test_each_column_of_a_narrow_model_is_tried() -> None:
 
 @pytest.mark.parametrize("width", [NARROW + 1, 1000, 4096, 16_384])
 def test_bounded_many_columns_of_a_wide_model_are_tried(width: int) -> None:
-    some = tried([list(range(width))])
+    some = representatives([list(range(width))])
     assert some[0] == 0
     assert some[-1] == width - 1
     assert 32 <= len(some) <= NARROW
-    assert len(some) * width <= max(alike.TRIED_CELLS, 32 * width)
+    assert len(some) * width <= max(column_groups.TRIED_CELLS, 32 * width)
     assert FEWEST_WIDE <= most_drawn(width, 1) <= ROWS
 
 
 def test_rows_are_fewer_where_each_is_compared_with_many_points() -> None:
     X = numbers(50, 5000)
     model = KNeighborsClassifier().fit(X, X[:, 0] > 0)
-    assert breadth(50, model) == (5000 * 50 + alike.COMPARING) // alike.KEPT_OF_COLUMN
+    assert (
+        breadth(50, model) == (5000 * 50 + column_groups.COMPARING) // column_groups.KEPT_OF_COLUMN
+    )
     assert breadth(50, KNeighborsClassifier().fit(X[:900], X[:900, 0] > 0)) == 50
 
 
@@ -133,7 +135,7 @@ def mixed() -> Source:
 def each_by_itself(source: Source, monkeypatch: pytest.MonkeyPatch) -> list[Column]:
     reference, rows = reference_of(source)
     with monkeypatch.context() as patch:
-        patch.setattr(alike, "NARROW", 10_000)
+        patch.setattr(column_groups, "NARROW", 10_000)
         return probe_columns(reference, rows)
 
 
@@ -172,7 +174,7 @@ def test_a_column_that_nobody_tried_and_that_is_not_alike_is_found() -> None:
     X = numbers(WIDTH)
     step = FunctionTransformer(positive_in_one)
     model = make_pipeline(step, Ridge()).fit(X, X[:, 0])
-    assert 7 not in tried_columns(read_inputs(X)[0], model)
+    assert 7 not in representative_columns(read_inputs(X)[0], model)
     reference, rows = reference_of(Source(model, X))
     columns = probe_columns(reference, rows)
     assert [p for p, column in enumerate(columns) if not column.nullable] == [7]
@@ -180,10 +182,10 @@ def test_a_column_that_nobody_tried_and_that_is_not_alike_is_found() -> None:
 
 def test_columns_whose_sums_overflow_at_several_magnitudes_share_a_lower_one() -> None:
     some = [Column("a", "float64", maximum=1e300), Column("b", "float64", maximum=1e250)]
-    shared = _shared([*some, Column("c", "float64", infinite=True)], (1e300, 1e250, 1e150))
+    shared = _shared([*some, Column("c", "float64", infinite=True)])
     assert shared == Column("", "float64", maximum=1e150)
-    assert _shared([Column("a", "float64", maximum=3.0), *some], (1e300, 1e250, 1e150)) is None
-    assert _shared([Column("a", "string", categories=("x",))], ()) is None
+    assert _shared([Column("a", "float64", maximum=3.0), *some]) is None
+    assert _shared([Column("a", "string", categories=("x",))]) is None
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +199,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Source]:
 def test_the_certificate_has_how_many_columns_were_probed(wide: tuple[Path, Source]) -> None:
     (path,) = wide[0].rglob("manifest.json")
     manifest = json.loads(path.read_text())
-    probed = len(tried([list(range(WIDEST))]))
+    probed = len(representatives([list(range(WIDEST))]))
     assert manifest["parity"]["probed_columns"] == probed
     lines = list(certificate_lines("m", 1, manifest))
     assert f"  columns     {probed} probed; the others are treated alike" in lines

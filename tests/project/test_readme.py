@@ -199,7 +199,7 @@ def test_the_figures_beside_others_are_measured_ones(row: str, rows_each: int, c
 EXAMPLES = {
     "FAMILY": "linear", "KIND": "number", "LIBRARY": "mapie", "PROTOCOL": "v1",
     "EVENT": "queue_events",
-    "SECTION": "reference", "PAGE": "protocols", "NAME": "churn",
+    "SECTION": "reference", "PAGE": "protocols", "NAME": "churn", "FIGURE": "learning",
 }  # fmt: skip
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from onnxlet.convert.command_line import main as convert
+from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.report import FILES
-from onnxlet.convert.report.page import SECTIONS
+from onnxlet.convert.report.sections import SECTIONS
 from onnxlet.convert.train.kinds.registry import KINDS, USED
-from onnxlet.convert.train.metrics import METRICS, default_metric
 from onnxlet.convert.train.target import TASKS
 from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.service.test_serve import CLEAN
@@ -99,7 +99,7 @@ def test_options_that_are_written_are_those_that_there_are() -> None:
 
 def test_each_section_of_the_report_is_explained() -> None:
     headings = re.findall(r"^## (.*)$", REPORT, re.MULTILINE)
-    own = [heading for heading, _ in SECTIONS.values()][:-1]  # the last is what was left out
+    own = [section.heading for section in SECTIONS][:-1]  # the last is what was left out
     assert [heading for heading in headings if heading in own] == own
     files = [Path(name.strip("`")).name for name, _ in table(REPORT, "file")]
     assert sorted(files) == sorted(FILES)

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from onnxlet.convert.converters.following.names import SEARCHED, Rewritten, marked
 from onnxlet.convert.converters.following.written import written
 from onnxlet.convert.graph.converter import Unsupported
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.folders import documented
 from onnxlet.function.inputs.restricted_python import (
     CONSTANTS,

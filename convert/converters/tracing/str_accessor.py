@@ -15,8 +15,11 @@ from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
 from onnxlet.convert.graph.inputs import steps_of
-from onnxlet.convert.reference.regex_safety import hopeless, runaway
-from onnxlet.convert.reference.slow_steps import growth
+from onnxlet.convert.text_limits.regex_safety import (
+    growth,
+    hopeless,
+    runaway,
+)
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 

@@ -44,6 +44,12 @@ def numbers(predicted: Array, truths: Any, **others: Array) -> dict[str, Any] | 
     return conformal_table(NUMBERS, {"prediction": predicted, **others}, truths)
 
 
+def made(*given: Any, **others: Array) -> dict[str, Any]:
+    """The table of numbers, where there is one."""
+    table = made(*given, **others)
+    return table
+
+
 def shares(rows: int, seed: int = 0) -> tuple[Array, Array]:
     """Probabilities of three classes, and labels that follow them."""
     random = np.random.default_rng(seed)
@@ -97,8 +103,7 @@ def test_several_outputs_have_scores_of_their_own() -> None:
     predicted = np.column_stack([first[0], second[0]])
     truths = pd.DataFrame({"a": first[1], "b": second[1]})
 
-    table = numbers(predicted, truths)
-    assert table is not None
+    table = made(predicted, truths)
     ordered = [np.sort(np.abs(truth - made)) for made, truth in (first, second)]
     assert table["scores"] == [[each[rank - 1] for each in ordered] for rank in stored_ranks(60)]
 
@@ -107,8 +112,7 @@ def test_std_is_what_residuals_are_divided_by() -> None:
     predicted, truths = drawn(2000)
     std = np.random.default_rng(3).uniform(0.1, 2, 2000)
 
-    table = numbers(predicted, truths, std=std)
-    assert table is not None
+    table = made(predicted, truths, std=std)
     ordered = np.sort(np.abs(truths - predicted) / std)
     assert (table["rows"], table["scale"]) == (2000, "std")
     assert table["scores"] == [ordered[rank - 1] for rank in stored_ranks(2000)]
@@ -128,8 +132,7 @@ def test_the_std_of_several_outputs(shape: tuple[int, ...]) -> None:
     predicted = np.column_stack([drawn(100, 1)[0], drawn(100, 2)[0]])
     std = np.random.default_rng(0).uniform(1, 2, shape)
 
-    table = numbers(predicted, predicted + 1, std=std)
-    assert table is not None
+    table = made(predicted, predicted + 1, std=std)
     each = std if std.ndim == 2 else np.column_stack([std, std])
     expected = np.sort(np.abs(predicted + 1 - predicted) / each, axis=0)
     assert table["scores"] == expected[np.array(stored_ranks(100)) - 1].tolist()
@@ -139,8 +142,7 @@ def test_errors_by_bins_come_from_every_other_row_and_scores_from_the_others() -
     predicted, truths = drawn(1001)
     errors = np.abs(truths - predicted)
 
-    table = numbers(predicted, truths)
-    assert table is not None
+    table = made(predicted, truths)
     edges, error = table["scale"]["edges"], table["scale"]["error"]
     bin_of = [sum(p > edge for edge in edges) for p in predicted]
     fitted, rest = range(0, 1001, 2), range(1, 1001, 2)
@@ -156,8 +158,7 @@ def test_errors_by_bins_come_from_every_other_row_and_scores_from_the_others() -
 
 
 def test_fewer_than_a_thousand_rows_have_no_error_model() -> None:
-    table = numbers(*drawn(999))
-    assert table is not None
+    table = made(*drawn(999))
     assert table["scale"] is None
 
 
@@ -187,8 +188,7 @@ def test_constant_predictions_have_no_error_model(value: float) -> None:
 def test_a_model_without_errors_has_scores_of_zero() -> None:
     predicted = drawn(1500)[0]
 
-    table = numbers(predicted, predicted)
-    assert table is not None
+    table = made(predicted, predicted)
     assert (table["rows"], table["scale"], set(table["scores"])) == (1500, None, {0.0})
 
 
@@ -197,8 +197,7 @@ def test_answers_that_are_no_numbers_count_as_missed() -> None:
     gaps = predicted.copy()
     gaps[[3, 50, 99]] = np.nan, np.inf, -np.inf
 
-    table = numbers(gaps, truths)
-    assert table is not None
+    table = made(gaps, truths)
     finite = np.sort(np.abs(truths - gaps)[np.isfinite(gaps)])
     assert (table["rows"], table["ranks"]) == (100, stored_ranks(97))
     assert table["scores"] == [finite[rank - 1] for rank in stored_ranks(97)]
@@ -214,8 +213,7 @@ def test_float32_and_whole_numbers() -> None:
     predicted, truths = drawn(50)
     small = predicted.astype(np.float32)
 
-    table = numbers(small, truths.round().astype(int).tolist())
-    assert table is not None
+    table = made(small, truths.round().astype(int).tolist())
     ordered = np.sort(np.abs(truths.round() - small.astype(float)))
     assert table["scores"] == [ordered[rank - 1] for rank in stored_ranks(50)]
 

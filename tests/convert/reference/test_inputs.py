@@ -445,11 +445,11 @@ def test_rows_are_apart_where_a_test_set_would_have_other_dtypes() -> None:
         [9, 3, None],
         [2**60 + 1, 2, False],
     ]
-    assert inputs.alike(rows) == [[0, 4], [1], [2], [3]]
+    assert inputs.by_dtypes(rows) == [[0, 4], [1], [2], [3]]
     dtypes = [list(map(str, inputs.data([rows[n] for n in part]).dtypes)) for part in [[0, 4], [2]]]
     assert dtypes == [["int64", "int8", "bool"], ["int64", "int64", "bool"]]
 
     gaps, _ = read_inputs(frame.assign(id=pd.Series([1, None], dtype="Int64")))
-    assert gaps.alike([[None, 1, True], [1, 1, True]]) == [[0, 1]]
+    assert gaps.by_dtypes([[None, 1, True], [1, 1, True]]) == [[0, 1]]
     array, _ = read_inputs(np.array([[2**60 + 1, 1]]))
-    assert array.alike([[1, 2], [None, 1], [2, None]]) == [[0], [1, 2]]
+    assert array.by_dtypes([[1, 2], [None, 1], [2, None]]) == [[0], [1, 2]]

@@ -30,8 +30,8 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.answered import LOUD, is_answered
 from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.bisection import WRITES_STDERR, is_answered
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
@@ -321,9 +321,9 @@ def loud(data: Any) -> None:
 def test_a_library_that_reports_as_fatal_what_is_only_tried(
     loaded: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, LOUD, raising=False)
+    monkeypatch.delitem(sys.modules, WRITES_STDERR, raising=False)
     if loaded:
-        monkeypatch.setitem(sys.modules, LOUD, ModuleType(LOUD))
+        monkeypatch.setitem(sys.modules, WRITES_STDERR, ModuleType(WRITES_STDERR))
 
     assert [is_answered(loud, data) for data in (0, 1)] == [True, False]
     os.write(2, b"after\n")

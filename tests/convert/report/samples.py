@@ -29,6 +29,16 @@ def near(value: float, off: float) -> dict[str, float]:
     return {"value": round(value, 6), "low": round(value - off, 6), "high": round(value + off, 6)}
 
 
+def score(
+    metric: str, title: str, greater: bool, rows: int, model: Findings, **baselines: Findings
+) -> Findings:
+    """A score beside those of the baselines."""
+    return {
+        "metric": metric, "title": title, "greater_is_better": greater, "rows": rows,
+        "model": model, "baselines": [{"name": n, **each} for n, each in baselines.items()],
+    }  # fmt: skip
+
+
 def column(name: str, kind: str = "number", used: bool = True, why: str | None = None) -> Findings:
     """A column of the table."""
     return {"name": name, "kind": kind, "why": why, "used": used, "missing": 11, "distinct": 73}
@@ -65,39 +75,33 @@ def binary() -> Findings:
             ],
         },
         "scores": [
-            {
-                "metric": "roc_auc",
-                "title": "ROC AUC",
-                "greater_is_better": True,
-                "rows": 1761,
-                "model": near(0.8463, 0.019),
-                "baselines": [
-                    {"name": "constant", **near(0.5, 0.0)},
-                    {"name": "linear", **near(0.8407, 0.0195)},
-                ],
-            },
-            {
-                "metric": "accuracy",
-                "title": "Accuracy",
-                "greater_is_better": True,
-                "rows": 1761,
-                "model": near(0.7916, 0.018),
-                "baselines": [
-                    {"name": "constant", **near(0.7348, 0.02)},
-                    {"name": "linear", **near(0.788, 0.019)},
-                ],
-            },
-            {
-                "metric": "log_loss",
-                "title": "Log loss",
-                "greater_is_better": False,
-                "rows": 1761,
-                "model": near(0.4142, 0.02),
-                "baselines": [
-                    {"name": "constant", **near(0.578, 0.015)},
-                    {"name": "linear", **near(0.421, 0.02)},
-                ],
-            },
+            score(
+                "roc_auc",
+                "ROC AUC",
+                True,
+                1761,
+                near(0.8463, 0.019),
+                constant=near(0.5, 0.0),
+                linear=near(0.8407, 0.0195),
+            ),
+            score(
+                "accuracy",
+                "Accuracy",
+                True,
+                1761,
+                near(0.7916, 0.018),
+                constant=near(0.7348, 0.02),
+                linear=near(0.788, 0.019),
+            ),
+            score(
+                "log_loss",
+                "Log loss",
+                False,
+                1761,
+                near(0.4142, 0.02),
+                constant=near(0.578, 0.015),
+                linear=near(0.421, 0.02),
+            ),
         ],
         "confusion": {"labels": ["No", "Yes"], "counts": [[1030, 264], [103, 364]], "other": False},
         "roc": {
@@ -323,17 +327,15 @@ def multiclass() -> Findings:
             "columns": [column(f"x{k}") for k in range(16)],
         },
         "scores": [
-            {
-                "metric": "accuracy",
-                "title": "Accuracy",
-                "greater_is_better": True,
-                "rows": 1600,
-                "model": near(0.871, 0.0166),
-                "baselines": [
-                    {"name": "constant", **near(0.055, 0.011)},
-                    {"name": "linear", **near(0.902, 0.0146)},
-                ],
-            }
+            score(
+                "accuracy",
+                "Accuracy",
+                True,
+                1600,
+                near(0.871, 0.0166),
+                constant=near(0.055, 0.011),
+                linear=near(0.902, 0.0146),
+            ),
         ],
         "confusion": {"labels": labels, "counts": counts, "other": True},
         "importance": {
@@ -372,28 +374,24 @@ def regression(rows: int = 733) -> Findings:
             "columns": [column("Gr_Liv_Area"), column("Neighborhood", "category")],
         },
         "scores": [
-            {
-                "metric": "mae",
-                "title": "Mean absolute error",
-                "greater_is_better": False,
-                "rows": rows,
-                "model": near(22_736.3, 2100),
-                "baselines": [
-                    {"name": "constant", **near(56_519.1, 4000)},
-                    {"name": "linear", **near(27_112.9, 2300)},
-                ],
-            },
-            {
-                "metric": "r2",
-                "title": "R\u00b2",
-                "greater_is_better": True,
-                "rows": rows,
-                "model": near(0.7853, 0.04),
-                "baselines": [
-                    {"name": "constant", **near(-0.0551, 0.03)},
-                    {"name": "linear", **near(0.71, 0.04)},
-                ],
-            },
+            score(
+                "mae",
+                "Mean absolute error",
+                False,
+                rows,
+                near(22_736.3, 2100),
+                constant=near(56_519.1, 4000),
+                linear=near(27_112.9, 2300),
+            ),
+            score(
+                "r2",
+                "R\u00b2",
+                True,
+                rows,
+                near(0.7853, 0.04),
+                constant=near(-0.0551, 0.03),
+                linear=near(0.71, 0.04),
+            ),
         ],
         "residuals": {
             "bins": edges,

@@ -7,9 +7,15 @@ import re
 import pytest
 import yaml
 
-from onnxlet.convert.report.card import escaped, markdown
-from onnxlet.convert.report.page import headings
+from onnxlet.convert.report import card
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.form.markdown import escaped
+from onnxlet.convert.report.sections import headings
 from tests.convert.report.samples import SAMPLES, Findings, binary, hostile
+
+
+def markdown(found: Findings) -> str:
+    return card.markdown(from_json(found))
 
 
 @pytest.fixture(params=SAMPLES)
@@ -33,26 +39,26 @@ def test_the_front_matter_is_what_hugging_face_reads() -> None:
 
 
 def test_every_part_is_there(sample: tuple[Findings, str]) -> None:
-    found, card = sample
-    sections = re.findall(r"^## (.*)$", card, re.MULTILINE)
+    found, written = sample
+    sections = re.findall(r"^## (.*)$", written, re.MULTILINE)
 
-    assert sections == list(headings(found).values())[1:]
-    assert isinstance(yaml.safe_load(card.split("---\n")[1]), dict)
-    assert "\n\n\n" not in card
-    assert "(empty)" not in card or found["name"] == "hostile"
-    card.encode()
+    assert sections == list(headings(from_json(found)).values())[1:]
+    assert isinstance(yaml.safe_load(written.split("---\n")[1]), dict)
+    assert "\n\n\n" not in written
+    assert "(empty)" not in written or found["name"] == "hostile"
+    written.encode()
 
 
 def test_tables_are_whole(sample: tuple[Findings, str]) -> None:
-    _, card = sample
-    for table in re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE):
+    _, written = sample
+    for table in re.findall(r"(?:^\|.*\n)+", written, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
         assert len(widths) == 1
 
 
 def test_names_are_neither_markdown_nor_html() -> None:
-    card = markdown(hostile())
-    prose = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", card, flags=re.DOTALL | re.MULTILINE)
+    written = markdown(hostile())
+    prose = re.sub(r"^(`{3,})\w+\n.*?^\1$", "", written, flags=re.DOTALL | re.MULTILINE)
     prose = prose.split("---\n", 2)[2]
 
     assert not re.findall(r"(?<!\\)[<>]", prose)

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report import FILES, calling
+from onnxlet.convert.report import FILES
 from onnxlet.convert.report.files import read_findings, report_files, write_again
+from onnxlet.convert.report.form.facts import Call
+from onnxlet.convert.report.sections import use
 from onnxlet.function.errors import OnnxletError
 from tests.convert.helpers import invoked
 from tests.convert.report.samples import SAMPLES, binary
@@ -135,9 +137,9 @@ def test_a_refusal_says_the_way_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sample", ["binary", "regression", "hostile"])
 def test_both_snippets_send_the_row(sample: str) -> None:
-    call = SAMPLES[sample]["call"]
-    words = shlex.split(calling.curl(call).replace("\\\n", " "))
-    script = calling.python(call).replace(
+    call = Call(**SAMPLES[sample]["call"])
+    words = shlex.split(use.curl(call).replace("\\\n", " "))
+    script = use.python(call).replace(
         "print(urllib.request.urlopen(request).read().decode())",
         "print(request.full_url, request.data.decode())",
     )
@@ -145,5 +147,5 @@ def test_both_snippets_send_the_row(sample: str) -> None:
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     url, _, body = ran.stdout.partition(" ")
 
-    assert json.loads(words[-1]) == json.loads(body) == {"instances": [call["row"]]}
-    assert url == words[2] == calling.ADDRESS + call["path"]
+    assert json.loads(words[-1]) == json.loads(body) == {"instances": [call.row]}
+    assert url == words[2] == use.ADDRESS + call.path

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from onnxlet.convert.report import page as report_page
-from onnxlet.convert.report.looks.palette import COLOURS, GRAPHICS, GROUNDS, PLACEHOLDERS, TEXTS
-from onnxlet.convert.report.looks.wording import number
-from onnxlet.convert.report.page import headings
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.form.palette import COLOURS, GRAPHICS, GROUNDS, PLACEHOLDERS, TEXTS
+from onnxlet.convert.report.form.wording import number
+from onnxlet.convert.report.sections import headings
 from tests.convert.report.samples import NOTHING, SAMPLES, Findings, binary, hostile
 
 # Every one that the page may have.
@@ -55,7 +56,7 @@ class Read(HTMLParser):
 
 @cache
 def page_of(sample: str) -> str:
-    return report_page.html(SAMPLES[sample])
+    return report_page.html(from_json(SAMPLES[sample]))
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
@@ -125,17 +126,17 @@ def test_every_section_is_in_the_contents(sample: tuple[Findings, str]) -> None:
     sections = re.findall(r'<section class="card[^"]*" id="([^"]+)"', page)
     contents = re.findall(r'<li><a href="#([^"]+)">', page)
 
-    assert contents == list(headings(found)) == sections
+    assert contents == list(headings(from_json(found))) == sections
 
 
 def test_it_is_the_same_each_time() -> None:
-    assert report_page.html(copy.deepcopy(binary())) == page_of("binary")
+    assert report_page.html(from_json(copy.deepcopy(binary()))) == page_of("binary")
 
 
 def test_findings_of_nothing_still_make_a_page() -> None:
     page = page_of("nothing")
 
-    assert list(headings(NOTHING)) == ["answer", "use"]
+    assert list(headings(from_json(NOTHING))) == ["answer", "use"]
     assert "built without held-out answers" in page
     assert "None" not in page
 

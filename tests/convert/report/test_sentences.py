@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from onnxlet.convert.report import sentences
-from onnxlet.convert.report.limits import limits
-from onnxlet.convert.report.looks.wording import number, share
-from onnxlet.convert.report.sentences.common import verdict
+from onnxlet.convert.report.form.figures import Fairness
+from onnxlet.convert.report.form.findings import from_json
+from onnxlet.convert.report.form.wording import number, share
+from onnxlet.convert.report.sections import (
+    curves,
+    data,
+    errors,
+    fairness,
+    importance,
+    learning,
+    scores,
+    search,
+    served,
+)
+from onnxlet.convert.report.sections.scores import verdict
+from onnxlet.convert.report.sections.use import limits
 from tests.convert.report.samples import NOTHING, SAMPLES, binary, multiclass, near, regression
 
-WHOLE = ("answer", "data", "target", "scores", "confusion", "residuals", "by_prediction", "roc",
-         "precision_recall", "calibration", "threshold", "importance", "learning", "worst",
-         "search", "parity", "serving")  # fmt: skip
+WHOLE = {
+    each.__name__: each
+    for each in (
+        scores.answer, data.data, data.target, scores.scores, errors.confusion, errors.residuals,
+        errors.by_prediction, curves.roc, curves.precision_recall, curves.calibration,
+        curves.threshold, importance.importance, learning.learning, errors.worst, search.search,
+        served.parity, served.serving,
+    )
+}  # fmt: skip
+
+
+def said(name: str, found: dict[str, Any]) -> str:
+    """A sentence about findings as report.json has them."""
+    return WHOLE[name](from_json(found))
+
+
+def of_groups(each: dict[str, Any], sentence: Callable[[Fairness], str] = fairness.fairness) -> str:
+    """A sentence about one sensitive column."""
+    [one] = from_json({**NOTHING, "fairness": [each]}).fairness or []
+    return sentence(one)
 
 
 def plain(text: str) -> str:
@@ -25,25 +55,33 @@ def plain(text: str) -> str:
 
 
 def test_the_answer_says_how_good_against_what_and_how_sure() -> None:
-    assert plain(sentences.answer(binary())) == (
+    assert plain(said("answer", binary())) == (
         "On 1761 rows that it had not seen, its ROC AUC is 0.846 (95% interval 0.827 to 0.865): "
         "clearly better than a constant answer (0.500), but not clearly better than a linear model "
         "(0.841)."
     )
-    assert plain(sentences.answer(regression())) == (
+    assert plain(said("answer", regression())) == (
         "On 733 rows that it had not seen, its mean absolute error is 22700 (95% interval 20600 to "
         "24800): clearly better than a constant answer (56500), but not clearly better than a "
         "linear model (27100)."
     )
-    assert plain(sentences.answer(multiclass())) == (
+    assert plain(said("answer", multiclass())) == (
         "On 1600 rows that it had not seen, its accuracy is 0.871 (95% interval 0.854 to 0.888): "
         "clearly better than a constant answer (0.0550), but no better than a linear model (0.902)."
     )
 
 
 def test_the_answer_from_few_rows_says_so() -> None:
-    assert "with so few rows" in sentences.answer(regression(11))
-    assert "with so few rows" not in sentences.answer(regression(100))
+    assert "with so few rows" in said("answer", regression(11))
+    assert "with so few rows" not in said("answer", regression(100))
+
+
+def standing(model: Any, baseline: Any, gain: Any = None, greater: bool = True) -> str:
+    beside = {"name": "linear", **baseline, **({} if gain is None else {"gain": gain})}
+    about = {"metric": "m", "title": "m", "greater_is_better": greater, "rows": 500}
+    score = {**about, "model": model, "baselines": [beside]}
+    [read] = from_json({**NOTHING, "scores": [score]}).scores or []
+    return verdict(read, read.baselines[0])
 
 
 @pytest.mark.parametrize("greater", [True, False])
@@ -58,27 +96,25 @@ def test_the_answer_from_few_rows_says_so() -> None:
 )
 def test_verdicts_whichever_way_the_metric_runs(greater: bool, lead: float, words: str) -> None:
     model = near(0.5 + (lead if greater else -lead), 0.1)
-    score = {"greater_is_better": greater, "model": model}
 
-    assert verdict(score, {"name": "linear", **near(0.5, 0.1)}) == words
+    assert standing(model, near(0.5, 0.1), greater=greater) == words
 
 
 def test_the_interval_of_the_difference_decides_where_it_is_known() -> None:
-    score = {"greater_is_better": True, "model": near(0.55, 0.1)}
-    baseline = {"name": "linear", **near(0.5, 0.1)}
+    model, baseline = near(0.55, 0.1), near(0.5, 0.1)
 
-    assert verdict(score, {**baseline, "gain": near(0.05, 0.01)}) == "clearly better than"
-    assert verdict(score, {**baseline, "gain": near(0.05, 0.06)}) == "not clearly better than"
-    assert verdict(score, {**baseline, "gain": near(-0.05, 0.01)}) == "clearly worse than"
+    assert standing(model, baseline, near(0.05, 0.01)) == "clearly better than"
+    assert standing(model, baseline, near(0.05, 0.06)) == "not clearly better than"
+    assert standing(model, baseline, near(-0.05, 0.01)) == "clearly worse than"
 
 
 def test_the_matrix() -> None:
     found = binary()
     counts = np.array(found["confusion"]["counts"])
-    said = plain(sentences.confusion(found))
+    told = plain(said("confusion", found))
 
-    assert said.startswith(f"{100 * np.trace(counts) / counts.sum():.1f}% of {counts.sum()} rows")
-    assert said.endswith("the most frequent mistake is Yes for No, 264 times.")
+    assert told.startswith(f"{100 * np.trace(counts) / counts.sum():.1f}% of {counts.sum()} rows")
+    assert told.endswith("the most frequent mistake is Yes for No, 264 times.")
 
 
 def test_labels_that_are_lumped_are_not_called_right() -> None:
@@ -86,13 +122,13 @@ def test_labels_that_are_lumped_are_not_called_right() -> None:
     counts = np.array(found["confusion"]["counts"])
     right = np.trace(counts[:-1, :-1]) / counts.sum()
 
-    assert sentences.confusion(found).startswith(share(right))
+    assert said("confusion", found).startswith(share(right))
 
 
 def test_the_chosen_threshold() -> None:
     found = binary()
     row = min(found["threshold"]["table"], key=lambda each: abs(each["threshold"] - 0.34))
-    told = re.findall(r"([\d.]+)%", plain(sentences.threshold(found)))
+    told = re.findall(r"([\d.]+)%", plain(said("threshold", found)))
 
     assert [float(each) for each in told] == pytest.approx(
         [100 * row[key] for key in ("selected", "precision", "recall")], abs=0.051
@@ -102,19 +138,19 @@ def test_the_chosen_threshold() -> None:
 def test_calibration_names_the_worst_bin_that_is_not_chance() -> None:
     found = binary()
     assert "furthest around 85.0%, where 80.4% of 55 rows came true" in plain(
-        sentences.calibration(found)
+        said("calibration", found)
     )
     for each in found["calibration"]["bins"]:
         each["observed_low"], each["observed_high"] = 0, 1
-    assert sentences.calibration(found).endswith("no bin is off by more than chance would explain.")
+    assert said("calibration", found).endswith("no bin is off by more than chance would explain.")
 
 
 def test_importance_counts_what_is_within_chance() -> None:
     found = binary()
-    assert sentences.importance(found).endswith("1\u00a0column of 5 does not matter beyond chance.")
+    assert said("importance", found).endswith("1\u00a0column of 5 does not matter beyond chance.")
     for each in found["importance"]["columns"]:
         each |= near(0, 1)
-    assert sentences.importance(found).startswith("No column matters")
+    assert said("importance", found).startswith("No column matters")
 
 
 @pytest.mark.parametrize(
@@ -125,33 +161,33 @@ def test_the_learning_curve(helps: bool | None, words: str) -> None:
     found = binary()
     found["learning"]["more_data_helps"] = helps
 
-    assert words in sentences.learning(found)
+    assert words in said("learning", found)
 
 
 def test_fairness_names_the_largest_difference_beyond_chance() -> None:
     [each] = binary()["fairness"]
-    assert plain(sentences.fairness(each)) == (
+    assert plain(of_groups(each)) == (
         "Difference in selection rate: 0.184 (95% interval 0.134 to 0.234), 2 of 2 measures differ "
         "beyond chance. 1 group has few rows: its figures say little."
     )
     for difference in each["differences"]:
         difference |= near(0.1, 0.2)
-    assert sentences.fairness(each).startswith("No difference between groups is beyond chance.")
+    assert of_groups(each).startswith("No difference between groups is beyond chance.")
 
 
 def test_a_ratio_is_alike_at_one() -> None:
     each = copy.deepcopy(binary()["fairness"][0])
     each["differences"] = [{"measure": "selection_rate_ratio", "title": "Ratio", **near(0.95, 0.1)}]
-    assert "beyond chance" in sentences.fairness(each)
-    assert sentences.fairness(each).startswith("No difference")
+    assert "beyond chance" in of_groups(each)
+    assert of_groups(each).startswith("No difference")
     each["differences"][0] |= near(0.6, 0.1)
-    assert sentences.fairness(each).startswith("Ratio: 0.600")
+    assert of_groups(each).startswith("Ratio: 0.600")
 
 
 def test_the_mitigation_and_its_cost() -> None:
     [each] = binary()["fairness"]
 
-    assert plain(sentences.mitigation(each)).endswith(
+    assert plain(of_groups(each, fairness.mitigation)).endswith(
         "What it costs: the balanced accuracy goes from 0.768 to 0.757 (95% "
         "interval 0.737 to 0.777)."
     )
@@ -161,30 +197,30 @@ def test_the_search_counts_its_candidates() -> None:
     found = binary()
     states = [each["state"] for each in found["search"]["trials"]]
 
-    assert plain(sentences.search(found)) == (
+    assert plain(said("search", found)) == (
         f"46 candidates were tried in 58.4 s, {states.count('stopped')} stopped early and "
         f"{states.count('failed')} failed; how it ended: the time was up."
     )
 
 
 def test_speed_beside_the_estimators() -> None:
-    assert plain(sentences.serving(binary())).endswith(
+    assert plain(said("serving", binary())).endswith(
         f"scikit-learn takes {number(12_400 / 93, 2)} times the time for a row."
     )
 
 
 def test_every_sentence_of_every_sample_ends() -> None:
-    said = [getattr(sentences, each)(found) for found in SAMPLES.values() for each in WHOLE]
-    said += [line for found in SAMPLES.values() for line in limits(found)]
+    told = [said(each, found) for found in SAMPLES.values() for each in WHOLE]
+    told += [line for found in SAMPLES.values() for line in limits(from_json(found))]
 
-    assert {each[-1] for each in said if each} == {"."}
-    assert not [each for each in said if "None" in each or "  " in each or " ," in each]
+    assert {each[-1] for each in told if each} == {"."}
+    assert not [each for each in told if "None" in each or "  " in each or " ," in each]
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:
-    said = {each: getattr(sentences, each)(NOTHING) for each in WHOLE}
+    told = {each: said(each, NOTHING) for each in WHOLE}
 
-    assert {each for each, text in said.items() if text} == {"answer", "parity"}
+    assert {each for each, text in told.items() if text} == {"answer", "parity"}
 
 
 def test_a_value_that_is_undefined_stops_no_sentence() -> None:
@@ -192,5 +228,5 @@ def test_a_value_that_is_undefined_stops_no_sentence() -> None:
     for each in (found["scores"][0]["model"], found["fairness"][0]["differences"][0]):
         each |= {"value": None, "low": None, "high": None}
 
-    assert all(isinstance(getattr(sentences, each)(found), str) for each in WHOLE)
-    assert sentences.fairness(found["fairness"][0])
+    assert all(isinstance(said(each, found), str) for each in WHOLE)
+    assert of_groups(found["fairness"][0])

@@ -7,7 +7,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from onnxlet.convert.report.looks.wording import (
+from onnxlet.convert.report.form.figures import Estimate
+from onnxlet.convert.report.form.wording import (
     END,
     ISOLATE,
     count,
@@ -74,10 +75,11 @@ def test_units() -> None:
 
 
 def test_an_interval_without_ends_or_width_is_not_written() -> None:
-    assert interval({"low": 0.827, "high": 0.865}) == "0.827 to 0.865"
-    assert [
-        interval(each) for each in (None, {}, {"low": None, "high": 1}, {"low": 1, "high": 1})
-    ] == [""] * 4
+    assert interval(Estimate(value=0.84, low=0.827, high=0.865)) == "0.827 to 0.865"
+    without = (
+        Estimate(value=1, low=low, high=high) for low, high in ((None, None), (None, 1), (1, 1))
+    )
+    assert list(map(interval, without)) == [""] * 3
 
 
 def test_lists() -> None:

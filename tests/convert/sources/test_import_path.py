@@ -22,16 +22,16 @@ from skops import io
 
 from onnxlet.convert.converters.installed import of_package
 from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.reference.regex_safety import runaway
-from onnxlet.convert.reference.text_limits import pauses
-from onnxlet.convert.report import cold_start
+from onnxlet.convert.report.evaluation import serving
 from onnxlet.convert.sources.source import load_source
+from onnxlet.convert.text_limits.limits import pauses
+from onnxlet.convert.text_limits.regex_safety import runaway
 from onnxlet.convert.train.fits import BEGIN
 from onnxlet.convert.workers.fork_server import ForkServer
 from tests.conftest import ROOT
 from tests.convert.helpers import invoked
-from tests.convert.reference.test_text_limits import SETTINGS
 from tests.convert.sources.hostile_skops import mapped, node, written
+from tests.convert.text_limits.test_limits import SETTINGS
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
 Y = X["a"] + 2 * X["b"]
@@ -257,7 +257,7 @@ def test_no_process_of_ones_own_imports_from_where_it_is_called(
     for name in ("json", "pickle", "signal", "unicodedata"):
         place.module(f"{name}.py")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *sys.path]))
-    assert cold_start.unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
+    assert serving.start_unpickled(pickle.dumps((LinearRegression().fit(X, Y), X))) is not None
     assert runaway("[a-z]+") == ""
     assert pauses(json.dumps(SETTINGS))
     server = ForkServer(BEGIN, lambda: pickle.dumps(None), 1)

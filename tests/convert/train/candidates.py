@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from onnxlet.convert.metrics.metrics import Array
 from onnxlet.convert.train.candidate import Candidate, Fitted, Parameters
-from onnxlet.convert.train.metrics import Array
 from onnxlet.convert.train.splits import Splits, split
 
 

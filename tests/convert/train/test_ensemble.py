@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onnxlet.convert.metrics.metrics import METRICS
 from onnxlet.convert.train import ensemble
 from onnxlet.convert.train.ensemble import MOST, choose, weighted
-from onnxlet.convert.train.metrics import METRICS
 from onnxlet.convert.train.scoring import Scorer, scorer
 
 random = np.random.default_rng(1)

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert import interface
 from onnxlet.convert.report import FILES as REPORT
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report
 from onnxlet.convert.train.combining import voting
 from onnxlet.convert.train.preparing import Options, inspect_table

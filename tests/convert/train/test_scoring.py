@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from onnxlet.convert.train.metrics import METRICS
+from onnxlet.convert.metrics.metrics import METRICS
 from onnxlet.convert.train.scoring import PARTS, USUAL, best_threshold, scorer
 
 random = np.random.default_rng(0)

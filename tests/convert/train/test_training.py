@@ -16,13 +16,13 @@ from sklearn.metrics import f1_score
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import BreakingChange, Refusal
 from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.report import FILES as REPORT
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
-from onnxlet.convert.train.metrics import METRICS, Metric
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options
 from onnxlet.convert.train.search import search

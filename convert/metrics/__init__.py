@@ -1,0 +1,1 @@
+"""What answers are scored by: one table of metrics for `train`, reports and manifests."""

@@ -1,0 +1,63 @@
+"""What a report is made of: a served model, its test rows, and what is known of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from onnxlet.convert.report.form.facts import Column, Search
+from onnxlet.function.arrays import Array
+from onnxlet.function.models.model import Model
+
+
+class Baseline(NamedTuple):
+    """What another model answers to X_test's rows."""
+
+    answers: Array  # predictions (rows,), or probabilities (rows, classes)
+    # Of the positive class' probability, from which it is answered; None where the most probable
+    # class is.
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A served model and the rows to measure it on."""
+
+    name: str  # the model's
+    model: Model  # as it is served: all figures are of its answers
+    estimator: Any  # fitted; it is refitted for the learning curve, and timed
+    X_test: Any  # rows that the estimator has not seen
+    y_test: Any  # what they should be answered with, one entry a row
+    version: int | None = None  # of the model
+    origin: Literal["train", "build"] = "build"  # the command that it comes from
+    task: str | None = None  # binary, multiclass or regression; None is read from the model
+    target: str | None = None  # the name of what is answered
+    described: str | None = None  # the estimator in one line; None is made of its parts' names
+    positive: Any = None  # the class that rates are of; None is the second of two
+    X_train: Any = None  # the rows that it was fitted on
+    y_train: Any = None  # their answers
+    # Refits it on rows and their answers; None is scikit-learn's `clone` and `fit`.
+    fit: Callable[[Any, Any], Any] | None = None
+    # By name (`linear`). A constant is always there; a linear model is fitted where none is given
+    # and the training rows are known. None where there is nothing but the constant to compare with,
+    # as the model is itself a plain linear one.
+    baselines: Mapping[str, Baseline] | None = field(default_factory=dict)
+    # Numbers of X_test's rows' groups, int64, where rows of one group are alike: intervals are by
+    # groups. None where each row is by itself.
+    groups: Array | None = None
+    sensitive: Mapping[str, Array] = field(default_factory=dict)  # groups of X_test, by column
+    sensitive_train: Mapping[str, Array] = field(default_factory=dict)  # the same of X_train
+    # Probabilities of X_train's rows by models that have not seen them: (rows, classes).
+    out_of_fold: Array | None = None
+    metric: str | None = None  # that was optimised; None is the task's usual one
+    # Of the positive class' probability, that was chosen; None is read from answers.
+    threshold: float | None = None
+    threshold_metric: str | None = None  # that the threshold was chosen for
+    search: Search | None = None
+    columns: Sequence[Column] | None = None  # None is made of X_test
+    split: str | None = None  # how test rows were chosen, in a sentence
+    notes: Sequence[str] = ()  # what the reader should know of the data
+    rows: int | None = None  # in the whole table; None is those of X_train and X_test
+    seed: int = 0  # of all samples and draws
+    seconds: float = 10.0  # that refitting may take

@@ -1,1 +1,0 @@
-"""The report's plots: each module draws those of one subject, `drawing` makes them SVG."""

@@ -1,0 +1,30 @@
+"""The sections of a report, in their order.
+
+Each has a module here, with what it says and draws, and `template/ID.html`, its place in the page.
+To add one: its part in `findings.py`, what computes it in `evaluation/`, these two, and this list.
+"""
+
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.sections import (
+    curves,
+    data,
+    errors,
+    fairness,
+    importance,
+    learning,
+    scores,
+    search,
+    served,
+    use,
+)
+
+SECTIONS = (
+    scores.ANSWER, data.SECTION, scores.SECTION, errors.SECTION, curves.SECTION,
+    importance.SECTION, learning.SECTION, errors.WORST, search.SECTION, fairness.SECTION,
+    served.PARITY, served.SERVING, use.USE, use.CALL, use.NOTES,
+)  # fmt: skip
+
+
+def headings(found: Findings) -> dict[str, str]:
+    """The sections that these findings fill, by id."""
+    return {each.id: each.heading for each in SECTIONS if each.of(found)}

@@ -1,0 +1,237 @@
+"""Curves of two-class models: ROC, precision and recall, calibration, what the threshold costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.plot import SMALL, Plot, colour, percent_ticks, plot, titles
+from onnxlet.convert.report.form.wording import name, number, plural, share
+from onnxlet.convert.report.sections.section import Section, inside, positive, said, with_interval
+
+DESCRIBED = 11  # points of a curve that its description has
+COSTS = {
+    "precision": ("other", (5, 2), "precision: of those selected, how many are right"),
+    "recall": ("model", (1, 0), "recall: of those there are, how many are selected"),
+    "selected": ("plain", (1.5, 1.5), "selected: of all rows, how many"),
+    "false_positive_rate": ("third", (6, 1.5, 1.5, 1.5), "false alarms: of the others, how many"),
+}
+square_plot = partial(plot, height=340, margins=(28, 16, 42, 46))  # of shares by shares
+
+
+def roc(found: Findings) -> str:
+    """What the area means."""
+    if not found.roc:
+        return ""
+    auc = found.roc.auc
+    return (
+        f"Of two rows, one {positive(found)} and one not, the model ranks the first higher in "
+        f"{share(auc.value)} of all pairs{with_interval(auc, share)}; guessing would in half."
+    )
+
+
+def roc_plot(found: Findings) -> Plot | None:
+    """True against false positives."""
+    if not found.roc:
+        return None
+    points = found.roc.points
+
+    def draw(axes: Any) -> None:
+        _shares(axes)
+        axes.plot([0, 1], [0, 1], color=colour("plain"), linewidth=1.5, dashes=(4, 3))
+        _curve(axes, points, found)
+        titles(axes, "false alarms (false positive rate)", "found (true positive rate)")
+
+    description = "; ".join(
+        f"{share(p[1])} found at {share(p[0])} false alarms" for p in _some(points)
+    )
+    legend = (("line-model", "this model"), ("line-plain", "guessing"), *_diamond(found))
+    return square_plot("roc-plot", "ROC curve", f"{description}.", draw=draw, legend=legend)
+
+
+def precision_recall(found: Findings) -> str:
+    """The average precision beside guessing's."""
+    if not found.precision_recall:
+        return ""
+    average = found.precision_recall.average_precision
+    return (
+        f"The area below the curve, the average precision, is {number(average.value)}"
+        f"{with_interval(average)}: further up and to the right is better."
+    )
+
+
+def precision_recall_plot(found: Findings) -> Plot | None:
+    """Precision against recall."""
+    if not found.precision_recall:
+        return None
+    points, base = found.precision_recall.points, found.precision_recall.share
+
+    def draw(axes: Any) -> None:
+        _shares(axes)
+        if base is not None:
+            axes.axhline(base, color=colour("plain"), linewidth=1.5, dashes=(4, 3))
+        _curve(axes, points, found)
+        titles(axes, "found (recall)", "right among the selected (precision)")
+
+    description = "; ".join(
+        f"precision {share(p[1])} at recall {share(p[0])}" for p in _some(points)
+    )
+    guess = () if base is None else (("line-plain", f"guessing, {share(base)}"),)
+    legend = (("line-model", "this model"), *guess, *_diamond(found))
+    title = "Precision and recall"
+    return square_plot("precision-recall-plot", title, f"{description}.", draw=draw, legend=legend)
+
+
+def calibration(found: Findings) -> str:
+    """Whether probabilities can be taken at their word, and where not."""
+    about = found.calibration
+    if not about:
+        return ""
+    off = [
+        each
+        for each in about.bins
+        if each.rows
+        and each.observed_low is not None
+        and each.observed_high is not None
+        and not each.observed_low <= each.predicted <= each.observed_high
+    ]
+    begun = f"On average the probabilities are off by {share(about.error)}"
+    if not off:
+        return f"{begun}; no bin is off by more than chance would explain."
+    worst = max(off, key=lambda each: abs(each.predicted - each.observed))
+    # Of two classes a probability is the positive one's, else that of the answer itself.
+    so = "were answered rightly" if about.of == "top" else "came true"
+    return (
+        f"{begun}; furthest around {share(worst.predicted)}, where {share(worst.observed)} "
+        f"of {plural(worst.rows, 'row')} {so}."
+    )
+
+
+def calibration_plot(found: Findings) -> Plot | None:
+    """What was said against what came true."""
+    bins = [each for each in found.calibration.bins if each.rows] if found.calibration else []
+    if not bins:
+        return None
+    chosen = _chosen(found)
+    top = found.calibration is not None and found.calibration.of == "top"
+    promise = "share of right answers" if top else "share that came true"
+
+    def draw(axes: Any) -> None:
+        _shares(axes)
+        axes.plot([0, 1], [0, 1], color=colour("plain"), linewidth=1.5, dashes=(4, 3))
+        for each in bins:
+            ends = [each.observed_low, each.observed_high]
+            if None not in ends:
+                axes.plot([each.predicted] * 2, ends, color=colour("model"), linewidth=2)
+        x, y = [each.predicted for each in bins], [each.observed for each in bins]
+        axes.plot(x, y, "-o", color=colour("model"), linewidth=1.25, markersize=6)
+        if chosen is not None:
+            axes.axvline(chosen, color=colour("other"), linewidth=1.5, dashes=(6, 2, 1.5, 2))
+        titles(axes, "probability that the model gave", promise)
+
+    description = "; ".join(
+        f"said {share(b.predicted)}, came true {share(b.observed)} of {b.rows}" for b in bins
+    )
+    legend = [("line-model", "this model, 95\u202f% intervals"), ("line-plain", "perfect")]
+    if chosen is not None:
+        legend.append(("line-other false_positive_rate", f"threshold {number(chosen)}"))
+    return square_plot(
+        "calibration-plot", "Calibration", f"{description}.", draw=draw, legend=tuple(legend)
+    )
+
+
+def threshold(found: Findings) -> str:
+    """What the chosen threshold does, and what a lower one would."""
+    about = found.threshold
+    if not about or not about.table or about.chosen is None:
+        return ""
+    chosen = about.chosen
+    row = min(about.table, key=lambda row: abs(row.threshold - chosen))
+    precision = "none of them counted" if row.precision is None else (
+        f"{share(row.precision)} of them rightly"
+    )  # fmt: skip
+    why = f", chosen for its {inside(name(about.metric))}" if about.metric else ""
+    return (
+        f"At {number(chosen)}{why}, "
+        f"{share(row.selected)} of the rows are selected, {precision}, and "
+        f"{share(row.recall)} of those that are {positive(found)} are found."
+    )
+
+
+def threshold_plot(found: Findings) -> Plot | None:
+    """What moving the threshold costs."""
+    table = found.threshold.table if found.threshold else []
+    if not table:
+        return None
+    chosen = _chosen(found)
+    at = [row.threshold for row in table]
+
+    def draw(axes: Any) -> None:
+        _shares(axes)
+        for key, (paint, dashes, _) in COSTS.items():
+            rates = [getattr(row, key) for row in table]
+            values = [float("nan") if rate is None else rate for rate in rates]
+            axes.plot(at, values, color=colour(paint), linewidth=2.1, dashes=dashes)
+        if chosen is not None:
+            axes.axvline(chosen, color=colour("ink"), linewidth=1)
+            near = "right" if chosen > 0.75 else "left"
+            side = -5 if chosen > 0.75 else 5
+            axes.annotate(
+                f"chosen: {number(chosen)}", (chosen, 1), xytext=(side, 3),
+                textcoords="offset points", ha=near, va="bottom", fontsize=SMALL,
+                color=colour("ink"), annotation_clip=False,
+            )  # fmt: skip
+        titles(axes, "threshold on the probability")
+
+    description = "; ".join(
+        f"at {number(row.threshold)} precision {share(row.precision)}, recall "
+        f"{share(row.recall)}, selected {share(row.selected)}"
+        for row in _some(table)
+    )
+    legend = tuple((f"line-{paint} {key}", words) for key, (paint, _, words) in COSTS.items())
+    title = "What moving the threshold changes"
+    return square_plot("threshold-plot", title, f"{description}.", draw=draw, legend=legend)
+
+
+def _shares(axes: Any) -> None:
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.02)
+    percent_ticks(axes.xaxis)
+    percent_ticks(axes.yaxis)
+
+
+def _some(items: Sequence[Any]) -> Sequence[Any]:
+    """About DESCRIBED of them, the ends among them."""
+    if len(items) <= DESCRIBED:
+        return items
+    return [items[round(i * (len(items) - 1) / (DESCRIBED - 1))] for i in range(DESCRIBED)]
+
+
+def _curve(axes: Any, points: Sequence[Sequence[Any]], found: Findings) -> None:
+    """The curve, and on it the point of the chosen threshold."""
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    axes.plot(xs, ys, color=colour("model"), linewidth=2.25)
+    chosen = _chosen(found)
+    near = [p for p in points if p[2] is not None]
+    if chosen is not None and near:
+        x, y, _ = min(near, key=lambda p: abs(p[2] - chosen))
+        axes.plot([x], [y], "D", color=colour("other"), markersize=9, clip_on=False)
+
+
+def _chosen(found: Findings) -> float | None:
+    return found.threshold.chosen if found.threshold else None
+
+
+def _diamond(found: Findings) -> tuple[tuple[str, str], ...]:
+    chosen = _chosen(found)
+    return () if chosen is None else (("diamond-other", f"threshold {number(chosen)}"),)
+
+
+SECTION = Section(
+    "curves",
+    "Curves and threshold",
+    lambda found: found.roc or found.precision_recall or found.calibration or found.threshold,
+    said(roc, precision_recall, calibration, threshold),
+)

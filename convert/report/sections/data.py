@@ -1,0 +1,113 @@
+"""The table, what each column was taken for, and how the target is spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from onnxlet.convert.report.form.facts import TargetBins, TargetLabels
+from onnxlet.convert.report.form.figures import Estimate
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.markdown import bullets, escaped, table, text
+from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
+from onnxlet.convert.report.form.wording import (
+    FEW_IN_PART,
+    count,
+    few,
+    fitting,
+    name,
+    number,
+    plural,
+    share,
+)
+from onnxlet.convert.report.sections.section import MOST_ROWS, Section
+
+MOST_LABELS = 12
+
+
+def data(found: Findings) -> str:
+    """The table in one sentence."""
+    about = found.data
+    if not about:
+        return ""
+    columns = about.columns or []
+    used = sum(each.used for each in columns)
+    of = f" of {plural(len(columns), 'column')}" if used != len(columns) else ""
+    what = f", from which it learned with {count(used)}{of}" if of else ""
+    with_all = f" and {plural(used, 'column')}" if columns and not of else ""
+    return f"The table has {plural(about.rows, 'row')}{with_all}{what}."
+
+
+def target(found: Findings) -> str:
+    """How even, or how wide, the target is."""
+    spread = found.data.target if found.data else None
+    if not spread or not sum(spread.counts or []):
+        return ""
+    total = sum(spread.counts)
+    if isinstance(spread, TargetBins):
+        most = spread.counts.index(max(spread.counts))
+        low, high, *_ = map(number, spread.bins[most : most + 2])
+        ends = f"{number(spread.bins[0])} and {number(spread.bins[-1])}"
+        return (
+            f"{share(spread.counts[most] / total)} of the values lie between {low} and {high}, "
+            f"more than in any other bin; all between {ends}."
+        )
+    pairs = _by_frequency(spread)
+    (most, label), (least, rare) = pairs[0], pairs[-1]
+    if spread.other:
+        return f"The most frequent label, {name(label)}, has {share(most / total)} of the rows."
+    if len(pairs) == 1:
+        return f"Every row has the label {name(label)}."
+    thin = " (few rows)" if few(least, FEW_IN_PART) else ""
+    return (
+        f"The most frequent label, {name(label)}, has {share(most / total)} of the rows, the "
+        f"rarest, {name(rare)}, {share(least / total)}{thin}."
+    )
+
+
+def _by_frequency(spread: TargetLabels) -> list[tuple[int, Any]]:
+    """Counts and labels, without the one for all rare ones, which would dwarf the rest."""
+    pairs = list(zip(spread.counts, spread.labels, strict=True))
+    return sorted(pairs[:-1] if spread.other else pairs, key=lambda pair: -pair[0])
+
+
+def target_plot(found: Findings) -> Plot | None:
+    """How the target is spread over the test rows."""
+    spread = found.data.target if found.data else None
+    if not spread or not spread.counts:
+        return None
+    key = "target-plot"
+    if isinstance(spread, TargetBins):
+        title, margins = "How the target is spread", (28, 14, 40, 44)
+        return histogram(key, title, spread.bins, spread.counts, 230, margins, "target")
+    pairs = _by_frequency(spread)
+    shown = [Row(fitting(label, LABEL), Estimate(value=n)) for n, label in pairs[:MOST_LABELS]]
+    more = len(pairs) > MOST_LABELS or spread.other
+    axis = f"rows; the {MOST_LABELS} most frequent labels" if more else "rows"
+    write = lambda value: number(value, 12)  # noqa: E731 - counts in full
+    return draw_rows(key, "How often each label occurs", shown, axis, 0, write, True)
+
+
+def _card(found: Findings) -> Iterator[str]:
+    assert found.data is not None  # noqa: S101 - the section says so
+    about, columns = found.data, found.data.columns or []
+    yield escaped(data(found))
+    yield escaped(target(found))
+    facts = {"Target": found.target, "Model": found.estimator, "Test rows chosen": about.split}
+    known = [f"{label}: {text(value, 400)}" for label, value in facts.items() if value is not None]
+    for label, rows in (("Training rows", about.train_rows), ("Test rows", about.test_rows)):
+        if rows is not None:
+            known.append(f"{label}: {count(rows)}{' (few rows)' if few(rows) else ''}")
+    yield bullets([*known, *(text(note, 400) for note in about.notes or [])])
+    if columns:
+        cells = (
+            (text(each.name, 160), text(each.kind), "yes" if each.used else "no",
+             count(each.missing), count(each.distinct), text(each.why or "\u2013"))
+            for each in columns[:MOST_ROWS]
+        )  # fmt: skip
+        yield table(("Column", "Taken for", "Used", "Missing", "Distinct", "Why"), cells)
+    if len(columns) > MOST_ROWS:
+        yield f"The other {count(len(columns) - MOST_ROWS)} are in report.json."
+
+
+SECTION = Section("data", "Data and target", lambda found: found.data, _card)

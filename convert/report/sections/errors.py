@@ -1,0 +1,145 @@
+"""Where answers are wrong: the confusion matrix, residuals, the worst rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from onnxlet.convert.report.form.figures import PredictionBin
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.markdown import escaped, table, text
+from onnxlet.convert.report.form.plot import Plot, colour, histogram, plot, ticks, titles
+from onnxlet.convert.report.form.wording import (
+    FEW_IN_PART,
+    count,
+    few,
+    listed,
+    name,
+    number,
+    plural,
+    share,
+)
+from onnxlet.convert.report.sections.section import Section
+
+MARGINS = (28, 14, 42, 58)
+
+
+def confusion(found: Findings) -> str:
+    """What is right, and what is most often taken for what."""
+    matrix = found.confusion
+    if not matrix or not sum(map(sum, matrix.counts)):
+        return ""
+    counts, labels = matrix.counts, matrix.labels
+    total = sum(map(sum, counts))
+    # Where the rarest labels are lumped, an answer of one for another of them lies on the diagonal.
+    end = len(labels) - (1 if matrix.other else 0)
+    right = sum(counts[k][k] for k in range(end))
+    wrong = [(counts[a][b], a, b) for a in range(len(labels)) for b in range(len(labels)) if a != b]
+    said = f"{share(right / total)} of {plural(total, 'row')} are on the diagonal"
+    said += ", without the lumped labels" if matrix.other else ", where the answer is right"
+    most, a, b = max(wrong, default=(0, 0, 0))
+    if not most:
+        return f"{said}; no two labels are taken for each other."
+    mistake = f"{name(labels[b], 60)} for {name(labels[a], 60)}"
+    return f"{said}; the most frequent mistake is {mistake}, {plural(most, 'time')}."
+
+
+def residuals(found: Findings) -> str:
+    """How far off half and most answers are."""
+    within = found.residuals.within if found.residuals else None
+    if not within:
+        return ""
+    parts = [
+        f"{round(100 * each.share)}\u202f% are off by at most {number(each.error)}"
+        for each in within
+    ]
+    return f"Of the answers {listed(parts)}."
+
+
+def _bins(found: Findings) -> list[PredictionBin]:
+    return [b for b in (found.residuals and found.residuals.by_prediction) or [] if b.rows]
+
+
+def by_prediction(found: Findings) -> str:
+    """Where errors are widest, and whether they lean to one side."""
+    bins = _bins(found)
+    if not bins:
+        return ""
+    widest = max(bins, key=lambda each: each.p95 - each.p05)
+    thin = " (few rows)" if few(widest.rows, FEW_IN_PART) else ""
+    return (
+        f"Errors spread most where the prediction is {number(widest.low)} to "
+        f"{number(widest.high)}: nine in ten lie between {number(widest.p05)} and "
+        f"{number(widest.p95)}{thin}."
+    )
+
+
+def worst(found: Findings) -> str:
+    """What the list of the worst rows is for."""
+    if not found.worst:
+        return ""
+    first = found.worst[0]
+    return (
+        f"The largest error is {number(first.error)}, in row {count(first.row)} of the "
+        "test rows, counted from 0: look these up in your own table; often it is the table that is "
+        "wrong."
+    )
+
+
+def residuals_plot(found: Findings) -> Plot | None:
+    """The histogram of errors."""
+    if not found.residuals or not found.residuals.counts:
+        return None
+    edges, counts = found.residuals.bins, found.residuals.counts
+    title, x = "How the errors are spread", "true value minus prediction"
+    return histogram("residuals-plot", title, edges, counts, 260, MARGINS, x, 0)
+
+
+def by_prediction_plot(found: Findings) -> Plot | None:
+    """Errors along the predictions: their mean, and where nine in ten lie."""
+    bins = _bins(found)
+    if not bins:
+        return None
+    middle = [(each.low + each.high) / 2 for each in bins]
+
+    def draw(axes: Any) -> None:
+        axes.axhline(0, color=colour("plain"), linewidth=1.5, dashes=(4, 3))
+        for at, each in zip(middle, bins, strict=True):
+            axes.plot([at, at], [each.p05, each.p95], color=colour("model"), linewidth=7, alpha=0.3,
+                      solid_capstyle="butt")  # fmt: skip
+        axes.plot(middle, [e.mean for e in bins], "-o", color=colour("model"), markersize=6)
+        ticks(axes)
+        titles(axes, "prediction", "true value minus prediction")
+
+    description = "; ".join(
+        f"around {number(at)} on average {number(each.mean)}, nine in ten between "
+        f"{number(each.p05)} and {number(each.p95)} ({each.rows} rows)"
+        for at, each in zip(middle, bins, strict=True)
+    )
+    legend = (
+        ("line-model", "mean error"),
+        ("band-model", "nine in ten errors"),
+        ("line-plain", "no error"),
+    )
+    title = "Errors along the predictions"
+    return plot("by-prediction-plot", title, f"{description}.", 300, draw, MARGINS, legend)
+
+
+def _card(found: Findings) -> Iterator[str]:
+    yield escaped(confusion(found))
+    if found.confusion:
+        labels = [text(label, 60) for label in found.confusion.labels]
+        rows = zip(labels, found.confusion.counts, strict=True)
+        yield table(["True \\ answered", *labels], ([a, *map(count, counts)] for a, counts in rows))
+    yield escaped(residuals(found))
+    yield escaped(by_prediction(found))
+
+
+def _worst_card(found: Findings) -> Iterator[str]:
+    yield escaped(worst(found))
+    rows = ((count(each.row), number(each.error)) for each in found.worst or [])
+    yield table(("Test row", "Error"), rows)
+
+
+SECTION = Section("errors", "Errors", lambda found: found.confusion or found.residuals, _card)
+WORST = Section("worst", "The worst rows", lambda found: found.worst, _worst_card)

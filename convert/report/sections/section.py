@@ -1,0 +1,76 @@
+"""What a section of the report is, and what the sentences of several of them share.
+
+A section's module has its `SECTION`, the sentences that say what to see in its figures, and its
+plots. Its place in the page is `template/ID.html`, which calls these functions by the module's
+name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from onnxlet.convert.report.form.facts import Importance, Learning
+from onnxlet.convert.report.form.figures import Ranged
+from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.markdown import escaped
+from onnxlet.convert.report.form.wording import name, number
+
+MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of page and card."""
+
+    id: str
+    heading: str
+    # The part of the findings that it shows: it is left out where that is empty.
+    of: Callable[[Findings], Any]
+    # Its paragraphs in the model card, ready; empty ones are left out.
+    card: Callable[[Findings], Iterable[str]]
+
+    @property
+    def module(self) -> ModuleType:
+        """The one whose functions its template calls."""
+        return sys.modules[self.of.__module__]
+
+
+def said(*sentences: Callable[[Findings], str]) -> Callable[[Findings], Iterable[str]]:
+    """The paragraphs of a card that has nothing but sentences."""
+    return lambda found: [escaped(sentence(found)) for sentence in sentences]
+
+
+def inside(title: str) -> str:
+    """A title inside a sentence: abbreviations keep their capitals."""
+    begins = title.split()[0] if title.split() else title
+    keeps = begins[1:] != begins[1:].lower() or len(begins) < 3
+    return title if keeps else title[0].lower() + title[1:]
+
+
+def with_interval(value: Ranged, write: Callable[[float | None], str] = number) -> str:
+    """The interval in brackets, behind a number; empty where there is none."""
+    if value.low is None or value.high is None:
+        return ""
+    return f" (95\u202f% interval {write(value.low)} to {write(value.high)})"
+
+
+def clear_of(value: Ranged, limit: float = 0) -> bool:
+    """Whether an interval leaves a limit out."""
+    low, high = value.low, value.high
+    return low is not None and high is not None and not low <= limit <= high
+
+
+def metric_of(found: Findings, part: Importance | Learning) -> str:
+    """The metric of a part, as it stands inside a sentence."""
+    known = {score.metric: score.title for score in found.scores or []}
+    return inside(name(part.title or known.get(part.metric, part.metric)))
+
+
+def positive(found: Findings) -> str:
+    """What a two-class model looks for, as it is named in sentences."""
+    label = found.positive
+    return "positive" if label is None else f"\u201c{name(label, 60)}\u201d"
