@@ -15,29 +15,25 @@ from onnxlet.function.inputs.columns import Column
 NUMBERS = frozenset({"integer", "float", "decimal"})
 BYTES = "bytes"  # the field of an image's struct, as Hugging Face's data sets have it
 OTHERWISE = (pa.Bool8Type, pa.UuidType)  # extensions whose values are not those of their storage
-# In this order: the first that holds is the kind.
-KINDS = (
-    ("null", types.is_null),
-    ("bool", types.is_boolean),
-    ("integer", types.is_integer),
-    ("float", types.is_floating),
-    ("decimal", types.is_decimal),
-    ("text", types.is_string),
-    ("text", types.is_large_string),
-    ("text", types.is_string_view),
-    ("bytes", types.is_binary),
-    ("bytes", types.is_large_binary),
-    ("bytes", types.is_fixed_size_binary),
-    ("bytes", types.is_binary_view),
-    ("date", types.is_date),
-    ("timestamp", types.is_timestamp),
-    ("list", types.is_list),
-    ("list", types.is_large_list),
-    ("list", types.is_fixed_size_list),
-    ("list", types.is_list_view),
-    ("list", types.is_large_list_view),
-    ("struct", types.is_struct),
-)
+# In this order: the first of which a type is, is its kind.
+KINDS = {
+    "null": (types.is_null,),
+    "bool": (types.is_boolean,),
+    "integer": (types.is_integer,),
+    "float": (types.is_floating,),
+    "decimal": (types.is_decimal,),
+    "text": (types.is_string, types.is_large_string, types.is_string_view),
+    "bytes": (
+        types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view,
+    ),
+    "date": (types.is_date,),
+    "timestamp": (types.is_timestamp,),
+    "list": (
+        types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view,
+        types.is_large_list_view,
+    ),
+    "struct": (types.is_struct,),
+}  # fmt: skip
 WORDS = {
     "float64": "numbers",
     "float32": "numbers",
@@ -61,9 +57,9 @@ def bare(given: Any) -> Any:
 
 
 def kind_of(given: Any) -> str:
-    """What a type is, by the first column of `KINDS`; "other" where none is."""
+    """What a type is, by `KINDS`; "other" where it is none of them."""
     plain = bare(given)
-    return next((kind for kind, holds in KINDS if holds(plain)), "other")
+    return next((kind for kind, ways in KINDS.items() if any(is_(plain) for is_ in ways)), "other")
 
 
 def misfit(column: Column, given: Any) -> str | None:

@@ -56,13 +56,7 @@ def _csv(path: Path, report: Report) -> pd.DataFrame:
     if said := form.said():
         report(f"note: '{path.name}' is read as it is {said}")
     with opened.open() as file:
-        frame = pd.read_csv(
-            file,
-            sep=form.separator,
-            encoding=form.encoding,
-            decimal=form.decimal,
-            skiprows=form.skip,
-        )
+        frame: pd.DataFrame = pd.read_csv(file, **form.for_pandas())
     if not frame.index.equals(pd.RangeIndex(len(frame))):
         report(f"note: '{path.name}' {FIRST_LEFT_OUT}")
     return frame

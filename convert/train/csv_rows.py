@@ -15,6 +15,7 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
 from onnxlet.convert.sources.rows_file import Opened
+from onnxlet.convert.train.kinds.numbers_as_text import CODE
 from onnxlet.function.csv.form import Form
 from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import WrongUse
@@ -27,7 +28,6 @@ GAPS = (
 )  # fmt: skip
 CELLS_AT_ONCE = 4_000_000
 ROWS_AT_ONCE = 100_000
-LEADING_ZERO = re.compile(r"0[0-9]+")
 NO_COLUMN = "\0"
 SHOWN_LINES = 5
 UNEQUAL = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
@@ -94,10 +94,7 @@ class CsvRows:
                 self.opened.open() as file,
                 pd.read_csv(
                     file,
-                    sep=self.form.separator,
-                    encoding=self.form.encoding,
-                    decimal=self.form.decimal,
-                    skiprows=self.form.skip,
+                    **self.form.for_pandas(),
                     keep_default_na=False,
                     na_values=list(GAPS),
                     dtype={**dict.fromkeys(self.texts, "str"), **(dtypes or {})},
@@ -203,7 +200,7 @@ def _with_leading_zeros(form: Form) -> list[str]:
     try:
         for row in reader:
             cells = enumerate(row[first:])
-            found.update(at for at, cell in cells if LEADING_ZERO.fullmatch(cell.strip()))
+            found.update(at for at, cell in cells if CODE.fullmatch(cell.strip()))
     except csv.Error:
         return []
     return [name for at, name in enumerate(form.names) if at in found and name]

@@ -24,14 +24,15 @@ BEGUN, PROGRESS, VALUE, FAILED = "begun", "progress", "value", "failed"
 EVERY = 0.5  # seconds between two messages of progress
 
 
-def serve(descriptor: int, begin: str) -> None:
+def serve(descriptor: int, begin: str, parent: int) -> None:
     """Do one piece of work after another, until the other end of a socket is closed.
 
-    The content that all of it has in common comes first.
+    The content that all of it has in common comes first. The parent's number is given, since it may
+    have ended before this process could ask for it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever wants the work done ends it
     connection = Connection(descriptor)
-    progress = _Progress(connection, os.getppid())
+    progress = _Progress(connection, parent)
     if (content := _received(connection)) is None:
         return
     do: Do = resolve_name(begin)(content)
@@ -88,6 +89,7 @@ def serve_forks(descriptor: int, begin: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for forks: they are forgotten
     with socket.socket(fileno=descriptor) as asked:
         do: Do = resolve_name(begin)(Connection(os.dup(descriptor)).recv_bytes())
+        parent = os.getpid()  # asked in a fork, it may be another's: this one may have ended
         gc.freeze()  # a collection in a fork would write to all objects, and so copy their memory
         while connections := socket.recv_fds(asked, 1, 1)[1]:
             with Connection(connections[0]) as connection:
@@ -98,13 +100,13 @@ def serve_forks(descriptor: int, begin: str) -> None:
                     continue
                 if child == 0:
                     asked.close()
-                    _do_one(connection, do)
+                    _do_one(connection, do, parent)
 
 
-def _do_one(connection: Connection, do: Do) -> NoReturn:
+def _do_one(connection: Connection, do: Do, parent: int) -> NoReturn:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         connection.send((BEGUN, os.getpid()))
         argument = connection.recv_bytes()
         try:

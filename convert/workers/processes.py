@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ import sys
 sys.path[:] = {path!r}
 import onnxlet.environment
 from onnxlet.convert.workers.child import serve
-serve({descriptor}, {begin!r})
+serve({descriptor}, {begin!r}, {parent})
 """
 
 
@@ -89,7 +90,9 @@ class FreshProcess(Process):
         super().__init__(ours)
         with theirs:
             descriptor = theirs.fileno()
-            code = FRESH.format(path=search_path(), descriptor=descriptor, begin=begin)
+            code = FRESH.format(
+                path=search_path(), descriptor=descriptor, begin=begin, parent=os.getpid()
+            )
             self.process = subprocess.Popen(  # noqa: S603 - this Python
                 [sys.executable, "-c", code], pass_fds=[descriptor], stdin=subprocess.DEVNULL
             )

@@ -29,10 +29,14 @@ def run_apart(
     seconds: float = PATIENCE,
     memory: int = MOST_MEMORY,
 ) -> subprocess.CompletedProcess[bytes] | None:
-    """Run a program of our own, in Python, to its end; None where it took too long.
+    """Run a program of our own to its end; None where it took too long.
 
-    It imports along the path that this process has now, reads `given` from its standard input, has
-    `arguments` in its sys.argv from 1, and may take so many seconds and bytes of memory.
+    Args:
+        program: in Python, which imports along the path that this process has now.
+        given: its standard input.
+        arguments: in its sys.argv, from 1.
+        seconds: that it may take.
+        memory: bytes that it may take.
     """
     before = BEFORE.format(path=[entry for entry in sys.path if entry], memory=memory)
     command = [sys.executable, "-I", "-c", before + program, *arguments]

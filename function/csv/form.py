@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from onnxlet.function.csv.reader import limited_rows
 from onnxlet.function.csv.text import COMMON_SEPARATORS
@@ -62,6 +62,13 @@ class Form:
     lines: tuple[str, ...]  # some of those below it
     trailing: bool = False  # each row ends with one separator more than the header
     first_unnamed: bool = False  # each row has a field more than the header, the first of them
+
+    def for_pandas(self) -> dict[str, Any]:
+        """What `pandas.read_csv` is told of it."""
+        return {
+            "sep": self.separator, "encoding": self.encoding, "decimal": self.decimal,
+            "skiprows": self.skip,
+        }  # fmt: skip
 
     def said(self) -> str:
         """What it is written in, where that is not UTF-8, commas and points; else ''."""

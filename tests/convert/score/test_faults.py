@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score.errors import Unfinished
+from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.workers.processes import FreshProcess
 from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import content, golden_table, journal, read_parts, write
@@ -216,38 +217,44 @@ def test_rights_that_are_missing(models: Path, source: Path, public: Path) -> No
     assert "Traceback" not in errors
 
 
+@pytest.fixture
+def kill_when(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Task], bool]], None]:
+    """Have processes killed as soon as they are sent some parts."""
+    send = FreshProcess.send
+
+    def killing(chosen: Callable[[Task], bool]) -> None:
+        def send_and_kill(worker: FreshProcess, argument: bytes) -> None:
+            send(worker, argument)
+            if argument and chosen(pickle.loads(argument)):  # noqa: S301 - our own
+                worker.process.kill()
+
+        monkeypatch.setattr(FreshProcess, "send", send_and_kill)
+
+    return killing
+
+
 def test_a_worker_that_is_killed_loses_nothing(
-    models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    models: Path, tmp_path: Path, run: Run, kill_when: Any
 ) -> None:
     write(golden_table(models, PRICES, 3000), tmp_path / "in.parquet", group=500)
     run("in.parquet", "whole")
-    killed: list[int] = []
-    send = FreshProcess.send
+    sent: list[str] = []
 
-    def send_and_kill(worker: FreshProcess, argument: bytes) -> None:
-        send(worker, argument)
-        if len(killed) < 2:
-            killed.append(worker.process.pid)
-            worker.process.kill()
+    def first_two(task: Task) -> bool:
+        sent.append(task.name)
+        return len(sent) <= 2
 
-    monkeypatch.setattr(FreshProcess, "send", send_and_kill)
+    kill_when(first_two)
     assert run("in.parquet", "out", workers=2).rows == 3000
-    assert len(killed) == 2
+    assert len(sent) == 6 + 2
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 def test_a_part_that_kills_its_process_twice_is_named(
-    models: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    models: Path, tmp_path: Path, run: Run, kill_when: Any
 ) -> None:
     write(golden_table(models, PRICES, 900), tmp_path / "in.parquet", group=300)
-    send = FreshProcess.send
-
-    def send_and_kill(worker: FreshProcess, argument: bytes) -> None:
-        send(worker, argument)
-        if pickle.loads(argument).name == "in-00001.parquet":  # noqa: S301 - our own
-            worker.process.kill()
-
-    monkeypatch.setattr(FreshProcess, "send", send_and_kill)
+    kill_when(lambda task: task.name == "in-00001.parquet")
     with pytest.raises(Unfinished) as unfinished:
         run("in.parquet", "out", workers=2)
     assert "1 of 3 parts could not be done" in unfinished.value.message

@@ -168,53 +168,53 @@ def test_entry_points_of_a_folder_are_not_loaded(
 
 
 @pytest.fixture
-def own_steps(place: Place) -> Any:
+def steps_of_code(place: Place) -> Any:
     """A model of a class that only the folder's code has."""
-    place.module("code/own_steps.py", OWN)
+    place.module("code/steps_of_code.py", OWN)
     sys.path.insert(0, str(place.folder / "code"))
-    import own_steps  # type: ignore[import-not-found] # only here
+    import steps_of_code  # type: ignore[import-not-found] # only here
 
-    model = own_steps.Line().fit(X, Y)
+    model = steps_of_code.Line().fit(X, Y)
     place.save(model)
     (place.folder / "model.pkl").write_bytes(pickle.dumps(model))
-    del sys.modules["own_steps"], sys.path[0]
+    del sys.modules["steps_of_code"], sys.path[0]
     place.ran.unlink()
     yield
-    sys.modules.pop("own_steps", None)
+    sys.modules.pop("steps_of_code", None)
 
 
 def runs(said: list[str]) -> list[str]:
     return [line for line in said if line.startswith("--trust")]
 
 
-@pytest.mark.usefixtures("own_steps")
+@pytest.mark.usefixtures("steps_of_code")
 def test_code_runs_where_a_type_in_it_is_trusted_and_that_is_said(place: Place) -> None:
     said: list[str] = []
     source, code = str(place.mlflow("model.skops")), place.folder / "code"
     with pytest.raises(SourceFailed) as refused:
         load_source(source, place.data, report=said.append)
-    assert f"--trust own_steps.Line if the file is yours (which runs code in '{code}')" in (
+    assert f"--trust steps_of_code.Line if the file is yours (which runs code in '{code}')" in (
         refused.value.hint
     )
     assert not place.ran.exists()
     assert runs(said) == []
 
-    load_source(source, place.data, trusted=["own_steps.Line"], report=said.append)
-    assert runs(said) == [f"--trust own_steps.Line runs code in '{code}'"]
+    load_source(source, place.data, trusted=["steps_of_code.Line"], report=said.append)
+    assert runs(said) == [f"--trust steps_of_code.Line runs code in '{code}'"]
     assert place.ran.exists()
 
 
-@pytest.mark.usefixtures("own_steps")
+@pytest.mark.usefixtures("steps_of_code")
 def test_trust_in_what_is_installed_opens_no_folder(place: Place) -> None:
     said: list[str] = []
     trusted = ["sklearn.base.BaseEstimator", "", ".x", "nowhere.Line"]
-    with pytest.raises(SourceFailed, match=r"own_steps\.Line"):
+    with pytest.raises(SourceFailed, match=r"steps_of_code\.Line"):
         load_source(str(place.mlflow("model.skops")), place.data, None, trusted, said.append)
     assert str(place.folder / "code") not in sys.path
     assert runs(said) == []
 
 
-@pytest.mark.usefixtures("own_steps")
+@pytest.mark.usefixtures("steps_of_code")
 def test_a_pickle_finds_the_code_of_its_folder(place: Place) -> None:
     said: list[str] = []
     load_source(str(place.mlflow("model.pkl")), place.data, report=said.append)

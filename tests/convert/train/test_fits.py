@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -33,6 +34,7 @@ from onnxlet.convert.train.job import (
 from onnxlet.convert.workers.child import serve_forks
 from onnxlet.convert.workers.fork_server import ForkServer
 from onnxlet.convert.workers.processes import Processes
+from tests.conftest import ROOT
 from tests.convert.train import candidates as made
 
 
@@ -95,6 +97,30 @@ def test_where_the_process_that_forks_was_ended_another_does() -> None:
         assert outcomes(fits, iter([Job(2, made.linear(), 1)]))[2].answers is not None
 
 
+ORPHAN = """
+import os, time
+from multiprocessing.connection import Connection
+from onnxlet.convert.workers.child import _do_one
+server = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == server:
+        time.sleep(0.01)
+    _do_one(Connection({descriptor}), None, server)
+"""
+
+
+def test_a_fit_that_begins_when_its_server_has_ended_ends_too() -> None:
+    ours, theirs = Pipe()
+    with theirs:
+        code = ORPHAN.format(descriptor=theirs.fileno())
+        subprocess.run(
+            [sys.executable, "-c", code], pass_fds=[theirs.fileno()], cwd=ROOT, check=True
+        )
+    with pytest.raises(EOFError):  # noqa: PT012 - its number may come before
+        while ours.poll(60):
+            ours.recv()
+
+
 def test_a_notebooks_folder_with_modules_of_other_names_is_no_hindrance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,24 +166,23 @@ def ends(pid: int, seconds: float = 60.0) -> bool:
         time.sleep(0.05)
 
 
-def test_what_cannot_be_sent_is_only_that_jobs_failure() -> None:
-    lock = threading.Lock()
-    unsent = replace(made.linear(), parameters={"lock": lock})
+class Unread:
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (threading.Lock(), "it can't be sent: "),
+        (Unread(), "it could not be begun: invalid literal"),
+    ],
+)
+def test_what_cannot_be_sent_or_read_is_only_that_jobs_failure(held: Any, why: str) -> None:
+    failing = replace(made.linear(), parameters={"held": held})
     with local_fits(table(), 1) as fits:
-        found = outcomes(fits, iter([Job(0, unsent, 0), Job(1, made.linear(), 0)]))
-    assert "it can't be sent: " in str(found[0].why)
-    assert found[1].why is None
-
-
-def test_what_cannot_be_read_is_only_that_jobs_failure() -> None:
-    class Unread:
-        def __reduce__(self) -> Any:
-            return int, ("no number",)
-
-    unread = replace(made.linear(), parameters={"it": Unread()})
-    with local_fits(table(), 1) as fits:
-        found = outcomes(fits, iter([Job(0, unread, 0), Job(1, made.linear(), 0)]))
-    assert "it could not be begun: invalid literal" in str(found[0].why)
+        found = outcomes(fits, iter([Job(0, failing, 0), Job(1, made.linear(), 0)]))
+    assert why in str(found[0].why)
     assert found[1].why is None
 
 

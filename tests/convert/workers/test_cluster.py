@@ -161,12 +161,18 @@ def test_another_worker_does_what_one_that_is_killed_was_doing(tmp_path: Path) -
         assert sorted(found) == [(number, 2 * number) for number in range(1, 61)]
 
 
-def test_a_worker_with_other_versions_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def other_numpy(tmp_path: Path) -> Path:
+    """A folder of modules in which NumPy says to be of another version."""
     other = tmp_path / "other" / "numpy-1.0.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n")
+    return other.parent
+
+
+def test_a_worker_with_other_versions_is_refused(tmp_path: Path, other_numpy: Path) -> None:
     with cluster(tmp_path / "cluster", workers=0) as started:
-        started.worker(env={"PYTHONPATH": str(tmp_path / "other")}, cwd=tmp_path)
+        started.worker(env={"PYTHONPATH": str(other_numpy)}, cwd=tmp_path)
         started.wait_for_workers()
         with pytest.raises(Refusal) as raised, connected(started.address, ["numpy"]):
             pass
@@ -182,17 +188,14 @@ def test_a_worker_with_other_versions_is_refused(tmp_path: Path) -> None:
         assert f"numpy=={np.__version__}, onnxlet=={__version__}" in raised.value.hint
 
 
-def test_one_that_comes_later_is_refused_too(tmp_path: Path) -> None:
-    other = tmp_path / "other" / "numpy-1.0.dist-info"
-    other.mkdir(parents=True)
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n")
+def test_one_that_comes_later_is_refused_too(tmp_path: Path, other_numpy: Path) -> None:
     with (
         cluster(tmp_path / "cluster", workers=1) as started,
         connected(started.address, ["numpy"]) as client,
     ):
         tasks = Cluster(client, f"{HERE}:counting", b"abc", str(tmp_path))
         started.workers[0].kill()
-        path = f"{tmp_path / 'other'}{os.pathsep}{os.getcwd()}"  # noqa: PTH109
+        path = f"{other_numpy}{os.pathsep}{os.getcwd()}"  # noqa: PTH109
         started.worker(env={"PYTHONPATH": path})
         with pytest.raises(Refusal, match=r"numpy: expected .*, got 1\.0"):
             list(tasks.run(numbered(range(10))))
