@@ -228,16 +228,16 @@ check: $(DEV) ## format, lint and types
 	$(PY) -m mypy
 
 coverage: $(LIBRARIES)/ready ## convert every estimator, or those of LIBRARY, and write docs/reference/coverage.md (slow)
-	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -W ignore -m tools.coverage $(LIBRARY)
+	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -W ignore -m tools.evaluation.support $(LIBRARY)
 
 harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of EXAMPLES; docs/reference/harvest.md (hours)
-	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.harvest $(EXAMPLES)
+	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.evaluation.harvest $(EXAMPLES)
 
 $(HARVEST)/ready: requirements/harvest.txt tools/setup.sh
 	sh tools/setup.sh $(HARVEST) requirements/harvest.txt
 
 references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidently and SciPy, which tests hold ours against, into tests/references/
-	for name in $(REFERENCES); do .venv-$$name/bin/python -W ignore -m tools.references.$${name}_figures || exit 1; done
+	for name in $(REFERENCES); do .venv-$$name/bin/python -W ignore -m tools.evaluation.references.$${name}_figures || exit 1; done
 
 # NannyML is for Python 3.12 at most; pip 23.2, as of older Pythons, can't install Evidently's lock.
 $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
