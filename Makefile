@@ -243,7 +243,7 @@ references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidentl
 $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
 	PYTHON="$${PYTHON:-$(if $(filter nannyml,$*),,python3.13) python3.12 python3.11 python3}" sh tools/setup.sh $(@D) $<
 
-bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
+bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks/
 	$(PY) -m bench $(PART)
 
 # The same bytes whenever it is built.

@@ -171,7 +171,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert wrong == []
 
 
-BENCHMARKS = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()
+BENCHMARKS = (ROOT / "docs" / "reference" / "benchmarks" / "servers.md").read_text()
 SERVERS = ("onnxlet", "FastAPI", "MLServer", "BentoML", "MLflow")
 
 
