@@ -22,7 +22,7 @@ from tests.deploy.conftest import bundle_of
 from tests.deploy.emulator import Emulator, post
 from tests.deploy.test_deployments import endpoint
 from tests.events import CONTEXT
-from tools.deploy.drift import added_up, deltas_of, places
+from tools.deploy.drift import added_up, deltas_of, manifests_of
 from tools.deploy.drift_text import lines
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import read_plan
@@ -59,10 +59,10 @@ def log(
 
 def report_of(events: Sequence[Any], models: Path, model: str = "") -> dict[str, Any]:
     told: list[str] = []
-    where = places(read_plan({"MODELS": str(models), "STAGE": "no-such"}))
+    where = manifests_of(read_plan({"MODELS": str(models), "STAGE": "no-such"}))
     [found] = added_up(deltas_of(events, model), where, NOW, told.append)
     assert told == []
-    return found.report
+    return found
 
 
 def without_moments(report: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_lines_of_other_kinds_are_passed_over(log: Any, models: Path) -> None:
 
 def test_a_log_without_counts() -> None:
     with pytest.raises(DeployFailed, match="no counts") as caught:
-        added_up({}, [], NOW, print)
+        added_up({}, {}, NOW, print)
     assert "hundred rows" in caught.value.hint
 
 
@@ -150,7 +150,7 @@ def test_what_can_t_be_compared(log: Any, models: Path, change: dict[str, Any], 
     line = json.loads(event["message"])
     line["watched"] |= change
     told: list[str] = []
-    where = places(read_plan({"MODELS": str(models)}))[-1:]
+    where = {"here": manifests_of(read_plan({"MODELS": str(models)}))[str(models)]}
 
     with pytest.raises(DeployFailed, match="see above"):
         added_up(deltas_of([{**event, "message": json.dumps(line)}]), where, NOW, told.append)
@@ -162,22 +162,22 @@ def test_what_can_t_be_compared(log: Any, models: Path, change: dict[str, Any], 
 def test_a_version_whose_manifest_is_away_does_not_hide_the_others(log: Any, models: Path) -> None:
     _, [event] = log(X)
     away = {**event, "message": event["message"].replace('"version":1', '"version":9')}
-    where = [places(read_plan({"MODELS": str(models)}))[-1]._replace(name="here")]
+    where = {"here": manifests_of(read_plan({"MODELS": str(models)}))[str(models)]}
     told: list[str] = []
 
     [found] = added_up(deltas_of([event, away]), where, NOW, told.append)
-    assert (found.of.version, found.report["version"]) == (1, 1)
+    assert found["version"] == 1
     assert told == ["iris/9: 150 rows can't be compared: its manifest is not in here"]
 
 
 def test_the_manifest_is_the_bundle_s(log: Any, models: Path, tmp_path: Path) -> None:
     bundle = bundle_of(models / "iris" / "1" / "manifest.json", tmp_path / "bundle.zip")
     _, events = log(X)
-    where = places(read_plan({"BUNDLE": str(bundle), "MODELS": str(tmp_path)}))
+    where = manifests_of(read_plan({"BUNDLE": str(bundle), "MODELS": str(tmp_path)}))
 
-    assert [place.name for place in where] == [str(bundle), str(tmp_path)]
+    assert list(where) == [str(bundle), str(tmp_path)]
     [found] = added_up(deltas_of(events), where, NOW, print)
-    assert found.report["rows"] == 150
+    assert found["rows"] == 150
 
 
 def test_what_is_printed(log: Any, models: Path) -> None:

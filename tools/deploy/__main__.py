@@ -69,7 +69,7 @@ def drift(hours: int, minutes: int | None, model: str, as_json: bool) -> None:
     with _where() as (plan, cloud):
         readiness.check_access(cloud)
         for found in after.drifts(plan, cloud, minutes or 60 * hours, model, _report):
-            _print([json.dumps(found.report)] if as_json else drift_text.lines(found.report))
+            _print([json.dumps(found)] if as_json else drift_text.lines(found))
 
 
 @main.command(

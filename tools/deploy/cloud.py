@@ -21,23 +21,14 @@ REFUSED = (Boto3Error, BotoCoreError, ClientError)
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where things are deployed.
+    """Where things are deployed."""
 
-    Attributes:
-        given: this process's environment.
-        endpoint: of an emulator, or None for AWS itself.
-        region: or None where none is known.
-        profile: of AWS's own files, or None.
-        made_up: the credentials, since an emulator on this machine checks none.
-        fault: what is wrong with the profile; nothing else can be asked then.
-    """
-
-    given: Mapping[str, str]
-    endpoint: str | None
-    region: str | None
-    profile: str | None
-    made_up: bool
-    fault: str = ""
+    given: Mapping[str, str]  # this process's environment
+    endpoint: str | None  # of an emulator, or None for AWS itself
+    region: str | None  # or None where none is known
+    profile: str | None  # of AWS's own files, or None
+    made_up: bool  # the credentials, since an emulator on this machine checks none
+    fault: str = ""  # what is wrong with the profile; nothing else can be asked then
 
     @property
     def is_here(self) -> bool:
@@ -72,11 +63,7 @@ class Cloud:
         return self._session().get_credentials() is not None
 
     def check_credentials(self) -> None:
-        """Ask AWS whether it knows who is asking.
-
-        Raises:
-            BotoCoreError, ClientError: it does not, or does not answer.
-        """
+        """Ask AWS whether it knows who is asking; one of REFUSED where it does not."""
         self.client("sts", seconds=20).get_caller_identity()
 
 

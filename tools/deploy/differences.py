@@ -12,16 +12,7 @@ ROW = re.compile(r"golden row (\d+), ")
 
 
 def differences(answer: Any, golden: Mapping[str, Any], version: int) -> str:
-    """Hold an answer to all golden rows against scikit-learn's.
-
-    Args:
-        answer: the native answer, read from its JSON; or whatever came.
-        golden: of the model's golden.json.
-        version: of the model that should have answered.
-
-    Returns:
-        What is off, or an empty string.
-    """
+    """What is off in the native answer of this version to all golden rows; or an empty string."""
     if not isinstance(answer, dict) or "prediction" not in answer:
         about = answer if isinstance(answer, dict) else {}
         return f"no prediction, but status {about.get('status')}: {about.get('title')}"

@@ -30,67 +30,33 @@ Event = Mapping[str, Any]
 
 
 class Counted(NamedTuple):
-    """What counts may be added up of: one version of one model, as it was built.
-
-    Attributes:
-        name: the model's.
-        version: the model's.
-        layout: the hash of its bins.
-    """
+    """What counts may be added up of: one version of one model, as it was built."""
 
     name: str
     version: int
-    layout: str
+    layout: str  # the hash of its bins
 
     def __str__(self) -> str:
         return f"{self.name}/{self.version}"
 
 
 class Delta(NamedTuple):
-    """What one line has.
+    """What one line has."""
 
-    Attributes:
-        at: when it was written, in seconds since 1970.
-        content: `rows`, `counts` and others.
-    """
-
-    at: float
-    content: Mapping[str, Any]
+    at: float  # when it was written, in seconds since 1970
+    content: Mapping[str, Any]  # `rows`, `counts` and others
 
 
-class Place(NamedTuple):
-    """Where manifests are.
-
-    Attributes:
-        name: to print.
-        manifest: reads one, of a model's version; an empty object where there is none.
-    """
-
-    name: str
-    manifest: Callable[[str, int], Mapping[str, Any]]
-
-
-class Drift(NamedTuple):
-    """One version's report.
-
-    Attributes:
-        of: what was counted.
-        report: as `GET /models/N/drift` answers.
-    """
-
-    of: Counted
-    report: dict[str, Any]
+# Reads the manifest of a model's version, or an empty object; by what it is called in messages.
+Manifests = Mapping[str, Callable[[str, int], Mapping[str, Any]]]
 
 
 def deltas_of(events: Iterable[Event], model: str = "") -> dict[Counted, list[Delta]]:
     """The deltas in a log, oldest first.
 
     A log may have an event twice, and pages of it overlap: a line is taken once. An instance has
-    a log stream of its own and numbers its deltas, so that no two lines are equal.
-
-    Args:
-        events: of CloudWatch, in any order.
-        model: the only one that is wanted, or an empty string.
+    a log stream of its own and numbers its deltas, so that no two lines are equal. The events may
+    come in any order; without the name of a model all are wanted.
     """
     found: dict[Counted, list[Delta]] = {}
     seen: set[tuple[Any, str]] = set()
@@ -116,62 +82,47 @@ def _line(message: str) -> dict[str, Any] | None:
     return line if has and isinstance(line.get("version"), int) and "model" in line else None
 
 
-def places(plan: Plan) -> list[Place]:
+def manifests_of(plan: Plan) -> Manifests:
     """Where the manifests of what is deployed may be: the bundle, and the folder of models.
 
-    Raises:
-        DeployFailed: the bundle that is named is none.
+    DeployFailed where the bundle that is named is none.
     """
-    found = []
+    found: dict[str, Callable[[str, int], Mapping[str, Any]]] = {}
     packaged = ROOT / "build" / "deploy" / f"onnxlet-{plan.stage}.zip"
     path = Path(plan.values.get("BUNDLE", packaged))
     if "BUNDLE" in plan.values or path.is_file():
         bundle = read_bundle(path)
-
-        def in_bundle(name: str, version: int) -> Mapping[str, Any]:
-            manifest: Mapping[str, Any] = bundle.read(name, "manifest.json", version)
-            return manifest
-
-        found.append(Place(str(path), in_bundle))
+        found[str(path)] = lambda name, version: bundle.read(name, "manifest.json", version)
 
     def in_folder(name: str, version: int) -> Mapping[str, Any]:
         file = plan.models / name / str(version) / "manifest.json"
         manifest: Mapping[str, Any] = json.loads(file.read_bytes()) if file.is_file() else {}
         return manifest
 
-    return [*found, Place(str(plan.models), in_folder)]
+    return {**found, str(plan.models): in_folder}
 
 
 def added_up(
-    found: Mapping[Counted, Sequence[Delta]],
-    places: Sequence[Place],
-    since: float,
-    report: Report,
-) -> list[Drift]:
-    """A report of each version that has rows in the log.
+    found: Mapping[Counted, Sequence[Delta]], manifests: Manifests, since: float, report: Report
+) -> list[dict[str, Any]]:
+    """A report, as `GET /models/N/drift` answers, of each version that has rows in the log.
 
-    Args:
-        found: its deltas, oldest first.
-        places: where its manifest may be.
-        since: what the log was read from, in seconds since 1970.
-        report: takes a line for each version that can't be compared, and why.
-
-    Raises:
-        DeployFailed: there is none.
+    It was read from `since`, in seconds since 1970. `report` takes a line for each version that
+    can't be compared; DeployFailed where none can.
     """
     if not found:
         raise DeployFailed("the log has no counts of that time", NOTHING)
     drifts = []
     for of, those in found.items():
         try:
-            model = described(of.name, of.version, _manifest(of, places))
+            model = described(of.name, of.version, _manifest(of, manifests))
             layout = Layout(model.manifest, model.signature)
             figures = figures_of(those, layout, since)
         except ValueError as error:
             rows = sum(delta.content.get("rows", 0) for delta in those)
             report(f"{of}: {rows} rows can't be compared: {error}")
             continue
-        drifts.append(Drift(of, drift.report(model, layout, figures)))
+        drifts.append(drift.report(model, layout, figures))
     if not drifts:
         raise DeployFailed(
             "nothing that the log has counted can be compared: see above",
@@ -180,32 +131,27 @@ def added_up(
     return drifts
 
 
-def _manifest(of: Counted, places: Sequence[Place]) -> Mapping[str, Any]:
-    """The manifest by which it was counted.
-
-    Raises:
-        ValueError: it is nowhere; it says what is there.
-    """
+def _manifest(of: Counted, manifests: Manifests) -> Mapping[str, Any]:
+    """The manifest by which it was counted; ValueError says what is there instead."""
     others = []
-    for place in places:
-        manifest = place.manifest(of.name, of.version)
+    for place, read in manifests.items():
+        manifest = read(of.name, of.version)
         if manifest and deltas.layout_hash(manifest) == of.layout:
             return manifest
         if manifest:
-            others.append(place.name)
+            others.append(place)
     if others:
         raise ValueError(
             f"they were counted by another build of it (its hash {of.layout}) "
             f"than {' and '.join(others)} has"
         )
-    raise ValueError(f"its manifest is not in {' or '.join(place.name for place in places)}")
+    raise ValueError(f"its manifest is not in {' or '.join(manifests)}")
 
 
 def figures_of(those: Sequence[Delta], layout: Layout, since: float) -> Figures:
     """What several instances have counted, as one would have it that had all their requests.
 
-    Raises:
-        ValueError: a line has something else than counts of this layout.
+    ValueError where a line has something else than counts of this layout.
     """
     watch, refused = Watch(layout), Counter[str]()
     for delta in those:

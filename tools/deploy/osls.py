@@ -17,18 +17,9 @@ EMULATED = {"SLS_AWS_MONITORING_FREQUENCY": "300"}  # ms; AWS itself is asked ev
 def run_osls(
     action: str, stage: str, params: Mapping[str, str], cloud: Cloud, api_keys: str, *flags: str
 ) -> None:
-    """Carry out one of its commands; what it says goes to standard error.
+    """Carry out `deploy`, `remove` or `package`; DeployFailed, with what it said, where it fails.
 
-    Args:
-        action: `deploy`, `remove` or `package`.
-        stage: of the service.
-        params: of serverless.yml that are not at their defaults.
-        cloud: where.
-        api_keys: of the function; empty means open.
-        flags: of the command.
-
-    Raises:
-        DeployFailed: it failed.
+    `params` are those of serverless.yml that are not at their defaults; no `api_keys` means open.
     """
     command = [str(OSLS), action, "--stage", stage, "--region", str(cloud.region), *flags]
     for name, value in sorted(params.items()):

@@ -18,17 +18,10 @@ SECONDS = 900  # for a stack to change
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as it is now.
-
-    Attributes:
-        name: its name.
-        status: CloudFormation's word for its state.
-        outputs: by key.
-        parameters: by key.
-    """
+    """A stack as it is now."""
 
     name: str
-    status: str
+    status: str  # CloudFormation's word for its state
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
@@ -54,11 +47,7 @@ class Stack:
 
 
 def find_stack(name: str, cloud: Cloud) -> Stack | None:
-    """The stack of this name, or None where there is none.
-
-    Raises:
-        ClientError: CloudFormation does not answer.
-    """
+    """The stack of this name, or None; ClientError where CloudFormation does not answer."""
     try:
         found = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
@@ -72,11 +61,7 @@ def find_stack(name: str, cloud: Cloud) -> Stack | None:
 
 
 def need_stack(name: str, cloud: Cloud) -> Stack:
-    """The stack of this name.
-
-    Raises:
-        DeployFailed: there is none.
-    """
+    """The stack of this name; DeployFailed where there is none."""
     stack = find_stack(name, cloud)
     if stack is None or "FunctionName" not in stack.outputs:
         stage = name.removeprefix("onnxlet-")
@@ -88,10 +73,8 @@ def move_live(stack: Stack, version: str, proven: Sequence[str], cloud: Cloud) -
     """Have `live` serve another version, and remember which ones are proven.
 
     CloudFormation does it, by the template that is there: what it knows stays what is, and a later
-    deployment that fails goes back to this version, not to an older one.
-
-    Raises:
-        DeployFailed: it did not work, and `live` is where it was.
+    deployment that fails goes back to this version, not to an older one. DeployFailed where it did
+    not work, and `live` is where it was.
     """
     kept: list[dict[str, Any]] = [
         {"ParameterKey": key, "UsePreviousValue": True}

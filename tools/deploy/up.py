@@ -22,12 +22,8 @@ BROKEN = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     """Deploy, and move `live` once the new version is proven.
 
-    Returns:
-        What to report: the proof, the addresses, and a call to paste.
-
-    Raises:
-        NotReady: before anything is done.
-        DeployFailed: `live` is where it was.
+    Returns what to report: the proof, the addresses, and a call to paste. NotReady before anything
+    is done; DeployFailed with `live` where it was.
     """
     api_keys = readiness.check(plan, cloud)
     before = find_stack(plan.stack, cloud)

@@ -14,8 +14,7 @@ from tools.deploy.stack import Stack
 def wait_until_active(stack: Stack, version: str, cloud: Cloud) -> None:
     """Wait until a version can be invoked; one with SnapStart takes its snapshot first.
 
-    Raises:
-        DeployFailed: it can't start; with Lambda's reason.
+    DeployFailed, with Lambda's reason, where it can't start.
     """
     client = cloud.client("lambda")
     about: dict[str, Any] = {"FunctionName": stack.function, "Qualifier": version}
@@ -34,12 +33,7 @@ def wait_until_active(stack: Stack, version: str, cloud: Cloud) -> None:
 def prune(stack: Stack, cloud: Cloud) -> list[str]:
     """Delete versions that nothing serves and nobody will go back to: snapshots cost.
 
-    Args:
-        stack: its proven versions stay, and the one that was published last.
-        cloud: where they are.
-
-    Returns:
-        The versions that were deleted, oldest first.
+    Proven versions stay, and the one that was published last. Returns those that were deleted.
     """
     client = cloud.client("lambda")
     stay = {"$LATEST", stack.live, stack.published, *stack.proven}
