@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.device import guest, slot, update
+from bench.device import slot, update
 from bench.device.slot import Service
 from bench.load import open_loop, processes
 from bench.load.processes import ROOT
@@ -34,20 +34,17 @@ RATE = 20.0  # inferences a second
 WINDOWS = 5
 SECONDS = 10.0  # of each
 SETTLED_SECONDS = 3.0
+ARM64 = "aarch64"
 IDLE_SECONDS = 10.0
-ARM64 = "cortex-a72"  # a Raspberry Pi 4's
 ABOUT = """The bundle for devices with one small model, the logistic regression above, unpacked into
 a slot and started as the service's unit does, with an API key, validation, the log and metrics;
 Python {python} on {arch}. Bare: the start of Python, NumPy, ONNX Runtime, one session and one run,
 from the same slot, to its end; a start of the service is from its process's to the last byte of
 its first answer. They take turns, {starts} times.
 
-Idle memory is proportional ({settled:.0f} s after the first answer). On arm64 it is that of QEMU's
-user mode ({guest}), of the mappings that the emulated program itself has: the guest's
-/proc/self/maps leaves out QEMU's own, 73 MB of translated code among them, and one that is
-shared between the two counts whole. Pages are of 4 kB there; a Raspberry Pi 5's kernel has larger
-ones. Core: the time that all threads of the process worked, while {rate:.0f} one-row requests came
-each second and /metrics was asked for once; the median of {windows} times {seconds:.0f} s.
+Idle memory is proportional ({settled:.0f} s after the first answer). Core: the time that all
+threads of the process worked, while {rate:.0f} one-row requests came each second and /metrics was
+asked for once; the median of {windows} times {seconds:.0f} s.
 
 An update: `update FILE` with a signed archive of only the model, while {load:.0f} one-row requests
 come each second on their own times, whether the last was answered or not; each is timed from when
@@ -65,19 +62,17 @@ def section(models: Path, fitted: Fitted) -> str:
     whole = slot.request(json.dumps({"instances": rows[:1]}).encode())
     try:
         machine = machines.native()
-        emulated = machines.arm64()
-        foreign = slot.package(models, emulated.arch, emulated.python, folder)
+        foreign = slot.package(models, ARM64, machine.python, folder)
         own = slot.package(models, machine.arch, machine.python, folder)
         paths = slot.install(own, folder)
         lines = [*_sizes(foreign, folder), *_sizes(own, folder)]
-        lines += [_emulated_memory(emulated, foreign, folder, whole)]
         lines += [*_service(paths, machine, whole), _starts(paths, machine, whole)]
         swaps, updating = _updates(models, paths, machine, folder, whole)
     except Unavailable as error:
         return f"Not measured: {error}\n"
     about = ABOUT.format(
         python=machine.python, arch=machine.arch, starts=STARTS, settled=SETTLED_SECONDS,
-        guest=ARM64, rate=RATE, windows=WINDOWS, seconds=SECONDS, load=update.RATE,
+        rate=RATE, windows=WINDOWS, seconds=SECONDS, load=update.RATE,
         took=swaps, updates=UPDATES,
     )  # fmt: skip
     return f"{about}\n{comparisons('compared with', [*lines, *updating])}"
@@ -93,30 +88,6 @@ def _sizes(archive: Path, folder: Path) -> Iterator[Line]:
     size = lambda_bundles.size(archive, folder / f"sizes-{arch}")
     yield _budget(f"{arch}: bundle, zipped", size.zipped / 1e6, ZIPPED_MB, "MB")
     yield _budget(f"{arch}: bundle, unpacked", size.unpacked / 1e6, UNPACKED_MB, "MB")
-
-
-def _emulated_memory(machine: Machine, archive: Path, folder: Path, whole: bytes) -> Line:
-    root, mapped = machine.root, folder / "maps"
-    unpacked = folder / f"sizes-{archive.stem.partition('-')[2]}"
-    emulator = ["qemu-aarch64", "-cpu", ARM64, "-L", str(root)]
-    python = [f"{root}/usr/bin/python{machine.python}", "-I", "-S", "-B"]
-    program = [str(ROOT / "bench" / "device" / "guest.py"), str(unpacked), str(mapped)]
-    with slot.running([*emulator, *python, *program], whole) as service:
-        time.sleep(SETTLED_SECONDS)
-        maps = _maps(service, mapped)
-        smaps = Path(f"/proc/{service.process.pid}/smaps").read_text()
-    size = guest.proportional_kib(smaps, maps) * 1024 / 1e6
-    return _budget("aarch64, emulated: idle memory", size, IDLE_MB, "MB")
-
-
-def _maps(service: Service, mapped: Path) -> str:
-    assert service.process.stdin is not None
-    service.process.stdin.write(b"\n")
-    service.process.stdin.flush()
-    while not (mapped.exists() and mapped.read_text().endswith("\n")):
-        assert service.process.poll() is None
-        time.sleep(0.05)
-    return mapped.read_text()
 
 
 def _service(paths: DevicePaths, machine: Machine, whole: bytes) -> Iterator[Line]:

@@ -1,10 +1,7 @@
-"""Scoring: rows a second beside the bare session, memory by the number of rows, and kills."""
+"""Scoring: rows a second beside the bare session, and memory by the number of rows."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import dataset, parquet
+from pyarrow import parquet
 
 from bench.load.processes import ROOT
 from bench.models import Fitted, breast_cancer_split
-from bench.report import Figure, Line, comparisons, figures
+from bench.report import Line, comparisons
 from onnxlet.convert.score import running
 from onnxlet.convert.score.tasks import Options
 from onnxlet.function.models.model import load_model
@@ -31,13 +28,11 @@ GROUPS = {"logistic": 20, "forest": 3}  # that are timed
 ROUNDS = 5
 BATCH = 10_000
 FEW, MANY = 10, 200  # row groups, of which the memory is measured
-KILLS = 10
 ABOUT = f"""`onnxlet score` of Parquet with 30 numbers a row, in row groups of {GROUP:,} rows, into
 Parquet, by one process: read, checked, answered, written, hashed and brought to disk; beside
 `session.run` on the same {BATCH:,} rows at a time, as NumPy has them in memory already. Reading is
 what only reading takes. Memory is the highest of a process that scores {MANY} row groups, beside
-one that scores {FEW}. Kills: {KILLS} of the whole process group at random times, then once to the
-end.
+one that scores {FEW}.
 """
 PEAK = """
 import resource, sys
@@ -54,9 +49,7 @@ def section(models: Path, fitted: Fitted) -> str:
         beside = [line for name in GROUPS for line in _rates(models, folder, name)]
         peaks = [_peak(models, folder, groups) for groups in (FEW, MANY)]
         beside.append(_memory(*peaks))
-        lost = _kills(models, folder)
-    table = comparisons("session.run", beside)
-    return f"{ABOUT}\n{table}\n{figures(lost)}"
+    return f"{ABOUT}\n{comparisons('session.run', beside)}"
 
 
 def _table(folder: Path, groups: int) -> Path:
@@ -123,14 +116,10 @@ def _session(model: Any, source: Path) -> float:
     return seconds
 
 
-def _words(models: Path, source: Path, out: Path, workers: int) -> list[str]:
-    words = ["score", str(models / "logistic"), str(source), str(out), "--keep", "id"]
-    return [*words, "--workers", str(workers)]
-
-
 def _peak(models: Path, folder: Path, groups: int) -> float:
     """The most memory, in MiB, of a process that scores a table."""
-    words = _words(models, _table(folder, groups), folder / f"of-{groups}", 1)
+    where = str(models / "logistic"), str(_table(folder, groups)), str(folder / f"of-{groups}")
+    words = ["score", *where, "--keep", "id", "--workers", "1"]
     done = subprocess.run(
         [sys.executable, "-c", PEAK, *words], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -140,31 +129,3 @@ def _peak(models: Path, folder: Path, groups: int) -> float:
 def _memory(few: float, many: float) -> Line:
     what = f"peak memory, {MANY * GROUP:,} rows beside {FEW * GROUP:,}"
     return Line(what, f"{many:,.0f} MiB", f"{few:,.0f} MiB", many / few, 1.1)
-
-
-def _kills(models: Path, folder: Path) -> list[Figure]:
-    """Rows that are lost or doubled by kills at random times."""
-    source, out = _table(folder, 20), folder / "killed"
-    command = [sys.executable, "-m", "convert", *_words(models, source, out, 2)]
-    draw = random.Random(0)  # noqa: S311 - nothing secret
-    start = time.perf_counter()
-    subprocess.run([*command[:-5], str(folder / "whole"), *command[-4:]], cwd=ROOT, check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    took = time.perf_counter() - start
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        time.sleep(took * draw.random())
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    found = dataset.dataset(out).to_table(columns=["id"])["id"].to_numpy()
-    known, counts = np.unique(found, return_counts=True)
-    lost = 20 * GROUP - len(known)
-    return [
-        Figure(f"rows lost by {KILLS} kills", lost, 0),
-        Figure(f"rows doubled by {KILLS} kills", int((counts > 1).sum()), 0),
-    ]

@@ -1,7 +1,8 @@
-"""Requests with and without counting for drift, and what counting takes besides."""
+"""Requests and starts with and without counting for drift."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -9,15 +10,14 @@ from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 from bench.load import closed_loop, processes
-from bench.load.processes import HEADERS
+from bench.load.processes import HEADERS, KEY, environ_for
 from bench.models import Fitted
 from bench.report import Figure, Line, comparisons, figures
-from bench.watch import costs
-from bench.watch.costs import Loaded, watch_environ
+from bench.start.events import http_event
 from onnxlet.convert.directory.reference_statistics import read
 from onnxlet.function.models.model import load_model
 from onnxlet.function.monitoring.watches import Watches
@@ -30,7 +30,8 @@ NUMBERS_ONLY = "logistic"
 ROWS = (1, 100)  # of a request
 PAIRS, TURNS, SECONDS = 4, 12, 0.2  # of servers that are started, and of each load on each of them
 COUNTED, ROUNDS = 20_000, 7  # rows that are counted for one number, and how often
-MOST, MOST_MICROSECONDS = 1.05, 10.0
+STARTS = 60
+MOST, MOST_START, MOST_MICROSECONDS = 1.05, 1.02, 10.0
 SERVER_CORE = 1
 ABOUT = f"""**Requests** to the two example models, and to a logistic regression of 30 numbers, with
 ONNXLET_WATCH=on and off, side by side: `edge serve` on one core, with keys and its log, the client
@@ -38,10 +39,30 @@ on the other, one connection; {PAIRS} pairs of servers, {TURNS} turns of {SECOND
 is the median over pairs of turns. The mean is of all of a turn's time: what one request leaves for
 a later one is in it. The processor's time is that of the server, whatever else the machine does.
 """
-ABOUT_COSTS = f"""**Start, memory and size.** {costs.STARTS} starts each with house prices,
-taking turns. Memory after {costs.ROWS:,} requests of one row: arrays by `sys.getsizeof`, and
-all that is allocated by `tracemalloc`. A kB is 1,000 bytes.
+ABOUT_STARTS = f"""**Start.** {STARTS} starts each with house prices, taking turns.
 """
+
+
+class Loaded(NamedTuple):
+    """What a model is asked: rows of its own."""
+
+    name: str
+    instances: list[Any]
+
+    @property
+    def path(self) -> str:
+        """Of its predictions."""
+        return f"/models/{self.name}/predict"
+
+    def body(self, rows: int) -> bytes:
+        """A request of so many rows."""
+        chosen = (self.instances[row % len(self.instances)] for row in range(rows))
+        return json.dumps({"instances": list(chosen)}).encode()
+
+
+def _watch_environ(models: Path, watch: str) -> dict[str, str]:
+    """The variables of a server that counts, or does not."""
+    return {**environ_for(models, ""), "ONNXLET_WATCH": watch}
 
 
 class Turn(NamedTuple):
@@ -64,9 +85,8 @@ def section(models: Path, fitted: Fitted) -> str:
         ABOUT,
         comparisons("without", _over_a_socket(watched, loaded)),
         figures(_counting(watched, loaded)),
-        ABOUT_COSTS,
-        comparisons("without", costs.starts(watched, loaded[0])),
-        figures(costs.sizes(watched, loaded, models.parent / "watch")),
+        ABOUT_STARTS,
+        comparisons("without", _starts(watched, loaded[0])),
     ]
     return "\n".join(parts)
 
@@ -95,7 +115,7 @@ def _over_a_socket(models: Path, loaded: list[Loaded]) -> Iterator[Line]:
             running: dict[str, Running] = {}
             for watch in ("on", "off") if number % 2 else ("off", "on"):
                 port = free_port()
-                command, environ = processes.serve(models, port), watch_environ(models, watch)
+                command, environ = processes.serve(models, port), _watch_environ(models, watch)
                 path, body = loaded[0].path, loaded[0].body(1)
                 started = processes.running(command, environ, port, path, body, SERVER_CORE)
                 running[watch] = stack.enter_context(started)[0], port
@@ -140,6 +160,37 @@ def compared(what: str, turns: Turns) -> Iterator[Line]:
         ratio = median(a / b for a, b in zip(on, off, strict=True))
         cells = [f"{median(values):,.1f} µs" for values in (on, off)]
         yield Line(f"{what}: {name}", cells[0], cells[1], ratio, MOST, digits=3)
+
+
+def _starts(models: Path, loaded: Loaded) -> Iterator[Line]:
+    """From the start of a process to its first answer, taking turns; one model."""
+    single = processes.only(models, loaded.name)
+    event = json.dumps(http_event(loaded.body(1).decode(), loaded.path, KEY)).encode()
+    times: dict[str, list[float]] = {"on": [], "off": []}
+    for number in range(STARTS + 1):
+        for watch in ("on", "off") if number % 2 else ("off", "on"):
+            port = free_port()
+            environ = _watch_environ(single, watch)
+            started = processes.running(
+                processes.serve(single, port), environ, port, loaded.path, loaded.body(1)
+            )
+            with started as (_, milliseconds):
+                if number:  # the first round fills the disk cache
+                    times[watch].append(milliseconds)
+    yield _start_line("the server", times)
+    handler = {
+        watch: (["-m", "bench.start.handler"], _watch_environ(single, watch), event)
+        for watch in ("on", "off")
+    }
+    medians = processes.process_times(handler, STARTS)
+    yield _start_line("the Lambda handler", {watch: [each] for watch, each in medians.items()})
+
+
+def _start_line(what: str, times: dict[str, list[float]]) -> Line:
+    on, off = times["on"], times["off"]
+    ratio = median(a / b for a, b in zip(on, off, strict=True))
+    a, b = (f"{median(each):.1f} ms" for each in (on, off))
+    return Line(f"process start to first answer, {what}", a, b, ratio, MOST_START, digits=3)
 
 
 def _counting(models: Path, loaded: list[Loaded]) -> Iterator[Figure]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench import report
 from bench.__main__ import PARTS
-from bench.device import guest
 from bench.load import closed_loop, open_loop
 from bench.serving import in_process, silence
 from bench.start import lambda_cost
 from bench.train import training
-from bench.watch import costs, watch
+from bench.watch import watch
 from tests.conftest import ROOT
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.server.test_server import Serving
@@ -104,17 +101,6 @@ def test_a_paced_load_counts_failures(serving: Serving, failures: list[BaseExcep
     _, answers = paced_until(lambda: len(failures) > 2, "/fails", serving)
     assert len(answers) > 2
     assert not any(answer.good for answer in answers)
-
-
-def test_the_memory_of_an_emulated_program() -> None:
-    smaps = (
-        "400000-500000 r--p 0 00:00 1  /python\nRss: 9 kB\nPss:    100 kB\nVmFlags: rd\n"
-        "500000-600000 rw-p 0 00:00 0\nPss:    20 kB\nPss_Dirty:    7 kB\n"
-        "600000-700000 rwxp 0 00:00 0\nPss:    4000 kB\n"
-    )
-    maps = "400000-480000 r-xp 0 00:00 1 /python\n480000-510000 rw-p 0 00:00 0\n"
-    assert guest.proportional_kib(smaps, maps) == 120
-    assert guest.proportional_kib(smaps, "") == 0
 
 
 def test_a_part_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,18 +210,6 @@ def test_the_processors_time_has_what_one_call_leaves_for_a_later_one(
     monkeypatch.setattr(time, "process_time", lambda: taken)
     assert in_process.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
     gc.unfreeze()  # which taking turns froze
-
-
-def test_what_a_watch_holds() -> None:
-    class Held:
-        def __init__(self) -> None:
-            self.array = np.zeros(1000, np.uint32)
-            self.again = [self.array, bytearray(500), {"x": np.zeros(10)}]
-
-    held = Held()
-
-    sizes = [sys.getsizeof(each) for each in (held.array, held.again[1], np.zeros(10))]
-    assert costs.held(held) == sum(sizes)
 
 
 def test_every_part_has_its_page_and_the_document_leads_to_it() -> None:

@@ -11,22 +11,9 @@ import sklearn.datasets as datasets
 from sklearn.utils import Bunch
 
 WORDS = [
-    "the",
-    "of",
-    "space",
-    "graphic",
-    "orbit",
-    "image",
-    "god",
-    "faith",
-    "hockey",
-    "goal",
-    "medicine",
-    "car",
-    "engine",
-    "law",
-    "key",
-]
+    "the", "of", "space", "graphic", "orbit", "image", "god", "faith", "hockey", "goal",
+    "medicine", "car", "engine", "law", "key",
+]  # fmt: skip
 
 
 class NoData(Exception):
@@ -47,11 +34,6 @@ def _nothing(name: str) -> Callable[..., Any]:
     return fetch
 
 
-def _choice(random: np.random.Generator, values: list[Any], count: int) -> Any:
-    """Some of the values, of which one may be None."""
-    return random.choice(np.array(values, dtype=object), count)
-
-
 def _given(X: Any, y: Any, return_X_y: bool, **more: Any) -> Any:
     return (X, y) if return_X_y else Bunch(data=X, target=y, **more)
 
@@ -59,27 +41,16 @@ def _given(X: Any, y: Any, return_X_y: bool, **more: Any) -> Any:
 def _california(*, return_X_y: bool = False, as_frame: bool = False, **_: Any) -> Any:
     random = np.random.default_rng(0)
     names = [
-        "MedInc",
-        "HouseAge",
-        "AveRooms",
-        "AveBedrms",
-        "Population",
-        "AveOccup",
-        "Latitude",
+        "MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude",
         "Longitude",
-    ]
+    ]  # fmt: skip
     X = random.lognormal([1.2, 3.2, 1.6, 0.1, 7.0, 1.0, 3.5, 0.5], 0.3, (2000, 8))
     X[:, 7] -= 121.0
     y = X[:, 0] * 0.5 + np.sin(X[:, 6]) + random.normal(0, 0.3, 2000)
     frame = pd.DataFrame(X, columns=names)
     target = pd.Series(y, name="MedHouseVal")
-    whole = frame.assign(MedHouseVal=target)
-    more: dict[str, Any] = {
-        "feature_names": names,
-        "target_names": ["MedHouseVal"],
-        "frame": whole,
-        "DESCR": "",
-    }
+    more: dict[str, Any] = {"feature_names": names, "target_names": ["MedHouseVal"], "DESCR": ""}
+    more["frame"] = frame.assign(MedHouseVal=target)
     data, answers = (frame, target) if as_frame else (X, y)
     return _given(data, answers, return_X_y, **more)
 
@@ -122,64 +93,86 @@ def _digits(count: int, width: int) -> pd.DataFrame:
     return pd.DataFrame(X, columns=[f"pixel{i + 1}" for i in range(width)])
 
 
+class _Columns:
+    """Makes columns of so many rows, the same each time."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.random = rows, np.random.default_rng(0)
+
+    def whole(self, low: int, high: int) -> Any:
+        return self.random.integers(low, high, self.rows)
+
+    def one_of(self, *values: Any) -> Any:
+        """A category; None is a missing one."""
+        return pd.Categorical(self.texts(*values))
+
+    def texts(self, *values: Any) -> Any:
+        return self.random.choice(np.array(values, dtype=object), self.rows)
+
+    def seldom(self, high: int) -> Any:
+        """Mostly 0."""
+        return (self.random.random(self.rows) < 0.1) * self.whole(0, high)
+
+    def with_gaps(self, values: Any) -> Any:
+        return np.where(self.random.random(self.rows) < 0.2, np.nan, values)
+
+
 def _titanic() -> tuple[pd.DataFrame, pd.Series[Any]]:
-    random = np.random.default_rng(0)
-    n = 1309
+    made = _Columns(1309)
+    random, n = made.random, made.rows
     frame = pd.DataFrame(
         {
-            "pclass": random.integers(1, 4, n),
+            "pclass": made.whole(1, 4),
             "name": [f"Person {i}" for i in range(n)],
-            "sex": pd.Categorical(random.choice(["female", "male"], n)),
-            "age": np.where(random.random(n) < 0.2, np.nan, random.gamma(6, 5, n).round()),
-            "sibsp": random.integers(0, 4, n),
-            "parch": random.integers(0, 4, n),
-            "ticket": [str(i) for i in random.integers(1000, 9999, n)],
+            "sex": made.one_of("female", "male"),
+            "age": made.with_gaps(random.gamma(6, 5, n).round()),
+            "sibsp": made.whole(0, 4),
+            "parch": made.whole(0, 4),
+            "ticket": made.whole(1000, 9999).astype(str),
             "fare": np.where(np.arange(n) == 7, np.nan, random.lognormal(3, 1, n).round(4)),
-            "cabin": _choice(random, ["C85", "E46", None], n),
-            "embarked": pd.Categorical(_choice(random, ["C", "Q", "S", "S", None], n)),
+            "cabin": made.texts("C85", "E46", None),
+            "embarked": made.one_of("C", "Q", "S", "S", None),
         }
     )
     return frame, pd.Series(pd.Categorical((random.random(n) < 0.4).astype(int).astype(str)))
 
 
 def _adult() -> tuple[pd.DataFrame, pd.Series[Any]]:
-    random = np.random.default_rng(0)
-    n = 2000
+    made = _Columns(2000)
     frame = pd.DataFrame(
         {
-            "age": random.integers(17, 90, n),
-            "workclass": pd.Categorical(_choice(random, ["Private", "State-gov", None], n)),
-            "education": pd.Categorical(random.choice(["HS-grad", "Bachelors", "Masters"], n)),
-            "education-num": random.integers(1, 17, n),
-            "marital-status": pd.Categorical(random.choice(["Divorced", "Never-married"], n)),
-            "occupation": pd.Categorical(_choice(random, ["Sales", "Tech-support", None], n)),
-            "relationship": pd.Categorical(random.choice(["Husband", "Own-child"], n)),
-            "race": pd.Categorical(random.choice(["White", "Black", "Other"], n)),
-            "sex": pd.Categorical(random.choice(["Female", "Male"], n)),
-            "capital-gain": (random.random(n) < 0.1) * random.integers(0, 9999, n),
-            "capital-loss": (random.random(n) < 0.1) * random.integers(0, 999, n),
-            "hours-per-week": random.integers(1, 99, n),
-            "native-country": pd.Categorical(random.choice(["United-States", "Mexico"], n)),
-            "fnlwgt": random.integers(10_000, 900_000, n),
+            "age": made.whole(17, 90),
+            "workclass": made.one_of("Private", "State-gov", None),
+            "education": made.one_of("HS-grad", "Bachelors", "Masters"),
+            "education-num": made.whole(1, 17),
+            "marital-status": made.one_of("Divorced", "Never-married"),
+            "occupation": made.one_of("Sales", "Tech-support", None),
+            "relationship": made.one_of("Husband", "Own-child"),
+            "race": made.one_of("White", "Black", "Other"),
+            "sex": made.one_of("Female", "Male"),
+            "capital-gain": made.seldom(9999),
+            "capital-loss": made.seldom(999),
+            "hours-per-week": made.whole(1, 99),
+            "native-country": made.one_of("United-States", "Mexico"),
+            "fnlwgt": made.whole(10_000, 900_000),
         }
     )
-    return frame, pd.Series(pd.Categorical(random.choice(["<=50K", ">50K"], n)), name="class")
+    return frame, pd.Series(made.one_of("<=50K", ">50K"), name="class")
 
 
 def _bikes() -> tuple[pd.DataFrame, pd.Series[Any]]:
-    random = np.random.default_rng(0)
-    n = 3000
-    hours = np.arange(n)
+    made = _Columns(3000)
+    random, n, hours = made.random, made.rows, np.arange(3000)
     frame = pd.DataFrame(
         {
             "season": pd.Categorical(np.take(["spring", "summer", "fall", "winter"], hours // 750)),
             "year": hours // 1500,
             "month": 1 + (hours // 250) % 12,
             "hour": hours % 24,
-            "holiday": pd.Categorical(random.choice(["False", "True"], n)),
+            "holiday": made.one_of("False", "True"),
             "weekday": (hours // 24) % 7,
-            "workingday": pd.Categorical(random.choice(["False", "True"], n)),
-            "weather": pd.Categorical(random.choice(["clear", "misty", "rain"], n)),
+            "workingday": made.one_of("False", "True"),
+            "weather": made.one_of("clear", "misty", "rain"),
             "temp": random.normal(20, 8, n).round(2),
             "feel_temp": random.normal(22, 8, n).round(3),
             "humidity": random.uniform(0, 1, n).round(2),
@@ -191,58 +184,37 @@ def _bikes() -> tuple[pd.DataFrame, pd.Series[Any]]:
 
 
 def _houses() -> tuple[pd.DataFrame, pd.Series[Any]]:
-    random = np.random.default_rng(0)
-    n = 1000
-    numbers = [
-        "LotFrontage",
-        "GrLivArea",
-        "BedroomAbvGr",
-        "Fireplaces",
-        "BsmtFinSF1",
-        "KitchenAbvGr",
-        "3SsnPorch",
-        "LotArea",
-        "OverallQual",
-        "YearBuilt",
-    ]
-    texts = [
-        "HouseStyle",
-        "Neighborhood",
-        "Foundation",
-        "Street",
-        "Alley",
-        "Functional",
-        "PoolQC",
-        "BldgType",
-        "GarageType",
-        "CentralAir",
-    ]
-    made: dict[str, Any] = {c: random.integers(0, 2000, n).astype(float) for c in numbers}
-    made["LotFrontage"][random.random(n) < 0.2] = np.nan
-    made |= {c: _choice(random, [*(f"{c[:3]}{i}" for i in range(5)), None], n) for c in texts}
-    frame = pd.DataFrame(made)
+    made = _Columns(1000)
+    numbers = "GrLivArea BedroomAbvGr Fireplaces BsmtFinSF1 KitchenAbvGr 3SsnPorch LotArea"
+    texts = "HouseStyle Neighborhood Foundation Street Alley Functional PoolQC BldgType GarageType"
+    columns = {"LotFrontage": made.with_gaps(made.whole(0, 2000))}
+    for name in [*numbers.split(), "OverallQual", "YearBuilt"]:
+        columns[name] = made.whole(0, 2000).astype(float)
+    for name in [*texts.split(), "CentralAir"]:
+        columns[name] = made.texts(*(f"{name[:3]}{number}" for number in range(5)), None)
+    frame = pd.DataFrame(columns)
     frame["YrSold"] = frame["YearBuilt"] + 5
-    return frame, pd.Series(random.lognormal(12, 0.4, n).round(), name="SalePrice")
+    return frame, pd.Series(made.random.lognormal(12, 0.4, 1000).round(), name="SalePrice")
 
 
 def _claims() -> tuple[pd.DataFrame, pd.Series[Any]]:
     """freMTPL2freq, and with it what examples join to it."""
-    random = np.random.default_rng(0)
-    n = 2000
+    made = _Columns(2000)
+    random, n = made.random, made.rows
     frame = pd.DataFrame(
         {
             "IDpol": np.arange(1.0, n + 1),
             "ClaimNb": random.poisson(0.1, n).astype(float),
             "Exposure": random.uniform(0.1, 1.0, n).round(2),
-            "Area": pd.Categorical(random.choice(list("ABCDEF"), n)),
-            "VehPower": random.integers(4, 12, n).astype(float),
-            "VehAge": random.integers(0, 20, n).astype(float),
-            "DrivAge": random.integers(18, 90, n).astype(float),
-            "BonusMalus": random.integers(50, 150, n).astype(float),
-            "VehBrand": pd.Categorical(random.choice(["B1", "B2", "B12"], n)),
-            "VehGas": random.choice(["Diesel", "Regular"], n),
+            "Area": made.one_of(*"ABCDEF"),
+            "VehPower": made.whole(4, 12).astype(float),
+            "VehAge": made.whole(0, 20).astype(float),
+            "DrivAge": made.whole(18, 90).astype(float),
+            "BonusMalus": made.whole(50, 150).astype(float),
+            "VehBrand": made.one_of("B1", "B2", "B12"),
+            "VehGas": made.texts("Diesel", "Regular"),
             "Density": random.lognormal(6, 1, n).round(),
-            "Region": pd.Categorical(random.choice(["R24", "R53", "R82"], n)),
+            "Region": made.one_of("R24", "R53", "R82"),
         }
     )
     return frame, pd.Series(np.zeros(n), name="none")
@@ -250,32 +222,30 @@ def _claims() -> tuple[pd.DataFrame, pd.Series[Any]]:
 
 def _costs() -> tuple[pd.DataFrame, pd.Series[Any]]:
     """freMTPL2sev."""
-    random = np.random.default_rng(0)
     frame, _ = _claims()
     claimed = frame.loc[frame["ClaimNb"] > 0, "IDpol"]
-    amounts = random.lognormal(7, 1, len(claimed)).round(2)
+    amounts = np.random.default_rng(0).lognormal(7, 1, len(claimed)).round(2)
     costs = pd.DataFrame({"IDpol": claimed.to_numpy(), "ClaimAmount": amounts})
     return costs, pd.Series(np.zeros(len(costs)), name="none")
 
 
 def _wages() -> tuple[pd.DataFrame, pd.Series[Any]]:
-    random = np.random.default_rng(0)
-    n = 534
+    made = _Columns(534)
     frame = pd.DataFrame(
         {
-            "EDUCATION": random.integers(2, 19, n),
-            "SOUTH": pd.Categorical(random.choice(["no", "yes"], n)),
-            "SEX": pd.Categorical(random.choice(["female", "male"], n)),
-            "EXPERIENCE": random.integers(0, 56, n),
-            "UNION": pd.Categorical(random.choice(["not_member", "member"], n)),
-            "AGE": random.integers(18, 65, n),
-            "RACE": pd.Categorical(random.choice(["Hispanic", "Other", "White"], n)),
-            "OCCUPATION": pd.Categorical(random.choice(["Clerical", "Management", "Sales"], n)),
-            "SECTOR": pd.Categorical(random.choice(["Construction", "Other"], n)),
-            "MARR": pd.Categorical(random.choice(["Unmarried", "Married"], n)),
+            "EDUCATION": made.whole(2, 19),
+            "SOUTH": made.one_of("no", "yes"),
+            "SEX": made.one_of("female", "male"),
+            "EXPERIENCE": made.whole(0, 56),
+            "UNION": made.one_of("not_member", "member"),
+            "AGE": made.whole(18, 65),
+            "RACE": made.one_of("Hispanic", "Other", "White"),
+            "OCCUPATION": made.one_of("Clerical", "Management", "Sales"),
+            "SECTOR": made.one_of("Construction", "Other"),
+            "MARR": made.one_of("Unmarried", "Married"),
         }
     )
-    return frame, pd.Series(random.lognormal(2, 0.5, n).round(2), name="WAGE")
+    return frame, pd.Series(made.random.lognormal(2, 0.5, made.rows).round(2), name="WAGE")
 
 
 def _of_digits(width: int) -> Callable[[], tuple[pd.DataFrame, pd.Series[Any]]]:
@@ -300,13 +270,9 @@ OPENML: dict[Any, Callable[[], tuple[pd.DataFrame, pd.Series[Any]]]] = {
 
 
 def _openml(
-    name: Any = None,
-    *,
-    data_id: Any = None,
-    return_X_y: bool = False,
-    as_frame: Any = "auto",
+    name: Any = None, *, data_id: Any = None, return_X_y: bool = False, as_frame: Any = "auto",
     **_: Any,
-) -> Any:
+) -> Any:  # fmt: skip
     make = OPENML.get(data_id if name is None else name)
     if make is None:
         raise NoData(f"OpenML's {name or data_id}")
