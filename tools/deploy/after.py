@@ -13,10 +13,9 @@ from onnxlet.function.models.aliases import serves_in
 from onnxlet.function.models.repository import versions_in
 from tools.deploy import drift
 from tools.deploy.bundle import Report
-from tools.deploy.cloud import Cloud
+from tools.deploy.cloud import Cloud, run_osls
 from tools.deploy.errors import DeployFailed, WrongOptions
 from tools.deploy.options import Plan
-from tools.deploy.osls import run_osls
 from tools.deploy.stack import Stack, find_stack, move_live, need_stack
 from tools.deploy.verification import invoke
 

@@ -14,10 +14,9 @@ from onnxlet.function.errors import ModelError, SettingsError
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.settings import Settings
 from tools.deploy.bundle import PACKAGER, read_bundle
-from tools.deploy.cloud import REFUSED, Cloud
+from tools.deploy.cloud import OSLS, REFUSED, Cloud
 from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
-from tools.deploy.osls import OSLS
 
 HINT = "docs/how-to/deploy.md says what a deployment needs, and how to make a key."
 OLDEST_NODE = (20, 19)

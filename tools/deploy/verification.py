@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import statistics
 import time
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.folders import typed
 from onnxlet.function.aws.native_events import GOLDEN
+from onnxlet.function.serving.golden import compare
 from tools.deploy.bundle import Bundle
-from tools.deploy.cloud import Cloud
-from tools.deploy.differences import differences
 from tools.deploy.errors import DeployFailed
-from tools.deploy.stack import Stack
 
+if TYPE_CHECKING:  # with boto3, which only deploying needs
+    from tools.deploy.cloud import Cloud
+    from tools.deploy.stack import Stack
+
+ROW = re.compile(r"golden row (\d+), ")
 SINGLE = 20  # calls with one row each, for the latency
 # Lambda hands it to the function as it is.
 NOT_COUNTED = base64.b64encode(json.dumps({"custom": {"request_id": GOLDEN}}).encode()).decode()
@@ -103,3 +108,20 @@ def invoke(
             "make logs has what it said.",
         )
     return answer, ms
+
+
+def differences(answer: Any, golden: Mapping[str, Any], version: int) -> str:
+    """What is off in the native answer of this version to all golden rows; or an empty string.
+
+    It has no value of anybody's row.
+    """
+    if not isinstance(answer, dict) or "prediction" not in answer:
+        about = answer if isinstance(answer, dict) else {}
+        return f"no prediction, but status {about.get('status')}: {about.get('title')}"
+    if answer.get("version") != version:
+        return f"version {answer.get('version')} answered"
+    faults = compare(answer, golden)
+    if not faults:
+        return ""
+    rows = sorted({int(row) for fault in faults for row in ROW.findall(fault)})
+    return f"{len(rows)} of {len(golden['instances'])} golden rows are answered differently: {rows}"

@@ -27,23 +27,14 @@ TESTS_FAILED = 1  # pytest's exit code; others are of tests that did not run
 
 
 class Mutation(NamedTuple):
-    """One fault; its fields are those of the list.
+    """One fault; its fields are those of the list."""
 
-    Attributes:
-        room: what it is about.
-        name: what is then wrong.
-        file: that has the text.
-        old: text that stands once in it.
-        new: what takes its place.
-        tests: that have to notice, files or folders.
-    """
-
-    room: str
-    name: str
-    file: str
-    old: str
-    new: str
-    tests: Sequence[str]
+    room: str  # what it is about
+    name: str  # what is then wrong
+    file: str  # that has the text
+    old: str  # text that stands once in it
+    new: str  # what takes its place
+    tests: Sequence[str]  # that have to notice, files or folders
 
 
 def mutations(words: Sequence[str] = ()) -> list[Mutation]:
@@ -56,8 +47,7 @@ def mutations(words: Sequence[str] = ()) -> list[Mutation]:
 def mended(mutation: Mutation, root: Path) -> Mutation:
     """The mutation with the files that have its text and its tests now, should they have moved.
 
-    Raises:
-        LookupError: they are nowhere, or in several places.
+    LookupError where they are nowhere, or in several places.
     """
     named = root / mutation.file
     product = (path for top in PRODUCT for path in (root / top).rglob("*.py"))

@@ -24,17 +24,11 @@ LONGEST = 20_000  # characters of a representation
 
 @dataclass
 class Caught:
-    """A fitted estimator.
+    """A fitted estimator."""
 
-    Attributes:
-        estimator: a copy of it, as it was after fit.
-        X: the rows that it was fitted on.
-        shown: its classes, in words.
-    """
-
-    estimator: Any
-    X: Any
-    shown: str
+    estimator: Any  # a copy of it, as it was after fit
+    X: Any  # the rows that it was fitted on
+    shown: str  # its classes, in words
 
 
 @dataclass

@@ -15,13 +15,8 @@ from tools.evaluation.harvest.made_rows import ROWS
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "harvest.md"
 LONGEST = 300  # characters of a reason
 RESULTS: tuple[Result, ...] = (
-    "served",
-    "refused",
-    "transductive",
-    "not built in time",
-    "differs",
-    "traceback",
-)
+    "served", "refused", "transductive", "not built in time", "differs", "traceback",
+)  # fmt: skip
 
 
 def summary(judged: Sequence[Judged]) -> str:
@@ -35,12 +30,7 @@ def summary(judged: Sequence[Judged]) -> str:
 
 
 def document(judged: Sequence[Judged], of: int) -> str:
-    """The page, as Markdown.
-
-    Args:
-        judged: the models, and the examples that ended early.
-        of: how many examples there are.
-    """
+    """The page: the models, and the examples that ended early, of so many examples."""
     return "\n".join([*_lines(judged, of), ""])
 
 

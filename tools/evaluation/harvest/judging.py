@@ -47,21 +47,13 @@ NOTHING_TO_SERVE = re.compile("has neither predict nor transform|for new rows")
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of a model.
+    """What came of a model."""
 
-    Attributes:
-        example: the script that fitted it.
-        shown: its classes.
-        result: in a word.
-        detail: the reason of a refusal, the first difference, or the end of a traceback.
-        seconds: that its build took.
-    """
-
-    example: str
-    shown: str
+    example: str  # the script that fitted it
+    shown: str  # its classes
     result: Result
-    detail: str
-    seconds: float = 0.0
+    detail: str  # the reason of a refusal, the first difference, or the end of a traceback
+    seconds: float = 0.0  # that its build took
 
     def json(self) -> str:
         """As a line of a file."""
@@ -102,11 +94,7 @@ def _held_out(X: Any) -> Any:
 def _differing(caught: Caught, data: Any, built: Built, own: bool = False) -> str:
     """The first difference on rows that both answer; empty where there is none.
 
-    Args:
-        caught: the estimator.
-        data: rows.
-        built: what is served.
-        own: they are the example's, which scikit-learn is asked about as they are.
+    Of the example's own rows scikit-learn is asked as they are.
     """
     model, reference = load_model(built.directory), _reference(caught, built)
     inputs, X = read_inputs(data)

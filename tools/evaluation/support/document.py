@@ -19,23 +19,14 @@ COLUMNS = "| estimator | result | compared, or why not |\n| --- | --- | --- |"
 
 @dataclass(frozen=True)
 class Table:
-    """The part of one library.
+    """The part of one library."""
 
-    Attributes:
-        versions: of the library, and of what else the answers depend on.
-        outcomes: one for each estimator.
-    """
-
-    versions: str
-    outcomes: list[Outcome]
+    versions: str  # of the library, and of what else the answers depend on
+    outcomes: list[Outcome]  # one for each estimator
 
 
 def document(tables: Mapping[str, Table]) -> str:
-    """docs/reference/coverage.md, as Markdown.
-
-    Args:
-        tables: by the library's name.
-    """
+    """docs/reference/coverage.md, as Markdown, of tables by the library's name."""
     return "\n".join([*_header(tables), *_sections(tables)])
 
 

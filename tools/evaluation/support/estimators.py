@@ -30,21 +30,13 @@ MakesSample = Callable[[], Sample]
 
 @dataclass(frozen=True)
 class Case:
-    """One estimator to be converted.
+    """One estimator to be converted."""
 
-    Attributes:
-        name: of the class.
-        estimator: not yet fitted.
-        samples: that it is fitted on, one after the other.
-        needs: a package that its fit needs and that is not in the environment of the sweep.
-        gaps: whether it takes missing values where its tags say so: some libraries' are wrong.
-    """
-
-    name: str
-    estimator: Any
-    samples: tuple[MakesSample, ...]
-    needs: str = ""
-    gaps: bool = True
+    name: str  # of the class
+    estimator: Any  # not yet fitted
+    samples: tuple[MakesSample, ...]  # that it is fitted on, one after the other
+    needs: str = ""  # a package that its fit needs and that is not in the sweep's environment
+    gaps: bool = True  # it takes missing values where its tags say so: some libraries' are wrong
 
 
 def cases() -> Iterator[Case]:

@@ -31,17 +31,11 @@ Result = Literal["exact", "refused", "transductive", "differs"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out.
+    """What came out."""
 
-    Attributes:
-        name: of the estimator.
-        result: differs is an error of a converter, of the comparison or of this sweep.
-        detail: what was compared, or why not; one line.
-    """
-
-    name: str
-    result: Result
-    detail: str
+    name: str  # of the estimator
+    result: Result  # differs is an error of a converter, of the comparison or of this sweep
+    detail: str  # what was compared, or why not; one line
 
 
 def outcome_of(case: Case) -> Outcome:
@@ -87,19 +81,12 @@ def _nothing_to_serve(case: Case) -> str:
 
 @dataclass(frozen=True)
 class Fitted:
-    """An estimator fitted on one kind of data.
+    """An estimator fitted on one kind of data."""
 
-    Attributes:
-        sample: what the data is.
-        variant: in which form.
-        estimator: fitted.
-        X: rows to be compared on.
-    """
-
-    sample: str
-    variant: str
+    sample: str  # what the data is
+    variant: str  # in which form
     estimator: Any
-    X: Any
+    X: Any  # rows to be compared on
 
 
 def fitted(case: Case) -> Iterator[Fitted]:

@@ -24,8 +24,7 @@ class TooSlow(BaseException):
 def sweep(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[Outcome, float]]:
     """Outcomes on these estimators in their order, each with the seconds that it took.
 
-    Args:
-        pairs: of a library and the name of one of its estimators.
+    A pair is of a library and the name of one of its estimators.
     """
     with ProcessPoolExecutor(PROCESSES, get_context("forkserver")) as pool:
         yield from pool.map(_timed, pairs)

@@ -33,9 +33,7 @@ DISTRIBUTIONS = {
 def estimators_of(package: str, *without: str) -> dict[str, type]:
     """The public estimator classes of an installed package, by name.
 
-    Args:
-        package: that is imported.
-        without: names of classes that only others derive from.
+    `without` are the names of classes that only others derive from.
     """
     found = {
         name: kind
