@@ -29,8 +29,9 @@ DIST := .venv-dist
 DOCS := .venv-docs
 EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
-# Whole trainings, which one environment is enough for.
-TRAININGS := tests/convert/train/test_portfolio.py tests/convert/train/test_training.py tests/convert/train/test_interrupting.py tests/convert/train/test_image_portfolio.py tests/convert/train/test_image_training.py
+# Tests in so many processes, where a suite is beside no other; a file's are in one.
+PROCESSES ?= 2
+SPREAD := -n $(PROCESSES) --dist loadfile
 REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 # No rule: a link that is made again is no reason to set up again.
@@ -113,7 +114,7 @@ $(EMULATOR)/ready: requirements/emulator.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.13 python3.14 python3.12 python3.11 python3}" sh tools/setup.sh $(EMULATOR) requirements/emulator.txt
 
 test: $(DEV) ## the whole suite
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PY) -m pytest $(SPREAD) $(ARGS)
 
 test-fresh: $(DEV) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
@@ -128,14 +129,14 @@ test-load: $(DEV) ## ten times what a server takes, and clients that stall or se
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
 test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
-	$(PY) -m pytest --workers 2 -n 2 --dist loadfile --ignore tests/edge/processes --ignore tests/edge/workers --ignore tests/edge/together tests/edge $(ARGS)
+	$(PY) -m pytest --workers 2 $(SPREAD) --ignore tests/edge/processes --ignore tests/edge/workers --ignore tests/edge/together tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(DEV) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
-	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
 
 test-engines: $(DEV) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
-	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(DEV) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime --timeout 600 -rs tests/lambda_runtime $(ARGS)
@@ -148,8 +149,8 @@ test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the pow
 
 # Without PyArrow pandas keeps text in another way.
 test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
-	$(RUN)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/function/inputs tests/pipelines $(ARGS)
-	$(RUN)/bin/python -m pytest -n 2 -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest $(SPREAD) --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/function/inputs tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest -n $(PROCESSES) -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
 
 $(RUN)/ready: requirements/test-run.txt tools/setup.sh
 	sh tools/setup.sh $(RUN) requirements/test-run.txt
@@ -172,8 +173,7 @@ test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch, Keras, TensorF
 
 $(FRAMEWORKS)/frameworks: requirements/dev.txt requirements/frameworks.in tools/setup.sh
 	sh tools/setup.sh $(FRAMEWORKS) requirements/dev.txt
-	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/frameworks.in
-	touch $@
+	sh tools/setup.sh $(FRAMEWORKS) requirements/frameworks.in frameworks
 
 test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clients, over a socket (slow to set up)
 	$(PY) -m pytest -m clients tests/clients $(ARGS)
@@ -183,7 +183,7 @@ test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's client
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(@D) $<
 
 test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
-	$(BROWSER)/bin/python -m pytest -m page -n 2 --dist loadfile tests/page $(ARGS)
+	$(BROWSER)/bin/python -m pytest -m page $(SPREAD) tests/page $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt
@@ -228,7 +228,7 @@ check: $(DEV) ## format, lint and types
 	$(PY) -m mypy
 
 coverage: $(LIBRARIES)/ready ## convert every estimator, or those of LIBRARY, and write docs/reference/coverage.md (slow)
-	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -W ignore -m tools.evaluation.support $(LIBRARY)
+	OMP_NUM_THREADS=1 PROCESSES=$(PROCESSES) $(LIBRARIES)/bin/python -W ignore -m tools.evaluation.support $(LIBRARY)
 
 harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of EXAMPLES; docs/reference/harvest.md (hours)
 	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.evaluation.harvest $(EXAMPLES)

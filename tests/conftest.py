@@ -53,6 +53,17 @@ def pytest_configure(config: pytest.Config) -> None:
         WORKERS["ONNXLET_DEVICE_WORKERS"] = config.getoption("--workers")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--workers` the tests of modules that start servers: the others are as without."""
+    if WORKERS:
+        starting = {"clean_environ", "start_server", "started"}
+        left_out = [
+            each for each in items if starting.isdisjoint(vars(getattr(each, "module", each)))
+        ]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [each for each in items if each not in left_out]
+
+
 @pytest.fixture(autouse=True)
 def path_of_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a file that is read takes off it for good is there again for the next test."""

@@ -14,11 +14,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from bench.load import processes
 from bench.load.processes import HEADERS, ROOT, environ_for
@@ -42,45 +44,27 @@ answer. MB is 2²⁰ bytes. Each body is sent {TURNS} times, to servers that hav
 """
 
 
-class Costly(NamedTuple):
-    """A body, which is sent packed."""
-
-    model: str
-    media_type: str
-    body: bytes
-    path: str = "/predict"
-
-
-def bodies() -> Mapping[str, Costly]:
-    """What is sent, by what it is."""
+def bodies() -> Mapping[str, tuple[str, str, str]]:
+    """What is sent, by what it is: the model that is asked, the media type and the body."""
     whole = ",".join(["-6"] * 30)
     lists = "[" + "],[".join([whole] * 10_000) + "]"
     names = [f"u{number:06d}" for number in range(30)]
     objects = ",".join(['{"' + '":7,"'.join(names) + '":7}'] * 10_000)
-    header = ",".join(names)
     emoji = ",".join(["a" * 700 + "🦙"] * 30)
-    csv = "\n".join([header, *([emoji] * 1_000)])
     marks = json.dumps(["\u0301\u0323" * 20_000] * 100)
     words = json.dumps(["good movie " * 9_000] * 200)
     split = f'{{"dataframe_split":{{"columns":{json.dumps(names)},"data":[{lists}]}}}}'
-    deep = "[" * 100_000 + "]" * 100_000
     texts = {
         "native, 10,000 rows of 30 whole numbers": ("logistic", f'{{"instances":[{lists}]}}'),
         "native, 10,000 rows of unknown names": ("logistic", f'{{"instances":[{objects}]}}'),
         "native, 100 texts of combining marks": ("texts", f'{{"instances":{marks}}}'),
         "native, 200 long texts": ("texts", f'{{"instances":{words}}}'),
-        "native, lists in lists": ("logistic", f'{{"instances":{deep}}}'),
+        "native, lists in lists": ("logistic", "[" * 100_000 + "]" * 100_000),
         "MLflow, dataframe_split": ("logistic", split),
     }
-    found = {
-        what: Costly(model, "application/json", text.encode(), _path(what))
-        for what, (model, text) in texts.items()
-    }
-    return found | {"CSV, 1,000 rows of long text": Costly("logistic", "text/csv", csv.encode())}
-
-
-def _path(what: str) -> str:
-    return "/invocations" if what.startswith("MLflow") else "/predict"
+    found = {what: (model, "application/json", text) for what, (model, text) in texts.items()}
+    csv = "\n".join([",".join(names), *([emoji] * 1_000)])
+    return found | {"CSV, 1,000 rows of long text": ("logistic", "text/csv", csv)}
 
 
 class Got(NamedTuple):
@@ -107,8 +91,14 @@ class Got(NamedTuple):
 def section(models: Path, fitted: Fitted) -> str:
     """Measure, and return the page as Markdown."""
     rows = []
-    for what, costly in bodies().items():
-        turns = [_sent(models, fitted, costly) for _ in range(TURNS)]
+    for what, (model, media_type, text) in bodies().items():
+        path = "/invocations" if what.startswith("MLflow") else "/predict"
+        headers = {**HEADERS, "Content-Type": media_type, "Content-Encoding": "gzip"}
+        small = json.dumps({"instances": np.array(fitted[model][1][:1]).reshape(1, -1).tolist()})
+        turns = [
+            _sent(processes.only(models, model), small.encode(), path, text.encode(), headers)
+            for _ in range(TURNS)
+        ]
         least = min(each.silence for each in turns)
         got = turns[0]._replace(silence=least, grown=min(each.grown for each in turns))
         figures = f"{got.seconds:.2f}", f"{got.silence:.0f}", f"{got.quiet:.2f}"
@@ -118,31 +108,29 @@ def section(models: Path, fitted: Fitted) -> str:
     return f"{ABOUT}\n{table(head, rows)}"
 
 
-def _sent(models: Path, fitted: Fitted, costly: Costly) -> Got:
+def _sent(models: Path, small: bytes, path: str, body: bytes, headers: Mapping[str, str]) -> Got:
     """Send a body to a server that has just started, and look a little beyond its answer."""
-    port, single = free_port(), processes.only(models, costly.model)
-    X = fitted[costly.model][1]
-    small = json.dumps({"instances": [[each] for each in X[:1]] if costly.model == "texts"
-                        else X.to_numpy()[:1].tolist()}).encode()  # fmt: skip
-    command, environ = processes.serve(single, port), environ_for(single, costly.model)
-    with processes.running(command, environ, port, "/predict", small) as (process, _):
-        with _pinged(port) as longest:
-            idle = _memory(process.pid, "VmRSS")
-            Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak begins anew
-            longest()
-            start = time.perf_counter()
-            status, answer = _answer(port, costly)
-            seconds, silence = time.perf_counter() - start, longest()
+    port = free_port()
+    command, environ = processes.serve(models, port), environ_for(models, "")
+    with (
+        processes.running(command, environ, port, "/predict", small) as (process, _),
+        _pinged(port) as longest,
+    ):
+        idle = _memory(process.pid, "VmRSS")
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak begins anew
+        longest()
+        start = time.perf_counter()
+        status, answer = _answer(port, path, body, headers)
+        seconds, silence = time.perf_counter() - start, longest()
         grown = max(0.0, _memory(process.pid, "VmHWM") - idle)
-    return Got(status, len(costly.body) / MEGABYTE, seconds, silence, grown, answer / MEGABYTE)
+    return Got(status, len(body) / MEGABYTE, seconds, silence, grown, answer / MEGABYTE)
 
 
-def _answer(port: int, costly: Costly) -> tuple[int, int]:
+def _answer(port: int, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, int]:
     """The answer's status, and its bytes; none of a server that closes on what it does not read."""
-    headers = {**HEADERS, "Content-Type": costly.media_type, "Content-Encoding": "gzip"}
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request("POST", costly.path, gzip.compress(costly.body, 1), headers)
+        connection.request("POST", path, gzip.compress(body, 1), dict(headers))
         answer = connection.getresponse()
         return answer.status, len(answer.read())
     except OSError:
@@ -158,33 +146,24 @@ def _memory(pid: int, line: str) -> float:
 
 
 @contextmanager
-def _pinged(port: int) -> Iterator[Longest]:
-    """What tells the longest silence since it was last called, while a process pings."""
+def _pinged(port: int) -> Iterator[Callable[[], float]]:
+    """While a process pings: the longest silence since it was asked last, in milliseconds."""
     command = [sys.executable, "-m", "bench.serving.silence", str(port)]
-    pings = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    longest = Longest(pings)
+    pings = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+    def longest() -> float:
+        assert pings.stdin is not None
+        assert pings.stdout is not None
+        pings.stdin.write("\n")
+        return float(pings.stdout.readline())
+
     try:
         longest()
         yield longest
     finally:
-        with suppress(OSError):
-            pings.kill()
-        pings.communicate()
-
-
-class Longest:
-    """Asks a process that pings."""
-
-    def __init__(self, pings: subprocess.Popen[bytes]) -> None:
-        self._pings = pings
-
-    def __call__(self) -> float:
-        """The longest silence since the last time, in milliseconds."""
-        assert self._pings.stdin is not None
-        assert self._pings.stdout is not None
-        self._pings.stdin.write(b"\n")
-        self._pings.stdin.flush()
-        return float(self._pings.stdout.readline())
+        pings.communicate()  # the end of its input is its own
 
 
 def keep_pinging(port: int) -> None:
