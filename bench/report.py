@@ -30,39 +30,12 @@ class Line:
 
     def row(self) -> str:
         """A row of the table."""
-        ratio = f"{self.ratio:.{self.digits}f}"
-        target = _bound(self.target, self.at_least)
-        reached = _reached(self.ratio, self.target, self.at_least)
-        return row(self.what, self.ours, self.theirs, ratio, target, reached)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number that is compared with no other one."""
-
-    what: str
-    measured: float
-    target: float | None = None  # None where there is none
-    unit: str = ""  # of both
-    at_least: bool = False  # it has to be that large, not that small
-    digits: int = 0  # behind the point
-
-    def row(self) -> str:
-        """A row of the table."""
-        unit = f" {self.unit}" if self.unit else ""
-        bound = _bound(self.target, self.at_least) + (unit if self.target is not None else "")
-        reached = _reached(self.measured, self.target, self.at_least)
-        return row(self.what, f"{self.measured:,.{self.digits}f}{unit}", bound, reached)
-
-
-def _reached(number: float, target: float | None, at_least: bool) -> str:
-    if target is None:
-        return "–"
-    return "yes" if (number >= target if at_least else number <= target) else "**no**"
-
-
-def _bound(target: float | None, at_least: bool) -> str:
-    return "–" if target is None else f"at {'least' if at_least else 'most'} {target:g}"
+        cells = self.what, self.ours, self.theirs, f"{self.ratio:.{self.digits}f}"
+        if self.target is None:
+            return row(*cells, "–", "–")
+        fits = self.ratio >= self.target if self.at_least else self.ratio <= self.target
+        bound = f"at {'least' if self.at_least else 'most'} {self.target:g}"
+        return row(*cells, bound, "yes" if fits else "**no**")
 
 
 def row(*cells: object) -> str:
@@ -79,11 +52,6 @@ def comparisons(theirs: str, lines: Iterable[Line]) -> str:
     """A table of lines, with what they are compared with above its third column."""
     head = ["what", "here", theirs, "ratio", "target", "reached"]
     return table(head, (line.row() for line in lines))
-
-
-def figures(lines: Iterable[Figure]) -> str:
-    """A table of numbers, each with its target."""
-    return table(["what", "measured", "target", "reached"], (line.row() for line in lines))
 
 
 def write(part: str, title: str, text: str) -> None:

@@ -97,15 +97,12 @@ def _starts(models: Path, fitted: Fitted) -> Iterator[Line]:
         {
             "bare": (["bench/start/bare.py", onnx], {}, b""),
             "handler": (["-m", "bench.start.handler"], environ, event),
-            "flask": (["bench/start/flask_app.py", onnx], {}, event),
         },
         START_ROUNDS,
     )
-    bare = f"{t['bare']:.0f} ms"
-    what = "process start to first answer, {} against NumPy, ONNX Runtime and one run"
-    ours, flask = f"{t['handler']:.0f} ms", f"{t['flask']:.0f} ms"
-    yield Line(what.format("handler"), ours, bare, t["handler"] / t["bare"], 1.3)
-    yield Line(what.format("a plain Flask app"), flask, bare, t["flask"] / t["bare"])
+    what = "process start to first answer, handler against NumPy, ONNX Runtime and one run"
+    ours, bare = f"{t['handler']:.0f} ms", f"{t['bare']:.0f} ms"
+    yield Line(what, ours, bare, t["handler"] / t["bare"], 1.3)
 
 
 @dataclass

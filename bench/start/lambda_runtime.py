@@ -12,10 +12,9 @@ from typing import Any
 
 from bench.models import Fitted
 from bench.report import Line, comparisons
-from bench.start import lambda_bundles, lambda_cost
+from bench.start import lambda_bundles
 from bench.start.events import http_event
 from bench.start.lambda_bundles import MODEL
-from bench.start.lambda_cost import Measured
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.harness import HANDLER, Runtime
 from tests.lambda_runtime.machines import Machine, Unavailable
@@ -48,7 +47,6 @@ class _Function:
     starts: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     peak_kib: int = 0
-    log_bytes: float = 0.0
 
     def running(self, machine: Machine, folder: Path) -> Runtime:
         logs = Path(tempfile.mkdtemp(dir=folder))
@@ -75,10 +73,7 @@ def section(models: Path, fitted: Fitted) -> str:
         rounds=WARM_ROUNDS,
         calls=CALLS,
     )
-    mine = functions["ours"]
-    warm = median(mine.warm)
-    measured = Measured(warm, median(mine.starts) - warm, mine.log_bytes)
-    return f"{about}\n{comparisons('compared with', lines)}\n{lambda_cost.section(measured)}"
+    return f"{about}\n{comparisons('compared with', lines)}"
 
 
 def _sizes(models: Path, folder: Path) -> Iterator[Line]:
@@ -139,8 +134,6 @@ def _take_turns(functions: Mapping[str, _Function], machine: Machine, folder: Pa
                 function.warm.append(median(call.milliseconds for call in calls))
         for name, runtime in running.items():
             functions[name].peak_kib = runtime.process()["peak_kib"]
-            lines = runtime.log()
-            functions[name].log_bytes = len(lines[-1].encode()) + 1 if lines else 0
     finally:
         for runtime in running.values():
             runtime.close()

@@ -1,1 +1,1 @@
-"""What counting for drift takes."""
+"""What counting for drift takes of requests."""

@@ -1,27 +1,21 @@
-"""Requests and starts with and without counting for drift."""
+"""Requests with and without counting for drift."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 from bench.load import closed_loop, processes
-from bench.load.processes import HEADERS, KEY, environ_for
+from bench.load.processes import HEADERS, environ_for
 from bench.models import Fitted
-from bench.report import Figure, Line, comparisons, figures
-from bench.start.events import http_event
-from onnxlet.convert.directory.reference_statistics import read
-from onnxlet.function.models.model import load_model
-from onnxlet.function.monitoring.watches import Watches
-from tests.function.monitoring.models import asked, in_parts, rows_of
+from bench.report import Line, comparisons
+from tests.function.monitoring.models import rows_of
 from tests.project.commands import free_port
 
 EXAMPLES = processes.ROOT / "convert" / "examples"
@@ -29,17 +23,13 @@ EXAMPLE_MODELS = {"house-prices": "house_prices", "loan-default": "loan_default"
 NUMBERS_ONLY = "logistic"
 ROWS = (1, 100)  # of a request
 PAIRS, TURNS, SECONDS = 4, 12, 0.2  # of servers that are started, and of each load on each of them
-COUNTED, ROUNDS = 20_000, 7  # rows that are counted for one number, and how often
-STARTS = 60
-MOST, MOST_START, MOST_MICROSECONDS = 1.05, 1.02, 10.0
+MOST = 1.05
 SERVER_CORE = 1
 ABOUT = f"""**Requests** to the two example models, and to a logistic regression of 30 numbers, with
 ONNXLET_WATCH=on and off, side by side: `edge serve` on one core, with keys and its log, the client
 on the other, one connection; {PAIRS} pairs of servers, {TURNS} turns of {SECONDS} s each. A ratio
 is the median over pairs of turns. The mean is of all of a turn's time: what one request leaves for
 a later one is in it. The processor's time is that of the server, whatever else the machine does.
-"""
-ABOUT_STARTS = f"""**Start.** {STARTS} starts each with house prices, taking turns.
 """
 
 
@@ -84,9 +74,6 @@ def section(models: Path, fitted: Fitted) -> str:
     parts = [
         ABOUT,
         comparisons("without", _over_a_socket(watched, loaded)),
-        figures(_counting(watched, loaded)),
-        ABOUT_STARTS,
-        comparisons("without", _starts(watched, loaded[0])),
     ]
     return "\n".join(parts)
 
@@ -160,53 +147,3 @@ def compared(what: str, turns: Turns) -> Iterator[Line]:
         ratio = median(a / b for a, b in zip(on, off, strict=True))
         cells = [f"{median(values):,.1f} µs" for values in (on, off)]
         yield Line(f"{what}: {name}", cells[0], cells[1], ratio, MOST, digits=3)
-
-
-def _starts(models: Path, loaded: Loaded) -> Iterator[Line]:
-    """From the start of a process to its first answer, taking turns; one model."""
-    single = processes.only(models, loaded.name)
-    event = json.dumps(http_event(loaded.body(1).decode(), loaded.path, KEY)).encode()
-    times: dict[str, list[float]] = {"on": [], "off": []}
-    for number in range(STARTS + 1):
-        for watch in ("on", "off") if number % 2 else ("off", "on"):
-            port = free_port()
-            environ = _watch_environ(single, watch)
-            started = processes.running(
-                processes.serve(single, port), environ, port, loaded.path, loaded.body(1)
-            )
-            with started as (_, milliseconds):
-                if number:  # the first round fills the disk cache
-                    times[watch].append(milliseconds)
-    yield _start_line("the server", times)
-    handler = {
-        watch: (["-m", "bench.start.handler"], _watch_environ(single, watch), event)
-        for watch in ("on", "off")
-    }
-    medians = processes.process_times(handler, STARTS)
-    yield _start_line("the Lambda handler", {watch: [each] for watch, each in medians.items()})
-
-
-def _start_line(what: str, times: dict[str, list[float]]) -> Line:
-    on, off = times["on"], times["off"]
-    ratio = median(a / b for a, b in zip(on, off, strict=True))
-    a, b = (f"{median(each):.1f} ms" for each in (on, off))
-    return Line(f"process start to first answer, {what}", a, b, ratio, MOST_START, digits=3)
-
-
-def _counting(models: Path, loaded: list[Loaded]) -> Iterator[Figure]:
-    """Microseconds a row that a service's watches take, over many requests and all they defer."""
-    for each in loaded:
-        model = load_model(models / each.name / "1")
-        given = cycle(each.instances)
-        whole = asked(model, read(model, [next(given) for _ in range(1000)]))
-        for rows in ROWS:
-            parts = list(in_parts(whole, cycle([rows])))
-            times = []
-            for _ in range(ROUNDS):
-                watches, answered = Watches(), cycle(parts)
-                start = time.process_time()
-                for _ in range(COUNTED // rows):
-                    watches.count(next(answered))
-                times.append((time.process_time() - start) / COUNTED * 1e6)
-            what = f"{each.name}: counting only, a row of requests of {_rows(rows)}"
-            yield Figure(what, median(times), MOST_MICROSECONDS, "µs", digits=2)

@@ -14,7 +14,6 @@ from bench import report
 from bench.__main__ import PARTS
 from bench.load import closed_loop, open_loop
 from bench.serving import in_process, silence
-from bench.start import lambda_cost
 from bench.train import training
 from bench.watch import watch
 from tests.conftest import ROOT
@@ -115,22 +114,6 @@ def test_a_part_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.Monkey
     assert lines[2].startswith("On ")
 
 
-def test_the_cost_of_a_million_requests() -> None:
-    # By hand: 1.2 ms on 512/1769 of a core is 4.15, billed as 5; 100 ms of init are 346 there.
-    # 1e6 * (0.005 + 0.01 * 0.346) s * 0.5 GB * 0.0000133334 $ = 0.0564; 400 MB of log are 0.2 $.
-    measured = lambda_cost.Measured(warm_ms=1.2, init_ms=100, log_bytes=400)
-    got = lambda_cost.cost(measured, 512)
-
-    assert (got.warm_ms, got.init_ms) == (5, 346)
-    assert got.compute == pytest.approx(0.0564, abs=0.0001)
-    assert got.requests == pytest.approx(1.2)
-    assert got.log == pytest.approx(0.2)
-    assert got.whole == pytest.approx(1.4564, abs=0.0001)
-    assert lambda_cost.cost(measured, 4000).warm_ms == 2  # no faster than one whole core
-    text = lambda_cost.section(measured)
-    assert all(f"| {size} MB |" in text for size in lambda_cost.SIZES)
-
-
 def test_trainings_are_compared_in_ranks_and_pairs() -> None:
     # By hand: ours minus the first peer's is 1, 2, 3 on the one table, a mean of 2 with a standard
     # error of 1 / sqrt(3); and -1 each on the other, where it is always the best.
@@ -164,25 +147,21 @@ def test_a_silence_is_held_against_its_bound() -> None:
     assert got._replace(mb=1, answer=10).large == 55 / 100
 
 
-def test_figures_are_held_against_their_targets() -> None:
-    lines = [
-        report.Figure("alarms", 2, 1),
-        report.Figure("memory", 63.94, 64.0, "kB", digits=1),
-        report.Figure("slices", 9, 9, at_least=True),
-        report.Figure("faults", 1234),
-    ]
-
-    assert report.figures(lines).splitlines()[2:] == [
-        "| alarms | 2 | at most 1 | **no** |",
-        "| memory | 63.9 kB | at most 64 kB | yes |",
-        "| slices | 9 | at least 9 | yes |",
-        "| faults | 1,234 | – | – |",
-    ]
-    assert (
-        report.Line("start", "2 s", "1 s", 1.0214, 1.02, digits=3)
-        .row()
-        .endswith("| 1.021 | at most 1.02 | **no** |")
-    )
+@pytest.mark.parametrize(
+    ("target", "at_least", "said"),
+    [
+        (1.02, False, "at most 1.02 | **no** |"),
+        (1.02, True, "at least 1.02 | yes |"),
+        (2, False, "at most 2 | yes |"),
+        (2, True, "at least 2 | **no** |"),
+        (None, False, "– | – |"),
+    ],
+)
+def test_a_ratio_is_held_against_its_target(
+    target: float | None, at_least: bool, said: str
+) -> None:
+    line = report.Line("start", "2 s", "1 s", 1.0214, target, at_least, digits=3)
+    assert line.row() == f"| start | 2 s | 1 s | 1.021 | {said}"
 
 
 def test_a_pair_of_turns_gives_one_ratio() -> None:

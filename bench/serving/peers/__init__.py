@@ -50,9 +50,6 @@ PEERS: Mapping[str, Peer] = {
         ["{bin}/uvicorn", "fastapi_app:app", "--app-dir", "{here}", "--port", "{port}",
          "--no-access-log"],
     ),
-    "litserve": Peer(
-        "LitServe + ONNX Runtime", ["{python}", "{here}/litserve_app.py", "{port}"]
-    ),
     "bentoml": Peer(
         "BentoML + ONNX Runtime",
         ["{bin}/bentoml", "serve", "bentoml_app:Classifier", "--working-dir", "{here}",

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import resource
 import runpy
-import select
 import signal
 import sys
-import time
 import traceback
 import warnings
 from contextlib import redirect_stdout, suppress
 from io import StringIO
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -73,30 +72,30 @@ def _run(example: Path, seconds: int) -> str:
 
 
 def _forked(caught: Any, example: Path) -> str:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + SECONDS, int(spent) + SECONDS + 5))
-        with suppress(BaseException), os.fdopen(writing, "w") as pipe:
-            from tools.evaluation.harvest.judging import judged
-
-            pipe.write(judged(caught, _name(example)).json())
-        os._exit(0)
-    os.close(writing)
-    end, said = time.monotonic() + PATIENCE, b""
-    while select.select([reading], [], [], max(0.0, end - time.monotonic()))[0]:
-        if not (part := os.read(reading, 65536)):
-            break
-        said += part
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    os.close(reading)
+    """The line of a model, which is judged in a process of its own."""
+    context = get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=_judge, args=(caught, example, sending))
+    child.start()
+    sending.close()
+    said = ""
+    with suppress(EOFError):  # it has ended without a word
+        said = receiving.recv() if receiving.poll(PATIENCE) else ""
+    child.kill()
+    child.join()
     if said:
-        return said.decode()
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL):
+        return said
+    if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
         return _line(example, caught.shown, "not built in time", "")
-    return _line(example, caught.shown, "traceback", f"the process ended: status {status}")
+    return _line(example, caught.shown, "traceback", f"the process ended: {child.exitcode}")
+
+
+def _judge(caught: Any, example: Path, sending: Any) -> None:
+    from tools.evaluation.harvest.judging import judged
+
+    spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + SECONDS, int(spent) + SECONDS + 5))
+    sending.send(judged(caught, _name(example)).json())
 
 
 def _line(example: Path, shown: str, result: Any, detail: str) -> str:
