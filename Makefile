@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references mutations bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -29,6 +29,13 @@ DIST := .venv-dist
 DOCS := .venv-docs
 EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
+# What no older scikit-learn, pandas, NumPy, SciPy or PyArrow changes: graphs and bundles, journals and
+# processes, pages. And whole trainings, which one environment is enough for.
+NOT_OLDEST := bundle cluster examples graph imported record_batches/test_tables_doc.py \
+    $(addprefix report/test_,card.py files.py page.py plots.py sentences.py wording.py) \
+    $(addprefix score/test_,csv_cuts.py duckdb.py journal.py s3.py same_bytes.py) \
+    $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py training.py workers.py) \
+    test_command_line.py test_progress.py test_spacing.py
 # Tests in so many processes, where a suite is beside no other; a file's are in one.
 PROCESSES ?= 2
 SPREAD := -n $(PROCESSES) --dist loadfile
@@ -113,14 +120,24 @@ emulator: $(EMULATOR)/ready ## AWS on this machine, on EMULATOR_PORT (4566): dep
 $(EMULATOR)/ready: requirements/emulator.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.13 python3.14 python3.12 python3.11 python3}" sh tools/setup.sh $(EMULATOR) requirements/emulator.txt
 
-test: $(DEV) ## the whole suite
-	$(PY) -m pytest $(SPREAD) $(ARGS)
+# Types are checked beside the tests; mypy keeps what it has found in .mypy_cache.
+test: $(DEV) ## the whole suite, and types
+	mkdir -p build
+	$(PY) -m mypy >build/types.txt 2>&1 & types=$$!; \
+	    $(PY) -m pytest $(SPREAD) $(ARGS); tests=$$?; \
+	    if wait $$types; then exit $$tests; else cat build/types.txt; exit 1; fi
 
 test-fresh: $(DEV) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
+test-memory: $(DEV) ## memory that is held and given back, measured (slow)
+	$(PY) -m pytest -m memory tests/convert tests/edge tests/function $(ARGS)
+
+test-emulation: $(DEV) ## other processors, emulated: the same bytes as here (Linux, root; slow)
+	$(PY) -m pytest -m emulation -rs tests $(ARGS)
+
 test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project $(ARGS)
 
 test-gate: $(DEV) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
@@ -156,7 +173,7 @@ $(RUN)/ready: requirements/test-run.txt tools/setup.sh
 	sh tools/setup.sh $(RUN) requirements/test-run.txt
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (engines or faults or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py --ignore tests/convert/score/test_same_bytes.py --ignore tests/convert/record_batches/test_tables_doc.py $(TRAININGS:%=--ignore %) --ignore tests/convert/imported tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (emulation or engines or faults or fresh or frameworks or gate or memory)" $(NOT_OLDEST:%=--ignore tests/convert/%) tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
@@ -242,6 +259,9 @@ references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidentl
 # NannyML is for Python 3.12 at most; pip 23.2, as of older Pythons, can't install Evidently's lock.
 $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
 	PYTHON="$${PYTHON:-$(if $(filter nannyml,$*),,python3.13) python3.12 python3.11 python3}" sh tools/setup.sh $(@D) $<
+
+mutations: $(DEV) ## put faults into copies of the checkout, which its tests have to notice (slow); or those of WORDS
+	$(PY) -m tools.mutations $(WORDS)
 
 bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks/
 	$(PY) -m bench $(PART)
