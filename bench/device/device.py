@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
-from bench.device import slot, update
+from bench.device import slot
 from bench.device.slot import Service
+from bench.environments import ROOT
 from bench.load import open_loop, processes
-from bench.load.processes import ROOT
 from bench.models import Fitted
 from bench.report import Line, comparisons
 from bench.start import lambda_bundles
@@ -36,6 +37,9 @@ SECONDS = 10.0  # of each
 SETTLED_SECONDS = 3.0
 ARM64 = "aarch64"
 IDLE_SECONDS = 10.0
+UPDATING_RATE = 100.0  # requests a second
+BEFORE_SECONDS = 6.0  # an update takes less
+AFTER_SECONDS = 0.5
 ABOUT = """The bundle for devices with one small model, the logistic regression above, unpacked into
 a slot and started as the service's unit does, with an API key, validation, the log and metrics;
 Python {python} on {arch}. Bare: the start of Python, NumPy, ONNX Runtime, one session and one run,
@@ -72,7 +76,7 @@ def section(models: Path, fitted: Fitted) -> str:
         return f"Not measured: {error}\n"
     about = ABOUT.format(
         python=machine.python, arch=machine.arch, starts=STARTS, settled=SETTLED_SECONDS,
-        rate=RATE, windows=WINDOWS, seconds=SECONDS, load=update.RATE,
+        rate=RATE, windows=WINDOWS, seconds=SECONDS, load=UPDATING_RATE,
         took=swaps, updates=UPDATES,
     )  # fmt: skip
     return f"{about}\n{comparisons('compared with', [*lines, *updating])}"
@@ -160,7 +164,7 @@ def _updates(
 ) -> tuple[float, list[Line]]:
     archives = [slot.models_archive(models, folder, version) for version in range(2, UPDATES + 2)]
     os.sync()  # what was packaged is no part of what an update waits for
-    swaps = list(update.updates(paths, machine, archives, whole))
+    swaps = list(_swaps(paths, machine, archives, whole))
     errors, requests = (
         sum(getattr(each, what) for each in swaps) for what in ("errors", "requests")
     )
@@ -169,7 +173,7 @@ def _updates(
     )
     lines = [
         Line(
-            f"model-only update under {update.RATE:.0f} requests a second: errors, of "
+            f"model-only update under {UPDATING_RATE:.0f} requests a second: errors, of "
             f"{requests:,}", f"{errors}", "0", float(errors), 0.0,
         ),
         Line(
@@ -178,3 +182,44 @@ def _updates(
         ),
     ]  # fmt: skip
     return median(each.seconds for each in swaps), lines
+
+
+class Swap(NamedTuple):
+    """What requests met during one update."""
+
+    seconds: float  # from the command's start to its end
+    before: float  # milliseconds, p99 of those that came in as many seconds before
+    during: float  # the same of those that came meanwhile
+    errors: int  # answers other than 200, and none at all, from the first to the last request
+    requests: int  # that were sent
+
+
+def _swaps(
+    paths: DevicePaths, machine: Machine, archives: list[Path], whole: bytes
+) -> Iterator[Swap]:
+    """Have a device take each of these, one after the other, by the command that users have."""
+    port = free_port()
+    slot.write_environment(paths, port)
+    serve = slot.command(machine, paths.live, "serve")
+    with slot.running(serve, whole, port):
+        for archive in archives:
+            yield _update(paths, machine, archive, port, whole)
+
+
+def _update(paths: DevicePaths, machine: Machine, archive: Path, port: int, whole: bytes) -> Swap:
+    take = slot.command(machine, paths.live, "update", archive, "--root", paths.root)
+    with open_loop.asking(whole, port, UPDATING_RATE) as load:
+        time.sleep(BEFORE_SECONDS)
+        start = time.monotonic()
+        done = subprocess.run(take, env=slot.environ(port), cwd="/", capture_output=True, text=True)
+        end = time.monotonic()
+        time.sleep(AFTER_SECONDS)
+        answers = load.answers()
+    assert done.returncode == 0, done.stderr
+    assert "taken" in done.stdout, done.stdout
+    seconds = end - start
+    before = open_loop.between(answers, start - seconds, start)
+    during = open_loop.between(answers, start, end)
+    errors = sum(not answer.good for answer in answers)
+    p99, p99_before = (open_loop.percentile(each, 0.99) for each in (during, before))
+    return Swap(seconds, p99_before, p99, errors, len(answers))

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.environments import ROOT
 from bench.load import closed_loop
-from bench.load.processes import HEADERS, KEY, ROOT, environ_for
+from bench.load.processes import HEADERS, KEY, environ_for
 from bench.start.lambda_bundles import MODEL
 from onnxlet.edge.device.slots import DevicePaths
 from tests.edge.update.conftest import make_key

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from bench.load.closed_loop import LONGEST_ANSWER_SECONDS, ROOT, Connection
+from bench.environments import ROOT
+from bench.load.closed_loop import LONGEST_ANSWER_SECONDS, Connection
 
 
 class Answer(NamedTuple):

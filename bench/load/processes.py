@@ -14,13 +14,28 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from bench.environments import ROOT
 from bench.load.closed_loop import pin
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 START_LIMIT_SECONDS = 120.0
 KEY = "bench-key"
 HEADERS = {"Content-Type": "application/json", "X-API-Key": KEY}
+
+
+def http_event(body: str, path: str, key: str = "") -> dict[str, Any]:
+    """An API Gateway HTTP API event, version 2.0."""
+    headers = {"content-type": "application/json", "host": "bench", "x-api-key": key}
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {"stage": "$default", "http": {"method": "POST", "path": path}},
+        "body": body,
+        "isBase64Encoded": False,
+    }
 
 
 def environ_for(models: Path, model: str) -> dict[str, str]:

@@ -1,9 +1,7 @@
-"""Scoring: rows a second beside the bare session, and memory by the number of rows."""
+"""Scoring: rows a second beside the bare session."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from bench.load.processes import ROOT
 from bench.models import Fitted, breast_cancer_split
 from bench.report import Line, comparisons
 from onnxlet.convert.score import running
@@ -27,48 +24,31 @@ GROUP = 100_000  # rows of a row group, which is a part
 GROUPS = {"logistic": 20, "forest": 3}  # that are timed
 ROUNDS = 5
 BATCH = 10_000
-FEW, MANY = 10, 200  # row groups, of which the memory is measured
 ABOUT = f"""`onnxlet score` of Parquet with 30 numbers a row, in row groups of {GROUP:,} rows, into
 Parquet, by one process: read, checked, answered, written, hashed and brought to disk; beside
 `session.run` on the same {BATCH:,} rows at a time, as NumPy has them in memory already. Reading is
-what only reading takes. Memory is the highest of a process that scores {MANY} row groups, beside
-one that scores {FEW}.
-"""
-PEAK = """
-import resource, sys
-from onnxlet.convert.command_line import main
-main(sys.argv[1:], standalone_mode=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+what only reading takes.
 """
 
 
 def section(models: Path, fitted: Fitted) -> str:
     """Measure, and return the page as Markdown."""
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        beside = [line for name in GROUPS for line in _rates(models, folder, name)]
-        peaks = [_peak(models, folder, groups) for groups in (FEW, MANY)]
-        beside.append(_memory(*peaks))
-    return f"{ABOUT}\n{comparisons('session.run', beside)}"
+        lines = [line for name in GROUPS for line in _rates(models, Path(made), name)]
+    return f"{ABOUT}\n{comparisons('session.run', lines)}"
 
 
 def _table(folder: Path, groups: int) -> Path:
-    """A table of so many equal row groups, but for their ids."""
+    """A table of so many equal row groups."""
     path = folder / f"in-{groups}.parquet"
-    if path.exists():
-        return path
     _, X_test, _, _ = breast_cancer_split()
     repeated = pd.concat([X_test] * (GROUP // len(X_test) + 1), ignore_index=True)[:GROUP]
     # Numbers that all differ, as measured ones do: repeated ones would be read for nothing.
     noise = np.random.default_rng(0).normal(1, 1e-6, repeated.shape)
     table = pa.Table.from_pandas(repeated * noise, preserve_index=False)
-    for number in range(groups):
-        ids = pa.array(np.arange(number * GROUP, (number + 1) * GROUP))
-        some = table.append_column("id", ids)
-        if not number:
-            writer = parquet.ParquetWriter(path, some.schema)
-        writer.write_table(some, row_group_size=GROUP)
-    writer.close()
+    with parquet.ParquetWriter(path, table.schema) as writer:
+        for _ in range(groups):
+            writer.write_table(table, row_group_size=GROUP)
     return path
 
 
@@ -114,18 +94,3 @@ def _session(model: Any, source: Path) -> float:
                 session.run(None, {given.name: each})
             seconds += time.perf_counter() - start
     return seconds
-
-
-def _peak(models: Path, folder: Path, groups: int) -> float:
-    """The most memory, in MiB, of a process that scores a table."""
-    where = str(models / "logistic"), str(_table(folder, groups)), str(folder / f"of-{groups}")
-    words = ["score", *where, "--keep", "id", "--workers", "1"]
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, *words], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return int(done.stdout.split()[-1]) / (1 << (10 if sys.platform != "darwin" else 20))
-
-
-def _memory(few: float, many: float) -> Line:
-    what = f"peak memory, {MANY * GROUP:,} rows beside {FEW * GROUP:,}"
-    return Line(what, f"{many:,.0f} MiB", f"{few:,.0f} MiB", many / few, 1.1)

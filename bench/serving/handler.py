@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
-import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from typing import Any
 
+import numpy as np
+import onnxruntime
 import orjson
+import serverless_wsgi
+from flask import Flask, Response, request
+from sklearn.ensemble import RandomForestClassifier
 
 from bench.load import closed_loop, processes
-from bench.load.processes import HEADERS, KEY, ROOT, environ_for
-from bench.models import Fitted, without_names
+from bench.load.processes import HEADERS, KEY, environ_for, http_event
+from bench.models import Fitted, breast_cancer_split, without_names
 from bench.report import Line, comparisons
-from bench.serving.in_process import measure, taking_turns
-from bench.start.events import http_event
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 from tests.project.commands import free_port
 
 ROWS = 1000
+ROUNDS = 40  # of calls in this process, which take turns
 START_ROUNDS = 15
 SERVER_ROUNDS = 5
 SECONDS = 2.0
@@ -52,8 +65,8 @@ def _in_process(models: Path, fitted: Fitted) -> Iterator[Line]:
     os.environ.update(environ_for(models, "logistic"))  # before the handler is imported
     X = fitted["logistic"][1]
     rows = (X.to_numpy().tolist() * (ROWS // len(X) + 1))[:ROWS]
-    with _LogToFile(models.parent / "log"):
-        t = measure(models, KEY, rows, list(X.columns))
+    with _log_to_file(models.parent / "log"):
+        t = _measure(models, KEY, rows, list(X.columns))
     for ours, theirs, what, target in (
         ("one row, handler", "one row, plain route", "one row as an object", 1.6),
         ("one row as a list, handler", "one row, plain route", "one row as a list", 1.6),
@@ -70,21 +83,15 @@ def _in_process(models: Path, fitted: Fitted) -> Iterator[Line]:
         )
 
 
-class _LogToFile:
+@contextmanager
+def _log_to_file(path: Path) -> Iterator[None]:
     """Standard error into a file while measuring, as a server's log goes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        self._kept = os.dup(2)
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(file, 2)
-        os.close(file)
-
-    def __exit__(self, *error: object) -> None:
-        os.dup2(self._kept, 2)
-        os.close(self._kept)
+    kept = os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+        yield
+        os.dup2(kept, 2)
+    os.close(kept)
 
 
 def _starts(models: Path, fitted: Fitted) -> Iterator[Line]:
@@ -179,6 +186,111 @@ def _conversions(models: Path, fitted: Fitted) -> Iterator[Line]:
 
 
 def _forest() -> tuple[float, float]:
-    command = [sys.executable, "-m", "bench.serving.forest_build"]
-    fit, built = json.loads(subprocess.check_output(command, cwd=ROOT))
-    return fit, built
+    """Milliseconds of the fit and the build of a forest, in a process of its own on one core."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_fit_and_build).result()
+
+
+def _fit_and_build() -> tuple[float, float]:
+    closed_loop.pin(0)
+    X_train, X_test, y_train, _ = breast_cancer_split()
+    start = time.perf_counter()
+    forest = RandomForestClassifier(300, random_state=0).fit(X_train, y_train)
+    fitted = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        build(Source(forest, X_test), "forest", Path(folder), lambda line: None)
+    return (fitted - start) * 1e3, (time.perf_counter() - fitted) * 1e3
+
+
+def taking_turns(
+    calls: Mapping[str, Callable[[], Any]], repeats: int, processor: bool = False
+) -> dict[str, float]:
+    """The median time of each call, in milliseconds; a block of one follows a block of another.
+
+    `processor`: the mean of the processor's time; what one call leaves for a later one is in it.
+    """
+    clock, average = (time.process_time, fmean) if processor else (time.perf_counter, median)
+    # Models were trained and converted in this process: a server's collector has no such heap.
+    gc.collect()
+    gc.freeze()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(ROUNDS + 2):
+        for name, call in calls.items():
+            for _ in range(repeats):
+                start = clock()
+                call()
+                if number >= 2:  # the first rounds warm up
+                    times[name].append((clock() - start) * 1e3)
+    return {name: average(values) for name, values in times.items()}
+
+
+def _plain_route(answer: bytes) -> Flask:
+    """A Flask route that reads the body and returns this many bytes."""
+    app = Flask("plain")
+
+    @app.post("/predict")
+    def predict() -> Response:
+        request.get_data()
+        return Response(answer, mimetype="application/json")
+
+    return app
+
+
+def _measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -> dict[str, float]:
+    """Milliseconds of the processor's time, from event to answer, by name."""
+    from onnxlet.function.handler import handler
+
+    path = "/predict"  # ONNXLET_DEFAULT_MODEL names the model
+    one = orjson.dumps({"instances": [dict(zip(names, rows[0], strict=True))]}).decode()
+    one_list = orjson.dumps({"instances": rows[:1]}).decode()
+    lists = orjson.dumps({"instances": rows})
+    objects = orjson.dumps({"instances": [dict(zip(names, row, strict=True)) for row in rows]})
+
+    one_event = http_event(one, path, key)
+    answer = handler(one_event, None)
+    assert answer["statusCode"] == 200, answer
+    plain = _plain_route(answer["body"].encode())
+    session = _session_of(models / "logistic" / "1")
+    list_event = http_event(lists.decode(), path, key)
+    object_event = http_event(objects.decode(), path, key)
+    one_list_event = http_event(one_list, path, key)
+    plain_event = http_event(one, "/predict", key)
+    few = taking_turns(
+        {
+            "one row, handler": lambda: handler(one_event, None),
+            "one row as a list, handler": lambda: handler(one_list_event, None),
+            "one row, plain route": lambda: serverless_wsgi.handle_request(
+                plain, plain_event, None
+            ),
+        },
+        repeats=50,
+        processor=True,
+    )
+    many = taking_turns(
+        {
+            "1,000 rows as lists, handler": lambda: handler(list_event, None),
+            "1,000 rows as objects, handler": lambda: handler(object_event, None),
+            "1,000 rows, bare": lambda: _bare(session, lists),
+        },
+        repeats=5,
+        processor=True,
+    )
+    return few | many
+
+
+def _bare(session: Any, body: bytes) -> bytes:
+    """The least: prediction and probabilities of rows in JSON, as lists in JSON."""
+    names = [output.name for output in session.get_outputs()][:2]
+    [tensor] = session.get_inputs()
+    dtype = np.float64 if "double" in tensor.type else np.float32
+    rows: Array = np.asarray(orjson.loads(body)["instances"], dtype=dtype)
+    labels, probabilities = session.run(names, {tensor.name: rows})
+    return orjson.dumps({"prediction": labels.tolist(), "probabilities": probabilities.tolist()})
+
+
+def _session_of(directory: Path) -> Any:
+    """A model's graph, opened by ONNX Runtime only."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    onnx = os.fspath(directory / "model.onnx")
+    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

@@ -22,8 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.environments import ROOT
 from bench.load import processes
-from bench.load.processes import HEADERS, ROOT, environ_for
+from bench.load.processes import HEADERS, environ_for
 from bench.models import Fitted
 from bench.report import row, table
 from tests.project.commands import free_port

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.load.processes import ROOT
+from bench.environments import ROOT
 from bench.models import without_names
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.harness import unpack

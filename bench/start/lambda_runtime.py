@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.load.processes import http_event
 from bench.models import Fitted
 from bench.report import Line, comparisons
 from bench.start import lambda_bundles
-from bench.start.events import http_event
 from bench.start.lambda_bundles import MODEL
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.harness import HANDLER, Runtime

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import onnxlet.environment  # noqa: F401 - before NumPy
+from bench.environments import ROOT
 from bench.load import closed_loop, processes
 from bench.load.processes import HEADERS, environ_for
 from bench.models import Fitted
@@ -18,7 +19,7 @@ from bench.report import Line, comparisons
 from tests.function.monitoring.models import rows_of
 from tests.project.commands import free_port
 
-EXAMPLES = processes.ROOT / "convert" / "examples"
+EXAMPLES = ROOT / "convert" / "examples"
 EXAMPLE_MODELS = {"house-prices": "house_prices", "loan-default": "loan_default"}
 NUMBERS_ONLY = "logistic"
 ROWS = (1, 100)  # of a request

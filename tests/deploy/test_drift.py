@@ -22,8 +22,7 @@ from tests.deploy.conftest import bundle_of
 from tests.deploy.emulator import Emulator, post
 from tests.deploy.test_deployments import endpoint
 from tests.events import CONTEXT
-from tools.deploy.drift import added_up, deltas_of, manifests_of
-from tools.deploy.drift_text import lines
+from tools.deploy.drift import added_up, deltas_of, in_words, manifests_of
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import read_plan
 
@@ -184,8 +183,8 @@ def test_what_is_printed(log: Any, models: Path) -> None:
     _, calm = log(X)
     _, moved = log([["x", 1, 2, 3]], FAR, stream="two")
 
-    first = list(lines(report_of(calm, models)))
-    text = list(lines(report_of(moved, models)))
+    first = list(in_words(report_of(calm, models)))
+    text = list(in_words(report_of(moved, models)))
     assert first[:2] == [
         "iris/1: 150 rows since 2026-01-01T00:00:00+00:00; the newest 150 against 75 of X_test",
         "  alarms: none",
@@ -205,7 +204,7 @@ def test_an_answer_is_called_one_though_a_column_has_its_name(log: Any, models: 
     alarm = {"measure": "value", "statistic": "missing", "value": 0.3, "threshold": 0.1}
     of_output = {**alarm, "column": "prediction", "output": "prediction"}
     alarms = [{**alarm, "column": "prediction"}, of_output, {**of_output, "index": 1}]
-    text = list(lines({**report, "alarms": alarms}))
+    text = list(in_words({**report, "alarms": alarms}))
 
     assert [line.partition(":")[0] for line in text[2:5]] == [
         "    prediction", "    answer prediction", "    answer prediction[1]",
@@ -221,7 +220,7 @@ def test_what_the_document_shows(log: Any, models: Path) -> None:
     def shape(line: str) -> str:
         return re.sub(r"(\d+ to|above|at most) |[\d.]+%?", "#", line)
 
-    printed = list(lines(report_of(events, models)))
+    printed = list(in_words(report_of(events, models)))
     assert [shape(line) for line in printed] == [shape(line) for line in shown.split("\n")]
 
 

@@ -13,7 +13,7 @@ import pytest
 from bench import report
 from bench.__main__ import PARTS
 from bench.load import closed_loop, open_loop
-from bench.serving import in_process, silence
+from bench.serving import handler, silence
 from bench.train import training
 from bench.watch import watch
 from tests.conftest import ROOT
@@ -187,7 +187,7 @@ def test_the_processors_time_has_what_one_call_leaves_for_a_later_one(
         taken += 0.001 if next(number) % 10 else 0.101
 
     monkeypatch.setattr(time, "process_time", lambda: taken)
-    assert in_process.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
+    assert handler.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
     gc.unfreeze()  # which taking turns froze
 
 

@@ -132,10 +132,8 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for mutation, found, seconds in results(wanted, Path(folder)):
             bad += found != "caught"
-            line = f"{found:10} {seconds:5.0f} s  {mutation.room}: {mutation.name}"
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{len(wanted) - bad} of {len(wanted)} are caught\n")
+            print(f"{found:10} {seconds:5.0f} s  {mutation.room}: {mutation.name}", flush=True)
+    print(f"{len(wanted) - bad} of {len(wanted)} are caught")
     return int(bad > 0)
 
 

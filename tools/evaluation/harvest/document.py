@@ -12,7 +12,7 @@ from tools.evaluation.harvest.catching import ALIKE
 from tools.evaluation.harvest.judging import Judged, Result
 from tools.evaluation.harvest.made_rows import ROWS
 
-FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "harvest.md"
+FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "harvest.md"
 LONGEST = 300  # characters of a reason
 RESULTS: tuple[Result, ...] = (
     "served", "refused", "transductive", "not built in time", "differs", "traceback",

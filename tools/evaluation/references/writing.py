@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "tests" / "references"
+FOLDER = Path(__file__).resolve().parents[3] / "tests" / "references"
 DIGITS = 13  # significant ones; the last ones of a sum are the machine's own
 
 

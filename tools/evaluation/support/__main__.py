@@ -12,10 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import onnxlet.environment  # noqa: F401 - before NumPy
-from tools.evaluation.support.catalogue import cases_of, installed, versions_of
 from tools.evaluation.support.document import FILE, Table, document, tables_in
 from tools.evaluation.support.outcomes import Outcome
-from tools.evaluation.support.sweep import sweep
+from tools.evaluation.support.sweep import cases_of, installed, sweep, versions_of
 
 
 def main(names: list[str]) -> int:

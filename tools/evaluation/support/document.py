@@ -12,7 +12,7 @@ from tools.evaluation.support.outcomes import Outcome, Result
 from tools.evaluation.support.rows import ON_THRESHOLDS, ROWS
 from tools.evaluation.support.samples import GAPS
 
-FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "coverage.md"
+FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "coverage.md"
 RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
 COLUMNS = "| estimator | result | compared, or why not |\n| --- | --- | --- |"
 
