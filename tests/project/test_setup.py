@@ -317,7 +317,8 @@ def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> 
     for link in ("edge", "requirements"):  # as a system without links unpacks them
         (copy / "onnxlet" / link).unlink()
     (copy / "onnxlet" / "edge").write_text("../edge")
-    environ = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "PATH", "LANG"))}
+    kept = ("PIP_", "PATH", "LANG", "PROCESSES")
+    environ = {k: v for k, v in os.environ.items() if k.startswith(kept)}
     environ |= {"HOME": str(tmp_path), "PYTHON": PYTHONS[-1]}
     done = subprocess.run(
         ["make", "test", f"ARGS=-q -x {WHAT_AN_ARCHIVE_MAY_LACK}"],
