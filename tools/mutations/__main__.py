@@ -52,15 +52,11 @@ def mended(mutation: Mutation, root: Path) -> Mutation:
     named = root / mutation.file
     product = (path for top in PRODUCT for path in (root / top).rglob("*.py"))
     some = [named] if named.is_file() and mutation.old in named.read_text() else product
-    files = [path for path in some if mutation.old in path.read_text() and not _linked(path, root)]
+    files = [path for path in some if mutation.old in path.read_text()]
     if len(files) != 1 or files[0].read_text().count(mutation.old) != 1:
         raise LookupError(f"its text stands in {len(files)} files: {mutation.old!r}")
     tests = [_test(path, root) for path in mutation.tests]
     return mutation._replace(file=str(files[0].relative_to(root)), tests=tests)
-
-
-def _linked(path: Path, root: Path) -> bool:
-    return any((root / part).is_symlink() for part in path.relative_to(root).parents)
 
 
 def _test(path: str, root: Path) -> str:
