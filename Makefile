@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs drift rollback remove emulator test test-fresh test-memory test-emulation test-engines test-pipelines test-gate test-lambda test-load test-workers test-device test-machine test-faults test-run test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-image test-dist test-docs test-gallery check model gallery pictures coverage harvest references mutations bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -29,8 +29,16 @@ DIST := .venv-dist
 DOCS := .venv-docs
 EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
-# Whole trainings, which one environment is enough for.
-TRAININGS := tests/convert/train/test_portfolio.py tests/convert/train/test_training.py tests/convert/train/test_interrupting.py tests/convert/train/test_image_portfolio.py tests/convert/train/test_image_training.py
+# What no older scikit-learn, pandas, NumPy, SciPy or PyArrow changes: graphs and bundles, journals and
+# processes, pages. And whole trainings, which one environment is enough for.
+NOT_OLDEST := bundle cluster examples graph imported record_batches/test_tables_doc.py \
+    $(addprefix report/test_,card.py files.py page.py plots.py sentences.py wording.py) \
+    $(addprefix score/test_,csv_cuts.py duckdb.py journal.py s3.py same_bytes.py) \
+    $(addprefix train/test_,command.py image_portfolio.py image_training.py interrupting.py portfolio.py training.py workers.py) \
+    test_command_line.py test_progress.py test_spacing.py
+# Tests in so many processes, where a suite is beside no other; a file's are in one.
+PROCESSES ?= 2
+SPREAD := -n $(PROCESSES) --dist loadfile
 REFERENCES := $(patsubst requirements/references/%.txt,%,$(wildcard requirements/references/*.txt))
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 # No rule: a link that is made again is no reason to set up again.
@@ -112,14 +120,24 @@ emulator: $(EMULATOR)/ready ## AWS on this machine, on EMULATOR_PORT (4566): dep
 $(EMULATOR)/ready: requirements/emulator.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.13 python3.14 python3.12 python3.11 python3}" sh tools/setup.sh $(EMULATOR) requirements/emulator.txt
 
-test: $(DEV) ## the whole suite
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+# Types are checked beside the tests; mypy keeps what it has found in .mypy_cache.
+test: $(DEV) ## the whole suite, and types
+	mkdir -p build
+	$(PY) -m mypy >build/types.txt 2>&1 & types=$$!; \
+	    $(PY) -m pytest $(SPREAD) $(ARGS); tests=$$?; \
+	    if wait $$types; then exit $$tests; else cat build/types.txt; exit 1; fi
 
 test-fresh: $(DEV) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
+test-memory: $(DEV) ## memory that is held and given back, measured (slow)
+	$(PY) -m pytest -m memory tests/convert tests/edge tests/function $(ARGS)
+
+test-emulation: $(DEV) ## other processors, emulated: the same bytes as here (Linux, root; slow)
+	$(PY) -m pytest -m emulation -rs tests $(ARGS)
+
 test-pipelines: $(DEV) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project/test_train_doc.py tests/project/test_score_doc.py $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train tests/project $(ARGS)
 
 test-gate: $(DEV) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
@@ -128,14 +146,14 @@ test-load: $(DEV) ## ten times what a server takes, and clients that stall or se
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
 test-workers: $(DEV) ## servers of two processes, in every test that starts one of a device or puts it under load (slow)
-	$(PY) -m pytest --workers 2 -n 2 --dist loadfile --ignore tests/edge/workers --ignore tests/edge/aggregation tests/edge $(ARGS)
+	$(PY) -m pytest --workers 2 $(SPREAD) --ignore tests/edge/workers --ignore tests/edge/aggregation tests/edge $(ARGS)
 	$(PY) -m pytest --workers 2 -m load tests/load $(ARGS)
 
 test-faults: $(DEV) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
-	$(PY) -m pytest -n 2 --dist loadfile -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m faults --timeout 1200 tests/edge tests/convert/score $(ARGS)
 
 test-engines: $(DEV) ## a Dask scheduler and its workers, each a process: fits and parts of tables, kills (slow)
-	$(PY) -m pytest -n 2 --dist loadfile -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
+	$(PY) -m pytest $(SPREAD) -m engines --timeout 1200 tests/convert tests/project/test_engines_doc.py $(ARGS)
 
 test-lambda: $(DEV) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime --timeout 600 -rs tests/lambda_runtime $(ARGS)
@@ -148,14 +166,14 @@ test-machine: $(DEV) ## an arm64 Debian that boots: the README followed, the pow
 
 # Without PyArrow pandas keeps text in another way.
 test-run: $(RUN)/ready ## conversions and front ends in the environment of `make run`, which has no PyArrow
-	$(RUN)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
-	$(RUN)/bin/python -m pytest -n 2 -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest $(SPREAD) --ignore tests/convert/sources/test_limits.py tests/convert/converters tests/convert/evidence tests/convert/parity tests/convert/reference tests/convert/sources tests/convert/text_limits tests/function/inputs tests/pipelines $(ARGS)
+	$(RUN)/bin/python -m pytest -n $(PROCESSES) -m "gate or pipelines" --ignore tests/pipelines/test_dtypes.py -k "words or letters or text or dates or encoded or movies or reviews or art_" --timeout 600 tests/convert/parity tests/pipelines $(ARGS)
 
 $(RUN)/ready: requirements/test-run.txt tools/setup.sh
 	sh tools/setup.sh $(RUN) requirements/test-run.txt
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (engines or faults or fresh or frameworks or gate)" --ignore tests/convert/bundle --ignore tests/convert/score/test_duckdb.py --ignore tests/convert/score/test_same_bytes.py --ignore tests/convert/record_batches/test_tables_doc.py $(TRAININGS:%=--ignore %) --ignore tests/convert/imported tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (emulation or engines or faults or fresh or frameworks or gate or memory)" $(NOT_OLDEST:%=--ignore tests/convert/%) tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
@@ -172,8 +190,7 @@ test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch, Keras, TensorF
 
 $(FRAMEWORKS)/frameworks: requirements/dev.txt requirements/frameworks.in tools/setup.sh
 	sh tools/setup.sh $(FRAMEWORKS) requirements/dev.txt
-	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/frameworks.in
-	touch $@
+	sh tools/setup.sh $(FRAMEWORKS) requirements/frameworks.in frameworks
 
 test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clients, over a socket (slow to set up)
 	$(PY) -m pytest -m clients tests/clients $(ARGS)
@@ -183,7 +200,7 @@ test-clients: $(DEV) $(CLIENTS:%=.venv-clients-%/ready) ## other people's client
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(@D) $<
 
 test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
-	$(BROWSER)/bin/python -m pytest -m page -n 2 --dist loadfile tests/page $(ARGS)
+	$(BROWSER)/bin/python -m pytest -m page $(SPREAD) tests/page $(ARGS)
 
 $(BROWSER)/ready: requirements/browser.txt tools/setup.sh
 	sh tools/setup.sh $(BROWSER) requirements/browser.txt
@@ -228,22 +245,25 @@ check: $(DEV) ## format, lint and types
 	$(PY) -m mypy
 
 coverage: $(LIBRARIES)/ready ## convert every estimator, or those of LIBRARY, and write docs/reference/coverage.md (slow)
-	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -W ignore -m tools.coverage $(LIBRARY)
+	OMP_NUM_THREADS=1 PROCESSES=$(PROCESSES) $(LIBRARIES)/bin/python -W ignore -m tools.evaluation.support $(LIBRARY)
 
 harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of EXAMPLES; docs/reference/harvest.md (hours)
-	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.harvest $(EXAMPLES)
+	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.evaluation.harvest $(EXAMPLES)
 
 $(HARVEST)/ready: requirements/harvest.txt tools/setup.sh
 	sh tools/setup.sh $(HARVEST) requirements/harvest.txt
 
 references: $(REFERENCES:%=.venv-%/ready) ## figures of NannyML, MAPIE, Evidently and SciPy, which tests hold ours against, into tests/references/
-	for name in $(REFERENCES); do .venv-$$name/bin/python -W ignore -m tools.references.$${name}_figures || exit 1; done
+	for name in $(REFERENCES); do .venv-$$name/bin/python -W ignore -m tools.evaluation.references.$${name}_figures || exit 1; done
 
 # NannyML is for Python 3.12 at most; pip 23.2, as of older Pythons, can't install Evidently's lock.
 $(REFERENCES:%=.venv-%/ready): .venv-%/ready: requirements/references/%.txt tools/setup.sh
 	PYTHON="$${PYTHON:-$(if $(filter nannyml,$*),,python3.13) python3.12 python3.11 python3}" sh tools/setup.sh $(@D) $<
 
-bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
+mutations: $(DEV) ## put faults into copies of the checkout, which its tests have to notice (slow); or those of WORDS
+	$(PY) -m tools.mutations $(WORDS)
+
+bench: $(DEV) ## measure side by side, or one PART, and write docs/reference/benchmarks/
 	$(PY) -m bench $(PART)
 
 # The same bytes whenever it is built.

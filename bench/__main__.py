@@ -1,4 +1,4 @@
-"""`make bench`: every part side by side in one run, or one; docs/reference/benchmarks.md."""
+"""`make bench`: every part side by side in one run, or one; docs/reference/benchmarks/."""
 
 from __future__ import annotations
 
@@ -9,40 +9,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import onnxlet.environment  # noqa: F401 - before NumPy
-from bench import (
-    building,
-    edge,
-    explanations,
-    graphs,
-    images,
-    lambda_runtime,
-    protocols,
-    report,
-    scale,
-    serving,
-    side_by_side,
-    silence,
-    training,
-    watch,
-)
-from bench.models import MODELS
-from bench.serving import Fitted
+from bench import report
+from bench.device import device
+from bench.models import MODELS, Fitted
+from bench.score import score
+from bench.serving import beside, handler, silence
+from bench.start import lambda_runtime
+from bench.train import training
+from bench.watch import watch
 
-# By the word that `make bench PART=...` takes: the section's title, and what measures it.
+# By the word that `make bench PART=...` takes: the page's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
-    "serving": ("Serving", serving.section),
-    "servers": ("Beside other servers", side_by_side.section),
-    "protocols": ("Protocols", protocols.section),
-    "explanations": ("Explanations", explanations.section),
-    "graphs": ("Graphs", graphs.section),
-    "build": ("Time to build", building.section),
-    "train": ("Training", training.section),
-    "lambda": ("Lambda", lambda_runtime.section),
+    "serving": ("Serving", handler.section),
+    "servers": ("Beside other servers", beside.section),
     "silence": ("Silence", silence.section),
-    "edge": ("Device", edge.section),
+    "lambda": ("Lambda", lambda_runtime.section),
+    "train": ("Training", training.section),
+    "score": ("Scoring", score.section),
+    "edge": ("Device", device.section),
     "watch": ("Drift", watch.section),
-    "images": ("Images", images.section),
-    "scale": ("Scale", scale.section),
 }
 
 
@@ -59,8 +44,8 @@ def main(wanted: list[str]) -> None:
         for part in wanted or PARTS:
             title, measure = PARTS[part]
             text = measure(models, fitted)
-            sys.stdout.write(f"## {title}\n\n{text}\n")
-            report.write(title, text, [title for title, _ in PARTS.values()])
+            sys.stdout.write(f"# {title}\n\n{text}\n")
+            report.write(part, title, text)
 
 
 def _build(models: Path) -> Fitted:

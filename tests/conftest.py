@@ -19,13 +19,13 @@ import pytest
 from hypothesis import settings
 
 import onnxlet.environment  # noqa: F401 - before NumPy
-from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
+from tests.kept_builds import kept_builds
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "convert" / "examples"
@@ -51,6 +51,26 @@ def pytest_configure(config: pytest.Config) -> None:
     _draw_as_ever()  # for what modules of tests fit when they are imported
     if config.getoption("--workers") != "1":
         WORKERS["ONNXLET_DEVICE_WORKERS"] = config.getoption("--workers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what would only be run again."""
+    again = [each for each in items if _is_of_no_worker(each) or _is_of_another_transport(each)]
+    config.hook.pytest_deselected(items=again)
+    items[:] = [each for each in items if each not in set(again)]
+
+
+def _is_of_no_worker(item: pytest.Item) -> bool:
+    """With `--workers`: its module starts no server, so that it is as without."""
+    starting = {"clean_environ", "start_server", "started"}
+    return bool(WORKERS) and starting.isdisjoint(vars(getattr(item, "module", item)))
+
+
+def _is_of_another_transport(item: pytest.Item) -> bool:
+    """Not of Flask's: tests/function/test_transports.py has all answers the same on each."""
+    transport = getattr(getattr(item, "callspec", None), "params", {}).get("client")
+    other = transport in TRANSPORTS and transport != TRANSPORTS[0]
+    return other and item.get_closest_marker("every_transport") is None
 
 
 @pytest.fixture(autouse=True)
@@ -105,10 +125,7 @@ def sources() -> dict[str, Source]:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory, sources: Mapping[str, Source]) -> Path:
     """A folder of model directories, version 1 of each source. Tests don't write there."""
-    folder = tmp_path_factory.mktemp("models")
-    for name, source in sources.items():
-        build(source, name, folder, quiet)
-    return folder
+    return kept_builds(sources, tmp_path_factory.mktemp("models"))
 
 
 @dataclass(frozen=True)
@@ -293,7 +310,7 @@ TRANSPORTS = ("flask", "REST API", "HTTP API", "load balancer", "socket")
 
 @pytest.fixture(params=TRANSPORTS)
 def client(request: pytest.FixtureRequest, models: Path) -> Client:
-    """One client for each transport."""
+    """A client of an app; one for each transport where a test is marked `every_transport`."""
     if request.param == "socket":
         return Client(through_socket(request.getfixturevalue("socket_port")))
     app = create_app(models, settings=Settings(models=models))

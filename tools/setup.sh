@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make an environment of what is locked: `setup.sh [FOLDER [LOCK]]`, .venv with requirements/run.txt
-# if not given. With a third word, add to the environment that is there. FOLDER/ready, or
-# FOLDER/WORD, is there when all is. Called by make.
+# if not given. With a third word, add to the environment that is there, also what is no lock, an
+# .in file. FOLDER/ready, or FOLDER/WORD, is there when all is. Called by make.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-.venv}
@@ -42,16 +42,48 @@ new_environment() {
     "$python" -m venv "$folder"
 }
 
-# Nothing is compiled here: Python does it to what it imports, which is far less.
-install() { "$folder/bin/python" -m "$@" --require-hashes --only-binary :all:; }
-by_pip() { install pip install --disable-pip-version-check --no-compile "$@"; }
+# Nothing is compiled here: Python does it to what it imports, which is far less. A lock has hashes.
+case $lock in *.txt) checked="--require-hashes --only-binary :all:" ;; *) checked="" ;; esac
+by_pip() {
+    # shellcheck disable=SC2086 # several words
+    "$folder/bin/python" -m pip install --disable-pip-version-check --no-compile $checked "$@"
+}
 
-# Quicker. pip brings it where it is locked; an index or a proxy is known to pip only.
+# The value of one of pip's settings, from its files or the environment; several with spaces between.
+told_pip() {
+    printf '%s\n' "$settings" | sed -n "s/^[^=]*\.$1='\(.*\)'\$/\1/p" | sed -n 's/\\n/ /g;1p'
+}
+
+# Have uv know a setting of pip's by its own variable, unless somebody has set that.
+tell_uv() {
+    value=$(told_pip "$2")
+    if [ -n "$value" ] && eval "[ -z \"\${$1:-}\" ]"; then export "$1=$value"; fi
+}
+
+# Quicker, and what two environments have is once on the disk. It is the one in .venv; or pip brings
+# it where it is locked. What it can't do, such as ask as pip is told to ask, pip does.
 by_uv() {
-    uv=$(sed -n '/^uv==/,/[^\\]$/p' "$lock")
-    if [ -z "$uv" ] || "$folder/bin/python" -m pip config list | grep -qE 'index|proxy'; then return 1; fi
-    echo "$uv" | by_pip --quiet --requirement /dev/stdin
-    install uv pip install --system-certs --python "$folder/bin/python" --requirement "$lock"
+    uv=.venv/bin/uv
+    if ! "$uv" --version >/dev/null 2>&1; then
+        uv=$folder/bin/uv line=$(sed -n '/^uv==/,/[^\\]$/p' "$lock")
+        if [ -z "$line" ]; then return 1; fi
+        printf '%s\n' "$line" | by_pip --quiet --requirement /dev/stdin
+    fi
+    settings=$("$folder/bin/python" -m pip config list)
+    if [ -n "$(told_pip no-index)" ]; then return 1; fi
+    tell_uv UV_DEFAULT_INDEX index-url
+    tell_uv UV_INDEX extra-index-url
+    tell_uv UV_INSECURE_HOST trusted-host
+    tell_uv ALL_PROXY proxy
+    tell_uv SSL_CERT_FILE cert
+    if [ -z "$checked" ]; then # a lock leaves nothing to choose
+        tell_uv UV_FIND_LINKS find-links
+        tell_uv UV_CONSTRAINT constraint
+    fi
+    # Of an index and a further one pip takes what fits, wherever it is.
+    # shellcheck disable=SC2086 # several words
+    "$uv" pip install --system-certs --index-strategy unsafe-best-match \
+        --python "$folder/bin/python" $checked --requirement "$lock"
 }
 
 if [ "$part" = ready ]; then new_environment; else echo "adding $lock to $folder, once" >&2; fi

@@ -56,17 +56,6 @@ class Metric(NamedTuple):
         with np.errstate(all="ignore"):
             return BY_NAME[self.name](truth, answered, weights)
 
-    def balanced_weights(self, y: Array, task: str) -> Array | None:
-        """Weights of rows (n,) where every class counts alike and the rows don't; None for alike.
-
-        Of two classes the threshold does as much and leaves the probabilities what they are. Of
-        many there is none, and a metric that is the mean over classes is worse where the rare ones
-        are seldom the most probable.
-        """
-        if task != "multiclass" or self.at is None:
-            return None
-        return np.asarray(compute_sample_weight("balanced", y), np.float64)
-
     def gain(self, better: Any, worse: Any) -> Any:
         """How much better one score is than another: positive where it is."""
         return (better - worse) * (1 if self.greater_is_better else -1)

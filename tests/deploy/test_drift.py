@@ -22,8 +22,7 @@ from tests.deploy.conftest import bundle_of
 from tests.deploy.emulator import Emulator, post
 from tests.deploy.test_deployments import endpoint
 from tests.events import CONTEXT
-from tools.deploy.drift import added_up, deltas_of, places
-from tools.deploy.drift_text import lines
+from tools.deploy.drift import added_up, deltas_of, in_words, manifests_of
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import read_plan
 
@@ -59,10 +58,10 @@ def log(
 
 def report_of(events: Sequence[Any], models: Path, model: str = "") -> dict[str, Any]:
     told: list[str] = []
-    where = places(read_plan({"MODELS": str(models), "STAGE": "no-such"}))
+    where = manifests_of(read_plan({"MODELS": str(models), "STAGE": "no-such"}))
     [found] = added_up(deltas_of(events, model), where, NOW, told.append)
     assert told == []
-    return found.report
+    return found
 
 
 def without_moments(report: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +132,7 @@ def test_lines_of_other_kinds_are_passed_over(log: Any, models: Path) -> None:
 
 def test_a_log_without_counts() -> None:
     with pytest.raises(DeployFailed, match="no counts") as caught:
-        added_up({}, [], NOW, print)
+        added_up({}, {}, NOW, print)
     assert "hundred rows" in caught.value.hint
 
 
@@ -150,7 +149,7 @@ def test_what_can_t_be_compared(log: Any, models: Path, change: dict[str, Any], 
     line = json.loads(event["message"])
     line["watched"] |= change
     told: list[str] = []
-    where = places(read_plan({"MODELS": str(models)}))[-1:]
+    where = {"here": manifests_of(read_plan({"MODELS": str(models)}))[str(models)]}
 
     with pytest.raises(DeployFailed, match="see above"):
         added_up(deltas_of([{**event, "message": json.dumps(line)}]), where, NOW, told.append)
@@ -162,30 +161,30 @@ def test_what_can_t_be_compared(log: Any, models: Path, change: dict[str, Any], 
 def test_a_version_whose_manifest_is_away_does_not_hide_the_others(log: Any, models: Path) -> None:
     _, [event] = log(X)
     away = {**event, "message": event["message"].replace('"version":1', '"version":9')}
-    where = [places(read_plan({"MODELS": str(models)}))[-1]._replace(name="here")]
+    where = {"here": manifests_of(read_plan({"MODELS": str(models)}))[str(models)]}
     told: list[str] = []
 
     [found] = added_up(deltas_of([event, away]), where, NOW, told.append)
-    assert (found.of.version, found.report["version"]) == (1, 1)
+    assert found["version"] == 1
     assert told == ["iris/9: 150 rows can't be compared: its manifest is not in here"]
 
 
 def test_the_manifest_is_the_bundle_s(log: Any, models: Path, tmp_path: Path) -> None:
     bundle = bundle_of(models / "iris" / "1" / "manifest.json", tmp_path / "bundle.zip")
     _, events = log(X)
-    where = places(read_plan({"BUNDLE": str(bundle), "MODELS": str(tmp_path)}))
+    where = manifests_of(read_plan({"BUNDLE": str(bundle), "MODELS": str(tmp_path)}))
 
-    assert [place.name for place in where] == [str(bundle), str(tmp_path)]
+    assert list(where) == [str(bundle), str(tmp_path)]
     [found] = added_up(deltas_of(events), where, NOW, print)
-    assert found.report["rows"] == 150
+    assert found["rows"] == 150
 
 
 def test_what_is_printed(log: Any, models: Path) -> None:
     _, calm = log(X)
     _, moved = log([["x", 1, 2, 3]], FAR, stream="two")
 
-    first = list(lines(report_of(calm, models)))
-    text = list(lines(report_of(moved, models)))
+    first = list(in_words(report_of(calm, models)))
+    text = list(in_words(report_of(moved, models)))
     assert first[:2] == [
         "iris/1: 150 rows since 2026-01-01T00:00:00+00:00; the newest 150 against 75 of X_test",
         "  alarms: none",
@@ -205,7 +204,7 @@ def test_an_answer_is_called_one_though_a_column_has_its_name(log: Any, models: 
     alarm = {"measure": "value", "statistic": "missing", "value": 0.3, "threshold": 0.1}
     of_output = {**alarm, "column": "prediction", "output": "prediction"}
     alarms = [{**alarm, "column": "prediction"}, of_output, {**of_output, "index": 1}]
-    text = list(lines({**report, "alarms": alarms}))
+    text = list(in_words({**report, "alarms": alarms}))
 
     assert [line.partition(":")[0] for line in text[2:5]] == [
         "    prediction", "    answer prediction", "    answer prediction[1]",
@@ -221,7 +220,7 @@ def test_what_the_document_shows(log: Any, models: Path) -> None:
     def shape(line: str) -> str:
         return re.sub(r"(\d+ to|above|at most) |[\d.]+%?", "#", line)
 
-    printed = list(lines(report_of(events, models)))
+    printed = list(in_words(report_of(events, models)))
     assert [shape(line) for line in printed] == [shape(line) for line in shown.split("\n")]
 
 

@@ -33,6 +33,8 @@ from tests.function.aws.bucket import S3
 from tests.function.serving.test_predict import SHOP
 from tests.log_lines import without_time
 
+pytestmark = pytest.mark.every_transport
+
 PATH = "/models/shop/predict"
 BODY = json.dumps({"instances": [SHOP]}).encode()
 JSON = {"content-type": "application/json"}

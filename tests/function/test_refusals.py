@@ -12,6 +12,8 @@ from onnxlet.function.csv.text import NO_ROWS
 from tests.conftest import Client
 from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 
+pytestmark = pytest.mark.every_transport
+
 PATH = "/models/shop/predict"
 ROW = list(SHOP.values())
 

@@ -25,6 +25,8 @@ from tests.lambda_runtime import machines
 from tests.lambda_runtime.machines import Machine
 from tests.lambda_runtime.test_golden import LAST_DIGITS, assert_same
 
+pytestmark = pytest.mark.emulation
+
 # "CPU part" of Arm's own designs, by which /proc/cpuinfo names them.
 PARTS = {"cortex-a53": "0xd03", "cortex-a72": "0xd08", "neoverse-n1": "0xd0c"}
 SEEN = """

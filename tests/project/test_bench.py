@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import gc
-import gzip
-import json
-import random
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from bench import (
-    closed_loop,
-    costly,
-    edge_guest,
-    in_process,
-    lambda_cost,
-    open_loop,
-    report,
-    silence,
-    training,
-    watch_costs,
-    watch_requests,
-)
+from bench import report
 from bench.__main__ import PARTS
+from bench.load import closed_loop, open_loop
+from bench.serving import handler, silence
+from bench.train import training
+from bench.watch import watch
 from tests.conftest import ROOT
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.server.test_server import Serving
@@ -116,44 +102,16 @@ def test_a_paced_load_counts_failures(serving: Serving, failures: list[BaseExcep
     assert not any(answer.good for answer in answers)
 
 
-def test_the_memory_of_an_emulated_program() -> None:
-    smaps = (
-        "400000-500000 r--p 0 00:00 1  /python\nRss: 9 kB\nPss:    100 kB\nVmFlags: rd\n"
-        "500000-600000 rw-p 0 00:00 0\nPss:    20 kB\nPss_Dirty:    7 kB\n"
-        "600000-700000 rwxp 0 00:00 0\nPss:    4000 kB\n"
-    )
-    maps = "400000-480000 r-xp 0 00:00 1 /python\n480000-510000 rw-p 0 00:00 0\n"
-    assert edge_guest.proportional_kib(smaps, maps) == 120
-    assert edge_guest.proportional_kib(smaps, "") == 0
+def test_a_part_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "FOLDER", tmp_path / "benchmarks")
+    for text in ("before", "now\n"):
+        report.write("serving", "Serving", text)
+    report.write("watch", "Drift", "other")
 
-
-def test_a_section_is_written_once_and_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(report, "TARGET", tmp_path / "benchmarks.md")
-    order = ["One", "Two", "Three"]
-    for title, text in (("Three", "c"), ("One", "a"), ("Gone", "x"), ("Two", "b"), ("One", "d\n")):
-        report.write(title, text, [*order, "Gone"] if title == "Gone" else order)
-
-    sections = (tmp_path / "benchmarks.md").read_text().split("\n## ")
-    assert [part.splitlines()[0] for part in sections[1:]] == order
-    assert [part.splitlines()[-1] for part in sections[1:]] == ["d", "b", "c"]
-
-
-def test_the_cost_of_a_million_requests() -> None:
-    # By hand: 1.2 ms on 512/1769 of a core is 4.15, billed as 5; 100 ms of init are 346 there.
-    # 1e6 * (0.005 + 0.01 * 0.346) s * 0.5 GB * 0.0000133334 $ = 0.0564; 400 MB of log are 0.2 $.
-    measured = lambda_cost.Measured(warm_ms=1.2, init_ms=100, log_bytes=400)
-    got = lambda_cost.cost(measured, 512)
-
-    assert (got.warm_ms, got.init_ms) == (5, 346)
-    assert got.compute == pytest.approx(0.0564, abs=0.0001)
-    assert got.requests == pytest.approx(1.2)
-    assert got.log == pytest.approx(0.2)
-    assert got.whole == pytest.approx(1.4564, abs=0.0001)
-    assert lambda_cost.cost(measured, 4000).warm_ms == 2  # no faster than one whole core
-    text = lambda_cost.section(measured)
-    assert all(f"| {size} MB |" in text for size in lambda_cost.SIZES)
+    assert {path.name for path in report.FOLDER.iterdir()} == {"serving.md", "watch.md"}
+    lines = (report.FOLDER / "serving.md").read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("# Serving", "now")
+    assert lines[2].startswith("On ")
 
 
 def test_trainings_are_compared_in_ranks_and_pairs() -> None:
@@ -181,63 +139,38 @@ def test_trainings_are_compared_in_ranks_and_pairs() -> None:
     assert "up to 660 MB beyond" in lines[-1]
 
 
-def test_costly_bodies_are_of_their_form() -> None:
-    """Whatever is drawn can be sent; JSON is JSON, but for what is wrong on purpose."""
-    choose, forms = random.Random(1), set[str]()  # noqa: S311 - the same bodies each time
-    for _ in range(300):
-        gene = costly.mutated(costly.anything(choose), choose)
-        small = replace(gene, bytes=3000, rows=min(gene.rows, 20))
-        sent = costly.request(small)
-        assert sent is not None
-        assert sent.path.startswith("/")
-        packed = sent.headers.get("Content-Encoding") == "gzip"
-        body = gzip.decompress(sent.body) if packed else sent.body
-        assert len(body) == sent.unpacked
-        if sent.headers["Content-Type"] == "application/json" and "wrong" not in (
-            small.cell, small.last
-        ):  # fmt: skip
-            json.loads(body)
-            forms.add(small.form)
-    assert len(forms) > 10
-
-
 def test_a_silence_is_held_against_its_bound() -> None:
-    gene = costly.anything(random.Random(1))  # noqa: S311
-    got = silence.Got(gene, mb=10, status=200, seconds=1, silence=80, grown=55, answer=0)
+    got = silence.Got(mb=10, status=200, seconds=1, silence=80, grown=55, answer=0)
 
-    assert (got.quiet, got.large, got.worst) == (80 / 160, 0.55, 0.55)
+    assert (got.quiet, got.large) == (80 / 160, 0.55)
     assert got._replace(mb=1).quiet == 0.8
     assert got._replace(mb=1, answer=10).large == 55 / 100
 
 
-def test_figures_are_held_against_their_targets() -> None:
-    lines = [
-        report.Figure("alarms", 2, 1),
-        report.Figure("memory", 63.94, 64.0, "kB", digits=1),
-        report.Figure("slices", 9, 9, at_least=True),
-        report.Figure("faults", 1234),
-    ]
-
-    assert report.figures(lines).splitlines()[2:] == [
-        "| alarms | 2 | at most 1 | **no** |",
-        "| memory | 63.9 kB | at most 64 kB | yes |",
-        "| slices | 9 | at least 9 | yes |",
-        "| faults | 1,234 | – | – |",
-    ]
-    assert (
-        report.Line("start", "2 s", "1 s", 1.0214, 1.02, digits=3)
-        .row()
-        .endswith("| 1.021 | at most 1.02 | **no** |")
-    )
+@pytest.mark.parametrize(
+    ("target", "at_least", "said"),
+    [
+        (1.02, False, "at most 1.02 | **no** |"),
+        (1.02, True, "at least 1.02 | yes |"),
+        (2, False, "at most 2 | yes |"),
+        (2, True, "at least 2 | **no** |"),
+        (None, False, "– | – |"),
+    ],
+)
+def test_a_ratio_is_held_against_its_target(
+    target: float | None, at_least: bool, said: str
+) -> None:
+    line = report.Line("start", "2 s", "1 s", 1.0214, target, at_least, digits=3)
+    assert line.row() == f"| start | 2 s | 1 s | 1.021 | {said}"
 
 
 def test_a_pair_of_turns_gives_one_ratio() -> None:
     turns = {
-        "on": [watch_requests.Turn(*each) for each in ((2, 4, 3), (3, 6, 3), (9, 5, 3))],
-        "off": [watch_requests.Turn(*each) for each in ((1, 4, 2), (3, 4, 2), (3, 4, 2))],
+        "on": [watch.Turn(*each) for each in ((2, 4, 3), (3, 6, 3), (9, 5, 3))],
+        "off": [watch.Turn(*each) for each in ((1, 4, 2), (3, 4, 2), (3, 4, 2))],
     }
 
-    lines = list(watch_requests.compared("x, 1 row", turns))
+    lines = list(watch.compared("x, 1 row", turns))
 
     assert [(line.ours, line.theirs, line.ratio) for line in lines] == [
         ("3.0 µs", "3.0 µs", 2.0), ("5.0 µs", "4.0 µs", 1.25), ("3.0 µs", "2.0 µs", 1.5),
@@ -254,29 +187,14 @@ def test_the_processors_time_has_what_one_call_leaves_for_a_later_one(
         taken += 0.001 if next(number) % 10 else 0.101
 
     monkeypatch.setattr(time, "process_time", lambda: taken)
-    assert in_process.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
+    assert handler.taking_turns({"x": call}, 10, processor=True)["x"] == pytest.approx(11)
     gc.unfreeze()  # which taking turns froze
 
 
-def test_every_port_that_is_taken_for_later_is_given_to_nobody_else() -> None:
-    """Only `scale_ports` asks the system for one: it keeps it from then on."""
-    sources = (ROOT / "bench").rglob("*.py")
-    asking = [path.name for path in sources if "getsockname" in path.read_text()]
-    assert asking == ["scale_ports.py"]
-
-
-def test_what_a_watch_holds() -> None:
-    class Held:
-        def __init__(self) -> None:
-            self.array = np.zeros(1000, np.uint32)
-            self.again = [self.array, bytearray(500), {"x": np.zeros(10)}]
-
-    held = Held()
-
-    sizes = [sys.getsizeof(each) for each in (held.array, held.again[1], np.zeros(10))]
-    assert watch_costs.held(held) == sum(sizes)
-
-
-def test_every_part_is_named_in_the_documents_head() -> None:
-    named = report.HEAD[report.HEAD.index("(") + 1 : report.HEAD.index(")")]
-    assert named.replace("\n", " ").split(", ") == list(PARTS)
+def test_every_part_has_its_page_and_the_document_leads_to_it() -> None:
+    document = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()
+    for part, (title, _) in PARTS.items():
+        assert (report.FOLDER / f"{part}.md").read_text().startswith(f"# {title}\n"), part
+        assert f"(benchmarks/{part}.md)" in document
+    for page in report.FOLDER.glob("*.md"):
+        assert f"(benchmarks/{page.name})" in document

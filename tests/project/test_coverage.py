@@ -7,11 +7,10 @@ import warnings
 import pytest
 from sklearn.utils import all_estimators
 
-from tools.coverage.catalogue import SCIKIT_LEARN
-from tools.coverage.document import FILE, Table, document, row_of, tables_in
-from tools.coverage.estimators import cases
-from tools.coverage.outcomes import Outcome
-from tools.coverage.sweep import judged
+from tools.evaluation.support.document import FILE, Table, document, row_of, tables_in
+from tools.evaluation.support.estimators import cases
+from tools.evaluation.support.outcomes import Outcome
+from tools.evaluation.support.sweep import SCIKIT_LEARN, judged
 
 LEAST_EXACT = 165
 LEAST_LIBRARIES = 2

@@ -14,8 +14,8 @@ from onnxlet.convert.bundle.parts import ARCHES, PYTHONS
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
-from tools.deploy.differences import differences
 from tools.deploy.options import OPTIONS, read_plan
+from tools.deploy.verification import differences
 
 SERVERLESS = ROOT / "serverless.yml"
 DOCUMENT = (ROOT / "docs" / "how-to" / "deploy.md").read_text()

@@ -17,10 +17,10 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from tools.harvest.catching import Caught
-from tools.harvest.document import document, summary
-from tools.harvest.judging import Judged, _differing
-from tools.harvest.made_rows import BEYOND, ROWS, made_rows
+from tools.evaluation.harvest.catching import Caught
+from tools.evaluation.harvest.document import document, summary
+from tools.evaluation.harvest.judging import Judged, _differing
+from tools.evaluation.harvest.made_rows import BEYOND, ROWS, made_rows
 
 EXAMPLE = """
 import numpy as np
@@ -57,7 +57,7 @@ raise SystemExit("never mind the figures")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("section")
     (folder / "plot_example.py").write_text(EXAMPLE)
-    command = [sys.executable, "-m", "tools.harvest.one_example"]
+    command = [sys.executable, "-m", "tools.evaluation.harvest.one_example"]
     command += [str(folder / "plot_example.py"), str(folder / "results"), "60"]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
     return [json.loads(line) for line in (folder / "results").read_text().splitlines()]

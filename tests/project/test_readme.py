@@ -171,7 +171,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert wrong == []
 
 
-BENCHMARKS = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()
+BENCHMARKS = (ROOT / "docs" / "reference" / "benchmarks" / "servers.md").read_text()
 SERVERS = ("onnxlet", "FastAPI", "MLServer", "BentoML", "MLflow")
 
 
@@ -198,8 +198,8 @@ def test_the_figures_beside_others_are_measured_ones(row: str, rows_each: int, c
 
 EXAMPLES = {
     "FAMILY": "linear", "MODULE": "models", "LIBRARY": "mapie", "PACKAGE": "mapie",
-    "PROTOCOL": "v1", "EVENT": "queue_events", "KIND": "number", "SECTION": "reference", "PAGE": "protocols",
-    "NAME": "churn", "FIGURE": "learning",
+    "PROTOCOL": "v1", "EVENT": "queue_events", "KIND": "number",
+    "SECTION": "reference", "PAGE": "protocols", "NAME": "churn", "FIGURE": "learning",
 }  # fmt: skip
 
 

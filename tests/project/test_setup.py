@@ -50,11 +50,10 @@ server.shutdown()  # its thread may still hold standard error, for a line of its
 
 
 def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, models: Path) -> None:
-    venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
-    requirements = ROOT / "requirements" / "function.txt"
-    install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(requirements)]
-    subprocess.run([python, *install], check=True, timeout=200)
+    install = ["sh", "tools/setup.sh", str(tmp_path / "env"), "requirements/function.txt"]
+    environ = {**os.environ, "PYTHON": sys.executable}
+    subprocess.run(install, cwd=ROOT, env=environ, check=True, timeout=200)
     place_code("function", tmp_path / "alone", FUNCTION.beside)
     rows = json.dumps([{"Preis (€)": 12.5, "count": 4, "new": True, "色": "红"}])
 
@@ -85,10 +84,11 @@ def stand_in(path: Path, script: str) -> Path:
     return path
 
 
-def set_up(copy: Path, python: Path | str) -> subprocess.CompletedProcess[str]:
+def set_up(copy: Path, python: Path | str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "--no-print-directory", "setup", f"PYTHON={python}"],
         cwd=copy,
+        env={**os.environ, **more},
         capture_output=True,
         text=True,
     )
@@ -150,14 +150,28 @@ def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) 
 
 
 def test_what_setup_adds_is_added_to_what_is_there(copy: Path, tmp_path: Path) -> None:
-    """`make run` came first: what it installed stays, and what it did not is tried again."""
+    """`make run` came first: what it installed stays, and what it did not is tried again.
+
+    uv is asked first, by the index that pip is told, and pip where uv can't.
+    """
     environment = copy / ".venv"
     venv.create(environment, with_pip=True)
     (environment / "ready").touch()
+    uv = stand_in(
+        environment / "bin" / "uv",
+        'printenv UV_DEFAULT_INDEX UV_INDEX >"$0 was told"; [ "$1" = --version ]',
+    )
     locked = (ROOT / "requirements" / "dev.txt").read_text()
-    for lock in (WRONG_HASH, "\n".join(pinned(locked)["iniconfig"])):
+    nobody = "http://127.0.0.1:9"
+    index = {"PIP_INDEX_URL": f"{nobody}/simple", "PIP_EXTRA_INDEX_URL": f"{nobody}/a {nobody}/b"}
+    for lock, more in (
+        (WRONG_HASH, {**index, "PIP_RETRIES": "0"}),
+        ("\n".join(pinned(locked)["iniconfig"]), {}),
+    ):
         (copy / "requirements" / "dev.txt").write_text(lock)
-        done = set_up(copy, "/nope")  # which would refuse to make another
+        done = set_up(copy, "/nope", **more)  # which would refuse to make another
+        told = Path(f"{uv} was told").read_text().splitlines()
+        assert told == [value for value in index.values() if more]
         assert f"adding requirements/dev.txt to {environment.name}" in done.stderr
         assert (environment / "ready").exists()
         assert (environment / "dev").exists() is (done.returncode == 0) is (lock != WRONG_HASH)
@@ -304,7 +318,8 @@ def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> 
     for link in ("edge", "requirements"):  # as a system without links unpacks them
         (copy / "onnxlet" / link).unlink()
     (copy / "onnxlet" / "edge").write_text("../edge")
-    environ = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "PATH", "LANG"))}
+    kept = ("PIP_", "PATH", "LANG", "PROCESSES")
+    environ = {k: v for k, v in os.environ.items() if k.startswith(kept)}
     environ |= {"HOME": str(tmp_path), "PYTHON": PYTHONS[-1]}
     done = subprocess.run(
         ["make", "test", f"ARGS=-q -x {WHAT_AN_ARCHIVE_MAY_LACK}"],

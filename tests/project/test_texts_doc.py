@@ -36,6 +36,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return served(folder / "models")
 
 
+@pytest.mark.pipelines  # its models are built: half a minute
 @pytest.mark.parametrize(("request_text", "shown"), PAIRS)
 def test_a_request_is_answered_as_shown(client: Any, request_text: str, shown: str) -> None:
     head, _, body = request_text.partition("\n\n")

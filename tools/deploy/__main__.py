@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import click
 
 from onnxlet.function.command_line import Command, run
-from tools.deploy import after, drift_text, readiness
+from tools.deploy import after, readiness
+from tools.deploy import drift as drifts
 from tools.deploy.cloud import REFUSED, Cloud, cloud_of
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan, read_plan
@@ -69,7 +70,7 @@ def drift(hours: int, minutes: int | None, model: str, as_json: bool) -> None:
     with _where() as (plan, cloud):
         readiness.check_access(cloud)
         for found in after.drifts(plan, cloud, minutes or 60 * hours, model, _report):
-            _print([json.dumps(found.report)] if as_json else drift_text.lines(found.report))
+            _print([json.dumps(found)] if as_json else drifts.in_words(found))
 
 
 @main.command(

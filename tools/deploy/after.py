@@ -13,11 +13,9 @@ from onnxlet.convert.progress import Report
 from onnxlet.function.models.aliases import serves_in
 from onnxlet.function.models.repository import versions_in
 from tools.deploy import drift
-from tools.deploy.cloud import Cloud
-from tools.deploy.drift import Drift
+from tools.deploy.cloud import Cloud, run_osls
 from tools.deploy.errors import DeployFailed, WrongOptions
 from tools.deploy.options import Plan
-from tools.deploy.osls import run_osls
 from tools.deploy.stack import Stack, find_stack, move_live, need_stack
 from tools.deploy.verification import invoke
 
@@ -25,11 +23,7 @@ POLL = 2  # seconds between two reads of a log that is followed
 
 
 def roll_back(plan: Plan, cloud: Cloud) -> list[str]:
-    """Have `live` serve the version that was proven before this one.
-
-    Raises:
-        DeployFailed: there is none.
-    """
+    """Have `live` serve the version that was proven before this one, or raise DeployFailed."""
     stack = need_stack(plan.stack, cloud)
     if len(stack.proven) < 2:
         raise DeployFailed(
@@ -87,34 +81,24 @@ def _log_events(client: Any, stack: Stack, since: int, pattern: str = "") -> Ite
     return (event for page in pages for event in page["events"])
 
 
-def drifts(plan: Plan, cloud: Cloud, minutes: int, model: str, report: Report) -> list[Drift]:
-    """What the log says of each model, as `GET /models/N/drift` does.
+def drifts(
+    plan: Plan, cloud: Cloud, minutes: int, model: str, report: Report
+) -> list[dict[str, Any]]:
+    """What the log of so many minutes says of each model, or of one, as its route does.
 
-    Args:
-        plan: says which stage, and where manifests are.
-        cloud: where it runs.
-        minutes: how far back.
-        model: the only one that is wanted, or an empty string.
-        report: takes what can't be compared, and why.
-
-    Raises:
-        DeployFailed: nothing is there, or nothing that can be compared.
+    `report` takes what can't be compared, and why; DeployFailed where nothing can.
     """
     stack = need_stack(plan.stack, cloud)
     since = time.time() - 60 * minutes
     events = _log_events(cloud.client("logs"), stack, round(since * 1000), drift.PATTERN)
-    return drift.added_up(drift.deltas_of(events, model), drift.places(plan), since, report)
+    return drift.added_up(drift.deltas_of(events, model), drift.manifests_of(plan), since, report)
 
 
 def call(plan: Plan, cloud: Cloud, body: str, model: str) -> tuple[str, bool]:
-    """Send BODY, or a golden row, to `live`.
+    """The answer of `live` to BODY or a golden row, as JSON, and whether it is a prediction.
 
-    Returns:
-        The answer as JSON, and whether it is a prediction.
-
-    Raises:
-        WrongOptions: the body is not JSON, or there is no model that a golden row could be of.
-        DeployFailed: the function raised.
+    WrongOptions where the body is not JSON, or there is no model that a golden row could be of;
+    DeployFailed where the function raised.
     """
     try:
         event = json.loads(body) if body else _golden_row(plan, model)

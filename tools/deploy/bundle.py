@@ -30,16 +30,11 @@ ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}  # uname's names and La
 
 @dataclass(frozen=True)
 class Bundle:
-    """A zip that `python -m convert package` wrote.
-
-    Attributes:
-        path: of the zip.
-        about: its bundle.json.
-        pins: of models by name the version, or its alias, that is served instead of its own.
-    """
+    """A zip that `python -m convert package` wrote."""
 
     path: Path
-    about: Mapping[str, Any]
+    about: Mapping[str, Any]  # its bundle.json
+    # Of models by name the version, or its alias, that is served instead of its own.
     pins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -93,13 +88,7 @@ class Bundle:
 def read_bundle(path: Path, pins: Mapping[str, str] | None = None) -> Bundle:
     """Read what a bundle says of itself.
 
-    Args:
-        path: of the zip.
-        pins: of models by name the version, or its alias, that is to be served.
-
-    Raises:
-        DeployFailed: it is not one.
-        ModelError: what is pinned is not in it.
+    DeployFailed where it is none, ModelError where what is pinned is not in it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -129,8 +118,7 @@ def described(name: str, version: int, manifest: Mapping[str, Any]) -> Model:
 def make_bundle(plan: Plan, cloud: Cloud, report: Report) -> Bundle:
     """Package the models for where they will run, unless a bundle is there already.
 
-    Raises:
-        DeployFailed: it can't be packaged; the packager has said why.
+    DeployFailed where that can't be; the packager has said why.
     """
     if "BUNDLE" in plan.values:
         return read_bundle(Path(plan.values["BUNDLE"]), plan.pins)
@@ -164,10 +152,7 @@ def target_of(plan: Plan, cloud: Cloud) -> tuple[str, str]:
 def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> None:
     """Put the graphs that are not in the bundle where the function will fetch them.
 
-    Raises:
-        DeployFailed: one is not there.
-        ModelError: one is another graph than the bundle's.
-        Boto3Error: they can't be put there.
+    DeployFailed where one is not there, ModelError where it is another than the bundle's.
     """
     url = plan.values.get("MODELS_URL", "")
     bucket, _, prefix = url.removeprefix("s3://").partition("/")

@@ -1,10 +1,12 @@
-"""AWS, or an emulator at AWS_ENDPOINT_URL."""
+"""AWS, or an emulator at AWS_ENDPOINT_URL; and osls, which deploys to it."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,11 @@ from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.deploy.errors import DeployFailed
+
+ROOT = Path(__file__).resolve().parents[2]
+OSLS = ROOT / "node_modules" / ".bin" / "osls"  # the Serverless Framework's open fork, by npm
+EMULATED = {"SLS_AWS_MONITORING_FREQUENCY": "300"}  # ms; AWS itself is asked every 5 s
 MADE_UP = "onnxlet-local"  # credentials for an emulator on this machine, which checks none
 PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -21,23 +28,14 @@ REFUSED = (Boto3Error, BotoCoreError, ClientError)
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where things are deployed.
+    """Where things are deployed."""
 
-    Attributes:
-        given: this process's environment.
-        endpoint: of an emulator, or None for AWS itself.
-        region: or None where none is known.
-        profile: of AWS's own files, or None.
-        made_up: the credentials, since an emulator on this machine checks none.
-        fault: what is wrong with the profile; nothing else can be asked then.
-    """
-
-    given: Mapping[str, str]
-    endpoint: str | None
-    region: str | None
-    profile: str | None
-    made_up: bool
-    fault: str = ""
+    given: Mapping[str, str]  # this process's environment
+    endpoint: str | None  # of an emulator, or None for AWS itself
+    region: str | None  # or None where none is known
+    profile: str | None  # of AWS's own files, or None
+    made_up: bool  # the credentials, since an emulator on this machine checks none
+    fault: str = ""  # what is wrong with the profile; nothing else can be asked then
 
     @property
     def is_here(self) -> bool:
@@ -72,11 +70,7 @@ class Cloud:
         return self._session().get_credentials() is not None
 
     def check_credentials(self) -> None:
-        """Ask AWS whether it knows who is asking.
-
-        Raises:
-            BotoCoreError, ClientError: it does not, or does not answer.
-        """
+        """Ask AWS whether it knows who is asking; one of REFUSED where it does not."""
         self.client("sts", seconds=20).get_caller_identity()
 
 
@@ -106,3 +100,25 @@ def cloud_of(environ: Mapping[str, str]) -> Cloud:
     if here and not region:  # an emulator has them all
         region = boto3.Session().get_available_regions("lambda")[0]
     return Cloud(environ, endpoint, region, profile, made_up)
+
+
+def run_osls(
+    action: str, stage: str, params: Mapping[str, str], cloud: Cloud, api_keys: str, *flags: str
+) -> None:
+    """Have osls `deploy`, `remove` or `package`; DeployFailed, with what it said, where it fails.
+
+    `params` are those of serverless.yml that are not at their defaults; no `api_keys` means open.
+    """
+    command = [str(OSLS), action, "--stage", stage, "--region", str(cloud.region), *flags]
+    for name, value in sorted(params.items()):
+        if value:  # osls takes no empty one, and where it matters the default is
+            command += ["--param", f"{name}={value}"]
+    environ = cloud.environ() | (EMULATED if cloud.is_here else {}) | {"ONNXLET_API_KEYS": api_keys}
+    environ |= {"CI": "1", "NODE_NO_WARNINGS": "1"}  # no questions, nothing of SDKs to come
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = "\n".join(line for line in done.stdout.splitlines() if line.strip())
+        raise DeployFailed(f"osls {action} failed:\n{said}", "What was served is still served.")

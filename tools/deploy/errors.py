@@ -14,14 +14,10 @@ from onnxlet.function.errors import OnnxletError
 
 
 class NotReady(OnnxletError):
-    """Something that a deployment needs is missing.
-
-    Attributes:
-        faults: all of it, each one with what to do.
-    """
+    """Something that a deployment needs is missing."""
 
     def __init__(self, faults: Sequence[str], hint: str = "") -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(faults)  # all of it, each one with what to do
         what = "1 thing is" if len(faults) == 1 else f"{len(faults)} things are"
         super().__init__("\n  ".join([f"{what} missing or wrong", *faults]), hint)
 

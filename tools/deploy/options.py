@@ -59,17 +59,11 @@ YES_OR_NO = _one_of(0, 1)
 
 
 class Option(NamedTuple):
-    """One option.
-
-    Attributes:
-        kind: of its values.
-        param: of serverless.yml, where it is one's value as it is; or an empty string.
-        default: where it is not a param's.
-    """
+    """One option."""
 
     kind: Kind
-    param: str = ""
-    default: str = ""
+    param: str = ""  # of serverless.yml, where it is one's value as it is
+    default: str = ""  # where it is not a param's
 
 
 OPTIONS: Mapping[str, Option] = {
@@ -117,20 +111,13 @@ OPTIONS: Mapping[str, Option] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be deployed, checked as far as words can be.
+    """What is to be deployed, checked as far as words can be."""
 
-    Attributes:
-        values: of the options that are set, and of those whose default is here.
-        default_python: PYTHON_VERSION was not set.
-        default_arch: ARCH was not set.
-        api_keys: `ONNXLET_API_KEYS` as it was given.
-        pins: `ONNXLET_SERVE`: of models by name the version, or its alias, that is to be served.
-    """
-
-    values: Mapping[str, str]
-    default_python: bool
-    default_arch: bool
-    api_keys: str
+    values: Mapping[str, str]  # of the options that are set, and of those whose default is here
+    default_python: bool  # PYTHON_VERSION was not set
+    default_arch: bool  # ARCH was not set
+    api_keys: str  # `ONNXLET_API_KEYS` as it was given
+    # `ONNXLET_SERVE`: of models by name the version, or its alias, that is to be served.
     pins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -185,11 +172,7 @@ class Plan:
 
 
 def read_plan(environ: Mapping[str, str]) -> Plan:
-    """Read the options and the function's own settings.
-
-    Raises:
-        WrongOptions: with every value that can't be.
-    """
+    """Read the options and the function's own settings; WrongOptions with every fault."""
     given = {name: environ.get(name, "").strip() for name in OPTIONS}
     given["MODELS"] = given["MODELS"] or environ.get("ONNXLET_MODELS", "").strip()
     faults = [

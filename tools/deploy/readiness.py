@@ -14,10 +14,9 @@ from onnxlet.function.errors import ModelError, SettingsError
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.settings import Settings
 from tools.deploy.bundle import PACKAGER, read_bundle
-from tools.deploy.cloud import REFUSED, Cloud
+from tools.deploy.cloud import OSLS, REFUSED, Cloud
 from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
-from tools.deploy.osls import OSLS
 
 HINT = "docs/how-to/deploy.md says what a deployment needs, and how to make a key."
 OLDEST_NODE = (20, 19)
@@ -29,13 +28,9 @@ SECRETS = "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 
 def check(plan: Plan, cloud: Cloud) -> str:
-    """Look for what a deployment needs.
+    """Look for what a deployment needs; NotReady with everything that is missing.
 
-    Returns:
-        The accepted API keys, as `ONNXLET_API_KEYS` has them; empty where it is meant to be open.
-
-    Raises:
-        NotReady: with everything that is missing.
+    Returns the accepted API keys, as `ONNXLET_API_KEYS` has them; none where it is to be open.
     """
     caller = [*_caller(cloud)]
     faults = [*_tools(), *_models(plan), *caller]
@@ -52,11 +47,7 @@ def check(plan: Plan, cloud: Cloud) -> str:
 
 
 def check_access(cloud: Cloud, osls: bool = False) -> None:
-    """What every command needs, and what those need that run osls.
-
-    Raises:
-        NotReady: with everything that is missing.
-    """
+    """What every command needs, and what those need that run osls; NotReady with all of it."""
     faults = [*(_tools() if osls else ()), *_caller(cloud)]
     if faults:
         raise NotReady(faults, HINT)
@@ -157,15 +148,9 @@ def _check_keys(keys: str) -> None:
 
 
 def _api_keys(plan: Plan, cloud: Cloud, ask: bool) -> str:
-    """The keys, which are in the environment or in Parameter Store.
+    """The keys, which are in the environment or in Parameter Store, which is asked if it can be.
 
-    Args:
-        plan: says where.
-        cloud: has the parameter.
-        ask: for the parameter; not where that can't work.
-
-    Raises:
-        NotReady: there are none, or the endpoint is said to be open as well.
+    NotReady where there are none, or where the endpoint is said to be open as well.
     """
     name = plan.values.get("API_KEYS_SSM", "")
     given = [each for each in (name, plan.api_keys, plan.wanted("OPEN")) if each]

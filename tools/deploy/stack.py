@@ -1,4 +1,4 @@
-"""The CloudFormation stack of a stage: what it says, and moving `live` in it."""
+"""The stack of a stage in CloudFormation: what it says, its versions, and moving `live` in it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,10 @@ SECONDS = 900  # for a stack to change
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as it is now.
-
-    Attributes:
-        name: its name.
-        status: CloudFormation's word for its state.
-        outputs: by key.
-        parameters: by key.
-    """
+    """A stack as it is now."""
 
     name: str
-    status: str
+    status: str  # CloudFormation's word for its state
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
@@ -54,11 +47,7 @@ class Stack:
 
 
 def find_stack(name: str, cloud: Cloud) -> Stack | None:
-    """The stack of this name, or None where there is none.
-
-    Raises:
-        ClientError: CloudFormation does not answer.
-    """
+    """The stack of this name, or None; ClientError where CloudFormation does not answer."""
     try:
         found = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
@@ -72,11 +61,7 @@ def find_stack(name: str, cloud: Cloud) -> Stack | None:
 
 
 def need_stack(name: str, cloud: Cloud) -> Stack:
-    """The stack of this name.
-
-    Raises:
-        DeployFailed: there is none.
-    """
+    """The stack of this name; DeployFailed where there is none."""
     stack = find_stack(name, cloud)
     if stack is None or "FunctionName" not in stack.outputs:
         stage = name.removeprefix("onnxlet-")
@@ -88,10 +73,8 @@ def move_live(stack: Stack, version: str, proven: Sequence[str], cloud: Cloud) -
     """Have `live` serve another version, and remember which ones are proven.
 
     CloudFormation does it, by the template that is there: what it knows stays what is, and a later
-    deployment that fails goes back to this version, not to an older one.
-
-    Raises:
-        DeployFailed: it did not work, and `live` is where it was.
+    deployment that fails goes back to this version, not to an older one. DeployFailed where it did
+    not work, and `live` is where it was.
     """
     kept: list[dict[str, Any]] = [
         {"ParameterKey": key, "UsePreviousValue": True}
@@ -118,3 +101,42 @@ def move_live(stack: Stack, version: str, proven: Sequence[str], cloud: Cloud) -
             f"See the events of stack {stack.name} in CloudFormation.",
         ) from error
     return need_stack(stack.name, cloud)
+
+
+def wait_until_active(stack: Stack, version: str, cloud: Cloud) -> None:
+    """Wait until a version can be invoked; one with SnapStart takes its snapshot first.
+
+    DeployFailed, with Lambda's reason, where it can't start.
+    """
+    client = cloud.client("lambda")
+    about: dict[str, Any] = {"FunctionName": stack.function, "Qualifier": version}
+    try:
+        delay = 0.2 if cloud.is_here else 2
+        client.get_waiter("published_version_active").wait(
+            **about, WaiterConfig={"Delay": delay, "MaxAttempts": round(600 / delay)}
+        )
+    except WaiterError as error:
+        reason = client.get_function_configuration(**about).get("StateReason") or error
+        raise DeployFailed(
+            f"version {version} does not start: {reason}", "make logs has what it said."
+        ) from error
+
+
+def prune(stack: Stack, cloud: Cloud) -> list[str]:
+    """Delete versions that nothing serves and nobody will go back to: snapshots cost.
+
+    Proven versions stay, and the one that was published last. Returns those that were deleted.
+    """
+    client = cloud.client("lambda")
+    stay = {"$LATEST", stack.live, stack.published, *stack.proven}
+    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
+    there = [each["Version"] for page in pages for each in page["Versions"]]
+    gone = []
+    for version in sorted(set(there) - stay, key=int):
+        try:
+            client.delete_function(FunctionName=stack.function, Qualifier=version)
+            gone.append(version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceConflictException":
+                raise  # another alias points there: not ours to delete
+    return gone

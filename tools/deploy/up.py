@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections import defaultdict
 
 from onnxlet.convert.progress import Report
+from onnxlet.function.models.example import example_instance
 from tools.deploy import readiness
-from tools.deploy.addresses import addresses, calls
-from tools.deploy.bundle import make_bundle, upload_graphs
-from tools.deploy.cloud import Cloud
+from tools.deploy.bundle import Bundle, described, make_bundle, upload_graphs
+from tools.deploy.cloud import Cloud, run_osls
 from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
-from tools.deploy.osls import run_osls
-from tools.deploy.stack import Stack, find_stack, move_live, need_stack
+from tools.deploy.stack import (
+    Stack,
+    find_stack,
+    move_live,
+    need_stack,
+    prune,
+    wait_until_active,
+)
 from tools.deploy.verification import prove
-from tools.deploy.versions import prune, wait_until_active
 
 # Of a first deployment that failed: such a stack takes no other.
 BROKEN = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
@@ -23,12 +30,8 @@ BROKEN = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     """Deploy, and move `live` once the new version is proven.
 
-    Returns:
-        What to report: the proof, the addresses, and a call to paste.
-
-    Raises:
-        NotReady: before anything is done.
-        DeployFailed: `live` is where it was.
+    Returns what to report: the proof, the addresses, and a call to paste. NotReady before anything
+    is done; DeployFailed with `live` where it was.
     """
     api_keys = readiness.check(plan, cloud)
     before = find_stack(plan.stack, cloud)
@@ -56,7 +59,7 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     lines = [f"version {version} is live", *map(str, proofs)]
     if gone:
         lines.append(f"deleted versions that were not needed: {', '.join(gone)}")
-    return [*lines, *addresses(stack, cloud), *calls(bundle, stack, cloud, bool(api_keys))]
+    return [*lines, *_addresses(stack, cloud), *_calls(bundle, stack, cloud, bool(api_keys))]
 
 
 def _check_same(before: Stack | None, now: Stack | None) -> None:
@@ -99,3 +102,38 @@ def _check_losses(stack: Stack, plan: Plan) -> None:
             [f"{name}: {stack.name} has it, and would lose it" for name in lost],
             "Set it to 1 again; 0 deletes it, with what is in it.",
         )
+
+
+def _url_of(stack: Stack, cloud: Cloud) -> str:
+    """The endpoint; an emulator's as this machine can reach it, whatever names it resolves."""
+    if cloud.endpoint:
+        return f"{cloud.endpoint.rstrip('/')}/_aws/execute-api/{stack.outputs['ApiId']}"
+    return stack.outputs["ApiUrl"]
+
+
+def _addresses(stack: Stack, cloud: Cloud) -> list[str]:
+    """Where the stack can be reached."""
+    named = {
+        "requests": "RequestQueueUrl",
+        "answers": "AnswersQueueUrl",
+        "objects": "ObjectsFrom",
+        "their answers": "ObjectsTo",
+        "dead letters": "DeadLettersUrl",
+        "function URL": "FunctionUrl",
+    }
+    lines = [f"HTTP API: {_url_of(stack, cloud)}"]
+    return lines + [
+        f"{name}: {stack.outputs[key]}" for name, key in named.items() if key in stack.outputs
+    ]
+
+
+def _calls(bundle: Bundle, stack: Stack, cloud: Cloud, locked: bool) -> list[str]:
+    """A call to paste for each model, made up of medians."""
+    key = " -H 'X-API-Key: KEY'" if locked else ""
+    lines = []
+    for name, version in bundle.models.items():
+        instance = example_instance(described(name, version, bundle.read(name, "manifest.json")))
+        body = shlex.quote(json.dumps({"instances": [instance]}, ensure_ascii=False))
+        path = f"{_url_of(stack, cloud)}/models/{name}/predict"
+        lines += ["", f"curl -s {path}{key} -H 'Content-Type: application/json' -d {body}"]
+    return lines

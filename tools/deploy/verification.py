@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import statistics
 import time
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.folders import typed
 from onnxlet.function.aws.native_events import GOLDEN
+from onnxlet.function.serving.golden import compare
 from tools.deploy.bundle import Bundle
-from tools.deploy.cloud import Cloud
-from tools.deploy.differences import differences
 from tools.deploy.errors import DeployFailed
-from tools.deploy.stack import Stack
 
+if TYPE_CHECKING:  # with boto3, which only deploying needs
+    from tools.deploy.cloud import Cloud
+    from tools.deploy.stack import Stack
+
+ROW = re.compile(r"golden row (\d+), ")
 SINGLE = 20  # calls with one row each, for the latency
 # Lambda hands it to the function as it is.
 NOT_COUNTED = base64.b64encode(json.dumps({"custom": {"request_id": GOLDEN}}).encode()).decode()
 
 
 class Proof(NamedTuple):
-    """How a model answered.
-
-    Attributes:
-        name: the model's.
-        version: the model's.
-        rows: how many golden rows there were.
-        first_ms: of the first call from here, the function's start included if it had to.
-        median_ms: of calls with one row each, from here.
-        slowest_ms: of those.
-    """
+    """How a model answered."""
 
     name: str
     version: int
-    rows: int
-    first_ms: float
-    median_ms: float
-    slowest_ms: float
+    rows: int  # how many golden rows there were
+    first_ms: float  # of the first call from here, the function's start included if it had to
+    median_ms: float  # of calls with one row each, from here
+    slowest_ms: float  # of those
 
     def __str__(self) -> str:
         return (
@@ -49,16 +45,9 @@ class Proof(NamedTuple):
 
 
 def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Proof]:
-    """Replay the golden rows of every model of a bundle.
+    """Replay the golden rows of every model of a bundle by a version of the function.
 
-    Args:
-        bundle: has them.
-        stack: of the function.
-        qualifier: version of the function.
-        cloud: where it runs.
-
-    Raises:
-        DeployFailed: an answer differs; it names the rows, and nothing of their content.
+    DeployFailed where an answer differs; it names the rows, and nothing of their content.
     """
     client = cloud.client("lambda", seconds=900)
     faults: list[str] = []
@@ -94,20 +83,10 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
 def invoke(
     client: Any, function: str, qualifier: str, event: Any, golden: bool = False
 ) -> tuple[Any, float]:
-    """Invoke a version or alias directly.
+    """What a version or alias answers directly, and the milliseconds until it was here.
 
-    Args:
-        client: of Lambda.
-        function: its name.
-        qualifier: version or alias.
-        event: what is sent.
-        golden: these are golden rows, which are not to be counted with what comes in.
-
-    Returns:
-        The answer, and the milliseconds until it was here.
-
-    Raises:
-        DeployFailed: the function raised; with its own words.
+    Golden rows are not counted with what comes in. DeployFailed with the function's own words,
+    where it raised.
     """
     payload = json.dumps(event).encode()
     start = time.perf_counter()
@@ -129,3 +108,20 @@ def invoke(
             "make logs has what it said.",
         )
     return answer, ms
+
+
+def differences(answer: Any, golden: Mapping[str, Any], version: int) -> str:
+    """What is off in the native answer of this version to all golden rows; or an empty string.
+
+    It has no value of anybody's row.
+    """
+    if not isinstance(answer, dict) or "prediction" not in answer:
+        about = answer if isinstance(answer, dict) else {}
+        return f"no prediction, but status {about.get('status')}: {about.get('title')}"
+    if answer.get("version") != version:
+        return f"version {answer.get('version')} answered"
+    faults = compare(answer, golden)
+    if not faults:
+        return ""
+    rows = sorted({int(row) for fault in faults for row in ROW.findall(fault)})
+    return f"{len(rows)} of {len(golden['instances'])} golden rows are answered differently: {rows}"

@@ -36,8 +36,8 @@ from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.sources.source import Source
 from tests.convert import images
-from tools.coverage import samples
-from tools.coverage.samples import Sample, with_gaps
+from tools.evaluation.support import samples
+from tools.evaluation.support.samples import Sample, with_gaps
 
 
 def _fitted(estimator: Any, sample: Sample) -> Source:

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from onnxlet.convert.sources.source import Source
-from tools.coverage import samples
-from tools.coverage.samples import Sample, with_gaps
+from tools.evaluation.support import samples
+from tools.evaluation.support.samples import Sample, with_gaps
 
 
 def _fitted(estimator: Any, sample: Sample) -> Source:

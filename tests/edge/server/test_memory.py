@@ -22,6 +22,8 @@ from onnxlet.edge.server.sockets import Bytes
 from tests.conftest import ROOT
 from tests.edge.server.test_server import Serving, answer, request
 
+pytestmark = pytest.mark.memory
+
 MB = 2**20
 POST = b"POST /x HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"

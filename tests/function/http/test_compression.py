@@ -22,6 +22,8 @@ from tests.conftest import Client
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.serving.test_predict import SHOP
 
+pytestmark = pytest.mark.every_transport
+
 PATH = "/models/shop/predict"
 MANY = json.dumps({"instances": [SHOP] * 2000}).encode()
 JSON = {"Content-Type": "application/json"}

@@ -15,6 +15,8 @@ import onnxlet.function.http
 from onnxlet.function.http import pages
 from tests.conftest import Client
 
+pytestmark = pytest.mark.every_transport
+
 FOLDER = Path(onnxlet.function.http.__path__[0]) / "page"
 BODY = pages.joined()
 TEXT = BODY.decode()

@@ -21,6 +21,8 @@ from tests.function.every_protocol import ERRORS, request
 from tests.function.serving.test_predict import SHOP
 from tests.function.slow_models import add_slow
 
+pytestmark = pytest.mark.every_transport
+
 MakeClient = Callable[..., Client]
 SAFE = {
     "x-content-type-options": "nosniff",

@@ -162,6 +162,7 @@ def test_images_are_looked_at_in_few_of_their_numbers() -> None:
     assert np.isnan(found[1]).all()
 
 
+@pytest.mark.memory
 def test_two_hundred_columns_and_twenty_classes_stay_within_64_kb(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(2000, 195)), columns=[f"c{n}" for n in range(195)])

@@ -15,6 +15,8 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.settings import Settings
 from tests.conftest import Client
 
+pytestmark = pytest.mark.every_transport
+
 HOUSE = {
     "Gr_Liv_Area": 1442,
     "Total_Bsmt_SF": 990.0,

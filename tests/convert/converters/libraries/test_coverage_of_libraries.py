@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.coverage.catalogue import SCIKIT_LEARN, cases_of, installed, versions_of
-from tools.coverage.document import FILE, Table, row_of, tables_in
-from tools.coverage.libraries import estimators_of
-from tools.coverage.sweep import judged
+from tools.evaluation.support.document import FILE, Table, row_of, tables_in
+from tools.evaluation.support.libraries import estimators_of
+from tools.evaluation.support.sweep import SCIKIT_LEARN, cases_of, installed, judged, versions_of
 
 pytest.importorskip("imblearn")
 LIBRARIES = [name for name in installed() if name != SCIKIT_LEARN]

@@ -35,7 +35,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.libraries.frames import assert_same_frame
 from tests.convert.helpers import built, served
-from tools.coverage.libraries.feature_engine import cases
+from tools.evaluation.support.libraries.feature_engine import cases
 
 Frames = tuple[pd.DataFrame, "pd.Series[Any]"]
 TEXTS = ["city", "home"]

@@ -25,7 +25,7 @@ from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import assert_exact
 from tests.convert.helpers import built
 from tests.pipelines import data_sets
-from tools.coverage import samples
+from tools.evaluation.support import samples
 
 pytest.importorskip("imblearn")
 from imblearn import FunctionSampler

@@ -20,7 +20,7 @@ from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import answers, assert_exact, assert_refused
 from tests.convert.helpers import built
 from tests.pipelines import data_sets
-from tools.coverage import samples
+from tools.evaluation.support import samples
 
 pytest.importorskip("sklego")
 from sklego import linear_model, meta, preprocessing

@@ -1,0 +1,1 @@
+"""A device: its bundle, its service, and its updates."""

@@ -1,0 +1,1 @@
+"""Load generators, and servers as processes of their own."""

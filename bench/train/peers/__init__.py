@@ -1,0 +1,1 @@
+"""What each trains with, in an environment of its own but for ours."""

@@ -1,0 +1,1 @@
+"""What counting for drift takes of requests."""

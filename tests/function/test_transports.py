@@ -1,0 +1,61 @@
+"""Every kind of request is answered alike, whichever way it comes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.settings import Settings
+from tests.conftest import Answer, Client, client_of
+from tests.homes.asked import LIST, Ask, all_asks
+
+PACKED = gzip.compress(json.dumps({"instances": [LIST]}).encode())
+JSON = {"Content-Type": "application/json", "X-Request-Id": "more"}
+MORE = [
+    Ask("POST", "/models/house-prices/predict", PACKED, {**JSON, "Content-Encoding": "gzip"}),
+    Ask("POST", "/models/house-prices/predict", PACKED, {**JSON, "Content-Encoding": "br"}),
+    Ask("POST", "/models/house-prices/predict", b"", JSON),
+    Ask("POST", "/models/house-prices/predict", "[[\u8272]]".encode("utf-16"), JSON),
+    Ask("POST", "/models/caf%C3%A9/predict", b"[]", JSON),
+    Ask("POST", "/models/house-prices/predict?coverage=%30.9&nonsense=%FF", b"[]", JSON),
+    Ask("DELETE", "/models/shop", None, JSON),
+    Ask("GET", "/models/shop", None, {**JSON, "Accept": "text/html"}),
+]
+
+
+@pytest.fixture(scope="module")
+def asks(sources: Mapping[str, Source], models: Path) -> list[Ask]:
+    return [*all_asks(sources, models), *MORE]
+
+
+@pytest.fixture(scope="module")
+def answers(asks: list[Ask], models: Path) -> list[Answer]:
+    """Those of an app in this process."""
+    send = client_of(create_app(models, settings=Settings(models=models)))._send
+    return [send(*ask) for ask in asks]
+
+
+def told(answer: Answer) -> tuple[int, str | None, str | None, bytes]:
+    headers = answer.headers
+    return answer.status, headers.get("content-type"), headers.get("x-request-id"), answer.body
+
+
+@pytest.mark.every_transport
+def test_the_same_bytes(client: Client, asks: list[Ask], answers: list[Answer]) -> None:
+    differing = [
+        f"{ask}: {told(got)} instead of {told(wanted)}"
+        for ask, wanted in zip(asks, answers, strict=True)
+        if told(got := client._send(*ask)) != told(wanted)
+    ]
+    assert differing == []
+
+
+def test_requests_of_every_kind_are_among_them(asks: list[Ask], answers: list[Answer]) -> None:
+    assert len(asks) > 60
+    assert {answer.status for answer in answers} >= {200, 400, 404, 405, 415, 422}
