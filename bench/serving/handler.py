@@ -35,7 +35,7 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import predict
+from onnxlet.function.serving.predict import predict
 from tests.project.commands import free_port
 
 ROWS = 1000
