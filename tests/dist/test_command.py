@@ -52,7 +52,10 @@ def test_no_two_commands_have_one_name() -> None:
 
 def test_importing_onnxlet_loads_none_of_what_it_offers() -> None:
     modules = loaded("import onnxlet")
-    assert {name for name in modules if name.startswith("onnxlet")} == {"onnxlet"}
+    assert {name for name in modules if name.startswith("onnxlet")} == {
+        "onnxlet",
+        "onnxlet.folders",
+    }
     assert not modules & {"numpy", "click", "flask", "sklearn", "onnxruntime"}
 
 

@@ -64,27 +64,8 @@ def test_the_arrows_point_one_way(folder: str) -> None:
     assert wrong_imports(ROOT, folder) == []
 
 
-# Those that are still there: whoever breaks one takes it off.
-STILL = {
-    frozenset(names.split())
-    for names in (
-        "onnxlet.function.inputs.images onnxlet.function.inputs.seen",
-        "onnxlet.function.inputs.nested onnxlet.function.inputs.sequences "
-        "onnxlet.function.inputs.signature",
-        "onnxlet.convert.graph.builder onnxlet.convert.graph.inputs onnxlet.convert.graph.table "
-        "onnxlet.convert.graph.tensor",
-        "onnxlet.convert.converters.following.follow onnxlet.convert.converters.following.names",
-        "onnxlet onnxlet.convert.interface onnxlet.convert.report.cold_start "
-        "onnxlet.convert.report.findings onnxlet.convert.report.of_build "
-        "onnxlet.convert.report.serving onnxlet.convert.train.reported "
-        "onnxlet.convert.train.training",
-        "onnxlet.edge.keep.keeper onnxlet.edge.keep.truth onnxlet.edge.together.truth",
-    )
-}
-
-
 def test_there_is_no_circle_between_files() -> None:
-    assert circles(between_files(ROOT)) == STILL
+    assert circles(between_files(ROOT)) == set()
 
 
 def test_there_is_no_circle_between_folders() -> None:

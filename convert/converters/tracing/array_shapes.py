@@ -152,6 +152,16 @@ def _constant(x: Tensor, value: Any) -> Tensor:
 
 implements("zeros_like", "empty_like")(like(0.0))
 implements("ones_like")(like(1.0))
+
+
+@implements("take")
+def _take(a: Any, indices: Any, axis: Any = None, **options: Any) -> Any:
+    check_options("take", options)
+    return (
+        array_of(a)[:, indices] if axis in ACROSS else refuse("it takes some rows and not others")
+    )
+
+
 implement_all(
     {
         "append": lambda arr, values, axis=None: _concatenate([arr, values], axis),

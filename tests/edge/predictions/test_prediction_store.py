@@ -105,7 +105,7 @@ def test_truth_is_joined_by_id_and_row(make: Make) -> None:
     assert kept.truth(("a", 2, answer["prediction"][2]), ("a", 0, 7)) == counts(2, 2)
     report = kept.report()
     assert (report["rows"], report["accuracy"], report["unknown_labels"]) == (2, 0.5, 1)
-    assert kept.service.realised is kept.keep
+    assert kept.service.performance is kept.keep
 
 
 def test_a_row_has_one_truth(make: Make) -> None:
