@@ -300,7 +300,7 @@ def _inside(step: Any, comparison: Comparison, evidence: Evidence) -> tuple[str,
         apart = differences(got, expected, comparison.floors.get("prediction", 0.0))[1]
     else:
         apart = got.astype(object) != expected.astype(object)
-    worst = int(apart.max(axis=0).argmax())
+    worst = int(np.argmax(apart.max(axis=0)))
     name = next(name for name, span in spans.items() if worst in range(span.start, span.stop))
     fitted = step.named_transformers_[name]
     known = getattr(step, "feature_names_in_", range(step.n_features_in_))

@@ -18,7 +18,15 @@ import pytest
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update import status as module
 from onnxlet.edge.update.status import drift_line, drift_of
-from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
+from tests.conftest import (
+    ROOT,
+    WORKERS,
+    Client,
+    Server,
+    start_server,
+    stop_server,
+    through_socket,
+)
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.service.drifting import calm, drifted
 from tests.edge.service.test_serve import CLEAN
@@ -80,6 +88,7 @@ def test_calm_then_alarms_beside_what_is_expected(serve: Serve, paths: DevicePat
         for each in report["alarms"]
     ]
     assert len(first) > 3
+    assert WORKERS or report["rows"] == 3000, "one process sees all rows, and is not late"
     [line] = lines_of_drift(paths)
     assert line.startswith(
         f"drift of iris: {len(first)} alarms in the last {report['window']:,} rows: "
