@@ -39,7 +39,7 @@ def test_it_ends_when_who_asked_had_ended_before_it_looked(is_there: bool) -> No
         theirs.close()
         connection.send_bytes(b"what is common")
         connection.send_bytes(b"work")
-        said = []
+        said: list[Any] = []
         try:
             while len(said) < 2:
                 said.append(connection.recv())
