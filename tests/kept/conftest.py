@@ -9,6 +9,7 @@ import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from tests.kept.device import Device
 from tests.project.commands import free_port
 
 HERE = Path(__file__).parent
-MODELS = HERE / "models"
+COMMITS = {"9b8937b": "function", "030d1dd": "onnxlet.function"}  # and where each has its function
 OURS = ("convert", "edge", "function", "onnxlet", "site-packages")
 NAMES = ("frame", "iris", "net", "text")
 
@@ -47,14 +48,27 @@ class Rebuilt(NamedTuple):
     reported: list[str]
 
 
+@pytest.fixture(scope="session", params=COMMITS)
+def kept(request: pytest.FixtureRequest) -> Path:
+    """What a commit made."""
+    return HERE / str(request.param)
+
+
 @pytest.fixture(scope="session")
-def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
+def models(kept: Path) -> Path:
+    """The model directories that it built."""
+    return kept / "models"
+
+
+@pytest.fixture(scope="session")
+def rebuilt(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
     home, reported = tmp_path_factory.mktemp("rebuilt"), list[str]()
-    folder = Path(shutil.copytree(MODELS, home / "models"))
+    folder = Path(shutil.copytree(models, home / "models"))
     file, sample, _ = sources.net(home)
     built = {"net": import_onnx(file, "net", folder, reported.append, sample)}
     for name in ("frame", "iris", "text"):
         source = load_source(f"{HERE / 'sources.py'}:{name}")
+        source = replace(source, X_test=source.X_test[1:], y_test=source.y_test[1:])  # to differ
         built[name] = build(source, name, folder, reported.append)
     return Rebuilt(folder, built, reported)
 
@@ -84,10 +98,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kept bundle as a zip, for this machine: release 1, with version 1 of each model."""
     archive = tmp_path_factory.mktemp("bundle") / "onnxlet.zip"
-    with tarfile.open(HERE / "device.tar.xz") as tar:
+    with tarfile.open(kept / "device.tar.xz") as tar:
         files = {member.name: tar.extractfile(member) for member in tar}
         contents = {name: file.read() for name, file in files.items() if file}
     told = json.loads(contents["bundle.json"]) | {"python": PYTHON, "arch": ARCH}
@@ -135,7 +149,7 @@ def installed(
 
 @pytest.fixture
 def device(installed: Path, python: Path, tmp_path: Path) -> Device:
-    """A device that serves release 1 from slot a, by the code of 9b8937b."""
+    """A device that serves release 1 from slot a, by the kept code."""
     device = Device(shutil.copytree(installed, tmp_path / "root", symlinks=True), python)
     device.paths.state.mkdir()
     return device

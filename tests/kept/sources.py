@@ -1,8 +1,9 @@
-"""The models behind `models/`, each as small as shows its kind of inputs.
+"""The models behind each `models/`, each as small as shows its kind of inputs.
 
-Commit 9b8937b built version 1 of each from this file: `python -m convert build
-tests/kept/sources.py:NAME --name NAME` (frame with `--keep-background 10`), and `net` by
-`python -m convert import`, from the three files that the function of that name writes.
+A commit built version 1 of each from this file: `python -m convert build
+tests/kept/sources.py:NAME --name NAME` (frame with `--keep-background 10`, from 030d1dd on with
+`--report --sensitive district`), and `net` by `python -m convert import`, from the three files that
+the function of that name writes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A device that 9b8937b was installed on: served, updated, settled and rolled back."""
+"""A device that an earlier commit was installed on: served, updated, settled and rolled back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from onnxlet.edge.settings.environment_file import read_environment_file
 from onnxlet.function.serving.golden import compare
 from tests.conftest import Client, started, stop_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
-from tests.kept.conftest import MODELS
 from tests.kept.device import UNITS, Device
 
 UPDATE, SERVICE, SETTLE = "onnxlet-update.service", "onnxlet.service", "onnxlet-settle.service"
@@ -33,9 +32,10 @@ def rows_counted(client: Client) -> str:
     return line.rpartition(" ")[2]
 
 
-def served(client: Client, name: str) -> int:
+def served(device: Device, client: Client, name: str) -> int:
     """The version of a model that answers, as its golden rows say."""
-    golden = json.loads((MODELS / name / "1" / "golden.json").read_bytes())
+    kept = device.paths.slot("a") / "models"
+    golden = json.loads((kept / name / "1" / "golden.json").read_bytes())
     answer = client.post(f"/models/{name}/predict", {"instances": golden["instances"]})
     assert answer.status == 200, answer.body
     if answer.json()["version"] == 1:
@@ -49,20 +49,20 @@ def test_it_is_updated_and_goes_back(
 ) -> None:
     update, check = device.unit(UPDATE), device.onnxlet("check")
     wait_until(lambda: is_ready(supervised))
-    assert (served(supervised, "iris"), served(supervised, "frame")) == (1, 1)
+    assert (served(device, supervised, "iris"), served(device, supervised, "frame")) == (1, 1)
 
     assert device.change(update, str(models_of_today)) == (0, "models release 1: taken\n")
-    assert (served(supervised, "iris"), served(supervised, "frame")) == (1, 2)
+    assert (served(device, supervised, "iris"), served(device, supervised, "frame")) == (1, 2)
 
     assert device.change(update, str(today)) == (0, "bundle release 2: taken\n")
     assert (device.live, device.paths.back.is_symlink()) == ("b", False)
-    assert (served(supervised, "iris"), served(supervised, "frame")) == (2, 2)
+    assert (served(device, supervised, "iris"), served(device, supervised, "frame")) == (2, 2)
     assert rows_counted(supervised) == "24.0"
     assert device.run(check).returncode == 0
     assert device.status()["highest"] == {"models": 1, "bundle": 2}
 
     assert device.change(device.onnxlet("rollback")) == (0, "slot a serves, release 1\n")
-    assert (served(supervised, "iris"), served(supervised, "frame")) == (1, 2)
+    assert (served(device, supervised, "iris"), served(device, supervised, "frame")) == (1, 2)
     assert rows_counted(supervised) == "24.0"
     assert device.run(check).returncode == 0
     assert device.status()["broken"] == {"bundle": {"2": "rolled back by hand to 1"}}
@@ -94,7 +94,7 @@ def test_what_was_cut_off_gets_its_verdict_by_either_s_code(
         code, said = device.change(device.unit(UPDATE), str(today))
         assert said == "nothing newer for this device\n"
     assert (code, device.live, device.paths.back.is_symlink()) == (0, "b", False), said
-    assert served(supervised, "iris") == 2
+    assert served(device, supervised, "iris") == 2
     status = device.status()
     assert (status["highest"], status["attempt"]) == ({"bundle": 2}, None)
 
@@ -109,7 +109,7 @@ def test_what_was_cut_off_and_does_not_start_is_gone_back_from(
     only_a.write_text(f"test $(readlink {device.paths.live}) = a && {restart}\n")
     code, said = device.change(device.unit(SETTLE), ONNXLET_DEVICE_RESTART=f"sh {only_a}")
     assert (code, device.live) == (0, "a"), said
-    assert served(supervised, "iris") == 1
+    assert served(device, supervised, "iris") == 1
     assert only_a.name in device.status()["broken"]["bundle"]["2"]
 
 
@@ -163,7 +163,6 @@ def test_predictions_that_one_has_kept_are_sent_by_the_other(
         assert client.post("/models/iris/predict", [ROW]).status == 200
         wait_until(lambda: len(endpoint.records) == 2)
     versions = [record["prediction"]["version"] for record in endpoint.records]
-    print(endpoint.records)
     assert versions == ([1, 2] if first == "a" else [2, 1])
 
 

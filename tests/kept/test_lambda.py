@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from tests.events import CONTEXT, make_v2_event
-from tests.kept.conftest import MODELS, NAMES
+from tests.kept.conftest import COMMITS, NAMES
 from tests.kept.device import LIVE
 from tools.deploy.bundle import read_bundle
 
-KEPT, TODAY = "function.handler", "onnxlet.function.handler"
+TODAY = "onnxlet.function.handler"
 # As Lambda's runtime does it: the zip's folder on the path, the handler by its dotted name.
 RUNTIME = """
 import importlib, json, sys
@@ -30,9 +30,9 @@ json.dump([handler(event, SimpleNamespace(**context)) for event in events], sys.
 """
 
 
-def events_of(name: str) -> list[Any]:
+def events_of(models: Path, name: str) -> list[Any]:
     """Golden rows over an HTTP API and as direct invocations, and what is refused."""
-    rows = json.loads((MODELS / name / "1" / "golden.json").read_bytes())["instances"]
+    rows = json.loads((models / name / "1" / "golden.json").read_bytes())["instances"]
     body = {"instances": rows}
     over_http = partial(
         make_v2_event,
@@ -49,19 +49,26 @@ def events_of(name: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
+def handler(kept: Path) -> str:
+    """The module that a bundle of the commit names to Lambda."""
+    return f"{COMMITS[kept.name]}.handler"
+
+
+@pytest.fixture(scope="module")
 def answers(
-    bundle: Path, python: Path, tmp_path_factory: pytest.TempPathFactory
-) -> list[dict[str, Any]]:
+    models: Path, bundle: Path, handler: str, python: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[dict[str, Any]]:  # fmt: skip
     """What the kept handler answers to every event of every model."""
     folder = tmp_path_factory.mktemp("lambda")
     with zipfile.ZipFile(bundle) as opened:
         opened.extractall(folder, json.loads(opened.read("bundle.json"))["files"])
-    events = [event for name in NAMES for event in events_of(name)]
+    events = [event for name in NAMES for event in events_of(models, name)]
     done = subprocess.run(
-        [python, "-I", "-S", "-B", "-c", RUNTIME, folder, KEPT],
+        [python, "-I", "-S", "-B", "-c", RUNTIME, folder, handler],
         input=json.dumps([events, vars(CONTEXT)]),
         env=LIVE,
-        cwd="/",
+        cwd=folder,  # as Lambda does
         capture_output=True,
         text=True,
         timeout=200,
@@ -79,20 +86,22 @@ def told(answer: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 
 
 def test_every_answer_is_today_s(
-    answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    models: Path, answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ONNXLET_MODELS", str(MODELS))
+    monkeypatch.setenv("ONNXLET_MODELS", str(models))
     monkeypatch.delitem(sys.modules, TODAY, raising=False)
-    handler = importlib.import_module(TODAY).handler
-    events = [event for name in NAMES for event in events_of(name)]
+    today = importlib.import_module(TODAY).handler
+    events = [event for name in NAMES for event in events_of(models, name)]
     kept = [told(answer) for answer in answers]
-    assert kept == [told(json.loads(json.dumps(handler(event, CONTEXT)))) for event in events]
+    assert kept == [told(json.loads(json.dumps(today(event, CONTEXT)))) for event in events]
     assert [status for status, _ in kept] == [200, 422, 200, 422] * len(NAMES)
     assert all(len(body["prediction"]) >= 8 for status, body in kept if status == 200)
 
 
-def test_a_deployment_names_the_handler_that_the_bundle_has(bundle: Path, tmp_path: Path) -> None:
-    assert read_bundle(bundle).params()["handler"] == f"{KEPT}.handler"
+def test_a_deployment_names_the_handler_that_the_bundle_has(
+    bundle: Path, handler: str, tmp_path: Path
+) -> None:
+    assert read_bundle(bundle).params()["handler"] == f"{handler}.handler"
 
     about = {"format": 1, "python": "3.13", "arch": "aarch64", "models": {"iris": 1}}
     about["files"] = {"onnxlet/function/handler.py": ""}

@@ -1,4 +1,4 @@
-"""Model directories that 9b8937b built, under today's code."""
+"""Model directories that earlier commits built, under today's code."""
 
 from __future__ import annotations
 
@@ -19,57 +19,59 @@ from onnxlet.function.app import create_app
 from onnxlet.function.serving.golden import compare
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
-from tests.kept.conftest import HERE, MODELS, NAMES, Rebuilt
+from tests.kept.conftest import HERE, NAMES, Rebuilt
 
 ABOUT = ("task", "signature", "parity", "metrics")
 each = pytest.mark.parametrize("name", NAMES)
 
 
 @pytest.fixture(scope="module")
-def client() -> Client:
-    return client_of(create_app(MODELS, settings=Settings(models=MODELS)))
+def client(models: Path) -> Client:
+    return client_of(create_app(models, settings=Settings(models=models)))
 
 
-def read(name: str, file: str) -> Any:
+def read(models: Path, name: str, file: str) -> Any:
     """A file of a kept version."""
-    return json.loads((MODELS / name / "1" / file).read_bytes())
+    return json.loads((models / name / "1" / file).read_bytes())
 
 
 @each
-def test_it_is_verified(name: str) -> None:
-    done = CliRunner().invoke(convert, ["verify", str(MODELS / name / "1")])
-    rows = len(read(name, "golden.json")["instances"])
+def test_it_is_verified(models: Path, name: str) -> None:
+    done = CliRunner().invoke(convert, ["verify", str(models / name / "1")])
+    rows = len(read(models, name, "golden.json")["instances"])
     assert (done.exit_code, rows >= 8) == (0, True)
     assert done.output == f"{name} version 1: {rows} golden rows answered as at build\n"
 
 
-def test_all_are_listed_with_what_their_manifests_say(client: Client) -> None:
+def test_all_are_listed_with_what_their_manifests_say(models: Path, client: Client) -> None:
     listed = {model["name"]: model for model in client.get("/models").json()["models"]}
     assert [(name, model["version"]) for name, model in listed.items()] == [(n, 1) for n in NAMES]
     for name, model in listed.items():
-        manifest = read(name, "manifest.json")
+        manifest = read(models, name, "manifest.json")
         assert {key: model.get(key) for key in ABOUT} == {key: manifest[key] for key in ABOUT}
         assert model.get("classes") == manifest.get("classes")
 
 
 @each
-def test_its_golden_rows_are_answered_over_http(client: Client, name: str) -> None:
-    golden = read(name, "golden.json")
+def test_its_golden_rows_are_answered_over_http(models: Path, client: Client, name: str) -> None:
+    golden = read(models, name, "golden.json")
     answer = client.post(f"/models/{name}/predict", {"instances": golden["instances"]})
     assert (answer.status, answer.json()["version"]) == (200, 1)
     assert compare(answer.json(), golden) == []
 
 
 @each
-def test_its_answers_are_explained_from_its_background(client: Client, name: str) -> None:
+def test_its_answers_are_explained_from_its_background(
+    models: Path, client: Client, name: str
+) -> None:
     """Contributions add up to the answer, from the background's."""
-    rows = read(name, "golden.json")["instances"][:2]
+    rows = read(models, name, "golden.json")["instances"][:2]
     answer = client.post(f"/models/{name}/explain", {"instances": rows})
     told = answer.json()
     assert answer.status == 200
     assert told["background"] == {
         key: value
-        for key, value in read(name, "manifest.json")["background"].items()
+        for key, value in read(models, name, "manifest.json")["background"].items()
         if key in ("source", "rows")
     }
     for row in told["explanations"]:
@@ -91,8 +93,20 @@ def test_a_build_of_today_is_its_next_version(rebuilt: Rebuilt, name: str) -> No
         assert compare(answer.json(), golden) == []
 
 
-def test_the_next_version_was_compared_with_it(rebuilt: Rebuilt, tmp_path: Path) -> None:
+def test_the_next_version_was_compared_with_it(
+    models: Path, rebuilt: Rebuilt, tmp_path: Path
+) -> None:
     assert [line for line in rebuilt.reported if "not compared" in line] == []
-    folder = shutil.copytree(MODELS, tmp_path / "models")
+    folder = shutil.copytree(models, tmp_path / "models")
     with pytest.raises(Refusal, match=r"clients of frame version 1, .* could not go on"):
         build(load_source(f"{HERE / 'sources.py'}:iris"), "frame", folder, quiet)
+
+
+def test_its_report_is_written_again_word_for_word(tmp_path: Path) -> None:
+    """From the findings; the card holds the sentences."""
+    kept = HERE / "030d1dd" / "models" / "frame" / "1"
+    version = shutil.copytree(kept, tmp_path / "1")
+    (version / "report.md").unlink()
+    done = CliRunner().invoke(convert, ["report", str(version)])
+    assert (done.exit_code, (version / "report.html").is_file()) == (0, True), done.output
+    assert (version / "report.md").read_text() == (kept / "report.md").read_text()
