@@ -52,7 +52,7 @@ server.shutdown()  # its thread may still hold standard error, for a line of its
 def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, models: Path) -> None:
     python = tmp_path / "env" / "bin" / "python"
     install = ["sh", "tools/setup.sh", str(tmp_path / "env"), "requirements/function.txt"]
-    environ = {**os.environ, "PYTHON": sys.executable}
+    environ = {**os.environ, "PYTHON": str(Path(sys.executable).resolve())}  # PYTHON is words
     subprocess.run(install, cwd=ROOT, env=environ, check=True, timeout=200)
     place_code("function", tmp_path / "alone", FUNCTION.beside)
     rows = json.dumps([{"Preis (€)": 12.5, "count": 4, "new": True, "色": "红"}])

@@ -302,8 +302,9 @@ started = time.monotonic()
 once()
 # On a busy machine, more; where it stood still meanwhile, as much would be too long for all kills.
 seconds = min(time.monotonic() - started, 3)
-left = 0
-for kill in range(kills):
+kill = left = 0
+while kill < kills or len([*(models / "m").iterdir()]) < 4:  # where the machine is busy, more kills
+    kill += 1
     child = os.fork()
     if not child:
         endlessly()
