@@ -23,8 +23,14 @@ from typing import Any
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import Report
-from onnxlet.convert.text_limits.hostile_texts import Hostile, hostile
-from onnxlet.convert.text_limits.regex_safety import SURE, Costly, costly_searches, slow_steps
+from onnxlet.convert.text_limits.regex_safety import (
+    SURE,
+    Costly,
+    Hostile,
+    costly_searches,
+    hostile,
+    slow_steps,
+)
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed

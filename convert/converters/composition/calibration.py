@@ -14,10 +14,9 @@ import scipy
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import even_if_none, every_row, response, total
+from onnxlet.convert.graph.responses import even_if_none, every_row, response, total, two_sided
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 EPSILON = 1e-12  # of `_convert_to_logits`

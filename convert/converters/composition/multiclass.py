@@ -20,11 +20,18 @@ from sklearn.multioutput import (
     RegressorChain,
 )
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import expanded
-from onnxlet.convert.graph.responses import RELEASE, all_have, every_row, predicted, response, total
+from onnxlet.convert.graph.responses import (
+    RELEASE,
+    all_have,
+    every_row,
+    predicted,
+    response,
+    total,
+    two_sided,
+)
 
 
 def score_of(graph: Graph, part: Any, table: Table) -> Tensor:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn import discriminant_analysis, naive_bayes
 
-from onnxlet.convert.converters.answers import two_classes
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import total
+from onnxlet.convert.graph.responses import total, two_classes
 from onnxlet.function.arrays import Array
 
 FEW_NUMBERS = 128  # up to so many numbers, a matrix product adds in order, as scikit-learn does

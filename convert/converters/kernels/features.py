@@ -17,10 +17,10 @@ from sklearn import (
     preprocessing,
 )
 
-from onnxlet.convert.converters.answers import transformed
-from onnxlet.convert.converters.kernels.gaussian_kernels import similar
+from onnxlet.convert.converters.kernels.gaussian_processes import similar
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.responses import transformed
 from onnxlet.function.arrays import Array
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from sklearn import svm
 
-from onnxlet.convert.converters.answers import side, two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
+from onnxlet.convert.graph.responses import side, two_sided
 from onnxlet.function.arrays import Array
 
 MIN_PROBABILITY = 1e-7

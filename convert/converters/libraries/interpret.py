@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from interpret import glassbox, privacy
 
-from onnxlet.convert.converters.answers import class_index, two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Term
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, refusing
 from onnxlet.convert.graph.piecewise import intervals
-from onnxlet.convert.graph.responses import every_row, total
+from onnxlet.convert.graph.responses import class_index, every_row, total, two_sided
 
 Level = tuple[int, int]  # a feature, and which of its bins: in pairs they may be coarser
 DIGITS = 16  # of whole numbers; longer ones are written with an exponent as floats

@@ -15,10 +15,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import two_sided
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
 from onnxlet.function.arrays import Array
 

@@ -14,10 +14,17 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model, svm
 
-from onnxlet.convert.converters.answers import decided, side, two_classes, two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import RELEASE, even_if_none, every_row
+from onnxlet.convert.graph.responses import (
+    RELEASE,
+    decided,
+    even_if_none,
+    every_row,
+    side,
+    two_classes,
+    two_sided,
+)
 from onnxlet.function.arrays import Array
 
 

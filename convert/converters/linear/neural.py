@@ -10,9 +10,9 @@ from typing import Any
 
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import two_sided
 
 OPERATORS = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
 

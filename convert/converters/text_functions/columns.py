@@ -18,8 +18,14 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.text_functions.rewriter import NOTHING
-from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
-from onnxlet.convert.converters.text_functions.translation import Program, Translation, translated
+from onnxlet.convert.converters.text_functions.translation import (
+    Program,
+    Translation,
+    around,
+    defaults_of,
+    translated,
+    written,
+)
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.restricted_python import function_of

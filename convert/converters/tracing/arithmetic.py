@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import DATE, Graph, Tensor

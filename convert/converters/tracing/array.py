@@ -9,16 +9,16 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array_methods import ArrayMethods
-from onnxlet.convert.converters.tracing.columns_base import (
+from onnxlet.convert.converters.tracing.base import (
     ARRAY,
     RowCount,
     elementwise,
     is_everything,
     positions_of,
     promoted,
+    refuse,
     select,
 )
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled

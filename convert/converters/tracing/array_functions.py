@@ -12,10 +12,9 @@ from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import clipped, product, rounded
 from onnxlet.convert.converters.tracing.array_shapes import array_of, column_stack
-from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
+from onnxlet.convert.converters.tracing.base import check_options, elementwise, refuse, whole
 from onnxlet.convert.converters.tracing.elements import map_several
 from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import (
     ARRAY_FUNCTIONS,
     Traced,

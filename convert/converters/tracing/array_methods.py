@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise, whole
+from onnxlet.convert.converters.tracing.base import (
+    RowCount,
+    check_options,
+    elementwise,
+    refuse,
+    whole,
+)
 from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
     index_of,
     over_columns,
 )
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Table, Tensor
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
-from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
+from onnxlet.convert.converters.tracing.base import RowCount, check_options, elementwise, refuse
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced, implement_all, implements
 from onnxlet.convert.graph.converter import Table, Tensor
 

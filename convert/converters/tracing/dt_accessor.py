@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.converters.tracing.columns_base import elementwise
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.base import check_options, elementwise, refuse
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.converter import DATE, Table, Tensor, Unsupported
 from onnxlet.function.inputs.dates import PARTS

@@ -13,9 +13,8 @@ import numpy as np
 from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values, str_accessor
+from onnxlet.convert.converters.tracing.base import ELEMENT, elementwise, refuse, select
 from onnxlet.convert.converters.tracing.column_values import spread
-from onnxlet.convert.converters.tracing.columns_base import ELEMENT, elementwise, select
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor
 from onnxlet.function.inputs.text_steps import METHODS

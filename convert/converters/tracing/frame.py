@@ -10,12 +10,13 @@ import pandas as pd
 from pandas import DataFrame, Index
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import (
+from onnxlet.convert.converters.tracing.base import (
     FRAME,
     RowCount,
     elementwise,
     is_everything,
     positions_of,
+    refuse,
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_rows
@@ -27,7 +28,6 @@ from onnxlet.convert.converters.tracing.pandas_base import (
     check_pandas,
     is_elementwise,
 )
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, labelled

@@ -10,10 +10,12 @@ import numpy as np
 from pandas import Index, Series
 
 from onnxlet.convert.converters.tracing import column_values
-from onnxlet.convert.converters.tracing.columns_base import (
+from onnxlet.convert.converters.tracing.base import (
+    check_options,
     elementwise,
     is_everything,
     positions_of,
+    refuse,
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_elements
@@ -23,7 +25,6 @@ from onnxlet.convert.converters.tracing.pandas_base import (
     PandasBase,
     check_pandas,
 )
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Table, labelled

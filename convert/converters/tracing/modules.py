@@ -24,11 +24,10 @@ from onnxlet.convert.converters.tracing import (
 from onnxlet.convert.converters.tracing.array import Transposed
 from onnxlet.convert.converters.tracing.array_functions import searched
 from onnxlet.convert.converters.tracing.array_shapes import as_array
+from onnxlet.convert.converters.tracing.base import RowCount, check_options, elementwise, refuse
 from onnxlet.convert.converters.tracing.column_values import read_number
-from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Tensor

@@ -10,9 +10,8 @@ import numpy as np
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import product, rounded
-from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
+from onnxlet.convert.converters.tracing.base import check_options, elementwise, refuse, whole
 from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_columns
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import (
     ARRAY_FUNCTIONS,
     COMPARISONS,

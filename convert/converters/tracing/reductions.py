@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.converters.tracing.arithmetic import common, floats, truth
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.graph.converter import Tensor
 
 

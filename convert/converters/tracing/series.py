@@ -10,11 +10,17 @@ from pandas import Series
 
 from onnxlet.convert.converters.text_functions.columns import text_values
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
+from onnxlet.convert.converters.tracing.base import (
+    REFUSALS,
+    SERIES,
+    NotTraceable,
+    elementwise,
+    is_everything,
+    refuse,
+)
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas, is_elementwise
-from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable, refuse
 from onnxlet.convert.converters.tracing.str_accessor import StrAccessor
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, labelled

@@ -13,7 +13,7 @@ from typing import Any
 
 from onnxlet.convert.converters.text_functions.translation import BOUNDED
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
 from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.text_limits.regex_safety import (

@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 
-from onnxlet.convert.converters.text_functions.source import names_in, without_partial
+from onnxlet.convert.converters.text_functions.translation import names_in, without_partial
 from onnxlet.convert.converters.tracing.arithmetic import as_float
 from onnxlet.convert.converters.tracing.array import TracedArray
+from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
-from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.errors import shortened

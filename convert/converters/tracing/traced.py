@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic
-from onnxlet.convert.converters.tracing.columns_base import ColumnsBase, elementwise
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.base import ColumnsBase, check_options, elementwise, refuse
 from onnxlet.convert.converters.tracing.ufuncs import REDUCED, UFUNCS
 
 BY_VALUE = "it decides by a column's values (if, and, or, not, in, while, max, min)"

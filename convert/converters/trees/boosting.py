@@ -29,7 +29,6 @@ from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
 from onnxlet.convert.converters.trees.forests import (
     all_trees,
@@ -46,7 +45,7 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
     labelled,
 )
-from onnxlet.convert.graph.responses import RELEASE, total
+from onnxlet.convert.graph.responses import RELEASE, total, two_sided
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums, values
 from onnxlet.function.arrays import Array
 

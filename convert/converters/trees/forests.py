@@ -29,9 +29,9 @@ from sklearn.base import is_classifier
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
-from onnxlet.convert.converters.answers import by_output, two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.responses import by_output, two_sided
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
 DECISION_TREES = (

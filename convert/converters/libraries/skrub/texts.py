@@ -16,7 +16,7 @@ from skrub import GapEncoder, MinHashEncoder, SimilarityEncoder, StringEncoder
 from skrub._fast_hash import gen_atom
 
 from onnxlet.convert.converters.extraction.text import tfidf_weights
-from onnxlet.convert.converters.libraries.skrub.cells import text_of
+from onnxlet.convert.converters.libraries.skrub.columns import text_of
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported

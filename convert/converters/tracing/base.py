@@ -1,8 +1,9 @@
-"""The base of all proxies: columns of the graph, and functions of the columns of several."""
+"""The base of all proxies: columns of the graph, functions of several, the refusal to trace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, NoReturn
@@ -10,9 +11,43 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from pandas import DataFrame, Series
 
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.function.arrays import Array
+
+REFUSALS: ContextVar[list[NotTraceable] | None] = ContextVar("refusals", default=None)
+
+
+class NotTraceable(BaseException):
+    """The function does something that has no conversion; the hint says what it can do instead.
+
+    A BaseException, so that an `except Exception` in the function does not hide it.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+def refuse(reason: str, hint: str = "") -> NoReturn:
+    """Stop tracing, by NotTraceable; it is recorded, in case the function has a bare `except`."""
+    error = NotTraceable(reason, hint)
+    known = REFUSALS.get()
+    if known is not None:
+        known.append(error)
+    raise error
+
+
+def check_options(name: str, given: dict[str, Any], **permitted: Any) -> None:
+    """Refuse options of a pandas or NumPy function that would change its values.
+
+    Each option, by name, may have the values that are permitted for it.
+    """
+    for option, value in given.items():
+        allowed = permitted.get(option, ())
+        if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
+            refuse(f"{name} with {option}={value!r:.40} has no conversion")
+
 
 EVERY_ROW = slice(None)
 Function = Callable[..., Tensor]
