@@ -196,10 +196,13 @@ class Graph(GraphBuilder):
 
 
 def refusing(reason: str, hint: str) -> Converter:
-    """A converter of what none can write: the reason, and what to use instead."""
+    """A converter of what none can write: the reason, and what to use instead.
+
+    The reason may name what the fitted estimator has, such as {0.model_name}.
+    """
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
-        raise Unsupported(reason, hint)
+        raise Unsupported(reason.format(fitted), hint)
 
     return convert
 

@@ -6,7 +6,7 @@ class's column.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,15 @@ import numpy as np
 import sklearn
 from sklearn.base import is_classifier
 
-from onnxlet.convert.graph.converter import DROPPED, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import (
+    DROPPED,
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+)
 
 # scikit-learn's version: some of its answers have changed since 1.6.
 RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -157,6 +165,17 @@ def by_output(x: Tensor, counts: Sequence[int]) -> list[Tensor]:
     return [x.take(range(end - count, end)) for end, count in zip(ends, counts, strict=True)]
 
 
-def transformed(graph: Graph, made: Tensor) -> Outputs:
-    """A transformer's outputs, in the graph's precision."""
-    return {"transform": made.cast(graph.precision)}
+def sided(graph: Graph, score: Tensor) -> Outputs:
+    """The outputs of an outlier detector, in the graph's precision: outliers are below 0."""
+    inside = side(score >= 0.0)
+    return {"decision_function": score.cast(graph.precision), "predict": inside}
+
+
+def of_matrix(change: Callable[[Any, Tensor], Tensor]) -> Converter:
+    """A converter of a transformer that computes with all columns as one matrix, in float64.
+
+    What `change` makes of the fitted one and the matrix comes out in the graph's precision.
+    """
+    return lambda graph, fitted, table: {
+        "transform": change(fitted, graph.matrix(table, "float64")).cast(graph.precision)
+    }

@@ -49,9 +49,9 @@ class Hostile(NamedTuple):
     unit: str  # comes over and over
     end: str  # stands once
 
-    def of(self, length: int) -> str:
-        """The text, of about as many characters."""
-        room = max(length - len(self.before) - len(self.end), len(self.unit))
+    def of(self, length: int, times: int = 1) -> str:
+        """The text, of about so many times as many characters."""
+        room = max(length * times - len(self.before) - len(self.end), len(self.unit))
         return self.before + self.unit * (room // len(self.unit)) + self.end
 
 
@@ -262,11 +262,7 @@ def costly_searches(slow: Sequence[tuple[Step, int]]) -> Iterator[Costly]:
     for step, times in slow:
         search = composed([step])
         for text in hostile(_pattern(step) or ""):
-            yield search, partial(_grown, text, times)
-
-
-def _grown(text: Hostile, times: int, length: int) -> str:
-    return text.of(length * times)
+            yield search, partial(text.of, times=times)
 
 
 def _pattern(step: Step) -> str | None:

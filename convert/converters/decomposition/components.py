@@ -31,49 +31,47 @@ from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.loops import repeat
-from onnxlet.convert.graph.responses import total, transformed
+from onnxlet.convert.graph.responses import of_matrix, total
 from onnxlet.function.arrays import Array
 
 
-def principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def principal(fitted: Any, x: Tensor) -> Tensor:
     """PCA and IncrementalPCA, whitened or not."""
     components = np.asarray(fitted.components_, dtype=np.float64)
     # scikit-learn subtracts the mean's projection after the product: it rounds differently.
-    made = graph.matrix(table, "float64") @ components.T - fitted.mean_ @ components.T
-    if fitted.whiten:
-        scale = np.sqrt(fitted.explained_variance_)
-        made = made / np.maximum(scale, np.finfo(scale.dtype).eps)
-    return transformed(graph, made)
+    made = x @ components.T - fitted.mean_ @ components.T
+    if not fitted.whiten:
+        return made
+    scale = np.sqrt(fitted.explained_variance_)
+    return made / np.maximum(scale, np.finfo(scale.dtype).eps)
 
 
-def components(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """TruncatedSVD and NeighborhoodComponentsAnalysis: the rows times components."""
-    return transformed(graph, graph.matrix(table, "float64") @ np.asarray(fitted.components_).T)
-
-
-def factors(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def factors(fitted: Any, x: Tensor) -> Tensor:
     """FactorAnalysis: the expected factors (Barber, equation 21.2.33)."""
     weights = fitted.components_ / fitted.noise_variance_
     covariance = np.linalg.inv(np.eye(len(weights)) + weights @ fitted.components_.T)
-    return transformed(
-        graph, (graph.matrix(table, "float64") - fitted.mean_) @ weights.T @ covariance
-    )
+    return (x - fitted.mean_) @ weights.T @ covariance
 
 
-def independent(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def independent(fitted: Any, x: Tensor) -> Tensor:
     """FastICA."""
-    x = graph.matrix(table, "float64")
     x = x - fitted.mean_ if fitted.whiten else x
-    return transformed(graph, x @ np.asarray(fitted.components_).T)
+    return x @ np.asarray(fitted.components_).T
 
 
-def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def sparse_principal(fitted: Any, x: Tensor) -> Tensor:
     """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, linear in the row."""
-    x = graph.matrix(table, "float64") - fitted.mean_
+    x = x - fitted.mean_
     components = np.asarray(fitted.components_, dtype=np.float64)
     basis = np.eye(components.shape[1])
     of_columns = ridge_regression(components.T, basis, fitted.ridge_alpha, solver="cholesky")
-    return transformed(graph, x @ np.asarray(of_columns))
+    return x @ np.asarray(of_columns)
+
+
+def components(fitted: Any, x: Tensor) -> Tensor:
+    """TruncatedSVD, NeighborhoodComponentsAnalysis and random projections."""
+    known = fitted.components_
+    return x @ (dense(known) if hasattr(known, "toarray") else np.asarray(known)).T
 
 
 def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -87,15 +85,9 @@ def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
     }
 
 
-def singular_values(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def singular_values(fitted: Any, x: Tensor) -> Tensor:
     """PLSSVD: the scores of x."""
-    x = (graph.matrix(table, "float64") - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
-    return transformed(graph, x @ fitted.x_weights_)
-
-
-def projection(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """GaussianRandomProjection and SparseRandomProjection."""
-    return transformed(graph, graph.matrix(table, "float64") @ dense(fitted.components_).T)
+    return (x - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std) @ fitted.x_weights_
 
 
 MOST_ATOMS = 32  # the nodes grow with the square: each atom's step uses all before it
@@ -117,7 +109,8 @@ def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any)
     atoms = np.asarray(dictionary, dtype=np.float64)
     likeness = graph.matrix(table, "float64") @ atoms.T
     if fitted.transform_algorithm == "threshold":
-        codes = _thresholded(likeness, 1.0 if alpha is None else float(alpha))
+        limit = 1.0 if alpha is None else float(alpha)
+        codes = likeness.unary("Sign") * (likeness.unary("Abs") - limit).maximum(0.0)
         codes = codes.maximum(0.0) if fitted.positive_code else codes
     elif fitted.transform_algorithm == "omp":
         codes = _pursued(likeness, atoms @ atoms.T, _count(fitted, atoms))
@@ -129,10 +122,6 @@ def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any)
     if fitted.split_sign:
         codes = graph.concat([codes.maximum(0.0), (-codes).maximum(0.0)])
     return {"transform": codes.cast(graph.precision)}
-
-
-def _thresholded(likeness: Tensor, limit: float) -> Tensor:
-    return likeness.unary("Sign") * (likeness.unary("Abs") - limit).maximum(0.0)
 
 
 def _count(fitted: Any, atoms: Array) -> int:
@@ -278,20 +267,20 @@ def digamma(x: Tensor) -> Tensor:
 
 
 CONVERTERS: Converters = {
-    decomposition.FactorAnalysis: factors,
-    decomposition.FastICA: independent,
-    decomposition.IncrementalPCA: principal,
-    decomposition.MiniBatchSparsePCA: sparse_principal,
-    decomposition.PCA: principal,
-    decomposition.SparsePCA: sparse_principal,
-    decomposition.TruncatedSVD: components,
+    decomposition.FactorAnalysis: of_matrix(factors),
+    decomposition.FastICA: of_matrix(independent),
+    decomposition.IncrementalPCA: of_matrix(principal),
+    decomposition.MiniBatchSparsePCA: of_matrix(sparse_principal),
+    decomposition.PCA: of_matrix(principal),
+    decomposition.SparsePCA: of_matrix(sparse_principal),
+    decomposition.TruncatedSVD: of_matrix(components),
     cross_decomposition.CCA: partial_least_squares,
     cross_decomposition.PLSCanonical: partial_least_squares,
     cross_decomposition.PLSRegression: partial_least_squares,
-    cross_decomposition.PLSSVD: singular_values,
-    neighbors.NeighborhoodComponentsAnalysis: components,
-    random_projection.GaussianRandomProjection: projection,
-    random_projection.SparseRandomProjection: projection,
+    cross_decomposition.PLSSVD: of_matrix(singular_values),
+    neighbors.NeighborhoodComponentsAnalysis: of_matrix(components),
+    random_projection.GaussianRandomProjection: of_matrix(components),
+    random_projection.SparseRandomProjection: of_matrix(components),
     decomposition.DictionaryLearning: learned,
     decomposition.MiniBatchDictionaryLearning: learned,
     decomposition.SparseCoder: given,

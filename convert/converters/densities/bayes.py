@@ -139,14 +139,9 @@ def linear_discriminant(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "decision_function": score,
         }
     if fitted.solver != "lsqr":
-        outputs["transform"] = _projected(fitted, x)
+        centred = x - np.asarray(fitted.xbar_) if fitted.solver == "svd" else x
+        outputs["transform"] = centred @ np.asarray(fitted.scalings_)[:, : fitted._max_components]
     return _in_precision(graph, outputs)
-
-
-def _projected(fitted: Any, x: Tensor) -> Tensor:
-    if fitted.solver == "svd":
-        x = x - np.asarray(fitted.xbar_)
-    return x @ np.asarray(fitted.scalings_)[:, : fitted._max_components]
 
 
 def quadratic_discriminant(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -28,7 +28,7 @@ from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import Ranking, point_norms, ranked
 from onnxlet.convert.graph.loops import by_row
-from onnxlet.convert.graph.responses import side
+from onnxlet.convert.graph.responses import sided
 from onnxlet.function.arrays import Array
 
 
@@ -90,9 +90,7 @@ SQUARES = {"full": _full, "tied": _tied, "diag": _diagonal, "spherical": _spheri
 def elliptic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """EllipticEnvelope: the squared Mahalanobis distance against its limit."""
     squares = _squares(graph, fitted, table)
-    score = -squares - float(fitted.offset_)
-    inside = side(score >= 0.0)
-    return {"decision_function": score.cast(graph.precision), "predict": inside}
+    return sided(graph, -squares - float(fitted.offset_))
 
 
 def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -131,10 +131,6 @@ def _periodic(x: Tensor, points: Array, kernel: Any) -> Tensor:
     return (wave * wave * -2.0).unary("Exp")
 
 
-def _dot(x: Tensor, points: Array, kernel: Any) -> Tensor:
-    return x @ points.T + float(kernel.sigma_0) ** 2
-
-
 def _options(kernel: Any) -> dict[str, Any]:
     return {"gamma": kernel.gamma, **(kernel.pairwise_kernels_kwargs or {})}
 
@@ -163,7 +159,7 @@ NUMBERS: dict[type, Callable[[Any], float]] = {
     ),  # noise is on the diagonal only, and rows are never the training's
 }
 BETWEEN: dict[type, Callable[[Tensor, Array, Any], Tensor]] = {
-    kernels.DotProduct: _dot,
+    kernels.DotProduct: lambda x, points, kernel: x @ points.T + float(kernel.sigma_0) ** 2,
     kernels.ExpSineSquared: _periodic,
     kernels.Matern: _matern,
     kernels.PairwiseKernel: lambda x, points, kernel: pairwise(
@@ -260,22 +256,18 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if len(fitted.classes_) == 2:
         outputs = dict(graph.convert(base, table))
     elif fitted.multi_class == "one_vs_rest":
-        outputs = _against_the_rest(graph, base.estimators_, table)
+        shares = graph.concat([_second(graph, part, table) for part in base.estimators_])
+        outputs = {"class_index": shares.argmax(), "predict_proba": shares / shares.sum()}
     else:
         outputs = _pairs(graph, base.estimators_, table, len(fitted.classes_))
-    shares = outputs.get("predict_proba")
-    if isinstance(shares, Tensor):
-        outputs["predict_proba"] = shares.cast(graph.precision)
+    share = outputs.get("predict_proba")
+    if isinstance(share, Tensor):
+        outputs["predict_proba"] = share.cast(graph.precision)
     return outputs
 
 
 def _second(graph: Graph, part: Any, table: Table) -> Tensor:
     return graph.call(part, table, "predict_proba").take([1])
-
-
-def _against_the_rest(graph: Graph, parts: Any, table: Table) -> dict[str, Tensor | Table]:
-    shares = graph.concat([_second(graph, part, table) for part in parts])
-    return {"class_index": shares.argmax(), "predict_proba": shares / shares.sum()}
 
 
 def _pairs(graph: Graph, parts: Any, table: Table, count: int) -> dict[str, Tensor | Table]:

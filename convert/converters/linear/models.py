@@ -21,7 +21,7 @@ from onnxlet.convert.graph.responses import (
     decided,
     even_if_none,
     every_row,
-    side,
+    sided,
     two_classes,
     two_sided,
 )
@@ -139,7 +139,7 @@ def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDOneClassSVM: the side of a plane."""
     score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
-    return {"decision_function": score, "predict": side(score >= 0.0)}
+    return sided(graph, score)
 
 
 REGRESSORS = (

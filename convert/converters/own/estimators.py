@@ -193,8 +193,9 @@ def _scores(given: dict[str, Tensor], fitted: Any) -> Tensor:
     """Of every sentence; the same operations in the same order as the estimator's."""
     counts, sentences, tokens = given["counts"], given["sentences"], given["tokens"]
     documents, ordinals, weights = given["documents"], given["ordinals"], given["weights"]
-    rows = _zeros(_taken(given["layout"], 0, axis=1))
-    idf = counts.graph.constant(fitted.idf_, "float64")
+    graph, layout = counts.graph, given["layout"]
+    rows = _zeros(graph.op("Gather", layout, graph.constant(0, "int64"), axis=1, dimensions=1))
+    idf = graph.constant(fitted.idf_, "float64")
     weighted = counts * _at(_at(idf, weights), tokens)
     lengths = _added(weighted * weighted, sentences, _zeros(documents)).unary("Sqrt")
     unit = weighted / _at(_or_one(lengths), sentences)
@@ -226,11 +227,6 @@ def _best(graph: Graph, scores: Tensor, layout: Tensor, many: int) -> Outputs:
 
 def _at(values: Tensor, indices: Tensor) -> Tensor:
     return values.graph.op("Gather", values, indices, axis=0, dimensions=1)
-
-
-def _taken(matrix: Tensor, index: int, axis: int) -> Tensor:
-    graph = matrix.graph
-    return graph.op("Gather", matrix, graph.constant(index, "int64"), axis=axis, dimensions=1)
 
 
 def _zeros(like: Tensor) -> Tensor:

@@ -199,21 +199,15 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("every column was empty in training", "Leave the imputer out.")
     given = x.take(valid)
 
-    def fill() -> Tensor:
-        return _filled_by_nearest(graph, fitted, x, missing, valid)
-
-    filled = either(_any(missing), fill, lambda: given, given)
+    fill = partial(_filled_by_nearest, graph, fitted, x, missing, valid)
+    some = graph.op("ReduceMax", missing.cast("int64"), keepdims=0) > 0
+    filled = either(some, fill, lambda: given, given)
     if fitted.keep_empty_features and len(valid) < x.width:
         empty = np.flatnonzero(~fitted._valid_mask).tolist()
         zeros = missing.take(empty).cast(x.dtype) * 0.0
         order = np.argsort([*valid, *empty]).tolist()
         filled = graph.concat([filled, zeros]).take(order)
     return _with_flags(graph, fitted, table, filled)
-
-
-def _any(missing: Tensor) -> Tensor:
-    found = missing.graph.op("ReduceMax", missing.cast("int64"), keepdims=0)
-    return found > 0
 
 
 def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:

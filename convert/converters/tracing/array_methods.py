@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from onnxlet.convert.converters.tracing.base import (
     RowCount,
     check_options,
     elementwise,
+    methods,
     refuse,
     whole,
 )
@@ -37,28 +38,10 @@ class ArrayMethods(Traced):
         """The dimensions: 1 or 2."""
         return 1 if self._flat else 2
 
-    def _array(self, table: Table, flat: bool) -> Any:
-        """Another array with its own memory."""
-        raise NotImplementedError
-
-    def _view_of(self, positions: Sequence[int], flat: bool) -> Any:
-        """A view of some columns, which shares the memory."""
-        raise NotImplementedError
-
-    def copy(self, order: str = "C") -> Any:
-        """A copy with its own memory."""
-        return self._like(self._table)
-
     def astype(self, dtype: Any, **options: Any) -> Any:
         """A copy of another dtype."""
         check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
         return elementwise(lambda x: column_values.cast(x, dtype, in_array=True), self)
-
-    def toarray(self) -> Any:
-        """Itself: a graph has no sparse arrays."""
-        return self
-
-    todense = toarray
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """One column may become flat, or a column again; several keep their shape."""
@@ -73,53 +56,15 @@ class ArrayMethods(Traced):
             return self._view_of(range(self._table.width), False)
         return refuse("it reshapes columns into rows")
 
-    def ravel(self, order: str = "C") -> Any:
-        """One column as an array of one dimension."""
-        return self.reshape(-1)
-
-    def flatten(self, order: str = "C") -> Any:
-        """One column as an array of one dimension."""
-        return self.reshape(-1).copy()
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """One column becomes flat; several stay the same."""
-        return self.reshape(-1) if self._table.width == 1 else self
-
-    def tolist(self) -> Any:
-        """Itself: vectorisers take text from an array as from a list."""
-        return self if self._flat else refuse("an array's .tolist has no conversion")
-
-    def dot(self, other: Any) -> Any:
-        """The product with a matrix of constants."""
-        return product(self, other)
-
     def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:  # noqa: A002
         """Values beyond a bound become the bound."""
         check_options("clip", options)
         return clipped(self, min, max)
 
-    def round(self, decimals: int = 0) -> Any:
-        """Rounded to some decimals."""
-        return rounded(self, decimals)
-
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return rounded(self, ndigits or 0)
-
-    def __matmul__(self, other: Any) -> Any:
-        return product(self, other)
-
     def cumsum(self, axis: Any = None) -> Any:
         """Cumulative sums of each row."""
         over_columns("cumsum", axis, self.ndim)
         return self._like(Table((cumulated(whole(self._graph, self._table)),)))
-
-    def argmax(self, axis: Any = None) -> Any:
-        """The index of the largest column of each row."""
-        return self._index_of(Tensor.argmax, axis)
-
-    def argmin(self, axis: Any = None) -> Any:
-        """The index of the smallest column of each row."""
-        return self._index_of(Tensor.argmin, axis)
 
     def _index_of(self, extreme: Callable[[Tensor], Tensor], axis: Any) -> Any:
         over_columns(extreme.__name__, axis, self.ndim)
@@ -137,35 +82,49 @@ class ArrayMethods(Traced):
         made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
         return self._array(Table((made,)), not keepdims)
 
-    def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        """The sum of each row."""
-        check_options("sum", options, dtype=(None, float))
-        return self._reduce("sum", axis, keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        """The mean of each row."""
-        check_options("mean", options, dtype=(None, float))
-        return self._reduce("mean", axis, keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The variance of each row; `ddof` as in NumPy."""
-        return self._reduce("var", axis, keepdims, ddof=ddof)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The standard deviation of each row; `ddof` as in NumPy."""
-        return self._reduce("std", axis, keepdims, ddof=ddof)
-
 
 def _reduction(name: str) -> Callable[..., Any]:
-    def method(self: ArrayMethods, axis: Any = None, keepdims: bool = False) -> Any:
+    return lambda self, axis=None, keepdims=False: self._reduce(name, axis, keepdims)
+
+
+def _in_dtype(name: str) -> Callable[..., Any]:
+    """A reduction that may be told NumPy's own dtype for it."""
+
+    def method(self: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        check_options(name, options, dtype=(None, float))
         return self._reduce(name, axis, keepdims)
 
-    method.__qualname__ = f"ArrayMethods.{name}"  # Python's messages have it
     return method
 
 
-for _name in ("prod", "max", "min", "any", "all"):
-    setattr(ArrayMethods, _name, _reduction(_name))
+def _of_freedom(name: str) -> Callable[..., Any]:
+    return lambda self, axis=None, ddof=0, keepdims=False: self._reduce(
+        name, axis, keepdims, ddof=ddof
+    )
+
+
+methods(
+    ArrayMethods,
+    {
+        "copy": lambda self, order="C": self._like(self._table),
+        "toarray todense": lambda self: self,  # a graph has no sparse arrays
+        "ravel": lambda self, order="C": self.reshape(-1),
+        "flatten": lambda self, order="C": self.reshape(-1).copy(),
+        "squeeze": lambda self, axis=None: self.reshape(-1) if self._table.width == 1 else self,
+        # Vectorisers take text from an array as from a list.
+        "tolist": lambda self: (
+            self if self._flat else refuse("an array's .tolist has no conversion")
+        ),
+        "dot __matmul__": lambda self, other: product(self, other),
+        "round": lambda self, decimals=0: rounded(self, decimals),
+        "__round__": lambda self, ndigits=None: rounded(self, ndigits or 0),
+        "argmax": lambda self, axis=None: self._index_of(Tensor.argmax, axis),
+        "argmin": lambda self, axis=None: self._index_of(Tensor.argmin, axis),
+        **{name: _reduction(name) for name in ("prod", "max", "min", "any", "all")},
+        **{name: _in_dtype(name) for name in ("sum", "mean")},
+        **{name: _of_freedom(name) for name in ("var", "std")},
+    },
+)
 
 
 def product(array: ArrayMethods, other: Any) -> Any:

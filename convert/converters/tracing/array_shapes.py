@@ -141,12 +141,12 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     kind = a.to_numpy().dtype if dtype is None and isinstance(a, PandasBase) else dtype or a.dtype
     array = array_of(a)
     constant = np.asarray(fill_value).astype(kind)
-    return elementwise(lambda x: _constant(x, constant), array)
 
+    def made(x: Tensor) -> Tensor:
+        tensor = arithmetic.tensor_of(arithmetic.graph_of(x), constant)
+        return arithmetic.choose(arithmetic.everywhere(x), tensor, tensor)
 
-def _constant(x: Tensor, value: Any) -> Tensor:
-    tensor = arithmetic.tensor_of(arithmetic.graph_of(x), value)
-    return arithmetic.choose(arithmetic.everywhere(x), tensor, tensor)
+    return elementwise(made, array)
 
 
 implements("zeros_like", "empty_like")(like(0.0))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 from pandas import DataFrame, Series
@@ -86,9 +86,23 @@ class ColumnsBase(metaclass=StandInType):
     def _is_frame(self) -> bool:
         return self._rank == FRAME
 
-    def _like(self, table: Table) -> Any:
-        """Other columns in the same form."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Methods of `methods`, and `_like`: other columns in the same form."""
+
+
+def refusing(reason: str, hint: str = "") -> Callable[..., NoReturn]:
+    """A function that refuses, whatever it is given."""
+    return lambda *_, **__: refuse(reason, hint)
+
+
+def methods(kind: type, small: Mapping[str, Callable[..., Any]]) -> None:
+    """Give a class its methods that are one expression, by their names."""
+    for names, made in small.items():
+        made.__qualname__ = f"{kind.__name__}.{names.split()[0]}"  # Python's messages have it
+        for name in names.split():
+            setattr(kind, name, made)
 
 
 class RowCount:

@@ -15,6 +15,7 @@ from onnxlet.convert.converters.tracing.base import (
     RowCount,
     elementwise,
     is_everything,
+    methods,
     positions_of,
     refuse,
     select,
@@ -133,18 +134,6 @@ class TracedFrame(FrameMethods):
     def __contains__(self, label: Any) -> bool:
         return label in self._labels
 
-    def keys(self) -> Any:
-        """The same as `columns`."""
-        return self.columns
-
-    def items(self) -> Iterator[tuple[Any, TracedSeries]]:
-        """Each column's name, and the column."""
-        return iter([(label, self._by_name(label)) for label in self._labels])
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """A column, or the default if there is none of that name."""
-        return self._by_name(key) if isinstance(key, list) or key in self._labels else default
-
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, Traced):
             return self.where(key) if not key._flat else refuse(NO_ROWS, INSTEAD)
@@ -247,11 +236,18 @@ class TracedFrame(FrameMethods):
         series = [TracedSeries(self._graph, one._table.tensors[0], label) for label, one in made]
         return beside(self._graph, series)
 
-    def transform(self, func: Any, axis: Any = 0, **options: Any) -> Any:
-        """The same as `apply`, for functions that make a column of a column."""
-        return self.apply(func, axis, **options)
 
-
+methods(
+    TracedFrame,
+    {
+        "keys": lambda self: self.columns,
+        "items": lambda self: iter([(label, self._by_name(label)) for label in self._labels]),
+        "get": lambda self, key, default=None: (
+            self._by_name(key) if isinstance(key, list) or key in self._labels else default
+        ),
+        "transform": lambda self, func, axis=0, **options: self.apply(func, axis, **options),
+    },
+)
 TracedSeries._frame = TracedFrame
 
 

@@ -16,6 +16,7 @@ from onnxlet.convert.converters.tracing.base import (
     NotTraceable,
     elementwise,
     is_everything,
+    methods,
     refuse,
 )
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
@@ -151,12 +152,6 @@ class TracedSeries(PandasBase):
 
     transform = apply
 
-    def between(self, left: Any, right: Any, inclusive: Any = "both") -> Any:
-        """`between` two values or columns."""
-        return elementwise(
-            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
-        )
-
     def to_frame(self, name: Any = None) -> Any:
         """As a DataFrame of one column."""
         given = self._name if name is None else name
@@ -169,27 +164,24 @@ class TracedSeries(PandasBase):
         check_pandas("rename", options)
         return TracedSeries(self._graph, self._tensor, index)
 
-    def reset_index(self, drop: bool = False) -> Any:
-        """`reset_index(drop=True)`: requests have no index."""
-        return self if drop else refuse("it makes a column of the index")
 
-    def squeeze(self, axis: Any = None) -> TracedSeries:
-        """Itself, as it is one column."""
-        return self
-
-    def ravel(self, order: Any = "C") -> Any:
-        """The column as an array of one dimension."""
-        return self.to_numpy()
-
-    def tolist(self) -> Any:
-        """The array: vectorisers take text from an array as from a list."""
-        return self.to_numpy()
-
-    to_list = tolist
-
-    def combine_first(self, other: Any) -> Any:
-        """The column, with another one's values where it is missing."""
-        return self.fillna(other)
+methods(
+    TracedSeries,
+    {
+        "between": lambda self, left, right, inclusive="both": elementwise(
+            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
+        ),
+        # Requests have no index.
+        "reset_index": lambda self, drop=False: (
+            self if drop else refuse("it makes a column of the index")
+        ),
+        "squeeze": lambda self, axis=None: self,
+        "ravel": lambda self, order="C": self.to_numpy(),
+        # Vectorisers take text from an array as from a list.
+        "tolist to_list": lambda self: self.to_numpy(),
+        "combine_first": lambda self, other: self.fillna(other),
+    },
+)
 
 
 def _text_values(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:

@@ -194,18 +194,16 @@ def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw_of_histograms(graph, fitted, table)
     if not is_classifier(fitted):
-        return {"predict": _unlinked(fitted, raw)}
+        link = type(fitted._loss.link).__name__
+        if link not in ("IdentityLink", "LogLink"):
+            raise Unsupported(
+                f"its loss has the link {link}", "Fit it with one of the named losses."
+            )
+        return {"predict": raw.unary("Exp") if link == "LogLink" else raw}
     loss = type(fitted._loss).__name__
     if loss not in ("HalfMultinomialLoss", "HalfBinomialLoss"):
         raise Unsupported(f"its loss is {loss}", "Fit it with loss='log_loss'.")
     return _classes(raw, raw, lambda score: score > 0.0)  # the older one has >= 0
-
-
-def _unlinked(fitted: Any, raw: Tensor) -> Tensor:
-    link = type(fitted._loss.link).__name__
-    if link not in ("IdentityLink", "LogLink"):
-        raise Unsupported(f"its loss has the link {link}", "Fit it with one of the named losses.")
-    return raw.unary("Exp") if link == "LogLink" else raw
 
 
 def _raw_of_histograms(graph: Graph, fitted: Any, table: Table) -> Tensor:

@@ -224,6 +224,8 @@ class ModelFile:
         loss: the loss function's name; '' in a sum of models.
         scale: that the sum of the trees is multiplied with.
         bias: that is then added, a number for each output.
+        symmetric, nested: its symmetric trees, and those of other forms.
+        categories: the indices of the columns of categories among all columns.
         counters: that its trees split by.
         tables: of counts.
     """
@@ -235,6 +237,10 @@ class ModelFile:
         self.loss = str(params.get("loss_function", {}).get("type", ""))
         scale, bias = self._json["scale_and_bias"]
         self.scale, self.bias = float(scale), np.array([bias], dtype=np.float64)
+        self.symmetric: list[dict[str, Any]] = self._json.get("oblivious_trees") or []
+        self.nested: list[dict[str, Any]] = self._json.get("trees") or []
+        categories = self._features("categorical_features")
+        self.categories: list[int] = [one["flat_feature_index"] for one in categories]
 
     def _features(self, kind: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._json["features_info"].get(kind) or []
@@ -254,35 +260,16 @@ class ModelFile:
         return Numbers([one["flat_feature_index"] for one in features], np.array(right, dtype=bool))
 
     @cached_property
-    def categories(self) -> list[int]:
-        """The indices of the columns of categories among all columns."""
-        return [one["flat_feature_index"] for one in self._features("categorical_features")]
-
-    @cached_property
     def _owners(self) -> list[tuple[int, int]]:
-        """By a counter's split, from the first one on: the counter, and how many borders before."""
-        return [(n, at) for n, one in enumerate(self.counters) for at in range(len(one.borders))]
-
-    @cached_property
-    def _first_counter_split(self) -> int:
+        """By the number of a split by a counter: which counter, and how many borders come before."""
         borders = sum(len(one["borders"]) for one in self._features("float_features"))
         values = sum(len(one.get("values", [])) for one in self._features("categorical_features"))
-        return borders + values
+        pairs = [(n, at) for n, one in enumerate(self.counters) for at in range(len(one.borders))]
+        return [(0, 0)] * (borders + values) + pairs
 
     def counter_of(self, split: dict[str, Any]) -> tuple[int, int]:
         """The index of the counter that a split compares, and that of its border."""
-        index: int = split["split_index"]
-        return self._owners[index - self._first_counter_split]
-
-    @property
-    def symmetric(self) -> list[dict[str, Any]]:
-        """Its symmetric trees."""
-        return list(self._json.get("oblivious_trees") or [])
-
-    @property
-    def nested(self) -> list[dict[str, Any]]:
-        """Its trees of other forms."""
-        return list(self._json.get("trees") or [])
+        return self._owners[split["split_index"]]
 
     def splits(self) -> Iterator[dict[str, Any]]:
         """All splits of all trees."""
@@ -311,14 +298,10 @@ def _read(fitted: Any) -> tuple[dict[str, Any], bytes]:
         try:
             fitted.save_model(str(as_json), format="json")
         except catboost.CatBoostError as error:
-            raise _unwritten(error) from error
+            for kind, instead in INSTEAD.items():
+                if f"{kind} features" in str(error):
+                    reason = f"it has {kind} features, made by CatBoost's own steps"
+                    raise Unsupported(reason, instead) from error
+            raise Unsupported(f"CatBoost can't write it as JSON: {shortened(error)}") from error
         fitted.save_model(str(binary))
         return json.loads(as_json.read_text()), binary.read_bytes()
-
-
-def _unwritten(error: Exception) -> Unsupported:
-    """Why CatBoost can't write it as JSON."""
-    for kind, instead in INSTEAD.items():
-        if f"{kind} features" in str(error):
-            return Unsupported(f"it has {kind} features, made by CatBoost's own steps", instead)
-    return Unsupported(f"CatBoost can't write it as JSON: {shortened(error)}")

@@ -157,16 +157,13 @@ def _check_settings(fitted: Any) -> None:
 
 def _check_given(table: Table, names: Sequence[Any]) -> None:
     """Refuse other columns than those of the fit: the encoder itself would pass them on."""
-    if table.width != len(names) or (table.labels and _differ(table.labels, names)):
+    # Columns of an array have numbers for names, and any others will do.
+    named = bool(table.labels) and all(isinstance(name, str) for name in names)
+    if table.width != len(names) or (named and list(table.labels) != list(names)):
         raise Unsupported(
             f"it was fitted on the columns {names[:20]}, and is given {list(table.labels)[:20]}",
             "Give it the columns of the fit in their order, by a ColumnTransformer.",
         )
-
-
-def _differ(labels: Sequence[Any], names: Sequence[Any]) -> bool:
-    """Whether names differ; columns of an array have numbers for names, and any others will do."""
-    return all(isinstance(name, str) for name in names) and list(labels) != list(names)
 
 
 def _named(fitted: Any, made: Table, names: Sequence[Any]) -> Table:

@@ -114,17 +114,12 @@ def rare(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def _grouped(graph: Graph, column: Table, known: Sequence[Any], other: Any) -> Tensor:
     [tensor] = column.tensors
     if tensor.dtype != "string" and isinstance(other, str):
-        return _as_text(graph, column, known, other)
+        texts = [MISSING_TEXT if is_missing(one) else as_text(one) for one in known]
+        return _index(graph, column, known).look_up([*texts, other])
     is_known = is_one_of(graph, column, known)
     if tensor.dtype != "string":
         return is_known.where(graph.matrix(column), float(other))
     return is_known.where(tensor, graph.constant([[as_text(other)]], "string"))
-
-
-def _as_text(graph: Graph, column: Table, known: Sequence[Any], other: str) -> Tensor:
-    """Numbers and the text that stands for the other ones."""
-    texts = [MISSING_TEXT if is_missing(one) else as_text(one) for one in known]
-    return _index(graph, column, known).look_up([*texts, other])
 
 
 def is_one_of(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:

@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import (
     refusing,
 )
 from onnxlet.convert.graph.distances import squared_differences
-from onnxlet.convert.graph.responses import class_index, every_row, one_hot, predicted
+from onnxlet.convert.graph.responses import class_index, every_row, one_hot, predicted, sided
 
 
 def product(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -94,12 +94,7 @@ def of_mixtures(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def detector(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GMMOutlierDetector: outliers have a density below the threshold."""
-    return _sided(graph, density(graph, fitted.gmm_, labelled(table, ())) - fitted.offset_)
-
-
-def _sided(graph: Graph, score: Tensor) -> Outputs:
-    side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)
-    return {"decision_function": score.cast(graph.precision), "predict": side}
+    return sided(graph, density(graph, fitted.gmm_, labelled(table, ())) - fitted.offset_)
 
 
 def naive(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -110,10 +105,7 @@ def naive(graph: Graph, fitted: Any, table: Table) -> Outputs:
         parts = enumerate(fitted.gmms_[known])
         each = [density(graph, part, graph.select(table, [column])) for column, part in parts]
         scores.append(graph.concat(each).sum())
-    return _normalised(graph, graph.concat(scores).unary("Exp"))
-
-
-def _normalised(graph: Graph, likelihood: Tensor) -> Outputs:
+    likelihood = graph.concat(scores).unary("Exp")
     shares = likelihood / likelihood.sum()
     return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 

@@ -100,14 +100,9 @@ def _kind(fitted: Any, table: Table, index: int) -> Any:
     transformer = fitted.transformers_.get(fitted.all_inputs_[index])
     if isinstance(transformer, PassThrough) and not fitted.keep_original:
         return None
-    if type(transformer) is ToFloat and not fitted.keep_original and not _is_text(table, index):
-        return NUMBERS
-    return transformer
-
-
-def _is_text(table: Table, index: int) -> bool:
     dtypes = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
-    return dtypes[index] == "string"
+    numbers = type(transformer) is ToFloat and dtypes[index] != "string"
+    return NUMBERS if numbers and not fitted.keep_original else transformer
 
 
 def in_float32(graph: Graph, table: Table) -> list[Tensor]:

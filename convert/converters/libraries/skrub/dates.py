@@ -25,7 +25,6 @@ from onnxlet.convert.graph.converter import (
     Tensor,
     Unsupported,
 )
-from onnxlet.function.arrays import Array
 
 UNITS = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}
 SECOND = 1e6  # microseconds
@@ -101,16 +100,13 @@ def _periodic(date: Tensor, name: str, encoder: Any) -> Tensor:
     values = dates.parts(date, [name], "float64")
     values = values + 1.0 if name == "weekday" else values
     gap = values.isnan()
-    table = date.graph.constant(_of_all(name, encoder), "float64")
+    numbers = pd.Series(np.arange(PERIODS[name] + 1))
+    known = np.asarray(encoder.transform(numbers), dtype=np.float64)
+    table = date.graph.constant(known, "float64")
     index = gap.where(0.0, values).cast("int64")
     rows = date.graph.op("Gather", table, index, axis=0)
     width = table.width
     return gap.where(np.nan, replace(rows.reshape([-1, width], width), dimensions=2))
-
-
-def _of_all(name: str, encoder: Any) -> Array:
-    numbers = pd.Series(np.arange(PERIODS[name] + 1))
-    return np.asarray(encoder.transform(numbers), dtype=np.float64)
 
 
 CONVERTERS: Converters = {DatetimeEncoder: exact(encoded), ToDatetime: exact(to_datetime)}
