@@ -171,7 +171,7 @@ def sided(graph: Graph, score: Tensor) -> Outputs:
     return {"decision_function": score.cast(graph.precision), "predict": inside}
 
 
-def of_matrix(change: Callable[[Any, Tensor], Tensor]) -> Converter:
+def of_matrix(change: Callable[[Any, Tensor], Any]) -> Converter:
     """A converter of a transformer that computes with all columns as one matrix, in float64.
 
     What `change` makes of the fitted one and the matrix comes out in the graph's precision.

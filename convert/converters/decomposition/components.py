@@ -35,7 +35,7 @@ from onnxlet.convert.graph.responses import of_matrix, total
 from onnxlet.function.arrays import Array
 
 
-def principal(fitted: Any, x: Tensor) -> Tensor:
+def principal(fitted: Any, x: Tensor) -> Any:
     """PCA and IncrementalPCA, whitened or not."""
     components = np.asarray(fitted.components_, dtype=np.float64)
     # scikit-learn subtracts the mean's projection after the product: it rounds differently.
@@ -46,20 +46,20 @@ def principal(fitted: Any, x: Tensor) -> Tensor:
     return made / np.maximum(scale, np.finfo(scale.dtype).eps)
 
 
-def factors(fitted: Any, x: Tensor) -> Tensor:
+def factors(fitted: Any, x: Tensor) -> Any:
     """FactorAnalysis: the expected factors (Barber, equation 21.2.33)."""
     weights = fitted.components_ / fitted.noise_variance_
     covariance = np.linalg.inv(np.eye(len(weights)) + weights @ fitted.components_.T)
     return (x - fitted.mean_) @ weights.T @ covariance
 
 
-def independent(fitted: Any, x: Tensor) -> Tensor:
+def independent(fitted: Any, x: Tensor) -> Any:
     """FastICA."""
     x = x - fitted.mean_ if fitted.whiten else x
     return x @ np.asarray(fitted.components_).T
 
 
-def sparse_principal(fitted: Any, x: Tensor) -> Tensor:
+def sparse_principal(fitted: Any, x: Tensor) -> Any:
     """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, linear in the row."""
     x = x - fitted.mean_
     components = np.asarray(fitted.components_, dtype=np.float64)
@@ -68,7 +68,7 @@ def sparse_principal(fitted: Any, x: Tensor) -> Tensor:
     return x @ np.asarray(of_columns)
 
 
-def components(fitted: Any, x: Tensor) -> Tensor:
+def components(fitted: Any, x: Tensor) -> Any:
     """TruncatedSVD, NeighborhoodComponentsAnalysis and random projections."""
     known = fitted.components_
     return x @ (dense(known) if hasattr(known, "toarray") else np.asarray(known)).T
@@ -85,7 +85,7 @@ def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
     }
 
 
-def singular_values(fitted: Any, x: Tensor) -> Tensor:
+def singular_values(fitted: Any, x: Tensor) -> Any:
     """PLSSVD: the scores of x."""
     return (x - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std) @ fitted.x_weights_
 

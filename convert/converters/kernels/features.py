@@ -24,7 +24,7 @@ from onnxlet.convert.graph.responses import of_matrix
 from onnxlet.function.arrays import Array
 
 
-def kernel_principal(fitted: Any, x: Tensor) -> Tensor:
+def kernel_principal(fitted: Any, x: Tensor) -> Any:
     """KernelPCA: the centred kernel, projected."""
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
@@ -57,7 +57,7 @@ def ridge(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": (made @ weights).cast(graph.precision)}
 
 
-def nystroem(fitted: Any, x: Tensor) -> Tensor:
+def nystroem(fitted: Any, x: Tensor) -> Any:
     """Nystroem: kernels with some rows of the training, made orthonormal."""
     given = {name: getattr(fitted, name) for name in ("gamma", "degree", "coef0")}
     options = {name: value for name, value in given.items() if value is not None}
@@ -66,12 +66,12 @@ def nystroem(fitted: Any, x: Tensor) -> Tensor:
     return made @ np.asarray(fitted.normalization_).T
 
 
-def radial_sampler(fitted: Any, x: Tensor) -> Tensor:
+def radial_sampler(fitted: Any, x: Tensor) -> Any:
     """RBFSampler: cosines of random projections."""
     return _waves(fitted, x) * (2.0 / fitted.n_components) ** 0.5
 
 
-def skewed_sampler(fitted: Any, x: Tensor) -> Tensor:
+def skewed_sampler(fitted: Any, x: Tensor) -> Any:
     """SkewedChi2Sampler."""
     logs = (x + float(fitted.skewedness)).unary("Log")
     scale = float(np.sqrt(2.0) / np.sqrt(fitted.n_components))
@@ -83,7 +83,7 @@ def _waves(fitted: Any, x: Tensor) -> Tensor:
     return projected.unary("Cos")
 
 
-def additive_sampler(fitted: Any, x: Tensor) -> Tensor:
+def additive_sampler(fitted: Any, x: Tensor) -> Any:
     """AdditiveChi2Sampler: waves of the logarithm; a zero stays zero."""
     default = {1: 0.8, 2: 0.5, 3: 0.4}
     interval = fitted.sample_interval
@@ -97,7 +97,7 @@ def additive_sampler(fitted: Any, x: Tensor) -> Tensor:
     return x.graph.concat(made)
 
 
-def count_sketch(fitted: Any, x: Tensor) -> Tensor:
+def count_sketch(fitted: Any, x: Tensor) -> Any:
     """PolynomialCountSketch: products of Fourier transforms, which are matrices here."""
     x = x * float(np.sqrt(fitted.gamma))
     size = fitted.n_components

@@ -20,8 +20,8 @@ from onnxlet.convert.converters.registration import Converters, Registration, Te
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, refusing
-from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.convert.graph.responses import class_index, every_row, total, two_sided
+from onnxlet.convert.graph.tree_ensemble import intervals
 
 Level = tuple[int, int]  # a feature, and which of its bins: in pairs they may be coarser
 DIGITS = 16  # of whole numbers; longer ones are written with an exponent as floats

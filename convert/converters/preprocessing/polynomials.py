@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.piecewise import Pieces, evaluated
+from onnxlet.convert.graph.tree_ensemble import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
 UNBOUNDED = ("continue", "periodic", "error")  # extrapolations by the outermost pieces themselves

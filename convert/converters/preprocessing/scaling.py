@@ -33,7 +33,7 @@ from onnxlet.convert.converters.registration import Converters, Registration, ex
 from onnxlet.convert.converters.registry import inverse
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.piecewise import Pieces, evaluated, intervals
+from onnxlet.convert.graph.tree_ensemble import Pieces, evaluated, intervals
 from onnxlet.function.arrays import Array
 
 

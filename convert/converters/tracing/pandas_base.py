@@ -9,7 +9,12 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
-from onnxlet.convert.converters.tracing.array_methods import product, rounded
+from onnxlet.convert.converters.tracing.array_methods import (
+    REDUCTIONS,
+    matrix_product,
+    over_columns,
+    rounded,
+)
 from onnxlet.convert.converters.tracing.base import (
     check_options,
     elementwise,
@@ -17,7 +22,6 @@ from onnxlet.convert.converters.tracing.base import (
     refuse,
     whole,
 )
-from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_columns
 from onnxlet.convert.converters.tracing.traced import (
     ARRAY_FUNCTIONS,
     COMPARISONS,
@@ -193,7 +197,7 @@ methods(
         "infer_objects": lambda self, **options: self._like(self._table),
         "abs": lambda self: abs(self),
         "__round__": lambda self, ndigits=None: rounded(self, ndigits or 0),
-        "__matmul__": lambda self, other: self._like(product(self.to_numpy(), other)._table),
+        "__matmul__": lambda self, other: self._like(matrix_product(self.to_numpy(), other)._table),
         "isna isnull": lambda self: self._mapped(arithmetic.missing),
         "notna notnull": lambda self: self._mapped(lambda x: ~arithmetic.missing(x)),
         **{stem: _method(function) for stem, function in (BY_NAME | COMPARISONS).items()},

@@ -261,7 +261,7 @@ class ModelFile:
 
     @cached_property
     def _owners(self) -> list[tuple[int, int]]:
-        """By the number of a split by a counter: which counter, and how many borders come before."""
+        """By the number of a split by a counter: which one, and how many borders come before."""
         borders = sum(len(one["borders"]) for one in self._features("float_features"))
         values = sum(len(one.get("values", [])) for one in self._features("categorical_features"))
         pairs = [(n, at) for n, one in enumerate(self.counters) for at in range(len(one.borders))]
@@ -269,7 +269,8 @@ class ModelFile:
 
     def counter_of(self, split: dict[str, Any]) -> tuple[int, int]:
         """The index of the counter that a split compares, and that of its border."""
-        return self._owners[split["split_index"]]
+        index: int = split["split_index"]
+        return self._owners[index]
 
     def splits(self) -> Iterator[dict[str, Any]]:
         """All splits of all trees."""

@@ -14,7 +14,7 @@ import numpy as np
 from feature_engine import creation as library
 from feature_engine.creation.geo_features import EARTH_RADIUS
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     chosen_of,
     finished,

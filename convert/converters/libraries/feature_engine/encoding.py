@@ -21,7 +21,7 @@ import pandas as pd
 from feature_engine import encoding as library
 from feature_engine import preprocessing
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     as_text,
     chosen_of,

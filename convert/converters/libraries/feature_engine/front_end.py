@@ -14,7 +14,7 @@ import numpy as np
 from feature_engine import datetime, text
 from feature_engine.datetime._datetime_constants import FEATURES_SUFFIXES
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     chosen_of,
     finished,

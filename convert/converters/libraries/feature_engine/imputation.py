@@ -13,7 +13,7 @@ from typing import Any
 
 from feature_engine import imputation as library
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     as_text,
     chosen_of,

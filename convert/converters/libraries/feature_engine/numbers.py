@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from feature_engine import discretisation, outliers, scaling, transformation
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     names,
     refuse_missing,
@@ -34,7 +34,7 @@ from onnxlet.convert.converters.preprocessing.scaling import box_cox, yeo_johnso
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.piecewise import intervals
+from onnxlet.convert.graph.tree_ensemble import intervals
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
 Computed = Callable[[Any, Tensor], Tensor]
