@@ -142,13 +142,11 @@ def _sample(items: Sequence[Any], wish: str, way: int) -> Iterator[str]:
         elif operation is code.BRANCH:
             branches = argument[1]
             yield from _sample(list(branches[way // 2 % len(branches)]), wish, way)
-        elif operation in (code.SUBPATTERN, code.ATOMIC_GROUP) or _looks_back(operation, argument):
+        # What a look-behind expects may as well be part of the text.
+        elif operation in (code.SUBPATTERN, code.ATOMIC_GROUP) or (
+            operation is code.ASSERT and argument[0] < 0
+        ):
             yield from _sample(_parts((operation, argument))[0], wish, way)
-
-
-def _looks_back(operation: Any, argument: Any) -> bool:
-    """Whether it is a look-behind: what that expects may as well be part of the text."""
-    return operation is code.ASSERT and argument[0] < 0
 
 
 def _one_of(item: tuple[Any, Any], wish: str) -> str:

@@ -65,10 +65,6 @@ def _full(x: Tensor, means: Array, roots: Sequence[Array] | Array) -> Tensor:
     return x.graph.op("ReduceSumSquare", whitened, axes, width=len(means), dimensions=2, keepdims=0)
 
 
-def _tied(x: Tensor, means: Array, root: Array) -> Tensor:
-    return _full(x, means, [root] * len(means))
-
-
 def _diagonal(x: Tensor, means: Array, roots: Array) -> Tensor:
     precisions = np.asarray(roots**2)
     own = np.asarray((means**2 * precisions).sum(axis=1))
@@ -84,7 +80,12 @@ def _spherical(x: Tensor, means: Array, roots: Array) -> Tensor:
 
 
 # The squares of Mahalanobis distances; scikit-learn stores Cholesky factors of precisions.
-SQUARES = {"full": _full, "tied": _tied, "diag": _diagonal, "spherical": _spherical}
+SQUARES: dict[str, Callable[[Tensor, Array, Any], Tensor]] = {
+    "full": _full,
+    "tied": lambda x, means, root: _full(x, means, [root] * len(means)),
+    "diag": _diagonal,
+    "spherical": _spherical,
+}
 
 
 def elliptic(graph: Graph, fitted: Any, table: Table) -> Outputs:

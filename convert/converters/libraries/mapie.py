@@ -33,18 +33,12 @@ def of_folds(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if ensemble.agg_function != "mean":
         reason = f"its points are aggregated by {ensemble.agg_function!r}"
         raise Unsupported(reason, f"Let the mean aggregate them. {WAY_OUT}")
-    return _weighted(graph, fitted, table, ensemble.estimators_, _shares(ensemble.k_))
-
-
-def _shares(used: Array) -> Array:
-    """The weight of each estimator: the mean over the training rows of each row's own mean.
-
-    A row that was in every bootstrap has no estimator, and is left out.
-    """
-    known = np.nan_to_num(used, nan=0.0)
+    # The weight of each estimator is the mean over the training rows of each row's own mean. A row
+    # that was in every bootstrap has no estimator, and is left out.
+    known = np.nan_to_num(ensemble.k_, nan=0.0)
     known = known[known.sum(axis=1) > 0]
-    shares: Array = (known / known.sum(axis=1, keepdims=True)).mean(axis=0)
-    return shares
+    shares = (known / known.sum(axis=1, keepdims=True)).mean(axis=0)
+    return _weighted(graph, fitted, table, ensemble.estimators_, shares)
 
 
 def quantiles(graph: Graph, fitted: Any, table: Table) -> Outputs:

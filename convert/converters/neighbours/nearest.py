@@ -65,7 +65,11 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
 
         indices = _chosen_again(x, ranking.rank, first, tied, choose)
     if metric == "cosine":
-        indices = _without_direction(fitted, x, indices, count)
+        # For a row of zeros all points are equally far: NumPy's partition always takes the same.
+        nowhere = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
+        same = (x.sum_of_squares() > 0.0).cast("int64")
+        others: Tensor = (1 - same) * nowhere
+        indices = same * indices + others
     distances = graph.op("GatherElements", ranking.rank, indices, width=count, axis=1)
     distances = not_beyond(fitted, distances)
     return [ranking.distance(distances), gathered(graph, standing, indices, count)]
@@ -105,14 +109,6 @@ def _chosen_again(
         return by_row(lambda row: [choose(*(row.take(width) for width in widths))], both)[0]
 
     return changed(first, tied, [x, rank], one_by_one)
-
-
-def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> Tensor:
-    """For a row of zeros all points are equally far: NumPy's partition always takes the same."""
-    chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
-    same = (x.sum_of_squares() > 0.0).cast("int64")
-    others: Tensor = (1 - same) * chosen
-    return same * indices + others
 
 
 def gathered(graph: TensorGraph, values: Array, indices: Tensor, width: int) -> Tensor:

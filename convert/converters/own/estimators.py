@@ -32,15 +32,11 @@ def date_parts(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DateParts: the parts of each column."""
     made: list[Tensor] = []
     for column, form in zip(graph.columns(table), fitted.formats_, strict=True):
-        made += _parts(_read(fitted, column, form), fitted)
+        date = column if column.dtype == DATE else dates.from_text(column, form)
+        if fitted.zone is not None and dates.has_offset(date):
+            date = dates.in_zone(dates.in_utc(date), fitted.zone)
+        made += _parts(date, fitted)
     return {"transform": graph.concat(made)}
-
-
-def _read(fitted: Any, column: Tensor, form: str | None) -> Tensor:
-    date = column if column.dtype == DATE else dates.from_text(column, form)
-    if fitted.zone is None or not dates.has_offset(date):
-        return date
-    return dates.in_zone(dates.in_utc(date), fitted.zone)
 
 
 def _parts(date: Tensor, fitted: Any) -> list[Tensor]:

@@ -34,7 +34,10 @@ NONE = "string?None"  # text in which None stands for a gap
 
 def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's statistic where its value is missing."""
-    if _finds_no_gap(fitted, table):
+    # Whole numbers have no gap, and keep their 64 bits where nothing makes floats of them.
+    floats = fitted.strategy not in ("most_frequent", "constant") or fitted.add_indicator
+    whole = all(tensor.dtype == "int64" for tensor in table.tensors)
+    if whole and not floats and is_absent(fitted.missing_values):
         return {"transform": table}
     statistics = _statistics(fitted)
     dropped = [not fitted.keep_empty_features and _is_nan(value) for value in statistics]
@@ -53,13 +56,6 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
         else:
             filled.append(filled_numbers(run, values, fitted.missing_values))
     return {"transform": Table((*filled, *added_flags(graph, fitted, table)))}
-
-
-def _finds_no_gap(fitted: Any, table: Table) -> bool:
-    """Whole numbers have none, and keep their 64 bits where nothing makes floats of them."""
-    floats = fitted.strategy not in ("most_frequent", "constant") or fitted.add_indicator
-    whole = all(tensor.dtype == "int64" for tensor in table.tensors)
-    return whole and not floats and is_absent(fitted.missing_values)
 
 
 def indicator(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -133,19 +129,13 @@ def filled_numbers(run: Tensor, values: Sequence[Any], missing: Any) -> Tensor:
         raise Unsupported(
             f"it fills numbers with the text {texts[0]!r}", "Impute text and numbers apart."
         )
+    row = np.array([[np.nan if value is None else float(value) for value in values]])
     if is_absent(missing):
-        return _without_gaps(run, _row(values))
+        # ONNX Runtime's Where is slow; the sum of all values shows quickly whether any is NaN.
+        total = run.graph.op("ReduceSum", run, keepdims=0)
+        return either(total.isnan(), lambda: run.isnan().where(row, run), lambda: run, run)
     absent = is_missing(run, missing)
-    return run if absent is None else absent.where(_row(values), run)
-
-
-def _without_gaps(run: Tensor, values: Array) -> Tensor:
-    """Filled with values where NaN.
-
-    ONNX Runtime's Where is slow; the sum of all values shows quickly whether any is NaN.
-    """
-    total = run.graph.op("ReduceSum", run, keepdims=0)
-    return either(total.isnan(), lambda: run.isnan().where(values, run), lambda: run, run)
+    return run if absent is None else absent.where(row, run)
 
 
 def filled_text(
@@ -173,10 +163,6 @@ def filled_text(
         else origin
         for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]
-
-
-def _row(values: Sequence[Any]) -> Array:
-    return np.array([[np.nan if value is None else float(value) for value in values]])
 
 
 def _is_nan(value: Any) -> bool:

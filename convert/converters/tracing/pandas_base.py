@@ -163,19 +163,15 @@ class PandasBase(Traced):
         x = whole(self._graph, Table(tensors))
         return self._row_wise(REDUCTIONS[name](x, skip=skipna, **known))
 
-    def _with(
-        self, function: Any, other: Any, reflected: bool = False, axis: Any = "columns", **more: Any
-    ) -> Any:
-        check_pandas(str(function.__name__), more)
+
+def _method(function: Any, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Any, other: Any, axis: Any = "columns", **options: Any) -> Any:
+        check_pandas(str(function.__name__), options)
         if axis in (0, "index") and not self._flat and isinstance(other, Traced) and other._flat:
             other = other._table.tensors[0]
         return self._operate(function, *((other, self) if reflected else (self, other)))
 
-
-def _method(function: Any, reflected: bool = False) -> Callable[..., Any]:
-    return lambda self, other, axis="columns", **options: self._with(
-        function, other, reflected, axis, **options
-    )
+    return method
 
 
 def _reduction(name: str) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ answers without an error where there are categories (#1051).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -164,7 +164,12 @@ def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Te
 
 def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdaBoostRegressor: the first prediction in ascending order that half the weight reaches."""
-    guesses = _guesses(graph, fitted.estimators_, labelled(table, ()))
+    table, parts = labelled(table, ()), fitted.estimators_
+    if all_trees(parts):
+        guesses = values(graph, *in_float64(graph, table, [as_tree(part) for part in parts]))
+    else:
+        answers = [graph.call(part, table, "predict").cast("float64") for part in parts]
+        guesses = graph.concat(answers)
     weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
     if guesses.width == 1:
         return {"predict": guesses.cast(graph.precision)}
@@ -177,13 +182,6 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     index = reached.cast("int64").argmax()
     median = graph.op("GatherElements", ordered, index, width=1, axis=1)
     return {"predict": median.cast(graph.precision)}
-
-
-def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
-    """The estimators' predictions side by side, float64."""
-    if all_trees(parts):
-        return values(graph, *in_float64(graph, table, [as_tree(part) for part in parts]))
-    return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 
 BITS = np.arange(32, dtype=np.uint32)  # of the words that sets are stored in

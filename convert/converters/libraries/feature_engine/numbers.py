@@ -146,8 +146,10 @@ def _cut(graph: Graph, fitted: Any, table: Table, as_limits: bool) -> Table:
         if getattr(fitted, "errors", "") == "raise":
             refuse_missing(graph, made)
         return replaced(table, chosen, made)
+    nothing: Any = pd.Series([], dtype=np.float64)
     for index, (name, edges) in enumerate(zip(fitted.variables_, bins, strict=True)):
-        texts = _limits(edges, fitted.precision)
+        cells = pd.cut(nothing, edges.tolist(), precision=fitted.precision, include_lowest=True)
+        texts = [str(interval) for interval in cells.cat.categories]  # in pandas' own words
         position = number.take([index])
         found = position.isnan().where(float(len(texts)), position).cast("int64")
         table = replaced(table, [str(name)], found.look_up([*texts, MISSING_TEXT]))
@@ -163,13 +165,6 @@ def numbered(graph: Graph, x: Tensor, bins: list[Array]) -> Tensor:
     number = intervals(graph, x, inner)
     outside = (x < [edges[0] for edges in bins]) | (x > [edges[-1] for edges in bins])
     return (outside | x.isnan()).where(np.nan, number)
-
-
-def _limits(edges: Array, precision: int) -> list[str]:
-    """The intervals as text, in pandas' own words."""
-    nothing: Any = pd.Series([], dtype=np.float64)
-    made = pd.cut(nothing, edges.tolist(), precision=precision, include_lowest=True)
-    return [str(interval) for interval in made.cat.categories]
 
 
 def by_tree(graph: Graph, fitted: Any, table: Table) -> Outputs:
