@@ -164,6 +164,7 @@ LENGTHS = (30, 1_000, 10_000, LONGEST_TEXT)
 SHORT = 1_000  # characters; a limit of length, which many texts would be beyond, is no way out
 SLOWEST = 1.0  # seconds of work on a text as long as any; what is linear takes hundredths
 PATIENCE = 60.0  # seconds for all, where no timer ends the process
+STOPPED = 124  # the return code where patience ends, as that of timeout(1)
 KEPT_TEXTS = 12  # texts that were the slowest at one length are tried at the next
 
 TIMER = """
@@ -198,6 +199,19 @@ GROWTH_OF_METHODS = {
 }  # fmt: skip
 
 
+def run_apart(arguments: Sequence[str], asked: str) -> subprocess.CompletedProcess[str]:
+    """What this Python prints in a process of its own; STOPPED where it was too slow, so far."""
+    command = [sys.executable, *arguments]
+    try:
+        return subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
+            command, input=asked, capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        out = error.stdout or b""
+        printed = out.decode() if isinstance(out, bytes) else out
+        return subprocess.CompletedProcess(command, STOPPED, printed)
+
+
 def runaway(pattern: str) -> str:
     """Why a pattern is not safe on text from clients; empty where it is."""
     return _timed(pattern)[0]
@@ -214,20 +228,11 @@ def _timed(pattern: str) -> tuple[str, int]:
     """Why a pattern is not safe, and on how many characters."""
     if pattern in SURE:
         return "", LONGEST_TEXT
-    command = [sys.executable, "-I", "-c", TIMER]
     asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT_TEXTS])
-    try:
-        done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
-            command, input=asked, capture_output=True, text=True, timeout=PATIENCE
-        )
-    except subprocess.TimeoutExpired as error:
-        printed = error.stdout or b""
-        return _reason(pattern, printed.decode() if isinstance(printed, bytes) else printed)
-    return _reason(pattern, done.stdout) if done.returncode else ("", LONGEST_TEXT)
-
-
-def _reason(pattern: str, printed: str) -> tuple[str, int]:
-    before, unit, length = json.loads(printed.splitlines()[-1])
+    done = run_apart(["-I", "-c", TIMER], asked)
+    if not done.returncode:
+        return "", LONGEST_TEXT
+    before, unit, length = json.loads(done.stdout.splitlines()[-1])
     reason = (
         f"its token_pattern {pattern!r} takes more than {SLOWEST:g} s for {length} characters of "
         f"{unit!r} over and over{f' after {before!r}' if before else ''}"

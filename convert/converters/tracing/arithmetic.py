@@ -79,7 +79,7 @@ def common(*operands: Any, least: str = "int64") -> list[Tensor]:
     return floats(*tensors)
 
 
-def alike(graph: Graph, *operands: Any) -> list[Tensor]:
+def same_dtype(graph: Graph, *operands: Any) -> list[Tensor]:
     """All operands in one dtype; text may be mixed only with missing values."""
     if any(is_text(operand) for operand in operands):
         return [_text(graph, operand) for operand in operands]
@@ -212,7 +212,7 @@ def truth(x: Any) -> Tensor:
 def choose(condition: Any, yes: Any, no: Any) -> Tensor:
     """`np.where`."""
     where = truth(condition)
-    x, y = alike(graph_of(where), yes, no)
+    x, y = same_dtype(graph_of(where), yes, no)
     if x.dtype == "bool":
         return (where & x) | (~where & y)
     width = max(where.width, x.width, y.width)

@@ -76,15 +76,7 @@ class ColumnsBase(metaclass=StandInType):
     _graph: Graph
     _table: Table
     _rank: ClassVar[int] = ELEMENT
-
-    @property
-    def _flat(self) -> bool:
-        """Whether it has one dimension."""
-        return False
-
-    @property
-    def _is_frame(self) -> bool:
-        return self._rank == FRAME
+    _flat: bool = False  # whether it has one dimension
 
     if TYPE_CHECKING:
 
@@ -169,7 +161,7 @@ def _highest(traced: Sequence[ColumnsBase]) -> ColumnsBase:
 def _part(operand: Any, form: ColumnsBase) -> Table | Array:
     if isinstance(operand, ColumnsBase):
         known, wanted = operand._table.labels, form._table.labels
-        if operand._is_frame and form._is_frame and known != wanted:
+        if operand._rank == form._rank == FRAME and known != wanted:
             refuse("it computes with DataFrames whose columns are not the same")
         return operand._table
     return Table((operand,)) if isinstance(operand, Tensor) else _constant(operand, form)
@@ -179,7 +171,7 @@ def _constant(operand: Any, form: ColumnsBase) -> Array:
     """One value, or one for each column; those of a Series are found by the columns' names."""
     if type(operand) is RowCount:
         operand.refuse()
-    if isinstance(operand, Series) and form._is_frame:
+    if isinstance(operand, Series) and form._rank == FRAME:
         if set(operand.index) != set(form._table.labels):
             refuse("it computes with a Series whose index is not the columns")
         operand = operand.reindex(list(form._table.labels)).to_numpy()

@@ -27,6 +27,7 @@ class Element(Traced):
 
     __slots__ = ("_execution",)
     _rank: ClassVar[int] = ELEMENT
+    _flat = True
 
     def __init__(self, graph: Graph, tensor: Tensor, execution: Execution) -> None:
         self._graph = graph
@@ -36,10 +37,6 @@ class Element(Traced):
     @property
     def _tensor(self) -> Tensor:
         return self._table.tensors[0]
-
-    @property
-    def _flat(self) -> bool:
-        return True
 
     def _like(self, table: Table) -> Element:
         return Element(self._graph, table.tensors[0], self._execution)

@@ -39,6 +39,7 @@ class TracedFrame(FrameMethods):
 
     __slots__ = ()
     _rank: ClassVar[int] = FRAME
+    ndim = 2
 
     def __init__(self, graph: Graph, table: Table) -> None:
         object.__setattr__(self, "_graph", graph)
@@ -92,11 +93,6 @@ class TracedFrame(FrameMethods):
     def columns(self) -> Any:
         """The columns' names, as pandas' Index."""
         return pd.Index(list(self._labels))
-
-    @property
-    def ndim(self) -> int:
-        """The dimensions, always 2."""
-        return 2
 
     @property
     def shape(self) -> tuple[Any, ...]:

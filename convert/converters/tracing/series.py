@@ -32,16 +32,14 @@ class TracedSeries(PandasBase):
 
     __slots__ = ("_name",)
     _rank: ClassVar[int] = SERIES
+    _flat = True
+    ndim = 1
     _frame: ClassVar[Callable[[Graph, Table], Any]]  # TracedFrame, which imports this module
 
     def __init__(self, graph: Graph, tensor: Tensor, name: Any = None) -> None:
         self._graph = graph
         self._table = labelled(Table((tensor,)), (name,))
         self._name = name
-
-    @property
-    def _flat(self) -> bool:
-        return True
 
     @property
     def _tensor(self) -> Tensor:
@@ -70,11 +68,6 @@ class TracedSeries(PandasBase):
     @name.setter
     def name(self, name: Any) -> None:
         self._name = name
-
-    @property
-    def ndim(self) -> int:
-        """The dimensions, always 1."""
-        return 1
 
     @property
     def shape(self) -> tuple[Any, ...]:
