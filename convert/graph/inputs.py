@@ -132,13 +132,13 @@ class GraphInputs(NodeWriter, ABC):
         of these is among their columns.
         """
         entries = {entry["name"]: entry for entry in self.inputs}
-        alike: dict[str, list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for index, tensor in enumerate(made):
             entry = entries[tensor.name]
             key = repr([entry[name] for name in ("dtype", "from", "steps")])
-            alike.setdefault(key, []).append(index)
+            groups.setdefault(key, []).append(index)
         inputs, order = [], []
-        for members in alike.values():
+        for members in groups.values():
             first = entries[made[members[0]].name]
             columns = [entries[made[index].name]["columns"][0] for index in members]
             described = {"from": first["from"], "steps": first["steps"]}

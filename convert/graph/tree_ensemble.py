@@ -15,7 +15,7 @@ the piece of each value, by a balanced tree for each column with float64 compari
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -28,6 +28,7 @@ from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
+NOTHING = -1.0  # equals no code of a category: stands in an empty set
 CELLS = 2**10  # numbers of one row that one Gather looks up: more trees are split into groups
 FEW_TARGETS = 8  # targets; up to here a matrix product sums faster than ReduceSum
 MOST_IN_FLOAT32 = 2**24  # whole numbers from 0 that float32 holds exactly
@@ -47,6 +48,18 @@ class Tree:
     target: int = 0  # the index of the sum that a single value is added to
     # The sets of MEMBER nodes, in the order of these nodes, each ended by a NaN; no set is empty.
     members: Sequence[float] = ()
+
+
+def members(bitsets: Iterable[Array]) -> list[float]:
+    """The numbers whose bits are set in words of 32 bits, for `Tree.members`: each set by itself.
+
+    ONNX Runtime needs one that is not empty, where only missing values go left.
+    """
+    made: list[float] = []
+    for words in bitsets:
+        known = np.flatnonzero((words.astype(np.int64)[:, None] >> np.arange(32)) & 1).tolist()
+        made += [*(known or [NOTHING]), np.nan]
+    return made
 
 
 def constant(value: float, target: int = 0) -> Tree:

@@ -197,8 +197,8 @@ def main() -> None:
         held, costs = [], []
         for work, text in works:
             once = partial(work, text(length))
-            took = _taken(once) if own else 0.0
-            if took > LONGEST_WORK:
+            seconds = _seconds_of(once) if own else 0.0
+            if seconds > LONGEST_WORK:
                 return
             pause = longest_pause(once)
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
@@ -206,7 +206,7 @@ def main() -> None:
             if pause > AT_MOST:
                 return
             held.append(pause)
-            costs.append(pause + took)
+            costs.append(pause + seconds)
         print(json.dumps([length, max(held)]), flush=True)
         if length >= FEWEST or own:
             kept = KEPT_TEXTS if length >= FEWEST else KEPT_OF_SHORT
@@ -222,13 +222,13 @@ def _works(asked: Mapping[str, Any]) -> Iterator[Costly]:
     return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
 
 
-def _taken(work: Callable[[], Any]) -> float:
+def _seconds_of(work: Callable[[], Any]) -> float:
     """The seconds that work takes as a whole; infinite where it takes too much memory."""
     before = _most_memory()
     start = time.process_time()
     work()
-    took = time.process_time() - start
-    return took if _most_memory() - before <= MOST_MEMORY else math.inf
+    seconds = time.process_time() - start
+    return seconds if _most_memory() - before <= MOST_MEMORY else math.inf
 
 
 def _most_memory() -> int:

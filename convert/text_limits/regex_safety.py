@@ -63,10 +63,13 @@ def hostile(pattern: str) -> list[Hostile]:
     found = {Hostile("", unit, end): None for unit in (*alphabet, *MIXED) for end in ENDS}
     for before, body in _repeats(items, []):
         ways = range(2 * _most_branches(before))
-        leads = ["", *("".join(_sample(before, wish, way)) for wish in ("", "a") for way in ways)]
+        leads = [
+            "",
+            *("".join(_sample(before, wanted, way)) for wanted in ("", "a") for way in ways),
+        ]
         for way in range(2 * _most_branches(body)):
-            for wish in alphabet:
-                if unit := "".join(_sample(body, wish, way)):
+            for wanted in alphabet:
+                if unit := "".join(_sample(body, wanted, way)):
                     found |= {Hostile(lead, unit, end): None for lead in leads for end in ENDS}
     return list(islice(found, MOST_TEXTS))
 
@@ -125,8 +128,8 @@ def _most_branches(items: Sequence[Any]) -> int:
     return widest
 
 
-def _sample(items: Sequence[Any], wish: str, way: int) -> Iterator[str]:
-    """A text that the items match, of the wished character where it fits.
+def _sample(items: Sequence[Any], wanted: str, way: int) -> Iterator[str]:
+    """A text that the items match, of the wanted character where it fits.
 
     What looks ahead or at an earlier group is left out. What may be left out is there if the way is
     odd; half of it says which branch is taken.
@@ -135,25 +138,25 @@ def _sample(items: Sequence[Any], wish: str, way: int) -> Iterator[str]:
         if operation is code.LITERAL:
             yield chr(argument)
         elif operation in (code.IN, code.NOT_LITERAL, code.ANY):
-            yield _one_of((operation, argument), wish)
+            yield _one_of((operation, argument), wanted)
         elif operation in REPEATS:
             times = max(argument[0], way % 2)
-            yield "".join(_sample(list(argument[2]), wish, way)) * min(times, MOST_TIMES)
+            yield "".join(_sample(list(argument[2]), wanted, way)) * min(times, MOST_TIMES)
         elif operation is code.BRANCH:
             branches = argument[1]
-            yield from _sample(list(branches[way // 2 % len(branches)]), wish, way)
+            yield from _sample(list(branches[way // 2 % len(branches)]), wanted, way)
         # What a look-behind expects may as well be part of the text.
         elif operation in (code.SUBPATTERN, code.ATOMIC_GROUP) or (
             operation is code.ASSERT and argument[0] < 0
         ):
-            yield from _sample(_parts((operation, argument))[0], wish, way)
+            yield from _sample(_parts((operation, argument))[0], wanted, way)
 
 
-def _one_of(item: tuple[Any, Any], wish: str) -> str:
-    """A character that a set takes: the wished one, or any that is known to be taken."""
+def _one_of(item: tuple[Any, Any], wanted: str) -> str:
+    """A character that a set takes: the wanted one, or any that is known to be taken."""
     parsed = _parser.SubPattern(_parser.State(), [item])
     takes = re._compiler.compile(parsed)  # type: ignore[attr-defined]
-    candidates = [wish, *USUAL, *_characters([item])]
+    candidates = [wanted, *USUAL, *_characters([item])]
     return next((one for one in candidates if one and takes.fullmatch(one)), "")
 
 

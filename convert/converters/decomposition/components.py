@@ -94,13 +94,13 @@ MOST_ATOMS = 32  # the nodes grow with the square: each atom's step uses all bef
 LEAST = float(np.finfo(np.float64).eps)
 
 
-def learned(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def dictionary_learning(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DictionaryLearning and MiniBatchDictionaryLearning."""
     alpha = fitted.alpha if fitted.transform_alpha is None else fitted.transform_alpha
     return _coded(graph, fitted, table, fitted.components_, alpha)
 
 
-def given(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def sparse_coder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SparseCoder."""
     return _coded(graph, fitted, table, fitted.dictionary, fitted.transform_alpha)
 
@@ -281,9 +281,9 @@ CONVERTERS: Converters = {
     neighbors.NeighborhoodComponentsAnalysis: of_matrix(components),
     random_projection.GaussianRandomProjection: of_matrix(components),
     random_projection.SparseRandomProjection: of_matrix(components),
-    decomposition.DictionaryLearning: learned,
-    decomposition.MiniBatchDictionaryLearning: learned,
-    decomposition.SparseCoder: given,
+    decomposition.DictionaryLearning: dictionary_learning,
+    decomposition.MiniBatchDictionaryLearning: dictionary_learning,
+    decomposition.SparseCoder: sparse_coder,
     decomposition.LatentDirichletAllocation: allocated,
     decomposition.MiniBatchNMF: by_batches,
     decomposition.NMF: factorised,

@@ -46,7 +46,7 @@ from onnxlet.convert.graph.converter import (
     labelled,
 )
 from onnxlet.convert.graph.responses import RELEASE, total, two_sided
-from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums, values
+from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, members, sums, values
 from onnxlet.function.arrays import Array
 
 EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
@@ -184,10 +184,6 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": median.cast(graph.precision)}
 
 
-BITS = np.arange(32, dtype=np.uint32)  # of the words that sets are stored in
-NO_CATEGORY = -1.0  # equals no code: stands in an empty set
-
-
 def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw_of_histograms(graph, fitted, table)
@@ -243,20 +239,8 @@ def _tree(predictor: Any, target: int) -> Tree:
         nodes["value"].reshape(-1, 1),
         np.where(categorical, MEMBER, LEQ),
         target,
-        _members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][categorical]]),
+        members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][categorical]]),
     )
-
-
-def _members(bitsets: Array) -> list[float]:
-    """The categories in each bitset of 8 times 32 bits, each set ended by a NaN.
-
-    A set is empty where only missing values go left; ONNX Runtime needs one that is not.
-    """
-    members: list[float] = []
-    for words in bitsets:
-        known = np.flatnonzero((words[:, None] >> BITS) & 1).astype(np.float64).tolist()
-        members += [*(known or [NO_CATEGORY]), np.nan]
-    return members
 
 
 def splits(fitted: Any) -> Iterator[Splits]:

@@ -55,7 +55,7 @@ def as_text(value: Any) -> Any:
     return f"\0{float(value)!r}" if is_number and not is_missing(value) else value
 
 
-def given(fitted: Any, table: Table) -> Table:
+def columns_of_fit(fitted: Any, table: Table) -> Table:
     """The columns that the estimator was fitted on, named, in its order.
 
     Unsupported: they are not those that it is given.
@@ -78,7 +78,7 @@ def numbers(graph: Graph, table: Table, chosen: Sequence[str]) -> Tensor:
 
 def chosen_of(fitted: Any, table: Table) -> tuple[Table, list[str]]:
     """The columns of the fit, and the names of its variables."""
-    return given(fitted, table), names(fitted.variables_)
+    return columns_of_fit(fitted, table), names(fitted.variables_)
 
 
 def variables_of(graph: Graph, fitted: Any, table: Table) -> tuple[Table, list[str], Tensor]:
@@ -143,12 +143,12 @@ def refuse_missing_and_infinite(graph: Graph, x: Tensor) -> None:
 
 def kept(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The columns without those that it drops."""
-    return {"transform": without(given(fitted, table), names(fitted.features_to_drop_))}
+    return {"transform": without(columns_of_fit(fitted, table), names(fitted.features_to_drop_))}
 
 
 def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Its variables transformed: in their columns, in new ones, or some of them dropped."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     if hasattr(fitted, "features_to_drop_"):
         return {"transform": without(table, names(fitted.features_to_drop_))}
     chosen = names(fitted.variables_)

@@ -17,8 +17,8 @@ from feature_engine.creation.geo_features import EARTH_RADIUS
 from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     chosen_of,
+    columns_of_fit,
     finished,
-    given,
     names,
     numbers,
     refuse_missing,
@@ -58,7 +58,7 @@ def cyclical(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def mathematical(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MathFeatures: sums, means and other functions of some variables in each row."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     chosen = names(fitted.variables)
     columns = table[chosen]
     if fitted.missing_values == "raise":
@@ -82,7 +82,7 @@ def _of_each_row(graph: Graph, function: Any, columns: Table) -> Table:
 
 def relative(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RelativeFeatures: each variable combined with each reference by each function."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     variables, references = names(fitted.variables), names(fitted.reference)
     if fitted.missing_values == "raise":
         refuse_missing_and_infinite(graph, numbers(graph, table, variables))

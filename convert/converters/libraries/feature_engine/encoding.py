@@ -25,8 +25,8 @@ from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     as_text,
     chosen_of,
+    columns_of_fit,
     exchanged,
-    given,
     names,
     refuse_missing,
     replaced,
@@ -58,7 +58,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 
 def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each category's number; another for unseen and missing values, NaN, or an error."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     chosen = names(fitted.encoder_dict_)
     unseen = float(fitted._unseen) if fitted.unseen == "encode" else math.nan
     columns = table[chosen]
@@ -100,7 +100,7 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def rare(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RareLabelEncoder: frequent categories as they are, one value for all others."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     for name in fitted.variables_:
         known = list(fitted.encoder_dict_[name])
         if fitted.missing_values == "ignore":
@@ -151,7 +151,7 @@ def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def matched_categories(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MatchCategories: values that are no categories become missing, or raise."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     for name, known in fitted.category_dict_.items():
         column = table[[str(name)]]
         found = is_one_of(graph, column, known.tolist())

@@ -17,8 +17,8 @@ from feature_engine.datetime._datetime_constants import FEATURES_SUFFIXES
 from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     chosen_of,
+    columns_of_fit,
     finished,
-    given,
     names,
 )
 from onnxlet.convert.converters.preprocessing.imputation import filled_text
@@ -147,7 +147,7 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def subtraction(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DatetimeSubtraction: the time from each reference to each date."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     variables, references = names(fitted.variables_), names(fitted.reference_)
     unit = np.timedelta64(1, fitted.output_unit).astype("timedelta64[ns]").astype(np.int64)
     moments = {

@@ -52,7 +52,7 @@ def _read(text: Tensor, fitted: Any) -> Tensor:
     form = fitted.format_
     if form is None:
         raise Unsupported("it is fitted on dates and given text", "Give X_test a column of dates.")
-    unknown = {letter for letter in re.findall("%(.)", form) if letter not in dates.READ_ALIKE}
+    unknown = {letter for letter in re.findall("%(.)", form) if letter not in dates.SAME_DIRECTIVES}
     if unknown or not isinstance(form, str):
         raise Unsupported(f"its format is {form!r}", "Use one of numbers and names, %Y-%m-%d.")
     if text.dtype != "string" or text.column is None:
