@@ -72,8 +72,12 @@ def _finite(weights: Array) -> Array:
 def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Log probabilities of the columns that are on, and of those that are off."""
     x = graph.matrix(table)
-    if fitted.binarize is not None:
-        x = _above(x, float(fitted.binarize))
+    if fitted.binarize is not None:  # 1 above the threshold, else 0; compact columns stay compact
+        compact, threshold = x.compact, float(fitted.binarize)
+        x = (x > threshold).cast(x.dtype)
+        if compact is not None:
+            indices, values = compact
+            x = replace(x, compact=(indices, (values > threshold).cast(x.dtype)))
     there = _finite(fitted.feature_log_prob_)
     with np.errstate(divide="ignore"):
         absent = _finite(np.log(1 - np.exp(there)))
@@ -97,15 +101,6 @@ def _in_one_table(graph: Graph, table: Table, known: Sequence[Array]) -> Tensor:
 
 def _row(values: Any) -> Array:
     return np.reshape(values, (1, -1))
-
-
-def _above(x: Tensor, threshold: float) -> Tensor:
-    """1 above the threshold, else 0; compact columns stay compact."""
-    made = (x > threshold).cast(x.dtype)
-    if x.compact is None:
-        return made
-    indices, values = x.compact
-    return replace(made, compact=(indices, (values > threshold).cast(x.dtype)))
 
 
 def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:

@@ -192,21 +192,15 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
 
     def make(x: Tensor) -> list[Tensor]:
         ranking = ranking_of(fitted, x, dense(fitted._fit_X))
-        weights = _near(ranking, float(fitted.radius), weighting)
-        return [weights @ columns]
+        near = ranking.rank <= ranking.of(float(fitted.radius))
+        if not weighting:
+            return [near.cast("float64") @ columns]
+        same = (near & ranking.rank.equals(0.0)).cast("float64")
+        inverse = near.where(1.0 / ranking.distance(ranking.rank), 0.0)
+        return [(same.max() > 0.0).where(same, inverse) @ columns]
 
     [total] = by_row(make, graph.matrix(table, "float64"))
     return total.take(range(targets.shape[1])), total.take([targets.shape[1]])
-
-
-def _near(ranking: Ranking, radius: float, weighting: bool) -> Tensor:
-    """The weight of every point for every row: 0 beyond the radius."""
-    near = ranking.rank <= ranking.of(radius)
-    if not weighting:
-        return near.cast("float64")
-    same = (near & ranking.rank.equals(0.0)).cast("float64")
-    inverse = near.where(1.0 / ranking.distance(ranking.rank), 0.0)
-    return (same.max() > 0.0).where(same, inverse)
 
 
 def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -173,8 +173,12 @@ def matched_variables(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MatchVariables: the columns of the fit; absent ones hold one value."""
     wanted = names(fitted.feature_names_in_)
     table = labelled(table, names(table.labels))
-    if fitted.missing_values == "raise":
-        _refuse_missing(graph, table, wanted)
+    there = [name for name in wanted if name in table.labels]
+    for tensor in table[there].tensors if fitted.missing_values == "raise" else ():
+        if tensor.dtype == "string":
+            graph.refuse_rows(tensor.equals(MISSING_TEXT))
+        elif tensor.dtype != "int64":
+            graph.refuse_rows(tensor.isnan())
     for name in wanted:
         if name not in table.labels:
             table = added(table, [name], _everywhere(graph, table, fitted.fill_value))
@@ -184,14 +188,6 @@ def matched_variables(graph: Graph, fitted: Any, table: Table) -> Outputs:
             made = _as(graph, table[[str(name)]], dtype)
             table = replaced(table, [str(name)], made)
     return {"transform": table}
-
-
-def _refuse_missing(graph: Graph, table: Table, wanted: list[str]) -> None:
-    for tensor in table[[name for name in wanted if name in table.labels]].tensors:
-        if tensor.dtype == "string":
-            graph.refuse_rows(tensor.equals(MISSING_TEXT))
-        elif tensor.dtype != "int64":
-            graph.refuse_rows(tensor.isnan())
 
 
 def _everywhere(graph: Graph, table: Table, value: Any) -> Tensor:
