@@ -102,12 +102,6 @@ def _registered(found: Converter | Registration) -> Registration:
     return found if isinstance(found, Registration) else Registration(found)
 
 
-def _of_families() -> dict[type, Registration]:
-    folders = pkgutil.iter_modules(families.__path__, f"{families.__name__}.")
-    names = [one.name for one in folders if one.ispkg and one.name != LIBRARIES]
-    return _listed(module for name in names for module in _inside(importlib.import_module(name)))
-
-
 def _of_library(package: str) -> dict[type, Registration]:
     """Of a package that has a module or folder in `libraries`.
 
@@ -165,7 +159,10 @@ class Registry(Mapping[type, Converter]):
     """Converters by estimator class, the user's own first; and what else is registered."""
 
     def __init__(self) -> None:
-        self._known = dict(_of_families())
+        folders = pkgutil.iter_modules(families.__path__, f"{families.__name__}.")
+        names = [one.name for one in folders if one.ispkg and one.name != LIBRARIES]
+        known = (importlib.import_module(name) for name in names)
+        self._known = _listed(module for folder in known for module in _inside(folder))
         # Packages whose library has been read here, and whose entry points were looked for.
         self._read: set[str] = set()
         self._asked: set[str] = set()

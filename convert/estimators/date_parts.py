@@ -117,13 +117,9 @@ class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit
         """`column_part`, and `column_part_sin`, `column_part_cos`."""
         count = self.n_features_in_
         names = getattr(self, "feature_names_in_", [f"x{at}" for at in range(count)])
-        return np.array(
-            [f"{name}_{part}" for name in names for part in self._names()], dtype=object
-        )
-
-    def _names(self) -> list[str]:
         ends = {part: ("_sin", "_cos") for part in PERIODS if self.cyclic}
-        return [part + end for part in self.parts for end in ends.get(part, ("",))]
+        parts = [part + end for part in self.parts for end in ends.get(part, ("",))]
+        return np.array([f"{name}_{part}" for name in names for part in parts], dtype=object)
 
 
 def _frame(X: Any) -> pd.DataFrame:

@@ -69,10 +69,11 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         random = np.random.default_rng(self.random_state)
         users, items = ratings.shape
         # Of an item and a user: their bias, then their factors.
-        of_items = np.column_stack(
-            [_biases(residual, rated, self.regularisation), self._start(random, items)]
-        )
-        of_users = np.column_stack([np.zeros(users), self._start(random, users)])
+        biases = residual.sum(axis=0) / (rated.sum(axis=0) + self.regularisation)
+        factors = random.normal(0.0, START, (items, self.n_factors))
+        of_items = np.column_stack([biases, factors])
+        factors = random.normal(0.0, START, (users, self.n_factors))
+        of_users = np.column_stack([np.zeros(users), factors])
         for _ in range(self.n_rounds):
             of_users = _ridge(of_items, residual, rated, self.regularisation)
             of_items = _ridge(of_users, residual.T, rated.T, self.regularisation)
@@ -141,9 +142,6 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
                 )
         return checked
 
-    def _start(self, random: np.random.Generator, count: int) -> Array:
-        return random.normal(0.0, START, (count, self.n_factors))
-
     def _check_parameters(self, rated: Array) -> None:
         if not rated.any():
             raise ValueError("X: expected some ratings, got none")
@@ -152,11 +150,6 @@ class Ratings(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not self.regularisation > 0:
             raise ValueError(f"regularisation: expected above 0, got {self.regularisation}")
-
-
-def _biases(residual: Array, rated: Array, regularisation: float) -> Array:
-    found: Array = residual.sum(axis=0) / (rated.sum(axis=0) + regularisation)
-    return found
 
 
 def _ridge(others: Array, residual: Array, rated: Array, regularisation: float) -> Array:

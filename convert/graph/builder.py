@@ -265,7 +265,7 @@ class GraphBuilder(GraphInputs):
                 runs[-1][1].append((number, index))
             else:
                 runs.append((base, [(number, index)]))
-        return Table(tuple(_together(table, members) for _, members in runs))
+        return Table(tuple(_in_one_tensor(table, members) for _, members in runs))
 
     # the model
 
@@ -278,7 +278,7 @@ class GraphBuilder(GraphInputs):
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 kept.append(node)
-                needed.update(_taken(node))
+                needed.update(_names_read(node))
         self.inputs = [entry for entry in self.inputs if entry["name"] in needed]
         self.widest = max([1, *(self._widths.get(n, 1) for node in kept for n in node.output)])
         graph = helper.make_graph(
@@ -300,7 +300,7 @@ class GraphBuilder(GraphInputs):
         return model
 
 
-def _together(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
+def _in_one_tensor(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
     """Columns of one tensor, or of several that were taken from one, in one tensor."""
     numbers = {number for number, _ in members}
     if len(numbers) == 1:
@@ -316,7 +316,7 @@ def _together(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
     return replace(base.take(indices), labels=named, types=tuple(types))
 
 
-def _taken(node: onnx.NodeProto) -> set[str]:
+def _names_read(node: onnx.NodeProto) -> set[str]:
     """The names that a node reads, also in its bodies."""
     within = [inner for attribute in node.attribute for inner in attribute.g.node]
-    return set(node.input).union(*(_taken(inner) for inner in within))
+    return set(node.input).union(*(_names_read(inner) for inner in within))

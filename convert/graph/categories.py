@@ -52,9 +52,9 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
         for code, value in zip(codes[index], meaning.values, strict=True):
             if code != NOTHING:
                 entries[index, code] = value
-    alike = all(np.array_equal(entries[0], other, equal_nan=True) for other in entries)
+    same = all(np.array_equal(entries[0], other, equal_nan=True) for other in entries)
     kinds = _by_kind(graph, table, known)
-    if width == 1 and alike and len(kinds) == 1:
+    if width == 1 and same and len(kinds) == 1:
         ((kind, (tensor, _)),) = kinds.items()
         values = {
             _key(category, kind): entries[0, code, 0]
@@ -66,9 +66,9 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
     if width == 1:
         rows = graph.constant(entries[:, :, 0].T, dtype)
         return graph.op("GatherElements", rows, made, width=columns, dimensions=2, axis=0)
-    if not alike:
+    if not same:
         made = made + np.arange(columns) * (count + 1)
-    flat = entries[: 1 if alike else None].reshape(-1, width)
+    flat = entries[: 1 if same else None].reshape(-1, width)
     found = graph.op("Gather", graph.constant(flat, dtype), made, width=columns, axis=0)
     return found.reshape([0, columns * width], columns * width)
 

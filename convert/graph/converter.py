@@ -118,14 +118,14 @@ class Graph(GraphBuilder):
             if isinstance(output, Tensor):
                 return output
             kinds = {tensor.dtype for tensor in output.tensors}
-            alike = len(kinds) == 1
-            if "string" in kinds and not alike:
+            same = len(kinds) == 1
+            if "string" in kinds and not same:
                 raise Unsupported(
                     f"step {type(fitted).__name__}: its {method} answers text beside numbers",
                     "An answer holds one type of values: encode the text, or drop it "
                     "(remainder='drop').",
                 )
-            return self.concat(output.tensors) if alike else self.matrix(output)
+            return self.concat(output.tensors) if same else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)
@@ -196,10 +196,13 @@ class Graph(GraphBuilder):
 
 
 def refusing(reason: str, hint: str) -> Converter:
-    """A converter of what none can write: the reason, and what to use instead."""
+    """A converter of what none can write: the reason, and what to use instead.
+
+    The reason may name what the fitted estimator has, such as {0.model_name}.
+    """
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
-        raise Unsupported(reason, hint)
+        raise Unsupported(reason.format(fitted), hint)
 
     return convert
 

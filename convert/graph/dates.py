@@ -23,7 +23,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST
 
 # What Python's `strptime` reads as pandas' own does.
-READ_ALIKE = frozenset("YmdHMSfyBbAapIjz%")
+SAME_DIRECTIVES = frozenset("YmdHMSfyBbAapIjz%")
 DAY_SECONDS = 86_400
 # Other names of pandas for the same part.
 ALIASES = {
@@ -49,7 +49,7 @@ def from_text(
         )
     if not coerced:
         return with_step(text, {"step": "parse_date", "form": form, "offset": offset})
-    if form is None or set(re.findall("%(.)", form)) - READ_ALIKE:
+    if form is None or set(re.findall("%(.)", form)) - SAME_DIRECTIVES:
         raise Unsupported(
             f"pandas reads dates of the form {form!r} that it is to coerce differently than Python",
             "Use one of numbers and names, such as %Y-%m-%d.",

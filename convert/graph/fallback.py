@@ -19,29 +19,6 @@ from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Ten
 from onnxlet.folders import documented
 
 ANY = "Replace it by an estimator that has one" + documented(" (docs/reference/coverage.md)")
-# By package, then by class: scikit-learn's class for the same purpose.
-EQUALS: Mapping[str, Mapping[str, str]] = {
-    "category_encoders": {
-        "OneHotEncoder": "OneHotEncoder",
-        "OrdinalEncoder": "OrdinalEncoder",
-        "TargetEncoder": "TargetEncoder",
-    },
-    "feature_engine": {
-        "AddMissingIndicator": "MissingIndicator",
-        "ArbitraryNumberImputer": "SimpleImputer",
-        "CategoricalImputer": "SimpleImputer",
-        "DropFeatures": "ColumnTransformer",
-        "EqualFrequencyDiscretiser": "KBinsDiscretizer",
-        "EqualWidthDiscretiser": "KBinsDiscretizer",
-        "MeanEncoder": "TargetEncoder",
-        "MeanMedianImputer": "SimpleImputer",
-        "OneHotEncoder": "OneHotEncoder",
-        "OrdinalEncoder": "OrdinalEncoder",
-        "SklearnTransformerWrapper": "ColumnTransformer",
-        "YeoJohnsonTransformer": "PowerTransformer",
-    },
-}
-
 # By package, then by class: why nobody can write a converter.
 IMPOSSIBLE: Mapping[str, Mapping[str, str]] = {
     "umap": {
@@ -60,13 +37,6 @@ def why_not(kind: type) -> str:
     """Why a class has no converter, behind a comma; empty where one could be written."""
     found = IMPOSSIBLE.get(kind.__module__.partition(".")[0], {}).get(kind.__name__)
     return f", since {found}" if found else ""
-
-
-def instead_of(kind: type) -> str:
-    """What to use instead of a class without a converter, as the beginning of a sentence."""
-    package = kind.__module__.partition(".")[0]
-    equal = EQUALS.get(package, {}).get(kind.__name__)
-    return f"Fit scikit-learn's {equal} instead, which has one" if equal else ANY
 
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
@@ -124,7 +94,7 @@ def _no_converter(graph: Graph, kind: type) -> Unsupported:
     if not own or parent is None:
         return Unsupported(
             f"{kind.__name__} has no converter{why_not(kind)}",
-            f"{instead_of(kind)}, or write its converter {IN_SOURCE}.",
+            f"{ANY}, or write its converter {IN_SOURCE}.",
         )
     return Unsupported(
         f"{kind.__name__} has no converter: its own {', '.join(own)} may answer differently from "

@@ -51,6 +51,11 @@ class GraphInputs(NodeWriter, ABC):
         self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
         return self.tensor(name, dtype, wide, 2)
 
+    def _known(self, **members: Any) -> dict[str, Any] | None:
+        """The entry of an input that has these members, if there is one."""
+        found = (e for e in self.inputs if all(e.get(n) == v for n, v in members.items()))
+        return next(found, None)
+
     def column_of(self, tensor: Tensor, indices: Sequence[int]) -> str | None:
         """The signature's column at these indices of an input of text; None if they are no such."""
         return self._source(tensor, indices)[0] if tensor.dtype == "string" else None
@@ -93,11 +98,8 @@ class GraphInputs(NodeWriter, ABC):
                 "What ONNX can't do is done to columns as they come in: put this step first.",
             )
         steps = [*steps_of(column), dict(step)]
-        for entry in self.inputs:
-            known = (entry["columns"], entry["dtype"], entry.get("steps"))
-            if known == ([name], dtype, steps):
-                made = self.tensor(entry["name"], dtype, width, 2)
-                break
+        if known := self._known(columns=[name], dtype=dtype, steps=steps):
+            made = self.tensor(known["name"], dtype, width, 2)
         else:
             made = self.input([name], dtype, width, **{"from": source, "steps": steps})
             if width > 1:
@@ -119,9 +121,8 @@ class GraphInputs(NodeWriter, ABC):
                 "it is given what is no column of images as requests have it",
                 "Images are read as they come in: put onnxlet.Images first.",
             )
-        for entry in self.inputs:
-            if (entry["columns"], entry.get("image")) == ([name], settings):
-                return self.tensor(entry["name"], "uint8", width, 2)
+        if known := self._known(columns=[name], image=settings):
+            return self.tensor(known["name"], "uint8", width, 2)
         return self.input([name], "uint8", width, image=dict(settings))
 
     def merged(self, made: Sequence[Tensor]) -> tuple[list[Tensor], list[int]]:
@@ -131,13 +132,13 @@ class GraphInputs(NodeWriter, ABC):
         of these is among their columns.
         """
         entries = {entry["name"]: entry for entry in self.inputs}
-        alike: dict[str, list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for index, tensor in enumerate(made):
             entry = entries[tensor.name]
             key = repr([entry[name] for name in ("dtype", "from", "steps")])
-            alike.setdefault(key, []).append(index)
+            groups.setdefault(key, []).append(index)
         inputs, order = [], []
-        for members in alike.values():
+        for members in groups.values():
             first = entries[made[members[0]].name]
             columns = [entries[made[index].name]["columns"][0] for index in members]
             described = {"from": first["from"], "steps": first["steps"]}
@@ -151,10 +152,8 @@ class GraphInputs(NodeWriter, ABC):
         It returns the indices of the columns that are not zero, and the counts of a dtype, as in
         `Tensor.compact`.
         """
-        for entry in self.inputs:
-            known = (entry["columns"], entry["dtype"], entry.get("tokens"))
-            if known == ([column], dtype, tokens):
-                return self._counted(entry["places"], entry["name"], dtype)
+        if known := self._known(columns=[column], dtype=dtype, tokens=tokens):
+            return self._counted(known["places"], known["name"], dtype)
         counts, indices = self.unique("input"), self.unique("input")
         entry = {"name": counts, "dtype": dtype, "columns": [column], "places": indices}
         self.inputs.append({**entry, "tokens": tokens})

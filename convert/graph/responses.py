@@ -1,4 +1,4 @@
-"""The responses of estimators inside other estimators, as numbers.
+"""The answers of estimators inside others, as numbers, and answers in forms of several families.
 
 Source: `sklearn/utils/_response.py`, `_get_response_values`: with two classes, only the positive
 class's column.
@@ -6,14 +6,23 @@ class's column.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sklearn
 from sklearn.base import is_classifier
 
-from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import (
+    DROPPED,
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+)
 
 # scikit-learn's version: some of its answers have changed since 1.6.
 RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -117,3 +126,56 @@ def one_hot(values: Tensor, count: int) -> Tensor:
     """Indicator columns, float64, for one column of the whole numbers 0, 1, …, count - 1."""
     classes = values.graph.constant(np.arange(count), "int64")
     return values.equals(classes).cast("float64")
+
+
+def two_sided(probability: Tensor) -> Tensor:
+    """Both classes' probabilities from the second's: `[1 - p, p]` in one node."""
+    return replace(probability @ [[-1.0, 1.0]] + [[1.0, 0.0]], second=probability)
+
+
+def two_classes(against: Tensor) -> dict[str, Tensor]:
+    """The outputs of two classes, from the negative decision: 1 / (1 + exp(-d)) needs that."""
+    return {
+        "decision_function": -against,
+        "class_index": (against < 0.0).cast("int64"),
+        "predict_proba": two_sided(1.0 / (against.unary("Exp") + 1.0)),
+    }
+
+
+def class_index(score: Tensor) -> Tensor:
+    """The class of a decision: by its sign if there are two classes, else the largest."""
+    if score.width == 1:
+        return (score > 0).cast("int64")
+    return score.argmax()
+
+
+def decided(score: Tensor) -> dict[str, Tensor]:
+    """A decision, and the class that it is for."""
+    return {"decision_function": score, "class_index": class_index(score)}
+
+
+def side(inside: Tensor) -> Tensor:
+    """What outlier detectors predict: 1 for rows inside, -1 for outliers."""
+    return inside.where(inside.graph.constant([[1]], "int64"), -1)
+
+
+def by_output(x: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    """Columns of all outputs side by side, taken apart by how many each output has."""
+    ends = np.cumsum(counts).tolist()
+    return [x.take(range(end - count, end)) for end, count in zip(ends, counts, strict=True)]
+
+
+def sided(graph: Graph, score: Tensor) -> Outputs:
+    """The outputs of an outlier detector, in the graph's precision: outliers are below 0."""
+    inside = side(score >= 0.0)
+    return {"decision_function": score.cast(graph.precision), "predict": inside}
+
+
+def of_matrix(change: Callable[[Any, Tensor], Any]) -> Converter:
+    """A converter of a transformer that computes with all columns as one matrix, in float64.
+
+    What `change` makes of the fitted one and the matrix comes out in the graph's precision.
+    """
+    return lambda graph, fitted, table: {
+        "transform": change(fitted, graph.matrix(table, "float64")).cast(graph.precision)
+    }

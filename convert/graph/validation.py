@@ -22,7 +22,7 @@ from onnxlet.convert.graph.tensor import Tensor
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 
 # Their parts are checked one by one; a function takes anything.
-TAKEN_APART = (ColumnTransformer, FeatureUnion, FunctionTransformer, Pipeline)
+COMPOSITES = (ColumnTransformer, FeatureUnion, FunctionTransformer, Pipeline)
 BASES = (1.0, 0.5, 0.0, -1.0)  # an estimator accepts a row of at least one of these
 # Of each kind of numbers, one that is tried, and where a column has such.
 KINDS: Mapping[str, tuple[float, Callable[[Tensor], Tensor]]] = {
@@ -37,7 +37,7 @@ KINDS: Mapping[str, tuple[float, Callable[[Tensor], Tensor]]] = {
 def raising(fitted: Any, table: Table) -> list[Tensor]:
     """Bool tensors that mark the rows that the estimator raises for; none where it can't."""
     made = [t for t in table.tensors if t.dtype in ("float32", "float64") and is_made(t)]
-    if not made or isinstance(fitted, TAKEN_APART):
+    if not made or isinstance(fitted, COMPOSITES):
         return []
     kinds = refused_by(fitted, table.width)
     return [KINDS[kind][1](tensor) for kind in kinds for tensor in made]

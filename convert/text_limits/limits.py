@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -23,8 +22,16 @@ from typing import Any
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import Report
-from onnxlet.convert.text_limits.hostile_texts import Hostile, hostile
-from onnxlet.convert.text_limits.regex_safety import SURE, Costly, costly_searches, slow_steps
+from onnxlet.convert.text_limits.regex_safety import (
+    STOPPED,
+    SURE,
+    Costly,
+    Hostile,
+    costly_searches,
+    hostile,
+    run_apart,
+    slow_steps,
+)
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.front_end import composed
@@ -38,7 +45,6 @@ TICK = 0.0005  # seconds between two checks of the clock
 KEPT_TEXTS = 5  # texts that held it longest at one length are tried at the next
 KEPT_OF_SHORT = 30  # likewise of functions of the user's own, which may be slow on all
 FEWEST = 1_000  # characters from which the longest differ by more than chance
-PATIENCE = 60.0  # seconds for all lengths
 FOLLOWED = "followed"  # how the names of steps begin that are the user's own functions
 LONGEST_WORK = 1.0  # seconds that one text may take a function of the user's own
 MOST_MEMORY = 256 * 2**20  # bytes that it may need
@@ -161,18 +167,10 @@ def pauses(tokens: str) -> Mapping[int, float]:
     if _is_sure(json.loads(tokens)):
         return dict.fromkeys(LENGTHS, 0.0)
     path = [os.fspath(ROOT), *filter(None, sys.path)]
-    command = [sys.executable, "-P", "-c", CHILD.format(path=path)]
-    try:
-        done = subprocess.run(  # noqa: S603 # this interpreter, and a function of our own
-            command, input=tokens, capture_output=True, text=True, timeout=PATIENCE
-        )
-        printed, ended = done.stdout, done.returncode == 0
-    except subprocess.TimeoutExpired as error:  # in the middle of a length: the others are known
-        out = error.stdout or b""
-        printed, ended = out.decode() if isinstance(out, bytes) else out, True
-    if not ended:
+    done = run_apart(["-P", "-c", CHILD.format(path=path)], tokens)
+    if done.returncode not in (0, STOPPED):  # stopped in one length, the others are known
         raise RuntimeError(f"a text's front end can't be timed: {done.stderr[-500:]}")
-    return dict(json.loads(line) for line in printed.splitlines())
+    return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
 def _is_sure(tokens: Mapping[str, Any]) -> bool:
@@ -199,8 +197,8 @@ def main() -> None:
         held, costs = [], []
         for work, text in works:
             once = partial(work, text(length))
-            took = _taken(once) if own else 0.0
-            if took > LONGEST_WORK:
+            seconds = _seconds_of(once) if own else 0.0
+            if seconds > LONGEST_WORK:
                 return
             pause = longest_pause(once)
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
@@ -208,7 +206,7 @@ def main() -> None:
             if pause > AT_MOST:
                 return
             held.append(pause)
-            costs.append(pause + took)
+            costs.append(pause + seconds)
         print(json.dumps([length, max(held)]), flush=True)
         if length >= FEWEST or own:
             kept = KEPT_TEXTS if length >= FEWEST else KEPT_OF_SHORT
@@ -224,13 +222,13 @@ def _works(asked: Mapping[str, Any]) -> Iterator[Costly]:
     return _costly_functions(asked[FOLLOWED]) if FOLLOWED in asked else _costly_cuts(asked)
 
 
-def _taken(work: Callable[[], Any]) -> float:
+def _seconds_of(work: Callable[[], Any]) -> float:
     """The seconds that work takes as a whole; infinite where it takes too much memory."""
     before = _most_memory()
     start = time.process_time()
     work()
-    took = time.process_time() - start
-    return took if _most_memory() - before <= MOST_MEMORY else math.inf
+    seconds = time.process_time() - start
+    return seconds if _most_memory() - before <= MOST_MEMORY else math.inf
 
 
 def _most_memory() -> int:

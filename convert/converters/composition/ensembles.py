@@ -48,12 +48,12 @@ def hard(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
     Counted in float64, because weights like 0.1 tie differently in float32.
     """
-    weights = _weights(fitted)
+    weights = fitted._weights_not_none or [1.0] * len(fitted.estimators_)
     if min(weights) < 0:
         raise Unsupported("votes have negative weights", "Use weights of 0 and more.")
     ballots = [_ballot(graph, part, table, len(fitted.classes_)) for part in fitted.estimators_]
     votes = total(
-        [one_hot(b, len(fitted.classes_)) * w for b, w in zip(ballots, weights, strict=True)]
+        [one_hot(b, len(fitted.classes_)) * float(w) for b, w in zip(ballots, weights, strict=True)]
     )
     return {"class_index": votes.argmax(), "transform": graph.concat(ballots)}
 
@@ -95,11 +95,6 @@ def average(parts: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
     return total(weighted) / float(np.sum(weights, dtype=np.float64))
 
 
-def _weights(fitted: Any) -> list[float]:
-    weights = fitted._weights_not_none
-    return [1.0] * len(fitted.estimators_) if weights is None else [float(w) for w in weights]
-
-
 def stacked(graph: Graph, fitted: Any, table: Table) -> Table:
     """The outputs of all estimators side by side, then the columns themselves if passed through."""
     made = [
@@ -107,14 +102,11 @@ def stacked(graph: Graph, fitted: Any, table: Table) -> Table:
         for part, method in zip(fitted.estimators_, fitted.stack_method_, strict=True)
         for column in _columns(graph, fitted, part, table, method)
     ]
-    given = table.tensors if fitted.passthrough else ()
-    return Table((graph.concat(made), *(_number_or_text(graph, tensor) for tensor in given)))
-
-
-def _number_or_text(graph: Graph, tensor: Tensor) -> Tensor:
-    """The column as `np.hstack` converts it: numbers become one dtype, text stays text."""
-    plain = replace(tensor, labels=())
-    return plain if plain.dtype in ("string", DROPPED) else plain.cast(graph.precision)
+    answers = graph.concat(made)
+    # As `np.hstack` converts them: numbers become one dtype, text stays text.
+    given = [replace(one, labels=()) for one in table.tensors if fitted.passthrough]
+    kept = [t if t.dtype in ("string", DROPPED) else t.cast(graph.precision) for t in given]
+    return Table((answers, *kept))
 
 
 def _columns(graph: Graph, fitted: Any, part: Any, table: Table, method: str) -> list[Tensor]:

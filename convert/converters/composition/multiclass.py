@@ -20,11 +20,18 @@ from sklearn.multioutput import (
     RegressorChain,
 )
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import expanded
-from onnxlet.convert.graph.responses import RELEASE, all_have, every_row, predicted, response, total
+from onnxlet.convert.graph.responses import (
+    RELEASE,
+    all_have,
+    every_row,
+    predicted,
+    response,
+    total,
+    two_sided,
+)
 
 
 def score_of(graph: Graph, part: Any, table: Table) -> Tensor:
@@ -55,8 +62,13 @@ def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Outputs:
         outputs["predict"] = above
     elif len(fitted.classes_) == 1:
         outputs["class_index"] = every_row(graph, table, 0.0).cast("int64")
-    else:
-        outputs["class_index"] = above if len(parts) == 1 else _largest(score)
+    elif len(parts) == 1:
+        outputs["class_index"] = above
+    elif RELEASE >= (1, 8):
+        outputs["class_index"] = score.argmax()
+    else:  # the last of equals
+        last = score.take(range(score.width)[::-1]).argmax()
+        outputs["class_index"] = (score.width - 1) - last
     both = [(part, table) for part in parts]
     if all_have(graph, both, "predict_proba"):
         outputs["predict_proba"] = _shares(graph, fitted, table)
@@ -64,13 +76,6 @@ def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Outputs:
         scores = [graph.call(part, table, "decision_function") for part in parts]
         outputs["decision_function"] = graph.concat(scores)
     return outputs
-
-
-def _largest(score: Tensor) -> Tensor:
-    """The first of equals; before scikit-learn 1.8 the last."""
-    if RELEASE >= (1, 8):
-        return score.argmax()
-    return (score.width - 1) - score.take(range(score.width)[::-1]).argmax()
 
 
 def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:

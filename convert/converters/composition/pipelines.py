@@ -3,21 +3,28 @@
 Sources: `sklearn/pipeline.py`, `sklearn/compose/`. Upstream: skl2onnx rewrites the names of inputs,
 loses columns by position where others are dropped, and has no TransformedTargetRegressor
 (sklearn-onnx #390).
+
+PatchExtractor stands in a pipeline only where the patches of one image come in one row again
+(`sklearn/feature_extraction/image.py`). It makes several rows of one; a function
+before it makes images of rows, and one after it makes rows of their patches. What the three do
+together is to move numbers within each row.
 """
 
 from __future__ import annotations
 
 from collections import UserList
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.feature_extraction.image import PatchExtractor
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from onnxlet.convert.converters.extraction.patches import are_patches, patches_in_rows
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.registry import inverse
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import (
     FIX_IT,
     Graph,
@@ -25,8 +32,10 @@ from onnxlet.convert.graph.converter import (
     Table,
     Tensor,
     Unsupported,
+    refusing,
 )
 from onnxlet.convert.reference.estimators import is_sampler
+from onnxlet.function.arrays import Array
 
 
 def pipeline(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -154,9 +163,55 @@ def inverse_steps(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     return x
 
 
+HINT = (
+    "Put it between two functions, all patches of an image side by side: "
+    "FunctionTransformer(lambda X: X.reshape(-1, 28, 28)), PatchExtractor(patch_size=(7, 7)), "
+    "FunctionTransformer(lambda P: P.reshape(-1, 22 * 22 * 7 * 7))."
+)
+
+
+def are_patches(steps: Sequence[Any]) -> bool:
+    """Whether the second of three steps is a PatchExtractor."""
+    return len(steps) == 3 and type(steps[1]) is PatchExtractor
+
+
+def patches_in_rows(graph: Graph, steps: Sequence[Any], table: Table) -> Tensor:
+    """What three steps, the second a PatchExtractor, make of rows by moving numbers in them."""
+    whole = graph.matrix(table)
+    one = np.arange(whole.width, dtype=np.float64)
+    first = _applied(steps, one[np.newaxis])
+    both = _applied(steps, np.stack([one, one + whole.width]))
+    expected = np.concatenate([first, first + whole.width])
+    if first.shape[0] != 1 or not np.array_equal(both, expected) or not np.isin(first, one).all():
+        raise Unsupported(
+            "PatchExtractor and the functions around it do more than to move numbers within each "
+            "row: they draw patches at random, compute, or leave several rows",
+            HINT,
+        )
+    return whole.take(first[0].astype(np.int64).tolist())
+
+
+def _applied(steps: Sequence[Any], X: Array) -> Array:
+    made: Any = X
+    try:
+        for step in steps:
+            made = step.transform(made)
+        array = np.asarray(made, dtype=np.float64)
+    except Exception as error:  # of a function of the user's own
+        reason = f"PatchExtractor: {type(error).__name__}: {shortened(error)}"
+        raise Unsupported(reason, HINT) from error
+    if array.ndim != 2:
+        raise Unsupported(f"the step after PatchExtractor makes shape {array.shape}", HINT)
+    return array
+
+
+# By itself it makes a row of each patch, which is no answer to the row of a request.
+
+
 CONVERTERS: Converters = {
     TransformedTargetRegressor: transformed_target,
     Pipeline: exact(pipeline, inverse=inverse_steps),
     FeatureUnion: exact(union),
     ColumnTransformer: exact(column_transformer),
+    PatchExtractor: refusing("it makes several rows of one image", HINT),
 }

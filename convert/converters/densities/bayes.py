@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn import discriminant_analysis, naive_bayes
 
-from onnxlet.convert.converters.answers import two_classes
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import total
+from onnxlet.convert.graph.responses import total, two_classes
 from onnxlet.function.arrays import Array
 
 FEW_NUMBERS = 128  # up to so many numbers, a matrix product adds in order, as scikit-learn does
@@ -73,8 +72,12 @@ def _finite(weights: Array) -> Array:
 def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Log probabilities of the columns that are on, and of those that are off."""
     x = graph.matrix(table)
-    if fitted.binarize is not None:
-        x = _above(x, float(fitted.binarize))
+    if fitted.binarize is not None:  # 1 above the threshold, else 0; compact columns stay compact
+        compact, threshold = x.compact, float(fitted.binarize)
+        x = (x > threshold).cast(x.dtype)
+        if compact is not None:
+            indices, values = compact
+            x = replace(x, compact=(indices, (values > threshold).cast(x.dtype)))
     there = _finite(fitted.feature_log_prob_)
     with np.errstate(divide="ignore"):
         absent = _finite(np.log(1 - np.exp(there)))
@@ -98,15 +101,6 @@ def _in_one_table(graph: Graph, table: Table, known: Sequence[Array]) -> Tensor:
 
 def _row(values: Any) -> Array:
     return np.reshape(values, (1, -1))
-
-
-def _above(x: Tensor, threshold: float) -> Tensor:
-    """1 above the threshold, else 0; compact columns stay compact."""
-    made = (x > threshold).cast(x.dtype)
-    if x.compact is None:
-        return made
-    indices, values = x.compact
-    return replace(made, compact=(indices, (values > threshold).cast(x.dtype)))
 
 
 def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -140,14 +134,9 @@ def linear_discriminant(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "decision_function": score,
         }
     if fitted.solver != "lsqr":
-        outputs["transform"] = _projected(fitted, x)
+        centred = x - np.asarray(fitted.xbar_) if fitted.solver == "svd" else x
+        outputs["transform"] = centred @ np.asarray(fitted.scalings_)[:, : fitted._max_components]
     return _in_precision(graph, outputs)
-
-
-def _projected(fitted: Any, x: Tensor) -> Tensor:
-    if fitted.solver == "svd":
-        x = x - np.asarray(fitted.xbar_)
-    return x @ np.asarray(fitted.scalings_)[:, : fitted._max_components]
 
 
 def quadratic_discriminant(graph: Graph, fitted: Any, table: Table) -> Outputs:

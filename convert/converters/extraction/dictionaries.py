@@ -14,6 +14,7 @@ from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import total
 from onnxlet.function.inputs.murmur import murmur_bucket
 
 MOST_HASHED_TEXT = 2**14  # columns that a text's hash is compared with
@@ -62,8 +63,8 @@ def hashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
         found = graph.front_end(column, step, dtype="int64", width=2)
         signs = found.take([1]).cast(graph.precision)
         of_text.append(found.take([0]).equals(np.arange(size)[np.newaxis]).where(signs, 0.0))
-    total = [_summed(graph, made, size)] if made else []
-    return {"transform": _sum([*total, *of_text])}
+    numbers = [_summed(graph, made, size)] if made else []
+    return {"transform": total([*numbers, *of_text])}
 
 
 def _check_dtype(fitted: Any) -> None:
@@ -115,17 +116,10 @@ def _summed(graph: Graph, made: list[tuple[int, Tensor]], width: int) -> Tensor:
             "Give X_test as a list of dictionaries, with the keys that it was fitted on.",
         )
     indices = sorted(by_index)
-    values = graph.concat([_sum(by_index[index]) for index in indices])
+    values = graph.concat([total(by_index[index]) for index in indices])
     if indices == list(range(width)):
         return values
     return graph.spread(graph.constant(indices, "int64"), values, width)
-
-
-def _sum(parts: list[Tensor]) -> Tensor:
-    total, *others = parts
-    for part in others:
-        total = total + part
-    return total
 
 
 CONVERTERS: Converters = {DictVectorizer: vectorised, FeatureHasher: hashed}

@@ -17,19 +17,19 @@ from sklearn import (
     preprocessing,
 )
 
-from onnxlet.convert.converters.answers import transformed
-from onnxlet.convert.converters.kernels.gaussian_kernels import similar
+from onnxlet.convert.converters.kernels.gaussian_processes import similar
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.responses import of_matrix
 from onnxlet.function.arrays import Array
 
 
-def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def kernel_principal(fitted: Any, x: Tensor) -> Any:
     """KernelPCA: the centred kernel, projected."""
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    made = similar(graph.matrix(table, "float64"), fitted.X_fit_, fitted.kernel, options)
-    return transformed(graph, projected(made, fitted))
+    made = similar(x, fitted.X_fit_, fitted.kernel, options)
+    return projected(made, fitted)
 
 
 def projected(kernel: Tensor, fitted: Any) -> Tensor:
@@ -57,27 +57,25 @@ def ridge(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": (made @ weights).cast(graph.precision)}
 
 
-def nystroem(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def nystroem(fitted: Any, x: Tensor) -> Any:
     """Nystroem: kernels with some rows of the training, made orthonormal."""
     given = {name: getattr(fitted, name) for name in ("gamma", "degree", "coef0")}
     options = {name: value for name, value in given.items() if value is not None}
     options = {**(fitted.kernel_params or {}), **options}
-    x = graph.matrix(table, "float64")
     made = similar(x, fitted.components_, fitted.kernel, options)
-    return transformed(graph, made @ np.asarray(fitted.normalization_).T)
+    return made @ np.asarray(fitted.normalization_).T
 
 
-def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def radial_sampler(fitted: Any, x: Tensor) -> Any:
     """RBFSampler: cosines of random projections."""
-    waves = _waves(fitted, graph.matrix(table, "float64"))
-    return transformed(graph, waves * (2.0 / fitted.n_components) ** 0.5)
+    return _waves(fitted, x) * (2.0 / fitted.n_components) ** 0.5
 
 
-def skewed_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def skewed_sampler(fitted: Any, x: Tensor) -> Any:
     """SkewedChi2Sampler."""
-    logs = (graph.matrix(table, "float64") + float(fitted.skewedness)).unary("Log")
+    logs = (x + float(fitted.skewedness)).unary("Log")
     scale = float(np.sqrt(2.0) / np.sqrt(fitted.n_components))
-    return transformed(graph, _waves(fitted, logs) * scale)
+    return _waves(fitted, logs) * scale
 
 
 def _waves(fitted: Any, x: Tensor) -> Tensor:
@@ -85,9 +83,8 @@ def _waves(fitted: Any, x: Tensor) -> Tensor:
     return projected.unary("Cos")
 
 
-def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def additive_sampler(fitted: Any, x: Tensor) -> Any:
     """AdditiveChi2Sampler: waves of the logarithm; a zero stays zero."""
-    x = graph.matrix(table, "float64")
     default = {1: 0.8, 2: 0.5, 3: 0.4}
     interval = fitted.sample_interval
     interval = float(default[fitted.sample_steps] if interval is None else interval)
@@ -97,12 +94,12 @@ def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     for j in range(1, fitted.sample_steps):
         height = (x * 2.0 * interval / float(np.cosh(np.pi * j * interval))).unary("Sqrt")
         made += [height * (logs * float(j)).unary(wave) for wave in ("Cos", "Sin")]
-    return transformed(graph, graph.concat(made))
+    return x.graph.concat(made)
 
 
-def count_sketch(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def count_sketch(fitted: Any, x: Tensor) -> Any:
     """PolynomialCountSketch: products of Fourier transforms, which are matrices here."""
-    x = graph.matrix(table, "float64") * float(np.sqrt(fitted.gamma))
+    x = x * float(np.sqrt(fitted.gamma))
     size = fitted.n_components
     indices = np.arange(size)
     angles = 2.0 * np.pi * ((indices[:, np.newaxis] * indices) % size) / size
@@ -119,7 +116,7 @@ def count_sketch(graph: Graph, fitted: Any, table: Table) -> Outputs:
         else:
             real, imaginary = real * a - imaginary * b, real * b + imaginary * a
     assert real is not None and imaginary is not None  # noqa: S101, PT018 - degree is at least 1
-    return transformed(graph, (real @ np.cos(angles) - imaginary @ np.sin(angles)) / float(size))
+    return (real @ np.cos(angles) - imaginary @ np.sin(angles)) / float(size)
 
 
 def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
@@ -130,18 +127,13 @@ def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
     return made
 
 
-def centerer(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """KernelCenterer."""
-    return transformed(graph, centred(graph.matrix(table, "float64"), fitted))
-
-
 CONVERTERS: Converters = {
-    decomposition.KernelPCA: kernel_principal,
-    kernel_approximation.AdditiveChi2Sampler: additive_sampler,
-    kernel_approximation.Nystroem: nystroem,
-    kernel_approximation.PolynomialCountSketch: count_sketch,
-    kernel_approximation.RBFSampler: radial_sampler,
-    kernel_approximation.SkewedChi2Sampler: skewed_sampler,
+    decomposition.KernelPCA: of_matrix(kernel_principal),
+    kernel_approximation.AdditiveChi2Sampler: of_matrix(additive_sampler),
+    kernel_approximation.Nystroem: of_matrix(nystroem),
+    kernel_approximation.PolynomialCountSketch: of_matrix(count_sketch),
+    kernel_approximation.RBFSampler: of_matrix(radial_sampler),
+    kernel_approximation.SkewedChi2Sampler: of_matrix(skewed_sampler),
     kernel_ridge.KernelRidge: ridge,
-    preprocessing.KernelCenterer: centerer,
+    preprocessing.KernelCenterer: of_matrix(lambda fitted, x: centred(x, fitted)),
 }

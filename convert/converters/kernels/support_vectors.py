@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from sklearn import svm
 
-from onnxlet.convert.converters.answers import side, two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
+from onnxlet.convert.graph.responses import side, two_sided
 from onnxlet.function.arrays import Array
 
 MIN_PROBABILITY = 1e-7
@@ -35,23 +35,18 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
         of_first = fitted.decision_function_shape != "ovr"
         seconds = (against > 0.0).cast("float64")
         score = -against if of_first else one_versus_rest(seconds, against, count)
-    outputs = {
-        "class_index": score.argmax()
-        if fitted.break_ties and count > 2
-        else _voted(against, count),
-        "decision_function": score.cast(graph.precision),
-    }
+    if fitted.break_ties and count > 2:
+        index = score.argmax()
+    else:  # the class that wins most pairs; at 0 or NaN, a pair's second class wins
+        second = ~(against < 0.0)
+        index = (
+            second.cast("int64") if count == 2 else votes(second.cast("float64"), count).argmax()
+        )
+    outputs = {"class_index": index, "decision_function": score.cast(graph.precision)}
     if len(fitted._probA):
         shares = coupled(-against, fitted._probA, fitted._probB, count)
         outputs["predict_proba"] = shares.cast(graph.precision)
     return outputs
-
-
-def _voted(against: Tensor, count: int) -> Tensor:
-    """The class that wins most pairs; at 0 or NaN, a pair's second class wins."""
-    if count == 2:
-        return (~(against < 0.0)).cast("int64")
-    return votes((~(against < 0.0)).cast("float64"), count).argmax()
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -134,7 +129,9 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
     moves = [pairs.graph.concat([_alike(first, np.eye(count)[[t]]), q[t]]) for t in range(count)]
 
     def step(p: Tensor, waiting: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-        towards = _last_summed(whole * p.reshape([-1, 1, count], count))
+        products = whole * p.reshape([-1, 1, count], count)
+        axes = p.graph.constant([2], "int64")
+        towards = p.graph.op("ReduceSum", products, axes, dimensions=2, keepdims=0)
         total = (p * towards).sum()
         waiting = waiting & ((towards - total).unary("Abs").max() >= TOLERANCE / count)
         return [waiting.where(_swept(p, towards, total, own, moves), p), waiting], waiting
@@ -147,11 +144,6 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
 def _alike(x: Tensor, row: Array) -> Tensor:
     """The same row of numbers for each row of x."""
     return x.take([0]) * 0.0 + row
-
-
-def _last_summed(x: Tensor) -> Tensor:
-    axes = x.graph.constant([2], "int64")
-    return x.graph.op("ReduceSum", x, axes, dimensions=2, keepdims=0)
 
 
 def _second_of_two(first: Tensor) -> Tensor:

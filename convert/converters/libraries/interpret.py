@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from interpret import glassbox, privacy
 
-from onnxlet.convert.converters.answers import class_index, two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Term
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported, refusing
-from onnxlet.convert.graph.piecewise import intervals
-from onnxlet.convert.graph.responses import every_row, total
+from onnxlet.convert.graph.responses import class_index, every_row, total, two_sided
+from onnxlet.convert.graph.tree_ensemble import intervals
 
 Level = tuple[int, int]  # a feature, and which of its bins: in pairs they may be coarser
 DIGITS = 16  # of whole numbers; longer ones are written with an exponent as floats
@@ -185,11 +184,7 @@ def _value(text: str, column: Tensor) -> Any:
         number = int(text) if whole else float(text)
     except ValueError:
         return None
-    return number if _as_text(number) == text else None
-
-
-def _as_text(number: float) -> str:
-    return str(np.array(number).astype(str)).removesuffix(".0")
+    return number if str(np.array(number).astype(str)).removesuffix(".0") == text else None
 
 
 def _by_name(graph: Graph, fitted: Any, table: Table) -> Table:
@@ -222,16 +217,10 @@ def terms_of(fitted: Any) -> tuple[Sequence[str], list[Term]]:
     if not hasattr(fitted, "term_features_"):
         return [], []
     terms: list[Term] = [
-        (features, [_bins_in_term(fitted, feature, len(features)) for feature in features])
-        for features in fitted.term_features_
+        (features, [fitted.bins_[feature][level] for feature, level in levels])
+        for features, levels in zip(fitted.term_features_, _levels(fitted), strict=True)
     ]
     return fitted.feature_names_in_, terms
-
-
-def _bins_in_term(fitted: Any, feature: int, width: int) -> Any:
-    """The bins of a feature in a term of so many."""
-    known = fitted.bins_[feature]
-    return known[min(len(known), width) - 1]
 
 
 OF_RULES = refusing("its rules come from skope-rules, which has no conversion", WAY_OUT)

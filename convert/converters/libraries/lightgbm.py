@@ -15,11 +15,11 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
+from onnxlet.convert.graph.responses import two_sided
+from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, members, sums
 from onnxlet.function.arrays import Array
 
 ZERO = float(np.float32(1e-35))  # kZeroThreshold: magnitudes up to this are zero
@@ -138,15 +138,9 @@ def _whole(words: list[str]) -> Array:
 
 
 def _members(lines: dict[str, list[str]], sets: Array) -> list[float]:
-    """The categories of each set, stored as bits of 32-bit words, each set ended by a NaN."""
-    if not len(sets):
-        return []
-    bounds, words = _whole(lines["cat_boundaries"]), _whole(lines["cat_threshold"])
-    members: list[float] = []
-    for index in sets.tolist():
-        some = words[bounds[index] : bounds[index + 1]]
-        members += [*np.flatnonzero((some[:, None] >> np.arange(32)) & 1).tolist(), np.nan]
-    return members
+    """The categories of each set, stored as bits of 32-bit words."""
+    bounds, words = (_whole(lines.get(name, [])) for name in ("cat_boundaries", "cat_threshold"))
+    return members(words[bounds[index] : bounds[index + 1]] for index in sets.tolist())
 
 
 def _as_trees_see(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from mapie import calibration, classification, conditional_conformal_prediction, regression
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported, refusing
 from onnxlet.convert.graph.responses import predicted
 from onnxlet.function.arrays import Array
 
@@ -33,18 +33,12 @@ def of_folds(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if ensemble.agg_function != "mean":
         reason = f"its points are aggregated by {ensemble.agg_function!r}"
         raise Unsupported(reason, f"Let the mean aggregate them. {WAY_OUT}")
-    return _weighted(graph, fitted, table, ensemble.estimators_, _shares(ensemble.k_))
-
-
-def _shares(used: Array) -> Array:
-    """The weight of each estimator: the mean over the training rows of each row's own mean.
-
-    A row that was in every bootstrap has no estimator, and is left out.
-    """
-    known = np.nan_to_num(used, nan=0.0)
+    # The weight of each estimator is the mean over the training rows of each row's own mean. A row
+    # that was in every bootstrap has no estimator, and is left out.
+    known = np.nan_to_num(ensemble.k_, nan=0.0)
     known = known[known.sum(axis=1) > 0]
-    shares: Array = (known / known.sum(axis=1, keepdims=True)).mean(axis=0)
-    return shares
+    shares = (known / known.sum(axis=1, keepdims=True)).mean(axis=0)
+    return _weighted(graph, fitted, table, ensemble.estimators_, shares)
 
 
 def quantiles(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -70,17 +64,14 @@ def labels(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"class_index": share.argmax()}
 
 
-def refused(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Calibrators whose probabilities no table of numbers holds.
-
-    TopLabelCalibrator numbers its calibrators by the labels that are in the batch; a Venn-ABERS
-    probability is made anew from all calibration rows.
-    """
-    raise Unsupported(
-        f"{type(fitted).__name__}'s probabilities depend on the whole batch, or are made anew from "
-        "the calibration rows for each row",
-        "Use scikit-learn's CalibratedClassifierCV instead, which has a converter.",
-    )
+# Calibrators whose probabilities no table of numbers holds: TopLabelCalibrator numbers its
+# calibrators by the labels that are in the batch; a Venn-ABERS probability is made anew from all
+# calibration rows.
+REFUSED = refusing(
+    "{0.__class__.__name__}'s probabilities depend on the whole batch, or are made anew from the "
+    "calibration rows for each row",
+    "Use scikit-learn's CalibratedClassifierCV instead, which has a converter.",
+)
 
 
 def _whole(graph: Graph, fitted: Any, table: Table, inside: Any) -> Outputs:
@@ -108,8 +99,8 @@ def _check_plain(fitted: Any) -> None:
 
 
 CONVERTERS: dict[type, Converter] = {
-    calibration.TopLabelCalibrator: refused,
-    calibration.VennAbersCalibrator: refused,
+    calibration.TopLabelCalibrator: REFUSED,
+    calibration.VennAbersCalibrator: REFUSED,
     classification.CrossConformalClassifier: labels,
     classification.SplitConformalClassifier: labels,
     conditional_conformal_prediction.ConditionalSplitConformalClassifier: labels,

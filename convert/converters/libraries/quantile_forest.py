@@ -94,14 +94,13 @@ def _quantiles(
     position = last * np.reshape(np.array(asked, dtype=np.float64), (1, -1))
     low = position.unary("Floor")
     high = (low + 1.0).minimum(last)
-    below, above = (_at(graph, ordered, index) for index in (low, high))
-    return below + (position - low) * (above - below)
-
-
-def _at(graph: Graph, ordered: Tensor, index: Tensor) -> Tensor:
-    return graph.op(
-        "GatherElements", ordered, index.cast("int64"), width=index.width, dimensions=2, axis=1
+    below, above = (
+        graph.op(
+            "GatherElements", ordered, index.cast("int64"), width=index.width, dimensions=2, axis=1
+        )
+        for index in (low, high)
     )
+    return below + (position - low) * (above - below)
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.categories import encoded_columns
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import two_sided
 from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
@@ -92,7 +92,9 @@ def _model(fitted: Any) -> Model:
     if "trees" not in booster["model"]:
         raise Unsupported("its booster is no ensemble of trees", "Fit it with booster='gbtree'.")
     model = booster["model"]
-    count = model["iteration_indptr"][_iterations(fitted, len(model["iteration_indptr"]) - 1)]
+    # Where training stopped early, there is a best iteration, and none after it counts.
+    ends = model["iteration_indptr"]
+    count = ends[int(getattr(fitted, "best_iteration", len(ends) - 2)) + 1]
     trees = model["trees"][:count]
     columns = int(learner["learner_model_param"]["num_feature"])
     kinds = learner["feature_types"] or [""] * columns
@@ -105,14 +107,6 @@ def _model(fitted: Any) -> Model:
         model.get("cats", {}).get("enc", []) or [{}] * columns,
         np.array([kind == "c" for kind in kinds]),
     )
-
-
-def _iterations(fitted: Any, count: int) -> int:
-    """The number of iterations used: up to the best one where training stopped early."""
-    try:
-        return int(fitted.best_iteration) + 1
-    except AttributeError:
-        return count
 
 
 def _base(objective: str, settings: dict[str, str]) -> Array:

@@ -1,23 +1,39 @@
-"""Linear models: coefficients times the columns, and the functions of that.
+"""Linear models, networks of them, and baselines without any coefficient.
 
 Sources: `sklearn/linear_model/_base.py` (LinearModel, LinearClassifierMixin), `_logistic.py`
-(softmax), `_ridge.py` (multilabel), `_stochastic_gradient.py`, `_bayes.py`
-(standard deviations), `_glm/glm.py` (links). Upstream: skl2onnx has no RidgeClassifier in
-float64, no standard deviations, and takes for SGDClassifier's label the largest probability where
-modified Huber's decisions differ (16 of 150 labels).
+(softmax), `_ridge.py` (multilabel), `_stochastic_gradient.py`, `_bayes.py` (standard deviations),
+`_glm/glm.py` (links). Upstream: skl2onnx has no RidgeClassifier in float64, no standard deviations,
+and takes for SGDClassifier's label the largest probability where modified Huber's decisions differ
+(16 of 150 labels).
+
+Multi-layer perceptrons, and the hidden units of a restricted Boltzmann machine:
+`sklearn/neural_network/_multilayer_perceptron.py` (`_forward_pass_fast`), `_rbm.py`. Upstream:
+skl2onnx's multilabel models do not load in float64, and there is no BernoulliRBM.
+
+Baselines, the same answer for each row: `sklearn/dummy.py`. Upstream: skl2onnx has neither of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn import linear_model, svm
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
-from onnxlet.convert.converters.answers import decided, side, two_classes, two_sided
-from onnxlet.convert.converters.registration import Converters
+from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import RELEASE, even_if_none, every_row
+from onnxlet.convert.graph.responses import (
+    RELEASE,
+    decided,
+    even_if_none,
+    every_row,
+    sided,
+    two_classes,
+    two_sided,
+)
 from onnxlet.function.arrays import Array
 
 
@@ -132,7 +148,7 @@ def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDOneClassSVM: the side of a plane."""
     score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
-    return {"decision_function": score, "predict": side(score >= 0.0)}
+    return sided(graph, score)
 
 
 REGRESSORS = (
@@ -143,6 +159,104 @@ REGRESSORS = (
     "RidgeCV", "SGDRegressor", "TheilSenRegressor",
 )  # fmt: skip
 CLASSIFIERS = ("PassiveAggressiveClassifier", "Perceptron")
+
+
+OPERATORS = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
+
+
+def forward(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The last layer's activation."""
+    x = graph.matrix(table)
+    last = len(fitted.coefs_) - 1
+    for layer, (weights, bias) in enumerate(zip(fitted.coefs_, fitted.intercepts_, strict=True)):
+        x = x @ weights + bias.reshape(1, -1)
+        x = activated(x, fitted.activation if layer < last else fitted.out_activation_)
+    return x
+
+
+def activated(x: Tensor, name: str) -> Tensor:
+    """One of `sklearn/neural_network/_base.py`'s activations."""
+    if name == "identity":
+        return x
+    if name == "softmax":
+        return x.softmax()
+    if name == "logistic":
+        return x.sigmoid()
+    if name not in OPERATORS:
+        raise Unsupported(f"the activation {name} has no conversion")
+    return x.unary(OPERATORS[name])
+
+
+def perceptron_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The class above one half, or the largest; with several labels, each above one half."""
+    share = forward(graph, fitted, table)
+    kind = fitted._label_binarizer.y_type_
+    above = (share > 0.5).cast("int64")
+    if kind.startswith("multilabel"):
+        return {"predict": above, "predict_proba": share}
+    if kind == "multiclass":
+        return {"class_index": share.argmax(), "predict_proba": share}
+    if len(fitted.classes_) == 1:
+        above = above * 0
+    return {"class_index": above, "predict_proba": two_sided(share)}
+
+
+def perceptron(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """`predict` is the last layer."""
+    return {"predict": forward(graph, fitted, table)}
+
+
+def hidden_units(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """BernoulliRBM: the probability that each hidden unit is on."""
+    score = graph.matrix(table) @ fitted.components_.T + fitted.intercept_hidden_.reshape(1, -1)
+    return {"transform": score.sigmoid()}
+
+
+def constant_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The most frequent class, or one that was given, of each output."""
+    strategy = fitted._strategy
+    if strategy in ("stratified", "uniform"):
+        raise Unsupported(
+            f"it answers at random (strategy='{strategy}')", "Use strategy='prior' for a baseline."
+        )
+    several = fitted.n_outputs_ > 1
+    classes = fitted.classes_ if several else [fitted.classes_]
+    priors = fitted.class_prior_ if several else [fitted.class_prior_]
+    if strategy == "constant":
+        given = np.ravel(fitted.constant).tolist()
+        indices = [np.asarray(c).tolist().index(v) for c, v in zip(classes, given, strict=True)]
+    else:
+        indices = [int(np.argmax(prior)) for prior in priors]
+    shares = [
+        np.asarray(prior) if strategy == "prior" else np.eye(len(prior))[index]
+        for prior, index in zip(priors, indices, strict=True)
+    ]
+    return {
+        "class_index": every_row(graph, table, _answered(fitted, classes, indices)).cast("int64"),
+        "predict_proba": every_row(graph, table, np.concatenate(shares)),
+    }
+
+
+def _answered(fitted: Any, classes: Sequence[Array], indices: Sequence[int]) -> Sequence[int]:
+    """For sparse targets, scikit-learn predicts the index of the frequent class, not the class."""
+    if not fitted.sparse_output_ or fitted.strategy == "constant":
+        return indices
+    pairs = [
+        (np.asarray(known).tolist(), index) for known, index in zip(classes, indices, strict=True)
+    ]
+    if any(index not in known for known, index in pairs):
+        raise Unsupported("fitted on sparse targets, it predicts classes that it has not seen")
+    return [known.index(index) for known, index in pairs]
+
+
+def constant_regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """A mean, quantile or constant of each output."""
+    constant = np.asarray(fitted.constant_, dtype=np.float64)
+    return {
+        "predict": every_row(graph, table, constant),
+        "std": every_row(graph, table, np.zeros_like(constant)),
+    }
+
 
 CONVERTERS: Converters = {
     **{getattr(linear_model, n): regressor for n in REGRESSORS if hasattr(linear_model, n)},
@@ -161,4 +275,9 @@ CONVERTERS: Converters = {
     linear_model.TweedieRegressor: exponential,
     svm.LinearSVC: classifier,
     svm.LinearSVR: regressor,
+    MLPClassifier: perceptron_classifier,
+    MLPRegressor: perceptron,
+    BernoulliRBM: hidden_units,
+    DummyClassifier: exact(constant_classifier),
+    DummyRegressor: exact(constant_regressor),
 }

@@ -84,8 +84,10 @@ def agglomeration(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def _pooled(x: Tensor, function: Any) -> Tensor:
     if function is np.mean:
         return x.sum() / float(x.width)
-    if function is np.median:
-        return _median(x)
+    if function is np.median:  # the middle column of each row in order, or the mean of the two
+        ordered, _ = x.smallest(x.width)
+        low, high = ordered.take([(x.width - 1) // 2]), ordered.take([x.width // 2])
+        return (low + high) / 2.0
     pools = {np.sum: x.sum, np.max: x.max, np.amax: x.max, np.min: x.min, np.amin: x.min}
     if function not in pools:
         raise Unsupported(
@@ -93,14 +95,6 @@ def _pooled(x: Tensor, function: Any) -> Tensor:
             "Use np.mean, np.median, np.sum, np.max or np.min.",
         )
     return pools[function]()
-
-
-def _median(x: Tensor) -> Tensor:
-    """The middle column of each row in order, or the mean of the two."""
-    width = x.width
-    ordered, _ = x.smallest(width)
-    low, high = ordered.take([(width - 1) // 2]), ordered.take([width // 2])
-    return (low + high) / 2.0
 
 
 def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:

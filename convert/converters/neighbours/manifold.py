@@ -52,15 +52,13 @@ def locally_linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
     def make(x: Tensor) -> list[Tensor]:
         _, indices = closest(fitted.nbrs_, x, count)
         flat = indices.reshape([-1], count)
-        weights = _weights(gathered(graph, points, flat, points.shape[1]) - x, count, fitted.reg)
-        placed = gathered(graph, embedding, flat, embedding.shape[1])
-        return [weights.reshape([1, -1], count) @ placed]
-
-    def _weights(steps: Tensor, count: int, reg: float) -> Tensor:
+        steps = gathered(graph, points, flat, points.shape[1]) - x
         gram = graph.op("MatMul", steps, graph.op("Transpose", steps, width=count), width=count)
         trace = steps.sum_of_squares().reshape([1, -1], count).sum()
-        ridge = (trace > 0.0).where(trace * reg, reg)
-        return _solved(gram + ridge * np.eye(count))
+        ridge = (trace > 0.0).where(trace * fitted.reg, fitted.reg)
+        weights = _solved(gram + ridge * np.eye(count))
+        placed = gathered(graph, embedding, flat, embedding.shape[1])
+        return [weights.reshape([1, -1], count) @ placed]
 
     [made] = by_row(make, graph.matrix(table, "float64"))
     return {"transform": made.cast(graph.precision)}

@@ -1,10 +1,13 @@
-"""Nearest neighbours, within a number or a radius; outliers among them.
+"""Nearest neighbours, within a number or a radius: answers by them, outliers, and themselves.
 
 Source: `sklearn/neighbors/_base.py` (_get_weights), `_classification.py`, `_regression.py`,
-`_lof.py`. Upstream: skl2onnx exports `weights="distance"` as
-uniform without an error (sklearn-onnx #611), and breaks ties in another way. Equally near points
-are chosen as scikit-learn chooses them with one thread; with several threads, its brute force
-leaves the choice open.
+`_lof.py`. Upstream: skl2onnx exports `weights="distance"` as uniform without an error (sklearn-onnx
+#611), and breaks ties in another way. Equally near points are chosen as scikit-learn chooses them
+with one thread; with several threads, its brute force leaves the choice open.
+
+Neighbours themselves, by number and as the columns of a graph: `sklearn/neighbors/_base.py`
+(kneighbors, kneighbors_graph, radius_neighbors_graph), `_graph.py`. A graph has a column for each
+row of the fit. Upstream: skl2onnx has NearestNeighbors in float32 only.
 """
 
 from __future__ import annotations
@@ -16,18 +19,15 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
-from onnxlet.convert.converters.answers import by_output
 from onnxlet.convert.converters.neighbours.search_trees import kept, order, turns
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import (
-    Ranking,
-    dense,
-    ranked,
-)
+from onnxlet.convert.graph.distances import Ranking, dense, ranked
 from onnxlet.convert.graph.loops import by_row, changed, either
+from onnxlet.convert.graph.responses import by_output
 from onnxlet.convert.graph.tensor import TensorGraph
 from onnxlet.function.arrays import Array
+from onnxlet.function.serving.nearest import MOST_NEAREST
 
 MANY_POINTS = 1000  # points; with more of them, rows are compared one by one
 FARTHEST = float(np.finfo(np.float64).max)
@@ -65,7 +65,11 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
 
         indices = _chosen_again(x, ranking.rank, first, tied, choose)
     if metric == "cosine":
-        indices = _without_direction(fitted, x, indices, count)
+        # For a row of zeros all points are equally far: NumPy's partition always takes the same.
+        nowhere = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
+        same = (x.sum_of_squares() > 0.0).cast("int64")
+        others: Tensor = (1 - same) * nowhere
+        indices = same * indices + others
     distances = graph.op("GatherElements", ranking.rank, indices, width=count, axis=1)
     distances = not_beyond(fitted, distances)
     return [ranking.distance(distances), gathered(graph, standing, indices, count)]
@@ -105,14 +109,6 @@ def _chosen_again(
         return by_row(lambda row: [choose(*(row.take(width) for width in widths))], both)[0]
 
     return changed(first, tied, [x, rank], one_by_one)
-
-
-def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> Tensor:
-    """For a row of zeros all points are equally far: NumPy's partition always takes the same."""
-    chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
-    same = (x.sum_of_squares() > 0.0).cast("int64")
-    others: Tensor = (1 - same) * chosen
-    return same * indices + others
 
 
 def gathered(graph: TensorGraph, values: Array, indices: Tensor, width: int) -> Tensor:
@@ -196,21 +192,15 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
 
     def make(x: Tensor) -> list[Tensor]:
         ranking = ranking_of(fitted, x, dense(fitted._fit_X))
-        weights = _near(ranking, float(fitted.radius), weighting)
-        return [weights @ columns]
+        near = ranking.rank <= ranking.of(float(fitted.radius))
+        if not weighting:
+            return [near.cast("float64") @ columns]
+        same = (near & ranking.rank.equals(0.0)).cast("float64")
+        inverse = near.where(1.0 / ranking.distance(ranking.rank), 0.0)
+        return [(same.max() > 0.0).where(same, inverse) @ columns]
 
     [total] = by_row(make, graph.matrix(table, "float64"))
     return total.take(range(targets.shape[1])), total.take([targets.shape[1]])
-
-
-def _near(ranking: Ranking, radius: float, weighting: bool) -> Tensor:
-    """The weight of every point for every row: 0 beyond the radius."""
-    near = ranking.rank <= ranking.of(radius)
-    if not weighting:
-        return near.cast("float64")
-    same = (near & ranking.rank.equals(0.0)).cast("float64")
-    inverse = near.where(1.0 / ranking.distance(ranking.rank), 0.0)
-    return (same.max() > 0.0).where(same, inverse)
 
 
 def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -264,10 +254,56 @@ def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"decision_function": score.cast(graph.precision), "predict": side}
 
 
+def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """NearestNeighbors: the closest rows of the fit in their order, and the distances.
+
+    Rows of the fit that are as far as each other come in the order of the fit, where
+    scikit-learn's sorting leaves their order, and which of them are among the nearest, to chance.
+    Equal ones are compared once, so that rounding can't tell them apart.
+    """
+    points = dense(fitted._fit_X)
+    default = min(fitted.n_neighbors, len(points))
+    size = graph.counted(default, min(len(points), max(MOST_NEAREST, default)))
+    different, own = np.unique(points, axis=0, return_inverse=True)
+    compared = different if len(different) < len(points) else points
+    ranking = ranking_of(fitted, graph.matrix(table, "float64"), compared)
+    rank = ranking.rank if compared is points else ranking.rank.take(own.ravel().tolist())
+    ordered, indices = rank.smallest(default, size)
+    ordered = not_beyond(fitted, ordered)
+    return {"kneighbors": indices, "distances": ranking.distance(ordered).cast(graph.precision)}
+
+
+def nearest_columns(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """KNeighborsTransformer: 1, or the distance, at the closest rows of the fit."""
+    weighed = fitted.mode == "distance"
+    count = fitted.n_neighbors + weighed  # the row itself is one, where it was fitted on
+    distances, indices = neighbours(graph, fitted, table, count)
+    values = distances if weighed else distances * 0.0 + 1.0
+    made = graph.spread_each(indices, values, len(dense(fitted._fit_X)))
+    return {"transform": made.cast(graph.precision)}
+
+
+def columns_within(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RadiusNeighborsTransformer: 1, or the distance, at the rows of the fit within the radius."""
+
+    def make(x: Tensor) -> list[Tensor]:
+        ranking = ranking_of(fitted, x, dense(fitted._fit_X))
+        near = ranking.rank <= ranking.of(float(fitted.radius))
+        if fitted.mode == "distance":
+            return [near.where(ranking.distance(ranking.rank), 0.0)]
+        return [near.cast("float64")]
+
+    [made] = by_row(make, graph.matrix(table, "float64"))
+    return {"transform": made.cast(graph.precision)}
+
+
 CONVERTERS: Converters = {
     neighbors.KNeighborsClassifier: classifier,
     neighbors.KNeighborsRegressor: regressor,
     neighbors.LocalOutlierFactor: local_outlier_factor,
     neighbors.RadiusNeighborsClassifier: radius_classifier,
     neighbors.RadiusNeighborsRegressor: radius_regressor,
+    neighbors.KNeighborsTransformer: nearest_columns,
+    neighbors.NearestNeighbors: nearest,
+    neighbors.RadiusNeighborsTransformer: columns_within,
 }

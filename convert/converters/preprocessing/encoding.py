@@ -55,7 +55,7 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
         (index, codes[index][group])
         for index, (column, _) in enumerate(groups)
         for group in sorted(set(column.tolist()))
-        if group != _drop(fitted, index)
+        if fitted.drop_idx_ is None or group != fitted._drop_idx_after_grouping[index]
     ]
     if not chosen:
         raise Unsupported("it drops every category that it knows", "Leave the encoder out.")
@@ -122,10 +122,6 @@ def _groups(fitted: Any, index: int) -> tuple[Array, int]:
 def _grouping(fitted: Any, index: int) -> Any:
     """The group's index of each category; None if no category is infrequent."""
     return fitted._default_to_infrequent_mappings[index] if fitted._infrequent_enabled else None
-
-
-def _drop(fitted: Any, index: int) -> int | None:
-    return None if fitted.drop_idx_ is None else fitted._drop_idx_after_grouping[index]
 
 
 def _ordinals(fitted: Any, index: int) -> Array:

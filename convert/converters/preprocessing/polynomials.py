@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.piecewise import Pieces, evaluated
+from onnxlet.convert.graph.tree_ensemble import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
 UNBOUNDED = ("continue", "periodic", "error")  # extrapolations by the outermost pieces themselves
@@ -57,9 +57,12 @@ def splines(graph: Graph, fitted: Any, table: Table) -> Outputs:
     given = x
     if fitted.extrapolation == "periodic":
         x = _within_a_period(x, fitted.bsplines_)
+    # The degree by which each column is extrapolated: scikit-learn's linear extrapolation adds 1 to
+    # a degree below 2 in its loop over the columns, so that later columns get a higher one.
+    grows = fitted.extrapolation == "linear" and fitted.degree < 2
     pieces = [
-        _pieces(fitted, spline, degree)
-        for spline, degree in zip(fitted.bsplines_, _degrees(fitted), strict=True)
+        _pieces(fitted, spline, min(fitted.degree + index, 2) if grows else fitted.degree)
+        for index, spline in enumerate(fitted.bsplines_)
     ]
     made = evaluated(graph, x, pieces)
     if missing:
@@ -109,19 +112,6 @@ def _pieces(fitted: Any, spline: Any, degree: int) -> Pieces:
         coefficients = _coefficients(spline, origins)
     functions = coefficients.shape[2] - (not fitted.include_bias)
     return Pieces(edges, origins, coefficients[:, :, :functions])
-
-
-def _degrees(fitted: Any) -> list[int]:
-    """The degree by which each column is extrapolated.
-
-    scikit-learn's linear extrapolation adds 1 to a degree below 2 in its loop over the columns,
-    so that later columns get a higher one.
-    """
-    linear = fitted.extrapolation == "linear"
-    return [
-        min(fitted.degree + index, 2) if linear and fitted.degree < 2 else fitted.degree
-        for index in range(len(fitted.bsplines_))
-    ]
 
 
 def _coefficients(spline: Any, origins: Array) -> Array:

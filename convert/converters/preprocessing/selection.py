@@ -26,7 +26,7 @@ def selector(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": selected(graph, fitted, table)}
 
 
-class Eliminated(Mapping[str, Tensor | Table]):
+class LazyOutputs(Mapping[str, Tensor | Table]):
     """RFE's outputs: its estimator is converted only if a method of it is needed.
 
     As a transformer RFE works even if its estimator has no conversion.
@@ -53,7 +53,7 @@ class Eliminated(Mapping[str, Tensor | Table]):
 
 def eliminated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RFE: the outputs of its estimator, from the columns that it kept."""
-    return Eliminated(graph, fitted, selected(graph, fitted, table))
+    return LazyOutputs(graph, fitted, selected(graph, fitted, table))
 
 
 SELECTORS = (

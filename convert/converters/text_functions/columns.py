@@ -18,8 +18,14 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.text_functions.rewriter import NOTHING
-from onnxlet.convert.converters.text_functions.source import around, defaults_of, written
-from onnxlet.convert.converters.text_functions.translation import Program, Translation, translated
+from onnxlet.convert.converters.text_functions.translation import (
+    Program,
+    Translation,
+    around,
+    defaults_of,
+    translated,
+    written,
+)
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.restricted_python import function_of
@@ -41,7 +47,8 @@ def text_function_in(node: ast.FunctionDef | ast.Lambda, constant: Constant) -> 
     """Take a function apart; None where it does more than going through one column."""
     if isinstance(node, ast.Lambda):
         return _in_expression(node.body, constant)
-    *before, last = [each for each in node.body if not _is_text(each)]
+    texts = [n for n in node.body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    *before, last = [each for each in node.body if each not in texts]
     if not isinstance(last, ast.Return) or last.value is None:
         return None
     if before and isinstance(before[-1], ast.For):
@@ -133,10 +140,6 @@ def _parameter(name: str) -> ast.arguments:
     return ast.arguments(
         posonlyargs=[], args=[ast.arg(name)], kwonlyargs=[], kw_defaults=[], defaults=[]
     )
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _is_empty_list(node: ast.stmt, name: str) -> bool:

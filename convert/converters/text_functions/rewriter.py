@@ -190,7 +190,7 @@ class Rewritten(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> Any:
         """A call; of `re` by the pattern's own method."""
         function = self._constant(node.func)
-        if _is_search(function):
+        if any(function is one for one in SEARCHED):
             return self._search(function, node)
         made = self.generic_visit(node)
         match made:
@@ -315,13 +315,6 @@ class Rewritten(ast.NodeTransformer):
 def marked(name: str) -> str:
     """A user's name, which none of the program's is."""
     return f"_{name}_" if not name.startswith("__") else f"_u{name.strip('_')}_"
-
-
-def _is_search(function: Any) -> bool:
-    try:
-        return function in SEARCHED
-    except TypeError:  # what has no hash
-        return False
 
 
 def _bound(whole: ast.AST) -> set[str]:

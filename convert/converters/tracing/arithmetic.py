@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import DATE, Graph, Tensor
-from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.arrays import MISSING_TEXT
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:
@@ -25,7 +25,10 @@ def tensor_of(graph: Graph, value: Any) -> Tensor:
         return value
     array = np.asarray(value)
     if array.dtype.kind == "O":
-        array = _of_objects(array)
+        values = array.ravel().tolist()
+        instead = MISSING_TEXT if any(isinstance(one, str) for one in values) else np.nan
+        filled = [instead if is_missing(one) else one for one in values]
+        array = np.asarray(filled).reshape(array.shape)
     if array.dtype.kind in "US":
         return graph.constant(array.reshape(1, -1).tolist(), "string")
     if array.dtype.kind not in "biuf":
@@ -34,13 +37,6 @@ def tensor_of(graph: Graph, value: Any) -> Tensor:
         array = array.astype(np.float64)
     kind = {"b": "bool", "f": graph.precision}.get(array.dtype.kind, "int64")
     return graph.constant(array.reshape(1, -1), kind)
-
-
-def _of_objects(array: Array) -> Array:
-    values = array.ravel().tolist()
-    instead = MISSING_TEXT if any(isinstance(value, str) for value in values) else np.nan
-    filled = [instead if is_missing(value) else value for value in values]
-    return np.asarray(filled).reshape(array.shape)
 
 
 def graph_of(*operands: Any) -> Graph:
@@ -83,7 +79,7 @@ def common(*operands: Any, least: str = "int64") -> list[Tensor]:
     return floats(*tensors)
 
 
-def alike(graph: Graph, *operands: Any) -> list[Tensor]:
+def same_dtype(graph: Graph, *operands: Any) -> list[Tensor]:
     """All operands in one dtype; text may be mixed only with missing values."""
     if any(is_text(operand) for operand in operands):
         return [_text(graph, operand) for operand in operands]
@@ -216,7 +212,7 @@ def truth(x: Any) -> Tensor:
 def choose(condition: Any, yes: Any, no: Any) -> Tensor:
     """`np.where`."""
     where = truth(condition)
-    x, y = alike(graph_of(where), yes, no)
+    x, y = same_dtype(graph_of(where), yes, no)
     if x.dtype == "bool":
         return (where & x) | (~where & y)
     width = max(where.width, x.width, y.width)

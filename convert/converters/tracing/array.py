@@ -9,16 +9,16 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array_methods import ArrayMethods
-from onnxlet.convert.converters.tracing.columns_base import (
+from onnxlet.convert.converters.tracing.base import (
     ARRAY,
     RowCount,
     elementwise,
     is_everything,
     positions_of,
     promoted,
+    refuse,
     select,
 )
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
@@ -85,12 +85,12 @@ class TracedArray(ArrayMethods):
     a write to one shows in the other.
     """
 
-    __slots__ = ("_memory", "_one_dimension", "_positions", "_read")
+    __slots__ = ("_flat", "_memory", "_positions", "_read")
     _rank: ClassVar[int] = ARRAY
 
     def __init__(self, graph: Graph, table: Table, flat: bool = False) -> None:
         self._graph = graph
-        self._one_dimension = flat
+        self._flat = flat
         self._memory = Memory(promoted(graph, labelled(table, ())))
         self._positions: list[int] | None = None
         self._read = (0, self._memory.table)
@@ -104,10 +104,6 @@ class TracedArray(ArrayMethods):
             self._read = (memory.version, select(self._graph, memory.table, self._positions))
         return self._read[1]
 
-    @property
-    def _flat(self) -> bool:
-        return self._one_dimension
-
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return np.ndarray
@@ -115,13 +111,10 @@ class TracedArray(ArrayMethods):
     def _like(self, table: Table) -> TracedArray:
         return TracedArray(self._graph, table, self._flat)
 
-    def _array(self, table: Table, flat: bool) -> TracedArray:
-        return TracedArray(self._graph, table, flat)
-
     def _view_of(self, positions: Sequence[int], flat: bool) -> TracedArray:
         of = range(self._memory.table.width) if self._positions is None else self._positions
         made = TracedArray.__new__(TracedArray)
-        made._graph, made._memory, made._one_dimension = self._graph, self._memory, flat
+        made._graph, made._memory, made._flat = self._graph, self._memory, flat
         made._positions = [of[position] for position in positions]
         made._read = (-1, self._memory.table)
         return made

@@ -10,12 +10,17 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
-from onnxlet.convert.converters.tracing.array_methods import clipped, product, rounded
+from onnxlet.convert.converters.tracing.array_methods import (
+    clipped,
+    cumulated,
+    in_order,
+    matrix_product,
+    over_columns,
+    rounded,
+)
 from onnxlet.convert.converters.tracing.array_shapes import array_of, column_stack
-from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
+from onnxlet.convert.converters.tracing.base import check_options, elementwise, refuse, whole
 from onnxlet.convert.converters.tracing.elements import map_several
-from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import (
     ARRAY_FUNCTIONS,
     Traced,
@@ -24,7 +29,7 @@ from onnxlet.convert.converters.tracing.traced import (
 )
 from onnxlet.convert.graph.categories import is_missing
 from onnxlet.convert.graph.converter import Table, Tensor
-from onnxlet.convert.graph.piecewise import intervals
+from onnxlet.convert.graph.tree_ensemble import intervals
 
 
 @implements("where")
@@ -119,7 +124,7 @@ def _dot(a: Any, b: Any, **options: Any) -> Any:
     check_options("dot", options)
     if not isinstance(a, Traced):
         refuse("it multiplies the rows with each other")
-    return product(array_of(a), b)
+    return matrix_product(array_of(a), b)
 
 
 @implements("median")

@@ -1,23 +1,182 @@
-"""The methods of arrays: of elements, and reductions of rows."""
+"""The methods of arrays: of elements, and reductions over the columns of each row.
+
+`skip` leaves missing values out, as pandas does; NumPy returns NaN if any is missing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise, whole
-from onnxlet.convert.converters.tracing.reductions import (
-    REDUCTIONS,
-    cumulated,
-    index_of,
-    over_columns,
+from onnxlet.convert.converters.tracing.arithmetic import common, floats, truth
+from onnxlet.convert.converters.tracing.base import (
+    RowCount,
+    check_options,
+    elementwise,
+    methods,
+    refuse,
+    whole,
 )
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Table, Tensor
+
+
+def _filled(x: Tensor, value: float, skip: bool) -> Tensor:
+    """Numbers; missing ones become a value that does not change the result."""
+    (number,) = common(x)
+    if not skip or number.dtype == "int64":
+        return number
+    return number.isnan().where(value, number)
+
+
+def _count(x: Tensor, skip: bool) -> Tensor:
+    """The number of values in each row, without missing ones if `skip`."""
+    (number,) = floats(x)
+    there = number.equals(number) if skip else number.isnan() | ~number.isnan()
+    return there.cast(number.dtype).sum()
+
+
+def total(x: Tensor, skip: bool = False, min_count: int = 0) -> Tensor:
+    """The sum; 0 of none, NaN if there are fewer than `min_count`."""
+    made = _filled(x, 0.0, skip).sum()
+    return _enough(x, made, min_count, skip)
+
+
+def product(x: Tensor, skip: bool = False, min_count: int = 0) -> Tensor:
+    """The product; 1 of none, NaN if there are fewer than `min_count`."""
+    axes = x.graph.constant([1], "int64")
+    made = x.graph.op("ReduceProd", _filled(x, 1.0, skip), axes, width=1, keepdims=1)
+    return _enough(x, made, min_count, skip)
+
+
+def _enough(x: Tensor, made: Tensor, min_count: int, skip: bool) -> Tensor:
+    if min_count <= 0 or not skip:
+        return made
+    (number,) = floats(made)
+    return (_count(x, skip) < float(min_count)).where(np.nan, number)
+
+
+def mean(x: Tensor, skip: bool = False) -> Tensor:
+    """The mean; NaN of none."""
+    (summed,) = floats(total(x, skip))
+    return summed / (_count(x, skip) if skip else float(x.width))
+
+
+def variance(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
+    """The mean square distance from the mean, divided by count - ddof."""
+    (number,) = floats(x)
+    distance = number - mean(x, skip)
+    squares = total(distance * distance, skip)
+    count = _count(x, skip)
+    made = squares / (count - float(ddof))
+    return (count <= float(ddof)).where(np.nan, made) if ddof else made
+
+
+def deviation(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
+    """The standard deviation of each row, with `ddof` as NumPy and pandas take it."""
+    return variance(x, skip, ddof).unary("Sqrt")
+
+
+def largest(x: Tensor, skip: bool = False) -> Tensor:
+    """NaN if all are missing, or without `skip` any."""
+    return _extreme(x, skip, -np.inf, lambda number: number.max())
+
+
+def smallest(x: Tensor, skip: bool = False) -> Tensor:
+    """NaN if all are missing, or without `skip` any."""
+    return _extreme(x, skip, np.inf, lambda number: number.min())
+
+
+def _extreme(x: Tensor, skip: bool, least: float, reduced: Callable[[Tensor], Tensor]) -> Tensor:
+    if x.dtype == "bool":
+        return reduced(x.cast("int64")).cast("bool")
+    (number,) = common(x)
+    if number.dtype == "int64":
+        return reduced(number)
+    nan = number.isnan()
+    made = reduced(nan.where(least, number))
+    gap = nan.cast("int64")
+    return ((gap.min() if skip else gap.max()) > 0).where(np.nan, made)
+
+
+def every(x: Tensor, skip: bool = False) -> Tensor:
+    """`all`; a missing value is true."""
+    return truth(x).cast("int64").min() > 0
+
+
+def some(x: Tensor, skip: bool = False) -> Tensor:
+    """`any`; a missing value is true, unless it is skipped."""
+    return truth(_filled(x, 0.0, skip)).cast("int64").max() > 0
+
+
+def in_order(x: Tensor) -> Tensor:
+    """The values in ascending order, NaN last."""
+    (number,) = common(x)
+    return number.smallest(x.width)[0]
+
+
+def median(x: Tensor, skip: bool = False) -> Tensor:
+    """The middle value, or the mean of the two in the middle."""
+    (number,) = floats(x)
+    graph, ordered = x.graph, in_order(number)
+    count = _count(x, skip).cast("int64") if skip else graph.constant([[x.width]], "int64")
+    middle = [(count - 1) / 2, count / 2]
+    if not skip:
+        low, high = (ordered.take([position]) for position in ((x.width - 1) // 2, x.width // 2))
+    else:
+        low, high = (
+            graph.op("GatherElements", ordered, position, width=1, axis=1)
+            for position in (middle[0].maximum(0), middle[1].minimum(x.width - 1))
+        )
+    made = low.equals(high).where(low, (low + high) / 2.0)
+    nothing = number.isnan().cast("int64")
+    return ((nothing.min() if skip else nothing.max()) > 0).where(np.nan, made)
+
+
+def count(x: Tensor, skip: bool = True) -> Tensor:
+    """The number of values that are not missing."""
+    return _count(x, True).cast("int64")
+
+
+def index_of(extreme: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Of the largest or the smallest, `argmax` or `argmin`; of the first NaN if there is one."""
+    (number,) = common(x)
+    found = extreme(number)
+    if number.dtype == "int64":
+        return found
+    nan = number.isnan().cast("int64")
+    return (nan.max() > 0).where(nan.argmax(), found)
+
+
+def cumulated(x: Tensor) -> Tensor:
+    """Cumulative sums from the left."""
+    (number,) = common(x)
+    return x.graph.op("CumSum", number, x.graph.constant(1, "int64"))
+
+
+REDUCTIONS: dict[str, Callable[..., Tensor]] = {
+    "sum": total, "prod": product, "product": product, "mean": mean, "var": variance,
+    "std": deviation, "max": largest, "min": smallest, "all": every, "any": some,
+    "median": median, "count": count,
+}  # fmt: skip
+
+
+def over_columns(name: str, axis: Any, dims: int = 2) -> None:
+    """Refuse a reduction over the rows of an array of `dims` dimensions.
+
+    The axis is a number, or pandas' name.
+    """
+    if dims == 2 and axis in (1, -1, "columns"):
+        return
+    refuse(
+        f"its {name}() goes over the rows: it depends on which rows come together in a request",
+        "Take the value from the training set before (a constant), or use a transformer that "
+        "learns it in fit: StandardScaler, SimpleImputer, MinMaxScaler, …",
+    )
+
 
 AS_IT_IS = {"order": ("C", "K", "A"), "copy": (True, False, None), "subok": (True, False)}
 
@@ -32,28 +191,10 @@ class ArrayMethods(Traced):
         """The dimensions: 1 or 2."""
         return 1 if self._flat else 2
 
-    def _array(self, table: Table, flat: bool) -> Any:
-        """Another array with its own memory."""
-        raise NotImplementedError
-
-    def _view_of(self, positions: Sequence[int], flat: bool) -> Any:
-        """A view of some columns, which shares the memory."""
-        raise NotImplementedError
-
-    def copy(self, order: str = "C") -> Any:
-        """A copy with its own memory."""
-        return self._like(self._table)
-
     def astype(self, dtype: Any, **options: Any) -> Any:
         """A copy of another dtype."""
         check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
         return elementwise(lambda x: column_values.cast(x, dtype, in_array=True), self)
-
-    def toarray(self) -> Any:
-        """Itself: a graph has no sparse arrays."""
-        return self
-
-    todense = toarray
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """One column may become flat, or a column again; several keep their shape."""
@@ -68,57 +209,21 @@ class ArrayMethods(Traced):
             return self._view_of(range(self._table.width), False)
         return refuse("it reshapes columns into rows")
 
-    def ravel(self, order: str = "C") -> Any:
-        """One column as an array of one dimension."""
-        return self.reshape(-1)
-
-    def flatten(self, order: str = "C") -> Any:
-        """One column as an array of one dimension."""
-        return self.reshape(-1).copy()
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """One column becomes flat; several stay the same."""
-        return self.reshape(-1) if self._table.width == 1 else self
-
-    def tolist(self) -> Any:
-        """Itself: vectorisers take text from an array as from a list."""
-        return self if self._flat else refuse("an array's .tolist has no conversion")
-
-    def dot(self, other: Any) -> Any:
-        """The product with a matrix of constants."""
-        return product(self, other)
-
     def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:  # noqa: A002
         """Values beyond a bound become the bound."""
         check_options("clip", options)
         return clipped(self, min, max)
-
-    def round(self, decimals: int = 0) -> Any:
-        """Rounded to some decimals."""
-        return rounded(self, decimals)
-
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return rounded(self, ndigits or 0)
-
-    def __matmul__(self, other: Any) -> Any:
-        return product(self, other)
 
     def cumsum(self, axis: Any = None) -> Any:
         """Cumulative sums of each row."""
         over_columns("cumsum", axis, self.ndim)
         return self._like(Table((cumulated(whole(self._graph, self._table)),)))
 
-    def argmax(self, axis: Any = None) -> Any:
-        """The index of the largest column of each row."""
-        return self._index_of(Tensor.argmax, axis)
-
-    def argmin(self, axis: Any = None) -> Any:
-        """The index of the smallest column of each row."""
-        return self._index_of(Tensor.argmin, axis)
-
     def _index_of(self, extreme: Callable[[Tensor], Tensor], axis: Any) -> Any:
         over_columns(extreme.__name__, axis, self.ndim)
-        return self._array(Table((index_of(extreme, whole(self._graph, self._table)),)), True)
+        return type(self)(
+            self._graph, Table((index_of(extreme, whole(self._graph, self._table)),)), True
+        )
 
     def _reduce(
         self,
@@ -130,40 +235,54 @@ class ArrayMethods(Traced):
     ) -> Any:
         over_columns(name, axis, self.ndim)
         made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
-        return self._array(Table((made,)), not keepdims)
-
-    def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        """The sum of each row."""
-        check_options("sum", options, dtype=(None, float))
-        return self._reduce("sum", axis, keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        """The mean of each row."""
-        check_options("mean", options, dtype=(None, float))
-        return self._reduce("mean", axis, keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The variance of each row; `ddof` as in NumPy."""
-        return self._reduce("var", axis, keepdims, ddof=ddof)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The standard deviation of each row; `ddof` as in NumPy."""
-        return self._reduce("std", axis, keepdims, ddof=ddof)
+        return type(self)(self._graph, Table((made,)), not keepdims)
 
 
 def _reduction(name: str) -> Callable[..., Any]:
-    def method(self: ArrayMethods, axis: Any = None, keepdims: bool = False) -> Any:
+    return lambda self, axis=None, keepdims=False: self._reduce(name, axis, keepdims)
+
+
+def _in_dtype(name: str) -> Callable[..., Any]:
+    """A reduction that may be told NumPy's own dtype for it."""
+
+    def method(self: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        check_options(name, options, dtype=(None, float))
         return self._reduce(name, axis, keepdims)
 
-    method.__qualname__ = f"ArrayMethods.{name}"  # Python's messages have it
     return method
 
 
-for _name in ("prod", "max", "min", "any", "all"):
-    setattr(ArrayMethods, _name, _reduction(_name))
+def _of_freedom(name: str) -> Callable[..., Any]:
+    return lambda self, axis=None, ddof=0, keepdims=False: self._reduce(
+        name, axis, keepdims, ddof=ddof
+    )
 
 
-def product(array: ArrayMethods, other: Any) -> Any:
+methods(
+    ArrayMethods,
+    {
+        "copy": lambda self, order="C": self._like(self._table),
+        "toarray todense": lambda self: self,  # a graph has no sparse arrays
+        "ravel": lambda self, order="C": self.reshape(-1),
+        "flatten": lambda self, order="C": self.reshape(-1).copy(),
+        "squeeze": lambda self, axis=None: self.reshape(-1) if self._table.width == 1 else self,
+        # Vectorisers take text from an array as from a list.
+        "tolist": lambda self: (
+            self if self._flat else refuse("an array's .tolist has no conversion")
+        ),
+        "dot __matmul__": lambda self, other: matrix_product(self, other),
+        "round": lambda self, decimals=0: rounded(self, decimals),
+        "__round__": lambda self, ndigits=None: rounded(self, ndigits or 0),
+        "argmax": lambda self, axis=None: self._index_of(Tensor.argmax, axis),
+        "argmin": lambda self, axis=None: self._index_of(Tensor.argmin, axis),
+        **{name: _reduction(name) for name in ("prod", "max", "min", "any", "all")},
+        **{name: _in_dtype(name) for name in ("sum", "mean")},
+        **{name: _of_freedom(name) for name in ("var", "std")},
+    },
+)
+
+
+def matrix_product(array: ArrayMethods, other: Any) -> Any:
     """`x @ w` with a matrix or vector of constants."""
     if (not hasattr(other, "__array_interface__") and not isinstance(other, list)) or array._flat:
         refuse("it multiplies the rows with each other, or a column with a column")
@@ -172,7 +291,7 @@ def product(array: ArrayMethods, other: Any) -> Any:
     matrix = weights.reshape(len(weights), -1)
     if len(weights) != x.width:
         raise ValueError("matmul: shapes don't fit")
-    return array._array(Table((x @ matrix,)), weights.ndim == 1)
+    return type(array)(array._graph, Table((x @ matrix,)), weights.ndim == 1)
 
 
 def clipped(array: Traced, low: Any, high: Any) -> Any:

@@ -9,9 +9,8 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
-from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
+from onnxlet.convert.converters.tracing.base import RowCount, check_options, elementwise, refuse
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced, implement_all, implements
 from onnxlet.convert.graph.converter import Table, Tensor
 
@@ -142,12 +141,12 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     kind = a.to_numpy().dtype if dtype is None and isinstance(a, PandasBase) else dtype or a.dtype
     array = array_of(a)
     constant = np.asarray(fill_value).astype(kind)
-    return elementwise(lambda x: _constant(x, constant), array)
 
+    def made(x: Tensor) -> Tensor:
+        tensor = arithmetic.tensor_of(arithmetic.graph_of(x), constant)
+        return arithmetic.choose(arithmetic.everywhere(x), tensor, tensor)
 
-def _constant(x: Tensor, value: Any) -> Tensor:
-    tensor = arithmetic.tensor_of(arithmetic.graph_of(x), value)
-    return arithmetic.choose(arithmetic.everywhere(x), tensor, tensor)
+    return elementwise(made, array)
 
 
 implements("zeros_like", "empty_like")(like(0.0))

@@ -20,7 +20,7 @@ from onnxlet.convert.converters.tracing.arithmetic import (
     truth,
     with_text_in_gaps,
 )
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.converters.tracing.str_accessor import stepped
 from onnxlet.convert.graph.categories import index_among, is_missing
 from onnxlet.convert.graph.converter import DROPPED, Table, Tensor, Unsupported

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.converters.tracing.columns_base import elementwise
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.base import check_options, elementwise, methods, refuse
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.converter import DATE, Table, Tensor, Unsupported
 from onnxlet.function.inputs.dates import PARTS
@@ -25,6 +24,7 @@ TEXTS = {"day_name": "%A", "month_name": "%B"}
 UNITS = {"D": timedelta(days=1), "h": timedelta(hours=1), "min": timedelta(minutes=1),
          "s": timedelta(seconds=1)}  # fmt: skip
 MICROSECOND = timedelta(microseconds=1)
+DAY, SECOND = UNITS["D"] / MICROSECOND, UNITS["s"] / MICROSECOND  # in microseconds
 COLUMNS = "Read dates from a column of text as it comes in, or give X_test a column of dates."
 
 
@@ -90,14 +90,6 @@ class DtAccessor:
             made[label] = self._part(name)
         return made
 
-    def strftime(self, date_format: str) -> Any:
-        """Text, as `strftime` writes it."""
-        return self._made(lambda x: dates.formatted(x, date_format))
-
-    def normalize(self) -> Any:
-        """Midnight of the day."""
-        return self.floor("D")
-
     def floor(self, freq: Any) -> Any:
         """Down to whole days, hours, minutes or seconds."""
         if freq not in UNITS:
@@ -122,70 +114,68 @@ class Duration:
     def __init__(self, microseconds: Any) -> None:
         self._microseconds = microseconds
 
-    @property
-    def dt(self) -> Duration:
-        """Itself."""
-        return self
-
-    @property
-    def days(self) -> Any:
-        """Whole days, down."""
-        return self._whole(timedelta(days=1))
-
-    @property
-    def seconds(self) -> Any:
-        """Whole seconds beside whole days."""
-        day, second = (timedelta(**{unit: 1}) / MICROSECOND for unit in ("days", "seconds"))
-        return self._made(lambda x: _floor((x - _floor(x / day) * day) / second))
-
-    def total_seconds(self) -> Any:
-        """All seconds, with fractions."""
-        return self._made(lambda x: x / 1e6)
-
-    def _whole(self, unit: timedelta) -> Any:
-        return self._made(lambda x: _floor(x / (unit / MICROSECOND)))
-
     def _made(self, function: Callable[[Tensor], Tensor]) -> Any:
         """A column of numbers: microseconds need float64, what is made of them does not."""
         return self._microseconds._mapped(lambda x: function(x).cast(x.graph.precision))
 
-    def __truediv__(self, other: Any) -> Any:
-        unit = _constant(other) / MICROSECOND
-        return self._made(lambda x: x / unit)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return self._whole(_constant(other))
-
-    def __abs__(self) -> Duration:
-        return Duration(self._microseconds._mapped(lambda x: x.unary("Abs")))
-
-    def __neg__(self) -> Duration:
-        return Duration(self._microseconds._mapped(lambda x: -x))
-
     def __getattr__(self, name: str) -> Any:
+        if name == "dt":
+            return self
+        if name in WHOLE:
+            return self._made(WHOLE[name])
         return refuse(f"a difference between dates has no .{name} in a graph", "Take its .dt.days.")
 
 
 def _comparison(name: str) -> Callable[[Duration, Any], Any]:
     def compare(self: Duration, other: Any) -> Any:
-        bound = _constant(other) / MICROSECOND
+        bound = _constant(other)
         return self._microseconds._mapped(lambda x: getattr(x, name)(bound))
 
     return compare
 
 
-for _name in ("__lt__", "__le__", "__gt__", "__ge__"):
-    setattr(Duration, _name, _comparison(_name))
+def _quotient(change: Callable[[Tensor], Tensor]) -> Callable[[Duration, Any], Any]:
+    def divided(self: Duration, other: Any) -> Any:
+        unit = _constant(other)
+        return self._made(lambda x: change(x / unit))
+
+    return divided
 
 
-def _constant(value: Any) -> timedelta:
+def _constant(value: Any) -> float:
+    """A difference between dates in microseconds."""
     if isinstance(value, str | timedelta | np.timedelta64):
-        return pd.Timedelta(value).to_pytimedelta()
+        return pd.Timedelta(value).to_pytimedelta() / MICROSECOND
     return refuse(f"it computes with a difference between dates and {value!r:.40}")
 
 
 def _floor(x: Tensor) -> Tensor:
     return x.unary("Floor")
+
+
+# Parts of a difference, of microseconds: whole days, and whole seconds beside these.
+WHOLE: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "days": lambda x: _floor(x / DAY),
+    "seconds": lambda x: _floor((x - _floor(x / DAY) * DAY) / SECOND),
+}
+methods(
+    DtAccessor,
+    {
+        "strftime": lambda self, date_format: self._made(lambda x: dates.formatted(x, date_format)),
+        "normalize": lambda self: self.floor("D"),
+    },
+)
+methods(
+    Duration,
+    {
+        "total_seconds": lambda self: self._made(lambda x: x / SECOND),
+        "__abs__": lambda self: Duration(self._microseconds._mapped(lambda x: x.unary("Abs"))),
+        "__neg__": lambda self: Duration(self._microseconds._mapped(lambda x: -x)),
+        "__truediv__": _quotient(lambda x: x),
+        "__floordiv__": _quotient(_floor),
+        **{name: _comparison(name) for name in ("__lt__", "__le__", "__gt__", "__ge__")},
+    },
+)
 
 
 def operated(function: Any, operands: Any) -> Any:

@@ -13,9 +13,8 @@ import numpy as np
 from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values, str_accessor
+from onnxlet.convert.converters.tracing.base import ELEMENT, elementwise, refuse, select
 from onnxlet.convert.converters.tracing.column_values import spread
-from onnxlet.convert.converters.tracing.columns_base import ELEMENT, elementwise, select
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor
 from onnxlet.function.inputs.text_steps import METHODS
@@ -28,6 +27,7 @@ class Element(Traced):
 
     __slots__ = ("_execution",)
     _rank: ClassVar[int] = ELEMENT
+    _flat = True
 
     def __init__(self, graph: Graph, tensor: Tensor, execution: Execution) -> None:
         self._graph = graph
@@ -37,10 +37,6 @@ class Element(Traced):
     @property
     def _tensor(self) -> Tensor:
         return self._table.tensors[0]
-
-    @property
-    def _flat(self) -> bool:
-        return True
 
     def _like(self, table: Table) -> Element:
         return Element(self._graph, table.tensors[0], self._execution)

@@ -10,12 +10,14 @@ import pandas as pd
 from pandas import DataFrame, Index
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import (
+from onnxlet.convert.converters.tracing.base import (
     FRAME,
     RowCount,
     elementwise,
     is_everything,
+    methods,
     positions_of,
+    refuse,
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_rows
@@ -27,7 +29,6 @@ from onnxlet.convert.converters.tracing.pandas_base import (
     check_pandas,
     is_elementwise,
 )
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, labelled
@@ -38,6 +39,7 @@ class TracedFrame(FrameMethods):
 
     __slots__ = ()
     _rank: ClassVar[int] = FRAME
+    ndim = 2
 
     def __init__(self, graph: Graph, table: Table) -> None:
         object.__setattr__(self, "_graph", graph)
@@ -93,11 +95,6 @@ class TracedFrame(FrameMethods):
         return pd.Index(list(self._labels))
 
     @property
-    def ndim(self) -> int:
-        """The dimensions, always 2."""
-        return 2
-
-    @property
     def shape(self) -> tuple[Any, ...]:
         """The rows, whose number is unknown, and the columns."""
         return (RowCount(self._some()), self._table.width)
@@ -132,18 +129,6 @@ class TracedFrame(FrameMethods):
 
     def __contains__(self, label: Any) -> bool:
         return label in self._labels
-
-    def keys(self) -> Any:
-        """The same as `columns`."""
-        return self.columns
-
-    def items(self) -> Iterator[tuple[Any, TracedSeries]]:
-        """Each column's name, and the column."""
-        return iter([(label, self._by_name(label)) for label in self._labels])
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """A column, or the default if there is none of that name."""
-        return self._by_name(key) if isinstance(key, list) or key in self._labels else default
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, Traced):
@@ -247,11 +232,18 @@ class TracedFrame(FrameMethods):
         series = [TracedSeries(self._graph, one._table.tensors[0], label) for label, one in made]
         return beside(self._graph, series)
 
-    def transform(self, func: Any, axis: Any = 0, **options: Any) -> Any:
-        """The same as `apply`, for functions that make a column of a column."""
-        return self.apply(func, axis, **options)
 
-
+methods(
+    TracedFrame,
+    {
+        "keys": lambda self: self.columns,
+        "items": lambda self: iter([(label, self._by_name(label)) for label in self._labels]),
+        "get": lambda self, key, default=None: (
+            self._by_name(key) if isinstance(key, list) or key in self._labels else default
+        ),
+        "transform": lambda self, func, axis=0, **options: self.apply(func, axis, **options),
+    },
+)
 TracedSeries._frame = TracedFrame
 
 

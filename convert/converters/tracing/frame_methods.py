@@ -10,10 +10,13 @@ import numpy as np
 from pandas import Index, Series
 
 from onnxlet.convert.converters.tracing import column_values
-from onnxlet.convert.converters.tracing.columns_base import (
+from onnxlet.convert.converters.tracing.base import (
+    check_options,
     elementwise,
     is_everything,
+    methods,
     positions_of,
+    refuse,
     select,
 )
 from onnxlet.convert.converters.tracing.elements import map_elements
@@ -23,7 +26,6 @@ from onnxlet.convert.converters.tracing.pandas_base import (
     PandasBase,
     check_pandas,
 )
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Table, labelled
@@ -37,13 +39,6 @@ class FrameMethods(PandasBase):
     @property
     def _labels(self) -> tuple[Any, ...]:
         return self._table.labels
-
-    def _by_name(self, key: Any) -> Any:
-        """One column, or several."""
-        raise NotImplementedError
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise NotImplementedError
 
     def _become(self, made: Any, inplace: bool) -> Any:
         """Return a method's result or, with `inplace`, become it and return None."""
@@ -98,14 +93,6 @@ class FrameMethods(PandasBase):
         check_pandas("set_axis", options)
         return self._renamed(list(labels)) if axis in (1, "columns") else refuse("it names rows")
 
-    def add_prefix(self, prefix: str) -> Any:
-        """The same columns, a prefix before each name."""
-        return self._renamed([f"{prefix}{label}" for label in self._labels])
-
-    def add_suffix(self, suffix: str) -> Any:
-        """The same columns, a suffix after each name."""
-        return self._renamed([f"{label}{suffix}" for label in self._labels])
-
     def filter(
         self, items: Any = None, like: Any = None, regex: Any = None, axis: Any = None
     ) -> Any:
@@ -141,19 +128,6 @@ class FrameMethods(PandasBase):
             if column_values.is_number(tensor) is (include is not None)
         ]
         return self._at_positions(positions)
-
-    def reset_index(self, drop: bool = False, inplace: bool = False) -> Any:
-        """`reset_index(drop=True)`: requests have no index."""
-        return (
-            self._become(self.copy(), inplace) if drop else refuse("it makes a column of the index")
-        )
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """A Series, if there is one column."""
-        return self._by_name(self._labels[0]) if self._table.width == 1 else self.copy()
-
-    def __delitem__(self, label: Any) -> None:
-        self.drop(columns=[label], inplace=True)
 
     def pop(self, item: Any) -> Any:
         """Remove a column, and return it."""
@@ -216,6 +190,27 @@ class FrameMethods(PandasBase):
         return self._like(Table(tuple(parts)))
 
     applymap = map  # noqa: A003  pandas has it so
+
+
+methods(
+    FrameMethods,
+    {
+        "add_prefix": lambda self, prefix: self._renamed(
+            [f"{prefix}{one}" for one in self._labels]
+        ),
+        "add_suffix": lambda self, suffix: self._renamed(
+            [f"{one}{suffix}" for one in self._labels]
+        ),
+        # Requests have no index.
+        "reset_index": lambda self, drop=False, inplace=False: (
+            self._become(self.copy(), inplace) if drop else refuse("it makes a column of the index")
+        ),
+        "squeeze": lambda self, axis=None: (
+            self._by_name(self._labels[0]) if self._table.width == 1 else self.copy()
+        ),
+        "__delitem__": lambda self, label: self.drop(columns=[label], inplace=True),
+    },
+)
 
 
 class ILocIndexer:

@@ -24,11 +24,16 @@ from onnxlet.convert.converters.tracing import (
 from onnxlet.convert.converters.tracing.array import Transposed
 from onnxlet.convert.converters.tracing.array_functions import searched
 from onnxlet.convert.converters.tracing.array_shapes import as_array
+from onnxlet.convert.converters.tracing.base import (
+    RowCount,
+    check_options,
+    elementwise,
+    refuse,
+    refusing,
+)
 from onnxlet.convert.converters.tracing.column_values import read_number
-from onnxlet.convert.converters.tracing.columns_base import RowCount, elementwise
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Tensor
@@ -38,16 +43,6 @@ CONCAT_OPTIONS = {
     "join": ("outer", "inner"), "ignore_index": (False,), "copy": (True, False), "sort": (False,),
 }  # fmt: skip
 UNSEEN = "pd.cut by the values it is given depends on which rows come together in a request"
-
-
-def isna(obj: Any) -> Any:
-    """`pd.isna`."""
-    return elementwise(arithmetic.missing, obj)
-
-
-def notna(obj: Any) -> Any:
-    """`pd.notna`."""
-    return elementwise(lambda x: ~arithmetic.missing(x), obj)
 
 
 def concat(objs: Any, *, axis: Any = 0, **options: Any) -> Any:
@@ -206,10 +201,6 @@ class _Stacking:
         return array_shapes.column_stack(parts) if is_traced(parts) else self._real[key]
 
 
-def _refused(reason: str, hint: str) -> Callable[..., Any]:
-    return lambda *_, **__: refuse(reason, hint)
-
-
 REAL_VECTORIZE = np.vectorize
 ENCODE = "Use OneHotEncoder or OrdinalEncoder, which learn the categories in fit."
 BINS = "Use KBinsDiscretizer, or pd.cut with the edges of the bins."
@@ -223,17 +214,18 @@ TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
     (np, "empty"): array_shapes.rows_of(0.0),
     (np, "ones"): array_shapes.rows_of(1.0),
     (np, "full"): array_shapes.full,
-    (pd, "isna"): isna,
-    (pd, "isnull"): isna,
-    (pd, "notna"): notna,
-    (pd, "notnull"): notna,
+    **{(pd, name): lambda obj: elementwise(arithmetic.missing, obj) for name in ("isna", "isnull")},
+    **{
+        (pd, name): lambda obj: elementwise(lambda x: ~arithmetic.missing(x), obj)
+        for name in ("notna", "notnull")
+    },
     (pd, "concat"): concat,
     (pd, "cut"): cut,
     (pd, "to_datetime"): dt_accessor.to_datetime,
     (pd, "to_numeric"): to_numeric,
-    (pd, "get_dummies"): _refused("pd.get_dummies makes columns of the values it is given", ENCODE),
-    (pd, "factorize"): _refused("pd.factorize numbers the values it is given", ENCODE),
-    (pd, "qcut"): _refused("pd.qcut makes bins of the values it is given", BINS),
+    (pd, "get_dummies"): refusing("pd.get_dummies makes columns of the values it is given", ENCODE),
+    (pd, "factorize"): refusing("pd.factorize numbers the values it is given", ENCODE),
+    (pd, "qcut"): refusing("pd.qcut makes bins of the values it is given", BINS),
     **{
         (np, name): array_functions.list_reduction(name)
         for name in ("sum", "prod", "mean", "median", "std", "max", "min", "any", "all")

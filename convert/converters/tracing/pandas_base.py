@@ -9,10 +9,19 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic, column_values
 from onnxlet.convert.converters.tracing.array import TracedArray
-from onnxlet.convert.converters.tracing.array_methods import product, rounded
-from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
-from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_columns
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.array_methods import (
+    REDUCTIONS,
+    matrix_product,
+    over_columns,
+    rounded,
+)
+from onnxlet.convert.converters.tracing.base import (
+    check_options,
+    elementwise,
+    methods,
+    refuse,
+    whole,
+)
 from onnxlet.convert.converters.tracing.traced import (
     ARRAY_FUNCTIONS,
     COMPARISONS,
@@ -90,18 +99,6 @@ class PandasBase(Traced):
 
     aggregate = agg
 
-    def pipe(self, function: Any, *given: Any, **options: Any) -> Any:
-        """`pipe`: the function of it."""
-        return function(self, *given, **options)
-
-    def copy(self, deep: bool = True) -> Any:
-        """A copy of the columns."""
-        return self._like(self._table)
-
-    def infer_objects(self, **options: Any) -> Any:
-        """A copy: the values stay the same."""
-        return self._like(self._table)
-
     def to_numpy(self, dtype: Any = None, **options: Any) -> TracedArray:
         """A copy, as an array."""
         check_pandas("to_numpy", options)
@@ -113,21 +110,11 @@ class PandasBase(Traced):
         """The columns as an array."""
         return self.to_numpy()
 
-    def abs(self) -> Any:
-        """The absolute values."""
-        return abs(self)
-
     def round(self, decimals: Any = 0) -> Any:
         """Rounded to some decimals."""
         if not isinstance(decimals, int | np.integer):
             refuse("round with other than one number of decimals has no conversion")
         return rounded(self, decimals)
-
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return rounded(self, ndigits or 0)
-
-    def __matmul__(self, other: Any) -> Any:
-        return self._like(product(self.to_numpy(), other)._table)
 
     def clip(self, lower: Any = None, upper: Any = None, **options: Any) -> Any:
         """Values beyond a bound become the bound."""
@@ -139,16 +126,6 @@ class PandasBase(Traced):
             0.0 if lower is None else lower,
             0.0 if upper is None else upper,
         )
-
-    def isna(self) -> Any:
-        """Where a value is missing."""
-        return self._mapped(arithmetic.missing)
-
-    def notna(self) -> Any:
-        """Where a value is not missing."""
-        return self._mapped(lambda x: ~arithmetic.missing(x))
-
-    isnull, notnull = isna, notna
 
     def isin(self, values: Any) -> Any:
         """Whether a value is one of these."""
@@ -186,50 +163,44 @@ class PandasBase(Traced):
         x = whole(self._graph, Table(tensors))
         return self._row_wise(REDUCTIONS[name](x, skip=skipna, **known))
 
-    def _row_wise(self, made: Tensor) -> Any:
-        raise NotImplementedError
 
-    def std(self, axis: Any = 0, skipna: bool = True, ddof: int = 1, **options: Any) -> Any:
-        """The standard deviation of each row; `ddof` as in pandas."""
-        return self._reduce("std", axis, skipna, ddof=ddof, **options)
-
-    def var(self, axis: Any = 0, skipna: bool = True, ddof: int = 1, **options: Any) -> Any:
-        """The variance of each row; `ddof` as in pandas."""
-        return self._reduce("var", axis, skipna, ddof=ddof, **options)
-
-    def _with(
-        self, function: Any, other: Any, reflected: bool = False, axis: Any = "columns", **more: Any
-    ) -> Any:
-        check_pandas(str(function.__name__), more)
+def _method(function: Any, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Any, other: Any, axis: Any = "columns", **options: Any) -> Any:
+        check_pandas(str(function.__name__), options)
         if axis in (0, "index") and not self._flat and isinstance(other, Traced) and other._flat:
             other = other._table.tensors[0]
         return self._operate(function, *((other, self) if reflected else (self, other)))
-
-
-def _method(function: Any, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: PandasBase, other: Any, axis: Any = "columns", **options: Any) -> Any:
-        return self._with(function, other, reflected, axis, **options)
 
     return method
 
 
 def _reduction(name: str) -> Callable[..., Any]:
-    def method(self: PandasBase, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
-        return self._reduce(name, axis, skipna, **options)
+    if name in ("std", "var"):
+        return lambda self, axis=0, skipna=True, ddof=1, **options: self._reduce(
+            name, axis, skipna, ddof=ddof, **options
+        )
+    return lambda self, axis=0, skipna=True, **options: self._reduce(name, axis, skipna, **options)
 
-    return method
 
-
-for _stem, _function in {**OPERATORS, "div": np.divide, "multiply": np.multiply,
-                         "divide": np.divide, "subtract": np.subtract}.items():  # fmt: skip
-    if _stem not in ("and", "or", "xor"):
-        setattr(PandasBase, _stem, _method(_function))
-        setattr(PandasBase, f"r{_stem}", _method(_function, reflected=True))
-for _stem, _function in COMPARISONS.items():
-    setattr(PandasBase, _stem, _method(_function))
-for _stem in REDUCTIONS:
-    if _stem not in ("std", "var"):
-        setattr(PandasBase, _stem, _reduction(_stem))
+BY_NAME = {stem: OPERATORS[stem] for stem in OPERATORS if stem not in ("and", "or", "xor")} | {
+    "div": np.divide, "multiply": np.multiply, "divide": np.divide, "subtract": np.subtract,
+}  # fmt: skip
+methods(
+    PandasBase,
+    {
+        "pipe": lambda self, function, *given, **options: function(self, *given, **options),
+        "copy": lambda self, deep=True: self._like(self._table),
+        "infer_objects": lambda self, **options: self._like(self._table),
+        "abs": lambda self: abs(self),
+        "__round__": lambda self, ndigits=None: rounded(self, ndigits or 0),
+        "__matmul__": lambda self, other: self._like(matrix_product(self.to_numpy(), other)._table),
+        "isna isnull": lambda self: self._mapped(arithmetic.missing),
+        "notna notnull": lambda self: self._mapped(lambda x: ~arithmetic.missing(x)),
+        **{stem: _method(function) for stem, function in (BY_NAME | COMPARISONS).items()},
+        **{f"r{stem}": _method(function, reflected=True) for stem, function in BY_NAME.items()},
+        **{name: _reduction(name) for name in REDUCTIONS},
+    },
+)
 
 
 def is_elementwise(function: Any) -> bool:

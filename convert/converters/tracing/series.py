@@ -10,11 +10,18 @@ from pandas import Series
 
 from onnxlet.convert.converters.text_functions.columns import text_values
 from onnxlet.convert.converters.tracing import arithmetic, column_values
-from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
+from onnxlet.convert.converters.tracing.base import (
+    REFUSALS,
+    SERIES,
+    NotTraceable,
+    elementwise,
+    is_everything,
+    methods,
+    refuse,
+)
 from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas, is_elementwise
-from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable, refuse
 from onnxlet.convert.converters.tracing.str_accessor import StrAccessor
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, labelled
@@ -25,16 +32,14 @@ class TracedSeries(PandasBase):
 
     __slots__ = ("_name",)
     _rank: ClassVar[int] = SERIES
+    _flat = True
+    ndim = 1
     _frame: ClassVar[Callable[[Graph, Table], Any]]  # TracedFrame, which imports this module
 
     def __init__(self, graph: Graph, tensor: Tensor, name: Any = None) -> None:
         self._graph = graph
         self._table = labelled(Table((tensor,)), (name,))
         self._name = name
-
-    @property
-    def _flat(self) -> bool:
-        return True
 
     @property
     def _tensor(self) -> Tensor:
@@ -63,11 +68,6 @@ class TracedSeries(PandasBase):
     @name.setter
     def name(self, name: Any) -> None:
         self._name = name
-
-    @property
-    def ndim(self) -> int:
-        """The dimensions, always 1."""
-        return 1
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -145,12 +145,6 @@ class TracedSeries(PandasBase):
 
     transform = apply
 
-    def between(self, left: Any, right: Any, inclusive: Any = "both") -> Any:
-        """`between` two values or columns."""
-        return elementwise(
-            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
-        )
-
     def to_frame(self, name: Any = None) -> Any:
         """As a DataFrame of one column."""
         given = self._name if name is None else name
@@ -163,27 +157,24 @@ class TracedSeries(PandasBase):
         check_pandas("rename", options)
         return TracedSeries(self._graph, self._tensor, index)
 
-    def reset_index(self, drop: bool = False) -> Any:
-        """`reset_index(drop=True)`: requests have no index."""
-        return self if drop else refuse("it makes a column of the index")
 
-    def squeeze(self, axis: Any = None) -> TracedSeries:
-        """Itself, as it is one column."""
-        return self
-
-    def ravel(self, order: Any = "C") -> Any:
-        """The column as an array of one dimension."""
-        return self.to_numpy()
-
-    def tolist(self) -> Any:
-        """The array: vectorisers take text from an array as from a list."""
-        return self.to_numpy()
-
-    to_list = tolist
-
-    def combine_first(self, other: Any) -> Any:
-        """The column, with another one's values where it is missing."""
-        return self.fillna(other)
+methods(
+    TracedSeries,
+    {
+        "between": lambda self, left, right, inclusive="both": elementwise(
+            lambda x, low, high: column_values.between(x, low, high, inclusive), self, left, right
+        ),
+        # Requests have no index.
+        "reset_index": lambda self, drop=False: (
+            self if drop else refuse("it makes a column of the index")
+        ),
+        "squeeze": lambda self, axis=None: self,
+        "ravel": lambda self, order="C": self.to_numpy(),
+        # Vectorisers take text from an array as from a list.
+        "tolist to_list": lambda self: self.to_numpy(),
+        "combine_first": lambda self, other: self.fillna(other),
+    },
+)
 
 
 def _text_values(graph: Graph, given: Any, function: Any, column: Tensor) -> Tensor:

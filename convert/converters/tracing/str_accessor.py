@@ -13,7 +13,7 @@ from typing import Any
 
 from onnxlet.convert.converters.text_functions.translation import BOUNDED
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import methods, refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
 from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.text_limits.regex_safety import (
@@ -54,10 +54,6 @@ class StrAccessor:
 
     def __getitem__(self, key: Any) -> Any:
         return self.slice(key.start, key.stop, key.step) if type(key) is slice else self.get(key)
-
-    def get(self, i: Any) -> Any:
-        """A character."""
-        return self._changed("character_at", index=_whole(i))
 
     def slice(self, start: Any = None, stop: Any = None, step: Any = None) -> Any:
         """Some characters."""
@@ -107,24 +103,6 @@ class StrAccessor:
             return made.to_frame(0 if name is None else name)
         return made if name is None else made.rename(name)
 
-    # numbers
-
-    def len(self) -> Any:
-        """The number of characters."""
-        return self._number("length")
-
-    def count(self, pat: Any, flags: int = 0) -> Any:
-        """How often a pattern is found."""
-        return self._number("pattern_count", pattern=self._safe(pat, flags), flags=int(flags))
-
-    def find(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
-        """Where a text is found, -1 where it is not."""
-        return self._number("find_text", text=sub, start=start, stop=end)
-
-    def rfind(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
-        """Where a text is found last, -1 where it is not."""
-        return self._number("find_text", text=sub, start=start, stop=end, last=True)
-
     # questions
 
     def contains(
@@ -141,22 +119,6 @@ class StrAccessor:
             pat = pat if case else pat.upper()
             return upper._search("search", re.escape(pat), True, 0, na)
         return self._search("search", pat, case, flags, na)
-
-    def match(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
-        """Whether a pattern is found at the start."""
-        return self._search("match", pat, case, flags, na)
-
-    def fullmatch(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
-        """Whether a pattern is the whole text."""
-        return self._search("fullmatch", pat, case, flags, na)
-
-    def startswith(self, pat: Any, na: Any = None) -> Any:
-        """Whether a text starts with another one, or one of several."""
-        return self._matched([f"{re.escape(part)}.*" for part in _texts(pat)], na)
-
-    def endswith(self, pat: Any, na: Any = None) -> Any:
-        """Whether a text ends with another one, or one of several."""
-        return self._matched([f".*{re.escape(part)}" for part in _texts(pat)], na)
 
     def _matched(self, patterns: Sequence[str], na: Any) -> Any:
         """Whether a text matches; `na` if it is missing, and missing itself if `na` is no bool.
@@ -195,6 +157,36 @@ class StrAccessor:
     def _asked(self, na: Any, step: str, **settings: Any) -> Any:
         text, made = self._series._tensor, self._number(step, **settings)
         return made._mapped(lambda x: _flag(text, x.isnan(), x.equals(1.0), na))
+
+
+def _searched(how: str) -> Callable[..., Any]:
+    return lambda self, pat, case=True, flags=0, na=None: self._search(how, pat, case, flags, na)
+
+
+methods(
+    StrAccessor,
+    {
+        "get": lambda self, i: self._changed("character_at", index=_whole(i)),
+        "len": lambda self: self._number("length"),
+        "count": lambda self, pat, flags=0: self._number(
+            "pattern_count", pattern=self._safe(pat, flags), flags=int(flags)
+        ),
+        "find": lambda self, sub, start=0, end=None: self._number(
+            "find_text", text=sub, start=start, stop=end
+        ),
+        "rfind": lambda self, sub, start=0, end=None: self._number(
+            "find_text", text=sub, start=start, stop=end, last=True
+        ),
+        "match": _searched("match"),
+        "fullmatch": _searched("fullmatch"),
+        "startswith": lambda self, pat, na=None: self._matched(
+            [f"{re.escape(part)}.*" for part in _texts(pat)], na
+        ),
+        "endswith": lambda self, pat, na=None: self._matched(
+            [f".*{re.escape(part)}" for part in _texts(pat)], na
+        ),
+    },
+)
 
 
 class SplitText:

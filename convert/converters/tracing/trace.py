@@ -1,9 +1,12 @@
 """Tracing: a Python function, called once with a proxy, writes itself to the graph.
 
-This module is the contract of the package: `trace`, `Form` and `name_of`. Nothing outside imports
-any other module of it. The proxy claims to be the DataFrame, Series or array that scikit-learn
-would pass; what is computed with it becomes nodes. Whatever depends on values or on the number of
-rows while the function runs is refused, so that a graph never holds what was true of one row only.
+This module is the contract of the package: nothing outside imports any other module of it. The
+proxy claims to be the DataFrame, Series or array that scikit-learn would pass; what is computed
+with it becomes nodes. Whatever depends on values or on the number of rows while the function runs
+is refused, so that a graph never holds what was true of one row only.
+
+FunctionTransformer (`sklearn/preprocessing/_function_transformer.py`) is converted by it. Upstream:
+skl2onnx converts only the identity (sklearn-onnx #609).
 """
 
 from __future__ import annotations
@@ -14,17 +17,29 @@ from traceback import walk_tb
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils._set_output import _get_output_config
 
-from onnxlet.convert.converters.text_functions.source import names_in, without_partial
+from onnxlet.convert.converters.registration import Converters, Registration
+from onnxlet.convert.converters.text_functions.columns import translated_rows
+from onnxlet.convert.converters.text_functions.translation import names_in, without_partial
 from onnxlet.convert.converters.tracing.arithmetic import as_float
 from onnxlet.convert.converters.tracing.array import TracedArray
+from onnxlet.convert.converters.tracing.base import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
-from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import (
+    DROPPED,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+    labelled,
+)
 from onnxlet.convert.sources.users_code import where
 from onnxlet.folders import documented
 
@@ -147,3 +162,75 @@ def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
         return tensor
     kind = "bool?" if tensor.name in graph.lacking else "bool"
     return replace(as_float(tensor), labels=tensor.labels, types=(kind,) * tensor.width)
+
+
+def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The function of the columns, in the form in which scikit-learn passes them."""
+    if fitted.func is None and not fitted.validate:
+        return {"transform": table}
+    form = _form(fitted, table)
+    given = _named(graph, fitted, table) if form == "frame" else table
+    if fitted.func is None:
+        return {"transform": labelled(table, ())}
+    made = _made(graph, fitted.func, fitted.kw_args or {}, given, form)
+    return {"transform": _with_names_out(fitted, made)}
+
+
+def _made(graph: Graph, function: Any, options: Any, given: Table, form: Form) -> Table:
+    """What a function makes of the columns: by tracing, or text by text."""
+    try:
+        return trace(graph, function, options, given, form)
+    except Unsupported:
+        made = translated_rows(graph, function, options, given, form)
+        if made is None:
+            raise
+        return made
+
+
+def _form(fitted: Any, table: Table) -> Form:
+    """The form in which scikit-learn passes the columns to the function.
+
+    Fitted on a frame it has `feature_names_in_`; fitted on one dimension, no `n_features_in_`.
+    """
+    if table.flat or not hasattr(fitted, "n_features_in_"):
+        return "series" if table.flat and table.labels else "vector"
+    return "frame" if hasattr(fitted, "feature_names_in_") and not fitted.validate else "array"
+
+
+def _named(graph: Graph, fitted: Any, table: Table) -> Table:
+    """The table with the DataFrame's names, dropped columns at their original positions."""
+    names = fitted.feature_names_in_.tolist()
+    if not table.labels:
+        return labelled(table, names) if len(names) == table.width else table
+    if any(t.dtype == DROPPED for t in table.tensors) and set(names) == set(table.labels):
+        by_name = {label: one for one in graph.columns(table) for label in one.labels}
+        return Table(tuple(by_name[name] for name in names))
+    return table
+
+
+def _with_names_out(fitted: Any, made: Table) -> Table:
+    """The columns under the names of `feature_names_out`, if the result is a DataFrame."""
+    wrapped = _get_output_config("transform", fitted)["dense"] != "default"
+    if fitted.feature_names_out is None or not (wrapped or made.labels) or made.flat:
+        return made
+    names = fitted.get_feature_names_out().tolist()
+    return labelled(made, names) if len(names) == made.width else made
+
+
+def inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """The values of `inverse_func`, which must be traced and leave the number of columns."""
+    function = fitted.inverse_func
+    if function is None:
+        return x
+    made = trace(graph, function, fitted.inv_kw_args or {}, Table((x,)), "array")
+    if made.width != x.width:
+        raise Unsupported(f"the function {name_of(function)} makes other columns than it is given")
+    return graph.matrix(made)
+
+
+CONVERTERS: Converters = {
+    # Without a function it passes its columns through.
+    FunctionTransformer: Registration(
+        transformer, exact=lambda fitted: fitted.func is None, inverse=inverse
+    ),
+}

@@ -7,13 +7,19 @@ on a column, is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic
-from onnxlet.convert.converters.tracing.columns_base import ColumnsBase, elementwise
-from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.base import (
+    ColumnsBase,
+    check_options,
+    elementwise,
+    methods,
+    refuse,
+    refusing,
+)
 from onnxlet.convert.converters.tracing.ufuncs import REDUCED, UFUNCS
 
 BY_VALUE = "it decides by a column's values (if, and, or, not, in, while, max, min)"
@@ -56,75 +62,37 @@ class Traced(ColumnsBase):
             refuse(f"{_name(ufunc)} writes to an array that has a row for each of some rows")
         return out[0]._overwritten(made)
 
-    def _overwritten(self, made: Any) -> Any:
-        refuse("it writes the result of a NumPy function into a column")
-
     def __array_function__(self, function: Any, _: Any, given: Any, options: Any) -> Any:
         if function not in ARRAY_FUNCTIONS:
             refuse(f"np.{_name(function)} has no conversion")
         return ARRAY_FUNCTIONS[function](*given, **options)
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        refuse(
-            "it hands the columns to a function that wants their values",
-            "np.asarray, np.array, Series, … work, called by these names.",
-        )
-
-    def __bool__(self) -> bool:
-        refuse(BY_VALUE, INSTEAD)
-
-    def __contains__(self, _: Any) -> bool:
-        refuse(BY_VALUE, INSTEAD)
-
-    def __float__(self) -> float:
-        refuse(
-            "it takes a column for one number (math.log, float, int, round, …)",
-            "NumPy's functions work: np.log, x.astype(int), np.round.",
-        )
-
-    def __int__(self) -> int:
-        return int(self.__float__())
-
-    def __index__(self) -> int:
-        return int(self.__float__())
-
-    def __len__(self) -> int:
-        refuse("it computes with the number of rows, which is another for each request")
-
-    def __iter__(self) -> Any:
-        refuse("it goes through the rows one by one")
-
-    def __format__(self, _: str) -> str:
-        return repr(self)
-
-    def __repr__(self) -> str:
-        refuse("it prints a column's values, or makes text of them")
-
-    def __reduce_ex__(self, _: Any) -> NoReturn:
-        refuse("it pickles or copies the columns", "Use .copy().")
-
-    def __copy__(self) -> Any:
-        return self._like(self._table)
-
-    def __deepcopy__(self, _: Any) -> Any:
-        return self._like(self._table)
-
-    def __abs__(self) -> Any:
-        return self._operate(np.absolute, self)
-
-    def __neg__(self) -> Any:
-        return self._operate(np.negative, self)
-
-    def __pos__(self) -> Any:
-        return self._operate(np.positive, self)
-
-    def __invert__(self) -> Any:
-        return self._operate(np.invert, self)
-
     def __divmod__(self, other: Any) -> Any:
         return self._operate(np.floor_divide, self, other), self._operate(np.remainder, self, other)
 
 
+# What is refused: the methods, by their names, the reason, and what works instead.
+REFUSED = {
+    "__bool__ __contains__": (BY_VALUE, INSTEAD),
+    "__float__ __int__ __index__": (
+        "it takes a column for one number (math.log, float, int, round, …)",
+        "NumPy's functions work: np.log, x.astype(int), np.round.",
+    ),
+    "__hash__": (
+        "it looks a column or an element up in a dictionary or a set",
+        "Use .map(dictionary) or .isin(values) of the column.",
+    ),
+    "__array__": (
+        "it hands the columns to a function that wants their values",
+        "np.asarray, np.array, Series, … work, called by these names.",
+    ),
+    "__len__": ("it computes with the number of rows, which is another for each request", ""),
+    "__iter__": ("it goes through the rows one by one", ""),
+    "__repr__ __format__": ("it prints a column's values, or makes text of them", ""),
+    "__reduce_ex__": ("it pickles or copies the columns", "Use .copy()."),
+    "_overwritten": ("it writes the result of a NumPy function into a column", ""),
+}
+UNARY = {"abs": np.absolute, "neg": np.negative, "pos": np.positive, "invert": np.invert}
 OPERATORS: dict[str, Any] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
     "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "and": np.bitwise_and,
@@ -136,35 +104,30 @@ COMPARISONS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _operator(function: Any, reflected: bool = False) -> Callable[[Any, Any], Any]:
-    def operator(self: Any, other: Any) -> Any:
-        operands = (other, self) if reflected else (self, other)
-        return self._operate(function, *operands)
-
-    return operator
+def _operator(function: Any) -> Callable[..., Any]:
+    return lambda self, *other: self._operate(function, self, *other)
 
 
-def _assignment(function: Any) -> Callable[[Any, Any], Any]:
-    def operator(self: Any, other: Any) -> Any:
-        return self._in_place(function, other)
-
-    return operator
+def _reflected(function: Any) -> Callable[..., Any]:
+    return lambda self, other: self._operate(function, other, self)
 
 
-def _hash(_: Any) -> int:
-    refuse(
-        "it looks a column or an element up in a dictionary or a set",
-        "Use .map(dictionary) or .isin(values) of the column.",
-    )
+def _assignment(function: Any) -> Callable[..., Any]:
+    return lambda self, other: self._in_place(function, other)
 
 
+for _stem, _function in (UNARY | OPERATORS | COMPARISONS).items():
+    setattr(Traced, f"__{_stem}__", _operator(_function))
 for _stem, _function in OPERATORS.items():
-    setattr(Traced, f"__{_stem}__", _operator(_function))
-    setattr(Traced, f"__r{_stem}__", _operator(_function, reflected=True))
+    setattr(Traced, f"__r{_stem}__", _reflected(_function))
     setattr(Traced, f"__i{_stem}__", _assignment(_function))
-for _stem, _function in COMPARISONS.items():
-    setattr(Traced, f"__{_stem}__", _operator(_function))
-Traced.__hash__ = _hash  # type: ignore[assignment]
+methods(
+    Traced,
+    {
+        "__copy__ __deepcopy__": lambda self, *_: self._like(self._table),
+        **{names: refusing(*why) for names, why in REFUSED.items()},
+    },
+)
 
 
 def _name(function: Any) -> str:
@@ -185,6 +148,6 @@ def implements(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., 
 
 def implement_all(small: Mapping[str, Callable[..., Any]]) -> None:
     """Register our versions that are one expression, by the names of NumPy's functions."""
-    for names, made in small.items():
-        made.__qualname__ = f"_{names.split()[0]}"  # Python's messages have it
-        implements(*names.split())(made)
+    for name, made in small.items():
+        made.__qualname__ = f"_{name}"  # Python's messages have it
+        implements(name)(made)

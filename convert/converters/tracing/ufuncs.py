@@ -22,7 +22,7 @@ from onnxlet.convert.converters.tracing.arithmetic import (
     tensor_of,
     truth,
 )
-from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.base import refuse
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import Tensor
 

@@ -16,7 +16,7 @@ answers without an error where there are categories (#1051).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,6 @@ from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
-from onnxlet.convert.converters.answers import two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
 from onnxlet.convert.converters.trees.forests import (
     all_trees,
@@ -46,8 +45,8 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
     labelled,
 )
-from onnxlet.convert.graph.responses import RELEASE, total
-from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums, values
+from onnxlet.convert.graph.responses import RELEASE, total, two_sided
+from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, members, sums, values
 from onnxlet.function.arrays import Array
 
 EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
@@ -165,7 +164,12 @@ def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Te
 
 def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdaBoostRegressor: the first prediction in ascending order that half the weight reaches."""
-    guesses = _guesses(graph, fitted.estimators_, labelled(table, ()))
+    table, parts = labelled(table, ()), fitted.estimators_
+    if all_trees(parts):
+        guesses = values(graph, *in_float64(graph, table, [as_tree(part) for part in parts]))
+    else:
+        answers = [graph.call(part, table, "predict").cast("float64") for part in parts]
+        guesses = graph.concat(answers)
     weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
     if guesses.width == 1:
         return {"predict": guesses.cast(graph.precision)}
@@ -180,33 +184,20 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": median.cast(graph.precision)}
 
 
-def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
-    """The estimators' predictions side by side, float64."""
-    if all_trees(parts):
-        return values(graph, *in_float64(graph, table, [as_tree(part) for part in parts]))
-    return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
-
-
-BITS = np.arange(32, dtype=np.uint32)  # of the words that sets are stored in
-NO_CATEGORY = -1.0  # equals no code: stands in an empty set
-
-
 def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw_of_histograms(graph, fitted, table)
     if not is_classifier(fitted):
-        return {"predict": _unlinked(fitted, raw)}
+        link = type(fitted._loss.link).__name__
+        if link not in ("IdentityLink", "LogLink"):
+            raise Unsupported(
+                f"its loss has the link {link}", "Fit it with one of the named losses."
+            )
+        return {"predict": raw.unary("Exp") if link == "LogLink" else raw}
     loss = type(fitted._loss).__name__
     if loss not in ("HalfMultinomialLoss", "HalfBinomialLoss"):
         raise Unsupported(f"its loss is {loss}", "Fit it with loss='log_loss'.")
     return _classes(raw, raw, lambda score: score > 0.0)  # the older one has >= 0
-
-
-def _unlinked(fitted: Any, raw: Tensor) -> Tensor:
-    link = type(fitted._loss.link).__name__
-    if link not in ("IdentityLink", "LogLink"):
-        raise Unsupported(f"its loss has the link {link}", "Fit it with one of the named losses.")
-    return raw.unary("Exp") if link == "LogLink" else raw
 
 
 def _raw_of_histograms(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -248,20 +239,8 @@ def _tree(predictor: Any, target: int) -> Tree:
         nodes["value"].reshape(-1, 1),
         np.where(categorical, MEMBER, LEQ),
         target,
-        _members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][categorical]]),
+        members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][categorical]]),
     )
-
-
-def _members(bitsets: Array) -> list[float]:
-    """The categories in each bitset of 8 times 32 bits, each set ended by a NaN.
-
-    A set is empty where only missing values go left; ONNX Runtime needs one that is not.
-    """
-    members: list[float] = []
-    for words in bitsets:
-        known = np.flatnonzero((words[:, None] >> BITS) & 1).astype(np.float64).tolist()
-        members += [*(known or [NO_CATEGORY]), np.nan]
-    return members
 
 
 def splits(fitted: Any) -> Iterator[Splits]:

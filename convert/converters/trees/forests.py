@@ -29,9 +29,9 @@ from sklearn.base import is_classifier
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
-from onnxlet.convert.converters.answers import by_output, two_sided
 from onnxlet.convert.converters.registration import Converters, Registration, Splits, exact
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.responses import by_output, two_sided
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
 DECISION_TREES = (
@@ -101,7 +101,8 @@ def trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
         return {"predict": _mean(graph, table, parts).cast(graph.precision)}
     if fitted.n_outputs_ > 1:
         mean = _mean(graph, table, parts).cast(graph.precision)
-        return _several_outputs(graph, fitted.n_classes_, mean)
+        indices = [shares.argmax() for shares in by_output(mean, fitted.n_classes_)]
+        return {"class_index": graph.concat(indices), "predict_proba": mean}
     if fitted.n_classes_ == 2:  # leaves of one number: a third of the time of a table
         second = [replace(one, value=one.value[:, 1:]) for one in parts]
         shares = two_sided(_mean(graph, table, second))
@@ -113,12 +114,6 @@ def trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
     total = tree_ensemble(graph, table, parts)
     return total / float(len(parts)) if len(parts) > 1 else total
-
-
-def _several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
-    """Class indices and shares of all outputs side by side."""
-    shares = by_output(mean, counts)
-    return {"class_index": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
 
 
 def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:

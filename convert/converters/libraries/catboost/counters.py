@@ -1,4 +1,7 @@
-"""CatBoost's counters (CTRs): categories and combinations of them, as numbers from tables.
+"""CatBoost's categories, and its counters (CTRs) of them: as numbers from tables.
+
+A category is the hash of its text. Whole numbers are hashed as decimal text, booleans as "1" and
+"0": `_catboost.pyx`, `get_id_object_bytes_string_representation`.
 
 The hash of a combination is `h = M * (h + M * v)` over its elements, in wrapping 64-bit integers,
 so a sum of products with powers of M: `catboost/libs/model/hash.h`, `ctr_provider.h`. What is
@@ -9,23 +12,84 @@ borders lie below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.libraries.catboost.categories import Hashes
-from onnxlet.convert.converters.libraries.catboost.counter_file import (
+from onnxlet.convert.converters.libraries.catboost.model_file import (
     FREQUENCIES,
     MEANS,
     Counter,
     Counts,
     Element,
+    ModelFile,
 )
-from onnxlet.convert.converters.libraries.catboost.model_file import ModelFile
-from onnxlet.convert.graph.categories import mapped
-from onnxlet.convert.graph.converter import Graph, Tensor
+from onnxlet.convert.graph.categories import known_values, mapped
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.city_hash import hashed
+
+KEEP_IT = (
+    "CatBoost itself takes text and whole numbers: give it the column as it comes in, without a "
+    "step before."
+)
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """The hashes of the columns of categories that the model looks at."""
+
+    tensor: Tensor  # int64, of shape (rows, columns), from -2**31 to 2**31 - 1
+    # Of each of these columns, by its number among all columns of categories.
+    index: dict[int, int]
+
+    def equal_to(self, values: Sequence[tuple[int, int]]) -> Tensor:
+        """Whether a column's hash is a value, for each pair of these: bool, (rows, pairs)."""
+        chosen = self.tensor.take([self.index[column] for column, _ in values])
+        return chosen.equals([[value for _, value in values]])
+
+
+def hashes(graph: Graph, model: ModelFile, table: Table, compared: Set[int]) -> Hashes:
+    """The hashes of categories that the counters look at, or that trees split by value: `compared`.
+
+    Unsupported: a column is neither text nor a whole number that comes in unchanged.
+    """
+    counted = {
+        element.column
+        for counter in model.counters
+        for element in counter.counted.elements
+        if element.kind != "border"
+    }
+    used = sorted(compared | counted)
+    made = {column: _hashed(graph, table, model.categories[column]) for column in used}
+    fed = [column for column in used if made[column].name.startswith("input")]
+    inputs, order = graph.merged([made[column] for column in fed])
+    others = [column for column in used if column not in fed]
+    index = dict(zip([*fed, *others], [*order, *range(len(fed), len(used))], strict=True))
+    return Hashes(graph.concat([*inputs, *(made[column] for column in others)]), index)
+
+
+def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
+    """The hash of a column: of few values by a table, of others by the function."""
+    [tensor] = graph.select(table, [column]).tensors
+    if tensor.types in (("bool",), ("bool?",)):
+        return (tensor > 0.5).where(
+            graph.constant([[hashed("1")]], "int64"), graph.constant([[hashed("0")]], "int64")
+        )
+    known = known_values(graph, tensor.name)
+    if known is not None and tensor.dtype != "string":
+        whole = sorted({int(value) for value in known.tolist() if value == value})
+        return mapped(graph, tensor.cast("int64"), {n: hashed(str(n)) for n in whole}, 0, "int64")
+    try:
+        if tensor.dtype in ("string", "int64"):
+            return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64")
+    except Unsupported:
+        pass
+    name = f"'{tensor.labels[0]}'" if tensor.labels else str(column)
+    raise Unsupported(f"its column {name} of categories is not as it came in", KEEP_IT)
+
 
 MULTIPLIER = 0x4906BA494954CB65
 SPREAD = 0x9E3779B97F4A7C15  # odd: separates the same hash of two combinations

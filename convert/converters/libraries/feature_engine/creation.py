@@ -14,18 +14,18 @@ import numpy as np
 from feature_engine import creation as library
 from feature_engine.creation.geo_features import EARTH_RADIUS
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     chosen_of,
+    columns_of_fit,
     finished,
-    given,
     names,
     numbers,
     refuse_missing,
     refuse_missing_and_infinite,
     variables_of,
 )
-from onnxlet.convert.converters.libraries.feature_engine.discretisation import rounded
+from onnxlet.convert.converters.libraries.feature_engine.numbers import rounded
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.converters.tracing.trace import trace
 from onnxlet.convert.graph import elementary
@@ -58,7 +58,7 @@ def cyclical(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def mathematical(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MathFeatures: sums, means and other functions of some variables in each row."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     chosen = names(fitted.variables)
     columns = table[chosen]
     if fitted.missing_values == "raise":
@@ -82,7 +82,7 @@ def _of_each_row(graph: Graph, function: Any, columns: Table) -> Table:
 
 def relative(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RelativeFeatures: each variable combined with each reference by each function."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     variables, references = names(fitted.variables), names(fitted.reference)
     if fitted.missing_values == "raise":
         refuse_missing_and_infinite(graph, numbers(graph, table, variables))

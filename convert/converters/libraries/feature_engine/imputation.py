@@ -13,11 +13,11 @@ from typing import Any
 
 from feature_engine import imputation as library
 
-from onnxlet.convert.converters.libraries.feature_engine.columns import (
+from onnxlet.convert.converters.libraries.feature_engine import (
     added,
     as_text,
     chosen_of,
-    given,
+    columns_of_fit,
 )
 from onnxlet.convert.converters.preprocessing.imputation import filled_numbers, filled_text, flags
 from onnxlet.convert.converters.registration import Converters, exact
@@ -32,7 +32,7 @@ from onnxlet.convert.graph.converter import (
 
 def filled(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's value where it is missing."""
-    table = given(fitted, table)
+    table = columns_of_fit(fitted, table)
     values = {str(name): value for name, value in fitted.imputer_dict_.items()}
     made: list[Tensor] = []
     for tensor in graph.select(table, range(table.width)).tensors:

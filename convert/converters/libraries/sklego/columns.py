@@ -17,7 +17,7 @@ from onnxlet.convert.converters.preprocessing.selection import selector
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, as_categories, is_missing, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported, labelled
-from onnxlet.convert.graph.piecewise import Pieces, evaluated
+from onnxlet.convert.graph.tree_ensemble import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
 

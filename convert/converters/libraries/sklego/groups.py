@@ -91,10 +91,16 @@ def _groups(graph: Graph, table: Table, columns: Sequence[Any], keys: Sequence[K
 
 def grouped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GroupedRegressor and GroupedClassifier: the group's own estimator, or that of all rows."""
-    if fitted.shrinkage is not None:
-        return _shrunk(graph, fitted, table)
-    parts = {tuple(as_list(key)): part for key, part in fitted.estimators_.items()}
-    return _of_parts(graph, fitted, table, parts, as_list(fitted.groups))
+    columns = as_list(fitted.groups)
+    if fitted.shrinkage is None:
+        parts = {tuple(as_list(key)): part for key, part in fitted.estimators_.items()}
+        return _of_parts(graph, fitted, table, parts, columns)
+    # The predictions of all levels, each times its weight in the row's own group.
+    top = 1 if fitted.use_global_model else 0  # a level of all rows
+    parts = {tuple(as_list(key))[top:]: part for key, part in fitted.estimators_.items()}
+    factors = {tuple(as_list(k))[top:]: value for k, value in fitted.shrinkage_factors_.items()}
+    levels = [len(names) - top for names in fitted.group_colnames_hierarchical_]
+    return {"predict": _levels(graph, table, columns, parts, factors, levels)}
 
 
 def _of_parts(
@@ -130,16 +136,6 @@ def _check_classes(fitted: Any, parts: Sequence[Any]) -> None:
             "depends on the other rows that are asked",
             "Group by a column with fewer values.",
         )
-
-
-def _shrunk(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The predictions of all levels, each times its weight in the row's own group."""
-    top = 1 if fitted.use_global_model else 0  # a level of all rows
-    columns = as_list(fitted.groups)
-    parts = {tuple(as_list(key))[top:]: part for key, part in fitted.estimators_.items()}
-    factors = {tuple(as_list(k))[top:]: value for k, value in fitted.shrinkage_factors_.items()}
-    levels = [len(names) - top for names in fitted.group_colnames_hierarchical_]
-    return {"predict": _levels(graph, table, columns, parts, factors, levels)}
 
 
 def _levels(

@@ -5,22 +5,16 @@ Here are those that no converter can write, each with its reason and the way out
 
 from __future__ import annotations
 
-from typing import Any
-
 from skrub import DurationToFloat, Joiner, LLMEncoder, SessionEncoder, TextEncoder
 
 from onnxlet.convert.converters.registration import Converters, exact
-from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported, refusing
+from onnxlet.convert.graph.converter import refusing
 
-
-def language_model(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """LLMEncoder and TextEncoder: a language model of PyTorch's, far larger than a function."""
-    raise Unsupported(
-        f"it embeds text by the language model '{fitted.model_name}'",
-        "Use StringEncoder, or embed the text before and give the numbers to the pipeline.",
-    )
-
-
+# A language model of PyTorch's is far larger than a function.
+LANGUAGE_MODEL = refusing(
+    "it embeds text by the language model '{0.model_name}'",
+    "Use StringEncoder, or embed the text before and give the numbers to the pipeline.",
+)
 CONVERTERS: Converters = {
     DurationToFloat: exact(
         refusing(
@@ -32,9 +26,9 @@ CONVERTERS: Converters = {
         "it searches another table for the most similar key",
         "Join before the pipeline; or let keys be equal, and use AggJoiner.",
     ),
-    LLMEncoder: language_model,
+    LLMEncoder: LANGUAGE_MODEL,
     SessionEncoder: refusing(
         "a row's session depends on the rows beside it", "Number the sessions before the pipeline."
     ),
-    TextEncoder: language_model,
+    TextEncoder: LANGUAGE_MODEL,
 }

@@ -1,8 +1,12 @@
-"""skrub's ways through a frame: column by column, part by part, selected, vectorised as a whole.
+"""skrub's ways through a frame, by column, by part, or as a whole; and what is done to cells.
 
 Sources: `skrub/_apply_to_each_col.py`, `_apply_to_sub_frame.py`, `_check_input.py`,
 `_select_cols.py`, `_table_vectorizer.py`, `_cat_encoder.py`. What each column gets is settled by
 fit: a column that a transformer has rejected then passes through, whatever it holds later.
+
+Cells: null texts, numbers, text, categories, soft bounds, `skrub/_clean_null_strings.py`,
+`_to_float.py`, `_to_str.py`, `_to_categorical.py`, `_clean_categories.py`, `_squashing_scaler.py`.
+Text is cleaned and parsed before the graph.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from skrub import (
     ApplyToCols,
     CatEncoder,
@@ -21,17 +26,23 @@ from skrub import (
     DropCols,
     DropSimilar,
     SelectCols,
+    SquashingScaler,
     TableVectorizer,
+    ToCategorical,
+    ToFloat,
 )
 from skrub._apply_to_each_col import ApplyToEachCol
 from skrub._apply_to_sub_frame import ApplyToSubFrame
 from skrub._check_input import CheckInputDataFrame
+from skrub._clean_categories import CleanCategories
+from skrub._clean_null_strings import CleanNullStrings
 from skrub._drop_uninformative import DropUninformative
 from skrub._single_column_transformer import is_single_column_transformer
 from skrub._table_vectorizer import PassThrough
-from skrub._to_float import ToFloat
+from skrub._to_str import ToStr
 
 from onnxlet.convert.converters.registration import Converters, exact
+from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -42,6 +53,7 @@ from onnxlet.convert.graph.converter import (
     framed,
     labelled,
 )
+from onnxlet.function.arrays import MISSING_TEXT
 
 NUMBERS = "numbers"
 
@@ -88,14 +100,9 @@ def _kind(fitted: Any, table: Table, index: int) -> Any:
     transformer = fitted.transformers_.get(fitted.all_inputs_[index])
     if isinstance(transformer, PassThrough) and not fitted.keep_original:
         return None
-    if type(transformer) is ToFloat and not fitted.keep_original and not _is_text(table, index):
-        return NUMBERS
-    return transformer
-
-
-def _is_text(table: Table, index: int) -> bool:
     dtypes = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
-    return dtypes[index] == "string"
+    numbers = type(transformer) is ToFloat and dtypes[index] != "string"
+    return NUMBERS if numbers and not fitted.keep_original else transformer
 
 
 def in_float32(graph: Graph, table: Table) -> list[Tensor]:
@@ -169,6 +176,107 @@ def one_hot_and_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": framed(Table(tuple(made)), fitted.all_outputs_)}
 
 
+TRUTH, WHOLE = (("bool",), ("bool?",)), (("int64",), ("int64?",))  # types of one column
+
+
+def without_null_texts(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CleanNullStrings: empty text, spaces only, and names of nothing such as N/A, are missing."""
+    [column] = graph.columns(table)
+    if column.dtype != "string":
+        return {"transform": column}
+    nulls = sorted(set(fitted.null_strings_))
+    if column.column is None:  # made by a step before it, which makes no text of spaces only
+        is_null = index_among(graph, Table((column,)), nulls) < len(nulls)
+        return {"transform": is_null.where(MISSING_TEXT, column)}
+    return {"transform": graph.front_end(column, {"step": "without_null_texts", "nulls": nulls})}
+
+
+def to_float(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """ToFloat: float32; text is read as pandas reads it, and is missing where it is no number."""
+    [column] = graph.columns(table)
+    if column.dtype != "string":
+        return {"transform": replace(column.cast("float32"), types=())}
+    settings = {}
+    if fitted._needs_str_replace:
+        settings = {
+            "decimal": fitted.decimal,
+            "thousand": fitted._thousand,
+            "parentheses": bool(fitted.parentheses),
+        }
+    made = graph.front_end(column, {"step": "parse_number", **settings}, "float64")
+    return {"transform": made.cast("float32")}
+
+
+def to_text(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """ToStr, and CleanCategories of names: booleans become True and False; text stays."""
+    [column] = graph.columns(table)
+    return {"transform": text_of(graph, column)}
+
+
+def text_of(graph: Graph, column: Tensor) -> Tensor:
+    """A column as text; Unsupported where it has numbers, which ONNX writes in another way."""
+    if column.dtype == "string":
+        return column
+    if column.types in WHOLE:
+        made = graph.front_end(column, {"step": "whole_number_text"})
+        return replace(made, column=None, steps=())  # steps may follow on text that comes in only
+    if column.types not in TRUTH:
+        raise Unsupported(
+            "it turns numbers into text",
+            "Fit it on text: X['column'] = X['column'].astype(str).",
+        )
+    words = [graph.constant([[word]], "string") for word in ("True", "False", MISSING_TEXT)]
+    truth = column.equals(0.0).where(words[1], words[0])
+    return column.isnan().where(words[2], truth)
+
+
+def squashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """SquashingScaler: centred and scaled, x / sqrt(1 + (x / bound)²), infinities at the bound.
+
+    It computes in the dtype of its columns: squares of numbers beyond 1e19 overflow in float32, and
+    the answer there is 0 where float64 gives the bound.
+    """
+    bound = float(fitted.max_absolute_value)
+    x = graph.matrix(table, _dtype(fitted))
+    scaled = _scaled(graph, fitted, x)
+    ratio = scaled / bound
+    soft = scaled / (ratio * ratio + 1.0).unary("Sqrt")
+    soft = x.equals(np.inf).where(bound, soft)
+    return {"transform": x.equals(-np.inf).where(-bound, soft)}
+
+
+def _dtype(fitted: Any) -> str:
+    """That of the columns in fit; where all were constant, it makes no difference."""
+    if fitted.robust_scaler_ is not None:
+        return str(fitted.robust_scaler_.center_.dtype)
+    return "float64" if fitted.minmax_scaler_ is None else str(fitted.minmax_scaler_.median_.dtype)
+
+
+def _scaled(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """Each column minus its median, divided by a range between quantiles or times a factor.
+
+    RobustScaler divides by float64, and rounds the quotients.
+    """
+    width = len(fitted.zero_cols_)
+    shift, divisor, factor = np.zeros((1, width)), np.ones((1, width)), np.ones((1, width))
+    if fitted.robust_scaler_ is not None:
+        shift[:, fitted.robust_cols_] = fitted.robust_scaler_.center_
+        divisor[:, fitted.robust_cols_] = fitted.robust_scaler_.scale_
+    if fitted.minmax_scaler_ is not None:
+        shift[:, fitted.minmax_cols_] = fitted.minmax_scaler_.median_
+        factor[:, fitted.minmax_cols_] = fitted.minmax_scaler_.scale_
+    made = x - shift
+    if fitted.robust_scaler_ is not None:
+        made = (made.cast("float64") / divisor).cast(x.dtype)
+    if fitted.minmax_scaler_ is not None:
+        made = made * factor
+    if not fitted.zero_cols_.any():
+        return made
+    # Constant in training: 0 wherever there is a number.
+    zero = graph.constant(fitted.zero_cols_.reshape(1, -1), "bool")
+    return (zero & made.equals(made)).where(0.0, made)
+
+
 CONVERTERS: Converters = {
     ApplyToCols: exact(wrapped),
     ApplyToEachCol: exact(by_column),
@@ -183,4 +291,10 @@ CONVERTERS: Converters = {
     TableVectorizer: exact(whole),
     CatEncoder: exact(one_hot_and_target),
     Drop: exact(),
+    CleanCategories: exact(to_text),
+    CleanNullStrings: exact(without_null_texts),
+    ToCategorical: exact(unchanged),
+    ToFloat: exact(to_float),
+    ToStr: exact(to_text),
+    SquashingScaler: squashed,
 }

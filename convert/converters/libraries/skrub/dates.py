@@ -25,7 +25,6 @@ from onnxlet.convert.graph.converter import (
     Tensor,
     Unsupported,
 )
-from onnxlet.function.arrays import Array
 
 UNITS = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}
 SECOND = 1e6  # microseconds
@@ -53,7 +52,7 @@ def _read(text: Tensor, fitted: Any) -> Tensor:
     form = fitted.format_
     if form is None:
         raise Unsupported("it is fitted on dates and given text", "Give X_test a column of dates.")
-    unknown = {letter for letter in re.findall("%(.)", form) if letter not in dates.READ_ALIKE}
+    unknown = {letter for letter in re.findall("%(.)", form) if letter not in dates.SAME_DIRECTIVES}
     if unknown or not isinstance(form, str):
         raise Unsupported(f"its format is {form!r}", "Use one of numbers and names, %Y-%m-%d.")
     if text.dtype != "string" or text.column is None:
@@ -101,16 +100,13 @@ def _periodic(date: Tensor, name: str, encoder: Any) -> Tensor:
     values = dates.parts(date, [name], "float64")
     values = values + 1.0 if name == "weekday" else values
     gap = values.isnan()
-    table = date.graph.constant(_of_all(name, encoder), "float64")
+    numbers = pd.Series(np.arange(PERIODS[name] + 1))
+    known = np.asarray(encoder.transform(numbers), dtype=np.float64)
+    table = date.graph.constant(known, "float64")
     index = gap.where(0.0, values).cast("int64")
     rows = date.graph.op("Gather", table, index, axis=0)
     width = table.width
     return gap.where(np.nan, replace(rows.reshape([-1, width], width), dimensions=2))
-
-
-def _of_all(name: str, encoder: Any) -> Array:
-    numbers = pd.Series(np.arange(PERIODS[name] + 1))
-    return np.asarray(encoder.transform(numbers), dtype=np.float64)
 
 
 CONVERTERS: Converters = {DatetimeEncoder: exact(encoded), ToDatetime: exact(to_datetime)}

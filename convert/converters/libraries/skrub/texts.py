@@ -16,7 +16,7 @@ from skrub import GapEncoder, MinHashEncoder, SimilarityEncoder, StringEncoder
 from skrub._fast_hash import gen_atom
 
 from onnxlet.convert.converters.extraction.text import tfidf_weights
-from onnxlet.convert.converters.libraries.skrub.cells import text_of
+from onnxlet.convert.converters.libraries.skrub.columns import text_of
 from onnxlet.convert.converters.registration import Converters, exact
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
@@ -123,16 +123,11 @@ def gap(graph: Graph, fitted: Any, table: Table) -> Outputs:
     parts = [fitted.ngrams_count_, *([fitted.word_count_] if fitted.add_words else [])]
     column = Table((text,), flat=True)
     counted = graph.concat([graph.call(part, column, "transform") for part in parts])
-    begun = _begun(graph, fitted, text)
-    return {"transform": _updated(graph, fitted, counted, begun) / float(fitted.scaling_factor_)}
-
-
-def _begun(graph: Graph, fitted: Any, text: Tensor) -> Tensor:
-    """The activations to begin with."""
-    count = fitted.n_components
     known = np.array(list(fitted.H_dict_), dtype=object)
-    meaning = Meaning(known, np.array(list(fitted.H_dict_.values())), np.full(count, 1.0 / count))
-    return look_up(graph, Table((text,)), [meaning], "float64")
+    unseen = np.full(fitted.n_components, 1.0 / fitted.n_components)
+    meaning = Meaning(known, np.array(list(fitted.H_dict_.values())), unseen)
+    begun = look_up(graph, Table((text,)), [meaning], "float64")
+    return {"transform": _updated(graph, fitted, counted, begun) / float(fitted.scaling_factor_)}
 
 
 def _updated(graph: Graph, fitted: Any, counted: Tensor, begun: Tensor) -> Tensor:

@@ -190,7 +190,7 @@ def test_types_that_only_gpus_fit(of_cpu: str, of_gpu: int) -> None:
 
 def places_of_types(data: bytes) -> list[int]:
     """Where a binary file holds the types of its counters."""
-    from onnxlet.convert.converters.libraries.catboost.counter_file import FlatTable
+    from onnxlet.convert.converters.libraries.catboost.model_file import FlatTable
 
     size = unpack_from("<I", data, 4)[0]
     trees = FlatTable.root(data, 8).table(1)

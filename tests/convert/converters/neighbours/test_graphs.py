@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.build import build
 from onnxlet.convert.converters import registry
-from onnxlet.convert.converters.neighbours import graphs
+from onnxlet.convert.converters.neighbours import nearest
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.graph.builder import K
@@ -174,7 +174,7 @@ def wrong(change: Any) -> Any:
     """A converter whose answer differs from what it should be."""
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
-        outputs = dict(graphs.nearest(graph, fitted, table))
+        outputs = dict(nearest.nearest(graph, fitted, table))
         made: Outputs = change(graph, fitted, outputs)
         return made
 

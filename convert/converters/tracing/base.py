@@ -1,18 +1,53 @@
-"""The base of all proxies: columns of the graph, and functions of the columns of several."""
+"""The base of all proxies: columns of the graph, functions of several, the refusal to trace."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 from pandas import DataFrame, Series
 
-from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.function.arrays import Array
+
+REFUSALS: ContextVar[list[NotTraceable] | None] = ContextVar("refusals", default=None)
+
+
+class NotTraceable(BaseException):
+    """The function does something that has no conversion; the hint says what it can do instead.
+
+    A BaseException, so that an `except Exception` in the function does not hide it.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+def refuse(reason: str, hint: str = "") -> NoReturn:
+    """Stop tracing, by NotTraceable; it is recorded, in case the function has a bare `except`."""
+    error = NotTraceable(reason, hint)
+    known = REFUSALS.get()
+    if known is not None:
+        known.append(error)
+    raise error
+
+
+def check_options(name: str, given: dict[str, Any], **permitted: Any) -> None:
+    """Refuse options of a pandas or NumPy function that would change its values.
+
+    Each option, by name, may have the values that are permitted for it.
+    """
+    for option, value in given.items():
+        allowed = permitted.get(option, ())
+        if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
+            refuse(f"{name} with {option}={value!r:.40} has no conversion")
+
 
 EVERY_ROW = slice(None)
 Function = Callable[..., Tensor]
@@ -41,19 +76,25 @@ class ColumnsBase(metaclass=StandInType):
     _graph: Graph
     _table: Table
     _rank: ClassVar[int] = ELEMENT
+    _flat: bool = False  # whether it has one dimension
 
-    @property
-    def _flat(self) -> bool:
-        """Whether it has one dimension."""
-        return False
+    if TYPE_CHECKING:
 
-    @property
-    def _is_frame(self) -> bool:
-        return self._rank == FRAME
+        def __getattr__(self, name: str) -> Any:
+            """Methods of `methods`, and `_like`: other columns in the same form."""
 
-    def _like(self, table: Table) -> Any:
-        """Other columns in the same form."""
-        raise NotImplementedError
+
+def refusing(reason: str, hint: str = "") -> Callable[..., NoReturn]:
+    """A function that refuses, whatever it is given."""
+    return lambda *_, **__: refuse(reason, hint)
+
+
+def methods(kind: type, small: Mapping[str, Callable[..., Any]]) -> None:
+    """Give a class its methods that are one expression, by their names."""
+    for names, made in small.items():
+        made.__qualname__ = f"{kind.__name__}.{names.split()[0]}"  # Python's messages have it
+        for name in names.split():
+            setattr(kind, name, made)
 
 
 class RowCount:
@@ -120,7 +161,7 @@ def _highest(traced: Sequence[ColumnsBase]) -> ColumnsBase:
 def _part(operand: Any, form: ColumnsBase) -> Table | Array:
     if isinstance(operand, ColumnsBase):
         known, wanted = operand._table.labels, form._table.labels
-        if operand._is_frame and form._is_frame and known != wanted:
+        if operand._rank == form._rank == FRAME and known != wanted:
             refuse("it computes with DataFrames whose columns are not the same")
         return operand._table
     return Table((operand,)) if isinstance(operand, Tensor) else _constant(operand, form)
@@ -130,7 +171,7 @@ def _constant(operand: Any, form: ColumnsBase) -> Array:
     """One value, or one for each column; those of a Series are found by the columns' names."""
     if type(operand) is RowCount:
         operand.refuse()
-    if isinstance(operand, Series) and form._is_frame:
+    if isinstance(operand, Series) and form._rank == FRAME:
         if set(operand.index) != set(form._table.labels):
             refuse("it computes with a Series whose index is not the columns")
         operand = operand.reindex(list(form._table.labels)).to_numpy()

@@ -1,4 +1,11 @@
-"""Decompositions that find a row's components step by step: sparse codes, NMF, topics.
+"""Decompositions whose transform is a linear map; partial least squares; random projections.
+
+Source: `sklearn/decomposition/`, `sklearn/cross_decomposition/_pls.py`,
+`sklearn/random_projection.py`, `sklearn/neighbors/_nca.py`. Upstream: skl2onnx writes PCA in the
+precision of its input and for one input only, has no FactorAnalysis, FastICA or SparsePCA, and of
+partial least squares only PLSRegression's predictions.
+
+Decompositions that find a row's components step by step: sparse codes, NMF, topics.
 
 Rows as sums of a few atoms of a dictionary (`sklearn/decomposition/_dict_learning.py`), by
 thresholds, or by orthogonal matching pursuit as in `sklearn/linear_model/_omp.py` (_gram_omp), with
@@ -17,25 +24,83 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import decomposition
+from sklearn import cross_decomposition, decomposition, neighbors, random_projection
+from sklearn.linear_model import ridge_regression
 
 from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.loops import repeat
-from onnxlet.convert.graph.responses import total
+from onnxlet.convert.graph.responses import of_matrix, total
 from onnxlet.function.arrays import Array
+
+
+def principal(fitted: Any, x: Tensor) -> Any:
+    """PCA and IncrementalPCA, whitened or not."""
+    components = np.asarray(fitted.components_, dtype=np.float64)
+    # scikit-learn subtracts the mean's projection after the product: it rounds differently.
+    made = x @ components.T - fitted.mean_ @ components.T
+    if not fitted.whiten:
+        return made
+    scale = np.sqrt(fitted.explained_variance_)
+    return made / np.maximum(scale, np.finfo(scale.dtype).eps)
+
+
+def factors(fitted: Any, x: Tensor) -> Any:
+    """FactorAnalysis: the expected factors (Barber, equation 21.2.33)."""
+    weights = fitted.components_ / fitted.noise_variance_
+    covariance = np.linalg.inv(np.eye(len(weights)) + weights @ fitted.components_.T)
+    return (x - fitted.mean_) @ weights.T @ covariance
+
+
+def independent(fitted: Any, x: Tensor) -> Any:
+    """FastICA."""
+    x = x - fitted.mean_ if fitted.whiten else x
+    return x @ np.asarray(fitted.components_).T
+
+
+def sparse_principal(fitted: Any, x: Tensor) -> Any:
+    """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, linear in the row."""
+    x = x - fitted.mean_
+    components = np.asarray(fitted.components_, dtype=np.float64)
+    basis = np.eye(components.shape[1])
+    of_columns = ridge_regression(components.T, basis, fitted.ridge_alpha, solver="cholesky")
+    return x @ np.asarray(of_columns)
+
+
+def components(fitted: Any, x: Tensor) -> Any:
+    """TruncatedSVD, NeighborhoodComponentsAnalysis and random projections."""
+    known = fitted.components_
+    return x @ (dense(known) if hasattr(known, "toarray") else np.asarray(known)).T
+
+
+def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """PLSRegression, PLSCanonical and CCA: predictions, and the scores of x."""
+    x = graph.matrix(table, "float64") - np.asarray(fitted._x_mean)
+    predicted = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
+    scores = (x / np.asarray(fitted._x_std)) @ fitted.x_rotations_
+    return {
+        "predict": predicted.cast(graph.precision),
+        "transform": scores.cast(graph.precision),
+    }
+
+
+def singular_values(fitted: Any, x: Tensor) -> Any:
+    """PLSSVD: the scores of x."""
+    return (x - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std) @ fitted.x_weights_
+
 
 MOST_ATOMS = 32  # the nodes grow with the square: each atom's step uses all before it
 LEAST = float(np.finfo(np.float64).eps)
 
 
-def learned(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def dictionary_learning(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DictionaryLearning and MiniBatchDictionaryLearning."""
     alpha = fitted.alpha if fitted.transform_alpha is None else fitted.transform_alpha
     return _coded(graph, fitted, table, fitted.components_, alpha)
 
 
-def given(graph: Graph, fitted: Any, table: Table) -> Outputs:
+def sparse_coder(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SparseCoder."""
     return _coded(graph, fitted, table, fitted.dictionary, fitted.transform_alpha)
 
@@ -44,7 +109,8 @@ def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any)
     atoms = np.asarray(dictionary, dtype=np.float64)
     likeness = graph.matrix(table, "float64") @ atoms.T
     if fitted.transform_algorithm == "threshold":
-        codes = _thresholded(likeness, 1.0 if alpha is None else float(alpha))
+        limit = 1.0 if alpha is None else float(alpha)
+        codes = likeness.unary("Sign") * (likeness.unary("Abs") - limit).maximum(0.0)
         codes = codes.maximum(0.0) if fitted.positive_code else codes
     elif fitted.transform_algorithm == "omp":
         codes = _pursued(likeness, atoms @ atoms.T, _count(fitted, atoms))
@@ -56,10 +122,6 @@ def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any)
     if fitted.split_sign:
         codes = graph.concat([codes.maximum(0.0), (-codes).maximum(0.0)])
     return {"transform": codes.cast(graph.precision)}
-
-
-def _thresholded(likeness: Tensor, limit: float) -> Tensor:
-    return likeness.unary("Sign") * (likeness.unary("Abs") - limit).maximum(0.0)
 
 
 def _count(fitted: Any, atoms: Array) -> int:
@@ -205,9 +267,23 @@ def digamma(x: Tensor) -> Tensor:
 
 
 CONVERTERS: Converters = {
-    decomposition.DictionaryLearning: learned,
-    decomposition.MiniBatchDictionaryLearning: learned,
-    decomposition.SparseCoder: given,
+    decomposition.FactorAnalysis: of_matrix(factors),
+    decomposition.FastICA: of_matrix(independent),
+    decomposition.IncrementalPCA: of_matrix(principal),
+    decomposition.MiniBatchSparsePCA: of_matrix(sparse_principal),
+    decomposition.PCA: of_matrix(principal),
+    decomposition.SparsePCA: of_matrix(sparse_principal),
+    decomposition.TruncatedSVD: of_matrix(components),
+    cross_decomposition.CCA: partial_least_squares,
+    cross_decomposition.PLSCanonical: partial_least_squares,
+    cross_decomposition.PLSRegression: partial_least_squares,
+    cross_decomposition.PLSSVD: of_matrix(singular_values),
+    neighbors.NeighborhoodComponentsAnalysis: of_matrix(components),
+    random_projection.GaussianRandomProjection: of_matrix(components),
+    random_projection.SparseRandomProjection: of_matrix(components),
+    decomposition.DictionaryLearning: dictionary_learning,
+    decomposition.MiniBatchDictionaryLearning: dictionary_learning,
+    decomposition.SparseCoder: sparse_coder,
     decomposition.LatentDirichletAllocation: allocated,
     decomposition.MiniBatchNMF: by_batches,
     decomposition.NMF: factorised,
