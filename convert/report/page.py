@@ -1,15 +1,23 @@
-"""The report as a page: one file of HTML, which needs no script and no network."""
+"""The report as people read it: as a page, and as a model card in Markdown.
+
+The page is one file of HTML, which needs no script and no network. The card has the front matter
+that Hugging Face's cards have.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.convert.report import sections
-from onnxlet.convert.report.form import palette, wording
+from onnxlet.convert.report.form import wording
 from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.plot import COLOURS, declarations
+from onnxlet.convert.report.form.wording import escaped, name, text
+from onnxlet.convert.report.sections.scores import ANSWER, answer
 from onnxlet.convert.report.sections.section import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).parent / "template"
 FIRST_COLUMNS = 24  # beyond which the table of columns is folded
 TASKS = {"binary": "two classes", "multiclass": "several classes", "regression": "regression"}
+PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classification
 # Of a legend, in a box of 24 by 10.
 MARKS = {
     "line": "M0 5H24",
@@ -82,21 +91,52 @@ def _template() -> Template:
 def _style() -> str:
     sheet = (TEMPLATE / "style.css").read_text("utf-8")
     light, dark = (
-        f"{palette.declarations(scheme)} --cell: {_channels(scheme)};"
-        for scheme in ("light", "dark")
+        f"{declarations(scheme)} --cell: {_channels(scheme)};" for scheme in ("light", "dark")
     )
     return SCHEMES.format(fonts=FONTS, light=light, dark=dark) + sheet
 
 
 def _channels(scheme: str) -> str:
-    return " ".join(map(str, bytes.fromhex(getattr(palette.COLOURS["model"], scheme)[1:])))
+    return " ".join(map(str, bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])))
 
 
 def _meta(found: Findings) -> Iterator[str]:
     """What stands below the title."""
-    yield TASKS.get(found.task, wording.name(found.task, 40))
+    yield TASKS.get(found.task, name(found.task, 40))
     if found.target is not None:
-        yield f"predicts {wording.name(found.target, 60)}"
+        yield f"predicts {name(found.target, 60)}"
     if found.version:
         yield f"version {found.version}"
     yield "trained by onnxlet" if found.origin == "train" else "built from a fitted estimator"
+
+
+def markdown(found: Findings) -> str:
+    """The card; KeyError, TypeError or ValueError where the findings are damaged."""
+    here = sections.headings(found)
+    parts = [front_matter(found), f"# {text(found.name)}", escaped(answer(found))]
+    for section in sections.SECTIONS:
+        if section.id in here and section is not ANSWER:
+            parts += [f"## {section.heading}", *filter(None, section.card(found))]
+    return "\n\n".join(parts) + "\n"
+
+
+def front_matter(found: Findings) -> str:
+    """YAML between dashes: JSON's texts are YAML's, whatever they hold."""
+    pipeline = PIPELINES.get(found.task, "tabular-classification")
+    lines = ["---", "# license: yours to choose", "library_name: onnx", f"pipeline_tag: {pipeline}"]
+    lines += ["tags:", "- onnx", "- onnxlet", "- scikit-learn", f"- {pipeline}"]
+    scores = [score for score in found.scores or [] if score.model.value is not None]
+    if scores:
+        lines += ["metrics:", *(f"- {_yaml(each.metric)}" for each in scores)]
+        lines += ["model-index:", f"- name: {_yaml(found.name)}", "  results:"]
+        lines += ["  - task:", f"      type: {pipeline}", "    dataset:"]
+        lines += ["      name: held-out rows", "      type: tabular", "      split: test"]
+        lines += ["    metrics:"]
+        for each in scores:
+            lines += [f"    - type: {_yaml(each.metric)}", f"      name: {_yaml(each.title)}"]
+            lines += [f"      value: {json.dumps(each.model.value)}"]
+    return "\n".join([*lines, "---"])
+
+
+def _yaml(value: Any) -> str:
+    return json.dumps(name(value, 200), ensure_ascii=True)

@@ -14,16 +14,13 @@ from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
-from onnxlet.convert.train.data import Rows, rows_of, with_hashes
-from onnxlet.convert.train.duplicates import same_images
-from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.image_files import ImageColumn
+from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.kinds.unused import IDENTIFIER
-from onnxlet.convert.train.splits import Splits, split, times_of
-from onnxlet.convert.train.target import Target, read_target, wrong_target
-from onnxlet.convert.train.target_checks import LEAST_ROWS
+from onnxlet.convert.train.splits import Splits, same_images, split, times_of
+from onnxlet.convert.train.table import Rows, rows_of, with_hashes
+from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from onnxlet.convert.metrics.metrics import Array, Metric
-from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.fits import Fits
-from onnxlet.convert.train.job import Job, TrainingData, part_of
-from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.job import Candidate, Job, TrainingData, part_of
+from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.scoring import Scorer, scorer
 from onnxlet.convert.train.trials import Rung, Trial
 

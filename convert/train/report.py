@@ -23,7 +23,7 @@ from onnxlet.convert.report.form.facts import (
 )
 from onnxlet.convert.report.form.facts import Trial as ReportedTrial
 from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
-from onnxlet.convert.train.combining import (
+from onnxlet.convert.train.ensemble import (
     Combined,
     Weighted,
     answering_from,
@@ -32,8 +32,7 @@ from onnxlet.convert.train.combining import (
     threshold_of,
     voting,
 )
-from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.image_files import form_named
+from onnxlet.convert.train.kinds.image import IMAGE, form_named
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES

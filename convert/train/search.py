@@ -12,12 +12,10 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train import fitting
-from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
 from onnxlet.convert.train.fits import Fits, cluster_fits, local_fits
-from onnxlet.convert.train.job import Fit, TrainingData
-from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.job import Candidate, Fit, TrainingData
+from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
 from onnxlet.convert.train.splits import Folds
 from onnxlet.convert.train.trials import Rung, Searched, Trial, out_of_fold

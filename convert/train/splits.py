@@ -1,4 +1,4 @@
-"""Which rows are learnt from, which judge, and which nobody sees until the end."""
+"""Which rows are learnt from, which judge, which nobody sees until the end; and which are equal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.problems import counted
 from onnxlet.convert.train.kinds.date import DATE
-from onnxlet.convert.train.kinds.date_forms import date_form, days, form_of_moments
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.written import date_form, days, form_of_moments
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -31,6 +32,7 @@ FEW, FEWER = 1_500, 500  # training rows: below these the folds are repeated
 BINS = 10  # of a number's values, each in every part alike
 READ = 0.5  # of a time's values, at least
 FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and is faster
+OWN_SPLIT = 0.5  # of the rows: where more are repeated, that is how the table is
 
 
 class Splits(NamedTuple):
@@ -278,3 +280,42 @@ def _form(column: pd.Series[Any]) -> str | None:
         return form_of_moments(column)
     found = date_form([str(value) for value in column.dropna().unique()])
     return found.format if found is not None and found.share >= READ else None
+
+
+def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]]:
+    """Groups of equal rows, and a note of how many there are."""
+    answers, _ = pd.factorize(y)
+    mixed = _hashed(rows) * np.uint64(1_000_003) + answers.astype(np.uint64)
+    same = "the same as an earlier one in every column"
+    return _groups(mixed, ("is", "are"), same, ": kept; with so many, equal rows")
+
+
+def same_images(hashes: pd.DataFrame) -> tuple[Array | None, list[str]]:
+    """Groups of rows with the same images, by their hashes, and a note of how many."""
+    same = "the same images as an earlier one"
+    return _groups(_hashed(hashes), ("has", "have"), same, "; with so many, they")
+
+
+def _groups(
+    hashes: Array, verbs: tuple[str, str], same: str, many: str
+) -> tuple[Array | None, list[str]]:
+    groups = np.asarray(pd.factorize(hashes)[0], dtype=np.int64)
+    more = len(groups) - len(np.unique(groups))
+    if not more:
+        return None, []
+    said = f"{counted(more, 'row')} of {len(groups):,} {verbs[more > 1]} {same}"
+    if more > OWN_SPLIT * len(groups):
+        return None, [f"{said}{many} may be in training and in test rows"]
+    return groups, [f"{said}: kept, and not apart in training and test rows"]
+
+
+def _hashed(rows: pd.DataFrame) -> Array:
+    """A number of 64 bits for each row, column by column so that little memory is held."""
+    total: Array = np.zeros(len(rows), dtype=np.uint64)
+    for name in rows.columns:
+        try:
+            hashes = pd.util.hash_pandas_object(rows[name], index=False)
+        except TypeError:  # lists and the like
+            hashes = pd.util.hash_pandas_object(rows[name].map(str), index=False)
+        total = total * np.uint64(31) + hashes.to_numpy()
+    return total

@@ -14,9 +14,8 @@ from onnxlet.convert.report.evaluation.errors import confusion, residuals, worst
 from onnxlet.convert.report.evaluation.evaluation import answer_test_rows
 from onnxlet.convert.report.evaluation.fairness import fairness
 from onnxlet.convert.report.evaluation.importance import dependence, importance
-from onnxlet.convert.report.evaluation.learning import learning
+from onnxlet.convert.report.evaluation.learning import Refits, learning
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.convert.report.evaluation.scores import scores
 from onnxlet.convert.report.evaluation.serving import serving
 from onnxlet.convert.report.form.facts import Parity

@@ -20,15 +20,15 @@ from sklearn.model_selection import StratifiedKFold
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.metrics.resampled import Answered
+from onnxlet.convert.report.evaluation.bins import OTHERS
 from onnxlet.convert.report.evaluation.evaluation import (
     Evaluation,
     estimators_answers,
     indices_of,
     some_rows,
 )
-from onnxlet.convert.report.evaluation.groups import OTHERS
 from onnxlet.convert.report.evaluation.intervals import generator, interval
-from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.evaluation.learning import Refits
 from onnxlet.convert.report.form.figures import Difference, Estimate, Mitigation, MitigationScores
 from onnxlet.function.arrays import Array
 

@@ -1,10 +1,10 @@
-"""Numbers and names as people read them: three digits, thin spaces, units."""
+"""Numbers and names as people read them: three digits, thin spaces, units; and in Markdown."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -143,3 +143,42 @@ def listed(words: Sequence[str], most: int = 6) -> str:
 def few(rows: int | None, least: int = FEW) -> bool:
     """Whether a figure comes from so few rows that it has to say so."""
     return rows is not None and rows < least
+
+
+def text(value: Any, longest: int = 300) -> str:
+    """A name of the user's in which nothing is Markdown or HTML."""
+    return escaped(name(value, longest))
+
+
+def escaped(line: str) -> str:
+    """A line in which nothing is Markdown or HTML."""
+    line = re.sub(r"([\\`*_\[\]<>|~#&{}])", r"\\\1", line)
+    return re.sub(r"^(\d*)([-+=.)])(?=\s|$)", r"\1\\\2", line)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are ready; a column that begins with a number is on the right."""
+    lines = [list(row) for row in rows]
+    first = lines[0] if lines else header
+    rule = ["--:" if re.match(r"[\d\u2212\u2013]", cell) else ":--" for cell in first]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *lines])
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list, an item a line."""
+    return "\n".join(f"- {each}" for each in lines)
+
+
+def code(language: str, lines: str) -> str:
+    """A fenced block; its fence is longer than any inside."""
+    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{lines}\n{fence}"
+
+
+def cell(value: Ranged | None) -> str:
+    """A cell: a number, and its interval in brackets."""
+    if value is None:
+        return "\u2013"
+    ends = interval(value)
+    return f"{number(value.value)}{f' ({ends})' if ends else ''}"

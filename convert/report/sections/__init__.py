@@ -11,7 +11,6 @@ from onnxlet.convert.report.sections import (
     errors,
     fairness,
     importance,
-    learning,
     scores,
     search,
     served,
@@ -20,7 +19,7 @@ from onnxlet.convert.report.sections import (
 
 SECTIONS = (
     scores.ANSWER, data.SECTION, scores.SECTION, errors.SECTION, curves.SECTION,
-    importance.SECTION, learning.SECTION, errors.WORST, search.SECTION, fairness.SECTION,
+    importance.SECTION, curves.LEARNING, errors.WORST, search.SECTION, fairness.SECTION,
     served.PARITY, served.SERVING, use.USE, use.CALL, use.NOTES,
 )  # fmt: skip
 

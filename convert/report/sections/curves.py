@@ -1,4 +1,4 @@
-"""Curves of two-class models: ROC, precision and recall, calibration, what the threshold costs."""
+"""Curves: of two-class models (ROC, calibration, what the threshold costs), and of learning."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from functools import partial
 from typing import Any
 
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.plot import SMALL, Plot, colour, percent_ticks, plot, titles
-from onnxlet.convert.report.form.wording import name, number, plural, share
-from onnxlet.convert.report.sections.section import Section, inside, positive, said, with_interval
+from onnxlet.convert.report.form.plot import (
+    SMALL,
+    Plot,
+    colour,
+    curve_with_band,
+    percent_ticks,
+    plot,
+    titles,
+)
+from onnxlet.convert.report.form.wording import count, name, number, plural, share
+from onnxlet.convert.report.sections.section import (
+    Section,
+    inside,
+    metric_of,
+    positive,
+    said,
+    with_interval,
+)
 
 DESCRIBED = 11  # points of a curve that its description has
 COSTS = {
@@ -17,6 +32,12 @@ COSTS = {
     "recall": ("model", (1, 0), "recall: of those there are, how many are selected"),
     "selected": ("plain", (1.5, 1.5), "selected: of all rows, how many"),
     "false_positive_rate": ("third", (6, 1.5, 1.5, 1.5), "false alarms: of the others, how many"),
+}
+# Of a learning curve, by whether more data helps.
+ENDS = {
+    True: "and still improves: more data would probably help",
+    False: "and has levelled off: more data of this kind would hardly help",
+    None: "which is too little to tell whether more data would help",
 }
 square_plot = partial(plot, height=340, margins=(28, 16, 42, 46))  # of shares by shares
 
@@ -229,9 +250,41 @@ def _diamond(found: Findings) -> tuple[tuple[str, str], ...]:
     return () if chosen is None else (("diamond-other", f"threshold {number(chosen)}"),)
 
 
+def learning(found: Findings) -> str:
+    """Whether more data would help."""
+    about = found.learning
+    if not about or not about.points:
+        return ""
+    first, last = about.points[0], about.points[-1]
+    return (
+        f"From {count(first.rows)} to {plural(last.rows, 'row')} the "
+        f"{metric_of(found, about)} went from {number(first.value)} to "
+        f"{number(last.value)}, {ENDS[about.more_data_helps]}."
+    )
+
+
+def learning_plot(found: Findings) -> Plot | None:
+    """The score by the number of training rows."""
+    about = found.learning
+    points = [point for point in about.points or [] if point.value is not None] if about else []
+    if not about or not points:
+        return None
+    description = "; ".join(f"{count(p.rows)} rows: {number(p.value)}" for p in points)
+    rows = [point.rows for point in points]
+    return curve_with_band(
+        "learning-plot", "Learning curve", f"{description}.", 280, rows, points,
+        ("training rows", about.title or about.metric), (28, 18, 42, 58),
+        ends=(0, max(rows) * 1.04),
+        legend=(("line-model", "score on rows kept apart"), ("band-model", "95\u202f% interval")),
+    )  # fmt: skip
+
+
 SECTION = Section(
     "curves",
     "Curves and threshold",
     lambda found: found.roc or found.precision_recall or found.calibration or found.threshold,
     said(roc, precision_recall, calibration, threshold),
+)
+LEARNING = Section(
+    "learning", "Would more data help?", lambda found: found.learning, said(learning)
 )

@@ -8,17 +8,20 @@ from typing import Any
 from onnxlet.convert.report.form.facts import TargetBins, TargetLabels
 from onnxlet.convert.report.form.figures import Estimate
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table, text
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
+    bullets,
     count,
+    escaped,
     few,
     fitting,
     name,
     number,
     plural,
     share,
+    table,
+    text,
 )
 from onnxlet.convert.report.sections.section import MOST_ROWS, Section
 

@@ -7,17 +7,19 @@ from typing import Any
 
 from onnxlet.convert.report.form.figures import PredictionBin
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped, table, text
 from onnxlet.convert.report.form.plot import Plot, colour, histogram, plot, ticks, titles
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
     count,
+    escaped,
     few,
     listed,
     name,
     number,
     plural,
     share,
+    table,
+    text,
 )
 from onnxlet.convert.report.sections.section import Section
 

@@ -6,10 +6,21 @@ from collections.abc import Iterator
 
 from onnxlet.convert.report.form.figures import Estimate, Fairness
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table, text
-from onnxlet.convert.report.form.markdown import with_interval as cell
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
-from onnxlet.convert.report.form.wording import count, fitting, headed, name, number, plural, share
+from onnxlet.convert.report.form.wording import (
+    bullets,
+    cell,
+    count,
+    escaped,
+    fitting,
+    headed,
+    name,
+    number,
+    plural,
+    share,
+    table,
+    text,
+)
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, with_interval
 
 # By group: member, title, how it is written.

@@ -7,16 +7,20 @@ from operator import itemgetter
 
 from onnxlet.convert.report.form.facts import Dependence, DependencePoint
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table, text, with_interval
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, curve_with_band, draw_rows
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
+    bullets,
+    cell,
     count,
+    escaped,
     few,
     fitting,
     name,
     number,
     plural,
+    table,
+    text,
 )
 from onnxlet.convert.report.sections.section import MOST_ROWS, Section, clear_of, metric_of
 
@@ -100,7 +104,7 @@ def _card(found: Findings) -> Iterator[str]:
     yield escaped(importance(found))
     columns = found.importance.columns if found.importance else []
     if columns:
-        cells = ([text(each.column, 160), with_interval(each)] for each in columns[:MOST_ROWS])
+        cells = ([text(each.column, 160), cell(each)] for each in columns[:MOST_ROWS])
         yield table(("Column", "Importance"), cells)
         yield "Columns that say the same share their importance."
     yield bullets(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from onnxlet.convert.report.form.figures import Baseline, Score
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped, table, text, with_interval
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
 from onnxlet.convert.report.form.wording import (
+    cell,
     count,
+    escaped,
     few,
     fitting,
     headed,
@@ -20,6 +21,8 @@ from onnxlet.convert.report.form.wording import (
     plural,
     seconds,
     size,
+    table,
+    text,
 )
 from onnxlet.convert.report.sections.section import Section, clear_of, inside
 
@@ -156,8 +159,8 @@ def _card(found: Findings) -> Iterator[str]:
         known = {each.name: each for each in score.baselines}
         return [
             headed(text(score.title)),
-            with_interval(score.model),
-            *(with_interval(known.get(each)) for each in names),
+            cell(score.model),
+            *(cell(known.get(each)) for each in names),
             "higher" if score.greater_is_better else "lower",
             f"{count(score.rows)}{' (few)' if few(score.rows) else ''}",
         ]

@@ -8,9 +8,17 @@ from typing import Any
 
 from onnxlet.convert.report.form.facts import Augmentation
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped
 from onnxlet.convert.report.form.plot import Plot, colour, plot, ticks, titles
-from onnxlet.convert.report.form.wording import count, listed, name, number, plural, seconds, share
+from onnxlet.convert.report.form.wording import (
+    count,
+    escaped,
+    listed,
+    name,
+    number,
+    plural,
+    seconds,
+    share,
+)
 from onnxlet.convert.report.sections.section import Section
 
 

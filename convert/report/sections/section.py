@@ -16,8 +16,7 @@ from typing import Any
 from onnxlet.convert.report.form.facts import Importance, Learning
 from onnxlet.convert.report.form.figures import Ranged
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped
-from onnxlet.convert.report.form.wording import name, number
+from onnxlet.convert.report.form.wording import escaped, name, number
 
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
 

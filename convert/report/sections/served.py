@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table
 from onnxlet.convert.report.form.wording import (
+    bullets,
     count,
+    escaped,
     listed,
     name,
     number,
@@ -15,6 +16,7 @@ from onnxlet.convert.report.form.wording import (
     seconds,
     share,
     size,
+    table,
 )
 from onnxlet.convert.report.sections.section import Section
 

@@ -9,8 +9,17 @@ from typing import Any
 
 from onnxlet.convert.report.form.facts import Call
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, code, escaped, text
-from onnxlet.convert.report.form.wording import UNSEEN, few, listed, name, plural
+from onnxlet.convert.report.form.wording import (
+    UNSEEN,
+    bullets,
+    code,
+    escaped,
+    few,
+    listed,
+    name,
+    plural,
+    text,
+)
 from onnxlet.convert.report.sections.section import Section
 
 ADDRESS = "http://127.0.0.1:8080"  # of `onnxlet serve`

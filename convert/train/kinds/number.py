@@ -17,10 +17,12 @@ from onnxlet.convert.train.kinds.kind import (
     Part,
     Typed,
     Wanted,
+    filler,
+    imputer,
     names,
+    scaled,
     unread_note,
 )
-from onnxlet.convert.train.kinds.numbers_as_text import NO_VALUE, as_floats, numbers_in
 from onnxlet.convert.train.kinds.profile import (
     NUMBERS,
     SOME_TEXTS,
@@ -29,7 +31,7 @@ from onnxlet.convert.train.kinds.profile import (
     Profile,
     TableColumn,
 )
-from onnxlet.convert.train.kinds.transformers import filler, imputer, scaled
+from onnxlet.convert.train.kinds.written import NO_VALUE, as_floats, numbers_in
 from onnxlet.function.arrays import Array
 
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own

@@ -11,8 +11,15 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import counted
-from onnxlet.convert.train.kinds.date_forms import DATES, DateForm, date_form
-from onnxlet.convert.train.kinds.numbers_as_text import NO_VALUE, NumbersRead, as_floats, numbers_in
+from onnxlet.convert.train.kinds.written import (
+    DATES,
+    NO_VALUE,
+    DateForm,
+    NumbersRead,
+    as_floats,
+    date_form,
+    numbers_in,
+)
 
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 HALF = 0.5  # of them, for a column that is taken for something else to say so

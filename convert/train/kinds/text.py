@@ -14,14 +14,15 @@ from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.train.kinds.kind import (
+    COMPONENTS,
     Kind,
     Part,
     Typed,
     Wanted,
     each_value,
+    rounded,
 )
 from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
-from onnxlet.convert.train.kinds.transformers import COMPONENTS, rounded
 
 WORDS = 3.0  # on average, that make a text
 LETTERS = 25.0  # on average, of scripts that set no spaces, too

@@ -16,9 +16,8 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from onnxlet.convert.report.evaluation.importance import REPEATS, dependence, importance
 from onnxlet.convert.report.evaluation.intervals import generator, resamples
-from onnxlet.convert.report.evaluation.learning import _samples, learning
+from onnxlet.convert.report.evaluation.learning import Refits, _samples, learning
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.function.arrays import Array
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain
