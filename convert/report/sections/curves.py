@@ -6,6 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from onnxlet.convert.report.form.facts import Learning
+from onnxlet.convert.report.form.figures import (
+    Calibration,
+    PrecisionRecall,
+    Roc,
+    Threshold,
+    ThresholdRow,
+)
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import (
     SMALL,
@@ -21,6 +29,7 @@ from onnxlet.convert.report.sections.section import (
     Section,
     inside,
     metric_of,
+    of_part,
     positive,
     said,
     with_interval,
@@ -42,22 +51,20 @@ ENDS = {
 square_plot = partial(plot, height=340, margins=(28, 16, 42, 46))  # of shares by shares
 
 
-def roc(found: Findings) -> str:
+@of_part(lambda found: found.roc)
+def roc(about: Roc, found: Findings) -> str:
     """What the area means."""
-    if not found.roc:
-        return ""
-    auc = found.roc.auc
     return (
         f"Of two rows, one {positive(found)} and one not, the model ranks the first higher in "
-        f"{share(auc.value)} of all pairs{with_interval(auc, share)}; guessing would in half."
+        f"{share(about.auc.value)} of all pairs{with_interval(about.auc, share)}; guessing would "
+        "in half."
     )
 
 
-def roc_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.roc, None)
+def roc_plot(about: Roc, found: Findings) -> Plot | None:
     """True against false positives."""
-    if not found.roc:
-        return None
-    points = found.roc.points
+    points = about.points
 
     def draw(axes: Any) -> None:
         _shares(axes)
@@ -72,22 +79,20 @@ def roc_plot(found: Findings) -> Plot | None:
     return square_plot("roc-plot", "ROC curve", f"{description}.", draw=draw, legend=legend)
 
 
-def precision_recall(found: Findings) -> str:
+@of_part(lambda found: found.precision_recall)
+def precision_recall(about: PrecisionRecall, found: Findings) -> str:
     """The average precision beside guessing's."""
-    if not found.precision_recall:
-        return ""
-    average = found.precision_recall.average_precision
+    average = about.average_precision
     return (
         f"The area below the curve, the average precision, is {number(average.value)}"
         f"{with_interval(average)}: further up and to the right is better."
     )
 
 
-def precision_recall_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.precision_recall, None)
+def precision_recall_plot(about: PrecisionRecall, found: Findings) -> Plot | None:
     """Precision against recall."""
-    if not found.precision_recall:
-        return None
-    points, base = found.precision_recall.points, found.precision_recall.share
+    points, base = about.points, about.share
 
     def draw(axes: Any) -> None:
         _shares(axes)
@@ -105,11 +110,9 @@ def precision_recall_plot(found: Findings) -> Plot | None:
     return square_plot("precision-recall-plot", title, f"{description}.", draw=draw, legend=legend)
 
 
-def calibration(found: Findings) -> str:
+@of_part(lambda found: found.calibration)
+def calibration(about: Calibration, found: Findings) -> str:
     """Whether probabilities can be taken at their word, and where not."""
-    about = found.calibration
-    if not about:
-        return ""
     off = [
         each
         for each in about.bins
@@ -130,14 +133,14 @@ def calibration(found: Findings) -> str:
     )
 
 
-def calibration_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.calibration, None)
+def calibration_plot(about: Calibration, found: Findings) -> Plot | None:
     """What was said against what came true."""
-    bins = [each for each in found.calibration.bins if each.rows] if found.calibration else []
+    bins = [each for each in about.bins if each.rows]
     if not bins:
         return None
     chosen = _chosen(found)
-    top = found.calibration is not None and found.calibration.of == "top"
-    promise = "share of right answers" if top else "share that came true"
+    promise = "share of right answers" if about.of == "top" else "share that came true"
 
     def draw(axes: Any) -> None:
         _shares(axes)
@@ -163,12 +166,12 @@ def calibration_plot(found: Findings) -> Plot | None:
     )
 
 
-def threshold(found: Findings) -> str:
+@of_part(lambda found: found.threshold)
+def threshold(about: Threshold, found: Findings) -> str:
     """What the chosen threshold does, and what a lower one would."""
-    about = found.threshold
-    if not about or not about.table or about.chosen is None:
-        return ""
     chosen = about.chosen
+    if not about.table or chosen is None:
+        return ""
     row = min(about.table, key=lambda row: abs(row.threshold - chosen))
     precision = "none of them counted" if row.precision is None else (
         f"{share(row.precision)} of them rightly"
@@ -181,11 +184,9 @@ def threshold(found: Findings) -> str:
     )
 
 
-def threshold_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.threshold and found.threshold.table, None)
+def threshold_plot(table: list[ThresholdRow], found: Findings) -> Plot | None:
     """What moving the threshold costs."""
-    table = found.threshold.table if found.threshold else []
-    if not table:
-        return None
     chosen = _chosen(found)
     at = [row.threshold for row in table]
 
@@ -250,10 +251,10 @@ def _diamond(found: Findings) -> tuple[tuple[str, str], ...]:
     return () if chosen is None else (("diamond-other", f"threshold {number(chosen)}"),)
 
 
-def learning(found: Findings) -> str:
+@of_part(lambda found: found.learning)
+def learning(about: Learning, found: Findings) -> str:
     """Whether more data would help."""
-    about = found.learning
-    if not about or not about.points:
+    if not about.points:
         return ""
     first, last = about.points[0], about.points[-1]
     return (
@@ -263,11 +264,11 @@ def learning(found: Findings) -> str:
     )
 
 
-def learning_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.learning, None)
+def learning_plot(about: Learning, found: Findings) -> Plot | None:
     """The score by the number of training rows."""
-    about = found.learning
-    points = [point for point in about.points or [] if point.value is not None] if about else []
-    if not about or not points:
+    points = [point for point in about.points or [] if point.value is not None]
+    if not points:
         return None
     description = "; ".join(f"{count(p.rows)} rows: {number(p.value)}" for p in points)
     rows = [point.rows for point in points]

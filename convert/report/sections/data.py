@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.report.form.facts import TargetBins, TargetLabels
+from onnxlet.convert.report.form.facts import Data, TargetBins, TargetLabels
 from onnxlet.convert.report.form.figures import Estimate
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
@@ -23,16 +23,19 @@ from onnxlet.convert.report.form.wording import (
     table,
     text,
 )
-from onnxlet.convert.report.sections.section import MOST_ROWS, Section
+from onnxlet.convert.report.sections.section import MOST_ROWS, Section, of_part
 
 MOST_LABELS = 12
 
 
-def data(found: Findings) -> str:
+def _spread(found: Findings) -> TargetBins | TargetLabels | None:
+    spread = found.data.target if found.data else None
+    return spread if spread and spread.counts else None
+
+
+@of_part(lambda found: found.data)
+def data(about: Data, found: Findings) -> str:
     """The table in one sentence."""
-    about = found.data
-    if not about:
-        return ""
     columns = about.columns or []
     used = sum(each.used for each in columns)
     of = f" of {plural(len(columns), 'column')}" if used != len(columns) else ""
@@ -41,12 +44,12 @@ def data(found: Findings) -> str:
     return f"The table has {plural(about.rows, 'row')}{with_all}{what}."
 
 
-def target(found: Findings) -> str:
+@of_part(_spread)
+def target(spread: TargetBins | TargetLabels, found: Findings) -> str:
     """How even, or how wide, the target is."""
-    spread = found.data.target if found.data else None
-    if not spread or not sum(spread.counts or []):
-        return ""
     total = sum(spread.counts)
+    if not total:
+        return ""
     if isinstance(spread, TargetBins):
         most = spread.counts.index(max(spread.counts))
         low, high, *_ = map(number, spread.bins[most : most + 2])
@@ -74,11 +77,9 @@ def _by_frequency(spread: TargetLabels) -> list[tuple[int, Any]]:
     return sorted(pairs[:-1] if spread.other else pairs, key=lambda pair: -pair[0])
 
 
-def target_plot(found: Findings) -> Plot | None:
+@of_part(_spread, None)
+def target_plot(spread: TargetBins | TargetLabels, found: Findings) -> Plot | None:
     """How the target is spread over the test rows."""
-    spread = found.data.target if found.data else None
-    if not spread or not spread.counts:
-        return None
     key = "target-plot"
     if isinstance(spread, TargetBins):
         title, margins = "How the target is spread", (28, 14, 40, 44)

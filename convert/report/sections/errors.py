@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.report.form.figures import PredictionBin
+from onnxlet.convert.report.form.figures import (
+    Confusion,
+    PredictionBin,
+    Residuals,
+    Within,
+    WorstRow,
+)
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import Plot, colour, histogram, plot, ticks, titles
 from onnxlet.convert.report.form.wording import (
@@ -21,18 +27,18 @@ from onnxlet.convert.report.form.wording import (
     table,
     text,
 )
-from onnxlet.convert.report.sections.section import Section
+from onnxlet.convert.report.sections.section import Section, of_part
 
 MARGINS = (28, 14, 42, 58)
 
 
-def confusion(found: Findings) -> str:
+@of_part(lambda found: found.confusion)
+def confusion(matrix: Confusion, found: Findings) -> str:
     """What is right, and what is most often taken for what."""
-    matrix = found.confusion
-    if not matrix or not sum(map(sum, matrix.counts)):
-        return ""
     counts, labels = matrix.counts, matrix.labels
     total = sum(map(sum, counts))
+    if not total:
+        return ""
     # Where the rarest labels are lumped, an answer of one for another of them lies on the diagonal.
     end = len(labels) - (1 if matrix.other else 0)
     right = sum(counts[k][k] for k in range(end))
@@ -46,11 +52,9 @@ def confusion(found: Findings) -> str:
     return f"{said}; the most frequent mistake is {mistake}, {plural(most, 'time')}."
 
 
-def residuals(found: Findings) -> str:
+@of_part(lambda found: found.residuals and found.residuals.within)
+def residuals(within: list[Within], found: Findings) -> str:
     """How far off half and most answers are."""
-    within = found.residuals.within if found.residuals else None
-    if not within:
-        return ""
     parts = [
         f"{round(100 * each.share)}\u202f% are off by at most {number(each.error)}"
         for each in within
@@ -62,11 +66,9 @@ def _bins(found: Findings) -> list[PredictionBin]:
     return [b for b in (found.residuals and found.residuals.by_prediction) or [] if b.rows]
 
 
-def by_prediction(found: Findings) -> str:
+@of_part(_bins)
+def by_prediction(bins: list[PredictionBin], found: Findings) -> str:
     """Where errors are widest, and whether they lean to one side."""
-    bins = _bins(found)
-    if not bins:
-        return ""
     widest = max(bins, key=lambda each: each.p95 - each.p05)
     thin = " (few rows)" if few(widest.rows, FEW_IN_PART) else ""
     return (
@@ -76,11 +78,10 @@ def by_prediction(found: Findings) -> str:
     )
 
 
-def worst(found: Findings) -> str:
+@of_part(lambda found: found.worst)
+def worst(rows: list[WorstRow], found: Findings) -> str:
     """What the list of the worst rows is for."""
-    if not found.worst:
-        return ""
-    first = found.worst[0]
+    first = rows[0]
     return (
         f"The largest error is {number(first.error)}, in row {count(first.row)} of the "
         "test rows, counted from 0: look these up in your own table; often it is the table that is "
@@ -88,20 +89,18 @@ def worst(found: Findings) -> str:
     )
 
 
-def residuals_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.residuals, None)
+def residuals_plot(about: Residuals, found: Findings) -> Plot | None:
     """The histogram of errors."""
-    if not found.residuals or not found.residuals.counts:
+    if not about.counts:
         return None
-    edges, counts = found.residuals.bins, found.residuals.counts
     title, x = "How the errors are spread", "true value minus prediction"
-    return histogram("residuals-plot", title, edges, counts, 260, MARGINS, x, 0)
+    return histogram("residuals-plot", title, about.bins, about.counts, 260, MARGINS, x, 0)
 
 
-def by_prediction_plot(found: Findings) -> Plot | None:
+@of_part(_bins, None)
+def by_prediction_plot(bins: list[PredictionBin], found: Findings) -> Plot | None:
     """Errors along the predictions: their mean, and where nine in ten lie."""
-    bins = _bins(found)
-    if not bins:
-        return None
     middle = [(each.low + each.high) / 2 for each in bins]
 
     def draw(axes: Any) -> None:

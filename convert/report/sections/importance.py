@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import itemgetter
 
-from onnxlet.convert.report.form.facts import Dependence, DependencePoint
+from onnxlet.convert.report.form.facts import (
+    ColumnImportance,
+    Dependence,
+    DependencePoint,
+    Importance,
+)
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, curve_with_band, draw_rows
 from onnxlet.convert.report.form.wording import (
@@ -22,24 +27,31 @@ from onnxlet.convert.report.form.wording import (
     table,
     text,
 )
-from onnxlet.convert.report.sections.section import MOST_ROWS, Section, clear_of, metric_of
+from onnxlet.convert.report.sections.section import (
+    MOST_ROWS,
+    Section,
+    clear_of,
+    metric_of,
+    of_part,
+)
 
 MOST_BARS = 12
 MOST_POINTS = 10  # of a category
 
 
-def importance(found: Findings) -> str:
+@of_part(lambda found: found.importance)
+def importance(about: Importance, found: Findings) -> str:
     """What matters, and how many columns hardly do."""
-    if not found.importance or not found.importance.columns:
+    columns = about.columns
+    if not columns:
         return ""
-    columns = found.importance.columns
     first = columns[0]
     known = [each for each in columns if each.low is not None]
     weak = [each for each in known if not clear_of(each) or each.value <= 0]
     if known and len(weak) == len(columns):
         return "No column matters beyond chance when it is shuffled by itself."
     said = (
-        f"Without {name(first.column, 60)}, shuffled, the {metric_of(found, found.importance)} "
+        f"Without {name(first.column, 60)}, shuffled, the {metric_of(found, about)} "
         f"gets worse by {number(first.value)}"
     )
     if not known:
@@ -51,12 +63,10 @@ def importance(found: Findings) -> str:
     return f"{said}; {some} {verb} not matter beyond chance."
 
 
-def importance_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.importance and found.importance.columns, None)
+def importance_plot(columns: list[ColumnImportance], found: Findings) -> Plot | None:
     """The columns that matter most."""
-    if not found.importance or not found.importance.columns:
-        return None
-    first = found.importance.columns[:MOST_BARS]
-    rows = [Row(fitting(each.column, LABEL), each) for each in first]
+    rows = [Row(fitting(each.column, LABEL), each) for each in columns[:MOST_BARS]]
     axis = "how much worse the score gets with the column shuffled"
     return draw_rows("importance-plot", "Importance of columns", rows, axis, 0, bars=True)
 

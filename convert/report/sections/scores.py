@@ -24,7 +24,7 @@ from onnxlet.convert.report.form.wording import (
     table,
     text,
 )
-from onnxlet.convert.report.sections.section import Section, clear_of, inside
+from onnxlet.convert.report.sections.section import Section, clear_of, inside, of_part
 
 AHEAD = "clearly better than"
 # By baseline: what it is called, and the colour and the marker that it is drawn in.
@@ -73,11 +73,10 @@ def answer(found: Findings) -> str:
     return f"{begun}{more}{doubt}."
 
 
-def scores(found: Findings) -> str:
+@of_part(lambda found: found.scores)
+def scores(every: list[Score], found: Findings) -> str:
     """Where intervals overlap."""
-    if not found.scores:
-        return ""
-    first = found.scores[0]
+    first = every[0]
     if not first.baselines:
         return "Nothing was measured beside it."
     words: dict[str, list[str]] = {}
@@ -135,11 +134,10 @@ def names_of_baselines(found: Findings) -> list[str]:
     return list(dict.fromkeys(e.name for score in found.scores or [] for e in score.baselines))
 
 
-def scores_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.scores, None)
+def scores_plot(every: list[Score], found: Findings) -> Plot | None:
     """The optimised metric with its intervals."""
-    if not found.scores:
-        return None
-    first = found.scores[0]
+    first = every[0]
     rows = [Row("this model", first.model, strong=True)]
     for each in first.baselines:
         other = (fitting(each.name, LABEL), "third", "^")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from onnxlet.convert.report.form.facts import Importance, Learning
 from onnxlet.convert.report.form.figures import Ranged
@@ -19,6 +20,9 @@ from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.wording import escaped, name, number
 
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
+
+Part = TypeVar("Part")
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,22 @@ class Section:
     def module(self) -> ModuleType:
         """The one whose functions its template calls."""
         return sys.modules[self.of.__module__]
+
+
+def of_part(
+    part: Callable[[Findings], Part | None], nothing: Any = ""
+) -> Callable[[Callable[[Part, Findings], Shown]], Callable[[Findings], Shown]]:
+    """Have a sentence or a plot of a part of the findings take all of them; nothing without it."""
+
+    def decorated(make: Callable[[Part, Findings], Shown]) -> Callable[[Findings], Shown]:
+        @wraps(make)
+        def made(found: Findings) -> Shown:
+            about = part(found)
+            return make(about, found) if about else nothing
+
+        return made
+
+    return decorated
 
 
 def said(*sentences: Callable[[Findings], str]) -> Callable[[Findings], Iterable[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from onnxlet.convert.report.form.facts import Serving
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.wording import (
     bullets,
@@ -18,7 +19,7 @@ from onnxlet.convert.report.form.wording import (
     size,
     table,
 )
-from onnxlet.convert.report.sections.section import Section
+from onnxlet.convert.report.sections.section import Section, of_part
 
 COUNTED = {
     "held_out_rows": "Rows it had not learned from",
@@ -69,11 +70,9 @@ def proof(found: Findings) -> Iterator[tuple[str, str]]:
         yield "Computed in", name(about.recipe, 120)
 
 
-def serving(found: Findings) -> str:
+@of_part(lambda found: found.serving)
+def serving(about: Serving, found: Findings) -> str:
     """Size and speed beside the estimator's."""
-    about = found.serving
-    if not about:
-        return ""
     parts = {
         f"takes {size(about.bytes)}": about.bytes,
         f"loads in {seconds(about.load_ms, 1e-3)}": about.load_ms,

@@ -23,8 +23,9 @@ from onnxlet.convert.train.kinds.kind import (
     scaled,
     unread_note,
 )
-from onnxlet.convert.train.kinds.profile import PARSED, Content, Profile, TableColumn
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.written import (
+    PARSED,
     date_form,
     days,
     form_of_moments,

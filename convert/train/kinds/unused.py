@@ -5,6 +5,8 @@ Copies and leaks are found beside other columns and the target (`copies`, `leaks
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from onnxlet.convert.reference.column_notes import ID_NAME, UNNAMED, UUID
 from onnxlet.convert.train.kinds.kind import Kind
 from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
@@ -14,51 +16,35 @@ ALMOST_ALL = 0.95
 
 
 class Unused(Kind):
-    """A kind that is left out, and known by what stands beside the column."""
+    """A kind that is left out, and why a column is of it; '' where it is not."""
 
     used = False
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class Empty(Unused):
-    """Without a value."""
+    def __init__(self, name: str, why: Callable[[Content], str] = lambda content: "") -> None:
+        self.name, self._why = name, why
 
     def recognised(self, content: Content) -> TableColumn | None:
-        """No row has one."""
-        seen = content.profile
-        return None if seen.known else seen.taken_for(self.name, "no row has a value", used=False)
-
-
-class Constant(Unused):
-    """With one value."""
-
-    def recognised(self, content: Content) -> TableColumn | None:
-        """All rows have the same."""
-        seen = content.profile
-        if seen.distinct != 1 or seen.missing or not content.is_carried:
-            return None
-        return seen.taken_for(self.name, f"the same value in all {seen.known:,} rows", used=False)
-
-
-class Identifier(Unused):
-    """Names of rows, or of what several rows belong to."""
-
-    def recognised(self, content: Content) -> TableColumn | None:
-        """It counts the rows, is named like an id, or holds another text in nearly each row."""
-        why = _why_unnamed(content) or _why_of_numbers(content) or _why_of_words(content)
+        """It has a reason; without one it is known by what stands beside the column."""
+        why = self._why(content)
         return content.profile.taken_for(self.name, why, used=False) if why else None
 
 
-EMPTY, CONSTANT, IDENTIFIER = Empty("empty"), Constant("constant"), Identifier("identifier")
-COPY, LEAK = Unused("copy"), Unused("leak")
+def _why_empty(content: Content) -> str:
+    return "" if content.profile.known else "no row has a value"
 
 
-def _why_unnamed(content: Content) -> str:
-    if not (UNNAMED.fullmatch(content.profile.name) and content.counts_rows):
+def _why_constant(content: Content) -> str:
+    seen = content.profile
+    if seen.distinct != 1 or seen.missing or not content.is_carried:
         return ""
-    return "counts the rows: an index that pandas wrote (to_csv(index=False) leaves it out)"
+    return f"the same value in all {seen.known:,} rows"
+
+
+def _why_identifier(content: Content) -> str:
+    """It counts the rows, is named like an id, or holds another text in nearly each row."""
+    if UNNAMED.fullmatch(content.profile.name) and content.counts_rows:
+        return "counts the rows: an index that pandas wrote (to_csv(index=False) leaves it out)"
+    return _why_of_numbers(content) or _why_of_words(content)
 
 
 def _why_of_numbers(content: Content) -> str:
@@ -100,3 +86,9 @@ def _are_codes(seen: Profile, words: Words) -> bool:
     if seen.known < MANY // 2 or seen.distinct < ALMOST_ALL * seen.known:
         return False
     return words.words < WORDS or all(UUID.fullmatch(text) for text in words.some)
+
+
+EMPTY = Unused("empty", _why_empty)
+CONSTANT = Unused("constant", _why_constant)
+IDENTIFIER = Unused("identifier", _why_identifier)  # of rows, or of what several rows belong to
+COPY, LEAK = Unused("copy"), Unused("leak")

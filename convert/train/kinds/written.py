@@ -15,6 +15,7 @@ from onnxlet.convert.reference.dates import forms
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import read
 
+PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 SIGNS = "$€£¥₹"
 # Between groups of digits: spaces (two of them do not break a line) and apostrophes.
 GROUPING = "  \u202f'\u2019"
@@ -49,15 +50,25 @@ class NumbersRead(NamedTuple):
     """Text that was read as numbers."""
 
     values: pd.Series[Any]  # float64 with the index of the text, NaN where it is no number
-    share: float  # of what is a value that is a number, 0 to 1
     said: str  # how they are written, such as "with '$' and thousands commas"; '' for plain ones
-    gaps: int  # texts that stand for no value, such as '?'
-    unread: int  # texts that are neither
+    numbers: int  # rows that hold a number
+    gaps: int  # rows that hold what stands for no value, such as '?'
+    unread: int  # rows that hold what is neither
     ambiguous: bool  # 1,234 may be 1.234
 
+    @property
+    def share(self) -> float:
+        """Of the rows with a value, those with a number, 0 to 1."""
+        return self.numbers / max(self.numbers + self.unread, 1)
 
-def numbers_in(texts: pd.Series[Any]) -> NumbersRead | None:
-    """Read text, none of it missing, as numbers.
+    @property
+    def are_all(self) -> bool:
+        """The column is one of numbers."""
+        return self.share >= PARSED and self.numbers >= 2
+
+
+def numbers_in(texts: pd.Series[Any], rows: Array | None = None) -> NumbersRead | None:
+    """Read text, none of it missing, as numbers; each is in so many rows, in one without.
 
     None where they are codes with leading zeros, or none of them is a number.
     """
@@ -73,16 +84,14 @@ def numbers_in(texts: pd.Series[Any]) -> NumbersRead | None:
     if np.isnan(read).all():
         return None
     gaps = np.array([text.casefold() in NO_VALUE for text in stripped])
-    counts = np.bincount(codes, minlength=len(stripped))
-    unread = int(counts[np.isnan(read) & ~gaps].sum())
-    absent = int(counts[gaps].sum())
+    counts = np.bincount(codes, rows, minlength=len(stripped))
     matches = [match for match, value in zip(found, read, strict=True) if match and value == value]
     return NumbersRead(
         pd.Series(read[codes], index=texts.index),
-        1 - unread / max(len(texts) - absent, 1),
         _said(matches, comma, grouped),
-        absent,
-        unread,
+        int(counts[~np.isnan(read)].sum()),
+        int(counts[np.isnan(read) & gaps].sum()),
+        int(counts[np.isnan(read) & ~gaps].sum()),
         grouped and not any("." in one or one.count(",") > 1 for one in digits),
     )
 
