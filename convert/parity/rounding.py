@@ -214,7 +214,8 @@ def explained_by_rounding(
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
     for start in range(0, len(left), ONE_BY_ONE):
         some = left[start : start + ONE_BY_ONE]
-        single = _one_by_one([rows[row] for row in some.tolist()], reference)
+        singles = [reference.answers([rows[row]]) for row in some.tolist()]
+        single = {name: np.concatenate([one[name] for one in singles]) for name in expected}
         known = [{name: array[some] for name, array in answer.items()} for answer in answers]
         found = {name: array[some] for name, array in got.items()}
         fine[some] = _are_among(found, [*known, single])
@@ -267,11 +268,6 @@ def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
         near = off <= GAPS * between + TOLERANCE * size
     near |= ~np.isfinite(wide) & ~np.isfinite(stacked).all(axis=0)
     return np.asarray(near.reshape(len(got), -1).all(axis=1))
-
-
-def _one_by_one(rows: Sequence[Cells], reference: Reference) -> Answers:
-    answers = [reference.answers([row]) for row in rows]
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
 def _moved(row: Cells, shares: Sequence[float]) -> Cells:

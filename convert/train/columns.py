@@ -159,17 +159,16 @@ def typed_columns(
 def columns_lines(columns: Sequence[TableColumn]) -> list[str]:
     """What the columns are taken for, as a table for a terminal; what is left out comes last."""
     ordered = sorted(columns, key=lambda one: not one.used)
-    rows = [(_cut(one.name, NAME_WIDTH), _shown_kind(one), one.why) for one in ordered]
+    rows = [
+        (
+            _cut(one.name, NAME_WIDTH),
+            f"({one.kind})" if not one.used and one.kind in USED else one.kind,
+            _cut(one.why, WHY_WIDTH),
+        )
+        for one in ordered
+    ]
     widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
-    lines = []
-    for name, kind, why in rows:
-        lines.append(f"{name:{widths[0]}}  {kind:{widths[1]}}  {_cut(why, WHY_WIDTH)}".rstrip())
-    return lines
-
-
-def _shown_kind(one: TableColumn) -> str:
-    left_out = not one.used and one.kind in USED
-    return f"({one.kind})" if left_out else one.kind
+    return [f"{name:{widths[0]}}  {kind:{widths[1]}}  {why}".rstrip() for name, kind, why in rows]
 
 
 def _cut(text: str, most: int) -> str:

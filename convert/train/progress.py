@@ -42,10 +42,6 @@ class Budget:
         """Seconds in which candidates may still be fitted; infinite where nothing limits them."""
         return math.inf if self.until is None else self.until - time.monotonic()
 
-    def share(self, part: float) -> float:
-        """A part of all seconds; infinite where nothing limits them."""
-        return math.inf if self.seconds is None else part * self.seconds
-
     def over(self) -> bool:
         """Whether nothing more may be fitted."""
         return self.left() <= 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train import fitting
 from onnxlet.convert.train.ensemble import choose
-from onnxlet.convert.train.fits import Fits, cluster_fits, local_fits
+from onnxlet.convert.train.fits import cluster_fits, local_fits
 from onnxlet.convert.train.job import Candidate, Fit, TrainingData
 from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
@@ -77,7 +76,7 @@ def search(
     data = TrainingData(X, y, task, classes, folds, weights, fit or fitting.fit, seed, threads)
     progress = SearchProgress(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
-    with _fits(data, count, scheduler) as fits:
+    with local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data) as fits:
         import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
         race = Race(data, metric, budget, fits, progress, [], [0])
@@ -93,11 +92,6 @@ def search(
                 ended = "the scheduler went away"
                 report(f"note: {error.message}: the search ends with the best that was found")
     return _searched(race, small, ended)
-
-
-def _fits(data: TrainingData, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
-    """Where candidates are fitted: on this machine, or on a scheduler's workers."""
-    return local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data)
 
 
 def _processes(X: pd.DataFrame, cores: int) -> tuple[int, int]:
@@ -137,7 +131,11 @@ def _searched(race: Race, small: bool, ended: str) -> Searched:
     scorer = race.scorer(race.used)
     done = [trial for trial in race.trials if trial.state == "done"]
     if not done:
-        raise _nothing(race.trials)
+        reasons = [f"{trial.candidate.name}: {trial.why}" for trial in race.trials]
+        raise Refusal(
+            "the search: expected a candidate that can be fitted, got none. " + "; ".join(reasons),
+            "Give it more seconds, or look at what the reasons have in common.",
+        )
     worth = {trial.number: scorer.worth(trial.answers(race.used)) for trial in done}
     if small:
         weights = [(_smallest(race, done, worth), 1.0)]
@@ -193,14 +191,6 @@ def _score_so_far(race: Race, trial: Trial) -> float | None:
             scorer = race.rung(rung)
             return scorer.sign * scorer.worth(answers)
     return None
-
-
-def _nothing(trials: Sequence[Trial]) -> Refusal:
-    reasons = [f"{trial.candidate.name}: {trial.why}" for trial in trials]
-    return Refusal(
-        "the search: expected a candidate that can be fitted, got none. " + "; ".join(reasons),
-        "Give it more seconds, or look at what the reasons have in common.",
-    )
 
 
 def _pool(done: Sequence[Trial], worth: dict[int, float]) -> list[Trial]:

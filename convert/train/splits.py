@@ -71,8 +71,11 @@ def split(
         return _by_time(times, held_out)
     units, said = _units(len(y), groups, alike)
     strata = _strata(y, task)
-    if groups is not None:
-        _check_groups(len(np.unique(units)))
+    if groups is not None and (count := len(np.unique(units))) < 3:
+        raise Refusal(
+            f"--group: expected 3 groups or more, a test set and two to learn from, got {count}",
+            "Leave --group out, or give a column with more values.",
+        )
     test = np.arange(len(y) - held_out, len(y))
     if not held_out:
         test = next(_parts(strata, units, groups is not None, _test_parts(len(y)), seed))
@@ -107,7 +110,8 @@ def _strata(y: Array, task: str) -> Positions:
 def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[Positions, str]:
     """What stays on one side (n,): each row on its own, a group, or rows that are equal."""
     units = np.arange(rows) if groups is None else group_numbers(groups)
-    said = "" if groups is None else _missing(groups, "is a group of its own", "without a group")
+    without = 0 if groups is None else int(pd.isna(pd.Series(groups)).sum())
+    said = f"; each of {without} rows without a group is a group of its own" if without else ""
     if alike is None or (distinct := len(np.unique(alike))) == rows:
         return units, said
     if distinct < rows / 2:  # such as three columns of categories: being equal means nothing there
@@ -115,11 +119,9 @@ def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[Positi
     joined = (
         _joined(units, alike) if groups is not None else np.unique(alike, return_inverse=True)[1]
     )
-    return joined, f"{said}; {_equal(rows - distinct)} on its side"
-
-
-def _equal(rows: int) -> str:
-    return f"{rows} rows that equal another are" if rows != 1 else "1 row that equals another is"
+    more = rows - distinct
+    equal = f"{more} rows that equal another are" if more != 1 else "1 row that equals another is"
+    return joined, f"{said}; {equal} on its side"
 
 
 def group_numbers(groups: Array) -> Positions:
@@ -139,11 +141,6 @@ def _joined(a: Positions, b: Array) -> Positions:
     size = int(np.max(b)) + 1
     edges = coo_matrix((np.ones(len(a), bool), (a, b)), shape=(size, size))
     return np.asarray(connected_components(edges, directed=False)[1][a], np.intp)
-
-
-def _missing(values: Array, fate: str, what: str) -> str:
-    count = int(pd.isna(pd.Series(values)).sum())
-    return f"; each of {count} rows {what} {fate}" if count else ""
 
 
 def _parts(
@@ -178,14 +175,6 @@ def _quiet(found: Iterator[Any]) -> list[Any]:
     with warnings.catch_warnings():  # of classes with fewer rows than there are parts
         warnings.simplefilter("ignore", UserWarning)
         return list(found)
-
-
-def _check_groups(groups: int) -> None:
-    if groups < 3:
-        raise Refusal(
-            f"--group: expected 3 groups or more, a test set and two to learn from, got {groups}",
-            "Leave --group out, or give a column with more values.",
-        )
 
 
 def _folds(strata: Positions, units: Positions, grouped: bool, seed: int) -> tuple[Folds, str]:

@@ -137,7 +137,8 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
     if found is not None:
-        yield _plain(answer(from_json(found)))
+        # With plain spaces: not every terminal has those that no line breaks at.
+        yield answer(from_json(found)).replace("\u00a0", " ").replace("\u202f", " ")
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
@@ -153,8 +154,3 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     if trained.unreported is not None:
         yield f"no report was written, as it failed: {trained.unreported}"
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
-
-
-def _plain(text: str) -> str:
-    """With plain spaces: not every terminal has those that no line breaks at."""
-    return text.replace("\u00a0", " ").replace("\u202f", " ")

@@ -7,7 +7,6 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from onnxlet.convert.report.evaluation.call import call
 from onnxlet.convert.report.evaluation.curves import calibration, precision_recall, roc, threshold
 from onnxlet.convert.report.evaluation.data import data
 from onnxlet.convert.report.evaluation.errors import confusion, residuals, worst
@@ -17,7 +16,7 @@ from onnxlet.convert.report.evaluation.importance import dependence, importance
 from onnxlet.convert.report.evaluation.learning import Refits, learning
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.scores import scores
-from onnxlet.convert.report.evaluation.serving import serving
+from onnxlet.convert.report.evaluation.serving import call, serving
 from onnxlet.convert.report.form.facts import Parity
 from onnxlet.convert.report.form.figures import Metric
 from onnxlet.convert.report.form.findings import FORMAT, Findings, as_json

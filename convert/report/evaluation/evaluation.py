@@ -203,9 +203,14 @@ def _answered_rows(
     if table.rows:
         outputs, good = answers_of(model, table)
         if good.any():
-            table = Table(int(good.sum()), [array[good] for array in table.arrays])
-            return kept[good], table, {name: array[good] for name, array in outputs.items()}
+            answered = some_of(table, np.flatnonzero(good))
+            return kept[good], answered, {name: array[good] for name, array in outputs.items()}
     raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
+
+
+def some_of(table: Table, rows: Array) -> Table:
+    """Some rows of a batch, by index."""
+    return Table(len(rows), [array[rows] for array in table.arrays])
 
 
 def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
@@ -214,7 +219,7 @@ def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
     while True:
         try:
             rows = np.flatnonzero(good)
-            part = table if good.all() else Table(len(rows), [a[rows] for a in table.arrays])
+            part = table if good.all() else some_of(table, rows)
             outputs = model.run(part)
             break
         except InvalidRows as error:

@@ -67,7 +67,16 @@ def _column(case: Evaluation, name: str, refits: Refits) -> Fairness:
         mitigation = mitigated(case, refits, groups, train_groups, before, notes, differences)
     return Fairness(
         column=name,
-        groups=[_group(str(group), int(rows[group]), found[group]) for group in rows],
+        groups=[
+            Group(
+                group=str(group),
+                rows=int(count),
+                small=count < SMALL,
+                # A rate of one row is what it was answered.
+                **(found[group] if count >= FREQUENT_AT_LEAST else {}),
+            )
+            for group, count in rows.items()
+        ],
         differences=before,
         mitigation=mitigation,
         notes=notes,
@@ -81,11 +90,6 @@ def _training_values(case: Evaluation, name: str) -> Any:
         return measured.sensitive_train[name]
     columns = getattr(measured.X_train, "columns", ())
     return np.asarray(measured.X_train[name], dtype=object) if name in columns else None
-
-
-def _group(name: str, rows: int, found: Mapping[str, float]) -> Group:
-    shown = found if rows >= FREQUENT_AT_LEAST else {}  # a rate of one row is what it was answered
-    return Group(group=name, rows=rows, small=rows < SMALL, **shown)
 
 
 def rates(case: Evaluation, predicted: Array) -> dict[str, Rate]:

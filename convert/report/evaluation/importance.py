@@ -19,7 +19,7 @@ import onnx
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.bins import rounded
-from onnxlet.convert.report.evaluation.evaluation import Evaluation
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_of
 from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, OUTER, generator, interval
 from onnxlet.convert.report.form.facts import (
     ColumnImportance,
@@ -60,7 +60,7 @@ def importance(case: Evaluation) -> Importance:
     base = case.metric.value(truth, answered)
     independent = case.units_of(rows)
     drawn = case.metric.drawn(truth, answered, weights)
-    table = _part_of(case.table, rows)
+    table = some_of(case.table, rows)
     found = []
     for name, shuffled in _columns(case, table):
         lost, lost_drawn = [], np.full(DRAWS, np.nan)
@@ -93,11 +93,6 @@ def _affordable(
     return case.sample(int(np.clip(fitting, fewest, most)), part)
 
 
-def _part_of(table: Table, rows: Array) -> Table:
-    """Some rows of a batch."""
-    return Table(len(rows), [array[rows] for array in table.arrays])
-
-
 def _replaced(table: Table, block: int, position: int, values: Array) -> Table:
     """The batch with other values in one column."""
     arrays = list(table.arrays)
@@ -128,12 +123,11 @@ def _answers(case: Evaluation, table: Table, answered: Answered) -> Answered:
     if good.all():
         return found
     parts = zip(found, answered, strict=True)
-    kept = [None if f is None or a is None else _kept(f, a, good) for f, a in parts]
+    kept = [
+        None if f is None or a is None else np.where(good.reshape(-1, *[1] * (a.ndim - 1)), f, a)
+        for f, a in parts
+    ]
     return Answered(*kept)  # type: ignore[arg-type]
-
-
-def _kept(found: Array, own: Array, good: Array) -> Array:
-    return np.where(good.reshape(-1, *[1] * (own.ndim - 1)), found, own)
 
 
 def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Dependence]:
@@ -147,7 +141,7 @@ def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Depe
         for block, own in enumerate(case.model.signature.blocks)
         for position, column in enumerate(own.columns)
     }
-    table = _part_of(case.table, rows)
+    table = some_of(case.table, rows)
     found: list[Dependence] = []
     for each in important:
         if each.column in where and each.value > 0 and len(found) < MOST_COLUMNS:

@@ -21,7 +21,6 @@ from onnxlet.convert.report.form.wording import escaped, name, number
 
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
 
-Part = TypeVar("Part")
 Shown = TypeVar("Shown")
 
 
@@ -43,11 +42,11 @@ class Section:
 
 
 def of_part(
-    part: Callable[[Findings], Part | None], nothing: Any = ""
-) -> Callable[[Callable[[Part, Findings], Shown]], Callable[[Findings], Shown]]:
+    part: Callable[[Findings], Any], nothing: Any = ""
+) -> Callable[[Callable[[Any, Findings], Shown]], Callable[[Findings], Shown]]:
     """Have a sentence or a plot of a part of the findings take all of them; nothing without it."""
 
-    def decorated(make: Callable[[Part, Findings], Shown]) -> Callable[[Findings], Shown]:
+    def decorated(make: Callable[[Any, Findings], Shown]) -> Callable[[Findings], Shown]:
         @wraps(make)
         def made(found: Findings) -> Shown:
             about = part(found)

@@ -117,10 +117,11 @@ def _call_card(found: Findings) -> Iterator[str]:
     yield code("python", python(found.call))
 
 
-def _notes_card(found: Findings) -> Iterator[str]:
-    yield bullets(text(note, 400) for note in found.notes or [])
-
-
 USE = Section("use", "Intended use and limits", lambda found: True, _use_card)
 CALL = Section("call", "How to call it", lambda found: found.call, _call_card)
-NOTES = Section("notes", "Left out, and why", lambda found: found.notes, _notes_card)
+NOTES = Section(
+    "notes",
+    "Left out, and why",
+    lambda found: found.notes,
+    lambda found: [bullets(text(note, 400) for note in found.notes or [])],
+)

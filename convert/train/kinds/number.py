@@ -137,7 +137,7 @@ def _why_by_text(content: Content, held: NumbersRead) -> str:
         said = f"numbers written as text {held.said}: clients send plain numbers"
     said += "; 1,234 taken for 1234" if held.ambiguous else ""
     if held.gaps:
-        such = _most_frequent_gap(content.profile, [text.strip() for text in content.texts])
+        such = _most_frequent_gap(content.profile)
         said += f"; {counted(held.gaps, 'value')} such as {such} taken as missing"
     if held.unread:
         verb = "is" if held.unread == 1 else "are"
@@ -145,8 +145,9 @@ def _why_by_text(content: Content, held: NumbersRead) -> str:
     return said
 
 
-def _most_frequent_gap(seen: Profile, texts: Sequence[str]) -> str:
+def _most_frequent_gap(seen: Profile) -> str:
     """Of the texts that stand for no value."""
+    texts = [str(value).strip() for value in seen.uniques]
     none = np.flatnonzero([text.casefold() in NO_VALUE for text in texts])
     most = none[np.argmax(seen.counts[none])]
     return repr(texts[most]) if texts[most] else "blanks"
