@@ -45,24 +45,18 @@ HEAD = f"""\
 
 
 def recognise_columns(
-    frame: pd.DataFrame,
-    y: Array,
-    task: str,
+    frame: pd.DataFrame,  # without the target
+    y: Array,  # the target of the same rows
+    task: str,  # binary, multiclass or regression
+    # Kinds by column, over what would be guessed; "date %d.%m.%Y" gives a form, too, and "out"
+    # leaves a column out.
     said: Mapping[str, str] | None = None,
+    # Columns that hold images, of each of which the table has a hash.
     images: Mapping[str, ImageColumn] | None = None,
 ) -> list[TableColumn]:
     """What each column of a table without its target is taken for.
 
-    Args:
-        frame: without the target.
-        y: the target of the same rows.
-        task: binary, multiclass or regression.
-        said: kinds by column, over what would be guessed; "date %d.%m.%Y" gives a form, too,
-            and "out" leaves a column out.
-        images: columns that hold images, of each of which the table has a hash.
-
-    Raises:
-        WrongUse: what is said is not to be had; or no column is left.
+    WrongUse where what is said is not to be had; or no column is left.
     """
     said = dict(said or {})
     seen = {str(name): profile(frame[name], str(name)) for name in frame.columns}
@@ -75,7 +69,10 @@ def recognise_columns(
     kept = {name for name, kind in said.items() if kind.partition(" ")[0] in USED}
     with np.errstate(over="ignore", invalid="ignore"):  # squares of a target beyond 1e154
         _mark_leaks(found, seen, kept, y, task)
-        _mark_identifiers(found, seen, y, task)
+        # Of those that go with the target: rows were numbered as they came, or as sorted.
+        for name, one in found.items():
+            if one.kind == IDENTIFIER.name and (with_it := goes_with(seen[name], y, task)):
+                found[name] = one._replace(why=f"goes with the target ({with_it}), but {one.why}")
     _mark_copies(found, seen, said, kept)
     for name, kind in said.items():
         if name not in kept:
@@ -99,15 +96,6 @@ def _mark_leaks(
             found[name] = old._replace(kind=LEAK.name, why=leak.why, used=False)
         else:
             found[name] = old._replace(why=f"{old.why}; {leak.why}")
-
-
-def _mark_identifiers(
-    found: dict[str, TableColumn], seen: Mapping[str, Profile], y: Array, task: str
-) -> None:
-    """Say of those that go with the target: rows were numbered as they came, or as sorted."""
-    for name, one in found.items():
-        if one.kind == IDENTIFIER.name and (with_it := goes_with(seen[name], y, task)):
-            found[name] = one._replace(why=f"goes with the target ({with_it}), but {one.why}")
 
 
 def _mark_copies(

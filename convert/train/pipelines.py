@@ -51,30 +51,11 @@ def linear_columns(columns: Sequence[TableColumn], wanted: Wanted) -> ColumnTran
     return ColumnTransformer(_parts("linear", columns, wanted))
 
 
-def tree_columns(columns: Sequence[TableColumn], wanted: Wanted) -> ColumnTransformer:
-    """For trees: numbers as they are, categories one-hot where few, else by their target."""
-    return ColumnTransformer(_parts("trees", columns, wanted), sparse_threshold=0.0)
-
-
-def native_columns(
-    columns: Sequence[TableColumn], wanted: Wanted
-) -> tuple[ColumnTransformer, list[str]]:
-    """For learners of categories: a frame in which these are whole numbers; and their names."""
-    made = ColumnTransformer(_parts("native", columns, wanted), sparse_threshold=0.0)
-    names = [f"{ENCODED}__{one.name}" for one in columns_encoded_as(columns, CATEGORY)]
-    return made.set_output(transform="pandas"), names
-
-
 def _parts(learner: str, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
     """Of the kinds that there are columns of, in the order in which the learner has them."""
     groups = [(kind, columns_encoded_as(columns, kind)) for kind in FEATURES[learner]]
     parts = [p for kind, some in groups if some for p in getattr(kind, learner)(some, wanted)]
     return [part for part in parts if part[2]]
-
-
-def are_native(columns: Sequence[TableColumn]) -> bool:
-    """Whether all columns have a form for learners of categories."""
-    return all(KINDS[one.kind].encoded_as in FEATURES["native"] for one in columns if one.used)
 
 
 def width_of(columns: Sequence[TableColumn]) -> int:
@@ -165,10 +146,14 @@ def catboost(given: MetaFeatures, parameters: Parameters, seed: int) -> Pipeline
     settings = {
         **_without(parameters), "random_seed": seed, "verbose": 0, "allow_writing_files": False,
     }  # fmt: skip
-    if are_native(given.columns):
+    if all(KINDS[one.kind].encoded_as in FEATURES["native"] for one in given.columns if one.used):
+        # A frame in which categories are whole numbers; and their names, which as a list could not
+        # be cloned.
         wanted = Wanted(given.rows, pairs=bool(parameters.get("pairs")))
-        columns, names = native_columns(given.columns, wanted)
-        settings["cat_features"] = tuple(names)  # a list could not be cloned
+        parts = _parts("native", given.columns, wanted)
+        columns = ColumnTransformer(parts, sparse_threshold=0.0).set_output(transform="pandas")
+        categories = columns_encoded_as(given.columns, CATEGORY)
+        settings["cat_features"] = tuple(f"{ENCODED}__{one.name}" for one in categories)
     else:
         columns = _tree_columns(given, parameters, seed)
     if given.regression:
@@ -249,9 +234,10 @@ def _without_curves(given: MetaFeatures, seed: int) -> ColumnTransformer:
 def _tree_columns(
     given: MetaFeatures, parameters: Parameters, seed: int, *, filled: bool = False
 ) -> ColumnTransformer:
+    """Numbers as they are, categories one-hot where few, else by their target."""
     chosen: dict[str, Any] = {name: bool(parameters.get(name)) for name in OF_FEATURES}
     wanted = Wanted(given.rows, given.task, seed, filled=filled, **chosen)
-    return tree_columns(given.columns, wanted)
+    return ColumnTransformer(_parts("trees", given.columns, wanted), sparse_threshold=0.0)
 
 
 def _without(parameters: Parameters) -> dict[str, Any]:

@@ -65,30 +65,25 @@ LIBRARIES = {name: family.library for name, family in FAMILIES.items() if family
 
 
 def portfolio(
-    task: str,
+    task: str,  # binary, multiclass or regression
     columns: Sequence[TableColumn],
-    rows: int,
+    rows: int,  # of training
+    # The target of these, for sizes by the number of classes and for skewed targets; without it ten
+    # classes are expected, and no logarithm is tried.
     y: Array | None = None,
-    metric: str | None = None,
-    augment: bool = False,
+    metric: str | None = None,  # the name of what the search optimises
+    augment: bool = False,  # the best with images are there twice, the second with copies of rows
 ) -> tuple[list[Candidate], list[str]]:
-    """All candidates for a table, and notes on what is missing.
+    """All candidates for a table, in order of worth, and notes on what absent libraries would add.
 
-    Args:
-        task: binary, multiclass or regression.
-        columns: of the table.
-        rows: of training.
-        y: the target of these, for sizes by the number of classes and for skewed targets; without
-            it ten classes are expected, and no logarithm is tried.
-        metric: the name of what the search optimises.
-        augment: the best with images are there twice, the second fitted on copies of rows, too.
-
-    Returns:
-        In order of worth; the first two are the constant and the linear model. The notes say what
-        an absent library would add.
+    The first two are the constant and the linear model.
     """
     given = _given(task, columns, rows, y, metric)
-    listed = [*_baselines(given), *_by_worth(given)]
+    listed = [
+        _candidate(given, "constant", "constant", {}),
+        _candidate(given, "linear", "linear", {**_linear(given), "log": False}),
+        *_by_worth(given),
+    ]
     if augment:
         listed = [each for one in listed for each in _with_and_without(given, one)]
     absent = [name for name in ABSENT if not find_spec(name)]
@@ -143,11 +138,6 @@ def _each(
     for log in logs if both else logs[:1]:
         named = f"{name}, log target" if log else name
         yield _candidate(given, named, family, {**parameters, "log": log})
-
-
-def _baselines(given: MetaFeatures) -> Iterator[Candidate]:
-    yield _candidate(given, "constant", "constant", {})
-    yield _candidate(given, "linear", "linear", {**_linear(given), "log": False})
 
 
 def _linear(given: MetaFeatures) -> dict[str, Any]:

@@ -29,42 +29,26 @@ OF_A_FAMILY = 4  # of them, so that not all are one model's variants
 
 
 def search(
-    X: pd.DataFrame,
-    y: Array,
-    task: str,
-    folds: Folds,
-    candidates: Sequence[Candidate],
-    metric: Metric,
+    X: pd.DataFrame,  # the training rows, with an index from 0
+    y: Array,  # their targets (n,)
+    task: str,  # "binary", "multiclass" or "regression"
+    folds: Folds,  # positions to fit on, and to validate on
+    candidates: Sequence[Candidate],  # by expected worth, the constant and the linear model first
+    metric: Metric,  # that is optimised
     *,
-    seconds: float | None,
+    seconds: float | None,  # that it may take; no limit where `trials` is given
+    # How many candidates are tried: the same ones with the same result, however long it takes; None
+    # for as many as there is time for.
     trials: int | None,
-    seed: int,
-    small: bool,
-    report: Report,
-    weights: Array | None = None,
-    fit: Fit | None = None,
-    cores: int | None = None,
-    scheduler: str | None = None,
+    seed: int,  # of everything that is drawn
+    small: bool,  # choose the smallest of all that are within one standard error of the best
+    report: Report,  # gets a line at a time
+    weights: Array | None = None,  # of the rows (n,)
+    fit: Fit | None = None,  # fits a candidate; without it is `fitting.fit`
+    cores: int | None = None,  # that there are; without, those that this process may use
+    scheduler: str | None = None,  # address of Dask's, on whose workers fits run instead of here
 ) -> Searched:
     """Search for the candidates that answer best. Ctrl-C ends it and keeps what was found.
-
-    Args:
-        X: the training rows, with an index from 0.
-        y: their targets (n,).
-        task: "binary", "multiclass" or "regression".
-        folds: positions to fit on, and to validate on.
-        candidates: in order of expected worth, the constant and the linear model first.
-        metric: that is optimised.
-        seconds: that it may take; no limit where `trials` is given.
-        trials: how many candidates are tried: the same ones with the same result, however long
-            it takes; None for as many as there is time for.
-        seed: of everything that is drawn.
-        small: choose the smallest of all that are within one standard error of the best.
-        report: called with a line at a time.
-        weights: of the rows (n,).
-        fit: fits a candidate, as `fitting.fit`, which it is without.
-        cores: that there are; those that this process may use without.
-        scheduler: address of a Dask scheduler, on whose workers fits run instead of here.
 
     Raises:
         Refusal: no candidate could be fitted, or not by the scheduler's workers as here.

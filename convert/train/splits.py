@@ -45,28 +45,15 @@ class Splits(NamedTuple):
 
 
 def split(
-    y: Array,
-    task: str,
-    groups: Array | None,
-    times: Array | None,
-    seed: int,
-    alike: Array | None = None,
-    held_out: int = 0,
+    y: Array,  # targets (n,)
+    task: str,  # "binary", "multiclass" or "regression"
+    groups: Array | None,  # what rows of one group share (n,); a row without belongs to no other
+    times: Array | None,  # float64 (n,), as `times_of` gives them; rows with NaN are left out
+    seed: int,  # of what is drawn
+    alike: Array | None = None,  # a number that equal rows share (n,), as `duplicates_in` finds it
+    held_out: int = 0,  # so many last rows are a test set that was chosen before; 0 is none
 ) -> Splits:
-    """Split rows as the data demand.
-
-    Args:
-        y: targets (n,).
-        task: "binary", "multiclass" or "regression".
-        groups: what rows of one group share (n,); a row without belongs to no other.
-        times: float64 (n,), as `times_of` gives them; rows with NaN are left out.
-        seed: of what is drawn.
-        alike: a number that equal rows share (n,), as `duplicates` finds it.
-        held_out: so many last rows are a test set that was chosen before; 0 is none.
-
-    Raises:
-        Refusal: too few groups, or too few different times.
-    """
+    """Split rows as the data demand; Refusal where groups, or different times, are too few."""
     if times is not None:
         return _by_time(times, held_out)
     units, said = _units(len(y), groups, alike)

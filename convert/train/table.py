@@ -50,23 +50,15 @@ class Table(NamedTuple):
 
 
 def read_table(
-    source: str,
-    seed: int,
-    report: Report = lambda line: None,
-    what: str = WHAT,
-    limits: Limits = LIMITS,
+    source: str,  # a path or a URL, such as s3://bucket/rows.csv.gz
+    seed: int,  # of the sample that is taken of more than a million rows
+    report: Report = lambda line: None,  # gets a line for each note, as soon as it is known
+    what: str = WHAT,  # the argument or option that names it, for messages
+    limits: Limits = LIMITS,  # of the file
 ) -> Table:
     """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
 
-    Args:
-        source: a path or a URL, such as s3://bucket/rows.csv.gz.
-        seed: of the sample that is taken of more than a million rows.
-        report: called with a line for each note, as soon as it is known.
-        what: the argument or option that names it, for messages.
-        limits: of the file.
-
-    Raises:
-        WrongUse: there is no such file, or it is no table; with all that is wrong with it.
+    WrongUse where there is no such file, or it is no table; with all that is wrong with it.
     """
     notes: list[str] = []
 
@@ -233,26 +225,18 @@ class Read(NamedTuple):
 
 
 def rows_of(
-    data: Any,
-    target: str,
-    seed: int,
-    report: Report,
-    what: str = WHAT,
+    data: Any,  # a path, an address, or a frame
+    target: str,  # the column that the names of a folder's folders become
+    seed: int,  # of the sample that is taken of more than a million rows
+    report: Report,  # gets a line of progress at a time
+    what: str = WHAT,  # the argument or option that names it, for messages
+    # The folder that images named in the rows are read from, instead of the table's own; the
+    # working directory's for a frame.
     images_from: str | Path | None = None,
 ) -> Rows:
     """Rows of a table, of a frame of any library, or of a folder of images in a folder a label.
 
-    Args:
-        data: a path, an address, or a frame.
-        target: the column that the names of a folder's folders become.
-        seed: of the sample that is taken of more than a million rows.
-        report: called with a line of progress at a time.
-        what: the argument or option that names it, for messages.
-        images_from: the folder that images named in the rows are read from, instead of the
-            table's own; the working directory's for a frame.
-
-    Raises:
-        WrongUse: there is no such file, or it is no table; with all that is wrong with it.
+    WrongUse where there is no such file, or it is no table; with all that is wrong with it.
     """
     root = None if images_from is None else images_root(images_from)
     if not isinstance(data, str):

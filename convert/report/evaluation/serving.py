@@ -1,4 +1,4 @@
-"""How to call the model, by a row that is nobody's; and what serving takes: bytes, loading, times."""
+"""How to call the model, by a row that is nobody's; and what serving takes: bytes and times."""
 
 from __future__ import annotations
 

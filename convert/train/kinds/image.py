@@ -134,27 +134,15 @@ def _each(column: pd.Series[Any], made: Callable[[Any], Any]) -> pd.Series[Any]:
 
 
 def read_images(
-    frame: pd.DataFrame,
-    places: Sequence[str],
-    said: Mapping[str, str],
-    rows: int,
-    report: Report,
+    frame: pd.DataFrame,  # of images only, in any form that `content_of` takes; none is missing
+    places: Sequence[str],  # of the rows, as messages call them
+    said: Mapping[str, str],  # kinds by column, of which those of images may have a form
+    rows: int,  # that fits have, copies included: the more, the smaller the images
+    report: Report,  # gets a line for each column
 ) -> tuple[pd.DataFrame, dict[str, ImageColumn]]:
-    """Read all images of a table, each once.
+    """The columns of a table with a hash of its pixels for each image, and what they hold.
 
-    Args:
-        frame: only columns of images, whose cells are in any form that `content_of` takes; no
-            cell is missing.
-        places: of the rows, as messages call them.
-        said: kinds by column, of which those of images may have a form.
-        rows: that fits have, copies included: the more, the smaller the images.
-        report: called with a line for each column.
-
-    Returns:
-        The columns with a hash of its pixels for each image, and what they hold.
-
-    Raises:
-        WrongUse: some can't be read; which rows of which columns, and why.
+    Each is read once. WrongUse says which rows of which columns can't be read, and why.
     """
     problems: list[Problem] = []
     made, found = {}, {}

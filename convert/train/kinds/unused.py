@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from onnxlet.convert.reference.column_notes import ID_NAME, UNNAMED, UUID
 from onnxlet.convert.train.kinds.kind import Kind
-from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
 from onnxlet.convert.train.kinds.text import MANY, WORDS, are_few
 
 ALMOST_ALL = 0.95
@@ -66,7 +66,9 @@ def _why_of_words(content: Content) -> str:
     seen, words = content.profile, content.words
     if words is None:
         return ""
-    if _are_codes(seen, words):
+    # Nearly each row has a value of its own that says nothing of another row.
+    alone = seen.known >= MANY // 2 and seen.distinct >= ALMOST_ALL * seen.known
+    if alone and (words.words < WORDS or all(UUID.fullmatch(text) for text in words.some)):
         if seen.distinct == seen.known:
             return f"another text in each row{words.odd}"
         return f"{seen.different} in {seen.known:,} rows: nearly each has its own{words.odd}"
@@ -79,13 +81,6 @@ def _why_of_groups(seen: Profile) -> str:
         f"{seen.different} in {seen.known:,} rows, and named like an id: "
         "rows of one go together with --group"
     )
-
-
-def _are_codes(seen: Profile, words: Words) -> bool:
-    """Whether nearly each row has a value of its own that says nothing of another row."""
-    if seen.known < MANY // 2 or seen.distinct < ALMOST_ALL * seen.known:
-        return False
-    return words.words < WORDS or all(UUID.fullmatch(text) for text in words.some)
 
 
 EMPTY = Unused("empty", _why_empty)
