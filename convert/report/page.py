@@ -6,27 +6,25 @@ that Hugging Face's cards have.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlet.convert.report import sections
 from onnxlet.convert.report.form import wording
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import COLOURS, declarations
-from onnxlet.convert.report.form.wording import escaped, name, text
-from onnxlet.convert.report.sections.scores import ANSWER, answer
+from onnxlet.convert.report.form.wording import name
 from onnxlet.convert.report.sections.section import MOST_ROWS
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 TEMPLATE = Path(__file__).parent / "template"
 FIRST_COLUMNS = 24  # beyond which the table of columns is folded
 TASKS = {"binary": "two classes", "multiclass": "several classes", "regression": "regression"}
-PIPELINES = {"regression": "tabular-regression"}  # the other tasks are classification
 # Of a legend, in a box of 24 by 10.
 MARKS = {
     "line": "M0 5H24",
@@ -54,28 +52,36 @@ def html(found: Findings) -> str:
     Raises KeyError, TypeError, ValueError or jinja2.UndefinedError where these are damaged.
     """
     here = sections.headings(found)
-    return _template().render(f=found, here=here, meta=list(_meta(found))).strip() + "\n"
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(f=found, here=here, meta=list(_meta(found)))
+        .strip()
+        + "\n"
+    )
 
 
 @lru_cache(1)
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-    # What is not marked as safe is escaped: names are the user's.
+    # What is not marked as safe is escaped in the page, and by filters in the card: names are the
+    # user's.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE),
-        autoescape=True,
+        autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,  # of what is included
         undefined=StrictUndefined,
     )
     filters = (
-        wording.count, wording.few, wording.headed, wording.interval, wording.listed, wording.name,
-        wording.number, wording.plural, wording.seconds, wording.share, wording.size,
+        wording.cell, wording.code, wording.count, wording.escaped, wording.few, wording.headed,
+        wording.interval, wording.listed, wording.name, wording.number, wording.plural,
+        wording.quoted, wording.seconds, wording.share, wording.size, wording.table, wording.text,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in filters}
-    # A section's template calls what its module has.
+    # Templates call what a section's module has.
     modules = {each.module for each in sections.SECTIONS}
     environment.globals |= {each.__name__.rpartition(".")[2]: each for each in modules}
     environment.globals |= {
@@ -85,7 +91,7 @@ def _template() -> Template:
         "FIRST_COLUMNS": FIRST_COLUMNS,
         "style": _style(),
     }
-    return environment.get_template("page.html")
+    return environment
 
 
 def _style() -> str:
@@ -111,32 +117,7 @@ def _meta(found: Findings) -> Iterator[str]:
 
 
 def markdown(found: Findings) -> str:
-    """The card; KeyError, TypeError or ValueError where the findings are damaged."""
+    """The card, in paragraphs; it raises as `html` does where the findings are damaged."""
     here = sections.headings(found)
-    parts = [front_matter(found), f"# {text(found.name)}", escaped(answer(found))]
-    for section in sections.SECTIONS:
-        if section.id in here and section is not ANSWER:
-            parts += [f"## {section.heading}", *filter(None, section.card(found))]
-    return "\n\n".join(parts) + "\n"
-
-
-def front_matter(found: Findings) -> str:
-    """YAML between dashes: JSON's texts are YAML's, whatever they hold."""
-    pipeline = PIPELINES.get(found.task, "tabular-classification")
-    lines = ["---", "# license: yours to choose", "library_name: onnx", f"pipeline_tag: {pipeline}"]
-    lines += ["tags:", "- onnx", "- onnxlet", "- scikit-learn", f"- {pipeline}"]
-    scores = [score for score in found.scores or [] if score.model.value is not None]
-    if scores:
-        lines += ["metrics:", *(f"- {_yaml(each.metric)}" for each in scores)]
-        lines += ["model-index:", f"- name: {_yaml(found.name)}", "  results:"]
-        lines += ["  - task:", f"      type: {pipeline}", "    dataset:"]
-        lines += ["      name: held-out rows", "      type: tabular", "      split: test"]
-        lines += ["    metrics:"]
-        for each in scores:
-            lines += [f"    - type: {_yaml(each.metric)}", f"      name: {_yaml(each.title)}"]
-            lines += [f"      value: {json.dumps(each.model.value)}"]
-    return "\n".join([*lines, "---"])
-
-
-def _yaml(value: Any) -> str:
-    return json.dumps(name(value, 200), ensure_ascii=True)
+    card = _environment().get_template("card.md").render(f=found, here=here)
+    return re.sub(r"\n{2,}", "\n\n", card).strip("\n") + "\n"

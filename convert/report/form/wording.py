@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -156,20 +157,18 @@ def escaped(line: str) -> str:
     return re.sub(r"^(\d*)([-+=.)])(?=\s|$)", r"\1\\\2", line)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are ready; a column that begins with a number is on the right."""
-    lines = [list(row) for row in rows]
-    first = lines[0] if lines else header
+def table(lines: str) -> str:
+    """A table of lines of cells that are ready, the header first, with " | " between them.
+
+    A column that begins with a number is on the right.
+    """
+    header, *rows = (line.split(" | ") for line in lines.strip("\n").split("\n"))
+    first = rows[0] if rows else header
     rule = ["--:" if re.match(r"[\d\u2212\u2013]", cell) else ":--" for cell in first]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *lines])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
 
 
-def bullets(lines: Iterable[str]) -> str:
-    """A list, an item a line."""
-    return "\n".join(f"- {each}" for each in lines)
-
-
-def code(language: str, lines: str) -> str:
+def code(lines: str, language: str) -> str:
     """A fenced block; its fence is longer than any inside."""
     longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -182,3 +181,8 @@ def cell(value: Ranged | None) -> str:
         return "\u2013"
     ends = interval(value)
     return f"{number(value.value)}{f' ({ends})' if ends else ''}"
+
+
+def quoted(value: Any) -> str:
+    """A name as YAML has it: JSON's texts are YAML's, whatever they hold."""
+    return json.dumps(name(value, 200), ensure_ascii=True)

@@ -1,7 +1,8 @@
 """The sections of a report, in their order.
 
-Each has a module here, with what it says and draws, and `template/ID.html`, its place in the page.
-To add one: its part in `findings.py`, what computes it in `evaluation/`, these two, and this list.
+Each has a module here, with what it says and draws, `template/ID.html`, its place in the page, and
+a part of `template/card.md`. To add one: its part in `findings.py`, what computes it in
+`evaluation/`, these three, and this list.
 """
 
 from onnxlet.convert.report.form.findings import Findings

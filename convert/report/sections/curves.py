@@ -31,7 +31,6 @@ from onnxlet.convert.report.sections.section import (
     metric_of,
     of_part,
     positive,
-    said,
     with_interval,
 )
 
@@ -284,8 +283,5 @@ SECTION = Section(
     "curves",
     "Curves and threshold",
     lambda found: found.roc or found.precision_recall or found.calibration or found.threshold,
-    said(roc, precision_recall, calibration, threshold),
 )
-LEARNING = Section(
-    "learning", "Would more data help?", lambda found: found.learning, said(learning)
-)
+LEARNING = Section("learning", "Would more data help?", lambda found: found.learning)

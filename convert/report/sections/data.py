@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from onnxlet.convert.report.form.facts import Data, TargetBins, TargetLabels
@@ -11,19 +10,15 @@ from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
-    bullets,
     count,
-    escaped,
     few,
     fitting,
     name,
     number,
     plural,
     share,
-    table,
-    text,
 )
-from onnxlet.convert.report.sections.section import MOST_ROWS, Section, of_part
+from onnxlet.convert.report.sections.section import Section, of_part
 
 MOST_LABELS = 12
 
@@ -92,26 +87,4 @@ def target_plot(spread: TargetBins | TargetLabels, found: Findings) -> Plot | No
     return draw_rows(key, "How often each label occurs", shown, axis, 0, write, True)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    assert found.data is not None  # noqa: S101 - the section says so
-    about, columns = found.data, found.data.columns or []
-    yield escaped(data(found))
-    yield escaped(target(found))
-    facts = {"Target": found.target, "Model": found.estimator, "Test rows chosen": about.split}
-    known = [f"{label}: {text(value, 400)}" for label, value in facts.items() if value is not None]
-    for label, rows in (("Training rows", about.train_rows), ("Test rows", about.test_rows)):
-        if rows is not None:
-            known.append(f"{label}: {count(rows)}{' (few rows)' if few(rows) else ''}")
-    yield bullets([*known, *(text(note, 400) for note in about.notes or [])])
-    if columns:
-        cells = (
-            (text(each.name, 160), text(each.kind), "yes" if each.used else "no",
-             count(each.missing), count(each.distinct), text(each.why or "\u2013"))
-            for each in columns[:MOST_ROWS]
-        )  # fmt: skip
-        yield table(("Column", "Taken for", "Used", "Missing", "Distinct", "Why"), cells)
-    if len(columns) > MOST_ROWS:
-        yield f"The other {count(len(columns) - MOST_ROWS)} are in report.json."
-
-
-SECTION = Section("data", "Data and target", lambda found: found.data, _card)
+SECTION = Section("data", "Data and target", lambda found: found.data)

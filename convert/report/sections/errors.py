@@ -17,15 +17,12 @@ from onnxlet.convert.report.form.plot import Plot, colour, histogram, plot, tick
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
     count,
-    escaped,
     few,
     listed,
     name,
     number,
     plural,
     share,
-    table,
-    text,
 )
 from onnxlet.convert.report.sections.section import Section, of_part
 
@@ -50,6 +47,11 @@ def confusion(matrix: Confusion, found: Findings) -> str:
         return f"{said}; no two labels are taken for each other."
     mistake = f"{name(labels[b], 60)} for {name(labels[a], 60)}"
     return f"{said}; the most frequent mistake is {mistake}, {plural(most, 'time')}."
+
+
+def matrix(about: Confusion) -> Iterator[tuple[Any, list[int]]]:
+    """By true label, how often it is answered as which; ValueError where one of them lacks."""
+    return zip(about.labels, about.counts, strict=True)
 
 
 @of_part(lambda found: found.residuals and found.residuals.within)
@@ -126,21 +128,5 @@ def by_prediction_plot(bins: list[PredictionBin], found: Findings) -> Plot | Non
     return plot("by-prediction-plot", title, f"{description}.", 300, draw, MARGINS, legend)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(confusion(found))
-    if found.confusion:
-        labels = [text(label, 60) for label in found.confusion.labels]
-        rows = zip(labels, found.confusion.counts, strict=True)
-        yield table(["True \\ answered", *labels], ([a, *map(count, counts)] for a, counts in rows))
-    yield escaped(residuals(found))
-    yield escaped(by_prediction(found))
-
-
-def _worst_card(found: Findings) -> Iterator[str]:
-    yield escaped(worst(found))
-    rows = ((count(each.row), number(each.error)) for each in found.worst or [])
-    yield table(("Test row", "Error"), rows)
-
-
-SECTION = Section("errors", "Errors", lambda found: found.confusion or found.residuals, _card)
-WORST = Section("worst", "The worst rows", lambda found: found.worst, _worst_card)
+SECTION = Section("errors", "Errors", lambda found: found.confusion or found.residuals)
+WORST = Section("worst", "The worst rows", lambda found: found.worst)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from operator import itemgetter
 
 from onnxlet.convert.report.form.facts import (
@@ -15,20 +14,14 @@ from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, curve_with_band, draw_rows
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
-    bullets,
-    cell,
     count,
-    escaped,
     few,
     fitting,
     name,
     number,
     plural,
-    table,
-    text,
 )
 from onnxlet.convert.report.sections.section import (
-    MOST_ROWS,
     Section,
     clear_of,
     metric_of,
@@ -110,19 +103,5 @@ def dependence_plot(index: int, each: Dependence) -> Plot | None:
     )  # fmt: skip
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(importance(found))
-    columns = found.importance.columns if found.importance else []
-    if columns:
-        cells = ([text(each.column, 160), cell(each)] for each in columns[:MOST_ROWS])
-        yield table(("Column", "Importance"), cells)
-        yield "Columns that say the same share their importance."
-    yield bullets(
-        f"{text(each.column, 160)}: {escaped(dependence(each))}" for each in found.dependence or []
-    )
-
-
 # The id is the address of a place in the page.
-SECTION = Section(
-    "leans", "What it leans on", lambda found: found.importance or found.dependence, _card
-)
+SECTION = Section("leans", "What it leans on", lambda found: found.importance or found.dependence)

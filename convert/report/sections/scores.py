@@ -8,9 +8,7 @@ from onnxlet.convert.report.form.figures import Baseline, Score
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
 from onnxlet.convert.report.form.wording import (
-    cell,
     count,
-    escaped,
     few,
     fitting,
     headed,
@@ -21,8 +19,6 @@ from onnxlet.convert.report.form.wording import (
     plural,
     seconds,
     size,
-    table,
-    text,
 )
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, of_part
 
@@ -148,25 +144,6 @@ def scores_plot(every: list[Score], found: Findings) -> Plot | None:
     return draw_rows("scores-plot", f"{first.title} beside the baselines", rows, axis)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(scores(found))
-    names = names_of_baselines(found)
-    beside = [text(each).capitalize() for each in names]
-
-    def row(score: Score) -> list[str]:
-        known = {each.name: each for each in score.baselines}
-        return [
-            headed(text(score.title)),
-            cell(score.model),
-            *(cell(known.get(each)) for each in names),
-            "higher" if score.greater_is_better else "lower",
-            f"{count(score.rows)}{' (few)' if few(score.rows) else ''}",
-        ]
-
-    header = ["Metric", "This model", *beside, "Better is", "Rows"]
-    yield table(header, map(row, found.scores or []))
-
-
 # Its sentence stands above all sections of the card.
-ANSWER = Section("answer", "In one sentence", lambda found: True, lambda found: ())
-SECTION = Section("scores", "Scores", lambda found: found.scores, _card)
+ANSWER = Section("answer", "In one sentence", lambda found: True)
+SECTION = Section("scores", "Scores", lambda found: found.scores)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -11,7 +10,6 @@ from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import Plot, colour, plot, ticks, titles
 from onnxlet.convert.report.form.wording import (
     count,
-    escaped,
     listed,
     name,
     number,
@@ -110,10 +108,4 @@ def _limit(axes: Any, scores: list[float]) -> None:
     axes.set_ylim(least - pad, most + pad)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(search(found))
-    if found.search and (chosen := ensemble(found)):
-        yield f"What came of it: {escaped(chosen)}. Seed {found.search.seed}."
-
-
-SECTION = Section("search", "The search", lambda found: found.search, _card)
+SECTION = Section("search", "The search", lambda found: found.search)

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from onnxlet.convert.report.form.facts import Serving
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.wording import (
-    bullets,
     count,
-    escaped,
     listed,
     name,
     number,
@@ -17,7 +15,6 @@ from onnxlet.convert.report.form.wording import (
     seconds,
     share,
     size,
-    table,
 )
 from onnxlet.convert.report.sections.section import Section, of_part
 
@@ -103,15 +100,5 @@ def measured(found: Findings) -> Iterator[tuple[str, str, str]]:
             yield label, seconds(ours, unit), seconds(theirs, unit)
 
 
-def _parity_card(found: Findings) -> Iterator[str]:
-    yield escaped(parity(found))
-    yield bullets(f"{escaped(label)}: {escaped(value)}" for label, value in proof(found))
-
-
-def _serving_card(found: Findings) -> Iterator[str]:
-    yield escaped(serving(found))
-    yield table(("", "Served model", "scikit-learn"), measured(found))
-
-
-PARITY = Section("parity", "Proven before it was served", lambda found: found.parity, _parity_card)
-SERVING = Section("serving", "Size and speed", lambda found: found.serving, _serving_card)
+PARITY = Section("parity", "Proven before it was served", lambda found: found.parity)
+SERVING = Section("serving", "Size and speed", lambda found: found.serving)
