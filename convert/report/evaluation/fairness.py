@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
-from onnxlet.convert.report.evaluation.bins import grouped
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
-from onnxlet.convert.report.evaluation.intervals import interval
 from onnxlet.convert.report.evaluation.learning import Refits
 from onnxlet.convert.report.evaluation.mitigation import mitigated
+from onnxlet.convert.report.evaluation.statistics import grouped, interval
 from onnxlet.convert.report.form.figures import Difference, Fairness, Group
 from onnxlet.function.arrays import Array
 

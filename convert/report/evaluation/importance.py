@@ -18,9 +18,15 @@ import onnx
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.metrics.resampled import Answered
-from onnxlet.convert.report.evaluation.bins import rounded
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_of
-from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, OUTER, generator, interval
+from onnxlet.convert.report.evaluation.statistics import (
+    DRAWS,
+    FEW,
+    OUTER,
+    generator,
+    interval,
+    rounded,
+)
 from onnxlet.convert.report.form.facts import (
     ColumnImportance,
     Dependence,

@@ -16,8 +16,8 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, some_rows
-from onnxlet.convert.report.evaluation.intervals import generator, interval
 from onnxlet.convert.report.evaluation.scores import constant
+from onnxlet.convert.report.evaluation.statistics import generator, interval
 from onnxlet.convert.report.form.facts import Learning, LearningGain, LearningPoint
 from onnxlet.function.arrays import Array
 
