@@ -21,8 +21,15 @@ from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.kind import SAID
 from onnxlet.convert.train.kinds.leaks import copies, goes_with, leaks
 from onnxlet.convert.train.kinds.profile import Profile, TableColumn, profile
-from onnxlet.convert.train.kinds.registry import KINDS, USED, guessed
-from onnxlet.convert.train.kinds.unused import CONSTANT, COPY, IDENTIFIER, LEAK
+from onnxlet.convert.train.kinds.registry import (
+    CONSTANT,
+    COPY,
+    IDENTIFIER,
+    KINDS,
+    LEAK,
+    USED,
+    guessed,
+)
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 

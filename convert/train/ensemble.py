@@ -99,9 +99,8 @@ class Combined:
     """One estimator, fitted on all training rows."""
 
     estimator: Any  # a pipeline, or several that vote by their weights
-    threshold: (
-        float | None
-    )  # of the second class's probability, where not the likeliest is answered
+    # Of the second class's probability, where not the likeliest is answered.
+    threshold: float | None
 
 
 def combine(

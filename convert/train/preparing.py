@@ -16,8 +16,7 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
-from onnxlet.convert.train.kinds.registry import columns_of
-from onnxlet.convert.train.kinds.unused import IDENTIFIER
+from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
 from onnxlet.convert.train.splits import Splits, same_images, split, times_of
 from onnxlet.convert.train.table import Rows, rows_of, with_hashes
 from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target

@@ -15,14 +15,14 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.measured import Baseline, Measured
 from onnxlet.convert.report.files import report_files
-from onnxlet.convert.report.form.facts import (
+from onnxlet.convert.report.form.findings import (
     Augmentation,
     AugmentationGain,
     Column,
     EnsembleMember,
     Search,
 )
-from onnxlet.convert.report.form.facts import Trial as ReportedTrial
+from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
 from onnxlet.convert.train.ensemble import (
     Combined,

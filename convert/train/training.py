@@ -20,7 +20,7 @@ from onnxlet.convert.report.form.findings import from_json
 from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.ensemble import Combined, Weighted, combine, named
-from onnxlet.convert.train.kinds.unused import LEAK
+from onnxlet.convert.train.kinds.registry import LEAK
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
 from onnxlet.convert.train.report import ReportFiles, report_of

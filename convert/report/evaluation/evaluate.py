@@ -17,9 +17,8 @@ from onnxlet.convert.report.evaluation.learning import Refits, learning
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.scores import scores
 from onnxlet.convert.report.evaluation.serving import call, serving
-from onnxlet.convert.report.form.facts import Parity
 from onnxlet.convert.report.form.figures import Metric
-from onnxlet.convert.report.form.findings import FORMAT, Findings, as_json
+from onnxlet.convert.report.form.findings import FORMAT, Findings, Parity, as_json
 
 
 def findings(measured: Measured) -> dict[str, Any]:

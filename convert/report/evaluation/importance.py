@@ -27,7 +27,7 @@ from onnxlet.convert.report.evaluation.statistics import (
     interval,
     rounded,
 )
-from onnxlet.convert.report.form.facts import (
+from onnxlet.convert.report.form.findings import (
     ColumnImportance,
     Dependence,
     DependencePoint,

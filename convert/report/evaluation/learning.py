@@ -18,7 +18,7 @@ from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, some_rows
 from onnxlet.convert.report.evaluation.scores import constant
 from onnxlet.convert.report.evaluation.statistics import generator, interval
-from onnxlet.convert.report.form.facts import Learning, LearningGain, LearningPoint
+from onnxlet.convert.report.form.findings import Learning, LearningGain, LearningPoint
 from onnxlet.function.arrays import Array
 
 PARTS = (0.125, 0.25, 0.5)  # of the training rows

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
-from onnxlet.convert.report.form.facts import Call, Serving
+from onnxlet.convert.report.form.findings import Call, Serving
 from onnxlet.folders import ROOT
 from onnxlet.function import json_text
 from onnxlet.function.inputs.columns import Column

@@ -20,10 +20,8 @@ UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff]")
-ISOLATE, END = (
-    "\u2068",
-    "\u2069",
-)  # what is between runs in its own direction, and turns nothing else
+# What is between runs in its own direction, and turns nothing else.
+ISOLATE, END = "\u2068", "\u2069"
 BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 MOMENTS = ((60.0, 1.0, "s"), (1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "\u00b5s"))
 

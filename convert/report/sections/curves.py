@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from onnxlet.convert.report.form.facts import Learning
 from onnxlet.convert.report.form.figures import (
     Calibration,
     PrecisionRecall,
@@ -14,7 +13,7 @@ from onnxlet.convert.report.form.figures import (
     Threshold,
     ThresholdRow,
 )
-from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.findings import Findings, Learning
 from onnxlet.convert.report.form.plot import (
     SMALL,
     Plot,

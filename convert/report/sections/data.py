@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnxlet.convert.report.form.facts import Data, TargetBins, TargetLabels
 from onnxlet.convert.report.form.figures import Estimate
-from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.findings import Data, Findings, TargetBins, TargetLabels
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,

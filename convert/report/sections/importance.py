@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from onnxlet.convert.report.form.facts import (
+from onnxlet.convert.report.form.findings import (
     ColumnImportance,
     Dependence,
     DependencePoint,
+    Findings,
     Importance,
 )
-from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, curve_with_band, draw_rows
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any
 
-from onnxlet.convert.report.form.facts import Augmentation, Search
-from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.findings import Augmentation, Findings, Search
 from onnxlet.convert.report.form.plot import Plot, colour, plot, ticks, titles
 from onnxlet.convert.report.form.wording import (
     count,

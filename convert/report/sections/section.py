@@ -14,9 +14,8 @@ from functools import wraps
 from types import ModuleType
 from typing import Any, TypeVar
 
-from onnxlet.convert.report.form.facts import Importance, Learning
 from onnxlet.convert.report.form.figures import Ranged
-from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.findings import Findings, Importance, Learning
 from onnxlet.convert.report.form.wording import name, number
 
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from onnxlet.convert.report.form.facts import Serving
-from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.findings import Findings, Serving
 from onnxlet.convert.report.form.wording import (
     count,
     listed,

@@ -7,8 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.report.form.facts import Call
-from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.findings import Call, Findings
 from onnxlet.convert.report.form.wording import (
     UNSEEN,
     few,
