@@ -42,11 +42,13 @@ LABELLED = (
 IMAGE = "image"  # the column that a folder of images has beside its labels
 
 
-class Table(NamedTuple):
-    """Rows to train on."""
+class Rows(NamedTuple):
+    """Rows as they were given."""
 
     frame: pd.DataFrame  # with text for names, and an index from 0
     notes: list[str]  # what the reader guessed, sampled or found odd
+    root: Path | None  # the folder that images named in the rows are read from, if any may be
+    name: str  # of where they come from, for messages
 
 
 def read_table(
@@ -55,7 +57,7 @@ def read_table(
     report: Report = lambda line: None,  # gets a line for each note, as soon as it is known
     what: str = WHAT,  # the argument or option that names it, for messages
     limits: Limits = LIMITS,  # of the file
-) -> Table:
+) -> Rows:
     """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
 
     WrongUse where there is no such file, or it is no table; with all that is wrong with it.
@@ -90,7 +92,8 @@ def read_table(
             f"'{file.name}' has {rows:,} rows of {len(frame.columns):,} columns: training takes "
             f"{len(frame):,} of them, drawn at random (seed {seed})"
         )
-    return Table(frame, notes)
+    here = None if ELSEWHERE.match(source) else Path(source).parent
+    return Rows(frame, notes, here, source)
 
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
@@ -206,15 +209,6 @@ def _least(
     return [(part[draws <= bound], draws[draws <= bound]) for part, draws in kept], bound
 
 
-class Rows(NamedTuple):
-    """Rows as they were given."""
-
-    frame: pd.DataFrame  # with text for names, and an index from 0
-    notes: list[str]  # what the reader guessed, sampled or found odd
-    root: Path | None  # the folder that images named in the rows are read from, if any may be
-    name: str  # of where they come from, for messages
-
-
 class Read(NamedTuple):
     """All rows, with a hash for each image."""
 
@@ -245,8 +239,7 @@ def rows_of(
     if (labelled := _labelled(Path(data), target, what)) is not None:
         return Rows(labelled, [], root or Path(data), data)
     table = read_table(data, seed, report, what)
-    here = None if ELSEWHERE.match(data) else Path(data).parent
-    return Rows(table.frame, table.notes, root or here, data)
+    return table._replace(root=root or table.root)
 
 
 def _checked_frame(data: Any, seed: int, what: str) -> pd.DataFrame:

@@ -83,7 +83,7 @@ class Evaluation:
         return len(rows) if self.groups is None else len(np.unique(self.groups[rows]))
 
     def resamples(self, rows: Array | None = None, draws: int = DRAWS) -> Iterator[Array]:
-        """How often each row is drawn, as `intervals.resamples`; of some rows, by index, or all."""
+        """How often each row is drawn, as `resamples`; of some rows, by index, or of all."""
         count = len(self.rows) if rows is None else len(rows)
         groups = self.groups
         if groups is not None and rows is not None:
