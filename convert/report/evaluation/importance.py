@@ -67,19 +67,21 @@ def importance(case: Evaluation) -> Importance:
     independent = case.units_of(rows)
     drawn = case.metric.drawn(truth, answered, weights)
     table = some_of(case.table, rows)
-    found = []
-    for name, shuffled in _columns(case, table):
+    found, places = [], _places(case)
+    for name, (block, position) in places.items():
+        random = generator(case.measured.seed, f"importance {name}")
+        values = table.arrays[block][:, position]
         lost, lost_drawn = [], np.full(DRAWS, np.nan)
-        for repeat, other in enumerate(shuffled):
+        for repeat in range(REPEATS):
             mine = slice(repeat, None, REPEATS)  # each draw has one of the shuffles
-            worse = _answers(case, other, answered)
+            other = values[random.permutation(table.rows)]
+            worse = _answers(case, _replaced(table, block, position, other), answered)
             lost.append(case.metric.gain(base, case.metric.value(truth, worse)))
             of_draws = case.metric.drawn(truth, worse, weights[mine])
             lost_drawn[mine] = case.metric.gain(drawn[mine], of_draws)
         ends = interval(float(np.mean(lost)), lost_drawn, independent)
         found.append(ColumnImportance(column=name, **ends))
-    used = {each.column for each in found}
-    ignored = [c.name for c in case.model.signature.columns if c.name not in used]
+    ignored = [c.name for c in case.model.signature.columns if c.name not in places]
     found += [ColumnImportance(column=name, value=0.0, low=0.0, high=0.0) for name in ignored]
     found.sort(key=lambda each: -each.value if np.isfinite(each.value) else np.inf)
     return Importance(
@@ -107,20 +109,13 @@ def _replaced(table: Table, block: int, position: int, values: Array) -> Table:
     return Table(table.rows, arrays)
 
 
-def _columns(case: Evaluation, table: Table) -> Iterator[tuple[str, Iterator[Table]]]:
-    """Each column of the graph, and the batches in which it is shuffled."""
-    for block, own in enumerate(case.model.signature.blocks):
-        for position, column in enumerate(own.columns):
-            random = generator(case.measured.seed, f"importance {column.name}")
-            yield column.name, _shuffled(table, block, position, random)
-
-
-def _shuffled(
-    table: Table, block: int, position: int, random: np.random.Generator
-) -> Iterator[Table]:
-    values = table.arrays[block][:, position]
-    for _ in range(REPEATS):
-        yield _replaced(table, block, position, values[random.permutation(table.rows)])
+def _places(case: Evaluation) -> dict[str, tuple[int, int]]:
+    """By name, where each column of the graph is: its block, and its position in that."""
+    return {
+        column.name: (block, position)
+        for block, own in enumerate(case.model.signature.blocks)
+        for position, column in enumerate(own.columns)
+    }
 
 
 def _answers(case: Evaluation, table: Table, answered: Answered) -> Answered:
@@ -142,11 +137,7 @@ def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Depe
         return []
     runs = MOST_COLUMNS * MOST_NUMBERS
     rows = _affordable(case, runs, SECONDS_MOVED, FEWEST_MOVED, MOST_MOVED, "dependence")
-    where = {
-        column.name: (block, position)
-        for block, own in enumerate(case.model.signature.blocks)
-        for position, column in enumerate(own.columns)
-    }
+    where = _places(case)
     table = some_of(case.table, rows)
     found: list[Dependence] = []
     for each in important:
