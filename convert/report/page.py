@@ -7,7 +7,6 @@ that Hugging Face's cards have.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from onnxlet.convert.report import sections
 from onnxlet.convert.report.form import wording
 from onnxlet.convert.report.form.findings import Findings
 from onnxlet.convert.report.form.plot import COLOURS, declarations
-from onnxlet.convert.report.form.wording import name
 from onnxlet.convert.report.sections.section import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -52,13 +50,7 @@ def html(found: Findings) -> str:
     Raises KeyError, TypeError, ValueError or jinja2.UndefinedError where these are damaged.
     """
     here = sections.headings(found)
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(f=found, here=here, meta=list(_meta(found)))
-        .strip()
-        + "\n"
-    )
+    return _environment().get_template("page.html").render(f=found, here=here).strip() + "\n"
 
 
 @lru_cache(1)
@@ -86,6 +78,7 @@ def _environment() -> Environment:
     environment.globals |= {each.__name__.rpartition(".")[2]: each for each in modules}
     environment.globals |= {
         "SECTIONS": sections.SECTIONS[1:],  # the first stands in the page itself
+        "TASKS": TASKS,
         "MARKS": MARKS,
         "MOST_ROWS": MOST_ROWS,
         "FIRST_COLUMNS": FIRST_COLUMNS,
@@ -104,16 +97,6 @@ def _style() -> str:
 
 def _channels(scheme: str) -> str:
     return " ".join(map(str, bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])))
-
-
-def _meta(found: Findings) -> Iterator[str]:
-    """What stands below the title."""
-    yield TASKS.get(found.task, name(found.task, 40))
-    if found.target is not None:
-        yield f"predicts {name(found.target, 60)}"
-    if found.version:
-        yield f"version {found.version}"
-    yield "trained by onnxlet" if found.origin == "train" else "built from a fitted estimator"
 
 
 def markdown(found: Findings) -> str:
