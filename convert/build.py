@@ -27,15 +27,18 @@ from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentence
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
-from onnxlet.convert.evidence.drawn_rows import drawing_once
+from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
 from onnxlet.convert.evidence.evidence import Evidence, gather_evidence
-from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.metrics.manifest import SCORED, score
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
-from onnxlet.convert.parity.gates import refuse_other_answers, refuse_what_has_no_converter
-from onnxlet.convert.parity.search import EqualConversion, find_equal_conversion
+from onnxlet.convert.parity.search import (
+    EqualConversion,
+    find_equal_conversion,
+    refuse_other_answers,
+    refuse_what_has_no_converter,
+)
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.column_notes import notes

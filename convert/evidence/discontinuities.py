@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
-from onnxlet.convert.evidence.rows import changed, float_columns
+from onnxlet.convert.evidence.rows import Start, bisected, changed, ends, float_columns, moved
 from onnxlet.convert.reference.bisection import Unanswered
 from onnxlet.convert.reference.column_groups import breadth, fewer
 from onnxlet.convert.reference.inputs import Cells

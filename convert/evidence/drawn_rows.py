@@ -4,11 +4,14 @@ Edge cases lie at the ends of what the signature allows, and held-out rows may b
 where requests will: each column from another row, numbers from between those that were seen, and
 rows on the way from one to another, where an estimator of distances has something to say. Where
 the data are too few for that, they lie around them, within what the signature allows.
+
+Training rows are such rows, too, with values of the test set's own types: one gap makes floats of a
+column of whole numbers, and they may differ from a small test set in a type, not in what they mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,9 +21,10 @@ import numpy as np
 from onnxlet.convert.evidence.images import Blends
 from onnxlet.convert.evidence.rows import FLOATS, fits
 from onnxlet.convert.reference.dates import moments, written
-from onnxlet.convert.reference.inputs import Cells
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.columns import Column
+from onnxlet.convert.reference.inputs import Cells, InputColumn
+from onnxlet.convert.spacing import every_nth
+from onnxlet.function.arrays import LARGEST_INTEGER, Array
+from onnxlet.function.inputs.columns import Column, ColumnType
 
 ROWS = 1000  # of each draw, where so many different ones are found
 DRAWN_CELLS = 2_000_000  # of rows that are wide there are fewer
@@ -34,6 +38,8 @@ LARGEST_DRAWN = 2.0**62  # whole numbers: a float64 at 2**63 may have been round
 
 # Draws rows as `drawn_rows` does.
 Draw = Callable[[Sequence[Column], Sequence[Cells], int, int], list[list[Cells]]]
+MOST_TRAINING_ROWS = 2000  # that rows are drawn from, beside those held out
+NUMBERS = (bool, int, float)
 
 
 @dataclass(frozen=True)
@@ -259,3 +265,49 @@ def _spliced(one: Any, other: Any) -> Any:
     first, last = one.split(" "), other.split(" ")
     made = " ".join([*first[: (len(first) + 1) // 2], *last[(len(last) + 1) // 2 :]])
     return made if len(made) <= max(len(one), len(other)) else one
+
+
+def like_held_out(
+    columns: Sequence[InputColumn],
+    held_out: Sequence[Cells],
+    trained: Sequence[InputColumn],
+    rows: Sequence[Cells],
+) -> list[Cells]:
+    """Some of the training rows, evenly spaced, with cells of the types that the test set holds.
+
+    Where a cell has no value of its column's type, one of the held-out rows' stands in. The
+    training rows' own columns (`trained`) have the same names.
+    """
+    some = every_nth(rows, MOST_TRAINING_ROWS)
+    by_column = list(zip(*some, strict=True))
+    for position, (mine, theirs) in enumerate(zip(columns, trained, strict=True)):
+        if some and (mine.type != theirs.type or theirs.unserved):
+            by_column[position] = tuple(
+                _fitted(mine.type, cell, held_out[row % len(held_out)][position])
+                for row, cell in enumerate(by_column[position])
+            )
+    return [list(row) for row in zip(*by_column, strict=True)]
+
+
+def _fitted(kind: ColumnType, cell: Any, instead: Any) -> Any:
+    if cell is None or kind == "string":
+        return cell if cell is None or isinstance(cell, str) else instead
+    return FITTED[kind](cell, instead) if isinstance(cell, NUMBERS) else instead
+
+
+def _as_whole(cell: float, instead: Any) -> Any:
+    whole = abs(cell) <= LARGEST_INTEGER and cell == int(cell)
+    return int(cell) if whole and abs(int(cell)) <= LARGEST_INTEGER else instead
+
+
+def _single(cell: float, instead: Any) -> float:
+    with np.errstate(over="ignore"):  # a column that takes no infinity leaves the row out
+        return float(np.float32(cell))
+
+
+FITTED: Mapping[str, Callable[[float, Any], Any]] = {
+    "float64": lambda cell, instead: float(cell),
+    "float32": _single,
+    "int64": _as_whole,
+    "bool": lambda cell, instead: bool(cell) if cell in (0, 1) else instead,
+}

@@ -13,17 +13,15 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.evidence.borders import at_borders, in_bins
 from onnxlet.convert.evidence.discontinuities import (
     at_discontinuities,
     beside_decisions,
     between_labels,
 )
-from onnxlet.convert.evidence.fitted_values import at_fitted_values
+from onnxlet.convert.evidence.fitted_values import at_borders, at_fitted_values, in_bins
 from onnxlet.convert.evidence.images import odd_images
-from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.rows import changed, fits
-from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.evidence.thresholds import at_pipeline_thresholds, at_tree_thresholds
 from onnxlet.convert.reference.column_groups import breadth, fewer, representative_columns
 from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number

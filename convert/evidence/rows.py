@@ -1,16 +1,20 @@
-"""Rows that are made of others, and the columns and numbers that they are made with."""
+"""Rows that are made of others, with which columns and numbers, and by bisection between two."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column
 
 FLOATS = ("float64", "float32")
+HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 of them
 
 
 def float_columns(columns: Sequence[Column]) -> list[int]:
@@ -37,3 +41,43 @@ def fits(column: Column, number: float) -> bool:
     return (column.minimum is None or number >= column.minimum) and (
         column.maximum is None or number <= column.maximum
     )
+
+
+@dataclass(frozen=True)
+class Start:
+    """A held-out row, and two numbers that one of its cells is moved between."""
+
+    row: Cells
+    position: int  # of the cell
+    low: float  # its own number
+    high: float  # another row's; it may be less
+
+    def moved(self, value: float | None) -> Cells:
+        """The row with another value in the cell."""
+        return changed(self.row, [self.position], [value])
+
+
+def ends(starts: Sequence[Start]) -> tuple[Array, Array]:
+    """The lows of several, and their highs; float64, shape (starts,)."""
+    return np.array([start.low for start in starts]), np.array([start.high for start in starts])
+
+
+def moved(starts: Sequence[Start], values: Array) -> list[Cells]:
+    """The row of each start with a value of its own in the cell."""
+    return [start.moved(value) for start, value in zip(starts, values.tolist(), strict=True)]
+
+
+def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """The two neighbouring numbers that each interval's change lies between, as HALVINGS allow.
+
+    Intervals run from low to high, which may be less: float64, shape (intervals,). `is_above` says
+    of their middles whether the change lies between middle and high.
+    """
+    for halving in range(HALVINGS):
+        advanced("looking for discontinuities", halving, HALVINGS)
+        middle = low + (high - low) / 2
+        if np.all((middle == low) | (middle == high)):
+            break
+        above = is_above(middle)
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return low, high

@@ -20,10 +20,11 @@ from onnxlet.convert.graph.builder import K
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
-from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import (
+    floors_of,
     forgive_rounding,
+    looser,
     most_wrong,
     rounds,
     rounds_before_a_step,

@@ -93,7 +93,10 @@ class Comparison:
             np.concatenate([self.tied, other.tied]),
             self.refused + other.refused,
             self.forgiven | {count + row for row in other.forgiven},
-            floors=_highest(self.floors, other.floors),
+            floors={
+                name: np.maximum(floor, other.floors.get(name, 0.0))
+                for name, floor in self.floors.items()
+            },
             off=self.off | other.off,
         )
 
@@ -204,12 +207,6 @@ def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
 def floors_by_scale(expected: Answers) -> dict[str, Array]:
     """The floors of each output of numbers, by its scale alone."""
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
-
-
-def _highest(
-    one: Mapping[str, float | Array], other: Mapping[str, float | Array]
-) -> dict[str, Array]:
-    return {name: np.maximum(floor, other.get(name, 0.0)) for name, floor in one.items()}
 
 
 def _batches(spans: Sequence[range]) -> Iterator[tuple[slice, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.edge_cases import odd_column
@@ -92,16 +92,14 @@ def differences_in_words(
     cells = ", ".join(_shown_cells(evidence, columns, row))
     expected = evidence.expected[name][row : row + 1].tolist()[0]
     got = difference.got.get(row, "an array of another shape")
-    wanted, answered = (_briefly(value) for value in (expected, got))
+    wanted, answered = (
+        text if len(text) <= SHOWN_ANSWER else f"{text[:SHOWN_ANSWER]}…"
+        for text in map(str, (expected, got))
+    )
     return (
         f"{off}{_common_columns(evidence, columns, difference.wrong)}; "
         f"first on {kind} row {row}: expected {wanted}, got {answered} at {cells}"
     )
-
-
-def _briefly(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= SHOWN_ANSWER else f"{text[:SHOWN_ANSWER]}…"
 
 
 def _common_columns(evidence: Evidence, columns: Sequence[Column], wrong: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Rows on which rounding decides.
+"""Rows on which rounding decides, and what equal means near zero.
 
 Sums (matrix products, distances) come out differently in their last digits for one row than for a
 batch, on another processor, or with another BLAS. Where a step function follows (a tree's
@@ -6,11 +6,26 @@ threshold, a nearest centre), a row can lie so close to the step that these digi
 scikit-learn itself; and where large numbers cancel, they are all that is left. No conversion can
 be held to one side of it. Nothing is forgiven where no such arithmetic comes before a step: trees
 on raw, imputed, encoded or scaled columns are held to the last bit.
+
+Near zero, equal means one thing for the gate, for golden rows, and so for `verify`. Numbers far
+below the usual size of their column are sums of larger ones that cancel: their relative difference
+says nothing. A column's own scale over the evidence decides, in three steps.
+
+1. In float64, differences count against a millionth of that scale (`floor_of`), so that up to
+   1e-11 of it is rounding; scores and standard deviations against the scale itself.
+2. Where scikit-learn computes in float32, up to four units in the last place of that scale are.
+3. Where a conversion differs beyond that, and its parts are sums in an order of their own, what
+   scikit-learn's own answers move by is measured: it answers the rows again with their numbers
+   moved in the last place. What moves as far on most rows has no more digits than that.
+
+A floor is the magnitude below which a difference counts against it, not against the number; times
+the tolerance it is the largest difference that is rounding. The certificate and golden.json have
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,14 +34,16 @@ from sklearn.svm import SVC, NuSVC
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
+from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare, floors_by_scale
 from onnxlet.convert.reference.answers import Answers, last_of
 from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.golden import usual_size
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
 MOST_FORGIVEN = 400  # rows that differ and are looked at one by one; more are never forgiven
@@ -41,6 +58,12 @@ GAPS = 100  # times the usual gap between neighbouring answers: some times as fa
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
 FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 HOPELESS = 0.05  # of the usual rows: where more are wrong, other rows are no longer compared
+Floors = Mapping[str, Array]
+UNITS = 4  # of float32, in the last place of a column's scale
+MOVED_ROWS = 100  # whose answers are asked for again
+FURTHER = 16  # times as far as scikit-learn's own answers move: a graph sums in yet another order
+# The most that may be rounding: of a column's own scale, and of that of the largest column.
+OF_OWN, OF_LARGEST = 1e-3, 1e-5
 
 
 def rounds(estimator: Any) -> bool:
@@ -191,7 +214,8 @@ def explained_by_rounding(
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
     for start in range(0, len(left), ONE_BY_ONE):
         some = left[start : start + ONE_BY_ONE]
-        single = _one_by_one([rows[row] for row in some.tolist()], reference)
+        singles = [reference.answers([rows[row]]) for row in some.tolist()]
+        single = {name: np.concatenate([one[name] for one in singles]) for name in expected}
         known = [{name: array[some] for name, array in answer.items()} for answer in answers]
         found = {name: array[some] for name, array in got.items()}
         fine[some] = _are_among(found, [*known, single])
@@ -246,11 +270,6 @@ def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
     return np.asarray(near.reshape(len(got), -1).all(axis=1))
 
 
-def _one_by_one(rows: Sequence[Cells], reference: Reference) -> Answers:
-    answers = [reference.answers([row]) for row in rows]
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-
-
 def _moved(row: Cells, shares: Sequence[float]) -> Cells:
     """The row with each number moved by a share of it, away from zero or towards it."""
     return [
@@ -265,3 +284,41 @@ def _number_moved(number: Any, share: float) -> float:
         return number if abs(number) <= LARGEST_FLOAT32 < abs(moved) else moved
     # Larger ones are no sums: a step may tell one from the next, as ids in 64 bits are told apart.
     return number if abs(number) > EXACT else int(number) + int(number * share)
+
+
+def floors_of(evidence: Evidence, precision: str) -> dict[str, Array]:
+    """The floors of each output of numbers, by its scale and the precision of the reference."""
+    floors = floors_by_scale(evidence.expected)
+    if precision == "float32" and "prediction" in floors:
+        scales = _scales(evidence.expected["prediction"][evidence.usual])
+        units = scales * UNITS * UNIT_IN_FLOAT32 / TOLERANCE
+        floors["prediction"] = np.maximum(floors["prediction"], units)
+    return floors
+
+
+def looser(floors: Floors, evidence: Evidence, reference: Reference) -> dict[str, Array]:
+    """Floors by scale, raised where scikit-learn's own answers in float64 move further."""
+    rows = [evidence.rows[row] for row in evenly_spaced(evidence.usual, MOVED_ROWS)]
+    moved = list(to_moved_rows(rows, reference))
+    return {
+        name: np.maximum(floor, _moving(name, evidence, moved)) if moved else floor
+        for name, floor in floors.items()
+    }
+
+
+def _moving(name: str, evidence: Evidence, moved: list[Answers]) -> Array:
+    """A floor by how far most rows' answers move, within what may be rounding."""
+    answers = np.stack([answer[name] for answer in moved]).astype(np.float64)
+    with np.errstate(all="ignore"):
+        reach = answers.max(axis=0) - answers.min(axis=0)
+    reach = np.median(np.where(np.isfinite(reach), reach, 0.0), axis=0)
+    scales = _scales(evidence.expected[name][evidence.usual])
+    most = np.maximum(OF_OWN * scales, OF_LARGEST * scales.max(initial=0))
+    return np.asarray(np.minimum(FURTHER * reach, most) / TOLERANCE)
+
+
+def _scales(array: Array) -> Array:
+    """The usual size of each column; of one number for outputs of one dimension."""
+    if array.ndim == 1:
+        return np.array(usual_size(array))
+    return np.array([usual_size(column) for column in array.T])

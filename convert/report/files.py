@@ -29,12 +29,12 @@ def report_files(found: Mapping[str, Any]) -> dict[str, bytes]:
 
 def pages(found: Mapping[str, Any]) -> dict[str, bytes]:
     """The page with its hash, without which it is not served, and the model card, by file name."""
-    from onnxlet.convert.report import card, page  # with matplotlib and Jinja
+    from onnxlet.convert.report import page  # with matplotlib and Jinja
 
     known = from_json(found)
     html = page.html(known).encode()
     line = f"{sha256(html)}  {HTML}\n".encode()
-    return {PAGE_HASH: line, HTML: html, MARKDOWN: card.markdown(known).encode()}
+    return {PAGE_HASH: line, HTML: html, MARKDOWN: page.markdown(known).encode()}
 
 
 def read_findings(directory: Path) -> dict[str, Any]:

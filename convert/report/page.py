@@ -1,19 +1,24 @@
-"""The report as a page: one file of HTML, which needs no script and no network."""
+"""The report as people read it: as a page, and as a model card in Markdown.
+
+The page is one file of HTML, which needs no script and no network. The card has the front matter
+that Hugging Face's cards have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlet.convert.report import sections
-from onnxlet.convert.report.form import palette, wording
+from onnxlet.convert.report.form import wording
 from onnxlet.convert.report.form.findings import Findings
+from onnxlet.convert.report.form.plot import COLOURS, declarations
 from onnxlet.convert.report.sections.section import MOST_ROWS
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 TEMPLATE = Path(__file__).parent / "template"
 FIRST_COLUMNS = 24  # beyond which the table of columns is folded
@@ -45,58 +50,57 @@ def html(found: Findings) -> str:
     Raises KeyError, TypeError, ValueError or jinja2.UndefinedError where these are damaged.
     """
     here = sections.headings(found)
-    return _template().render(f=found, here=here, meta=list(_meta(found))).strip() + "\n"
+    return _environment().get_template("page.html").render(f=found, here=here).strip() + "\n"
 
 
 @lru_cache(1)
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-    # What is not marked as safe is escaped: names are the user's.
+    # What is not marked as safe is escaped in the page, and by filters in the card: names are the
+    # user's.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE),
-        autoescape=True,
+        autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,  # of what is included
         undefined=StrictUndefined,
     )
     filters = (
-        wording.count, wording.few, wording.headed, wording.interval, wording.listed, wording.name,
-        wording.number, wording.plural, wording.seconds, wording.share, wording.size,
+        wording.cell, wording.code, wording.count, wording.escaped, wording.few, wording.headed,
+        wording.interval, wording.listed, wording.name, wording.number, wording.plural,
+        wording.quoted, wording.seconds, wording.share, wording.size, wording.table, wording.text,
     )  # fmt: skip
     environment.filters |= {each.__name__: each for each in filters}
-    # A section's template calls what its module has.
+    # Templates call what a section's module has.
     modules = {each.module for each in sections.SECTIONS}
     environment.globals |= {each.__name__.rpartition(".")[2]: each for each in modules}
     environment.globals |= {
         "SECTIONS": sections.SECTIONS[1:],  # the first stands in the page itself
+        "TASKS": TASKS,
         "MARKS": MARKS,
         "MOST_ROWS": MOST_ROWS,
         "FIRST_COLUMNS": FIRST_COLUMNS,
         "style": _style(),
     }
-    return environment.get_template("page.html")
+    return environment
 
 
 def _style() -> str:
     sheet = (TEMPLATE / "style.css").read_text("utf-8")
     light, dark = (
-        f"{palette.declarations(scheme)} --cell: {_channels(scheme)};"
-        for scheme in ("light", "dark")
+        f"{declarations(scheme)} --cell: {_channels(scheme)};" for scheme in ("light", "dark")
     )
     return SCHEMES.format(fonts=FONTS, light=light, dark=dark) + sheet
 
 
 def _channels(scheme: str) -> str:
-    return " ".join(map(str, bytes.fromhex(getattr(palette.COLOURS["model"], scheme)[1:])))
+    return " ".join(map(str, bytes.fromhex(getattr(COLOURS["model"], scheme)[1:])))
 
 
-def _meta(found: Findings) -> Iterator[str]:
-    """What stands below the title."""
-    yield TASKS.get(found.task, wording.name(found.task, 40))
-    if found.target is not None:
-        yield f"predicts {wording.name(found.target, 60)}"
-    if found.version:
-        yield f"version {found.version}"
-    yield "trained by onnxlet" if found.origin == "train" else "built from a fitted estimator"
+def markdown(found: Findings) -> str:
+    """The card, in paragraphs; it raises as `html` does where the findings are damaged."""
+    here = sections.headings(found)
+    card = _environment().get_template("card.md").render(f=found, here=here)
+    return re.sub(r"\n{2,}", "\n\n", card).strip("\n") + "\n"

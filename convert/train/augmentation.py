@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.train.kinds.image_files import CELLS, Form
+from onnxlet.convert.train.kinds.image import CELLS, Form
 from onnxlet.function.arrays import Array
 
 COPIES = 4  # of each row

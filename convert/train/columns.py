@@ -1,47 +1,69 @@
-"""What each column of a table is taken for, and why; and the columns as a pipeline takes them."""
+"""What each column of a table is taken for, and why; and the columns as a pipeline takes them.
+
+The user corrects it in a file of TOML.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import Problem, close_to, refuse
-from onnxlet.convert.train.kinds.copies import copies
-from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.image_files import ImageColumn
+from onnxlet.convert.sources.rows_file import no_rights
+from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.kind import SAID
-from onnxlet.convert.train.kinds.leaks import goes_with, leaks
+from onnxlet.convert.train.kinds.leaks import copies, goes_with, leaks
 from onnxlet.convert.train.kinds.profile import Profile, TableColumn, profile
-from onnxlet.convert.train.kinds.registry import KINDS, USED, guessed
-from onnxlet.convert.train.kinds.unused import CONSTANT, COPY, IDENTIFIER, LEAK
+from onnxlet.convert.train.kinds.registry import (
+    CONSTANT,
+    COPY,
+    IDENTIFIER,
+    KINDS,
+    LEAK,
+    USED,
+    guessed,
+)
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 
 OUT = "out"  # what the user says of a column that is left out, whatever it is
 WHY_WIDTH = 72
 NAME_WIDTH = 28
+TABLE = "columns"
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+WHERE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
+EXAMPLE = 'Expected lines such as: age = "number", below a line [columns]. --dry-run writes one.'
+HEAD = f"""\
+# What each column is taken for: change a kind, and give this file to --columns.
+# Used: {", ".join(USED)}; a date may have its form: "date %d.%m.%Y",
+# images their size and mode, L or RGB: "image 32x32 RGB".
+# Left out: "{OUT}", or why ({", ".join(kind for kind in KINDS if kind not in USED)}).
+# A column that is not named here is guessed again.
+
+[{TABLE}]
+"""
 
 
 def recognise_columns(
-    frame: pd.DataFrame,
-    y: Array,
-    task: str,
+    frame: pd.DataFrame,  # without the target
+    y: Array,  # the target of the same rows
+    task: str,  # binary, multiclass or regression
+    # Kinds by column, over what would be guessed; "date %d.%m.%Y" gives a form, too, and "out"
+    # leaves a column out.
     said: Mapping[str, str] | None = None,
+    # Columns that hold images, of each of which the table has a hash.
     images: Mapping[str, ImageColumn] | None = None,
 ) -> list[TableColumn]:
     """What each column of a table without its target is taken for.
 
-    Args:
-        frame: without the target.
-        y: the target of the same rows.
-        task: binary, multiclass or regression.
-        said: kinds by column, over what would be guessed; "date %d.%m.%Y" gives a form, too,
-            and "out" leaves a column out.
-        images: columns that hold images, of each of which the table has a hash.
-
-    Raises:
-        WrongUse: what is said is not to be had; or no column is left.
+    WrongUse where what is said is not to be had; or no column is left.
     """
     said = dict(said or {})
     seen = {str(name): profile(frame[name], str(name)) for name in frame.columns}
@@ -54,7 +76,10 @@ def recognise_columns(
     kept = {name for name, kind in said.items() if kind.partition(" ")[0] in USED}
     with np.errstate(over="ignore", invalid="ignore"):  # squares of a target beyond 1e154
         _mark_leaks(found, seen, kept, y, task)
-        _mark_identifiers(found, seen, y, task)
+        # Of those that go with the target: rows were numbered as they came, or as sorted.
+        for name, one in found.items():
+            if one.kind == IDENTIFIER.name and (with_it := goes_with(seen[name], y, task)):
+                found[name] = one._replace(why=f"goes with the target ({with_it}), but {one.why}")
     _mark_copies(found, seen, said, kept)
     for name, kind in said.items():
         if name not in kept:
@@ -78,15 +103,6 @@ def _mark_leaks(
             found[name] = old._replace(kind=LEAK.name, why=leak.why, used=False)
         else:
             found[name] = old._replace(why=f"{old.why}; {leak.why}")
-
-
-def _mark_identifiers(
-    found: dict[str, TableColumn], seen: Mapping[str, Profile], y: Array, task: str
-) -> None:
-    """Say of those that go with the target: rows were numbered as they came, or as sorted."""
-    for name, one in found.items():
-        if one.kind == IDENTIFIER.name and (with_it := goes_with(seen[name], y, task)):
-            found[name] = one._replace(why=f"goes with the target ({with_it}), but {one.why}")
 
 
 def _mark_copies(
@@ -138,17 +154,16 @@ def typed_columns(
 def columns_lines(columns: Sequence[TableColumn]) -> list[str]:
     """What the columns are taken for, as a table for a terminal; what is left out comes last."""
     ordered = sorted(columns, key=lambda one: not one.used)
-    rows = [(_cut(one.name, NAME_WIDTH), _shown_kind(one), one.why) for one in ordered]
+    rows = [
+        (
+            _cut(one.name, NAME_WIDTH),
+            f"({one.kind})" if not one.used and one.kind in USED else one.kind,
+            _cut(one.why, WHY_WIDTH),
+        )
+        for one in ordered
+    ]
     widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
-    lines = []
-    for name, kind, why in rows:
-        lines.append(f"{name:{widths[0]}}  {kind:{widths[1]}}  {_cut(why, WHY_WIDTH)}".rstrip())
-    return lines
-
-
-def _shown_kind(one: TableColumn) -> str:
-    left_out = not one.used and one.kind in USED
-    return f"({one.kind})" if left_out else one.kind
+    return [f"{name:{widths[0]}}  {kind:{widths[1]}}  {why}".rstrip() for name, kind, why in rows]
 
 
 def _cut(text: str, most: int) -> str:
@@ -199,3 +214,84 @@ def _nothing_left(columns: Sequence[TableColumn]) -> list[Problem]:
     reasons = "; ".join(f"'{one.name}': {one.kind}, {one.why}" for one in columns[:5])
     hint = "Add columns that are known before the answer is, or use one by --columns FILE.toml."
     return [Problem(f"no column is left to predict from: {reasons}", hint)]
+
+
+def read_choices(path: Path) -> dict[str, str]:
+    """Kinds by column, as a file says; whether there are such is for `recognise_columns` to say.
+
+    Raises:
+        WrongUse: there is no such file, or it is no TOML of this form; with all that is wrong.
+    """
+    try:
+        found = tomllib.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise WrongUse(
+            f"--columns: there is no file '{path}'", "--dry-run writes one for these columns."
+        ) from error
+    except IsADirectoryError as error:
+        raise WrongUse(f"--columns: '{path}' is a folder", "Name a file of TOML in it.") from error
+    except PermissionError as error:
+        raise no_rights(path, "--columns") from error
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"--columns: '{path}' is not in UTF-8", "Save it in UTF-8.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _no_toml(path, error) from error
+    refuse(_wrong(path, found), f"--columns '{path}'")
+    return dict(found[TABLE])
+
+
+def choices_text(columns: Sequence[TableColumn]) -> str:
+    """The file that says what these columns are taken for, with the reasons beside it."""
+    lines = [f"{_key(one.name)} = {_quoted(_kind(one))}  # {_comment(one.why)}" for one in columns]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _kind(one: TableColumn) -> str:
+    if KINDS[one.kind].has_form and one.used:
+        return f"{one.kind} {one.format}"
+    return OUT if one.kind in USED and not one.used else one.kind
+
+
+def _key(name: str) -> str:
+    return name if BARE.fullmatch(name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML, whose escapes are those of JSON but for the delete character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _comment(why: str) -> str:
+    return "".join(char for char in " ".join(why.split()) if char.isprintable())
+
+
+def _no_toml(path: Path, error: Exception) -> WrongUse:
+    said = str(error)
+    where = WHERE.search(said)
+    place = f"'{path}', {where[1]}" if where else f"'{path}'"
+    return WrongUse(f"--columns: {place}: no TOML: {WHERE.sub('', said)}", EXAMPLE)
+
+
+def _wrong(path: Path, found: dict[str, Any]) -> list[Problem]:
+    place = f"--columns '{path}'"
+    problems = [
+        Problem(f"{place}: expected only a table [{TABLE}], got '{key}' beside it", EXAMPLE)
+        for key in found
+        if key != TABLE
+    ]
+    table = found.get(TABLE)
+    if not isinstance(table, dict):
+        got = "none" if table is None else repr(table)[:40]
+        return [*problems, Problem(f"{place}: expected a table [{TABLE}], got {got}", EXAMPLE)]
+    return problems + [
+        Problem(
+            f"{place}: '{name}': expected the name of a kind in quotes, got {_got(kind)}",
+            f"Kinds are {', '.join((*KINDS, OUT))}. A name with a dot is put in quotes.",
+        )
+        for name, kind in table.items()
+        if not isinstance(kind, str)
+    ]
+
+
+def _got(value: object) -> str:
+    return f"a table with {', '.join(map(repr, value))}" if isinstance(value, dict) else repr(value)

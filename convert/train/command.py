@@ -90,7 +90,7 @@ def train(
     DATA is CSV, whatever separates and encodes it, or Parquet; a path, or an address such as
     s3://bucket/table.csv. Or it is a folder of images, which are in a folder for each label.
     """
-    from onnxlet.convert.train.choices import choices_text, read_choices
+    from onnxlet.convert.train.columns import choices_text, read_choices
     from onnxlet.convert.train.preparing import Options, inspect_table
     from onnxlet.convert.train.training import Written, summary_lines, train
 

@@ -15,7 +15,7 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
 from onnxlet.convert.sources.rows_file import Opened
-from onnxlet.convert.train.kinds.numbers_as_text import CODE
+from onnxlet.convert.train.kinds.written import CODE
 from onnxlet.function.csv.form import Form
 from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import WrongUse

@@ -38,12 +38,7 @@ Written = Callable[[Job, float | None], bytes]
 
 
 class Fits:
-    """Does jobs by a carrier.
-
-    Args:
-        carrier: of the work.
-        written: a job, and the time until which there is, as the carrier's processes take it.
-    """
+    """Does jobs by a carrier, which takes each as `written` has it, with the time there is."""
 
     def __init__(self, carrier: Carrier, written: Written) -> None:
         self._carrier, self._written = carrier, written

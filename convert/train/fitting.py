@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.train.augmentation import augmented
-from onnxlet.convert.train.candidate import Candidate, Fitted
+from onnxlet.convert.train.job import Candidate, Fitted
 from onnxlet.function.arrays import Array
 
 PATIENCE = 40  # rounds without a better score on the validation rows
@@ -30,31 +30,22 @@ Rows = tuple[Any, Array]
 
 def fit(
     candidate: Candidate,
-    X: Any,
-    y: Array,
-    task: str,
+    X: Any,  # the columns, a DataFrame
+    y: Array,  # the target of its rows
+    task: str,  # binary, multiclass or regression
     *,
-    seed: int,
-    rounds: int | None = None,
+    seed: int,  # of all that is random
+    rounds: int | None = None,  # exactly so many of boosting; without, those of the candidate
+    # Rows and targets on which boosting stops early, but for labels that `y` has not; what comes
+    # before it never sees them. Does nothing to a candidate without rounds.
     valid: Rows | None = None,
+    # Of the rows, float64 (n,); learners that know none, as neighbours, go without.
     weights: Array | None = None,
-    threads: int = 2,
+    threads: int = 2,  # of the learner
 ) -> Fitted:
     """Fit a candidate: with the same seed and threads, the same to the last bit.
 
     One with `augment` is fitted on copies of the rows as well, and never on copies of `valid`.
-
-    Args:
-        candidate: what to fit.
-        X: the columns, a DataFrame.
-        y: the target of its rows.
-        task: binary, multiclass or regression.
-        seed: of all that is random.
-        rounds: fit exactly so many boosting rounds; without it as many as the candidate has.
-        valid: rows and targets on which boosting stops early, but for labels that `y` has not;
-            what comes before it never sees them. Does nothing to a candidate without rounds.
-        weights: of the rows, float64 (n,); learners that know none, as neighbours, go without.
-        threads: of the learner.
     """
     if rounds is not None and candidate.rounds is not None:
         candidate = candidate.with_parameters({candidate.rounds: rounds})

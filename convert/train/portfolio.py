@@ -16,14 +16,13 @@ import numpy as np
 from scipy.stats import skew
 
 from onnxlet.convert.train import pipelines, spaces
-from onnxlet.convert.train.candidate import Candidate, Parameters
-from onnxlet.convert.train.features import width_of
+from onnxlet.convert.train.job import Candidate, Parameters
 from onnxlet.convert.train.kinds.category import CATEGORY, FEW
 from onnxlet.convert.train.kinds.image import IMAGE
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import KINDS, columns_of
 from onnxlet.convert.train.kinds.text import TEXT
-from onnxlet.convert.train.pipelines import MetaFeatures
+from onnxlet.convert.train.pipelines import MetaFeatures, width_of
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
@@ -66,48 +65,43 @@ LIBRARIES = {name: family.library for name, family in FAMILIES.items() if family
 
 
 def portfolio(
-    task: str,
+    task: str,  # binary, multiclass or regression
     columns: Sequence[TableColumn],
-    rows: int,
+    rows: int,  # of training
+    # The target of these, for sizes by the number of classes and for skewed targets; without it ten
+    # classes are expected, and no logarithm is tried.
     y: Array | None = None,
-    metric: str | None = None,
-    augment: bool = False,
+    metric: str | None = None,  # the name of what the search optimises
+    augment: bool = False,  # the best with images are there twice, the second with copies of rows
 ) -> tuple[list[Candidate], list[str]]:
-    """All candidates for a table, and notes on what is missing.
+    """All candidates for a table, in order of worth, and notes on what absent libraries would add.
 
-    Args:
-        task: binary, multiclass or regression.
-        columns: of the table.
-        rows: of training.
-        y: the target of these, for sizes by the number of classes and for skewed targets; without
-            it ten classes are expected, and no logarithm is tried.
-        metric: the name of what the search optimises.
-        augment: the best with images are there twice, the second fitted on copies of rows, too.
-
-    Returns:
-        In order of worth; the first two are the constant and the linear model. The notes say what
-        an absent library would add.
+    The first two are the constant and the linear model.
     """
-    given = _given(task, columns, rows, y, metric)
-    listed = [*_baselines(given), *_by_worth(given)]
+    meta = _meta_features(task, columns, rows, y, metric)
+    listed = [
+        _candidate(meta, "constant", "constant", {}),
+        _candidate(meta, "linear", "linear", {**_linear(meta), "log": False}),
+        *_by_worth(meta),
+    ]
     if augment:
-        listed = [each for one in listed for each in _with_and_without(given, one)]
+        listed = [each for one in listed for each in _with_and_without(meta, one)]
     absent = [name for name in ABSENT if not find_spec(name)]
     kept = [one for one in listed if LIBRARIES.get(one.family) not in absent]
     return kept, [f"{ABSENT[name]} ({HOW[name]})" for name in absent]
 
 
-def _with_and_without(given: MetaFeatures, candidate: Candidate) -> Iterator[Candidate]:
+def _with_and_without(meta: MetaFeatures, candidate: Candidate) -> Iterator[Candidate]:
     yield candidate
     # A category that is encoded by its target must not see the copies of a row in other folds.
-    encoded = columns_of(given.columns, CATEGORY, where=lambda one: one.distinct > FEW)
+    encoded = columns_of(meta.columns, CATEGORY, where=lambda one: one.distinct > FEW)
     if candidate.name in AUGMENTED and not (encoded and candidate.family == "LightGBM"):
         yield replace(
             candidate.with_parameters({"augment": True}), name=f"{candidate.name}{WITH_COPIES}"
         )
 
 
-def _given(
+def _meta_features(
     task: str, columns: Sequence[TableColumn], rows: int, y: Array | None, metric: str | None
 ) -> MetaFeatures:
     expected = {"binary": 2, "multiclass": 10}.get(task, 1)
@@ -126,128 +120,121 @@ def is_skewed(y: Array) -> bool:
     return bool(before > SKEWED and abs(after) < before / 2)
 
 
-def _candidate(
-    given: MetaFeatures, name: str, family: str, parameters: dict[str, Any]
-) -> Candidate:
+def _candidate(meta: MetaFeatures, name: str, family: str, parameters: dict[str, Any]) -> Candidate:
     make, space, rounds, _ = FAMILIES[family]
     return Candidate(
-        name, family, parameters, partial(make, given), rounds,
-        None if space is None else partial(space, given),
+        name, family, parameters, partial(make, meta), rounds,
+        None if space is None else partial(space, meta),
     )  # fmt: skip
 
 
 def _each(
-    given: MetaFeatures, name: str, family: str, parameters: dict[str, Any], *, both: bool = False
+    meta: MetaFeatures, name: str, family: str, parameters: dict[str, Any], *, both: bool = False
 ) -> Iterator[Candidate]:
     """Of the target's logarithm where that is tried, and with `both` of the target as well."""
-    logs = [True, False] if given.logged else [False]
+    logs = [True, False] if meta.logged else [False]
     for log in logs if both else logs[:1]:
         named = f"{name}, log target" if log else name
-        yield _candidate(given, named, family, {**parameters, "log": log})
+        yield _candidate(meta, named, family, {**parameters, "log": log})
 
 
-def _baselines(given: MetaFeatures) -> Iterator[Candidate]:
-    yield _candidate(given, "constant", "constant", {})
-    yield _candidate(given, "linear", "linear", {**_linear(given), "log": False})
-
-
-def _linear(given: MetaFeatures) -> dict[str, Any]:
+def _linear(meta: MetaFeatures) -> dict[str, Any]:
     """Weak penalties for numbers; for terms and pixels, which say little each, weaker ones."""
-    little = any(KINDS[one.kind].is_faint for one in given.columns if one.used)
-    if given.task == "regression":
+    little = any(KINDS[one.kind].is_faint for one in meta.columns if one.used)
+    if meta.task == "regression":
         return {"curves": True, "alpha": 1.0 if little else 10.0}
     return {"curves": True, "C": 4.0 if little else 0.5}
 
 
-def _by_worth(given: MetaFeatures) -> Iterator[Candidate]:
-    texts = bool(columns_of(given.columns, TEXT))
+def _by_worth(meta: MetaFeatures) -> Iterator[Candidate]:
+    texts = bool(columns_of(meta.columns, TEXT))
     if texts:
-        both_cuts = {**_linear(given), "characters": True, "log": False}
-        yield _candidate(given, "linear, words and characters", "linear", both_cuts)
-    if given.logged:
-        yield from _each(given, "linear", "linear", _linear(given))
-    images = bool(columns_of(given.columns, IMAGE))
+        both_cuts = {**_linear(meta), "characters": True, "log": False}
+        yield _candidate(meta, "linear, words and characters", "linear", both_cuts)
+    if meta.logged:
+        yield from _each(meta, "linear", "linear", _linear(meta))
+    images = bool(columns_of(meta.columns, IMAGE))
     if images:
-        penalty = {"alpha": 0.1} if given.task == "regression" else {"C": 100.0}
-        yield from _each(given, "kernel", "kernel", {"gamma": 1.0, **penalty})
+        penalty = {"alpha": 0.1} if meta.task == "regression" else {"C": 100.0}
+        yield from _each(meta, "kernel", "kernel", {"gamma": 1.0, **penalty})
     # LightGBM is nearly as good as CatBoost, in a tenth of the time.
-    usual = _lightgbm(given)
+    usual = _lightgbm(meta)
     extra = {**usual, "extra_trees": True, "colsample_bytree": 0.4}
-    yield from _each(given, "LightGBM", "LightGBM", usual, both=True)
-    yield from _each(given, "LightGBM, extra trees", "LightGBM", extra)
-    yield from _each(given, "CatBoost", "CatBoost", _catboost(given), both=True)
-    yield from _each(given, "XGBoost", "XGBoost", _xgboost(given))
-    yield from _each(given, "histogram boosting", "histogram boosting", _histogram(given))
+    yield from _each(meta, "LightGBM", "LightGBM", usual, both=True)
+    yield from _each(meta, "LightGBM, extra trees", "LightGBM", extra)
+    yield from _each(meta, "CatBoost", "CatBoost", _catboost(meta), both=True)
+    yield from _each(meta, "XGBoost", "XGBoost", _xgboost(meta))
+    yield from _each(meta, "histogram boosting", "histogram boosting", _histogram(meta))
     if not texts:
-        yield _candidate(given, "perceptron", "perceptron", {"width": 48, "alpha": 0.01})
-    for name, parameters in _variants(given, usual):
-        yield from _each(given, f"LightGBM, {name}", "LightGBM", parameters)
+        yield _candidate(meta, "perceptron", "perceptron", {"width": 48, "alpha": 0.01})
+    for name, parameters in _variants(meta, usual):
+        yield from _each(meta, f"LightGBM, {name}", "LightGBM", parameters)
     forest = {"trees": 100, "min_samples_leaf": 5, "max_features": "sqrt"}
-    yield from _each(given, "extra trees", "extra trees", forest)
-    if not texts and given.rows * width_of(given.columns) <= KEPT:
-        yield _candidate(given, "nearest neighbours", "neighbours", {"neighbours": 15})
+    yield from _each(meta, "extra trees", "extra trees", forest)
+    if not texts and meta.rows * width_of(meta.columns) <= KEPT:
+        yield _candidate(meta, "nearest neighbours", "neighbours", {"neighbours": 15})
 
 
-def _variants(given: MetaFeatures, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _variants(meta: MetaFeatures, usual: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Of LightGBM: with other columns, or trees such as larger tables get."""
-    if spaces.are_paired(given):
+    if spaces.are_paired(meta):
         yield "pairs", {**usual, "pairs": True}
-    if spaces.are_coded(given):
+    if spaces.are_coded(meta):
         yield "codes", {**usual, "counts": False, "codes": True}
     large = usual
-    if usual["num_leaves"] < LARGER and given.classes <= 4:
-        large = {**usual, "num_leaves": LARGER, **_boosted(given, LARGER, 0.05)}
+    if usual["num_leaves"] < LARGER and meta.classes <= 4:
+        large = {**usual, "num_leaves": LARGER, **_boosted(meta, LARGER, 0.05)}
         yield "large trees", large
-    if spaces.have_terms(given):  # another view of the text than all others have: for the ensemble
+    if spaces.have_terms(meta):  # another view of the text than all others have: for the ensemble
         yield "terms", {**large, "terms": True}
 
 
-def _boosted(given: MetaFeatures, leaves: int, slowest: float) -> dict[str, Any]:
+def _boosted(meta: MetaFeatures, leaves: int, slowest: float) -> dict[str, Any]:
     """Rounds within the size, and a learning rate that they suffice for."""
-    rounds = spaces.rounds_of(given, leaves)
+    rounds = spaces.rounds_of(meta, leaves)
     return {"n_estimators": rounds, "learning_rate": round(max(slowest, min(0.15, 20 / rounds)), 3)}
 
 
-def _leaves(given: MetaFeatures) -> int:
+def _leaves(meta: MetaFeatures) -> int:
     """Of a tree: few where there are few rows, or many classes, each of which has its trees."""
-    by_rows = 8 if given.rows < 4_000 else 16 if given.rows < 15_000 else 50
-    return min(by_rows, 16) if given.classes > 4 else by_rows
+    by_rows = 8 if meta.rows < 4_000 else 16 if meta.rows < 15_000 else 50
+    return min(by_rows, 16) if meta.classes > 4 else by_rows
 
 
-def _lightgbm(given: MetaFeatures) -> dict[str, Any]:
-    leaves = _leaves(given)
+def _lightgbm(meta: MetaFeatures) -> dict[str, Any]:
+    leaves = _leaves(meta)
     return {
         "num_leaves": leaves,
-        "min_child_samples": spaces.least_of(given, 10 if given.task == "regression" else 40),
+        "min_child_samples": spaces.least_of(meta, 10 if meta.task == "regression" else 40),
         "subsample": 0.75, "colsample_bytree": 0.8, "reg_lambda": 1.0, "counts": True,
-        "pairs": False, "codes": False, "terms": False, **_boosted(given, leaves, 0.04),
+        "pairs": False, "codes": False, "terms": False, **_boosted(meta, leaves, 0.04),
     }  # fmt: skip
 
 
-def _catboost(given: MetaFeatures) -> dict[str, Any]:
+def _catboost(meta: MetaFeatures) -> dict[str, Any]:
     # One-hot up to 12, and combinations of two: five times as fast as CatBoost's own 2 and 4, on
     # a table of 44 columns of categories. Half of its own 254 borders take two thirds of the time
     # and of the memory.
     return {
         "depth": 6, "l2_leaf_reg": 3.0, "one_hot_max_size": 12, "max_ctr_complexity": 2,
-        "border_count": 128, "pairs": False, **_boosted(given, 64, 0.08),
+        "border_count": 128, "pairs": False, **_boosted(meta, 64, 0.08),
     }  # fmt: skip
 
 
-def _xgboost(given: MetaFeatures) -> dict[str, Any]:
-    depth = 4 if given.rows < 15_000 or given.classes > 4 else 6
+def _xgboost(meta: MetaFeatures) -> dict[str, Any]:
+    depth = 4 if meta.rows < 15_000 or meta.classes > 4 else 6
     return {
         "max_depth": depth, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bytree": 0.6,
         "reg_lambda": 3.0, "pairs": False, "codes": False, "terms": False,
-        **_boosted(given, 2**depth, 0.05),
+        **_boosted(meta, 2**depth, 0.05),
     }  # fmt: skip
 
 
-def _histogram(given: MetaFeatures) -> dict[str, Any]:
-    leaves = 8 if given.classes > 4 else 16
-    boosted = _boosted(given, leaves, 0.06)
+def _histogram(meta: MetaFeatures) -> dict[str, Any]:
+    leaves = 8 if meta.classes > 4 else 16
+    boosted = _boosted(meta, leaves, 0.06)
     return {
-        "max_leaf_nodes": leaves, "min_samples_leaf": spaces.least_of(given, 20),
+        "max_leaf_nodes": leaves, "min_samples_leaf": spaces.least_of(meta, 20),
         "l2_regularization": 1.0, "max_iter": min(400, boosted["n_estimators"]),
         "learning_rate": boosted["learning_rate"],
     }  # fmt: skip

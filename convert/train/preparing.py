@@ -14,16 +14,12 @@ from onnxlet.convert.metrics.metrics import Metric, metric_named
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train.columns import columns_lines, recognise_columns, typed_columns
-from onnxlet.convert.train.data import Rows, rows_of, with_hashes
-from onnxlet.convert.train.duplicates import same_images
-from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.image_files import ImageColumn
+from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.profile import TableColumn
-from onnxlet.convert.train.kinds.registry import columns_of
-from onnxlet.convert.train.kinds.unused import IDENTIFIER
-from onnxlet.convert.train.splits import Splits, split, times_of
-from onnxlet.convert.train.target import Target, read_target, wrong_target
-from onnxlet.convert.train.target_checks import LEAST_ROWS
+from onnxlet.convert.train.kinds.registry import IDENTIFIER, columns_of
+from onnxlet.convert.train.splits import Splits, same_images, split, times_of
+from onnxlet.convert.train.table import Rows, rows_of, with_hashes
+from onnxlet.convert.train.target import LEAST_ROWS, Target, read_target, wrong_target
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -107,7 +103,9 @@ def inspect_table(
     frame, before = known.frame, known.before
     found = read_target(frame, target, options.task)
     if known.images:
-        found = _with_same_images(found, list(known.images))
+        same, said = same_images(found.frame[list(known.images)])
+        if same is not None:
+            found = found._replace(duplicates=same, notes=[*found.notes, *said])
     held_out = _count_held_out(found, before, len(frame), options.test)
     if options.group is not None:  # its values are not those of rows to come
         wanted.setdefault(options.group, IDENTIFIER.name)
@@ -119,26 +117,14 @@ def inspect_table(
         report(note)
     for line in columns_lines(columns):
         report(line)
-    _check_augmented(columns, options)
-    notes = [*table.notes, *known.notes, *found.notes]
-    return InspectedTable(found.frame, found, target, columns, notes, held_out, known.images)
-
-
-def _with_same_images(found: Target, names: list[str]) -> Target:
-    """A target whose rows are alike where their images are."""
-    groups, said = same_images(found.frame[names])
-    return (
-        found if groups is None else found._replace(duplicates=groups, notes=[*found.notes, *said])
-    )
-
-
-def _check_augmented(columns: Sequence[TableColumn], options: Options) -> None:
     if options.augment and not columns_of(columns, IMAGE):
         raise WrongUse(
             "--augment: expected a column of images, got none that the model is given",
             "Only images have copies that are shifted: leave --augment out, or say which column "
             "has them, as --column photo=image does.",
         )
+    notes = [*table.notes, *known.notes, *found.notes]
+    return InspectedTable(found.frame, found, target, columns, notes, held_out, known.images)
 
 
 def _held_out(

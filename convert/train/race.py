@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from onnxlet.convert.metrics.metrics import Array, Metric
-from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.fits import Fits
-from onnxlet.convert.train.job import Job, TrainingData, part_of
-from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.job import Candidate, Job, TrainingData, part_of
+from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.scoring import Scorer, scorer
 from onnxlet.convert.train.trials import Rung, Trial
 
@@ -97,7 +95,9 @@ class Race:
             if trial.state != "waiting" or not waiting:
                 continue
             # The constant takes no time: what is predicted for it is what a process costs.
-            if trial.number and not self._affords(trial, len(waiting)):
+            seconds = trial.expected(self.share) or 0.0
+            needed = seconds * math.ceil(len(waiting) / self.fits.count)
+            if trial.number and not needed <= self.budget.left():
                 self.stop(trial, "it would not have ended in time")
                 continue
             for fold in waiting:
@@ -106,15 +106,11 @@ class Race:
                 self.progress.trying(trial.candidate.name)
                 yield Job(trial.number, trial.candidate, fold, rows, self._limit(trial))
 
-    def _affords(self, trial: Trial, fits: int) -> bool:
-        seconds = trial.expected(self.share) or 0.0
-        return seconds * math.ceil(fits / self.fits.count) <= self.budget.left()
-
     def _limit(self, trial: Trial) -> float | None:
         if self.budget.seconds is None:
             return None
         predicted = trial.expected(self.share)
-        allowed = self.budget.share(FIRST) if predicted is None else SLOWER * predicted
+        allowed = FIRST * self.budget.seconds if predicted is None else SLOWER * predicted
         return max(AT_LEAST, allowed)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -14,16 +15,16 @@ from onnxlet.convert.progress import Report
 from onnxlet.convert.report.evaluation.evaluate import findings
 from onnxlet.convert.report.evaluation.measured import Baseline, Measured
 from onnxlet.convert.report.files import report_files
-from onnxlet.convert.report.form.facts import (
+from onnxlet.convert.report.form.findings import (
     Augmentation,
     AugmentationGain,
     Column,
     EnsembleMember,
     Search,
 )
-from onnxlet.convert.report.form.facts import Trial as ReportedTrial
+from onnxlet.convert.report.form.findings import Trial as ReportedTrial
 from onnxlet.convert.train.augmentation import NOISE, copies_of, farthest
-from onnxlet.convert.train.combining import (
+from onnxlet.convert.train.ensemble import (
     Combined,
     Weighted,
     answering_from,
@@ -32,14 +33,12 @@ from onnxlet.convert.train.combining import (
     threshold_of,
     voting,
 )
-from onnxlet.convert.train.kinds.image import IMAGE
-from onnxlet.convert.train.kinds.image_files import form_named
-from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.image import IMAGE, form_named
 from onnxlet.convert.train.kinds.registry import columns_of
 from onnxlet.convert.train.portfolio import WITH_COPIES
 from onnxlet.convert.train.preparing import Options, Prepared
 from onnxlet.convert.train.splits import group_numbers
-from onnxlet.convert.train.trials import Searched, Trial
+from onnxlet.convert.train.trials import Searched
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
 
@@ -82,6 +81,10 @@ def report_of(
     def made(model: Model) -> dict[str, bytes]:
         (X, y), (X_test, y_test) = prepared.train_part, prepared.test_part
         table, task = prepared.table, prepared.table.target.task
+        groups = None  # rows of one say less than as many without groups
+        if options.group is not None:
+            numbers = group_numbers(table.frame[options.group].to_numpy())
+            groups = numbers[prepared.splits.test]
         measured = Measured(
             name, model, combined.estimator, X_test, y_test,
             origin="train", task=task, target=table.target_name,
@@ -89,14 +92,17 @@ def report_of(
             fit=partial(_refitted, chosen, combined, prepared, options.seed),
             baselines=_linear(searched, chosen, prepared, options.seed),
             described=named(chosen),
-            groups=_groups(prepared, options),
+            groups=groups,
             sensitive=_sensitive(prepared, options, prepared.splits.test),
             sensitive_train=_sensitive(prepared, options, prepared.splits.train),
             out_of_fold=None if task == "regression" else out_of_fold(chosen),
             metric=prepared.metric.name, threshold=combined.threshold,
             threshold_metric=None if combined.threshold is None else prepared.metric.name,
             search=_search(searched, chosen, prepared, options),
-            columns=[_column(one) for one in table.columns],
+            columns=[
+                Column(**{part.name: getattr(one, part.name) for part in fields(Column)})
+                for one in table.columns
+            ],
             split=prepared.splits.how, notes=[*table.notes],
             rows=len(table.frame), seed=options.seed,
         )  # fmt: skip
@@ -135,24 +141,9 @@ def _linear(
     return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
 
 
-def _groups(prepared: Prepared, options: Options) -> Array | None:
-    """Numbers of the test rows' groups: rows of one say less than as many without groups."""
-    if options.group is None:
-        return None
-    groups = group_numbers(prepared.table.frame[options.group].to_numpy())
-    return groups[prepared.splits.test]
-
-
 def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:
     frame = prepared.table.frame
     return {name: frame[name].to_numpy()[positions] for name in options.sensitive}
-
-
-def _column(column: TableColumn) -> Column:
-    return Column(
-        name=column.name, kind=column.kind, why=column.why, used=column.used,
-        missing=int(column.missing), distinct=int(column.distinct),
-    )  # fmt: skip
 
 
 def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: Options) -> Search:
@@ -161,10 +152,16 @@ def _search(searched: Searched, chosen: Weighted, prepared: Prepared, options: O
         seed=options.seed,
         metric=prepared.metric.name,
         how_ended=searched.how_ended,
-        trials=[_trial(trial) for trial in searched.trials],
+        trials=[
+            ReportedTrial(
+                number=trial.number, name=trial.candidate.name, family=trial.candidate.family,
+                score=trial.score, error=trial.error, seconds=trial.seconds, state=trial.state,
+            )
+            for trial in searched.trials
+        ],
         ensemble=[EnsembleMember(name=t.candidate.name, weight=weight) for t, weight in chosen],
         augmentation=_augmentation(searched, chosen, prepared) if options.augment else None,
-    )
+    )  # fmt: skip
 
 
 def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> Augmentation:
@@ -187,11 +184,4 @@ def _augmentation(searched: Searched, chosen: Weighted, prepared: Prepared) -> A
             name=best[1].candidate.name, with_=best[0].score, without=best[1].score
         ),
         weight=weight,
-    )  # fmt: skip
-
-
-def _trial(trial: Trial) -> ReportedTrial:
-    return ReportedTrial(
-        number=trial.number, name=trial.candidate.name, family=trial.candidate.family,
-        score=trial.score, error=trial.error, seconds=trial.seconds, state=trial.state,
     )  # fmt: skip

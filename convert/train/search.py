@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,10 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import Array, Metric
 from onnxlet.convert.progress import Report
 from onnxlet.convert.train import fitting
-from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.ensemble import choose
-from onnxlet.convert.train.fits import Fits, cluster_fits, local_fits
-from onnxlet.convert.train.job import Fit, TrainingData
-from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.fits import cluster_fits, local_fits
+from onnxlet.convert.train.job import Candidate, Fit, TrainingData
+from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.race import Race, affordable_folds, in_reach, try_all
 from onnxlet.convert.train.splits import Folds
 from onnxlet.convert.train.trials import Rung, Searched, Trial, out_of_fold
@@ -32,42 +29,26 @@ OF_A_FAMILY = 4  # of them, so that not all are one model's variants
 
 
 def search(
-    X: pd.DataFrame,
-    y: Array,
-    task: str,
-    folds: Folds,
-    candidates: Sequence[Candidate],
-    metric: Metric,
+    X: pd.DataFrame,  # the training rows, with an index from 0
+    y: Array,  # their targets (n,)
+    task: str,  # "binary", "multiclass" or "regression"
+    folds: Folds,  # positions to fit on, and to validate on
+    candidates: Sequence[Candidate],  # by expected worth, the constant and the linear model first
+    metric: Metric,  # that is optimised
     *,
-    seconds: float | None,
+    seconds: float | None,  # that it may take; no limit where `trials` is given
+    # How many candidates are tried: the same ones with the same result, however long it takes; None
+    # for as many as there is time for.
     trials: int | None,
-    seed: int,
-    small: bool,
-    report: Report,
-    weights: Array | None = None,
-    fit: Fit | None = None,
-    cores: int | None = None,
-    scheduler: str | None = None,
+    seed: int,  # of everything that is drawn
+    small: bool,  # choose the smallest of all that are within one standard error of the best
+    report: Report,  # gets a line at a time
+    weights: Array | None = None,  # of the rows (n,)
+    fit: Fit | None = None,  # fits a candidate; without it is `fitting.fit`
+    cores: int | None = None,  # that there are; without, those that this process may use
+    scheduler: str | None = None,  # address of Dask's, on whose workers fits run instead of here
 ) -> Searched:
     """Search for the candidates that answer best. Ctrl-C ends it and keeps what was found.
-
-    Args:
-        X: the training rows, with an index from 0.
-        y: their targets (n,).
-        task: "binary", "multiclass" or "regression".
-        folds: positions to fit on, and to validate on.
-        candidates: in order of expected worth, the constant and the linear model first.
-        metric: that is optimised.
-        seconds: that it may take; no limit where `trials` is given.
-        trials: how many candidates are tried: the same ones with the same result, however long
-            it takes; None for as many as there is time for.
-        seed: of everything that is drawn.
-        small: choose the smallest of all that are within one standard error of the best.
-        report: called with a line at a time.
-        weights: of the rows (n,).
-        fit: fits a candidate, as `fitting.fit`, which it is without.
-        cores: that there are; those that this process may use without.
-        scheduler: address of a Dask scheduler, on whose workers fits run instead of here.
 
     Raises:
         Refusal: no candidate could be fitted, or not by the scheduler's workers as here.
@@ -79,7 +60,7 @@ def search(
     data = TrainingData(X, y, task, classes, folds, weights, fit or fitting.fit, seed, threads)
     progress = SearchProgress(report, metric, budget, trials)
     ended = "it tried as many as it was to" if trials is not None else "the time was up"
-    with _fits(data, count, scheduler) as fits:
+    with local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data) as fits:
         import optuna  # noqa: F401 - takes a second, in which the workers begin, too
 
         race = Race(data, metric, budget, fits, progress, [], [0])
@@ -95,11 +76,6 @@ def search(
                 ended = "the scheduler went away"
                 report(f"note: {error.message}: the search ends with the best that was found")
     return _searched(race, small, ended)
-
-
-def _fits(data: TrainingData, count: int, scheduler: str | None) -> AbstractContextManager[Fits]:
-    """Where candidates are fitted: on this machine, or on a scheduler's workers."""
-    return local_fits(data, count) if scheduler is None else cluster_fits(scheduler, data)
 
 
 def _processes(X: pd.DataFrame, cores: int) -> tuple[int, int]:
@@ -139,7 +115,11 @@ def _searched(race: Race, small: bool, ended: str) -> Searched:
     scorer = race.scorer(race.used)
     done = [trial for trial in race.trials if trial.state == "done"]
     if not done:
-        raise _nothing(race.trials)
+        reasons = [f"{trial.candidate.name}: {trial.why}" for trial in race.trials]
+        raise Refusal(
+            "the search: expected a candidate that can be fitted, got none. " + "; ".join(reasons),
+            "Give it more seconds, or look at what the reasons have in common.",
+        )
     worth = {trial.number: scorer.worth(trial.answers(race.used)) for trial in done}
     if small:
         weights = [(_smallest(race, done, worth), 1.0)]
@@ -195,14 +175,6 @@ def _score_so_far(race: Race, trial: Trial) -> float | None:
             scorer = race.rung(rung)
             return scorer.sign * scorer.worth(answers)
     return None
-
-
-def _nothing(trials: Sequence[Trial]) -> Refusal:
-    reasons = [f"{trial.candidate.name}: {trial.why}" for trial in trials]
-    return Refusal(
-        "the search: expected a candidate that can be fitted, got none. " + "; ".join(reasons),
-        "Give it more seconds, or look at what the reasons have in common.",
-    )
 
 
 def _pool(done: Sequence[Trial], worth: dict[int, float]) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""Which rows are learnt from, which judge, and which nobody sees until the end."""
+"""Which rows are learnt from, which judge, which nobody sees until the end; and which are equal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.problems import counted
 from onnxlet.convert.train.kinds.date import DATE
-from onnxlet.convert.train.kinds.date_forms import date_form, days, form_of_moments
 from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.kinds.written import date_form, days, form_of_moments
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -31,6 +32,7 @@ FEW, FEWER = 1_500, 500  # training rows: below these the folds are repeated
 BINS = 10  # of a number's values, each in every part alike
 READ = 0.5  # of a time's values, at least
 FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and is faster
+OWN_SPLIT = 0.5  # of the rows: where more are repeated, that is how the table is
 
 
 class Splits(NamedTuple):
@@ -43,34 +45,24 @@ class Splits(NamedTuple):
 
 
 def split(
-    y: Array,
-    task: str,
-    groups: Array | None,
-    times: Array | None,
-    seed: int,
-    alike: Array | None = None,
-    held_out: int = 0,
+    y: Array,  # targets (n,)
+    task: str,  # "binary", "multiclass" or "regression"
+    groups: Array | None,  # what rows of one group share (n,); a row without belongs to no other
+    times: Array | None,  # float64 (n,), as `times_of` gives them; rows with NaN are left out
+    seed: int,  # of what is drawn
+    alike: Array | None = None,  # a number that equal rows share (n,), as `duplicates_in` finds it
+    held_out: int = 0,  # so many last rows are a test set that was chosen before; 0 is none
 ) -> Splits:
-    """Split rows as the data demand.
-
-    Args:
-        y: targets (n,).
-        task: "binary", "multiclass" or "regression".
-        groups: what rows of one group share (n,); a row without belongs to no other.
-        times: float64 (n,), as `times_of` gives them; rows with NaN are left out.
-        seed: of what is drawn.
-        alike: a number that equal rows share (n,), as `duplicates` finds it.
-        held_out: so many last rows are a test set that was chosen before; 0 is none.
-
-    Raises:
-        Refusal: too few groups, or too few different times.
-    """
+    """Split rows as the data demand; Refusal where groups, or different times, are too few."""
     if times is not None:
         return _by_time(times, held_out)
     units, said = _units(len(y), groups, alike)
     strata = _strata(y, task)
-    if groups is not None:
-        _check_groups(len(np.unique(units)))
+    if groups is not None and (count := len(np.unique(units))) < 3:
+        raise Refusal(
+            f"--group: expected 3 groups or more, a test set and two to learn from, got {count}",
+            "Leave --group out, or give a column with more values.",
+        )
     test = np.arange(len(y) - held_out, len(y))
     if not held_out:
         test = next(_parts(strata, units, groups is not None, _test_parts(len(y)), seed))
@@ -105,7 +97,8 @@ def _strata(y: Array, task: str) -> Positions:
 def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[Positions, str]:
     """What stays on one side (n,): each row on its own, a group, or rows that are equal."""
     units = np.arange(rows) if groups is None else group_numbers(groups)
-    said = "" if groups is None else _missing(groups, "is a group of its own", "without a group")
+    without = 0 if groups is None else int(pd.isna(pd.Series(groups)).sum())
+    said = f"; each of {without} rows without a group is a group of its own" if without else ""
     if alike is None or (distinct := len(np.unique(alike))) == rows:
         return units, said
     if distinct < rows / 2:  # such as three columns of categories: being equal means nothing there
@@ -113,11 +106,9 @@ def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[Positi
     joined = (
         _joined(units, alike) if groups is not None else np.unique(alike, return_inverse=True)[1]
     )
-    return joined, f"{said}; {_equal(rows - distinct)} on its side"
-
-
-def _equal(rows: int) -> str:
-    return f"{rows} rows that equal another are" if rows != 1 else "1 row that equals another is"
+    more = rows - distinct
+    equal = f"{more} rows that equal another are" if more != 1 else "1 row that equals another is"
+    return joined, f"{said}; {equal} on its side"
 
 
 def group_numbers(groups: Array) -> Positions:
@@ -137,11 +128,6 @@ def _joined(a: Positions, b: Array) -> Positions:
     size = int(np.max(b)) + 1
     edges = coo_matrix((np.ones(len(a), bool), (a, b)), shape=(size, size))
     return np.asarray(connected_components(edges, directed=False)[1][a], np.intp)
-
-
-def _missing(values: Array, fate: str, what: str) -> str:
-    count = int(pd.isna(pd.Series(values)).sum())
-    return f"; each of {count} rows {what} {fate}" if count else ""
 
 
 def _parts(
@@ -176,14 +162,6 @@ def _quiet(found: Iterator[Any]) -> list[Any]:
     with warnings.catch_warnings():  # of classes with fewer rows than there are parts
         warnings.simplefilter("ignore", UserWarning)
         return list(found)
-
-
-def _check_groups(groups: int) -> None:
-    if groups < 3:
-        raise Refusal(
-            f"--group: expected 3 groups or more, a test set and two to learn from, got {groups}",
-            "Leave --group out, or give a column with more values.",
-        )
 
 
 def _folds(strata: Positions, units: Positions, grouped: bool, seed: int) -> tuple[Folds, str]:
@@ -278,3 +256,42 @@ def _form(column: pd.Series[Any]) -> str | None:
         return form_of_moments(column)
     found = date_form([str(value) for value in column.dropna().unique()])
     return found.format if found is not None and found.share >= READ else None
+
+
+def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]]:
+    """Groups of equal rows, and a note of how many there are."""
+    answers, _ = pd.factorize(y)
+    mixed = _hashed(rows) * np.uint64(1_000_003) + answers.astype(np.uint64)
+    same = "the same as an earlier one in every column"
+    return _groups(mixed, ("is", "are"), same, ": kept; with so many, equal rows")
+
+
+def same_images(hashes: pd.DataFrame) -> tuple[Array | None, list[str]]:
+    """Groups of rows with the same images, by their hashes, and a note of how many."""
+    same = "the same images as an earlier one"
+    return _groups(_hashed(hashes), ("has", "have"), same, "; with so many, they")
+
+
+def _groups(
+    hashes: Array, verbs: tuple[str, str], same: str, many: str
+) -> tuple[Array | None, list[str]]:
+    groups = np.asarray(pd.factorize(hashes)[0], dtype=np.int64)
+    more = len(groups) - len(np.unique(groups))
+    if not more:
+        return None, []
+    said = f"{counted(more, 'row')} of {len(groups):,} {verbs[more > 1]} {same}"
+    if more > OWN_SPLIT * len(groups):
+        return None, [f"{said}{many} may be in training and in test rows"]
+    return groups, [f"{said}: kept, and not apart in training and test rows"]
+
+
+def _hashed(rows: pd.DataFrame) -> Array:
+    """A number of 64 bits for each row, column by column so that little memory is held."""
+    total: Array = np.zeros(len(rows), dtype=np.uint64)
+    for name in rows.columns:
+        try:
+            hashes = pd.util.hash_pandas_object(rows[name], index=False)
+        except TypeError:  # lists and the like
+            hashes = pd.util.hash_pandas_object(rows[name].map(str), index=False)
+        total = total * np.uint64(31) + hashes.to_numpy()
+    return total

@@ -1,53 +1,66 @@
-"""A table to train on: read whole, or a sample of it, with a note of all that is odd about it."""
+"""What is trained on: a table, a frame or a folder of images; as one frame, its images read.
+
+A table is read whole, or a sample of it, with a note of all that is odd about it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.problems import counted, listed
+from onnxlet.convert.problems import counted, listed, refuse
 from onnxlet.convert.progress import Report
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.image_paths import ENDINGS, images_root
 from onnxlet.convert.sources.limits import LIMITS, Limits
-from onnxlet.convert.sources.rows_file import Opened, opened
+from onnxlet.convert.sources.rows_file import ELSEWHERE, Opened, opened
 from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
+from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.csv_rows import CsvRows
+from onnxlet.convert.train.kinds.image import (
+    ImageColumn,
+    image_columns,
+    located_cells,
+    read_images,
+    rows_with_images,
+    wrong_forms,
+)
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 WHAT = "DATA"
 MOST_ROWS = 1_000_000
 MOST_CELLS = 200_000_000  # 1.6 GB of float64, of which training holds a few
+LABELLED = (
+    "Put images into a folder for each label, FOLDER/LABEL/photo.jpg; or name a file of rows."
+)
+IMAGE = "image"  # the column that a folder of images has beside its labels
 
 
-class Table(NamedTuple):
-    """Rows to train on."""
+class Rows(NamedTuple):
+    """Rows as they were given."""
 
     frame: pd.DataFrame  # with text for names, and an index from 0
     notes: list[str]  # what the reader guessed, sampled or found odd
+    root: Path | None  # the folder that images named in the rows are read from, if any may be
+    name: str  # of where they come from, for messages
 
 
 def read_table(
-    source: str,
-    seed: int,
-    report: Report = lambda line: None,
-    what: str = WHAT,
-    limits: Limits = LIMITS,
-) -> Table:
+    source: str,  # a path or a URL, such as s3://bucket/rows.csv.gz
+    seed: int,  # of the sample that is taken of more than a million rows
+    report: Report = lambda line: None,  # gets a line for each note, as soon as it is known
+    what: str = WHAT,  # the argument or option that names it, for messages
+    limits: Limits = LIMITS,  # of the file
+) -> Rows:
     """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
 
-    Args:
-        source: a path or a URL, such as s3://bucket/rows.csv.gz.
-        seed: of the sample that is taken of more than a million rows.
-        report: called with a line for each note, as soon as it is known.
-        what: the argument or option that names it, for messages.
-        limits: of the file.
-
-    Raises:
-        WrongUse: there is no such file, or it is no table; with all that is wrong with it.
+    WrongUse where there is no such file, or it is no table; with all that is wrong with it.
     """
     notes: list[str] = []
 
@@ -79,7 +92,8 @@ def read_table(
             f"'{file.name}' has {rows:,} rows of {len(frame.columns):,} columns: training takes "
             f"{len(frame):,} of them, drawn at random (seed {seed})"
         )
-    return Table(frame, notes)
+    here = None if ELSEWHERE.match(source) else Path(source).parent
+    return Rows(frame, notes, here, source)
 
 
 def _read_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
@@ -193,3 +207,98 @@ def _least(
     every = np.concatenate([draws for _, draws in kept])
     bound = float(np.partition(every, most - 1)[most - 1])
     return [(part[draws <= bound], draws[draws <= bound]) for part, draws in kept], bound
+
+
+class Read(NamedTuple):
+    """All rows, with a hash for each image."""
+
+    frame: pd.DataFrame  # the rows to learn from, then those of the test set
+    before: int  # so many are the first
+    images: dict[str, ImageColumn]
+    notes: list[str]  # of rows that were left out
+
+
+def rows_of(
+    data: Any,  # a path, an address, or a frame
+    target: str,  # the column that the names of a folder's folders become
+    seed: int,  # of the sample that is taken of more than a million rows
+    report: Report,  # gets a line of progress at a time
+    what: str = WHAT,  # the argument or option that names it, for messages
+    # The folder that images named in the rows are read from, instead of the table's own; the
+    # working directory's for a frame.
+    images_from: str | Path | None = None,
+) -> Rows:
+    """Rows of a table, of a frame of any library, or of a folder of images in a folder a label.
+
+    WrongUse where there is no such file, or it is no table; with all that is wrong with it.
+    """
+    root = None if images_from is None else images_root(images_from)
+    if not isinstance(data, str):
+        return Rows(_checked_frame(data, seed, what), [], root or Path(), "the frame")
+    report(f"reading {data}")
+    if (labelled := _labelled(Path(data), target, what)) is not None:
+        return Rows(labelled, [], root or Path(data), data)
+    table = read_table(data, seed, report, what)
+    return table._replace(root=root or table.root)
+
+
+def _checked_frame(data: Any, seed: int, what: str) -> pd.DataFrame:
+    frame = as_pandas(data, what)
+    if not isinstance(frame, pd.DataFrame):
+        raise WrongUse(f"{what}: expected a path, an address or a frame, got {type(data).__name__}")
+    if not len(frame):
+        raise WrongUse(f"{what}: the frame has no rows", "Expected a row for each example.")
+    names = [str(name) for name in frame.columns]
+    check_once(names, f"{what}: the frame")
+    [kept], _ = sampled(iter([frame.reset_index(drop=True)]), most_rows(len(names)), seed)
+    return kept.reset_index(drop=True).set_axis(names, axis=1)
+
+
+def _labelled(folder: Path, target: str, what: str) -> pd.DataFrame | None:
+    """The images in a folder's folders, whose names are the labels; None where there are none."""
+    if ELSEWHERE.match(str(folder)) or not folder.is_dir():
+        return None
+    files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in ENDINGS and p.is_file())
+    names = ["images" if target == IMAGE else IMAGE, target]
+    rows = [(str(p.absolute()), p.parent.name) for p in files]
+    if not rows and not any(folder.glob("*.csv*")) and not any(folder.glob("*.parquet")):
+        raise WrongUse(f"{what}: '{folder}' is a folder without rows or labelled images", LABELLED)
+    return pd.DataFrame(rows, columns=names, dtype=object) if rows else None
+
+
+def with_hashes(
+    rows: Rows,
+    tested: Rows | None,
+    said: Mapping[str, str],
+    without: Sequence[str],
+    augment: bool,
+    report: Report,
+) -> Read:
+    """Read the images, and put a hash of its pixels where each was.
+
+    Rows without an image are left out: pipelines refuse such. The test set has the same columns,
+    or is None where it is drawn from the rows; some columns, such as the target, hold no images.
+    With `augment` fits have copies of rows. WrongUse names all images that can't be read, by row
+    and column.
+    """
+    refuse(list(wrong_forms(said)), "--columns")
+    parts = [rows] if tested is None else [rows, tested]
+    names = image_columns(rows.frame, rows.root, said, without)
+    if not names:
+        frames = [part.frame for part in parts]
+        whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        return Read(whole, len(rows.frame), {}, [])
+    frames, notes, places = [], list[str](), list[str]()
+    for part, start in zip(parts, ("DATA: ", "--test: "), strict=False):
+        known, lost = rows_with_images(part.frame, names)
+        found = {name: located_cells(part.frame[name][known], part.root) for name in names}
+        frames.append(part.frame[known].assign(**found))
+        places += [f"{start}row {row + 1}" for row in np.flatnonzero(known)]
+        notes += lost
+    for note in notes:
+        report(note)
+    before, whole = len(frames[0]), pd.concat(frames, ignore_index=True)
+    hashes, images = read_images(
+        whole[names], places, said, before * (1 + COPIES * augment), report
+    )
+    return Read(whole.assign(**{n: hashes[n] for n in names}), before, images, notes)

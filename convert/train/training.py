@@ -19,8 +19,8 @@ from onnxlet.convert.report.files import read_findings
 from onnxlet.convert.report.form.findings import from_json
 from onnxlet.convert.report.sections.scores import answer
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.combining import Combined, Weighted, combine, named
-from onnxlet.convert.train.kinds.unused import LEAK
+from onnxlet.convert.train.ensemble import Combined, Weighted, combine, named
+from onnxlet.convert.train.kinds.registry import LEAK
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, inspect_table, prepare
 from onnxlet.convert.train.report import ReportFiles, report_of
@@ -137,7 +137,8 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     reported = trained.unreported is None and (built.directory / JSON).exists()
     found = read_findings(built.directory) if reported else None
     if found is not None:
-        yield _plain(answer(from_json(found)))
+        # With plain spaces: not every terminal has those that no line breaks at.
+        yield answer(from_json(found)).replace("\u00a0", " ").replace("\u202f", " ")
     leaks = [one.name for one in trained.prepared.table.columns if one.kind == LEAK.name]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
@@ -153,8 +154,3 @@ def summary_lines(trained: Trained) -> Iterator[str]:
     if trained.unreported is not None:
         yield f"no report was written, as it failed: {trained.unreported}"
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
-
-
-def _plain(text: str) -> str:
-    """With plain spaces: not every terminal has those that no line breaks at."""
-    return text.replace("\u00a0", " ").replace("\u202f", " ")

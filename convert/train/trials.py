@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxlet.convert.metrics.metrics import Array
-from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Outcome
+from onnxlet.convert.train.job import Candidate, Outcome
 
 State = Literal["waiting", "done", "stopped", "failed"]
 Rung = Literal["part", "fold"]

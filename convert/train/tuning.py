@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onnxlet.convert.train.candidate import Candidate
+from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.race import Race, clearly_behind, ranked
 from onnxlet.convert.train.trials import Trial
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, TargetEnc
 
 from onnxlet import build
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.parity import gates
+from onnxlet.convert.parity import search
 from onnxlet.convert.parity.rounding import to_moved_rows
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
@@ -104,7 +104,7 @@ def test_answers_other_than_those_to_the_users_own_frame_are_refused(
 ) -> None:
     """As if all evidence had lost what the user's frame has: the gate is given other answers."""
     given: list[Any] = []
-    gate = gates.refuse_other_answers
+    gate = search.refuse_other_answers
     monkeypatch.setattr("onnxlet.convert.build.refuse_other_answers", lambda *a: given.append(a))
     X_test = FRAME[80:]
     build(MODELS["ordinal"], X_test, name="m", models=tmp_path, report=lambda line: None)

@@ -9,9 +9,8 @@ from sklearn import metrics
 
 from onnxlet.convert.metrics.resampled import squared_errors
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.report.evaluation.bins import equal_bins
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
-from onnxlet.convert.report.evaluation.intervals import wilson
+from onnxlet.convert.report.evaluation.statistics import equal_bins, wilson
 from onnxlet.convert.report.form.figures import (
     Calibration,
     CalibrationBin,

@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.utils.validation import _num_samples
 
 from onnxlet.convert.reference.inputs import InputColumn
-from onnxlet.convert.report.evaluation.bins import edges, histogram
 from onnxlet.convert.report.evaluation.errors import MOST_LABELS, few_labels
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
-from onnxlet.convert.report.form.facts import Column, Data, TargetBins, TargetLabels
+from onnxlet.convert.report.evaluation.statistics import edges, histogram
+from onnxlet.convert.report.form.findings import Column, Data, TargetBins, TargetLabels
 from onnxlet.function.arrays import Array
 
 KINDS = {"bool": "boolean", "string": "text"}

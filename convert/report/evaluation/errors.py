@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.metrics.resampled import probability_of_truth
-from onnxlet.convert.report.evaluation.bins import edges, equal_bins, histogram, rounded
 from onnxlet.convert.report.evaluation.evaluation import Evaluation
+from onnxlet.convert.report.evaluation.statistics import edges, equal_bins, histogram, rounded
 from onnxlet.convert.report.form.figures import (
     Confusion,
     PredictionBin,

@@ -7,21 +7,18 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from onnxlet.convert.report.evaluation.call import call
 from onnxlet.convert.report.evaluation.curves import calibration, precision_recall, roc, threshold
 from onnxlet.convert.report.evaluation.data import data
 from onnxlet.convert.report.evaluation.errors import confusion, residuals, worst
 from onnxlet.convert.report.evaluation.evaluation import answer_test_rows
 from onnxlet.convert.report.evaluation.fairness import fairness
 from onnxlet.convert.report.evaluation.importance import dependence, importance
-from onnxlet.convert.report.evaluation.learning import learning
+from onnxlet.convert.report.evaluation.learning import Refits, learning
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.convert.report.evaluation.scores import scores
-from onnxlet.convert.report.evaluation.serving import serving
-from onnxlet.convert.report.form.facts import Parity
+from onnxlet.convert.report.evaluation.serving import call, serving
 from onnxlet.convert.report.form.figures import Metric
-from onnxlet.convert.report.form.findings import FORMAT, Findings, as_json
+from onnxlet.convert.report.form.findings import FORMAT, Findings, Parity, as_json
 
 
 def findings(measured: Measured) -> dict[str, Any]:

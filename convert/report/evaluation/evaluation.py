@@ -18,8 +18,8 @@ from onnxlet.convert.metrics.resampled import Answered, Truth
 from onnxlet.convert.reference.answers import flat
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
-from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.evaluation.measured import Measured
+from onnxlet.convert.report.evaluation.statistics import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.form.wording import listed, name, plural
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
@@ -83,7 +83,7 @@ class Evaluation:
         return len(rows) if self.groups is None else len(np.unique(self.groups[rows]))
 
     def resamples(self, rows: Array | None = None, draws: int = DRAWS) -> Iterator[Array]:
-        """How often each row is drawn, as `intervals.resamples`; of some rows, by index, or all."""
+        """How often each row is drawn, as `resamples`; of some rows, by index, or of all."""
         count = len(self.rows) if rows is None else len(rows)
         groups = self.groups
         if groups is not None and rows is not None:
@@ -203,9 +203,14 @@ def _answered_rows(
     if table.rows:
         outputs, good = answers_of(model, table)
         if good.any():
-            table = Table(int(good.sum()), [array[good] for array in table.arrays])
-            return kept[good], table, {name: array[good] for name, array in outputs.items()}
+            answered = some_of(table, np.flatnonzero(good))
+            return kept[good], answered, {name: array[good] for name, array in outputs.items()}
     raise Refusal("X_test: the model refuses every row", "Give rows that it was built for.")
+
+
+def some_of(table: Table, rows: Array) -> Table:
+    """Some rows of a batch, by index."""
+    return Table(len(rows), [array[rows] for array in table.arrays])
 
 
 def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
@@ -214,7 +219,7 @@ def answers_of(model: Model, table: Table) -> tuple[dict[str, Array], Array]:
     while True:
         try:
             rows = np.flatnonzero(good)
-            part = table if good.all() else Table(len(rows), [a[rows] for a in table.arrays])
+            part = table if good.all() else some_of(table, rows)
             outputs = model.run(part)
             break
         except InvalidRows as error:

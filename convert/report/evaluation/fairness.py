@@ -15,10 +15,9 @@ import numpy as np
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
-from onnxlet.convert.report.evaluation.groups import grouped
-from onnxlet.convert.report.evaluation.intervals import interval
+from onnxlet.convert.report.evaluation.learning import Refits
 from onnxlet.convert.report.evaluation.mitigation import mitigated
-from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.evaluation.statistics import grouped, interval
 from onnxlet.convert.report.form.figures import Difference, Fairness, Group
 from onnxlet.function.arrays import Array
 
@@ -67,7 +66,16 @@ def _column(case: Evaluation, name: str, refits: Refits) -> Fairness:
         mitigation = mitigated(case, refits, groups, train_groups, before, notes, differences)
     return Fairness(
         column=name,
-        groups=[_group(str(group), int(rows[group]), found[group]) for group in rows],
+        groups=[
+            Group(
+                group=str(group),
+                rows=int(count),
+                small=count < SMALL,
+                # A rate of one row is what it was answered.
+                **(found[group] if count >= FREQUENT_AT_LEAST else {}),
+            )
+            for group, count in rows.items()
+        ],
         differences=before,
         mitigation=mitigation,
         notes=notes,
@@ -81,11 +89,6 @@ def _training_values(case: Evaluation, name: str) -> Any:
         return measured.sensitive_train[name]
     columns = getattr(measured.X_train, "columns", ())
     return np.asarray(measured.X_train[name], dtype=object) if name in columns else None
-
-
-def _group(name: str, rows: int, found: Mapping[str, float]) -> Group:
-    shown = found if rows >= FREQUENT_AT_LEAST else {}  # a rate of one row is what it was answered
-    return Group(group=name, rows=rows, small=rows < SMALL, **shown)
 
 
 def rates(case: Evaluation, predicted: Array) -> dict[str, Rate]:

@@ -18,10 +18,16 @@ import onnx
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.metrics.resampled import Answered
-from onnxlet.convert.report.evaluation.bins import rounded
-from onnxlet.convert.report.evaluation.evaluation import Evaluation
-from onnxlet.convert.report.evaluation.intervals import DRAWS, FEW, OUTER, generator, interval
-from onnxlet.convert.report.form.facts import (
+from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_of
+from onnxlet.convert.report.evaluation.statistics import (
+    DRAWS,
+    FEW,
+    OUTER,
+    generator,
+    interval,
+    rounded,
+)
+from onnxlet.convert.report.form.findings import (
     ColumnImportance,
     Dependence,
     DependencePoint,
@@ -60,20 +66,22 @@ def importance(case: Evaluation) -> Importance:
     base = case.metric.value(truth, answered)
     independent = case.units_of(rows)
     drawn = case.metric.drawn(truth, answered, weights)
-    table = _part_of(case.table, rows)
-    found = []
-    for name, shuffled in _columns(case, table):
+    table = some_of(case.table, rows)
+    found, places = [], _places(case)
+    for name, (block, position) in places.items():
+        random = generator(case.measured.seed, f"importance {name}")
+        values = table.arrays[block][:, position]
         lost, lost_drawn = [], np.full(DRAWS, np.nan)
-        for repeat, other in enumerate(shuffled):
+        for repeat in range(REPEATS):
             mine = slice(repeat, None, REPEATS)  # each draw has one of the shuffles
-            worse = _answers(case, other, answered)
+            other = values[random.permutation(table.rows)]
+            worse = _answers(case, _replaced(table, block, position, other), answered)
             lost.append(case.metric.gain(base, case.metric.value(truth, worse)))
             of_draws = case.metric.drawn(truth, worse, weights[mine])
             lost_drawn[mine] = case.metric.gain(drawn[mine], of_draws)
         ends = interval(float(np.mean(lost)), lost_drawn, independent)
         found.append(ColumnImportance(column=name, **ends))
-    used = {each.column for each in found}
-    ignored = [c.name for c in case.model.signature.columns if c.name not in used]
+    ignored = [c.name for c in case.model.signature.columns if c.name not in places]
     found += [ColumnImportance(column=name, value=0.0, low=0.0, high=0.0) for name in ignored]
     found.sort(key=lambda each: -each.value if np.isfinite(each.value) else np.inf)
     return Importance(
@@ -93,11 +101,6 @@ def _affordable(
     return case.sample(int(np.clip(fitting, fewest, most)), part)
 
 
-def _part_of(table: Table, rows: Array) -> Table:
-    """Some rows of a batch."""
-    return Table(len(rows), [array[rows] for array in table.arrays])
-
-
 def _replaced(table: Table, block: int, position: int, values: Array) -> Table:
     """The batch with other values in one column."""
     arrays = list(table.arrays)
@@ -106,20 +109,13 @@ def _replaced(table: Table, block: int, position: int, values: Array) -> Table:
     return Table(table.rows, arrays)
 
 
-def _columns(case: Evaluation, table: Table) -> Iterator[tuple[str, Iterator[Table]]]:
-    """Each column of the graph, and the batches in which it is shuffled."""
-    for block, own in enumerate(case.model.signature.blocks):
-        for position, column in enumerate(own.columns):
-            random = generator(case.measured.seed, f"importance {column.name}")
-            yield column.name, _shuffled(table, block, position, random)
-
-
-def _shuffled(
-    table: Table, block: int, position: int, random: np.random.Generator
-) -> Iterator[Table]:
-    values = table.arrays[block][:, position]
-    for _ in range(REPEATS):
-        yield _replaced(table, block, position, values[random.permutation(table.rows)])
+def _places(case: Evaluation) -> dict[str, tuple[int, int]]:
+    """By name, where each column of the graph is: its block, and its position in that."""
+    return {
+        column.name: (block, position)
+        for block, own in enumerate(case.model.signature.blocks)
+        for position, column in enumerate(own.columns)
+    }
 
 
 def _answers(case: Evaluation, table: Table, answered: Answered) -> Answered:
@@ -128,12 +124,11 @@ def _answers(case: Evaluation, table: Table, answered: Answered) -> Answered:
     if good.all():
         return found
     parts = zip(found, answered, strict=True)
-    kept = [None if f is None or a is None else _kept(f, a, good) for f, a in parts]
+    kept = [
+        None if f is None or a is None else np.where(good.reshape(-1, *[1] * (a.ndim - 1)), f, a)
+        for f, a in parts
+    ]
     return Answered(*kept)  # type: ignore[arg-type]
-
-
-def _kept(found: Array, own: Array, good: Array) -> Array:
-    return np.where(good.reshape(-1, *[1] * (own.ndim - 1)), found, own)
 
 
 def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Dependence]:
@@ -142,12 +137,8 @@ def dependence(case: Evaluation, important: list[ColumnImportance]) -> list[Depe
         return []
     runs = MOST_COLUMNS * MOST_NUMBERS
     rows = _affordable(case, runs, SECONDS_MOVED, FEWEST_MOVED, MOST_MOVED, "dependence")
-    where = {
-        column.name: (block, position)
-        for block, own in enumerate(case.model.signature.blocks)
-        for position, column in enumerate(own.columns)
-    }
-    table = _part_of(case.table, rows)
+    where = _places(case)
+    table = some_of(case.table, rows)
     found: list[Dependence] = []
     for each in important:
         if each.column in where and each.value > 0 and len(found) < MOST_COLUMNS:

@@ -1,20 +1,24 @@
-"""Would more data help? Scores of refits on parts of the training rows, on the same test rows."""
+"""Would more data help? Scores of refits on parts of the training rows, on the same test rows.
+
+Refits last as long as the time does, for what else refits the estimator, too.
+"""
 
 from __future__ import annotations
 
+import time
 import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, estimators_answers, some_rows
-from onnxlet.convert.report.evaluation.intervals import generator, interval
-from onnxlet.convert.report.evaluation.refitting import Refits
 from onnxlet.convert.report.evaluation.scores import constant
-from onnxlet.convert.report.form.facts import Learning, LearningGain, LearningPoint
+from onnxlet.convert.report.evaluation.statistics import generator, interval
+from onnxlet.convert.report.form.findings import Learning, LearningGain, LearningPoint
 from onnxlet.function.arrays import Array
 
 PARTS = (0.125, 0.25, 0.5)  # of the training rows
@@ -22,6 +26,35 @@ REPEATS = 3  # different rows of the same number
 MOST_ROWS = 5_000  # test rows
 FEWEST = 40  # rows that anything is fitted on
 NOTICEABLE = 0.02  # of the model's distance from a constant: a smaller gain is none
+
+
+class Refits:
+    """Refits within a time."""
+
+    def __init__(self, case: Evaluation) -> None:
+        self._case = case
+        self.left = case.measured.seconds
+        self.seconds_a_row = 0.0  # of the refit on the most rows until now: small ones differ
+        self._most = 0
+        # Answers to training rows by models that have not seen them, once they are known.
+        self.unseen: Array | None = None
+
+    def fit(self, rows: Array) -> Any:
+        """The estimator, fitted on some training rows; it raises what scikit-learn does."""
+        measured, start = self._case.measured, time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            refit = measured.fit or clone(measured.estimator).fit
+            fitted = refit(some_rows(measured.X_train, rows), some_rows(measured.y_train, rows))
+        took = time.perf_counter() - start
+        self.left -= took
+        if len(rows) > self._most:
+            self._most, self.seconds_a_row = len(rows), took / len(rows)
+        return fitted
+
+    def lasts(self, rows: float) -> bool:
+        """Whether the time that is left is enough to fit so many rows in all."""
+        return rows * self.seconds_a_row <= self.left
 
 
 def learning(case: Evaluation, refits: Refits) -> Learning | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from onnxlet.convert.report.form.facts import Column, Search
+from onnxlet.convert.report.form.findings import Column, Search
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import Model
 

@@ -26,9 +26,8 @@ from onnxlet.convert.report.evaluation.evaluation import (
     indices_of,
     some_rows,
 )
-from onnxlet.convert.report.evaluation.groups import OTHERS
-from onnxlet.convert.report.evaluation.intervals import generator, interval
-from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.evaluation.learning import Refits
+from onnxlet.convert.report.evaluation.statistics import OTHERS, generator, interval
 from onnxlet.convert.report.form.figures import Difference, Estimate, Mitigation, MitigationScores
 from onnxlet.function.arrays import Array
 
@@ -106,10 +105,10 @@ def _scored(case: Evaluation, metric: Metric, predicted: Array) -> Estimate:
     return Estimate(**interval(metric.value(truth, answered), drawn, case.units))
 
 
-class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class KnownProbabilities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Stands for a model whose probabilities are known: its one column of X."""
 
-    def fit(self, X: Any, y: Any) -> Given:
+    def fit(self, X: Any, y: Any) -> KnownProbabilities:
         """Nothing is learnt."""
         self.classes_ = np.array([0, 1])
         return self
@@ -135,7 +134,7 @@ def _by_thresholds(setting: Setting, probabilities: Array) -> tuple[str, Array] 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimizer = ThresholdOptimizer(
-            estimator=Given().fit(None, None),
+            estimator=KnownProbabilities().fit(None, None),
             constraints=constraint,
             objective="accuracy_score",
             prefit=True,

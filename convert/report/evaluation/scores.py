@@ -25,7 +25,7 @@ from onnxlet.convert.report.evaluation.evaluation import (
     some,
     some_rows,
 )
-from onnxlet.convert.report.evaluation.intervals import interval, wilson
+from onnxlet.convert.report.evaluation.statistics import interval, wilson
 from onnxlet.convert.report.form.figures import Baseline, Estimate, Score
 from onnxlet.function.arrays import Array
 

@@ -1,24 +1,17 @@
-"""What report.json holds as a whole, and how it is read and written."""
+"""What report.json holds as a whole, and how it is read and written.
+
+Facts of the table, its columns, the search and serving are here, typed as `figures` are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from onnxlet.convert.report.form.facts import (
-    Call,
-    Data,
-    Dependence,
-    Importance,
-    Learning,
-    Parity,
-    Search,
-    Serving,
-)
 from onnxlet.convert.report.form.figures import (
     Calibration,
     Confusion,
@@ -34,6 +27,225 @@ from onnxlet.convert.report.form.figures import (
 
 FORMAT = 1
 DIGITS = 6  # significant ones, of every number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of the table, and what it was taken for."""
+
+    name: str
+    kind: str
+    why: str | None
+    used: bool
+    missing: int  # rows
+    distinct: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetBins:
+    """How many rows have a number of each bin; what lies beyond is in the outer ones."""
+
+    bins: list[float]  # edges
+    counts: list[int]
+    train_counts: list[int] | None = None
+    beyond: list[int] | None = None  # below and above
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetLabels:
+    """How many rows have each label."""
+
+    labels: list[Any]
+    counts: list[int]
+    train_counts: list[int] | None = None
+    other: bool = False  # the last one stands for all rare ones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The table."""
+
+    rows: int
+    train_rows: int | None = None
+    test_rows: int | None = None
+    rows_measured: int | None = None
+    split: str | None = None
+    notes: list[str] = field(default_factory=list)
+    target: TargetBins | TargetLabels | None = None
+    columns: list[Column] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnImportance:
+    """What shuffling a column costs."""
+
+    column: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importance:
+    """Permutation importance, the most important column first."""
+
+    metric: str
+    title: str | None = None
+    columns: list[ColumnImportance]
+    repeats: int | None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependencePoint:
+    """The mean answer as all rows have one value."""
+
+    at: Any
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    rows: int | None = None  # that have it, or are nearest to it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependence:
+    """How the mean answer moves with a column."""
+
+    column: str
+    kind: str  # number or category
+    answer: str | None = None
+    rows: int | None = None
+    points: list[DependencePoint]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningPoint:
+    """The score of a fit on so many training rows."""
+
+    rows: int
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningGain:
+    """What the last doubling of training rows brought."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    from_: int
+    to: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """The learning curve."""
+
+    metric: str
+    title: str | None = None
+    greater_is_better: bool | None = None
+    repeats: int | None = None
+    points: list[LearningPoint]
+    gain: LearningGain | None = None
+    more_data_helps: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A candidate of the search."""
+
+    number: int
+    name: str
+    family: str
+    score: float | None
+    error: float | None  # standard error of the score
+    seconds: float
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleMember:
+    """A candidate that is served, and its weight."""
+
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationGain:
+    """Scores of a candidate on the same folds, with copies and without."""
+
+    name: str
+    with_: float | None
+    without: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Copies of rows with images."""
+
+    copies: int
+    shift: int  # pixels
+    noise: float  # standard deviation, of 255
+    compared: AugmentationGain | None
+    weight: float  # of what was fitted with copies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a training has tried."""
+
+    seconds: float
+    seed: int
+    metric: str
+    how_ended: str | None = None
+    trials: list[Trial]
+    ensemble: list[EnsembleMember] | None = None
+    augmentation: Augmentation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """The parity certificate in short."""
+
+    rows: int | None = None
+    held_out_rows: int | None = None
+    hard_rows: int | None = None
+    drawn_rows: int | None = None
+    judging_rows: int | None = None
+    differing_rows: int | None = None
+    tied_rows: int | None = None
+    tolerance: float | None = None
+    reference: str | None = None
+    recipe: str | None = None
+    worst: Mapping[str, float | None] = field(default_factory=dict)  # by output
+    measure: Mapping[str, str] = field(default_factory=dict)  # absolute or relative
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """Bytes and times of the served model and of the estimator, where they could be measured."""
+
+    bytes: int | None
+    estimator_bytes: int | None = None
+    load_ms: float | None
+    estimator_load_ms: float | None = None
+    cold_start_ms: float | None = None
+    estimator_cold_start_ms: float | None = None
+    one_row_us: float | None
+    estimator_one_row_us: float | None
+    runs: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """An example request."""
+
+    path: str
+    row: Mapping[str, Any]  # by column name
+    columns: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)

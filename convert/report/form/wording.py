@@ -1,7 +1,8 @@
-"""Numbers and names as people read them: three digits, thin spaces, units."""
+"""Numbers and names as people read them: three digits, thin spaces, units; and in Markdown."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -19,10 +20,8 @@ UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff]")
-ISOLATE, END = (
-    "\u2068",
-    "\u2069",
-)  # what is between runs in its own direction, and turns nothing else
+# What is between runs in its own direction, and turns nothing else.
+ISOLATE, END = "\u2068", "\u2069"
 BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 MOMENTS = ((60.0, 1.0, "s"), (1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "\u00b5s"))
 
@@ -143,3 +142,45 @@ def listed(words: Sequence[str], most: int = 6) -> str:
 def few(rows: int | None, least: int = FEW) -> bool:
     """Whether a figure comes from so few rows that it has to say so."""
     return rows is not None and rows < least
+
+
+def text(value: Any, longest: int = 300) -> str:
+    """A name of the user's in which nothing is Markdown or HTML."""
+    return escaped(name(value, longest))
+
+
+def escaped(line: str) -> str:
+    """A line in which nothing is Markdown or HTML."""
+    line = re.sub(r"([\\`*_\[\]<>|~#&{}])", r"\\\1", line)
+    return re.sub(r"^(\d*)([-+=.)])(?=\s|$)", r"\1\\\2", line)
+
+
+def table(lines: str) -> str:
+    """A table of lines of cells that are ready, the header first, with " | " between them.
+
+    A column that begins with a number is on the right.
+    """
+    header, *rows = (line.split(" | ") for line in lines.strip("\n").split("\n"))
+    first = rows[0] if rows else header
+    rule = ["--:" if re.match(r"[\d\u2212\u2013]", cell) else ":--" for cell in first]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
+
+
+def code(lines: str, language: str) -> str:
+    """A fenced block; its fence is longer than any inside."""
+    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{lines}\n{fence}"
+
+
+def cell(value: Ranged | None) -> str:
+    """A cell: a number, and its interval in brackets."""
+    if value is None:
+        return "\u2013"
+    ends = interval(value)
+    return f"{number(value.value)}{f' ({ends})' if ends else ''}"
+
+
+def quoted(value: Any) -> str:
+    """A name as YAML has it: JSON's texts are YAML's, whatever they hold."""
+    return json.dumps(name(value, 200), ensure_ascii=True)

@@ -1,7 +1,8 @@
 """The sections of a report, in their order.
 
-Each has a module here, with what it says and draws, and `template/ID.html`, its place in the page.
-To add one: its part in `findings.py`, what computes it in `evaluation/`, these two, and this list.
+Each has a module here, with what it says and draws, `template/ID.html`, its place in the page, and
+a part of `template/card.md`. To add one: its part in `findings.py`, what computes it in
+`evaluation/`, these three, and this list.
 """
 
 from onnxlet.convert.report.form.findings import Findings
@@ -11,7 +12,6 @@ from onnxlet.convert.report.sections import (
     errors,
     fairness,
     importance,
-    learning,
     scores,
     search,
     served,
@@ -20,7 +20,7 @@ from onnxlet.convert.report.sections import (
 
 SECTIONS = (
     scores.ANSWER, data.SECTION, scores.SECTION, errors.SECTION, curves.SECTION,
-    importance.SECTION, learning.SECTION, errors.WORST, search.SECTION, fairness.SECTION,
+    importance.SECTION, curves.LEARNING, errors.WORST, search.SECTION, fairness.SECTION,
     served.PARITY, served.SERVING, use.USE, use.CALL, use.NOTES,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Curves of two-class models: ROC, precision and recall, calibration, what the threshold costs."""
+"""Curves: of two-class models (ROC, calibration, what the threshold costs), and of learning."""
 
 from __future__ import annotations
 
@@ -6,10 +6,32 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.plot import SMALL, Plot, colour, percent_ticks, plot, titles
-from onnxlet.convert.report.form.wording import name, number, plural, share
-from onnxlet.convert.report.sections.section import Section, inside, positive, said, with_interval
+from onnxlet.convert.report.form.figures import (
+    Calibration,
+    PrecisionRecall,
+    Roc,
+    Threshold,
+    ThresholdRow,
+)
+from onnxlet.convert.report.form.findings import Findings, Learning
+from onnxlet.convert.report.form.plot import (
+    SMALL,
+    Plot,
+    colour,
+    curve_with_band,
+    percent_ticks,
+    plot,
+    titles,
+)
+from onnxlet.convert.report.form.wording import count, name, number, plural, share
+from onnxlet.convert.report.sections.section import (
+    Section,
+    inside,
+    metric_of,
+    of_part,
+    positive,
+    with_interval,
+)
 
 DESCRIBED = 11  # points of a curve that its description has
 COSTS = {
@@ -18,25 +40,29 @@ COSTS = {
     "selected": ("plain", (1.5, 1.5), "selected: of all rows, how many"),
     "false_positive_rate": ("third", (6, 1.5, 1.5, 1.5), "false alarms: of the others, how many"),
 }
+# Of a learning curve, by whether more data helps.
+ENDS = {
+    True: "and still improves: more data would probably help",
+    False: "and has levelled off: more data of this kind would hardly help",
+    None: "which is too little to tell whether more data would help",
+}
 square_plot = partial(plot, height=340, margins=(28, 16, 42, 46))  # of shares by shares
 
 
-def roc(found: Findings) -> str:
+@of_part(lambda found: found.roc)
+def roc(about: Roc, found: Findings) -> str:
     """What the area means."""
-    if not found.roc:
-        return ""
-    auc = found.roc.auc
     return (
         f"Of two rows, one {positive(found)} and one not, the model ranks the first higher in "
-        f"{share(auc.value)} of all pairs{with_interval(auc, share)}; guessing would in half."
+        f"{share(about.auc.value)} of all pairs{with_interval(about.auc, share)}; guessing would "
+        "in half."
     )
 
 
-def roc_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.roc, None)
+def roc_plot(about: Roc, found: Findings) -> Plot | None:
     """True against false positives."""
-    if not found.roc:
-        return None
-    points = found.roc.points
+    points = about.points
 
     def draw(axes: Any) -> None:
         _shares(axes)
@@ -51,22 +77,20 @@ def roc_plot(found: Findings) -> Plot | None:
     return square_plot("roc-plot", "ROC curve", f"{description}.", draw=draw, legend=legend)
 
 
-def precision_recall(found: Findings) -> str:
+@of_part(lambda found: found.precision_recall)
+def precision_recall(about: PrecisionRecall, found: Findings) -> str:
     """The average precision beside guessing's."""
-    if not found.precision_recall:
-        return ""
-    average = found.precision_recall.average_precision
+    average = about.average_precision
     return (
         f"The area below the curve, the average precision, is {number(average.value)}"
         f"{with_interval(average)}: further up and to the right is better."
     )
 
 
-def precision_recall_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.precision_recall, None)
+def precision_recall_plot(about: PrecisionRecall, found: Findings) -> Plot | None:
     """Precision against recall."""
-    if not found.precision_recall:
-        return None
-    points, base = found.precision_recall.points, found.precision_recall.share
+    points, base = about.points, about.share
 
     def draw(axes: Any) -> None:
         _shares(axes)
@@ -84,11 +108,9 @@ def precision_recall_plot(found: Findings) -> Plot | None:
     return square_plot("precision-recall-plot", title, f"{description}.", draw=draw, legend=legend)
 
 
-def calibration(found: Findings) -> str:
+@of_part(lambda found: found.calibration)
+def calibration(about: Calibration, found: Findings) -> str:
     """Whether probabilities can be taken at their word, and where not."""
-    about = found.calibration
-    if not about:
-        return ""
     off = [
         each
         for each in about.bins
@@ -109,14 +131,14 @@ def calibration(found: Findings) -> str:
     )
 
 
-def calibration_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.calibration, None)
+def calibration_plot(about: Calibration, found: Findings) -> Plot | None:
     """What was said against what came true."""
-    bins = [each for each in found.calibration.bins if each.rows] if found.calibration else []
+    bins = [each for each in about.bins if each.rows]
     if not bins:
         return None
     chosen = _chosen(found)
-    top = found.calibration is not None and found.calibration.of == "top"
-    promise = "share of right answers" if top else "share that came true"
+    promise = "share of right answers" if about.of == "top" else "share that came true"
 
     def draw(axes: Any) -> None:
         _shares(axes)
@@ -142,12 +164,12 @@ def calibration_plot(found: Findings) -> Plot | None:
     )
 
 
-def threshold(found: Findings) -> str:
+@of_part(lambda found: found.threshold)
+def threshold(about: Threshold, found: Findings) -> str:
     """What the chosen threshold does, and what a lower one would."""
-    about = found.threshold
-    if not about or not about.table or about.chosen is None:
-        return ""
     chosen = about.chosen
+    if not about.table or chosen is None:
+        return ""
     row = min(about.table, key=lambda row: abs(row.threshold - chosen))
     precision = "none of them counted" if row.precision is None else (
         f"{share(row.precision)} of them rightly"
@@ -160,11 +182,9 @@ def threshold(found: Findings) -> str:
     )
 
 
-def threshold_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.threshold and found.threshold.table, None)
+def threshold_plot(table: list[ThresholdRow], found: Findings) -> Plot | None:
     """What moving the threshold costs."""
-    table = found.threshold.table if found.threshold else []
-    if not table:
-        return None
     chosen = _chosen(found)
     at = [row.threshold for row in table]
 
@@ -229,9 +249,38 @@ def _diamond(found: Findings) -> tuple[tuple[str, str], ...]:
     return () if chosen is None else (("diamond-other", f"threshold {number(chosen)}"),)
 
 
+@of_part(lambda found: found.learning)
+def learning(about: Learning, found: Findings) -> str:
+    """Whether more data would help."""
+    if not about.points:
+        return ""
+    first, last = about.points[0], about.points[-1]
+    return (
+        f"From {count(first.rows)} to {plural(last.rows, 'row')} the "
+        f"{metric_of(found, about)} went from {number(first.value)} to "
+        f"{number(last.value)}, {ENDS[about.more_data_helps]}."
+    )
+
+
+@of_part(lambda found: found.learning, None)
+def learning_plot(about: Learning, found: Findings) -> Plot | None:
+    """The score by the number of training rows."""
+    points = [point for point in about.points or [] if point.value is not None]
+    if not points:
+        return None
+    description = "; ".join(f"{count(p.rows)} rows: {number(p.value)}" for p in points)
+    rows = [point.rows for point in points]
+    return curve_with_band(
+        "learning-plot", "Learning curve", f"{description}.", 280, rows, points,
+        ("training rows", about.title or about.metric), (28, 18, 42, 58),
+        ends=(0, max(rows) * 1.04),
+        legend=(("line-model", "score on rows kept apart"), ("band-model", "95\u202f% interval")),
+    )  # fmt: skip
+
+
 SECTION = Section(
     "curves",
     "Curves and threshold",
     lambda found: found.roc or found.precision_recall or found.calibration or found.threshold,
-    said(roc, precision_recall, calibration, threshold),
 )
+LEARNING = Section("learning", "Would more data help?", lambda found: found.learning)

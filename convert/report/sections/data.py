@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.report.form.facts import TargetBins, TargetLabels
 from onnxlet.convert.report.form.figures import Estimate
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table, text
+from onnxlet.convert.report.form.findings import Data, Findings, TargetBins, TargetLabels
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows, histogram
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
@@ -20,16 +17,19 @@ from onnxlet.convert.report.form.wording import (
     plural,
     share,
 )
-from onnxlet.convert.report.sections.section import MOST_ROWS, Section
+from onnxlet.convert.report.sections.section import Section, of_part
 
 MOST_LABELS = 12
 
 
-def data(found: Findings) -> str:
+def _spread(found: Findings) -> TargetBins | TargetLabels | None:
+    spread = found.data.target if found.data else None
+    return spread if spread and spread.counts else None
+
+
+@of_part(lambda found: found.data)
+def data(about: Data, found: Findings) -> str:
     """The table in one sentence."""
-    about = found.data
-    if not about:
-        return ""
     columns = about.columns or []
     used = sum(each.used for each in columns)
     of = f" of {plural(len(columns), 'column')}" if used != len(columns) else ""
@@ -38,12 +38,12 @@ def data(found: Findings) -> str:
     return f"The table has {plural(about.rows, 'row')}{with_all}{what}."
 
 
-def target(found: Findings) -> str:
+@of_part(_spread)
+def target(spread: TargetBins | TargetLabels, found: Findings) -> str:
     """How even, or how wide, the target is."""
-    spread = found.data.target if found.data else None
-    if not spread or not sum(spread.counts or []):
-        return ""
     total = sum(spread.counts)
+    if not total:
+        return ""
     if isinstance(spread, TargetBins):
         most = spread.counts.index(max(spread.counts))
         low, high, *_ = map(number, spread.bins[most : most + 2])
@@ -71,11 +71,9 @@ def _by_frequency(spread: TargetLabels) -> list[tuple[int, Any]]:
     return sorted(pairs[:-1] if spread.other else pairs, key=lambda pair: -pair[0])
 
 
-def target_plot(found: Findings) -> Plot | None:
+@of_part(_spread, None)
+def target_plot(spread: TargetBins | TargetLabels, found: Findings) -> Plot | None:
     """How the target is spread over the test rows."""
-    spread = found.data.target if found.data else None
-    if not spread or not spread.counts:
-        return None
     key = "target-plot"
     if isinstance(spread, TargetBins):
         title, margins = "How the target is spread", (28, 14, 40, 44)
@@ -88,26 +86,4 @@ def target_plot(found: Findings) -> Plot | None:
     return draw_rows(key, "How often each label occurs", shown, axis, 0, write, True)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    assert found.data is not None  # noqa: S101 - the section says so
-    about, columns = found.data, found.data.columns or []
-    yield escaped(data(found))
-    yield escaped(target(found))
-    facts = {"Target": found.target, "Model": found.estimator, "Test rows chosen": about.split}
-    known = [f"{label}: {text(value, 400)}" for label, value in facts.items() if value is not None]
-    for label, rows in (("Training rows", about.train_rows), ("Test rows", about.test_rows)):
-        if rows is not None:
-            known.append(f"{label}: {count(rows)}{' (few rows)' if few(rows) else ''}")
-    yield bullets([*known, *(text(note, 400) for note in about.notes or [])])
-    if columns:
-        cells = (
-            (text(each.name, 160), text(each.kind), "yes" if each.used else "no",
-             count(each.missing), count(each.distinct), text(each.why or "\u2013"))
-            for each in columns[:MOST_ROWS]
-        )  # fmt: skip
-        yield table(("Column", "Taken for", "Used", "Missing", "Distinct", "Why"), cells)
-    if len(columns) > MOST_ROWS:
-        yield f"The other {count(len(columns) - MOST_ROWS)} are in report.json."
-
-
-SECTION = Section("data", "Data and target", lambda found: found.data, _card)
+SECTION = Section("data", "Data and target", lambda found: found.data)

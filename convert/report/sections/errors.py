@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.report.form.figures import PredictionBin
+from onnxlet.convert.report.form.figures import (
+    Confusion,
+    PredictionBin,
+    Residuals,
+    Within,
+    WorstRow,
+)
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped, table, text
 from onnxlet.convert.report.form.plot import Plot, colour, histogram, plot, ticks, titles
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
@@ -19,18 +24,18 @@ from onnxlet.convert.report.form.wording import (
     plural,
     share,
 )
-from onnxlet.convert.report.sections.section import Section
+from onnxlet.convert.report.sections.section import Section, of_part
 
 MARGINS = (28, 14, 42, 58)
 
 
-def confusion(found: Findings) -> str:
+@of_part(lambda found: found.confusion)
+def confusion(matrix: Confusion, found: Findings) -> str:
     """What is right, and what is most often taken for what."""
-    matrix = found.confusion
-    if not matrix or not sum(map(sum, matrix.counts)):
-        return ""
     counts, labels = matrix.counts, matrix.labels
     total = sum(map(sum, counts))
+    if not total:
+        return ""
     # Where the rarest labels are lumped, an answer of one for another of them lies on the diagonal.
     end = len(labels) - (1 if matrix.other else 0)
     right = sum(counts[k][k] for k in range(end))
@@ -44,11 +49,14 @@ def confusion(found: Findings) -> str:
     return f"{said}; the most frequent mistake is {mistake}, {plural(most, 'time')}."
 
 
-def residuals(found: Findings) -> str:
+def matrix(about: Confusion) -> Iterator[tuple[Any, list[int]]]:
+    """By true label, how often it is answered as which; ValueError where one of them lacks."""
+    return zip(about.labels, about.counts, strict=True)
+
+
+@of_part(lambda found: found.residuals and found.residuals.within)
+def residuals(within: list[Within], found: Findings) -> str:
     """How far off half and most answers are."""
-    within = found.residuals.within if found.residuals else None
-    if not within:
-        return ""
     parts = [
         f"{round(100 * each.share)}\u202f% are off by at most {number(each.error)}"
         for each in within
@@ -60,11 +68,9 @@ def _bins(found: Findings) -> list[PredictionBin]:
     return [b for b in (found.residuals and found.residuals.by_prediction) or [] if b.rows]
 
 
-def by_prediction(found: Findings) -> str:
+@of_part(_bins)
+def by_prediction(bins: list[PredictionBin], found: Findings) -> str:
     """Where errors are widest, and whether they lean to one side."""
-    bins = _bins(found)
-    if not bins:
-        return ""
     widest = max(bins, key=lambda each: each.p95 - each.p05)
     thin = " (few rows)" if few(widest.rows, FEW_IN_PART) else ""
     return (
@@ -74,11 +80,10 @@ def by_prediction(found: Findings) -> str:
     )
 
 
-def worst(found: Findings) -> str:
+@of_part(lambda found: found.worst)
+def worst(rows: list[WorstRow], found: Findings) -> str:
     """What the list of the worst rows is for."""
-    if not found.worst:
-        return ""
-    first = found.worst[0]
+    first = rows[0]
     return (
         f"The largest error is {number(first.error)}, in row {count(first.row)} of the "
         "test rows, counted from 0: look these up in your own table; often it is the table that is "
@@ -86,20 +91,18 @@ def worst(found: Findings) -> str:
     )
 
 
-def residuals_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.residuals, None)
+def residuals_plot(about: Residuals, found: Findings) -> Plot | None:
     """The histogram of errors."""
-    if not found.residuals or not found.residuals.counts:
+    if not about.counts:
         return None
-    edges, counts = found.residuals.bins, found.residuals.counts
     title, x = "How the errors are spread", "true value minus prediction"
-    return histogram("residuals-plot", title, edges, counts, 260, MARGINS, x, 0)
+    return histogram("residuals-plot", title, about.bins, about.counts, 260, MARGINS, x, 0)
 
 
-def by_prediction_plot(found: Findings) -> Plot | None:
+@of_part(_bins, None)
+def by_prediction_plot(bins: list[PredictionBin], found: Findings) -> Plot | None:
     """Errors along the predictions: their mean, and where nine in ten lie."""
-    bins = _bins(found)
-    if not bins:
-        return None
     middle = [(each.low + each.high) / 2 for each in bins]
 
     def draw(axes: Any) -> None:
@@ -125,21 +128,5 @@ def by_prediction_plot(found: Findings) -> Plot | None:
     return plot("by-prediction-plot", title, f"{description}.", 300, draw, MARGINS, legend)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(confusion(found))
-    if found.confusion:
-        labels = [text(label, 60) for label in found.confusion.labels]
-        rows = zip(labels, found.confusion.counts, strict=True)
-        yield table(["True \\ answered", *labels], ([a, *map(count, counts)] for a, counts in rows))
-    yield escaped(residuals(found))
-    yield escaped(by_prediction(found))
-
-
-def _worst_card(found: Findings) -> Iterator[str]:
-    yield escaped(worst(found))
-    rows = ((count(each.row), number(each.error)) for each in found.worst or [])
-    yield table(("Test row", "Error"), rows)
-
-
-SECTION = Section("errors", "Errors", lambda found: found.confusion or found.residuals, _card)
-WORST = Section("worst", "The worst rows", lambda found: found.worst, _worst_card)
+SECTION = Section("errors", "Errors", lambda found: found.confusion or found.residuals)
+WORST = Section("worst", "The worst rows", lambda found: found.worst)

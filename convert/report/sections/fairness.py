@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from onnxlet.convert.report.form.figures import Estimate, Fairness
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table, text
-from onnxlet.convert.report.form.markdown import with_interval as cell
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
-from onnxlet.convert.report.form.wording import count, fitting, headed, name, number, plural, share
+from onnxlet.convert.report.form.wording import (
+    count,
+    fitting,
+    headed,
+    name,
+    number,
+    plural,
+    share,
+)
 from onnxlet.convert.report.sections.section import Section, clear_of, inside, with_interval
 
 # By group: member, title, how it is written.
@@ -112,29 +115,4 @@ def differences_plot(index: int, each: Fairness) -> Plot | None:
     return draw_rows(f"differences-{index}", about, rows, "largest difference between groups", 0)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    for each in found.fairness or []:
-        yield f"### {text(each.column, 160)}"
-        yield escaped(fairness(each))
-        shown = [
-            (key, title, write)
-            for key, title, write in MEASURES
-            if any(getattr(group, key) is not None for group in each.groups)
-        ]
-        cells = (
-            [text(group.group, 60), count(group.rows) + (" (few)" if group.small else ""),
-             *(write(getattr(group, key)) for key, _, write in shown)]
-            for group in each.groups
-        )  # fmt: skip
-        yield table(["Group", "Rows", *(title for _, title, _ in shown)], cells)
-        mitigated = after(each)
-        differences = (
-            [headed(text(d.title)), cell(d), cell(mitigated.get(d.measure))]
-            for d in each.differences
-        )
-        yield table(("Difference", "Now", "With the mitigation"), differences)
-        yield escaped(mitigation(each))
-        yield bullets(text(note, 400) for note in each.notes or [])
-
-
-SECTION = Section("fairness", "Fairness", lambda found: found.fairness, _card)
+SECTION = Section("fairness", "Fairness", lambda found: found.fairness)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from operator import itemgetter
 
-from onnxlet.convert.report.form.facts import Dependence, DependencePoint
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table, text, with_interval
+from onnxlet.convert.report.form.findings import (
+    ColumnImportance,
+    Dependence,
+    DependencePoint,
+    Findings,
+    Importance,
+)
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, curve_with_band, draw_rows
 from onnxlet.convert.report.form.wording import (
     FEW_IN_PART,
@@ -18,24 +21,30 @@ from onnxlet.convert.report.form.wording import (
     number,
     plural,
 )
-from onnxlet.convert.report.sections.section import MOST_ROWS, Section, clear_of, metric_of
+from onnxlet.convert.report.sections.section import (
+    Section,
+    clear_of,
+    metric_of,
+    of_part,
+)
 
 MOST_BARS = 12
 MOST_POINTS = 10  # of a category
 
 
-def importance(found: Findings) -> str:
+@of_part(lambda found: found.importance)
+def importance(about: Importance, found: Findings) -> str:
     """What matters, and how many columns hardly do."""
-    if not found.importance or not found.importance.columns:
+    columns = about.columns
+    if not columns:
         return ""
-    columns = found.importance.columns
     first = columns[0]
     known = [each for each in columns if each.low is not None]
     weak = [each for each in known if not clear_of(each) or each.value <= 0]
     if known and len(weak) == len(columns):
         return "No column matters beyond chance when it is shuffled by itself."
     said = (
-        f"Without {name(first.column, 60)}, shuffled, the {metric_of(found, found.importance)} "
+        f"Without {name(first.column, 60)}, shuffled, the {metric_of(found, about)} "
         f"gets worse by {number(first.value)}"
     )
     if not known:
@@ -47,12 +56,10 @@ def importance(found: Findings) -> str:
     return f"{said}; {some} {verb} not matter beyond chance."
 
 
-def importance_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.importance and found.importance.columns, None)
+def importance_plot(columns: list[ColumnImportance], found: Findings) -> Plot | None:
     """The columns that matter most."""
-    if not found.importance or not found.importance.columns:
-        return None
-    first = found.importance.columns[:MOST_BARS]
-    rows = [Row(fitting(each.column, LABEL), each) for each in first]
+    rows = [Row(fitting(each.column, LABEL), each) for each in columns[:MOST_BARS]]
     axis = "how much worse the score gets with the column shuffled"
     return draw_rows("importance-plot", "Importance of columns", rows, axis, 0, bars=True)
 
@@ -96,19 +103,5 @@ def dependence_plot(index: int, each: Dependence) -> Plot | None:
     )  # fmt: skip
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(importance(found))
-    columns = found.importance.columns if found.importance else []
-    if columns:
-        cells = ([text(each.column, 160), with_interval(each)] for each in columns[:MOST_ROWS])
-        yield table(("Column", "Importance"), cells)
-        yield "Columns that say the same share their importance."
-    yield bullets(
-        f"{text(each.column, 160)}: {escaped(dependence(each))}" for each in found.dependence or []
-    )
-
-
 # The id is the address of a place in the page.
-SECTION = Section(
-    "leans", "What it leans on", lambda found: found.importance or found.dependence, _card
-)
+SECTION = Section("leans", "What it leans on", lambda found: found.importance or found.dependence)

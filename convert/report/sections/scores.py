@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from onnxlet.convert.report.form.figures import Baseline, Score
 from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped, table, text, with_interval
 from onnxlet.convert.report.form.plot import LABEL, Plot, Row, draw_rows
 from onnxlet.convert.report.form.wording import (
     count,
@@ -21,7 +20,7 @@ from onnxlet.convert.report.form.wording import (
     seconds,
     size,
 )
-from onnxlet.convert.report.sections.section import Section, clear_of, inside
+from onnxlet.convert.report.sections.section import Section, clear_of, inside, of_part
 
 AHEAD = "clearly better than"
 # By baseline: what it is called, and the colour and the marker that it is drawn in.
@@ -70,11 +69,10 @@ def answer(found: Findings) -> str:
     return f"{begun}{more}{doubt}."
 
 
-def scores(found: Findings) -> str:
+@of_part(lambda found: found.scores)
+def scores(every: list[Score], found: Findings) -> str:
     """Where intervals overlap."""
-    if not found.scores:
-        return ""
-    first = found.scores[0]
+    first = every[0]
     if not first.baselines:
         return "Nothing was measured beside it."
     words: dict[str, list[str]] = {}
@@ -132,11 +130,10 @@ def names_of_baselines(found: Findings) -> list[str]:
     return list(dict.fromkeys(e.name for score in found.scores or [] for e in score.baselines))
 
 
-def scores_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.scores, None)
+def scores_plot(every: list[Score], found: Findings) -> Plot | None:
     """The optimised metric with its intervals."""
-    if not found.scores:
-        return None
-    first = found.scores[0]
+    first = every[0]
     rows = [Row("this model", first.model, strong=True)]
     for each in first.baselines:
         other = (fitting(each.name, LABEL), "third", "^")
@@ -147,25 +144,6 @@ def scores_plot(found: Findings) -> Plot | None:
     return draw_rows("scores-plot", f"{first.title} beside the baselines", rows, axis)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(scores(found))
-    names = names_of_baselines(found)
-    beside = [text(each).capitalize() for each in names]
-
-    def row(score: Score) -> list[str]:
-        known = {each.name: each for each in score.baselines}
-        return [
-            headed(text(score.title)),
-            with_interval(score.model),
-            *(with_interval(known.get(each)) for each in names),
-            "higher" if score.greater_is_better else "lower",
-            f"{count(score.rows)}{' (few)' if few(score.rows) else ''}",
-        ]
-
-    header = ["Metric", "This model", *beside, "Better is", "Rows"]
-    yield table(header, map(row, found.scores or []))
-
-
 # Its sentence stands above all sections of the card.
-ANSWER = Section("answer", "In one sentence", lambda found: True, lambda found: ())
-SECTION = Section("scores", "Scores", lambda found: found.scores, _card)
+ANSWER = Section("answer", "In one sentence", lambda found: True)
+SECTION = Section("scores", "Scores", lambda found: found.scores)

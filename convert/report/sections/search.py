@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-from onnxlet.convert.report.form.facts import Augmentation
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped
+from onnxlet.convert.report.form.findings import Augmentation, Findings, Search
 from onnxlet.convert.report.form.plot import Plot, colour, plot, ticks, titles
-from onnxlet.convert.report.form.wording import count, listed, name, number, plural, seconds, share
-from onnxlet.convert.report.sections.section import Section
+from onnxlet.convert.report.form.wording import (
+    count,
+    listed,
+    name,
+    number,
+    plural,
+    seconds,
+    share,
+)
+from onnxlet.convert.report.sections.section import Section, of_part
 
 
-def search(found: Findings) -> str:
+@of_part(lambda found: found.search)
+def search(about: Search, found: Findings) -> str:
     """How much was tried, and what it gained."""
-    about = found.search
-    if not about:
-        return ""
     states = {s: sum(t.state == s for t in about.trials) for s in ("stopped", "failed")}
     verb = "was" if len(about.trials) == 1 else "were"
     said = f"{plural(len(about.trials), 'candidate')} {verb} tried in {seconds(about.seconds)}"
@@ -57,17 +60,17 @@ def ensemble(found: Findings) -> str:
     return f"the mean of {listed(parts)}" if parts else ""
 
 
-def search_plot(found: Findings) -> Plot | None:
+@of_part(lambda found: found.search, None)
+def search_plot(about: Search, found: Findings) -> Plot | None:
     """Each candidate's score over the seconds, and the best so far."""
-    about = found.search
-    ends = accumulate(trial.seconds for trial in about.trials) if about else ()
+    ends = accumulate(trial.seconds for trial in about.trials)
     # When each ended, its state and its score.
     scored = [
         (at, trial.state, trial.score)
-        for at, trial in zip(ends, about.trials if about else (), strict=True)
+        for at, trial in zip(ends, about.trials, strict=True)
         if trial.score is not None
     ]
-    if not about or not scored:
+    if not scored:
         return None
     up = found.scores[0].greater_is_better if found.scores else None  # None where nobody says
     done = [(at, score) for at, state, score in scored if state == "done"]
@@ -104,10 +107,4 @@ def _limit(axes: Any, scores: list[float]) -> None:
     axes.set_ylim(least - pad, most + pad)
 
 
-def _card(found: Findings) -> Iterator[str]:
-    yield escaped(search(found))
-    if found.search and (chosen := ensemble(found)):
-        yield f"What came of it: {escaped(chosen)}. Seed {found.search.seed}."
-
-
-SECTION = Section("search", "The search", lambda found: found.search, _card)
+SECTION = Section("search", "The search", lambda found: found.search)

@@ -1,25 +1,26 @@
 """What a section of the report is, and what the sentences of several of them share.
 
 A section's module has its `SECTION`, the sentences that say what to see in its figures, and its
-plots. Its place in the page is `template/ID.html`, which calls these functions by the module's
-name.
+plots. Its place in the page is `template/ID.html`, in the card `template/card.md`, which call these
+functions by the module's name.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from onnxlet.convert.report.form.facts import Importance, Learning
 from onnxlet.convert.report.form.figures import Ranged
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import escaped
+from onnxlet.convert.report.form.findings import Findings, Importance, Learning
 from onnxlet.convert.report.form.wording import name, number
 
 MOST_ROWS = 300  # of a table: a page of thousands of columns would be slow, and too large
+
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,27 @@ class Section:
     heading: str
     # The part of the findings that it shows: it is left out where that is empty.
     of: Callable[[Findings], Any]
-    # Its paragraphs in the model card, ready; empty ones are left out.
-    card: Callable[[Findings], Iterable[str]]
 
     @property
     def module(self) -> ModuleType:
-        """The one whose functions its template calls."""
+        """The one whose functions its templates call."""
         return sys.modules[self.of.__module__]
 
 
-def said(*sentences: Callable[[Findings], str]) -> Callable[[Findings], Iterable[str]]:
-    """The paragraphs of a card that has nothing but sentences."""
-    return lambda found: [escaped(sentence(found)) for sentence in sentences]
+def of_part(
+    part: Callable[[Findings], Any], nothing: Any = ""
+) -> Callable[[Callable[[Any, Findings], Shown]], Callable[[Findings], Shown]]:
+    """Have a sentence or a plot of a part of the findings take all of them; nothing without it."""
+
+    def decorated(make: Callable[[Any, Findings], Shown]) -> Callable[[Findings], Shown]:
+        @wraps(make)
+        def made(found: Findings) -> Shown:
+            about = part(found)
+            return make(about, found) if about else nothing
+
+        return made
+
+    return decorated
 
 
 def inside(title: str) -> str:

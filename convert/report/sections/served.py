@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, escaped, table
+from onnxlet.convert.report.form.findings import Findings, Serving
 from onnxlet.convert.report.form.wording import (
     count,
     listed,
@@ -16,7 +15,7 @@ from onnxlet.convert.report.form.wording import (
     share,
     size,
 )
-from onnxlet.convert.report.sections.section import Section
+from onnxlet.convert.report.sections.section import Section, of_part
 
 COUNTED = {
     "held_out_rows": "Rows it had not learned from",
@@ -67,11 +66,9 @@ def proof(found: Findings) -> Iterator[tuple[str, str]]:
         yield "Computed in", name(about.recipe, 120)
 
 
-def serving(found: Findings) -> str:
+@of_part(lambda found: found.serving)
+def serving(about: Serving, found: Findings) -> str:
     """Size and speed beside the estimator's."""
-    about = found.serving
-    if not about:
-        return ""
     parts = {
         f"takes {size(about.bytes)}": about.bytes,
         f"loads in {seconds(about.load_ms, 1e-3)}": about.load_ms,
@@ -102,15 +99,5 @@ def measured(found: Findings) -> Iterator[tuple[str, str, str]]:
             yield label, seconds(ours, unit), seconds(theirs, unit)
 
 
-def _parity_card(found: Findings) -> Iterator[str]:
-    yield escaped(parity(found))
-    yield bullets(f"{escaped(label)}: {escaped(value)}" for label, value in proof(found))
-
-
-def _serving_card(found: Findings) -> Iterator[str]:
-    yield escaped(serving(found))
-    yield table(("", "Served model", "scikit-learn"), measured(found))
-
-
-PARITY = Section("parity", "Proven before it was served", lambda found: found.parity, _parity_card)
-SERVING = Section("serving", "Size and speed", lambda found: found.serving, _serving_card)
+PARITY = Section("parity", "Proven before it was served", lambda found: found.parity)
+SERVING = Section("serving", "Size and speed", lambda found: found.serving)

@@ -7,10 +7,14 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.report.form.facts import Call
-from onnxlet.convert.report.form.findings import Findings
-from onnxlet.convert.report.form.markdown import bullets, code, escaped, text
-from onnxlet.convert.report.form.wording import UNSEEN, few, listed, name, plural
+from onnxlet.convert.report.form.findings import Call, Findings
+from onnxlet.convert.report.form.wording import (
+    UNSEEN,
+    few,
+    listed,
+    name,
+    plural,
+)
 from onnxlet.convert.report.sections.section import Section
 
 ADDRESS = "http://127.0.0.1:8080"  # of `onnxlet serve`
@@ -94,24 +98,6 @@ def _json(value: Any) -> str:
     return json.dumps(value) if UNSEEN.search(written) else written
 
 
-def _use_card(found: Findings) -> Iterator[str]:
-    yield bullets(escaped(each) for each in limits(found))
-    for title, about in BLANKS:
-        yield f"### {title}"
-        yield f"_To be filled in by the owner: {about}_"
-
-
-def _call_card(found: Findings) -> Iterator[str]:
-    assert found.call is not None  # noqa: S101 - the section says so
-    yield "`onnxlet serve` starts the server. The values are made up: medians and frequent ones."
-    yield code("sh", curl(found.call))
-    yield code("python", python(found.call))
-
-
-def _notes_card(found: Findings) -> Iterator[str]:
-    yield bullets(text(note, 400) for note in found.notes or [])
-
-
-USE = Section("use", "Intended use and limits", lambda found: True, _use_card)
-CALL = Section("call", "How to call it", lambda found: found.call, _call_card)
-NOTES = Section("notes", "Left out, and why", lambda found: found.notes, _notes_card)
+USE = Section("use", "Intended use and limits", lambda found: True)
+CALL = Section("call", "How to call it", lambda found: found.call)
+NOTES = Section("notes", "Left out, and why", lambda found: found.notes)

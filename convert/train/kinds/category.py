@@ -23,9 +23,9 @@ from onnxlet.convert.train.kinds.kind import (
     names,
     unread_note,
 )
-from onnxlet.convert.train.kinds.number import as_number
+from onnxlet.convert.train.kinds.number import NUMBER
 from onnxlet.convert.train.kinds.profile import NUMBERS, Content, TableColumn
-from onnxlet.convert.train.kinds.text import as_text
+from onnxlet.convert.train.kinds.text import TEXT
 
 CODE_NAME = re.compile(
     r"(?i:(^|[\W_])(zip|zip_?code|post_?code|postal_?code|area_?code|plz|phone|fips|iban|code)$)"
@@ -64,8 +64,8 @@ class Category(Kind):
             column = column.astype(kinds if column.notna().all() else object)
         kind = pd.api.types.infer_dtype(column, skipna=True)
         if kind == "boolean":
-            return as_boolean(column)
-        return as_number(column) if kind in NUMBERS else as_text(column)
+            return BOOLEAN.typed(column, form)
+        return (NUMBER if kind in NUMBERS else TEXT).typed(column, form)
 
     def linear(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
         """A column for each value, the rare ones together."""
@@ -116,21 +116,16 @@ class Boolean(Kind):
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In bool, or where some are missing in objects with NaN."""
-        return as_boolean(column)
+        if column.dtype == bool:
+            return Typed(column, [])
+        made = each_value(column, lambda values: [_truth(value) for value in values])
+        missing = int(made.isna().sum() - column.isna().sum())
+        name = str(column.name)
+        notes = [unread_note(name, missing, "booleans", made, column)] if missing else []
+        return Typed(made if made.isna().any() else made.astype(bool), notes)
 
 
 BOOLEAN = Boolean()
-
-
-def as_boolean(column: pd.Series[Any]) -> Typed:
-    """In bool, or where some are missing in objects with NaN."""
-    if column.dtype == bool:
-        return Typed(column, [])
-    made = each_value(column, lambda values: [_truth(value) for value in values])
-    missing = int(made.isna().sum() - column.isna().sum())
-    name = str(column.name)
-    notes = [unread_note(name, missing, "booleans", made, column)] if missing else []
-    return Typed(made if made.isna().any() else made.astype(bool), notes)
 
 
 def _truth(value: object) -> Any:

@@ -12,13 +12,6 @@ from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.estimators.date_parts import DateParts
 from onnxlet.convert.problems import counted
-from onnxlet.convert.train.kinds.date_forms import (
-    date_form,
-    days,
-    form_of_moments,
-    is_of_dates,
-    moments_of,
-)
 from onnxlet.convert.train.kinds.kind import (
     SAID,
     Kind,
@@ -26,10 +19,19 @@ from onnxlet.convert.train.kinds.kind import (
     Typed,
     Wanted,
     each_value,
+    filler,
+    scaled,
     unread_note,
 )
-from onnxlet.convert.train.kinds.profile import PARSED, Content, Profile, TableColumn
-from onnxlet.convert.train.kinds.transformers import filler, scaled
+from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
+from onnxlet.convert.train.kinds.written import (
+    PARSED,
+    date_form,
+    days,
+    form_of_moments,
+    is_of_dates,
+    moments_of,
+)
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST, read
 

@@ -1,4 +1,7 @@
-"""What there is to know of a kind of column; a new one answers what it has other answers to."""
+"""What there is to know of a kind of column; a new one answers what it has other answers to.
+
+Below it are steps that several kinds have in their features.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from onnxlet.convert.problems import counted
 from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn
@@ -15,6 +21,9 @@ from onnxlet.function.arrays import Array
 
 SAID = "as --columns says"
 Part = tuple[str, Any, Any]  # as a ColumnTransformer has it: name, transformer, columns
+WILD = 4.0  # standard deviations beyond which numbers are all alike to linear models
+DECIMALS = 6  # of components: sums of products differ in the last digits
+COMPONENTS = 30  # to which texts and images are condensed for trees
 
 
 class Typed(NamedTuple):
@@ -133,3 +142,24 @@ def each_value(column: pd.Series[Any], make: Callable[[Any], Sequence[Any]]) -> 
     found[:-1] = make(uniques)
     found[-1] = np.nan  # the code of what is missing is -1
     return pd.Series(found[codes], index=column.index, name=column.name, dtype=object)
+
+
+def imputer(**settings: bool) -> SimpleImputer:
+    """The median for gaps."""
+    return SimpleImputer(strategy="median", keep_empty_features=True, **settings)
+
+
+def filler() -> SimpleImputer:
+    """The median for gaps, and a column that marks them."""
+    return imputer(add_indicator=True)
+
+
+def scaled() -> Pipeline:
+    """Deviations of the mean, bounded: one wild number decides no answer."""
+    bounded = FunctionTransformer(np.clip, kw_args={"a_min": -WILD, "a_max": WILD})
+    return make_pipeline(filler(), StandardScaler(), bounded)
+
+
+def rounded() -> FunctionTransformer:
+    """A tree's threshold may be a training row's own value, to the last digit."""
+    return FunctionTransformer(np.round, kw_args={"decimals": DECIMALS})

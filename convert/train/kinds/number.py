@@ -17,19 +17,20 @@ from onnxlet.convert.train.kinds.kind import (
     Part,
     Typed,
     Wanted,
+    filler,
+    imputer,
     names,
+    scaled,
     unread_note,
 )
-from onnxlet.convert.train.kinds.numbers_as_text import NO_VALUE, as_floats, numbers_in
 from onnxlet.convert.train.kinds.profile import (
     NUMBERS,
     SOME_TEXTS,
     Content,
-    NumbersHeld,
     Profile,
     TableColumn,
 )
-from onnxlet.convert.train.kinds.transformers import filler, imputer, scaled
+from onnxlet.convert.train.kinds.written import NO_VALUE, NumbersRead, as_floats, numbers_in
 from onnxlet.function.arrays import Array
 
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
@@ -45,22 +46,39 @@ class Number(Kind):
 
     def recognised(self, content: Content) -> TableColumn | None:
         """It is numbers by its type, or text that holds them."""
-        held = content.numbers_held
+        held, why = content.numbers_held, None
         if content.numbers is not None:
             why = _why_by_type(content)
         elif held and held.are_all:
             why = _why_by_text(content, held)
-        else:
-            return None
-        return content.profile.taken_for(self.name, why)
+        return content.profile.taken_for(self.name, why) if why else None
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In int64 where all are whole numbers in a type of those, else in float64."""
-        return as_number(column)
+        name, kind = str(column.name), column.dtype.kind
+        if kind in "iub" and not column.isna().any():
+            wide = kind != "u" or not len(column) or column.max() < 2**63
+            return Typed(column.astype(np.int64 if wide else np.float64), [])
+        if kind not in "iufb":
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                column = column.astype(object)
+            if pd.api.types.infer_dtype(column, skipna=True) not in (*NUMBERS, "boolean"):
+                return _read(column)
+        values = as_floats(column)
+        infinite = np.isinf(values)
+        if not infinite.any():
+            return Typed(pd.Series(values, index=column.index, name=name), [])
+        count, where = int(infinite.sum()), int(np.argmax(infinite)) + 1
+        said = (
+            f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
+            f"{where:,} of those with a target"
+        )
+        finite = np.where(infinite, np.nan, values)
+        return Typed(pd.Series(finite, index=column.index, name=name), [said])
 
     def in_order(self, column: pd.Series[Any], form: str | None) -> Array:
         """The numbers."""
-        return as_number(column).column.to_numpy(dtype=np.float64)
+        return self.typed(column, form).column.to_numpy(dtype=np.float64)
 
     def linear(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
         """Scaled, and splines of those that have many values."""
@@ -113,16 +131,13 @@ def _are_days(values: Any) -> bool:
     return bool(moments.notna().all())
 
 
-def _why_by_text(content: Content, held: NumbersHeld) -> str:
-    read = held.read
-    said = (
-        f"numbers written as text {read.said}: clients send plain numbers"
-        if read.said
-        else (f"numbers, {int(read.values.nunique()):,} different")
-    )
-    said += "; 1,234 taken for 1234" if read.ambiguous else ""
+def _why_by_text(content: Content, held: NumbersRead) -> str:
+    said = f"numbers, {int(held.values.nunique()):,} different"
+    if held.said:
+        said = f"numbers written as text {held.said}: clients send plain numbers"
+    said += "; 1,234 taken for 1234" if held.ambiguous else ""
     if held.gaps:
-        such = _most_frequent_gap(content.profile, held.texts)
+        such = _most_frequent_gap(content.profile)
         said += f"; {counted(held.gaps, 'value')} such as {such} taken as missing"
     if held.unread:
         verb = "is" if held.unread == 1 else "are"
@@ -130,35 +145,12 @@ def _why_by_text(content: Content, held: NumbersHeld) -> str:
     return said
 
 
-def _most_frequent_gap(seen: Profile, texts: Sequence[str]) -> str:
+def _most_frequent_gap(seen: Profile) -> str:
     """Of the texts that stand for no value."""
+    texts = [str(value).strip() for value in seen.uniques]
     none = np.flatnonzero([text.casefold() in NO_VALUE for text in texts])
     most = none[np.argmax(seen.counts[none])]
     return repr(texts[most]) if texts[most] else "blanks"
-
-
-def as_number(column: pd.Series[Any]) -> Typed:
-    """In int64 where all are whole numbers in a type of those, else in float64."""
-    name, kind = str(column.name), column.dtype.kind
-    if kind in "iub" and not column.isna().any():
-        wide = kind != "u" or not len(column) or column.max() < 2**63
-        return Typed(column.astype(np.int64 if wide else np.float64), [])
-    if kind not in "iufb":
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype(object)
-        if pd.api.types.infer_dtype(column, skipna=True) not in (*NUMBERS, "boolean"):
-            return _read(column)
-    values = as_floats(column)
-    infinite = np.isinf(values)
-    if not infinite.any():
-        return Typed(pd.Series(values, index=column.index, name=name), [])
-    count, where = int(infinite.sum()), int(np.argmax(infinite)) + 1
-    said = (
-        f"'{name}': {counted(count, 'infinite value')} taken as missing, the first in row "
-        f"{where:,} of those with a target"
-    )
-    finite = np.where(infinite, np.nan, values)
-    return Typed(pd.Series(finite, index=column.index, name=name), [said])
 
 
 def _read(column: pd.Series[Any]) -> Typed:

@@ -11,10 +11,16 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import counted
-from onnxlet.convert.train.kinds.date_forms import DATES, DateForm, date_form
-from onnxlet.convert.train.kinds.numbers_as_text import NO_VALUE, NumbersRead, as_floats, numbers_in
+from onnxlet.convert.train.kinds.written import (
+    DATES,
+    PARSED,
+    DateForm,
+    NumbersRead,
+    as_floats,
+    date_form,
+    numbers_in,
+)
 
-PARSED = 0.95  # of the values, for text to be taken for numbers or dates
 HALF = 0.5  # of them, for a column that is taken for something else to say so
 SOME_TEXTS = 2000  # different ones, that are looked at for words
 FEWEST_NUMBERS = 0.4  # of these, for all to be read as numbers: a million texts take seconds
@@ -88,26 +94,6 @@ def profile(column: pd.Series[Any], name: str) -> Profile:
 
 def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and value != value)
-
-
-class NumbersHeld(NamedTuple):
-    """The numbers that a column of text holds."""
-
-    texts: Sequence[str]  # the different ones, without spaces around them
-    read: NumbersRead  # of these
-    rows: int  # that hold a number
-    gaps: int  # rows that hold what stands for no value, such as '?'
-    unread: int  # rows that hold what is neither
-
-    @property
-    def share(self) -> float:
-        """Of the rows with a value, those with a number, 0 to 1."""
-        return self.rows / max(self.rows + self.unread, 1)
-
-    @property
-    def are_all(self) -> bool:
-        """The column is one of numbers."""
-        return self.share >= PARSED and self.rows >= 2
 
 
 class Words(NamedTuple):
@@ -184,22 +170,15 @@ class Content:
         return pd.Series([v if type(v) is str else str(v) for v in uniques], dtype=object)
 
     @cached_property
-    def numbers_held(self) -> NumbersHeld | None:
+    def numbers_held(self) -> NumbersRead | None:
         """The numbers that the texts are; None where these are few."""
         if self.texts is None:
             return None
         some = numbers_in(self.texts.iloc[:: max(1, len(self.texts) // SOME_TEXTS)])
         if some is None or some.share < FEWEST_NUMBERS:
             return None
-        read = numbers_in(self.texts)
-        if read is None:
-            return None
-        none, texts = read.values.isna().to_numpy(), [text.strip() for text in self.texts]
-        gap = np.array([text.casefold() in NO_VALUE for text in texts])
-        counts = self.profile.counts
-        rows, gaps, unread = (int(counts[at].sum()) for at in (~none, none & gap, none & ~gap))
-        held = NumbersHeld(texts, read, rows, gaps, unread)
-        return held if held.share >= HALF else None
+        held = numbers_in(self.texts, self.profile.counts)
+        return held if held is not None and held.share >= HALF else None
 
     @cached_property
     def date_form(self) -> DateForm | None:

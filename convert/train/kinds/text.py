@@ -14,14 +14,15 @@ from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.train.kinds.kind import (
+    COMPONENTS,
     Kind,
     Part,
     Typed,
     Wanted,
     each_value,
+    rounded,
 )
 from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
-from onnxlet.convert.train.kinds.transformers import COMPONENTS, rounded
 
 WORDS = 3.0  # on average, that make a text
 LETTERS = 25.0  # on average, of scripts that set no spaces, too
@@ -65,7 +66,9 @@ class Text(Kind):
 
     def typed(self, column: pd.Series[Any], form: str | None) -> Typed:
         """In objects, the same text once in memory; NaN for a gap."""
-        return as_text(column)
+        return Typed(
+            each_value(column, lambda values: [v if type(v) is str else str(v) for v in values]), []
+        )
 
     def linear(self, columns: Sequence[TableColumn], wanted: Wanted) -> list[Part]:
         """Weights of each text's terms."""
@@ -85,27 +88,16 @@ class Text(Kind):
 TEXT = Text()
 
 
-def is_wordy(words: Words) -> bool:
-    """Its values are of several words, or long."""
-    return words.words >= WORDS or words.letters >= LETTERS
-
-
 def are_few(seen: Profile, words: Words) -> bool:
     """So few values that even long ones are categories, unless they hardly repeat."""
-    return seen.distinct <= MANY and not (seen.distinct / seen.known > 0.5 and is_wordy(words))
+    wordy = words.words >= WORDS or words.letters >= LETTERS
+    return seen.distinct <= MANY and not (seen.distinct / seen.known > 0.5 and wordy)
 
 
 def _is_prose(seen: Profile, words: Words) -> bool:
     if are_few(seen, words) or seen.distinct / seen.known <= SELDOM:
         return False
     return words.words >= WORDS or (words.letters >= LETTERS and not words.are_of_one_word)
-
-
-def as_text(column: pd.Series[Any]) -> Typed:
-    """Text in objects, the same text once in memory; NaN for a gap."""
-    return Typed(
-        each_value(column, lambda values: [v if type(v) is str else str(v) for v in values]), []
-    )
 
 
 def _terms(**settings: Any) -> Pipeline:

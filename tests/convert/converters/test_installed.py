@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from onnxlet.convert.converters.registration import Registration
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.borders import at_borders, in_bins
-from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.evidence.fitted_values import at_borders, in_bins
+from onnxlet.convert.evidence.thresholds import at_tree_thresholds
 from onnxlet.convert.parity.rounding import rounds
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column

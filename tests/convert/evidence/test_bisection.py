@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxlet.convert.evidence.bisection import HALVINGS, bisected
+from onnxlet.convert.evidence.rows import HALVINGS, bisected
 
 RISES = np.array([0.1, 2.5, -3.0])
 

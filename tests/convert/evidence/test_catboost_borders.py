@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.evidence.borders import at_borders
+from onnxlet.convert.evidence.fitted_values import at_borders
 from onnxlet.function.inputs.columns import Column
 
 catboost = pytest.importorskip("catboost")

@@ -17,9 +17,8 @@ from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.build import build
 from onnxlet.convert.converters.registry import converts
-from onnxlet.convert.evidence.drawn_rows import ROWS, drawing_once, drawn_rows
+from onnxlet.convert.evidence.drawn_rows import ROWS, drawing_once, drawn_rows, like_held_out
 from onnxlet.convert.evidence.evidence import gather_evidence
-from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.reference.answers import task_of

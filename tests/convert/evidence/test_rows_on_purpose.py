@@ -16,8 +16,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.evidence.discontinuities import between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
-from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
-from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.evidence.thresholds import at_pipeline_thresholds, at_tree_thresholds
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import reference_of

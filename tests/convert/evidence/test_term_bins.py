@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from onnxlet.convert.converters.registration import Registration
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.evidence.borders import CELLS, in_bins
+from onnxlet.convert.evidence.fitted_values import CELLS, in_bins
 from onnxlet.function.inputs.columns import Column
 
 

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from onnxlet.convert.metrics.metrics import METRICS, Metric
 from onnxlet.convert.metrics.resampled import Answered, Truth
-from onnxlet.convert.report.evaluation.intervals import resamples
+from onnxlet.convert.report.evaluation.statistics import resamples
 
 ROWS = 90
 

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeRegressor
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.parity.near_zero import floors_of, looser
+from onnxlet.convert.parity.rounding import floors_of, looser
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import ModelError

@@ -7,15 +7,15 @@ import re
 import pytest
 import yaml
 
-from onnxlet.convert.report import card
+from onnxlet.convert.report import page
 from onnxlet.convert.report.form.findings import from_json
-from onnxlet.convert.report.form.markdown import escaped
+from onnxlet.convert.report.form.wording import escaped
 from onnxlet.convert.report.sections import headings
 from tests.convert.report.samples import SAMPLES, Findings, binary, hostile
 
 
 def markdown(found: Findings) -> str:
-    return card.markdown(from_json(found))
+    return page.markdown(from_json(found))
 
 
 @pytest.fixture(params=SAMPLES)

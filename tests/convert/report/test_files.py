@@ -15,7 +15,7 @@ import pytest
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.report import FILES
 from onnxlet.convert.report.files import read_findings, report_files, write_again
-from onnxlet.convert.report.form.facts import Call
+from onnxlet.convert.report.form.findings import Call
 from onnxlet.convert.report.sections import use
 from onnxlet.function.errors import OnnxletError
 from tests.convert.helpers import invoked

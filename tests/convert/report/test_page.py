@@ -12,7 +12,7 @@ import pytest
 
 from onnxlet.convert.report import page as report_page
 from onnxlet.convert.report.form.findings import from_json
-from onnxlet.convert.report.form.palette import COLOURS, GRAPHICS, GROUNDS, PLACEHOLDERS, TEXTS
+from onnxlet.convert.report.form.plot import COLOURS, GRAPHICS, GROUNDS, PLACEHOLDERS, TEXTS
 from onnxlet.convert.report.form.wording import number
 from onnxlet.convert.report.sections import headings
 from tests.convert.report.samples import NOTHING, SAMPLES, Findings, binary, hostile

@@ -18,7 +18,6 @@ from onnxlet.convert.report.sections import (
     errors,
     fairness,
     importance,
-    learning,
     scores,
     search,
 )
@@ -83,7 +82,7 @@ def test_a_search_for_less_goes_down() -> None:
     "draw",
     [scores.scores_plot, data.target_plot, curves.roc_plot, curves.precision_recall_plot,
      curves.calibration_plot, curves.threshold_plot, errors.residuals_plot,
-     errors.by_prediction_plot, importance.importance_plot, learning.learning_plot,
+     errors.by_prediction_plot, importance.importance_plot, curves.learning_plot,
      search.search_plot],
 )  # fmt: skip
 def test_nothing_is_drawn_of_nothing(draw: Draw) -> None:
@@ -138,4 +137,4 @@ def test_undefined_values_are_left_out() -> None:
     found["learning"]["points"] = [{"rows": 5, "value": None, "low": None, "high": None}]
 
     assert "a constant answer" not in drawn_by(scores.scores_plot, found).svg
-    assert learning.learning_plot(from_json(found)) is None
+    assert curves.learning_plot(from_json(found)) is None

@@ -19,7 +19,6 @@ from onnxlet.convert.report.sections import (
     errors,
     fairness,
     importance,
-    learning,
     scores,
     search,
     served,
@@ -33,7 +32,7 @@ WHOLE = {
     for each in (
         scores.answer, data.data, data.target, scores.scores, errors.confusion, errors.residuals,
         errors.by_prediction, curves.roc, curves.precision_recall, curves.calibration,
-        curves.threshold, importance.importance, learning.learning, errors.worst, search.search,
+        curves.threshold, importance.importance, curves.learning, errors.worst, search.search,
         served.parity, served.serving,
     )
 }  # fmt: skip

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.metrics.metrics import Array
-from onnxlet.convert.train.candidate import Candidate, Fitted, Parameters
+from onnxlet.convert.train.job import Candidate, Fitted, Parameters
 from onnxlet.convert.train.splits import Splits, split
 
 

@@ -20,9 +20,9 @@ from onnxlet.convert.train.augmentation import (
     shifted,
     with_noise,
 )
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.fitting import fit
-from onnxlet.convert.train.kinds.image_files import CELLS, Form
+from onnxlet.convert.train.job import Candidate
+from onnxlet.convert.train.kinds.image import CELLS, Form
 from tests.convert.images import digits
 
 

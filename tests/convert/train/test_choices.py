@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.train.choices import choices_text, read_choices
-from onnxlet.convert.train.columns import recognise_columns
+from onnxlet.convert.train.columns import choices_text, read_choices, recognise_columns
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.function.errors import WrongUse
 

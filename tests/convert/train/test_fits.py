@@ -267,7 +267,7 @@ def test_a_class_that_was_not_learnt_has_no_chance() -> None:
 def test_answers_that_are_no_numbers_are_a_failure() -> None:
     from sklearn.pipeline import make_pipeline
 
-    from onnxlet.convert.train.candidate import Candidate
+    from onnxlet.convert.train.job import Candidate
 
     class Lost(made.Doing):
         def predict_proba(self, X: Any) -> Any:

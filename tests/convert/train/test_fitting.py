@@ -10,8 +10,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 from sklearn.utils.validation import has_fit_parameter
 
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.portfolio import portfolio
 from tests.convert.train.tables import made
 

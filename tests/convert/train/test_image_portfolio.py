@@ -13,12 +13,12 @@ import pytest
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.reference.images import text_of
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import linear_columns
 from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.kinds.image import WEIGHTS, components_of
 from onnxlet.convert.train.kinds.kind import Wanted
 from onnxlet.convert.train.kinds.profile import TableColumn
+from onnxlet.convert.train.pipelines import linear_columns
 from onnxlet.convert.train.portfolio import AUGMENTED, WITH_COPIES, portfolio
 from tests.convert.helpers import built, objects, served
 from tests.convert.images import digits

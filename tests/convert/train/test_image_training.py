@@ -19,7 +19,7 @@ from onnxlet.convert import interface
 from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report
-from onnxlet.convert.train.combining import voting
+from onnxlet.convert.train.ensemble import voting
 from onnxlet.convert.train.preparing import Options, inspect_table
 from onnxlet.convert.train.training import Trained, Written, train
 from onnxlet.function.arrays import Array

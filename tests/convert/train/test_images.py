@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.train.kinds import image_files as module
-from onnxlet.convert.train.kinds.image_files import Form, ImageColumn, chosen_form, form_named
+from onnxlet.convert.train.kinds import image as module
+from onnxlet.convert.train.kinds.image import Form, ImageColumn, chosen_form, form_named
 from onnxlet.convert.train.preparing import InspectedTable, Options, inspect_table, prepare
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import pixels

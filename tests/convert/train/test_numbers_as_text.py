@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.train.kinds.numbers_as_text import numbers_in
+from onnxlet.convert.train.kinds.written import numbers_in
 from tests.convert.helpers import objects
 
 

@@ -16,8 +16,8 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train import portfolio as module
-from onnxlet.convert.train.candidate import Candidate
 from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.job import Candidate
 from onnxlet.convert.train.kinds.category import FEW
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.pipelines import LEAVES

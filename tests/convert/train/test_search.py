@@ -16,10 +16,8 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import METRICS, default_metric
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
-from onnxlet.convert.train.budget import Budget
-from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Job, TrainingData, evaluate
-from onnxlet.convert.train.progress import SearchProgress
+from onnxlet.convert.train.job import Candidate, Job, TrainingData, evaluate
+from onnxlet.convert.train.progress import Budget, SearchProgress
 from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.errors import WrongUse

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.train.duplicates import duplicates_in
-from onnxlet.convert.train.splits import MOST_TEST, Splits, split
+from onnxlet.convert.train.splits import MOST_TEST, Splits, duplicates_in, split
 
 
 def labels(rows: int, share: float = 0.3, seed: int = 0) -> Any:

@@ -21,7 +21,7 @@ from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.train import report, training
 from onnxlet.convert.train import search as searching
-from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
+from onnxlet.convert.train.ensemble import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.job import Job, Outcome, TrainingData, evaluate
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options

@@ -9,9 +9,9 @@ from sklearn.metrics import auc, average_precision_score, roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier
 
 from onnxlet.convert.report.evaluation.curves import calibration, precision_recall, roc, threshold
-from onnxlet.convert.report.evaluation.intervals import wilson
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.scores import scores
+from onnxlet.convert.report.evaluation.statistics import wilson
 from onnxlet.function.arrays import Array
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from onnxlet.convert.report.evaluation.bins import edges, equal_bins, histogram
 from onnxlet.convert.report.evaluation.errors import confusion, few_labels, residuals, worst
+from onnxlet.convert.report.evaluation.statistics import edges, equal_bins, histogram
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain
 

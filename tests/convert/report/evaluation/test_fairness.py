@@ -11,11 +11,10 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from onnxlet.convert.report.evaluation.fairness import fairness
-from onnxlet.convert.report.evaluation.groups import grouped
-from onnxlet.convert.report.evaluation.intervals import resamples
+from onnxlet.convert.report.evaluation.learning import Refits
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.mitigation import _weights
-from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.evaluation.statistics import grouped, resamples
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain
 

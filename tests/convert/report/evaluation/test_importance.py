@@ -15,10 +15,9 @@ from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sklearn.neighbors import KNeighborsRegressor
 
 from onnxlet.convert.report.evaluation.importance import REPEATS, dependence, importance
-from onnxlet.convert.report.evaluation.intervals import generator, resamples
-from onnxlet.convert.report.evaluation.learning import _samples, learning
+from onnxlet.convert.report.evaluation.learning import Refits, _samples, learning
 from onnxlet.convert.report.evaluation.measured import Measured
-from onnxlet.convert.report.evaluation.refitting import Refits
+from onnxlet.convert.report.evaluation.statistics import generator, resamples
 from onnxlet.function.arrays import Array
 from tests.convert.report.evaluation import figures
 from tests.convert.report.evaluation.figures import plain

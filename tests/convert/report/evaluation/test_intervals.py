@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxlet.convert.report.evaluation.intervals import (
+from onnxlet.convert.report.evaluation.statistics import (
     DRAWS,
     generator,
     interval,

@@ -15,9 +15,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.report.evaluation.fairness import differences
 from onnxlet.convert.report.evaluation.importance import dependence, importance
-from onnxlet.convert.report.evaluation.intervals import resamples, wilson
 from onnxlet.convert.report.evaluation.measured import Baseline, Measured
 from onnxlet.convert.report.evaluation.scores import scores
+from onnxlet.convert.report.evaluation.statistics import resamples, wilson
 from onnxlet.convert.report.form.findings import from_json
 from onnxlet.convert.report.sections import scores as sentences
 from tests.convert.report.evaluation import figures
