@@ -46,6 +46,9 @@ PERFORMANCE = {
 }
 
 Samples = Iterable[tuple[Sequence[str], float]]  # the labels' values, and the number
+COUNTER, GAUGE = CounterMetricFamily, GaugeMetricFamily
+# The kind of a metric, its name and text, the names of its labels, and its samples.
+Family = tuple[type[COUNTER] | type[GAUGE], str, str, Sequence[str], Samples]
 
 
 class Sources(Protocol):
@@ -97,26 +100,21 @@ class Collector:
         service, states, meter = self._service, self._states, self._meter
         yield from request_metrics(self._tally)
         in_flight = service.in_flight
-        count = in_flight.count
-        if states is not None:
-            count = sum(state["in_flight"] for state in states)
-        yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight", "Requests being answered, this one too.", count
-        )
-        yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit
-        )
+        count = in_flight.count if states is None else sum(state["in_flight"] for state in states)
         served = [([model.name], model.version) for model in service.repository.models]
-        yield _gauge("onnxlet_model_version", "Version that is served.", ["model"], served)
         refused = dict(meter.reloader.refused) if meter.reloader else {}
-        broken = [([name, str(version)], 1) for name, version in refused]
-        labels = ["model", "version"]
-        yield _gauge("onnxlet_model_refused", "Versions that are broken.", labels, broken)
-        yield GaugeMetricFamily(
-            "onnxlet_reload_still_seconds",
-            "How long a look at the models' folder has stood still; 0 where none does.",
-            service.repository.progress.seconds_still(),
-        )
+        yield from _filled(
+            (GAUGE, "onnxlet_requests_in_flight", "Requests being answered, this one too.", (),
+             _one(count)),
+            (GAUGE, "onnxlet_requests_in_flight_limit", "Further ones are shed.", (),
+             _one(in_flight.limit)),
+            (GAUGE, "onnxlet_model_version", "Version that is served.", ("model",), served),
+            (GAUGE, "onnxlet_model_refused", "Versions that are broken.", ("model", "version"),
+             [([name, str(version)], 1) for name, version in refused]),
+            (GAUGE, "onnxlet_reload_still_seconds",
+             "How long a look at the models' folder has stood still; 0 where none does.", (),
+             _one(service.repository.progress.seconds_still())),
+        )  # fmt: skip
         if self._on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
             yield from drift_metrics(digests)
         if meter.forward:
@@ -132,18 +130,17 @@ class Collector:
         yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
 
 
-def _counter(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
-    return _filled(CounterMetricFamily(name, text, labels=labels), samples)
+def _filled(*families: Family) -> Iterator[Metric]:
+    for kind, name, text, labels, samples in families:
+        family = kind(name, text, labels=labels)
+        for values, number in samples:
+            family.add_metric(values, number)
+        yield family
 
 
-def _gauge(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
-    return _filled(GaugeMetricFamily(name, text, labels=labels), samples)
-
-
-def _filled(family: CounterMetricFamily | GaugeMetricFamily, samples: Samples) -> Metric:
-    for values, number in samples:
-        family.add_metric(values, number)
-    return family
+def _one(number: float) -> Samples:
+    """The sample of a family without labels."""
+    return [((), number)]
 
 
 def request_metrics(tally: Tally) -> Iterator[Metric]:
@@ -161,9 +158,11 @@ def request_metrics(tally: Tally) -> Iterator[Metric]:
                 # Cumulative counts: in Prometheus, a bucket includes the lower ones.
                 buckets = list(zip(bounds, map(float, accumulate(each.counts)), strict=True))
                 times.add_metric([model, stage], buckets, each.total / 1e3)
-    yield _counter("onnxlet_requests", "Requests answered.", ["model", "status"], requests)
-    yield _counter("onnxlet_errors", "Requests refused or failed.", ["model", "error"], errors)
-    yield _counter("onnxlet_rows", "Rows predicted.", ["model"], rows)
+    yield from _filled(
+        (COUNTER, "onnxlet_requests", "Requests answered.", ("model", "status"), requests),
+        (COUNTER, "onnxlet_errors", "Requests refused or failed.", ("model", "error"), errors),
+        (COUNTER, "onnxlet_rows", "Rows predicted.", ("model",), rows),
+    )
     yield times
 
 
@@ -174,34 +173,32 @@ def drift_metrics(digests: Sequence[Digest]) -> Iterator[Metric]:
     reasons.
     """
     models = [([each.short["model"]], each) for each in digests]
-    yield _counter(
-        "onnxlet_drift_rows", "Rows counted.", ["model"], [(m, d.short["rows"]) for m, d in models]
-    )
-    windows = [(m, d.short["window"]) for m, d in models]
-    text = "Recent rows that are compared."
-    yield _gauge("onnxlet_drift_window_rows", text, ["model"], windows)
-    alarms = [(m, d.short["alarm_count"]) for m, d in models]
-    yield _gauge("onnxlet_drift_alarms", "Tests that alarm.", ["model"], alarms)
-    refused = [([*m, why], n) for m, d in models for why, n in d.refused.items()]
-    text = "Rows and requests without an answer."
-    yield _counter("onnxlet_drift_refused", text, ["model", "reason"], refused)
     tests = [
         ([*m, test.column, test.output, test.measure, test.statistic], test)
         for m, d in models
         for test in d.tests
     ]
-    values = [(labels, test.value) for labels, test in tests]
-    yield _gauge("onnxlet_drift_value", "A statistic of the recent rows.", OF_A_TEST, values)
-    thresholds = [(labels, test.threshold) for labels, test in tests]
-    text = "That it passes by chance only."
-    yield _gauge("onnxlet_drift_threshold", text, OF_A_TEST, thresholds)
-    alarmed = [(labels, 1) for labels, test in tests if test.alarmed]
-    yield _gauge("onnxlet_drift_alarmed", "1 for each test that alarms.", OF_A_TEST, alarmed)
+    yield from _filled(
+        (COUNTER, "onnxlet_drift_rows", "Rows counted.", ("model",),
+         [(m, d.short["rows"]) for m, d in models]),
+        (GAUGE, "onnxlet_drift_window_rows", "Recent rows that are compared.", ("model",),
+         [(m, d.short["window"]) for m, d in models]),
+        (GAUGE, "onnxlet_drift_alarms", "Tests that alarm.", ("model",),
+         [(m, d.short["alarm_count"]) for m, d in models]),
+        (COUNTER, "onnxlet_drift_refused", "Rows and requests without an answer.",
+         ("model", "reason"), [([*m, why], n) for m, d in models for why, n in d.refused.items()]),
+        (GAUGE, "onnxlet_drift_value", "A statistic of the recent rows.", OF_A_TEST,
+         [(labels, test.value) for labels, test in tests]),
+        (GAUGE, "onnxlet_drift_threshold", "That it passes by chance only.", OF_A_TEST,
+         [(labels, test.threshold) for labels, test in tests]),
+        (GAUGE, "onnxlet_drift_alarmed", "1 for each test that alarms.", OF_A_TEST,
+         [(labels, 1) for labels, test in tests if test.alarmed]),
+    )  # fmt: skip
     for kind, text in PERFORMANCE.items():
         found = [
             ([*m, name], value) for m, d in models for name, value in d.performance[kind].items()
         ]
-        yield _gauge(f"onnxlet_{kind}_performance", text, ["model", "metric"], found)
+        yield from _filled((GAUGE, f"onnxlet_{kind}_performance", text, ("model", "metric"), found))
 
 
 def _forward(figures: Figures) -> Iterator[Metric]:
@@ -209,23 +206,26 @@ def _forward(figures: Figures) -> Iterator[Metric]:
     totals = figures.totals
     dropped = {**(totals.dropped if totals else {}), **figures.lost}
     samples = [([reason], count) for reason, count in dropped.items()]
-    yield _counter("onnxlet_forward_dropped", "Records that were dropped.", ["reason"], samples)
-    yield CounterMetricFamily(
-        "onnxlet_forward_late", "Answers that did not wait for the disk.", figures.late
-    )
-    yield GaugeMetricFamily(
-        "onnxlet_forward_keeping", "1 if the disk takes records.", figures.keeping
-    )
+    yield from _filled(
+        (COUNTER, "onnxlet_forward_dropped", "Records that were dropped.", ("reason",), samples),
+        (COUNTER, "onnxlet_forward_late", "Answers that did not wait for the disk.", (),
+         _one(figures.late)),
+        (GAUGE, "onnxlet_forward_keeping", "1 if the disk takes records.", (),
+         _one(figures.keeping)),
+    )  # fmt: skip
     if totals is None:
         return
-    yield CounterMetricFamily("onnxlet_forward_sent", "Records that have arrived.", totals.sent)
-    for name, text, value in (
-        ("waiting", "Records that are still to be sent.", totals.waiting),
-        ("set_aside", "Records that the other side refused.", totals.aside),
-        ("oldest_seconds", "Age of the oldest waiting record.", totals.oldest_seconds),
-        ("bytes", "Bytes that the records take on the disk.", totals.bytes),
-    ):
-        yield GaugeMetricFamily(f"onnxlet_forward_{name}", text, value)
+    yield from _filled(
+        (COUNTER, "onnxlet_forward_sent", "Records that have arrived.", (), _one(totals.sent)),
+        (GAUGE, "onnxlet_forward_waiting", "Records that are still to be sent.", (),
+         _one(totals.waiting)),
+        (GAUGE, "onnxlet_forward_set_aside", "Records that the other side refused.", (),
+         _one(totals.aside)),
+        (GAUGE, "onnxlet_forward_oldest_seconds", "Age of the oldest waiting record.", (),
+         _one(totals.oldest_seconds)),
+        (GAUGE, "onnxlet_forward_bytes", "Bytes that the records take on the disk.", (),
+         _one(totals.bytes)),
+    )  # fmt: skip
 
 
 def _processes(states: States) -> Iterator[Metric]:
@@ -246,12 +246,12 @@ def _processes(states: States) -> Iterator[Metric]:
             if family.name != SECONDS or pid == supervisor:
                 values.setdefault(family.name, []).append(family.samples[0].value)
     for name, found in values.items():
+        value, kind = min(found) if name == START else sum(found), GAUGE
         if name == SECONDS:
-            total = sum(each["seconds"] for each in workers) + sum(found)
-            yield CounterMetricFamily(name, texts[name], total)
-        else:
-            value = min(found) if name == START else sum(found)
-            yield GaugeMetricFamily(name, texts[name], value)
-    yield GaugeMetricFamily("onnxlet_workers", "Processes that answer.", len(workers))
-    ended = sum(each["ended"] for each in workers)
-    yield CounterMetricFamily("onnxlet_workers_ended", "Those that have died.", ended)
+            value, kind = value + sum(each["seconds"] for each in workers), COUNTER
+        yield from _filled((kind, name, texts[name], (), _one(value)))
+    yield from _filled(
+        (GAUGE, "onnxlet_workers", "Processes that answer.", (), _one(len(workers))),
+        (COUNTER, "onnxlet_workers_ended", "Those that have died.", (),
+         _one(sum(each["ended"] for each in workers))),
+    )  # fmt: skip
