@@ -23,7 +23,7 @@ from onnxlet.edge.device.checks import (
     wrong,
 )
 from onnxlet.edge.device.machine import Machine, read_machine
-from onnxlet.edge.install.keys import read_keys
+from onnxlet.edge.update.keys import read_keys
 
 if TYPE_CHECKING:
     from onnxlet.edge.device.slots import DevicePaths

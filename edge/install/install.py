@@ -14,10 +14,10 @@ from onnxlet.edge.device.machine import read_machine
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch, write_durably
 from onnxlet.edge.install import units
 from onnxlet.edge.install.bundle import needs_of
-from onnxlet.edge.install.keys import PublicKey, read_keys
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import device_settings, service_environ
 from onnxlet.edge.update.history import give_idle_slot, locked
+from onnxlet.edge.update.keys import PublicKey, read_keys
 from onnxlet.function.errors import OnnxletError, SettingsError
 from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.serving.golden import load_proven

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,18 +121,6 @@ def objections(offer: Offer, device: Device) -> list[str]:
     return faults
 
 
-def staleness(offer: Offer, highest: int, broken: Mapping[int, str]) -> str | None:
-    """Why a release that fits this device is not taken; None if it is.
-
-    The highest of its kind ever accepted here is 0 where none was; broken ones failed here.
-    """
-    if offer.release in broken:
-        return f"it failed here before: {broken[offer.release]}"
-    if offer.release <= highest:
-        return f"expected a number above {highest}, the highest that was accepted here"
-    return None
-
-
 class Found(NamedTuple):
     """An archive that this device may take."""
 
@@ -229,5 +217,10 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
 
 
 def _stale(offer: Offer, history: History) -> str | None:
-    highest = history.highest.get(offer.kind, 0)
-    return staleness(offer, highest, history.broken.get(offer.kind, {}))
+    """Why a release that fits this device is not taken; None if it is."""
+    highest, broken = history.highest.get(offer.kind, 0), history.broken.get(offer.kind, {})
+    if offer.release in broken:
+        return f"it failed here before: {broken[offer.release]}"
+    if offer.release <= highest:
+        return f"expected a number above {highest}, the highest that was accepted here"
+    return None

@@ -124,7 +124,7 @@ def _take(setup: Setup, history: History, found: Found) -> History:
         if (free := shutil.disk_usage(paths.data).free) < offer.unpacked:
             raise Failed(f"{paths.data}: expected {offer.unpacked} bytes free, got {free}")
         setup.report(f"unpacking {offer}")
-        models = check_and_unpack(archive, incoming, offer).models
+        models = check_and_unpack(archive, incoming, offer)
         setup.report("replaying its golden rows")
         if offer.kind == "bundle":
             faults = slot_faults(incoming)
