@@ -254,9 +254,9 @@ def settle(root: Path) -> None:
 @root_option
 def rollback(model: str | None, root: Path) -> None:
     """Roll back to the previous release; the current one is not taken again."""
-    from onnxlet.edge.update.rollback import roll_model_back
-    from onnxlet.edge.update.rollback import rollback as go_back
     from onnxlet.edge.update.setup import make_setup
+    from onnxlet.edge.update.update import roll_model_back
+    from onnxlet.edge.update.update import rollback as go_back
 
     setup = make_setup(DevicePaths(root), report)
     click.echo(roll_model_back(setup, model) if model else go_back(setup))

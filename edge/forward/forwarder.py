@@ -71,13 +71,18 @@ class Forwarder:
         self._writer.stop()
         self._sender.stop()
 
-    def observe(self, prediction: Prediction) -> None:
-        """Keep a prediction. Never raises: a failure here must not fail the answer."""
-        self._observe(prediction, again=False)
+    def observe(self, prediction: Prediction, again: bool = False) -> None:
+        """Keep a prediction. Never raises: a failure here must not fail the answer.
 
-    def observe_again(self, prediction: Prediction) -> None:
-        """Keep a prediction, unless one of the same request is kept: MQTT may repeat requests."""
-        self._observe(prediction, again=True)
+        `again`: unless one of the same request is kept, since MQTT may repeat requests.
+        """
+        try:
+            form = form_of(prediction, *self._wanted())
+            kept = record("prediction", prediction.request_id, form, self._clock, again)
+            self._writer.keep(kept, wait=self._options.durable)
+        except Exception as error:
+            self._writer.lost["failed"] += 1
+            request_log.fail(error, request_id=prediction.request_id)
 
     def keep_truth(self, truths: Sequence[Mapping[str, Any]], key: str = "") -> bool:
         """Keep the ground truth of a key's predictions; False if the disk does not accept it."""
@@ -90,15 +95,6 @@ class Forwarder:
         writer = self._writer
         totals = self._monitor.totals()
         return Figures(totals, dict(writer.lost), writer.late, not writer.is_unavailable)
-
-    def _observe(self, prediction: Prediction, again: bool) -> None:
-        try:
-            form = form_of(prediction, *self._wanted())
-            kept = record("prediction", prediction.request_id, form, self._clock, again)
-            self._writer.keep(kept, wait=self._options.durable)
-        except Exception as error:
-            self._writer.lost["failed"] += 1
-            request_log.fail(error, request_id=prediction.request_id)
 
     def _wanted(self) -> tuple[Inputs, bytes]:
         """What is kept of the rows, and the hashes' key; none of the rows until there is a key."""

@@ -63,5 +63,4 @@ class Responder:
 
     def _observe(self, prediction: Prediction) -> None:
         if self._forward is not None:
-            keep = self._forward.observe_again if self._again else self._forward.observe
-            keep(prediction)
+            self._forward.observe(prediction, self._again)

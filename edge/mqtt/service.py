@@ -145,8 +145,6 @@ class MqttService:
         except LinkLost:
             announcer.lost()
             raise
-        finally:
-            self._counts = session.counts
 
     def _wanted(self) -> dict[str, bytes]:
         return messages(self._options, self._drift())

@@ -8,8 +8,8 @@ import platform
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
@@ -68,7 +68,8 @@ class Backlog:
         self._waiting = deque(each for each in self._waiting if each.qos == 0)
 
 
-class Counts(NamedTuple):
+@dataclass
+class Counts:
     """Numbers of readings in this process, by what became of them."""
 
     answered: int = 0  # with a prediction
@@ -89,7 +90,7 @@ class Session:
         log: request_log.Log = request_log.write,
         announcer: Announcer | None = None,
     ) -> None:
-        self.counts = counts  # of earlier connections
+        self.counts = counts  # of earlier connections and this one
         self._link = link  # open and subscribed
         self._options = options
         self._respond = respond  # answers a reading
@@ -142,11 +143,10 @@ class Session:
 
     def _answer(self, message: MQTTMessage) -> None:
         status, media_type, body = self._respond(message)
-        counts = self.counts
         if status == 200:
-            self.counts = counts._replace(answered=counts.answered + 1)
+            self.counts.answered += 1
         else:
-            self.counts = counts._replace(refused=counts.refused + 1)
+            self.counts.refused += 1
         answer = self._answer_to(message, status, media_type, body)
         size = len(answer.payload) + len(answer.topic.encode()) + HEAD_BYTES
         size += len(answer.properties.get("CorrelationData", b""))
@@ -168,7 +168,7 @@ class Session:
         """Count an answer that the broker refused; answering again would not help."""
         if not self.counts.unwanted:
             self._log({"event": "mqtt", "state": "unwanted", "error": f"the broker says: {code}"})
-        self.counts = self.counts._replace(unwanted=self.counts.unwanted + 1)
+        self.counts.unwanted += 1
 
     def _publish_status(self) -> None:
         """Publish the status when it has changed, but not too often."""
@@ -213,4 +213,4 @@ def status_topic(options: MqttOptions) -> str:
 
 def status_message(state: str, counts: Counts, dropped: int) -> bytes:
     """The payload of a status message."""
-    return json.dumps({"state": state, **counts._asdict(), "dropped": dropped}).encode()
+    return json.dumps({"state": state, **asdict(counts), "dropped": dropped}).encode()

@@ -91,7 +91,8 @@ class Link:
         self._client.on_connect = lambda *given: own._connected(*given)
         self._client.on_disconnect = lambda *given: own._disconnected(*given)
         self._client.on_subscribe = lambda *given: own._subscribed(*given)
-        self._client.on_publish = lambda *given: own._was_published(*given)
+        published = self.published
+        self._client.on_publish = lambda client, data, mid, code, _: published.append((mid, code))
         self._client.on_message = lambda *given: own._received(*given)
 
     def open(self, *, resume: bool, **properties: int) -> None:
@@ -175,11 +176,6 @@ class Link:
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, more: Any) -> None:
         self._granted = list(codes)
-
-    def _was_published(
-        self, client: Client, data: Any, mid: int, code: ReasonCode, properties: Any
-    ) -> None:
-        self.published.append((mid, code))
 
     def _received(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self.messages.append(message)

@@ -253,8 +253,11 @@ def start(path: Path, max_mb: int, max_days: int, *, named: bool) -> PredictionS
     A path that is `named`, by ONNXLET_KEEP, has to be writable now: SettingsError is raised where
     it can't be there. Elsewhere no disk stops a start.
     """
-    if named:
-        ownership.refuse_home(path)
+    if named and str(path).startswith("~"):  # only a shell expands it, else it is a folder's name
+        raise SettingsError(
+            f"ONNXLET_KEEP: '~' is not expanded, got {path}",
+            "Write the path in full; in a shell $HOME stands for the home folder.",
+        )
     path = path.absolute()
     if path.is_dir():
         raise SettingsError(

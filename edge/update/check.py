@@ -15,7 +15,6 @@ NEEDED = (
     "onnxlet.edge.service.app",
     "onnxlet.edge.service.serve",
     "onnxlet.edge.server.server",
-    "onnxlet.edge.update.rollback",
     "onnxlet.edge.update.update",
 )
 
