@@ -199,7 +199,7 @@ def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
 def uninstall(purge: bool, root: Path) -> None:
     """Remove the service and its program."""
     from onnxlet.edge.install.install import Installation, run
-    from onnxlet.edge.install.uninstall import uninstall as uninstall_here
+    from onnxlet.edge.install.install import uninstall as uninstall_here
 
     uninstall_here(Installation(DevicePaths(root), ROOT, run, click.echo), purge)
 

@@ -15,7 +15,7 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
-from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
+from onnxlet.edge.mqtt.readings import STATUS, answer_to
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
@@ -147,7 +147,7 @@ class Session:
             self.counts.answered += 1
         else:
             self.counts.refused += 1
-        answer = self._answer_to(message, status, media_type, body)
+        answer = answer_to(message, status, media_type, body, self._options)
         size = len(answer.payload) + len(answer.topic.encode()) + HEAD_BYTES
         size += len(answer.properties.get("CorrelationData", b""))
         if size > self._link.largest:
@@ -155,14 +155,8 @@ class Session:
                 Failure(413, "RequestTooLarge", f"the answer has {len(body)} bytes, and the broker "
                         f"takes packets of {self._link.largest}", "Send fewer rows at once.")
             )  # fmt: skip
-            answer = self._answer_to(message, 413, too_large.media_type, too_large.body)
+            answer = answer_to(message, 413, too_large.media_type, too_large.body, self._options)
         self._under_way[self._link.publish(*answer)] = message
-
-    def _answer_to(self, message: MQTTMessage, status: int, media_type: str, body: bytes) -> Answer:
-        usual, readings = self._options.answers, self._options.readings
-        own = own_topics(usual, self._options.discovery)
-        allowed = (f"{usual}/#", *self._options.responses)  # this filter matches `usual`, too
-        return answer_to(message, status, media_type, body, usual, readings, allowed, own)
 
     def _unwanted(self, code: ReasonCode) -> None:
         """Count an answer that the broker refused; answering again would not help."""

@@ -61,11 +61,13 @@ class Post(NamedTuple):
     serves: Callable[[list[str]], None]
 
 
-def introduction(app: Any, url: str) -> list[str]:
+def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
     """What a server prints when it starts: its models, and a curl call of the newest one."""
     from onnxlet.function.app import SERVICE
     from onnxlet.function.models.example import example_instance
 
+    host, port = listener.getsockname()[:2]
+    url = f"http{'s' * tls}://{in_url(host)}:{port}"
     service = app.extensions[SERVICE]
     lines = [f"serving {', '.join(service.repository.names)} on {url}  (Ctrl-C ends it)"]
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
@@ -284,11 +286,6 @@ def _server(
         fail=request_log.fail,
         peers=peers,
     )
-
-
-def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
-    host, port = listener.getsockname()[:2]
-    return introduction(app, f"http{'s' * tls}://{in_url(host)}:{port}")
 
 
 def show(lines: list[str]) -> None:

@@ -73,7 +73,8 @@ def test_readings_that_never_come_again_have_new_ids() -> None:
 )
 def test_where_answers_may_go(topic: str, readings: str, may: bool) -> None:
     assert may_answer_to(topic, readings) is may
-    answer = answer_to(reading(ResponseTopic=topic), 200, "t", b"", "usual", readings)
+    options = MqttOptions(answers="usual", readings=readings, responses=("#",))
+    answer = answer_to(reading(ResponseTopic=topic), 200, "t", b"", options)
     assert answer.topic == (topic if may else "usual")
 
 
@@ -115,7 +116,7 @@ class Published:
 
 def test_the_answer_has_the_reading_s_id_and_correlation() -> None:
     answer = answer_to(
-        reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", "usual", "r"
+        reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", MqttOptions()
     )
     assert answer.properties == {
         "ContentType": "application/problem+json",
