@@ -113,8 +113,7 @@ def mqtt(models: Path | None) -> None:
 
     ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/how-to/mqtt.md has the others.
     """
-    from onnxlet.edge.mqtt.responder import Responder
-    from onnxlet.edge.mqtt.service import MqttService, check, end_by_signals, link_of
+    from onnxlet.edge.mqtt.service import MqttService, Responder, check, end_by_signals, link_of
     from onnxlet.edge.service.app import start_forwarding, start_keeping
     from onnxlet.edge.service.log_writer import LogWriter
     from onnxlet.edge.service.systemd import heartbeat, notifier
@@ -210,7 +209,7 @@ def doctor(as_json: bool) -> None:
     """Check this machine; the exit code is 1 if something is wrong."""
     from onnxlet.edge.device.checks import findings, report
     from onnxlet.edge.device.machine import read_machine
-    from onnxlet.edge.install.bundle import needs_of
+    from onnxlet.edge.install.from_zip import needs_of
 
     sys.exit(report(findings(read_machine(DevicePaths().data), needs_of(ROOT)), as_json))
 
@@ -285,7 +284,7 @@ def status(as_json: bool, root: Path) -> None:
 )
 def check(models: Path | None) -> None:
     """Compare this slot with its lists, and replay every golden row."""
-    from onnxlet.edge.update.check import check_slot
+    from onnxlet.edge.update.health import check_slot
 
     faults = check_slot(ROOT, models)
     for fault in faults:

@@ -15,8 +15,14 @@ from onnxlet.edge.forward.delivery_outcome import (
     status_outcome,
 )
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
-from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.net.http_client import (
+    Deadline,
+    WatchedHttp,
+    WatchedHttps,
+    describe_error,
+    make_context,
+    set_date_checks,
+)
 from onnxlet.edge.settings.device import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte

@@ -19,7 +19,7 @@ from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings,
 from onnxlet.edge.device.machine import read_machine
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch, write_durably
 from onnxlet.edge.install import units
-from onnxlet.edge.install.bundle import needs_of
+from onnxlet.edge.install.from_zip import needs_of
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import device_settings, service_environ
 from onnxlet.edge.update import model_updates

@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from onnxlet.edge.net.certificates import describe_error, make_context
+from onnxlet.edge.net.http_client import describe_error, make_context
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30

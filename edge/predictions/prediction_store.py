@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.predictions import ownership
-from onnxlet.edge.predictions.answers import answers_of
+from onnxlet.edge.predictions.answers import Fault, answers_of, no_disk
 from onnxlet.edge.predictions.database import (
     NEWEST,
     SCHEMA,
@@ -22,7 +22,6 @@ from onnxlet.edge.predictions.database import (
     Outcome,
     Truths,
 )
-from onnxlet.edge.predictions.ground_truth import Fault, no_disk
 from onnxlet.edge.store.database import Identity, is_broken
 from onnxlet.edge.store.writer import MEMORY_BYTES, Writer
 from onnxlet.function import request_log

@@ -46,9 +46,11 @@ PERFORMANCE = {
 }
 
 Samples = Iterable[tuple[Sequence[str], float]]  # the labels' values, and the number
-COUNTER, GAUGE = CounterMetricFamily, GaugeMetricFamily
+Kind = type[CounterMetricFamily] | type[GaugeMetricFamily]
+COUNTER: Kind = CounterMetricFamily
+GAUGE: Kind = GaugeMetricFamily
 # The kind of a metric, its name and text, the names of its labels, and its samples.
-Family = tuple[type[COUNTER] | type[GAUGE], str, str, Sequence[str], Samples]
+Family = tuple[Kind, str, str, Sequence[str], Samples]
 
 
 class Sources(Protocol):

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.server.connections import Wrap
+    from onnxlet.edge.server.entrance import SharedCounters
     from onnxlet.edge.server.server import Server
-    from onnxlet.edge.server.shared_counters import SharedCounters
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.http.fast_path import App

@@ -19,8 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import quote, urljoin, urlsplit
 
-from onnxlet.edge.net.certificates import NO_DATES
-from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.net.http_client import NO_DATES, Deadline, WatchedHttp, WatchedHttps
 from onnxlet.edge.update.errors import Refused, Unreachable
 from onnxlet.function.errors import WrongUse
 

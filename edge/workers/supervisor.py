@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.server.shared_counters import clear_slot, make_counters
+from onnxlet.edge.server.entrance import clear_slot, make_counters
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.process import ENDING, end_on, signals
 from onnxlet.edge.service.secret import Secret

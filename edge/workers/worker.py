@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.server.shared_counters import SharedCounters
+from onnxlet.edge.server.entrance import SharedCounters
 from onnxlet.edge.service.process import use_one_arena
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import Post, serve_on

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
-from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
+from onnxlet.edge.install.from_zip import BrokenBundle, is_same, unpack
 from onnxlet.edge.install.install import Installation, InstallError, install, uninstall
 from onnxlet.edge.update.keys import read_keys
 from tests.convert.bundle.conftest import Made

@@ -28,7 +28,7 @@ from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.mqtt.readings import request_id
-from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.settings import Settings
