@@ -27,18 +27,13 @@ class Answer(NamedTuple):
     properties: dict[str, Any]  # of MQTT 5
 
 
-def user_properties(message: MQTTMessage) -> dict[str, str]:
-    """The message's user properties; the last one of a repeated name."""
-    return dict(getattr(message.properties, "UserProperty", ()))
-
-
 def request_id(message: MQTTMessage) -> str:
     """The reading's id: its own, or one that is the same when the broker sends it again.
 
     A reading with QoS 1 that has no id gets a hash of its content and its packet id, which the
     broker keeps until the reading is acknowledged. One with QoS 0 is never sent again.
     """
-    own = user_properties(message).get("request-id", "")
+    own = dict(getattr(message.properties, "UserProperty", ())).get("request-id", "")
     if REQUEST_ID.fullmatch(own):
         return own
     if message.qos == 0:
@@ -118,9 +113,6 @@ def may_answer_to(topic: str, readings: str) -> bool:
     """Whether a message to this topic would not be taken for a reading."""
     if not topic or len(topic.encode()) > LONGEST_TOPIC or set("#+\0") & set(topic):
         return False
-    return topic[0] != "$" and not topic_matches_sub(plain_filter(readings), topic)
-
-
-def plain_filter(readings: str) -> str:
-    """The filter itself, without the `$share/GROUP/` of a shared subscription."""
-    return readings.split("/", 2)[2] if readings.startswith("$share/") else readings
+    if readings.startswith("$share/"):  # of a shared subscription, $share/GROUP/FILTER
+        readings = readings.split("/", 2)[2]
+    return topic[0] != "$" and not topic_matches_sub(readings, topic)

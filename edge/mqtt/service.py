@@ -15,8 +15,8 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from onnxlet.edge.forward.delivery_outcome import pause
 from onnxlet.edge.forward.forwarder import Forwarder
+from onnxlet.edge.forward.sender import pause
 from onnxlet.edge.mqtt.announcer import Announcer, Rights
 from onnxlet.edge.mqtt.drift import Summaries, messages
 from onnxlet.edge.mqtt.readings import may_answer_to, wsgi_environ

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
-from onnxlet.edge.update.fetch import read_small
+from onnxlet.edge.update.fetch import Web, beside, read_small
 from onnxlet.edge.update.history import History
 from onnxlet.edge.update.signature import (
     LARGEST_SIGNATURE,
@@ -22,7 +22,6 @@ from onnxlet.edge.update.signature import (
     check_signed,
     read_signature,
 )
-from onnxlet.edge.update.sources import Web, beside
 from onnxlet.folders import typed
 
 INDEX_FORMAT = 1

@@ -13,9 +13,9 @@ from onnxlet.edge.device.machine import this_arch
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.edge.settings.environment_file import device_settings, pins_of
+from onnxlet.edge.update.fetch import Web
 from onnxlet.edge.update.find import Device
 from onnxlet.edge.update.health import Service
-from onnxlet.edge.update.sources import Web
 
 UNPACKED = 4  # limit of unpacked bytes, as a multiple of the largest archive's
 SERVICE_SECONDS = 30.0  # until a restarted service must answer

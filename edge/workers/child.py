@@ -52,7 +52,7 @@ class Child:
         self.link, theirs = socket.socketpair()
         self.link.setblocking(False)
         self._unpacker = Unpacker()
-        self._unsent = bytearray()
+        self.unsent = bytearray()  # what the process has not taken yet
         files = {**files, "link": theirs.fileno()}
         numbers = [
             n for each in files.values() for n in (each if isinstance(each, list) else [each])
@@ -68,25 +68,20 @@ class Child:
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or the rest of it once the process reads; kill one that never does."""
-        self._unsent += frame
-        if len(self._unsent) > MOST_UNSENT_BYTES:
+        self.unsent += frame
+        if len(self.unsent) > MOST_UNSENT_BYTES:
             self.kill("it read nothing of what others told it")
         self.flush()
 
     def flush(self) -> None:
         """Send what the process takes."""
         try:
-            while self._unsent:
-                del self._unsent[: self.link.send(self._unsent)]
+            while self.unsent:
+                del self.unsent[: self.link.send(self.unsent)]
         except BlockingIOError:
             pass
         except OSError:  # it has ended, which reading shows
-            self._unsent.clear()
-
-    @property
-    def has_unsent(self) -> bool:
-        """It has not taken everything."""
-        return bool(self._unsent)
+            self.unsent.clear()
 
     def receive(self) -> Iterator[Message] | None:
         """The messages that have arrived; None once the process has ended."""

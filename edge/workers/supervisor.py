@@ -152,7 +152,7 @@ class Supervisor:
 
     def _watch(self, number: int) -> None:
         child, hear = self._children[number], partial(self._hear, number)
-        mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.has_unsent else 0)
+        mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.unsent else 0)
         with suppress(KeyError):
             if self._selector.get_key(child.link).events == mask:
                 return
