@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
+from onnxlet.edge.device.machine import machine_id
 from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
 from onnxlet.edge.mqtt.readings import STATUS, answer_to
 from onnxlet.edge.net.mqtt_link import Link
@@ -189,14 +189,11 @@ class Session:
             self._settle()
 
 
-def client_id(options: MqttOptions, machine_id: Path = MACHINE_ID) -> str:
+def client_id(options: MqttOptions, id_file: Path = MACHINE_ID) -> str:
     """The client's id: the same at each start, and different on each machine."""
     if options.client:
         return options.client
-    try:
-        machine = machine_id.read_text().strip()
-    except OSError:
-        machine = platform.node()
+    machine = machine_id(id_file)
     return f"onnxlet-{hashlib.sha256(f'mqtt {machine}'.encode()).hexdigest()[:12]}"
 
 

@@ -108,8 +108,7 @@ class Supervisor:
             while self._until is None or self._children:
                 self._do_what_is_due(time.monotonic())
         finally:
-            for child in self._children.values():
-                child.kill()
+            self._kill_all()
             for child in self._children.values():
                 child.end()
 
