@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +18,14 @@ from bench.load import closed_loop
 from bench.load.processes import HEADERS, KEY, environ_for
 from bench.start import lambda_bundles
 from bench.start.lambda_bundles import MODEL
+from onnxlet.edge.bench.model import Client
+from onnxlet.edge.bench.processes import ENVIRON
 from onnxlet.edge.device.slots import DevicePaths
 from tests.edge.update.conftest import make_key
 from tests.lambda_runtime.harness import unpack
 from tests.lambda_runtime.machines import Machine
 from tests.project.commands import free_port
 
-# As the service's unit has them.
-ENVIRON = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 READER = "a key for reading, as Prometheus has one"
 START_SECONDS = 120.0
 NOT_A_DISK = Path("/dev/shm")  # noqa: S108 - the journal takes a service's log without waiting
@@ -93,21 +93,14 @@ def request(body: bytes) -> bytes:
     return closed_loop.post(f"/models/{MODEL}/predict", body, HEADERS)
 
 
-def ask(port: int, whole: bytes) -> bytes:
-    """One answer on a connection of its own.
+def ask(port: int, whole: bytes) -> None:
+    """Have one request answered, by status 200, on a connection of its own.
 
     Raises:
-        OSError: nobody listens yet.
+        OSError: nobody listens yet, or it is answered otherwise.
     """
-    connection = closed_loop.Connection(port)
-    try:
-        connection.send(whole)
-        while not connection.read():
-            pass
-        assert connection.received.startswith(b"HTTP/1.1 200 "), connection.received[:200]
-        return connection.received
-    finally:
-        connection.socket.close()
+    with closing(Client(port)) as client:
+        client.ask(whole)
 
 
 @contextmanager
