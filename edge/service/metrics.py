@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime
@@ -69,7 +69,7 @@ def expose(meter: Sources, service: Service, accept: str, on_rows: bool) -> Repl
     states = meter.counts.collect() if meter.counts else None
     if states is None:
         ProcessCollector(registry=registry)
-    registry.register(Collector(meter, service, states, on_rows))
+    registry.register(Collector(partial(_all_metrics, meter, service, states, on_rows)))
     encode, media_type = choose_encoder(_readable(accept))
     return Reply(encode(registry), media_type)
 
@@ -80,56 +80,55 @@ def _readable(accept: str) -> str:
     return ",".join(each for each, found in formats if found is None or found[1] in VERSIONS)
 
 
-class Collector:
-    """A collector of prometheus-client: counters, and gauges of this moment."""
+class Collector(NamedTuple):
+    """What prometheus-client's registry takes."""
 
-    def __init__(
-        self, meter: Sources, service: Service, states: States | None, on_rows: bool
-    ) -> None:
-        self._meter = meter
-        self._on_rows = on_rows  # those of drift, too
-        self._service = service
-        self._states = states  # the counts of all workers; None where one process serves
-        self._tally = meter.tally
-        if states is not None and meter.counts:
-            self._service = replace(service, watches=meter.counts.moment(states))
-            self._tally = Tally()
-            for state in states:
-                self._tally.add(state["requests"])
+    collect: Callable[[], Iterator[Metric]]
 
-    def collect(self) -> Iterator[Metric]:
-        """All metrics, for prometheus-client's registry."""
-        service, states, meter = self._service, self._states, self._meter
-        yield from request_metrics(self._tally)
-        in_flight = service.in_flight
-        count = in_flight.count if states is None else sum(state["in_flight"] for state in states)
-        served = [([model.name], model.version) for model in service.repository.models]
-        refused = dict(meter.reloader.refused) if meter.reloader else {}
-        yield from _filled(
-            (GAUGE, "onnxlet_requests_in_flight", "Requests being answered, this one too.", (),
-             _one(count)),
-            (GAUGE, "onnxlet_requests_in_flight_limit", "Further ones are shed.", (),
-             _one(in_flight.limit)),
-            (GAUGE, "onnxlet_model_version", "Version that is served.", ("model",), served),
-            (GAUGE, "onnxlet_model_refused", "Versions that are broken.", ("model", "version"),
-             [([name, str(version)], 1) for name, version in refused]),
-            (GAUGE, "onnxlet_reload_still_seconds",
-             "How long a look at the models' folder has stood still; 0 where none does.", (),
-             _one(service.repository.progress.seconds_still())),
-        )  # fmt: skip
-        if self._on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
-            yield from drift_metrics(digests)
-        if meter.forward:
-            figures = meter.forward.figures()
-            yield from _forward(figures if states is None else forwarded(figures, states))
-        if states is not None:
-            yield from _processes(states)
-        about = {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        }
-        yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
+
+def _all_metrics(
+    meter: Sources, service: Service, states: States | None, on_rows: bool
+) -> Iterator[Metric]:
+    """Counters, and gauges of this moment; `on_rows`: those of drift, too.
+
+    The states are the counts of all workers; None where one process serves.
+    """
+    tally, in_flight = meter.tally, service.in_flight
+    count = in_flight.count
+    if states is not None and meter.counts:
+        service = replace(service, watches=meter.counts.moment(states))
+        tally = Tally()
+        for state in states:
+            tally.add(state["requests"])
+        count = sum(state["in_flight"] for state in states)
+    yield from request_metrics(tally)
+    served = [([model.name], model.version) for model in service.repository.models]
+    refused = dict(meter.reloader.refused) if meter.reloader else {}
+    yield from _filled(
+        (GAUGE, "onnxlet_requests_in_flight", "Requests being answered, this one too.", (),
+         _one(count)),
+        (GAUGE, "onnxlet_requests_in_flight_limit", "Further ones are shed.", (),
+         _one(in_flight.limit)),
+        (GAUGE, "onnxlet_model_version", "Version that is served.", ("model",), served),
+        (GAUGE, "onnxlet_model_refused", "Versions that are broken.", ("model", "version"),
+         [([name, str(version)], 1) for name, version in refused]),
+        (GAUGE, "onnxlet_reload_still_seconds",
+         "How long a look at the models' folder has stood still; 0 where none does.", (),
+         _one(service.repository.progress.seconds_still())),
+    )  # fmt: skip
+    if on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
+        yield from drift_metrics(digests)
+    if meter.forward:
+        figures = meter.forward.figures()
+        yield from _forward(figures if states is None else forwarded(figures, states))
+    if states is not None:
+        yield from _processes(states)
+    about = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }
+    yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
 
 
 def _filled(*families: Family) -> Iterator[Metric]:
