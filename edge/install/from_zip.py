@@ -21,6 +21,7 @@ from onnxlet.edge.device.checks import (
     Finding,
     Needs,
     findings,
+    report,
     wrong,
 )
 from onnxlet.edge.device.machine import Machine, read_machine
@@ -54,8 +55,6 @@ def main(archive: Path, arguments: list[str]) -> None:
         needs = read_needs(bundle)
     machine = read_machine(given.root / DATA)
     if given.command == "doctor":
-        from onnxlet.edge.device.checks import report
-
         sys.exit(report(diagnosis(given.root, machine, needs), as_json=given.json))
     _stop_where_wrong(faults(given.root, given.key, machine, needs))
     _install(archive, given.root, given.key)

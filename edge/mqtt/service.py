@@ -30,7 +30,6 @@ from onnxlet.folders import documented
 from onnxlet.function import request_log
 from onnxlet.function.app import SERVICE
 from onnxlet.function.errors import SettingsError
-from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
 
 DAY_SECONDS = 86_400
@@ -184,10 +183,11 @@ class Responder:
         model: str,
         keep: PredictionStore | None = None,
     ) -> None:
-        self._forward = forward  # keeps predictions, or None
         self._model = model  # that answers readings that name none
         self._again = False
-        observe = self._observe if forward else None
+        observe = None  # of predictions, which `forward` keeps
+        if forward is not None:
+            observe = lambda prediction: forward.observe(prediction, self._again)  # noqa: E731
         self._app = make_app(models, observe, forward=forward, settings=settings, keep=keep)
         self._service = self._app.extensions[SERVICE]
         self._drift = DriftReports(with_tests=False)
@@ -207,10 +207,6 @@ class Responder:
     def drift(self) -> list[dict[str, Any]]:
         """What the readings so far say of each model that is counted, in short."""
         return [each.summary for each in self._drift.of(self._service)]
-
-    def _observe(self, prediction: Prediction) -> None:
-        if self._forward is not None:
-            self._forward.observe(prediction, self._again)
 
 
 def end_by_signals(stopping: threading.Event) -> None:
