@@ -85,8 +85,8 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     from onnxlet.edge.service.serve import listen
     from onnxlet.edge.workers.serve import serve as serve_models
 
-    given = {name: v for name, v in options.items() if v is not None and v is not False}
-    device = replace(DeviceSettings.from_environ(os.environ), **given)
+    overrides = {name: v for name, v in options.items() if v is not None and v is not False}
+    device = replace(DeviceSettings.from_environ(os.environ), **overrides)
     if only_listen:
         listen(device.host, device.port).close()
         return

@@ -50,14 +50,14 @@ def main(archive: Path, arguments: list[str]) -> None:
 
     It exits with 1 if something is wrong, with 2 for wrong use.
     """
-    given = _parser(archive.name).parse_args(arguments)
+    options = _parser(archive.name).parse_args(arguments)
     with zipfile.ZipFile(archive) as bundle:
         needs = read_needs(bundle)
-    machine = read_machine(given.root / DATA)
-    if given.command == "doctor":
-        sys.exit(report(diagnosis(given.root, machine, needs), as_json=given.json))
-    _stop_where_wrong(faults(given.root, given.key, machine, needs))
-    _install(archive, given.root, given.key)
+    machine = read_machine(options.root / DATA)
+    if options.command == "doctor":
+        sys.exit(report(diagnosis(options.root, machine, needs), as_json=options.json))
+    _stop_where_wrong(faults(options.root, options.key, machine, needs))
+    _install(archive, options.root, options.key)
 
 
 def _install(archive: Path, root: Path, keys: list[str]) -> None:

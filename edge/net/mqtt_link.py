@@ -88,12 +88,12 @@ class Link:
             self._client.will_set(will.topic, will.payload, QOS, retain=True)
         # No circle of references: the client closes its sockets as soon as nobody has this link.
         own = weakref.proxy(self)
-        self._client.on_connect = lambda *given: own._connected(*given)
-        self._client.on_disconnect = lambda *given: own._disconnected(*given)
-        self._client.on_subscribe = lambda *given: own._subscribed(*given)
+        self._client.on_connect = lambda *event: own._connected(*event)
+        self._client.on_disconnect = lambda *event: own._disconnected(*event)
+        self._client.on_subscribe = lambda *event: own._subscribed(*event)
         published = self.published
         self._client.on_publish = lambda client, data, mid, code, _: published.append((mid, code))
-        self._client.on_message = lambda *given: own._received(*given)
+        self._client.on_message = lambda *event: own._received(*event)
 
     def open(self, *, resume: bool, **properties: int) -> None:
         """Connect with properties of MQTT 5's CONNECT.

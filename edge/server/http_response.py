@@ -52,9 +52,9 @@ def answer(
 def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
     environ, status, headers = request.environ, "", list[tuple[str, str]]()
 
-    def start_response(line: str, given: list[tuple[str, str]], *error: Any) -> Any:
+    def start_response(line: str, fields: list[tuple[str, str]], *error: Any) -> Any:
         nonlocal status, headers
-        status, headers = line, given
+        status, headers = line, fields
         return _no_writing
 
     parts = app(environ, start_response)

@@ -58,7 +58,7 @@ def make_app(
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
-    seen, logged = secret.unobserved(observe), secret.unlogged(log)
+    observed, logged = secret.unobserved(observe), secret.unlogged(log)
     keys, stats, shared = settings.block_keys, ModelStats(), None
     watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
@@ -75,7 +75,7 @@ def make_app(
         routes = [truth_route.route(forward, keep)]
     app = create_app(
         models,
-        seen,
+        observed,
         settings,
         meter,
         logged,

@@ -172,11 +172,11 @@ def serve_on(
     if watchdog:
         adopt = server.adopt if post else None
         watchdog.start(_self_check(app, listener, wrap is not None, secret, adopt))
-    said = _introduction(app, listener, wrap is not None)
+    lines = _introduction(app, listener, wrap is not None)
     if post:
-        post.serves(said)
+        post.serves(lines)
     else:
-        show(said)
+        show(lines)
     _wait(ending, app)
     if watchdog:
         watchdog.stop()

@@ -87,9 +87,9 @@ def read_offer(comment: str, source: str) -> Offer:
         if not re.fullmatch(form, values.get(key, ""))
     ]
     if product != PRODUCT or len(found) != len(FORM) or faults:
-        said = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
+        faulty = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
         raise Refused(
-            f"{source}: the trusted comment is not of an update: {said}",
+            f"{source}: the trusted comment is not of an update: {faulty}",
             f"{typed('convert', 'package --sign KEY')} writes it.",
         )
     numbers: dict[str, Any] = {key: int(values[key]) for key in ("release", "size", "unpacked")}
@@ -145,8 +145,8 @@ def find_archive(url: str, keys: Keys, device: Device, history: History, web: We
     if offer.kind not in KINDS:
         raise Refused(f"{source}: expected a bundle or models, got {offer.kind}")
     faults = objections(offer, device)
-    taken = offer.release == history.highest.get(offer.kind)
-    if taken and not faults and offer.release not in history.broken.get(offer.kind, {}):
+    accepted = offer.release == history.highest.get(offer.kind)
+    if accepted and not faults and offer.release not in history.broken.get(offer.kind, {}):
         return None
     if stale := _stale(offer, history):
         faults.append(stale)

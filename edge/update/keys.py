@@ -24,14 +24,14 @@ class PublicKey(NamedTuple):
     content: bytes  # of its file, in bytes
 
 
-def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
+def read_keys(arguments: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
     """Read the arguments of `--key`, each a file or the key itself: the keys, and the faults.
 
     The folder has the keys that are trusted already.
     """
     keys: dict[str, PublicKey] = {}
     faults: list[str] = []
-    for text in given:
+    for text in arguments:
         key = _key(_line(text))
         if key is None:
             expected = "minisign's public key, 56 letters and digits, or a file with one"

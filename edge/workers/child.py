@@ -57,11 +57,11 @@ class Child:
         numbers = [
             n for each in files.values() for n in (each if isinstance(each, list) else [each])
         ]
-        handed = json.dumps({"files": files})
+        arguments = json.dumps({"files": files})
         environ = {name: v for name, v in os.environ.items() if name not in NOT_ITS_OWN}
         with theirs, _starting(self.link):
             self.process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, *_flags(), str(START), handed, *sys.path],
+                [sys.executable, *_flags(), str(START), arguments, *sys.path],
                 stdin=subprocess.DEVNULL, env=environ, pass_fds=numbers,
             )  # fmt: skip
         self.send(packed("welcome", *agreed.values(), agreed=list(agreed), **orders))
@@ -128,9 +128,9 @@ def _starting(link: socket.socket) -> Iterator[None]:
 def _flags() -> list[str]:
     """What this interpreter was started with, as far as it matters to one that serves."""
     flags = {"-I": sys.flags.isolated, "-S": sys.flags.no_site, "-B": sys.flags.dont_write_bytecode}
-    given = (n if v is True else f"{n}={v}" for n, v in sys._xoptions.items())
+    options = (n if v is True else f"{n}={v}" for n, v in sys._xoptions.items())
     return [
         *(flag for flag, is_set in flags.items() if is_set),
         *(part for each in sys.warnoptions for part in ("-W", each)),
-        *(part for each in given for part in ("-X", each)),
+        *(part for each in options for part in ("-X", each)),
     ]

@@ -58,10 +58,10 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
     save(secret)
     gc.freeze()
     gc.enable()
-    given = {name: getattr(device, name) for name in OPTIONS}
+    options = {name: getattr(device, name) for name in OPTIONS}
     orders = {
         "models": str(models),
-        "device": {n: str(v) if isinstance(v, Path) else v for n, v in given.items()},
+        "device": {n: str(v) if isinstance(v, Path) else v for n, v in options.items()},
         "secret": [secret.request_id, secret.key],
     }
     Supervisor(listener, workers, orders, os.environ).run()

@@ -78,6 +78,6 @@ def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: in
     return 0
 
 
-def _device(given: dict[str, Any]) -> dict[str, Any]:
-    paths = {name: Path(given[name]) for name in ("tls_cert", "tls_key") if given[name]}
-    return {**given, **paths}
+def _device(options: dict[str, Any]) -> dict[str, Any]:
+    paths = {name: Path(options[name]) for name in ("tls_cert", "tls_key") if options[name]}
+    return {**options, **paths}
