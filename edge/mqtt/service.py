@@ -17,10 +17,16 @@ from paho.mqtt.client import MQTTMessage
 
 from onnxlet.edge.forward.forwarder import Forwarder
 from onnxlet.edge.forward.sender import pause
-from onnxlet.edge.mqtt.announcer import Announcer, Rights
-from onnxlet.edge.mqtt.drift import Summaries, messages
+from onnxlet.edge.mqtt.announcer import (
+    Announcer,
+    Rights,
+    Summaries,
+    client_id,
+    messages,
+    status_topic,
+)
 from onnxlet.edge.mqtt.readings import may_answer_to, wsgi_environ
-from onnxlet.edge.mqtt.session import Backlog, Counts, Respond, Session, client_id, status_topic
+from onnxlet.edge.mqtt.session import Backlog, Counts, Respond, Session
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app

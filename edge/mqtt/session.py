@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.device.machine import machine_id
-from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
-from onnxlet.edge.mqtt.readings import STATUS, answer_to
+from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights, status_topic
+from onnxlet.edge.mqtt.readings import answer_to
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
@@ -24,7 +21,6 @@ from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
-MACHINE_ID = Path("/etc/machine-id")
 MOST_RECEIVED = 500  # packets between two answers
 ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
 Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
@@ -187,19 +183,6 @@ class Session:
         while self._under_way and time.monotonic() < end:
             self._link.loop(0.1)
             self._settle()
-
-
-def client_id(options: MqttOptions, id_file: Path = MACHINE_ID) -> str:
-    """The client's id: the same at each start, and different on each machine."""
-    if options.client:
-        return options.client
-    machine = machine_id(id_file)
-    return f"onnxlet-{hashlib.sha256(f'mqtt {machine}'.encode()).hexdigest()[:12]}"
-
-
-def status_topic(options: MqttOptions) -> str:
-    """The topic of the retained status message."""
-    return f"{options.answers}/{STATUS}"
 
 
 def status_message(state: str, counts: Counts, dropped: int) -> bytes:

@@ -11,9 +11,10 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from onnxlet.edge.mqtt.announcer import client_id
 from onnxlet.edge.mqtt.readings import answer_to, may_answer_to, request_id, wsgi_environ
 from onnxlet.edge.mqtt.service import MqttService, check, link_of
-from onnxlet.edge.mqtt.session import Backlog, Counts, Session, client_id
+from onnxlet.edge.mqtt.session import Backlog, Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import DeviceSettings, MqttOptions
 from onnxlet.function.errors import SettingsError
