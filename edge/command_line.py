@@ -145,8 +145,8 @@ def mqtt(models: Path | None) -> None:
 @click.option("--retry", is_flag=True, help="Send again what the other side refused.")
 def queue(retry: bool) -> None:
     """Show how many predictions wait here to be sent on."""
-    from onnxlet.edge.device.privileges import drop_privileges_to_owner
     from onnxlet.edge.forward.monitor import inspect
+    from onnxlet.edge.store.database import drop_privileges_to_owner
 
     options = device_settings(DevicePaths()).forward
     drop_privileges_to_owner(options.queue)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
 from onnxlet.edge.forward.sender import Sender, Transport
 from onnxlet.edge.settings.device import ForwardOptions, Inputs
+from onnxlet.edge.store.database import drop_privileges_to_owner
 from onnxlet.edge.store.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.predictions import ownership
 from onnxlet.edge.predictions.answers import Fault, answers_of, no_disk
 from onnxlet.edge.predictions.database import (
@@ -22,7 +21,7 @@ from onnxlet.edge.predictions.database import (
     Outcome,
     Truths,
 )
-from onnxlet.edge.store.database import Identity, is_broken
+from onnxlet.edge.store.database import Identity, drop_privileges_to_owner, is_broken
 from onnxlet.edge.store.writer import MEMORY_BYTES, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
