@@ -32,3 +32,10 @@ def install(name: str) -> Path:
         )  # fmt: skip
         ready.touch()
     return folder
+
+
+def convert(*arguments: object) -> None:
+    """A command of `convert` that users have, without what it says."""
+    command = [sys.executable, "-m", "convert", *map(str, arguments)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(command, cwd=ROOT, check=True, **quiet)  # type: ignore[call-overload] # both ints

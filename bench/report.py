@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from onnxlet.edge.bench.board import read_board
+
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks"
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn", "pillow")
 
@@ -62,14 +64,5 @@ def write(part: str, title: str, text: str) -> None:
 
 def _machine() -> str:
     tools = ", ".join(f"{tool} {version(tool)}" for tool in TOOLS)
-    where = f"{_processor()}, {os.cpu_count()} cores, {platform.platform(terse=True)}"
+    where = f"{read_board().processor}, {os.cpu_count()} cores, {platform.platform(terse=True)}"
     return f"On {where}; Python {platform.python_version()}, {tools}."
-
-
-def _processor() -> str:
-    cpu = Path("/proc/cpuinfo")
-    if cpu.is_file():
-        for line in cpu.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

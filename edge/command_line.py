@@ -1,4 +1,4 @@
-"""The commands that serve: on a laptop, a server or a device."""
+"""The commands that serve, and those of a device's life: installing, checking and updating."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import gc
 
 gc.disable()  # until the server runs: a collection during imports would find nothing
 
+import json  # noqa: E402
 import os  # noqa: E402
+import sys  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -18,10 +20,11 @@ try:
     import click
 
     from onnxlet.edge.device.slots import DevicePaths
-    from onnxlet.edge.device_commands import COMMANDS, report
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
     from onnxlet.edge.settings.environment_file import device_settings, service_environ
+    from onnxlet.folders import ROOT
     from onnxlet.function.command_line import Command
+    from onnxlet.function.errors import WrongUse
     from onnxlet.function.settings import Settings
 except ModuleNotFoundError as error:
     from onnxlet.function.not_set_up import stop
@@ -29,6 +32,17 @@ except ModuleNotFoundError as error:
     stop(error, "edge")
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+image_option = click.option(
+    "--root", type=FOLDER, default="/", metavar="DIR",
+    help="Root of a system image that is being built.",
+)  # fmt: skip
+root_option = click.option("--root", type=FOLDER, default="/", hidden=True)
+
+
+def report(line: str) -> None:
+    """Print progress on standard error."""
+    click.echo(f"  {line}", err=True)
 
 
 def models_option(exists: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -71,8 +85,8 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     from onnxlet.edge.service.serve import listen
     from onnxlet.edge.workers.serve import serve as serve_models
 
-    given = {name: v for name, v in options.items() if v is not None and v is not False}
-    device = replace(DeviceSettings.from_environ(os.environ), **given)
+    overrides = {name: v for name, v in options.items() if v is not None and v is not False}
+    device = replace(DeviceSettings.from_environ(os.environ), **overrides)
     if only_listen:
         listen(device.host, device.port).close()
         return
@@ -99,8 +113,7 @@ def mqtt(models: Path | None) -> None:
 
     ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/how-to/mqtt.md has the others.
     """
-    from onnxlet.edge.mqtt.responder import Responder
-    from onnxlet.edge.mqtt.service import MqttService, check, end_by_signals, link_of
+    from onnxlet.edge.mqtt.service import MqttService, Responder, check, end_by_signals, link_of
     from onnxlet.edge.service.app import start_forwarding, start_keeping
     from onnxlet.edge.service.log_writer import LogWriter
     from onnxlet.edge.service.systemd import heartbeat, notifier
@@ -132,8 +145,8 @@ def mqtt(models: Path | None) -> None:
 @click.option("--retry", is_flag=True, help="Send again what the other side refused.")
 def queue(retry: bool) -> None:
     """Show how many predictions wait here to be sent on."""
-    from onnxlet.edge.device.privileges import drop_privileges_to_owner
     from onnxlet.edge.forward.monitor import inspect
+    from onnxlet.edge.store.database import drop_privileges_to_owner
 
     options = device_settings(DevicePaths()).forward
     drop_privileges_to_owner(options.queue)
@@ -164,5 +177,118 @@ def bench(models: Path | None, model: str | None, seconds: float, as_json: bool)
     click.echo(write_json(found) if as_json else as_markdown(found))
 
 
-for command in COMMANDS:
-    main.add_command(command)
+@main.command(cls=Command, example="sudo python3 onnxlet-….zip install --key onnxlet.pub")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY",
+    help="Take updates signed by this key of minisign's: a .pub file, or what stands in it.",
+)  # fmt: skip
+@click.option("--lock", type=int, hidden=True, help="A descriptor: the zip holds the lock already.")
+@image_option
+def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
+    """Install this bundle as a service that starts at boot; may be repeated."""
+    from onnxlet.edge.install.install import Installation, run
+    from onnxlet.edge.install.install import install as install_here
+
+    install_here(Installation(DevicePaths(root), ROOT, run, click.echo, lock), keys)
+
+
+@main.command(cls=Command, example="sudo onnxlet uninstall")
+@click.option("--purge", is_flag=True, help="Remove settings, keys, models and records, too.")
+@image_option
+def uninstall(purge: bool, root: Path) -> None:
+    """Remove the service and its program."""
+    from onnxlet.edge.install.install import Installation, run
+    from onnxlet.edge.install.install import uninstall as uninstall_here
+
+    uninstall_here(Installation(DevicePaths(root), ROOT, run, click.echo), purge)
+
+
+@main.command(cls=Command, example="onnxlet doctor")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(as_json: bool) -> None:
+    """Check this machine; the exit code is 1 if something is wrong."""
+    from onnxlet.edge.device.checks import findings, report
+    from onnxlet.edge.device.machine import read_machine
+    from onnxlet.edge.install.from_zip import needs_of
+
+    sys.exit(report(findings(read_machine(DevicePaths().data), needs_of(ROOT)), as_json))
+
+
+@main.command(cls=Command, example="sudo onnxlet update https://example.com/pumps/stable")
+@click.argument("source", metavar="[URL|FILE]", default="")
+@click.option("--insecure-http", is_flag=True, help="Fetch without TLS, beyond this machine too.")
+@root_option
+def update(source: str, insecure_http: bool, root: Path) -> None:
+    """Take a signed release, check it here, and roll back if it fails.
+
+    URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
+    publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
+    """
+    from onnxlet.edge.update.setup import make_setup
+    from onnxlet.edge.update.update import update as take
+
+    paths = DevicePaths(root)
+    source = source or device_settings(paths).update_url
+    if not source:
+        raise WrongUse("no URL or FILE was given", "Give one, or set ONNXLET_DEVICE_UPDATE_URL.")
+    for line in take(make_setup(paths, report, insecure_http), source):
+        click.echo(line)
+
+
+@main.command(cls=Command, example="python3 /var/lib/onnxlet/back settle", hidden=True)
+@root_option
+def settle(root: Path) -> None:
+    """Finish an update that was interrupted, by the previous slot's code."""
+    from onnxlet.edge.update.setup import make_setup
+    from onnxlet.edge.update.update import exclusively
+    from onnxlet.edge.update.update import settle as settle_update
+
+    setup = make_setup(DevicePaths(root), report)
+    with exclusively(setup.paths):
+        settle_update(setup)
+
+
+@main.command(cls=Command, example="sudo onnxlet rollback")
+@click.option("--model", metavar="N", help="Roll back only this model's latest model-only update.")
+@root_option
+def rollback(model: str | None, root: Path) -> None:
+    """Roll back to the previous release; the current one is not taken again."""
+    from onnxlet.edge.update.setup import make_setup
+    from onnxlet.edge.update.update import roll_model_back
+    from onnxlet.edge.update.update import rollback as go_back
+
+    setup = make_setup(DevicePaths(root), report)
+    click.echo(roll_model_back(setup, model) if model else go_back(setup))
+
+
+@main.command(cls=Command, example="onnxlet status --json")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@root_option
+def status(as_json: bool, root: Path) -> None:
+    """Show what is live, idle, accepted and refused, and how it drifts."""
+    from onnxlet.edge.update.status import drift_of, lines
+    from onnxlet.edge.update.status import status as read_status
+
+    paths = DevicePaths(root)
+    found = read_status(paths)
+    found["drift"] = drift_of(paths, found["models"]) if found["live"] else {}
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
+
+
+@main.command(cls=Command, example="python3 /var/lib/onnxlet/live check")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Check these models, by this slot's code.",
+)
+def check(models: Path | None) -> None:
+    """Compare this slot with its lists, and replay every golden row."""
+    from onnxlet.edge.update.health import check_slot
+
+    faults = check_slot(ROOT, models)
+    for fault in faults:
+        click.echo(f"error: {fault}", err=True)
+    if faults:
+        sys.exit(1)
+    click.echo("whole, and every golden row is answered as at build")

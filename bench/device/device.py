@@ -117,18 +117,19 @@ def _core_percent(service: Service, whole: bytes, rate: float) -> float:
     with open_loop.asking(whole, service.port, rate) as load:
         time.sleep(1.0)
         for _ in range(WINDOWS):
-            before, start = service.cpu_seconds(), time.monotonic()
+            before, start = processes.processor_seconds(service.process), time.monotonic()
             slot.ask(service.port, metrics)
             time.sleep(SECONDS)
-            shares.append((service.cpu_seconds() - before) / (time.monotonic() - start) * 100)
+            worked = processes.processor_seconds(service.process) - before
+            shares.append(worked / (time.monotonic() - start) * 100)
         assert all(answer.good for answer in load.answers())
     return median(shares)
 
 
 def _idle_percent(service: Service) -> float:
-    before = service.cpu_seconds()
+    before = processes.processor_seconds(service.process)
     time.sleep(IDLE_SECONDS)
-    return (service.cpu_seconds() - before) / IDLE_SECONDS * 100
+    return (processes.processor_seconds(service.process) - before) / IDLE_SECONDS * 100
 
 
 def _starts(paths: DevicePaths, machine: Machine, whole: bytes) -> Line:

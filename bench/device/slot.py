@@ -7,25 +7,25 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.environments import ROOT
+from bench.environments import ROOT, convert
 from bench.load import closed_loop
 from bench.load.processes import HEADERS, KEY, environ_for
+from bench.start import lambda_bundles
 from bench.start.lambda_bundles import MODEL
+from onnxlet.edge.bench.model import Client
+from onnxlet.edge.bench.processes import ENVIRON
 from onnxlet.edge.device.slots import DevicePaths
 from tests.edge.update.conftest import make_key
 from tests.lambda_runtime.harness import unpack
 from tests.lambda_runtime.machines import Machine
 from tests.project.commands import free_port
 
-# As the service's unit has them.
-ENVIRON = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 READER = "a key for reading, as Prometheus has one"
 START_SECONDS = 120.0
 NOT_A_DISK = Path("/dev/shm")  # noqa: S108 - the journal takes a service's log without waiting
@@ -38,27 +38,11 @@ class Service(NamedTuple):
     port: int  # that it listens on
     started: float  # milliseconds from the process's start to the first answer
 
-    def cpu_seconds(self) -> float:
-        """That its threads have worked for so far."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def convert(*arguments: object) -> None:
-    """A command that users have."""
-    command = [sys.executable, "-m", "convert", *map(str, arguments)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(command, cwd=ROOT, check=True, **quiet)  # type: ignore[call-overload] # both ints
-
 
 def package(models: Path, arch: str, python: str, folder: Path) -> Path:
     """The zip of the small model for devices."""
-    archive = folder / f"device-{arch}.zip"
-    target = ("--target", "device", "--arch", arch, "--python", python, "--require-pyc")
-    convert(
-        "package", "--models", models, "--model", MODEL, *target, "--release", 1, "--out", archive
-    )
-    return archive
+    machine, more = Machine(arch, python, []), ("--target", "device", "--release", 1)
+    return lambda_bundles.package(models, machine, folder / f"device-{arch}.zip", *more)
 
 
 def install(archive: Path, folder: Path) -> DevicePaths:
@@ -109,21 +93,14 @@ def request(body: bytes) -> bytes:
     return closed_loop.post(f"/models/{MODEL}/predict", body, HEADERS)
 
 
-def ask(port: int, whole: bytes) -> bytes:
-    """One answer on a connection of its own.
+def ask(port: int, whole: bytes) -> None:
+    """Have one request answered, by status 200, on a connection of its own.
 
     Raises:
-        OSError: nobody listens yet.
+        OSError: nobody listens yet, or it is answered otherwise.
     """
-    connection = closed_loop.Connection(port)
-    try:
-        connection.send(whole)
-        while not connection.read():
-            pass
-        assert connection.received.startswith(b"HTTP/1.1 200 "), connection.received[:200]
-        return connection.received
-    finally:
-        connection.socket.close()
+    with closing(Client(port)) as client:
+        client.ask(whole)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.environments import ROOT
 from bench.load.closed_loop import pin
+from onnxlet.edge.device.machine import read_bytes_of
 
 START_LIMIT_SECONDS = 120.0
 KEY = "bench-key"
@@ -126,12 +127,8 @@ def running(
 def memory(process: subprocess.Popen[bytes]) -> float:
     """Proportional memory of a process and its children, in MiB (Linux)."""
     pids = [process.pid, *_children(process.pid)]
-    kilobytes = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                kilobytes += int(line.split()[1])
-    return kilobytes / 1024
+    found = (read_bytes_of(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in pids)
+    return sum(each or 0 for each in found) / 2**20
 
 
 def processor_seconds(process: subprocess.Popen[bytes]) -> float:

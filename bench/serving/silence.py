@@ -27,6 +27,7 @@ from bench.load import processes
 from bench.load.processes import HEADERS, environ_for
 from bench.models import Fitted
 from bench.report import row, table
+from onnxlet.edge.device.machine import read_bytes_of
 from tests.project.commands import free_port
 
 MEGABYTE = 2**20
@@ -117,13 +118,14 @@ def _sent(models: Path, small: bytes, path: str, body: bytes, headers: Mapping[s
         processes.running(command, environ, port, "/predict", small) as (process, _),
         _pinged(port) as longest,
     ):
-        idle = _memory(process.pid, "VmRSS")
+        status = Path(f"/proc/{process.pid}/status")
+        idle = read_bytes_of(status, "VmRSS") or 0
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak begins anew
         longest()
         start = time.perf_counter()
         status, answer = _answer(port, path, body, headers)
         seconds, silence = time.perf_counter() - start, longest()
-        grown = max(0.0, _memory(process.pid, "VmHWM") - idle)
+        grown = max(0, (read_bytes_of(status, "VmHWM") or 0) - idle) / MEGABYTE
     return Got(status, len(body) / MEGABYTE, seconds, silence, grown, answer / MEGABYTE)
 
 
@@ -138,12 +140,6 @@ def _answer(port: int, path: str, body: bytes, headers: Mapping[str, str]) -> tu
         return 0, 0
     finally:
         connection.close()
-
-
-def _memory(pid: int, line: str) -> float:
-    """A figure of /proc/PID/status, in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition(f"{line}:")[2].split()[0]) / 1024
 
 
 @contextmanager

@@ -6,11 +6,10 @@ import os
 import pickle
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.environments import ROOT
+from bench.environments import convert
 from bench.models import without_names
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.harness import unpack
@@ -27,15 +26,10 @@ class Size(NamedTuple):
     unpacked: int
 
 
-def package(models: Path, machine: Machine, folder: Path, model: str = MODEL) -> Path:
-    """The zip of one model for a machine, by the command that users have."""
-    archive = folder / f"{model}-{machine.arch}-python{machine.python}.zip"
-    command = [sys.executable, "-m", "convert", "package", "--models", os.fspath(models)]
-    command += ["--model", model, "--python", machine.python, "--arch", machine.arch]
-    subprocess.run(
-        [*command, "--require-pyc", "--out", os.fspath(archive)], cwd=ROOT, check=True,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+def package(models: Path, machine: Machine, archive: Path, *more: object) -> Path:
+    """The zip of the small model for a machine, by the command that users have."""
+    target = ("--python", machine.python, "--arch", machine.arch, "--require-pyc", *more)
+    convert("package", "--models", models, "--model", MODEL, *target, "--out", archive)
     return archive
 
 

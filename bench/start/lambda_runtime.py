@@ -78,7 +78,7 @@ def section(models: Path, fitted: Fitted) -> str:
 
 def _sizes(models: Path, folder: Path) -> Iterator[Line]:
     target = Machine("aarch64", "3.13", [])
-    archive = lambda_bundles.package(models, target, folder)
+    archive = lambda_bundles.package(models, target, folder / "sizes.zip")
     size = lambda_bundles.size(archive, folder / "sizes")
     for what, count, limit in (
         ("zipped", size.zipped, ZIPPED_MB),
@@ -96,7 +96,7 @@ def _functions(
     estimator, X, _ = fitted[MODEL]
     body = json.dumps({"instances": X.to_numpy().tolist()[:1]})
     event = http_event(body, f"/models/{MODEL}/predict")
-    archive = lambda_bundles.package(models, machine, folder)
+    archive = lambda_bundles.package(models, machine, folder / "ours.zip")
     bundle = lambda_bundles.ours(archive, machine, folder / "ours")
     textbook = lambda_bundles.textbook(estimator, machine, folder / "textbook")
     return {

@@ -128,7 +128,7 @@ class Counters:
 
     def collect(self) -> States:
         """The counts of all workers at this moment, this one's first."""
-        return [json_text.loads(state) for state in self._link.collect_all(TOPIC)]
+        return [json_text.loads(state) for state in self._link.collect(TOPIC, own=True)]
 
     def moment(self, states: States) -> Moment:
         """The watches, with figures of the moment of these states."""

@@ -7,6 +7,9 @@ not mapped: who writes to one that is would change answers.
 
 Only on Linux, and only initializers: the nodes of trees are attributes, which ONNX Runtime copies
 into its own form in each process; it packs the weights of float32 layers anew, too.
+
+Graphs are read by a small reader of protobuf's wire format, which passes on what it need not know.
+The fields are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from __future__ import annotations
@@ -18,12 +21,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import finalize
 
 import numpy as np
 
-from onnxlet.edge.aggregation.initializers import Parts, split
 from onnxlet.function import json_text, request_log
 from onnxlet.function.models import sessions
 
@@ -35,6 +37,12 @@ LOCATION = "shared"  # the name of the arrays' file in a graph; there is no such
 LEAST_BYTES = 1_000_000  # of a graph's arrays that are shared
 PATIENCE_SECONDS = 10.0  # for another worker that makes the very arrays
 AT_ONCE = 2**20  # bytes that are compared together
+GRAPH, INITIALIZER = 7, 5  # of a model, and of its graph
+RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 9, 13, 14  # of a tensor
+EXTERNAL = 1
+VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5  # wire types
+LEAST_ARRAY_BYTES = 65_536  # of an array that is set apart
+ALIGNED = 4096
 
 
 class SharedGraphs:
@@ -86,8 +94,8 @@ class SharedGraphs:
                     with suppress(OSError):
                         file = os.open(f"/proc/{process}/fd/{number}", os.O_RDONLY | os.O_CLOEXEC)
                         with suppress(OSError, ValueError):  # another file has that number by now
-                            memory = Memory(file)
-                            if memory.is_sealed and memory.holds(parts):
+                            memory, seals = Memory(file), fcntl.fcntl(file, fcntl.F_GET_SEALS)
+                            if seals & SEALS == SEALS and memory.holds(parts):
                                 self._held[file] = digest
                                 return memory
                         os.close(file)
@@ -128,11 +136,6 @@ class Memory(mmap.mmap):
         made.file = file
         return made
 
-    @property
-    def is_sealed(self) -> bool:
-        """Whether nobody can change it."""
-        return fcntl.fcntl(self.file, fcntl.F_GET_SEALS) & SEALS == SEALS
-
     def holds(self, parts: Parts) -> bool:
         """Whether these arrays are in it, bit for bit."""
         found = np.frombuffer(self, np.uint8)
@@ -165,3 +168,106 @@ def _locked(path: Path) -> Iterator[None]:
             except OSError:  # a file system without locks: at worst it is in memory twice
                 break
         yield
+
+
+class Field(NamedTuple):
+    """One field of a message."""
+
+    number: int  # which
+    whole: memoryview  # as it is written, with its tag
+    content: memoryview  # of a field of bytes; else empty
+
+
+class Parts(NamedTuple):
+    """A graph in two parts."""
+
+    graph: bytes  # with references in the place of arrays
+    # The bytes of each, and where it begins in the file that is referred to.
+    arrays: list[tuple[int, memoryview]]
+    size: int  # of that file
+
+
+def split(graph: bytes, location: str) -> Parts:
+    """Set the large arrays of a serialised model apart; the graph calls their file `location`.
+
+    ValueError is raised where it is no protobuf.
+    """
+    found = Parts(b"", [], 0)
+    written = bytearray()
+    for field in fields(memoryview(graph)):
+        if field.number == GRAPH:
+            inner = bytearray()
+            for each in fields(field.content):
+                if each.number == INITIALIZER:
+                    found = _tensor(each, location, inner, found)
+                else:
+                    inner += each.whole
+            written += _bytes_field(GRAPH, bytes(inner))
+        else:
+            written += field.whole
+    return found._replace(graph=bytes(written))
+
+
+def _tensor(field: Field, location: str, written: bytearray, found: Parts) -> Parts:
+    """Write an initializer, as it is or with a reference."""
+    members = list(fields(field.content))
+    raw = [each.content for each in members if each.number == RAW_DATA]
+    if len(raw) != 1 or len(raw[0]) < LEAST_ARRAY_BYTES:
+        written += field.whole
+        return found
+    kept = b"".join(each.whole for each in members if each.number != RAW_DATA)
+    about = {"location": location, "offset": str(found.size), "length": str(len(raw[0]))}
+    for key, value in about.items():
+        entry = _bytes_field(1, key.encode()) + _bytes_field(2, value.encode())
+        kept += _bytes_field(EXTERNAL_DATA, entry)
+    kept += _varint(DATA_LOCATION << 3 | VARINT) + _varint(EXTERNAL)
+    written += _bytes_field(INITIALIZER, kept)
+    end = found.size + len(raw[0])
+    size = end + -end % ALIGNED
+    return found._replace(arrays=[*found.arrays, (found.size, raw[0])], size=size)
+
+
+def fields(message: memoryview) -> Iterator[Field]:
+    """The fields of a message in their order; ValueError is raised where it is none."""
+    at = 0
+    while at < len(message):
+        start = at
+        tag, at = _read_varint(message, at)
+        content = message[:0]
+        if tag & 7 == VARINT:
+            _, at = _read_varint(message, at)
+        elif tag & 7 == BYTES:
+            size, at = _read_varint(message, at)
+            content, at = message[at : at + size], at + size
+        elif tag & 7 in (EIGHT_BYTES, FOUR_BYTES):
+            at += 8 if tag & 7 == EIGHT_BYTES else 4
+        else:
+            raise ValueError(f"expected a field of protobuf at byte {start}, got type {tag & 7}")
+        if at > len(message):
+            raise ValueError(f"the field at byte {start} ends beyond its message")
+        yield Field(tag >> 3, message[start:at], content)
+
+
+def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at == len(message) or shift > 63:
+            raise ValueError(f"expected a number at byte {at}, got none")
+        byte, at = message[at], at + 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+
+
+def _varint(value: int) -> bytes:
+    written = bytearray()
+    while value > 127:
+        written.append(value & 127 | 128)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def _bytes_field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | BYTES) + _varint(len(content)) + content

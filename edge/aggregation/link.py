@@ -20,8 +20,7 @@ class Link(Protocol):
     None of them raises where the supervisor is gone: the worker ends soon after.
 
     `state` and `absorb`'s `take` are called one at a time, in the order of the supervisor's
-    requests, by the thread that reads them: they have to be quick, and may not call `collect` or
-    `collect_all`.
+    requests, by the thread that reads them: they have to be quick, and may not call `collect`.
     `hear`'s and `agreed`'s `take` are called one at a time by another thread: they may take their
     time, and may call every method. What a callback raises is logged, and nothing more.
     """
@@ -44,17 +43,14 @@ class Link(Protocol):
         twice and never not at all.
         """
 
-    def collect(self, topic: str) -> list[bytes]:
+    def collect(self, topic: str, *, own: bool = False) -> list[bytes]:
         """The states of all other workers that provide the topic, asked for now.
 
         Of a worker that does not answer within a second it is the last one that is known. After
         two seconds without an answer of the supervisor it is what was collected the last time.
-        """
 
-    def collect_all(self, topic: str) -> list[bytes]:
-        """This worker's own state, as `provide` gave it, and behind it those of all others.
-
-        They are of one moment as to what is absorbed. Add these up rather than `collect` and a
+        With `own`, this worker's state, as `provide` gave it, comes before those of the others.
+        They are of one moment as to what is absorbed. Add these up rather than the others' and a
         state of one's own: between the two a worker may die, and would count twice or not at all.
         """
 

@@ -1,1 +1,1 @@
-"""The machine: facts and checks, its folders, and the privileges to use them with."""
+"""The machine: facts and checks, and its folders."""

@@ -186,28 +186,37 @@ def temperature(machine: Machine, needs: Needs) -> Finding | None:
     return Finding("temperature", level, f"expected less than {HOT:.0f} °C, got {degrees}", hint)
 
 
-def power(machine: Machine, needs: Needs) -> Finding | None:
-    """The supply voltage is and was high enough."""
-    hint = "Use the board's own power supply, and a short cable."
+def _flagged(
+    machine: Machine, subject: str, now: int, ever: int, told: tuple[str, str, str], hint: str
+) -> Finding | None:
+    """A finding by the firmware's flags of now and ever; what it says: now, once, never."""
     if machine.throttled is None:
         return None
-    if machine.throttled & UNDER_VOLTAGE:
-        return Finding("power", WRONG, "the voltage is too low now", hint)
-    if machine.throttled & WAS_UNDER_VOLTAGE:
-        return Finding("power", WARNING, "the voltage was too low since the start", hint)
-    return Finding("power", GOOD, "the voltage has been well since the start")
+    if machine.throttled & now:
+        return Finding(subject, WRONG, told[0], hint)
+    if machine.throttled & ever:
+        return Finding(subject, WARNING, told[1], hint)
+    return Finding(subject, GOOD, told[2])
+
+
+def power(machine: Machine, needs: Needs) -> Finding | None:
+    """The supply voltage is and was high enough."""
+    return _flagged(
+        machine, "power", UNDER_VOLTAGE, WAS_UNDER_VOLTAGE,
+        ("the voltage is too low now", "the voltage was too low since the start",
+         "the voltage has been well since the start"),
+        "Use the board's own power supply, and a short cable.",
+    )  # fmt: skip
 
 
 def speed(machine: Machine, needs: Needs) -> Finding | None:
     """The processor is not throttled."""
-    hint = "It is too hot, or has too little power."
-    if machine.throttled is None:
-        return None
-    if machine.throttled & SLOWED:
-        return Finding("speed", WRONG, "the processor is slowed down now", hint)
-    if machine.throttled & WAS_SLOWED:
-        return Finding("speed", WARNING, "the processor was slowed down since the start", hint)
-    return Finding("speed", GOOD, "the processor has not been slowed down since the start")
+    return _flagged(
+        machine, "speed", SLOWED, WAS_SLOWED,
+        ("the processor is slowed down now", "the processor was slowed down since the start",
+         "the processor has not been slowed down since the start"),
+        "It is too hot, or has too little power.",
+    )  # fmt: skip
 
 
 def clock(machine: Machine, needs: Needs) -> Finding | None:

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,6 +84,14 @@ def this_arch() -> str:
     """The architecture of this program, as Linux names it."""
     arch = platform.machine()
     return NAMES.get(arch.lower(), arch)
+
+
+def machine_id(*files: Path) -> str:
+    """The id in the first of the files that can be read; this machine's name where none can."""
+    for each in files:
+        with suppress(OSError):
+            return each.read_text().strip()
+    return platform.node()
 
 
 def read_text(path: Path) -> str:

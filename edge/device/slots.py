@@ -14,57 +14,25 @@ import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 SLOTS = ("a", "b")
 LISTS = ("bundle.json", "device.json")  # of the files in a bundle, with their hashes
 
 
-class DevicePaths(NamedTuple):
-    """A device's folders."""
+class DevicePaths:
+    """A device's folders; the root is another one for a system image that is being built."""
 
-    # `/`; another folder for a system image that is being built, and for tests.
-    root: Path = Path("/")
-
-    @property
-    def data(self) -> Path:
-        """The folder of slots, link, models and state."""
-        return self.root / "var/lib/onnxlet"
-
-    @property
-    def live(self) -> Path:
-        """The link to the slot that is served."""
-        return self.data / "live"
-
-    @property
-    def back(self) -> Path:
-        """A link to the previous slot, whose code judges the live one until that is confirmed."""
-        return self.data / "back"
-
-    @property
-    def models(self) -> Path:
-        """The folder of model-only updates."""
-        return self.data / "models"
-
-    @property
-    def state(self) -> Path:
-        """The only folder that the service may write to."""
-        return self.data / "state"
-
-    @property
-    def settings(self) -> Path:
-        """The folder of this device's settings."""
-        return self.root / "etc/onnxlet"
-
-    @property
-    def environment(self) -> Path:
-        """The file of the service's environment variables."""
-        return self.settings / "environment"
-
-    @property
-    def keys(self) -> Path:
-        """The folder of trusted public keys, each NAME.pub in minisign's form."""
-        return self.settings / "keys"
+    def __init__(self, root: Path = Path("/")) -> None:
+        self.root = root
+        self.data = root / "var/lib/onnxlet"  # of slots, link, models and state
+        self.live = self.data / "live"  # the link to the slot that is served
+        # A link to the previous slot, whose code judges the live one until that is confirmed.
+        self.back = self.data / "back"
+        self.models = self.data / "models"  # the folder of model-only updates
+        self.state = self.data / "state"  # the only folder that the service may write to
+        self.settings = root / "etc/onnxlet"  # the folder of this device's settings
+        self.environment = self.settings / "environment"  # the service's environment variables
+        self.keys = self.settings / "keys"  # trusted public keys, each NAME.pub in minisign's form
 
     def slot(self, name: str) -> Path:
         """The folder of the slot of this name."""

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from onnxlet.edge.device.privileges import drop_privileges_to_owner
-from onnxlet.edge.forward.delivery_outcome import Transport
 from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
-from onnxlet.edge.forward.sender import Sender
+from onnxlet.edge.forward.sender import Sender, Transport
 from onnxlet.edge.settings.device import ForwardOptions, Inputs
+from onnxlet.edge.store.database import drop_privileges_to_owner
 from onnxlet.edge.store.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
@@ -71,13 +70,18 @@ class Forwarder:
         self._writer.stop()
         self._sender.stop()
 
-    def observe(self, prediction: Prediction) -> None:
-        """Keep a prediction. Never raises: a failure here must not fail the answer."""
-        self._observe(prediction, again=False)
+    def observe(self, prediction: Prediction, again: bool = False) -> None:
+        """Keep a prediction. Never raises: a failure here must not fail the answer.
 
-    def observe_again(self, prediction: Prediction) -> None:
-        """Keep a prediction, unless one of the same request is kept: MQTT may repeat requests."""
-        self._observe(prediction, again=True)
+        `again`: unless one of the same request is kept, since MQTT may repeat requests.
+        """
+        try:
+            form = form_of(prediction, *self._wanted())
+            kept = record("prediction", prediction.request_id, form, self._clock, again)
+            self._writer.keep(kept, wait=self._options.durable)
+        except Exception as error:
+            self._writer.lost["failed"] += 1
+            request_log.fail(error, request_id=prediction.request_id)
 
     def keep_truth(self, truths: Sequence[Mapping[str, Any]], key: str = "") -> bool:
         """Keep the ground truth of a key's predictions; False if the disk does not accept it."""
@@ -90,15 +94,6 @@ class Forwarder:
         writer = self._writer
         totals = self._monitor.totals()
         return Figures(totals, dict(writer.lost), writer.late, not writer.is_unavailable)
-
-    def _observe(self, prediction: Prediction, again: bool) -> None:
-        try:
-            form = form_of(prediction, *self._wanted())
-            kept = record("prediction", prediction.request_id, form, self._clock, again)
-            self._writer.keep(kept, wait=self._options.durable)
-        except Exception as error:
-            self._writer.lost["failed"] += 1
-            request_log.fail(error, request_id=prediction.request_id)
 
     def _wanted(self) -> tuple[Inputs, bytes]:
         """What is kept of the rows, and the hashes' key; none of the rows until there is a key."""

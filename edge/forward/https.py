@@ -1,26 +1,37 @@
-"""Send batches to an HTTPS endpoint."""
+"""Send batches to an HTTPS endpoint, and what its answers mean."""
 
 from __future__ import annotations
 
 import gzip
 import http.client
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from onnxlet.edge.forward.delivery_outcome import (
-    OVERALL_SECONDS,
-    Outcome,
-    Transport,
-    status_outcome,
-)
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
-from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.forward.sender import OVERALL_SECONDS, Outcome, Transport
+from onnxlet.edge.net.http_client import (
+    Deadline,
+    WatchedHttp,
+    WatchedHttps,
+    describe_error,
+    make_context,
+    set_date_checks,
+)
 from onnxlet.edge.settings.device import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
 BYTES_READ = 200  # bytes of a response that are read; the rest does not matter
+LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a server can't ask for a longer pause
+TRANSIENT = {408, 429}  # statuses 4xx after which the same batch may be accepted later
+# Statuses 4xx that are no fault of the records: they are sent once the cause is fixed.
+BARRED = {
+    401: "the key is not known there: ONNXLET_DEVICE_FORWARD_KEY",
+    403: "not allowed there: ONNXLET_DEVICE_FORWARD_KEY, or the server's own rules",
+    404: "nothing is there: ONNXLET_DEVICE_FORWARD_URL",
+    407: "a proxy in between wants a password",
+}
 
 
 def transport(options: ForwardOptions) -> Transport:
@@ -65,3 +76,29 @@ def transport(options: ForwardOptions) -> Transport:
             connection.close()
 
     return send
+
+
+def status_outcome(status: int, retry_after: str = "", date: str = "") -> Outcome:
+    """The outcome by an HTTP response.
+
+    `retry_after` is a number of seconds or a date; `date` is the receiver's clock.
+    """
+    why = f"status {status}"
+    if 200 <= status < 300:
+        return Outcome("arrived", why)
+    wait = min(_seconds(retry_after, date), LONGEST_RETRY_AFTER_SECONDS)
+    if hint := BARRED.get(status):
+        return Outcome("barred", f"{why}: {hint}", wait)
+    if 400 <= status < 500 and status not in TRANSIENT:
+        return Outcome("refused", why)
+    return Outcome("failed", why, wait)
+
+
+def _seconds(retry_after: str, date: str) -> float:
+    if retry_after.isdecimal() and len(retry_after) < 9:
+        return float(retry_after)
+    try:  # by the receiver's clock, since this machine's may be wrong
+        then, now = parsedate_to_datetime(retry_after), parsedate_to_datetime(date)
+        return max(0.0, (then - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

@@ -1,4 +1,4 @@
-"""Send batches to a topic of an MQTT broker."""
+"""Send batches to a topic of an MQTT broker, and what its answers mean."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.sender import OVERALL_SECONDS, Outcome, Transport
 from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
 

@@ -79,7 +79,7 @@ class Queue(Store):
             if before not in (None, self.file):
                 raise QueueMoved(f"{path} was replaced just now")
             # Random, given to the database when it was created.
-            self.name = str(self._about("queue"))
+            self.name = str(tables.about(self._database, "queue"))
             with transaction(self._database):  # boots before the oldest record are not needed
                 self._database.execute(
                     "DELETE FROM boot WHERE number < coalesce("
@@ -164,11 +164,6 @@ class Queue(Store):
 
     def _old(self) -> list[int]:
         return tables.too_old(self._database, self._clock, self._max_ns)
-
-    def _about(self, name: str) -> Any:
-        return self._database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[
-            0
-        ]
 
     def _this_boot(self) -> int:
         """The number of this boot, whose duration is noted."""

@@ -10,16 +10,33 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause
 from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
 from onnxlet.function import request_log
 
 STEADY = 16  # accepted batches of a reduced size, before a larger one is tried
+OVERALL_SECONDS = 300.0  # for a batch and its answer, however slow the network is
+FIRST_SECONDS = 1.0  # pause after the first failure
+LONGEST_SECONDS = 300.0  # pause after many
+
+
+class Outcome(NamedTuple):
+    """The outcome of sending a batch."""
+
+    # `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the cause needs
+    # fixing; `refused`: a record will never be accepted, or it is too large.
+    state: Literal["arrived", "failed", "barred", "refused"]
+    why: str = ""  # the receiver's answer, in words
+    wait: float = 0.0  # seconds until the receiver wants the next request
+
+
+Transport = Callable[[Batch], Outcome]
 
 
 class Sender:
@@ -128,3 +145,13 @@ def _hold(path: Path) -> int | None:
         os.close(file)
         return None
     return file
+
+
+def pause(failures: int, requested: float, chance: Callable[[], float] = random.random) -> float:
+    """Seconds until the next attempt: exponential backoff, with jitter to spread devices.
+
+    There was at least one failure in a row; the receiver asked for `requested` seconds; `chance` is
+    random in [0, 1).
+    """
+    longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 20))
+    return max(requested, longest * (0.5 + chance() / 2))

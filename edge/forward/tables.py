@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from onnxlet.edge.forward.records import Clock
 from onnxlet.edge.store import database as sqlite
@@ -63,10 +64,12 @@ def secret_of(path: Path) -> bytes:
     sqlite3.Error or OSError is raised where the database can't be read.
     """
     with closing(connect(path)) as database:
-        value: bytes = database.execute("SELECT value FROM about WHERE name = 'secret'").fetchone()[
-            0
-        ]
-        return value
+        return bytes(about(database, "secret"))
+
+
+def about(database: sqlite3.Connection, name: str) -> Any:
+    """What the queue was given at random when it was created: `queue`, its name, or `secret`."""
+    return database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[0]
 
 
 def too_many(database: sqlite3.Connection, most: int) -> list[int]:

@@ -6,11 +6,12 @@ Standard library only, and in syntax that Python 3.7 accepts, until the machine 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import sys
 import zipfile
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from onnxlet.edge.device.checks import (
     BEFORE_INSTALLING,
@@ -20,17 +21,26 @@ from onnxlet.edge.device.checks import (
     Finding,
     Needs,
     findings,
+    report,
     wrong,
 )
 from onnxlet.edge.device.machine import Machine, read_machine
-from onnxlet.edge.install.keys import read_keys
-
-if TYPE_CHECKING:
-    from onnxlet.edge.device.slots import DevicePaths
+from onnxlet.edge.device.slots import (
+    LISTS,
+    DevicePaths,
+    altered,
+    digests_in,
+    empty,
+    idle_slot,
+    live_slot,
+    sync_tree,
+)
+from onnxlet.edge.update.keys import read_keys
 
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
 KEYS = "etc/onnxlet/keys"
+GRAPH = "model.onnx"
 KEYS_HINT = "Each is a .pub file there."
 KEY_HINT = "It stands in the .pub file that minisign -G wrote."
 
@@ -40,21 +50,18 @@ def main(archive: Path, arguments: list[str]) -> None:
 
     It exits with 1 if something is wrong, with 2 for wrong use.
     """
-    given = _parser(archive.name).parse_args(arguments)
+    options = _parser(archive.name).parse_args(arguments)
     with zipfile.ZipFile(archive) as bundle:
         needs = read_needs(bundle)
-    machine = read_machine(given.root / DATA)
-    if given.command == "doctor":
-        from onnxlet.edge.device.checks import report
-
-        sys.exit(report(diagnosis(given.root, machine, needs), as_json=given.json))
-    _stop_where_wrong(faults(given.root, given.key, machine, needs))
-    _install(archive, given.root, given.key)
+    machine = read_machine(options.root / DATA)
+    if options.command == "doctor":
+        sys.exit(report(diagnosis(options.root, machine, needs), as_json=options.json))
+    _stop_where_wrong(faults(options.root, options.key, machine, needs))
+    _install(archive, options.root, options.key)
 
 
 def _install(archive: Path, root: Path, keys: list[str]) -> None:
     """Fill a slot, and exec its own code, which inherits the device's lock."""
-    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.history import locked
     from onnxlet.function.errors import OnnxletError
 
@@ -95,11 +102,9 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 def read_needs(bundle: zipfile.ZipFile) -> Needs:
     """What a bundle requires of a machine."""
-    import json
-
     content = json.loads(bundle.read("bundle.json").decode())
     sizes = {entry.filename: entry.file_size for entry in bundle.infolist()}
-    graphs = sum(size for path, size in sizes.items() if path.endswith("/model.onnx"))
+    graphs = sum(size for path, size in sizes.items() if path.endswith(f"/{GRAPH}"))
     return Needs(content["python"], content["arch"], sum(sizes.values()), graphs)
 
 
@@ -129,8 +134,6 @@ def _stop_where_wrong(found: list[tuple[str, str]]) -> None:
 
 def _fill(archive: Path, paths: DevicePaths) -> Path:
     """Unpack the bundle into a slot, unless the live one has it; return the slot."""
-    from onnxlet.edge.device.slots import idle_slot, live_slot
-    from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
     from onnxlet.edge.update.history import give_idle_slot
 
     live = live_slot(paths)
@@ -146,3 +149,58 @@ def _fill(archive: Path, paths: DevicePaths) -> Path:
     except (BrokenBundle, zipfile.BadZipFile) as error:
         sys.exit(f"error: {archive.name} is broken: {error}\nhint: Copy it here again.")
     return slot
+
+
+class BrokenBundle(Exception):
+    """The zip is not what its own lists say."""
+
+
+def needs_of(slot: Path) -> Needs:
+    """What an unpacked bundle requires of a machine; of a checkout, only its models' size."""
+    graphs = sum(path.stat().st_size for path in (slot / "models").glob(f"*/*/{GRAPH}"))
+    try:
+        content = json.loads((slot / "bundle.json").read_bytes())
+    except FileNotFoundError:
+        return Needs(graphs=graphs)
+    unpacked = sum(path.stat().st_size for path in slot.rglob("*") if path.is_file())
+    return Needs(content["python"], content["arch"], unpacked, graphs)
+
+
+def is_same(bundle: zipfile.ZipFile, slot: Path) -> bool:
+    """Whether a slot has this very bundle, with every file unchanged."""
+    try:
+        if any((slot / name).read_bytes() != bundle.read(name) for name in LISTS):
+            return False
+        return not altered(slot, digests_in(map(bundle.read, LISTS)))
+    except OSError:
+        return False
+
+
+def unpack(bundle: zipfile.ZipFile, slot: Path) -> None:
+    """Unpack a bundle into a slot that nothing runs from, and flush it to the disk.
+
+    What was there is replaced. BrokenBundle is raised where a file is not listed, missing, outside
+    the slot, or has another hash; OSError where the disk is full, or fails.
+    """
+    digests = digests_in(map(bundle.read, LISTS))
+    listed, there = {*digests, *LISTS}, set(bundle.namelist())
+    faults = [f"{path}: not on its list" for path in sorted(there - listed)]
+    faults += [f"{path}: missing" for path in sorted(listed - there)]
+    faults += [f"{path}: not below the bundle" for path in sorted(listed) if not _is_below(path)]
+    if faults:
+        raise BrokenBundle("; ".join(faults[:5]))
+    empty(slot)
+    for path in sorted(listed):
+        target = slot / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = bundle.read(path)
+        if path in digests and hashlib.sha256(content).hexdigest() != digests[path]:
+            raise BrokenBundle(f"{path}: not the file that is on its list")
+        target.write_bytes(content)
+    os.sync()  # one sync: thousands of fsyncs take an SD card minutes
+    sync_tree(slot)  # raises if the card has failed
+
+
+def _is_below(path: str) -> bool:
+    pure = PurePosixPath(path)
+    return not pure.is_absolute() and ".." not in pure.parts and "\\" not in path

@@ -1,11 +1,17 @@
-"""`edge install`: from an unpacked slot to a running service; may be repeated."""
+"""`edge install`: from an unpacked slot to a running service; and `edge uninstall`.
+
+Both may be repeated. An uninstallation leaves settings, models and state.
+"""
 
 from __future__ import annotations
 
+import pwd
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +19,13 @@ from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings,
 from onnxlet.edge.device.machine import read_machine
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch, write_durably
 from onnxlet.edge.install import units
-from onnxlet.edge.install.bundle import needs_of
-from onnxlet.edge.install.keys import PublicKey, read_keys
+from onnxlet.edge.install.from_zip import needs_of
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import device_settings, service_environ
-from onnxlet.edge.update.history import give_idle_slot, locked
+from onnxlet.edge.update import model_updates
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.history import give_idle_slot, locked, read_history, write_history
+from onnxlet.edge.update.keys import PublicKey, read_keys
 from onnxlet.function.errors import OnnxletError, SettingsError
 from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.serving.golden import load_proven
@@ -44,6 +52,11 @@ class Installation(NamedTuple):
     def is_image(self) -> bool:
         """It is in a system image, where no systemd runs."""
         return self.paths.root != SYSTEM
+
+    @property
+    def systemctl_root(self) -> list[str]:
+        """The option by which systemd's programs change an image."""
+        return [f"--root={self.paths.root}"] if self.is_image else []
 
 
 def install(setup: Installation, keys: Sequence[str]) -> None:
@@ -110,7 +123,7 @@ def _settings_faults(paths: DevicePaths) -> list[str]:
 
 
 def _enable_units(setup: Installation) -> None:
-    root = [f"--root={setup.paths.root}"] if setup.is_image else []
+    root = setup.systemctl_root
     setup.run(["systemd-sysusers", *root, "onnxlet.conf"])
     if not setup.is_image:
         setup.run(["systemctl", "daemon-reload"])
@@ -211,3 +224,54 @@ def write_files(paths: DevicePaths, python: str) -> None:
                 continue
         file.parent.mkdir(parents=True, exist_ok=True)
         write_durably(file, text.encode(), mode)
+
+
+def uninstall(setup: Installation, purge: bool) -> None:
+    """Stop the service, and remove what `install` wrote; may be repeated.
+
+    `purge` removes settings, keys, models and state, too. InstallError is raised where systemd
+    refuses, Failed where this is not root, or another process holds the device's lock.
+    """
+    with locked(setup.paths) if setup.paths.data.is_dir() else nullcontext():
+        _uninstall(setup, purge)
+
+
+def _uninstall(setup: Installation, purge: bool) -> None:
+    paths, root = setup.paths, setup.systemctl_root
+    for unit in (units.TIMER, units.MQTT, units.SETTLE, units.SERVICE):
+        if (paths.root / "etc/systemd/system" / unit).exists():
+            setup.run(["systemctl", *root, "disable", *(() if root else ("--now",)), unit])
+    try:
+        for path in units.files(""):
+            (paths.root / path).unlink(missing_ok=True)
+        if purge:
+            shutil.rmtree(paths.settings, ignore_errors=True)
+            shutil.rmtree(paths.data, ignore_errors=True)
+        else:
+            _forget_attempt(paths)
+            _remove_program(paths)
+    except PermissionError as error:
+        raise InstallError(f"{error.filename}: {error.strerror}", "Put sudo before it.") from error
+    if not setup.is_image:
+        setup.run(["systemctl", "daemon-reload"])
+        if purge and any(user.pw_name == units.NAME for user in pwd.getpwall()):
+            setup.run(["userdel", units.NAME])
+    kept = "" if purge else f"; {paths.settings}, {paths.models} and {paths.state} stay"
+    setup.report(f"onnxlet is removed{kept}")
+
+
+def _forget_attempt(paths: DevicePaths) -> None:
+    """Remove an unconfirmed update: nothing is left to confirm it or roll it back."""
+    with suppress(Refused):  # the history can't be read; it stays
+        history = read_history(paths)
+        if history.attempt is not None:
+            model_updates.take_away(paths, history.attempt.models or {})
+            write_history(paths, replace(history, attempt=None))
+
+
+def _remove_program(paths: DevicePaths) -> None:
+    """Remove the slots, the links to them, and what an interrupted update left."""
+    for link in (paths.live, paths.back):
+        link.unlink(missing_ok=True)
+    for name in (*SLOTS, ".incoming", ".outgoing", "download"):
+        shutil.rmtree(paths.slot(name), ignore_errors=True)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from paho.mqtt.client import MQTTMessage, topic_matches_sub
 
+from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function.request_log import REQUEST_ID
 
 JSON = "application/json"
 LONGEST_TOPIC = 65535
-ANY = ("#",)
 # Below the topic of answers: this service's state, and its models'; no answer may fake them.
 STATUS, DRIFT = "status", "drift"
 
@@ -27,18 +27,13 @@ class Answer(NamedTuple):
     properties: dict[str, Any]  # of MQTT 5
 
 
-def user_properties(message: MQTTMessage) -> dict[str, str]:
-    """The message's user properties; the last one of a repeated name."""
-    return dict(getattr(message.properties, "UserProperty", ()))
-
-
 def request_id(message: MQTTMessage) -> str:
     """The reading's id: its own, or one that is the same when the broker sends it again.
 
     A reading with QoS 1 that has no id gets a hash of its content and its packet id, which the
     broker keeps until the reading is acknowledged. One with QoS 0 is never sent again.
     """
-    own = user_properties(message).get("request-id", "")
+    own = dict(getattr(message.properties, "UserProperty", ())).get("request-id", "")
     if REQUEST_ID.fullmatch(own):
         return own
     if message.qos == 0:
@@ -82,20 +77,18 @@ def wsgi_environ(message: MQTTMessage, model: str) -> dict[str, Any]:
 
 
 def answer_to(
-    message: MQTTMessage,
-    status: int,
-    media_type: str,
-    body: bytes,
-    usual: str,
-    readings: str,
-    allowed: Sequence[str] = ANY,
-    own: Sequence[str] = (),
+    message: MQTTMessage, status: int, media_type: str, body: bytes, options: MqttOptions
 ) -> Answer:
     """The answer, to the topic that the reading names, with its correlation data.
 
-    It goes to the `usual` topic where the reading names none, or one that the filter of readings
-    matches, that no filter of the `allowed` ones does, or that is the service's own.
+    It goes to the usual topic of answers where the reading names none, or one that the filter of
+    readings matches, that no filter of the allowed ones does, or that is the service's own.
     """
+    usual = options.answers
+    allowed = (f"{usual}/#", *options.responses)  # this filter matches `usual`, too
+    own = [f"{usual}/{STATUS}", f"{usual}/{DRIFT}/#"]
+    if options.discovery:
+        own.append(f"{options.discovery}/#")
     requested = str(getattr(message.properties, "ResponseTopic", ""))
     properties: dict[str, Any] = {
         "ContentType": media_type,
@@ -105,7 +98,7 @@ def answer_to(
     if correlation is not None:
         properties["CorrelationData"] = correlation
     named = (
-        may_answer_to(requested, readings)
+        may_answer_to(requested, options.readings)
         and _matches(allowed, requested)
         and not _matches(own, requested)
     )
@@ -116,22 +109,10 @@ def _matches(filters: Sequence[str], topic: str) -> bool:
     return any(topic_matches_sub(each, topic) for each in filters)
 
 
-def own_topics(answers: str, discovery: str = "") -> list[str]:
-    """Filters of the topics that only the service itself publishes to.
-
-    The prefix of Home Assistant's discovery is empty where that is off.
-    """
-    own = [f"{answers}/{STATUS}", f"{answers}/{DRIFT}/#"]
-    return [*own, f"{discovery}/#"] if discovery else own
-
-
 def may_answer_to(topic: str, readings: str) -> bool:
     """Whether a message to this topic would not be taken for a reading."""
     if not topic or len(topic.encode()) > LONGEST_TOPIC or set("#+\0") & set(topic):
         return False
-    return topic[0] != "$" and not topic_matches_sub(plain_filter(readings), topic)
-
-
-def plain_filter(readings: str) -> str:
-    """The filter itself, without the `$share/GROUP/` of a shared subscription."""
-    return readings.split("/", 2)[2] if readings.startswith("$share/") else readings
+    if readings.startswith("$share/"):  # of a shared subscription, $share/GROUP/FILTER
+        readings = readings.split("/", 2)[2]
+    return topic[0] != "$" and not topic_matches_sub(readings, topic)

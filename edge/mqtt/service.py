@@ -1,4 +1,7 @@
-"""The MQTT service: answer readings until stopped, reconnecting whenever the broker is lost."""
+"""The MQTT service: answer readings until stopped, reconnecting whenever the broker is lost.
+
+They are answered by the same app as over HTTP: the same limits, log, metrics and errors.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,33 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.forward.delivery_outcome import pause
-from onnxlet.edge.mqtt.announcer import Announcer, Rights
-from onnxlet.edge.mqtt.drift import Summaries, messages
-from onnxlet.edge.mqtt.readings import may_answer_to
-from onnxlet.edge.mqtt.session import Backlog, Counts, Respond, Session, client_id, status_topic
+from paho.mqtt.client import MQTTMessage
+
+from onnxlet.edge.forward.forwarder import Forwarder
+from onnxlet.edge.forward.sender import pause
+from onnxlet.edge.mqtt.announcer import (
+    Announcer,
+    Rights,
+    Summaries,
+    client_id,
+    messages,
+    status_topic,
+)
+from onnxlet.edge.mqtt.readings import may_answer_to, wsgi_environ
+from onnxlet.edge.mqtt.session import Backlog, Counts, Respond, Session
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
+from onnxlet.edge.predictions.prediction_store import PredictionStore
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.drift_reports import DriftReports
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.folders import documented
 from onnxlet.function import request_log
+from onnxlet.function.app import SERVICE
 from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 
 DAY_SECONDS = 86_400
 STEADY_SECONDS = 10.0  # a connection that lasted longer resets the backoff
@@ -145,8 +163,6 @@ class MqttService:
         except LinkLost:
             announcer.lost()
             raise
-        finally:
-            self._counts = session.counts
 
     def _wanted(self) -> dict[str, bytes]:
         return messages(self._options, self._drift())
@@ -157,6 +173,46 @@ class MqttService:
         if not (lost and self._lost):
             self._log({"event": "mqtt", **entry})
         self._lost = lost
+
+
+class Responder:
+    """Answers readings by an app, one at a time.
+
+    The settings have no API keys: the broker decides who may send readings.
+    """
+
+    def __init__(
+        self,
+        models: Path,
+        settings: Settings,
+        forward: Forwarder | None,
+        model: str,
+        keep: PredictionStore | None = None,
+    ) -> None:
+        self._model = model  # that answers readings that name none
+        self._again = False
+        observe = None  # of predictions, which `forward` keeps
+        if forward is not None:
+            observe = lambda prediction: forward.observe(prediction, self._again)  # noqa: E731
+        self._app = make_app(models, observe, forward=forward, settings=settings, keep=keep)
+        self._service = self._app.extensions[SERVICE]
+        self._drift = DriftReports(with_tests=False)
+
+    def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
+        """Status, media type and body of the answer, or of the problem, in the native protocol."""
+        self._again = message.dup
+        begun: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            begun[:] = int(status[:3]), dict(headers)["Content-Type"]
+
+        body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
+        status, media_type = begun
+        return status, media_type, body
+
+    def drift(self) -> list[dict[str, Any]]:
+        """What the readings so far say of each model that is counted, in short."""
+        return [each.summary for each in self._drift.of(self._service)]
 
 
 def end_by_signals(stopping: threading.Event) -> None:

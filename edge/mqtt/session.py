@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights
-from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to, own_topics
+from onnxlet.edge.mqtt.announcer import HEAD_BYTES, Announcer, Rights, status_topic
+from onnxlet.edge.mqtt.readings import answer_to
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import MqttOptions
 from onnxlet.function import request_log
@@ -24,7 +21,6 @@ from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
-MACHINE_ID = Path("/etc/machine-id")
 MOST_RECEIVED = 500  # packets between two answers
 ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
 Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
@@ -68,7 +64,8 @@ class Backlog:
         self._waiting = deque(each for each in self._waiting if each.qos == 0)
 
 
-class Counts(NamedTuple):
+@dataclass
+class Counts:
     """Numbers of readings in this process, by what became of them."""
 
     answered: int = 0  # with a prediction
@@ -89,7 +86,7 @@ class Session:
         log: request_log.Log = request_log.write,
         announcer: Announcer | None = None,
     ) -> None:
-        self.counts = counts  # of earlier connections
+        self.counts = counts  # of earlier connections and this one
         self._link = link  # open and subscribed
         self._options = options
         self._respond = respond  # answers a reading
@@ -142,12 +139,11 @@ class Session:
 
     def _answer(self, message: MQTTMessage) -> None:
         status, media_type, body = self._respond(message)
-        counts = self.counts
         if status == 200:
-            self.counts = counts._replace(answered=counts.answered + 1)
+            self.counts.answered += 1
         else:
-            self.counts = counts._replace(refused=counts.refused + 1)
-        answer = self._answer_to(message, status, media_type, body)
+            self.counts.refused += 1
+        answer = answer_to(message, status, media_type, body, self._options)
         size = len(answer.payload) + len(answer.topic.encode()) + HEAD_BYTES
         size += len(answer.properties.get("CorrelationData", b""))
         if size > self._link.largest:
@@ -155,20 +151,14 @@ class Session:
                 Failure(413, "RequestTooLarge", f"the answer has {len(body)} bytes, and the broker "
                         f"takes packets of {self._link.largest}", "Send fewer rows at once.")
             )  # fmt: skip
-            answer = self._answer_to(message, 413, too_large.media_type, too_large.body)
+            answer = answer_to(message, 413, too_large.media_type, too_large.body, self._options)
         self._under_way[self._link.publish(*answer)] = message
-
-    def _answer_to(self, message: MQTTMessage, status: int, media_type: str, body: bytes) -> Answer:
-        usual, readings = self._options.answers, self._options.readings
-        own = own_topics(usual, self._options.discovery)
-        allowed = (f"{usual}/#", *self._options.responses)  # this filter matches `usual`, too
-        return answer_to(message, status, media_type, body, usual, readings, allowed, own)
 
     def _unwanted(self, code: ReasonCode) -> None:
         """Count an answer that the broker refused; answering again would not help."""
         if not self.counts.unwanted:
             self._log({"event": "mqtt", "state": "unwanted", "error": f"the broker says: {code}"})
-        self.counts = self.counts._replace(unwanted=self.counts.unwanted + 1)
+        self.counts.unwanted += 1
 
     def _publish_status(self) -> None:
         """Publish the status when it has changed, but not too often."""
@@ -195,22 +185,6 @@ class Session:
             self._settle()
 
 
-def client_id(options: MqttOptions, machine_id: Path = MACHINE_ID) -> str:
-    """The client's id: the same at each start, and different on each machine."""
-    if options.client:
-        return options.client
-    try:
-        machine = machine_id.read_text().strip()
-    except OSError:
-        machine = platform.node()
-    return f"onnxlet-{hashlib.sha256(f'mqtt {machine}'.encode()).hexdigest()[:12]}"
-
-
-def status_topic(options: MqttOptions) -> str:
-    """The topic of the retained status message."""
-    return f"{options.answers}/{STATUS}"
-
-
 def status_message(state: str, counts: Counts, dropped: int) -> bytes:
     """The payload of a status message."""
-    return json.dumps({"state": state, **counts._asdict(), "dropped": dropped}).encode()
+    return json.dumps({"state": state, **asdict(counts), "dropped": dropped}).encode()

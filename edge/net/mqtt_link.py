@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from onnxlet.edge.net.certificates import describe_error, make_context
+from onnxlet.edge.net.http_client import describe_error, make_context
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30
@@ -88,11 +88,12 @@ class Link:
             self._client.will_set(will.topic, will.payload, QOS, retain=True)
         # No circle of references: the client closes its sockets as soon as nobody has this link.
         own = weakref.proxy(self)
-        self._client.on_connect = lambda *given: own._connected(*given)
-        self._client.on_disconnect = lambda *given: own._disconnected(*given)
-        self._client.on_subscribe = lambda *given: own._subscribed(*given)
-        self._client.on_publish = lambda *given: own._was_published(*given)
-        self._client.on_message = lambda *given: own._received(*given)
+        self._client.on_connect = lambda *event: own._connected(*event)
+        self._client.on_disconnect = lambda *event: own._disconnected(*event)
+        self._client.on_subscribe = lambda *event: own._subscribed(*event)
+        published = self.published
+        self._client.on_publish = lambda client, data, mid, code, _: published.append((mid, code))
+        self._client.on_message = lambda *event: own._received(*event)
 
     def open(self, *, resume: bool, **properties: int) -> None:
         """Connect with properties of MQTT 5's CONNECT.
@@ -175,11 +176,6 @@ class Link:
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, more: Any) -> None:
         self._granted = list(codes)
-
-    def _was_published(
-        self, client: Client, data: Any, mid: int, code: ReasonCode, properties: Any
-    ) -> None:
-        self.published.append((mid, code))
 
     def _received(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self.messages.append(message)

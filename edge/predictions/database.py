@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.edge.predictions.answers import PART_ROWS, Answer, id_of, row_of
-from onnxlet.edge.predictions.ground_truth import fault_of
+from onnxlet.edge.predictions.answers import PART_ROWS, Answer, fault_of, id_of, row_of
 from onnxlet.edge.predictions.ownership import opened
 from onnxlet.edge.store import database as sqlite
 from onnxlet.edge.store.database import bytes_used, transaction

@@ -89,12 +89,3 @@ def check(path: Path, schema: str) -> None:
                 f"ONNXLET_KEEP: {path} can't be written to: {error}",
                 "Name a file in a folder that this user may write to, on a disk with room.",
             ) from error
-
-
-def refuse_home(path: Path) -> None:
-    """Refuse `~`, by a SettingsError: only a shell expands it, else it is a folder of that name."""
-    if str(path).startswith("~"):
-        raise SettingsError(
-            f"ONNXLET_KEEP: '~' is not expanded, got {path}",
-            "Write the path in full; in a shell $HOME stands for the home folder.",
-        )

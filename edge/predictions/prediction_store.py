@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.predictions import ownership
-from onnxlet.edge.predictions.answers import answers_of
+from onnxlet.edge.predictions.answers import Fault, answers_of, no_disk
 from onnxlet.edge.predictions.database import (
     NEWEST,
     SCHEMA,
@@ -22,8 +21,7 @@ from onnxlet.edge.predictions.database import (
     Outcome,
     Truths,
 )
-from onnxlet.edge.predictions.ground_truth import Fault, no_disk
-from onnxlet.edge.store.database import Identity, is_broken
+from onnxlet.edge.store.database import Identity, drop_privileges_to_owner, is_broken
 from onnxlet.edge.store.writer import MEMORY_BYTES, Writer
 from onnxlet.function import request_log
 from onnxlet.function.errors import InvalidRows, RequestTooLarge, SettingsError
@@ -253,8 +251,11 @@ def start(path: Path, max_mb: int, max_days: int, *, named: bool) -> PredictionS
     A path that is `named`, by ONNXLET_KEEP, has to be writable now: SettingsError is raised where
     it can't be there. Elsewhere no disk stops a start.
     """
-    if named:
-        ownership.refuse_home(path)
+    if named and str(path).startswith("~"):  # only a shell expands it, else it is a folder's name
+        raise SettingsError(
+            f"ONNXLET_KEEP: '~' is not expanded, got {path}",
+            "Write the path in full; in a shell $HOME stands for the home folder.",
+        )
     path = path.absolute()
     if path.is_dir():
         raise SettingsError(

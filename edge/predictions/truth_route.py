@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onnxlet.edge.predictions.answers import HINT, no_disk, read
 from onnxlet.edge.predictions.database import Outcome
-from onnxlet.edge.predictions.ground_truth import HINT, no_disk, read
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
 from onnxlet.function.messages import Reply, Request, Route, json_reply

@@ -10,7 +10,7 @@ import io
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -28,7 +28,8 @@ from onnxlet.edge.server.http_request import (
     wsgi_name,
 )
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
+
+Bytes = bytes | memoryview
 
 READ_BYTES = 1 << 18
 MOST_PIPELINED = 100  # requests waiting on one connection; the last of them closes it
@@ -38,6 +39,29 @@ NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING: Environ = {"handed": "on"}  # not empty: an empty environ means an incomplete head
 EMPTY = io.BytesIO()
+
+
+class PlainHttp(OSError):
+    """A client spoke HTTP without TLS to a port that expects TLS."""
+
+
+class Socket(Protocol):
+    """A non-blocking stream socket, or TLS over one."""
+
+    def fileno(self) -> int:
+        """The file descriptor, for selectors."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Bytes that have arrived; empty at the end."""
+
+    def send(self, data: Bytes, /) -> int:
+        """Send; return how many bytes were taken."""
+
+    def shutdown(self, how: int, /) -> None:
+        """Announce that nothing more is sent."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class Connection:
@@ -180,7 +204,7 @@ class Connection:
             sent = 0
         except OSError:
             return False
-        self.outgoing = b"" if sent == len(whole) else rest_of(whole, sent)
+        self.outgoing = b"" if sent == len(whole) else _rest_of(whole, sent)
         if sent:
             self.since = time.monotonic()
         return True
@@ -301,3 +325,13 @@ class Connection:
         self.requests.clear()
         self.outgoing = self.due = b""
         self._environ, self._body = NOTHING, EMPTY
+
+
+def _rest_of(data: Bytes, sent: int) -> Bytes:
+    """The bytes that are still to be sent.
+
+    They are copied only once half of them are gone: else a long response would be copied thousands
+    of times for a client that takes a few bytes at a time.
+    """
+    rest = memoryview(data)[sent:]
+    return bytes(rest) if len(rest) * 2 < len(data) else rest

@@ -10,15 +10,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from onnxlet.edge.server.connection import Connection
-from onnxlet.edge.server.entrance import Entrance
+from onnxlet.edge.server.connection import Connection, Socket
+from onnxlet.edge.server.entrance import Entrance, SharedCounters
 from onnxlet.edge.server.http_response import plain_response
-from onnxlet.edge.server.sockets import Socket
-
-if TYPE_CHECKING:
-    from onnxlet.edge.server.shared_counters import SharedCounters
 
 Wrap = Callable[[socket.socket], Socket]
 

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from onnxlet.edge.server.http_request import Request
@@ -24,27 +25,12 @@ def plain_response(status: str) -> bytes:
     return f"{head}Connection: close\r\n\r\n{text}".encode()
 
 
+@lru_cache(1)
 def date_line(second: int) -> str:
     """The Date header of a second since 1970; email.utils would take 3 ms of the start."""
     t = time.gmtime(second)
     day = f"{DAYS[t.tm_wday]}, {t.tm_mday:02} {MONTHS[t.tm_mon - 1]} {t.tm_year}"
     return f"Date: {day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
-
-
-class _Date:
-    """Caches the Date header for a second."""
-
-    second = 0
-    line = ""
-
-    def now(self) -> str:
-        second = int(time.time())
-        if second != self.second:
-            self.line, self.second = date_line(second), second
-        return self.line
-
-
-DATE = _Date()
 
 
 def answer(
@@ -66,9 +52,9 @@ def answer(
 def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
     environ, status, headers = request.environ, "", list[tuple[str, str]]()
 
-    def start_response(line: str, given: list[tuple[str, str]], *error: Any) -> Any:
+    def start_response(line: str, fields: list[tuple[str, str]], *error: Any) -> Any:
         nonlocal status, headers
-        status, headers = line, given
+        status, headers = line, fields
         return _no_writing
 
     parts = app(environ, start_response)
@@ -80,7 +66,7 @@ def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[byt
         finally:
             if hasattr(parts, "close"):
                 parts.close()
-    lines = [f"HTTP/1.1 {status}\r\n", DATE.now()]
+    lines = [f"HTTP/1.1 {status}\r\n", date_line(int(time.time()))]
     lines += [f"{name}: {value}\r\n" for name, value in headers]
     names = [name for name, _ in headers]
     named = "Content-Length" in names or "content-length" in map(str.lower, names)

@@ -17,16 +17,13 @@ from collections import deque
 from collections.abc import Callable, Set
 from contextlib import suppress
 from socket import socket
-from typing import TYPE_CHECKING
 
 from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
+from onnxlet.edge.server.entrance import SharedCounters
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
 from onnxlet.function.errors import CAME, LATER, SHED
-
-if TYPE_CHECKING:
-    from onnxlet.edge.server.shared_counters import SharedCounters
 
 HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
 SLOW_SECONDS = 0.002  # where answers usually take longer, the handover is immediate

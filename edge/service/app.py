@@ -16,7 +16,7 @@ from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.http.fast_path import App
-from onnxlet.function.messages import Prediction, Reply, Route
+from onnxlet.function.messages import Prediction, Reply
 from onnxlet.function.monitoring.model_stats import ModelStats
 from onnxlet.function.monitoring.watches import Watches
 from onnxlet.function.serving.reload import Reloader
@@ -58,7 +58,7 @@ def make_app(
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
     observe = _both(observe, keep.observe) if keep else observe
-    seen, logged = secret.unobserved(observe), secret.unlogged(log)
+    observed, logged = secret.unobserved(observe), secret.unlogged(log)
     keys, stats, shared = settings.block_keys, ModelStats(), None
     watches = Watches(settings.watch, secret.request_id, keys=keys)
     if link is not None:
@@ -68,14 +68,19 @@ def make_app(
         counts = Counters(link, settings.watch, secret.request_id, keys)
         shared = SharedModels(link)
         meter.counts, watches, stats = counts, counts.watches, counts.stats
+    routes = []
+    if forward is not None or keep is not None:
+        from onnxlet.edge.predictions import truth_route  # slow to import
+
+        routes = [truth_route.route(forward, keep)]
     app = create_app(
         models,
-        seen,
+        observed,
         settings,
         meter,
         logged,
         updates,
-        _routes(forward, keep),
+        routes,
         watches,
         keep,
         stats,
@@ -108,16 +113,6 @@ def _both(first: Observe | None, second: Observe) -> Observe:
         second(prediction)
 
     return observe
-
-
-def _routes(forward: Forwarder | None, keep: PredictionStore | None) -> list[Route]:
-    if forward is None and keep is None:
-        return []
-    from onnxlet.edge.predictions import (
-        truth_route,  # slow to import, and not needed where nothing is kept
-    )
-
-    return [truth_route.route(forward, keep)]
 
 
 def start_forwarding(options: ForwardOptions) -> Forwarder | None:

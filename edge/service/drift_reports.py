@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
 
 from onnxlet.function import request_log
 from onnxlet.function.models.model import Model
@@ -29,6 +30,8 @@ MOST_ALARMS = 5
 LONGEST_NAME = 200  # characters of a column's name, or an output's
 # What performance is measured by, in the order of a report.
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "mean_absolute_error")
+# A test: the indices of its feature and statistic, value and threshold, and whether it alarms.
+ROW = np.dtype("u2, u1, f8, f8, ?")
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,22 +92,17 @@ class Tests:
     """The tests of a report's `columns` and `predictions`, in few bytes each."""
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        pairs = [(entry, test) for entry in entries for test in entry["tests"]]
+        pairs = [(number, test) for number, each in enumerate(entries) for test in each["tests"]]
         self._names = sorted({str(test["statistic"]) for _, test in pairs})
         self._places = [(*_place(entry), str(entry["measure"])) for entry in entries]
-        self._counts = array("H", [len(entry["tests"]) for entry in entries])
-        self._statistics = bytes(self._names.index(test["statistic"]) for _, test in pairs)
-        self._values = array("d", [test["value"] for _, test in pairs])
-        self._thresholds = array("d", [test["threshold"] for _, test in pairs])
-        self._alarmed = bytes(bool(test["alarmed"]) for _, test in pairs)
+        self._rows = np.array(
+            [(n, self._names.index(t["statistic"]), t["value"], t["threshold"], t["alarmed"])
+             for n, t in pairs], ROW,
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[Test]:
-        columns = (self._statistics, self._values, self._thresholds, self._alarmed)
-        tests = zip(*columns, strict=True)
-        for place, count in zip(self._places, self._counts, strict=True):
-            for _ in range(count):
-                statistic, value, threshold, alarmed = next(tests)
-                yield Test(*place, self._names[statistic], value, threshold, bool(alarmed))
+        for place, statistic, value, threshold, alarmed in self._rows.tolist():
+            yield Test(*self._places[place], self._names[statistic], value, threshold, alarmed)
 
 
 def _place(entry: Mapping[str, Any]) -> tuple[str, str]:

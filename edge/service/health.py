@@ -38,7 +38,7 @@ def check() -> None:
     host = reached_at(device.host)
     connection = http.client.HTTPConnection(host, device.port, timeout=SECONDS)
     if device.tls_cert:
-        from onnxlet.edge.net.certificates import unchecked_context
+        from onnxlet.edge.net.http_client import unchecked_context
 
         connection = http.client.HTTPSConnection(
             host, device.port, timeout=SECONDS, context=unchecked_context()

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime
@@ -46,6 +46,11 @@ PERFORMANCE = {
 }
 
 Samples = Iterable[tuple[Sequence[str], float]]  # the labels' values, and the number
+Kind = type[CounterMetricFamily] | type[GaugeMetricFamily]
+COUNTER: Kind = CounterMetricFamily
+GAUGE: Kind = GaugeMetricFamily
+# The kind of a metric, its name and text, the names of its labels, and its samples.
+Family = tuple[Kind, str, str, Sequence[str], Samples]
 
 
 class Sources(Protocol):
@@ -64,7 +69,7 @@ def expose(meter: Sources, service: Service, accept: str, on_rows: bool) -> Repl
     states = meter.counts.collect() if meter.counts else None
     if states is None:
         ProcessCollector(registry=registry)
-    registry.register(Collector(meter, service, states, on_rows))
+    registry.register(Collector(partial(_all_metrics, meter, service, states, on_rows)))
     encode, media_type = choose_encoder(_readable(accept))
     return Reply(encode(registry), media_type)
 
@@ -75,75 +80,68 @@ def _readable(accept: str) -> str:
     return ",".join(each for each, found in formats if found is None or found[1] in VERSIONS)
 
 
-class Collector:
-    """A collector of prometheus-client: counters, and gauges of this moment."""
+class Collector(NamedTuple):
+    """What prometheus-client's registry takes."""
 
-    def __init__(
-        self, meter: Sources, service: Service, states: States | None, on_rows: bool
-    ) -> None:
-        self._meter = meter
-        self._on_rows = on_rows  # those of drift, too
-        self._service = service
-        self._states = states  # the counts of all workers; None where one process serves
-        self._tally = meter.tally
-        if states is not None and meter.counts:
-            self._service = replace(service, watches=meter.counts.moment(states))
-            self._tally = Tally()
-            for state in states:
-                self._tally.add(state["requests"])
-
-    def collect(self) -> Iterator[Metric]:
-        """All metrics, for prometheus-client's registry."""
-        service, states, meter = self._service, self._states, self._meter
-        yield from request_metrics(self._tally)
-        in_flight = service.in_flight
-        count = in_flight.count
-        if states is not None:
-            count = sum(state["in_flight"] for state in states)
-        yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight", "Requests being answered, this one too.", count
-        )
-        yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit
-        )
-        served = [([model.name], model.version) for model in service.repository.models]
-        yield _gauge("onnxlet_model_version", "Version that is served.", ["model"], served)
-        refused = dict(meter.reloader.refused) if meter.reloader else {}
-        broken = [([name, str(version)], 1) for name, version in refused]
-        labels = ["model", "version"]
-        yield _gauge("onnxlet_model_refused", "Versions that are broken.", labels, broken)
-        yield GaugeMetricFamily(
-            "onnxlet_reload_still_seconds",
-            "How long a look at the models' folder has stood still; 0 where none does.",
-            service.repository.progress.seconds_still(),
-        )
-        if self._on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
-            yield from drift_metrics(digests)
-        if meter.forward:
-            figures = meter.forward.figures()
-            yield from _forward(figures if states is None else forwarded(figures, states))
-        if states is not None:
-            yield from _processes(states)
-        about = {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        }
-        yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
+    collect: Callable[[], Iterator[Metric]]
 
 
-def _counter(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
-    return _filled(CounterMetricFamily(name, text, labels=labels), samples)
+def _all_metrics(
+    meter: Sources, service: Service, states: States | None, on_rows: bool
+) -> Iterator[Metric]:
+    """Counters, and gauges of this moment; `on_rows`: those of drift, too.
+
+    The states are the counts of all workers; None where one process serves.
+    """
+    tally, in_flight = meter.tally, service.in_flight
+    count = in_flight.count
+    if states is not None and meter.counts:
+        service = replace(service, watches=meter.counts.moment(states))
+        tally = Tally()
+        for state in states:
+            tally.add(state["requests"])
+        count = sum(state["in_flight"] for state in states)
+    yield from request_metrics(tally)
+    served = [([model.name], model.version) for model in service.repository.models]
+    refused = dict(meter.reloader.refused) if meter.reloader else {}
+    yield from _filled(
+        (GAUGE, "onnxlet_requests_in_flight", "Requests being answered, this one too.", (),
+         _one(count)),
+        (GAUGE, "onnxlet_requests_in_flight_limit", "Further ones are shed.", (),
+         _one(in_flight.limit)),
+        (GAUGE, "onnxlet_model_version", "Version that is served.", ("model",), served),
+        (GAUGE, "onnxlet_model_refused", "Versions that are broken.", ("model", "version"),
+         [([name, str(version)], 1) for name, version in refused]),
+        (GAUGE, "onnxlet_reload_still_seconds",
+         "How long a look at the models' folder has stood still; 0 where none does.", (),
+         _one(service.repository.progress.seconds_still())),
+    )  # fmt: skip
+    if on_rows and (digests := meter.drift.of(service, DRIFT_SECONDS)):
+        yield from drift_metrics(digests)
+    if meter.forward:
+        figures = meter.forward.figures()
+        yield from _forward(figures if states is None else forwarded(figures, states))
+    if states is not None:
+        yield from _processes(states)
+    about = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }
+    yield InfoMetricFamily("onnxlet_build", "What computes here.", about)
 
 
-def _gauge(name: str, text: str, labels: Sequence[str], samples: Samples) -> Metric:
-    return _filled(GaugeMetricFamily(name, text, labels=labels), samples)
+def _filled(*families: Family) -> Iterator[Metric]:
+    for kind, name, text, labels, samples in families:
+        family = kind(name, text, labels=labels)
+        for values, number in samples:
+            family.add_metric(values, number)
+        yield family
 
 
-def _filled(family: CounterMetricFamily | GaugeMetricFamily, samples: Samples) -> Metric:
-    for values, number in samples:
-        family.add_metric(values, number)
-    return family
+def _one(number: float) -> Samples:
+    """The sample of a family without labels."""
+    return [((), number)]
 
 
 def request_metrics(tally: Tally) -> Iterator[Metric]:
@@ -161,9 +159,11 @@ def request_metrics(tally: Tally) -> Iterator[Metric]:
                 # Cumulative counts: in Prometheus, a bucket includes the lower ones.
                 buckets = list(zip(bounds, map(float, accumulate(each.counts)), strict=True))
                 times.add_metric([model, stage], buckets, each.total / 1e3)
-    yield _counter("onnxlet_requests", "Requests answered.", ["model", "status"], requests)
-    yield _counter("onnxlet_errors", "Requests refused or failed.", ["model", "error"], errors)
-    yield _counter("onnxlet_rows", "Rows predicted.", ["model"], rows)
+    yield from _filled(
+        (COUNTER, "onnxlet_requests", "Requests answered.", ("model", "status"), requests),
+        (COUNTER, "onnxlet_errors", "Requests refused or failed.", ("model", "error"), errors),
+        (COUNTER, "onnxlet_rows", "Rows predicted.", ("model",), rows),
+    )
     yield times
 
 
@@ -174,34 +174,32 @@ def drift_metrics(digests: Sequence[Digest]) -> Iterator[Metric]:
     reasons.
     """
     models = [([each.short["model"]], each) for each in digests]
-    yield _counter(
-        "onnxlet_drift_rows", "Rows counted.", ["model"], [(m, d.short["rows"]) for m, d in models]
-    )
-    windows = [(m, d.short["window"]) for m, d in models]
-    text = "Recent rows that are compared."
-    yield _gauge("onnxlet_drift_window_rows", text, ["model"], windows)
-    alarms = [(m, d.short["alarm_count"]) for m, d in models]
-    yield _gauge("onnxlet_drift_alarms", "Tests that alarm.", ["model"], alarms)
-    refused = [([*m, why], n) for m, d in models for why, n in d.refused.items()]
-    text = "Rows and requests without an answer."
-    yield _counter("onnxlet_drift_refused", text, ["model", "reason"], refused)
     tests = [
         ([*m, test.column, test.output, test.measure, test.statistic], test)
         for m, d in models
         for test in d.tests
     ]
-    values = [(labels, test.value) for labels, test in tests]
-    yield _gauge("onnxlet_drift_value", "A statistic of the recent rows.", OF_A_TEST, values)
-    thresholds = [(labels, test.threshold) for labels, test in tests]
-    text = "That it passes by chance only."
-    yield _gauge("onnxlet_drift_threshold", text, OF_A_TEST, thresholds)
-    alarmed = [(labels, 1) for labels, test in tests if test.alarmed]
-    yield _gauge("onnxlet_drift_alarmed", "1 for each test that alarms.", OF_A_TEST, alarmed)
+    yield from _filled(
+        (COUNTER, "onnxlet_drift_rows", "Rows counted.", ("model",),
+         [(m, d.short["rows"]) for m, d in models]),
+        (GAUGE, "onnxlet_drift_window_rows", "Recent rows that are compared.", ("model",),
+         [(m, d.short["window"]) for m, d in models]),
+        (GAUGE, "onnxlet_drift_alarms", "Tests that alarm.", ("model",),
+         [(m, d.short["alarm_count"]) for m, d in models]),
+        (COUNTER, "onnxlet_drift_refused", "Rows and requests without an answer.",
+         ("model", "reason"), [([*m, why], n) for m, d in models for why, n in d.refused.items()]),
+        (GAUGE, "onnxlet_drift_value", "A statistic of the recent rows.", OF_A_TEST,
+         [(labels, test.value) for labels, test in tests]),
+        (GAUGE, "onnxlet_drift_threshold", "That it passes by chance only.", OF_A_TEST,
+         [(labels, test.threshold) for labels, test in tests]),
+        (GAUGE, "onnxlet_drift_alarmed", "1 for each test that alarms.", OF_A_TEST,
+         [(labels, 1) for labels, test in tests if test.alarmed]),
+    )  # fmt: skip
     for kind, text in PERFORMANCE.items():
         found = [
             ([*m, name], value) for m, d in models for name, value in d.performance[kind].items()
         ]
-        yield _gauge(f"onnxlet_{kind}_performance", text, ["model", "metric"], found)
+        yield from _filled((GAUGE, f"onnxlet_{kind}_performance", text, ("model", "metric"), found))
 
 
 def _forward(figures: Figures) -> Iterator[Metric]:
@@ -209,23 +207,26 @@ def _forward(figures: Figures) -> Iterator[Metric]:
     totals = figures.totals
     dropped = {**(totals.dropped if totals else {}), **figures.lost}
     samples = [([reason], count) for reason, count in dropped.items()]
-    yield _counter("onnxlet_forward_dropped", "Records that were dropped.", ["reason"], samples)
-    yield CounterMetricFamily(
-        "onnxlet_forward_late", "Answers that did not wait for the disk.", figures.late
-    )
-    yield GaugeMetricFamily(
-        "onnxlet_forward_keeping", "1 if the disk takes records.", figures.keeping
-    )
+    yield from _filled(
+        (COUNTER, "onnxlet_forward_dropped", "Records that were dropped.", ("reason",), samples),
+        (COUNTER, "onnxlet_forward_late", "Answers that did not wait for the disk.", (),
+         _one(figures.late)),
+        (GAUGE, "onnxlet_forward_keeping", "1 if the disk takes records.", (),
+         _one(figures.keeping)),
+    )  # fmt: skip
     if totals is None:
         return
-    yield CounterMetricFamily("onnxlet_forward_sent", "Records that have arrived.", totals.sent)
-    for name, text, value in (
-        ("waiting", "Records that are still to be sent.", totals.waiting),
-        ("set_aside", "Records that the other side refused.", totals.aside),
-        ("oldest_seconds", "Age of the oldest waiting record.", totals.oldest_seconds),
-        ("bytes", "Bytes that the records take on the disk.", totals.bytes),
-    ):
-        yield GaugeMetricFamily(f"onnxlet_forward_{name}", text, value)
+    yield from _filled(
+        (COUNTER, "onnxlet_forward_sent", "Records that have arrived.", (), _one(totals.sent)),
+        (GAUGE, "onnxlet_forward_waiting", "Records that are still to be sent.", (),
+         _one(totals.waiting)),
+        (GAUGE, "onnxlet_forward_set_aside", "Records that the other side refused.", (),
+         _one(totals.aside)),
+        (GAUGE, "onnxlet_forward_oldest_seconds", "Age of the oldest waiting record.", (),
+         _one(totals.oldest_seconds)),
+        (GAUGE, "onnxlet_forward_bytes", "Bytes that the records take on the disk.", (),
+         _one(totals.bytes)),
+    )  # fmt: skip
 
 
 def _processes(states: States) -> Iterator[Metric]:
@@ -246,12 +247,12 @@ def _processes(states: States) -> Iterator[Metric]:
             if family.name != SECONDS or pid == supervisor:
                 values.setdefault(family.name, []).append(family.samples[0].value)
     for name, found in values.items():
+        value, kind = min(found) if name == START else sum(found), GAUGE
         if name == SECONDS:
-            total = sum(each["seconds"] for each in workers) + sum(found)
-            yield CounterMetricFamily(name, texts[name], total)
-        else:
-            value = min(found) if name == START else sum(found)
-            yield GaugeMetricFamily(name, texts[name], value)
-    yield GaugeMetricFamily("onnxlet_workers", "Processes that answer.", len(workers))
-    ended = sum(each["ended"] for each in workers)
-    yield CounterMetricFamily("onnxlet_workers_ended", "Those that have died.", ended)
+            value, kind = value + sum(each["seconds"] for each in workers), COUNTER
+        yield from _filled((kind, name, texts[name], (), _one(value)))
+    yield from _filled(
+        (GAUGE, "onnxlet_workers", "Processes that answer.", (), _one(len(workers))),
+        (COUNTER, "onnxlet_workers_ended", "Those that have died.", (),
+         _one(sum(each["ended"] for each in workers))),
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlet.function import request_log
 from onnxlet.function.settings import Settings
@@ -52,13 +52,9 @@ class Secret:
         digest = hashlib.sha256(self.key.encode()).digest()
         return replace(settings, own_keys={KEY_NAME: digest})
 
-    def is_in(self, entry: dict[str, Any]) -> bool:
-        """Whether a log line is of a request with this secret."""
-        return entry.get("request_id") == self.request_id
-
     def unlogged(self, log: request_log.Log) -> request_log.Log:
         """A log that omits these requests."""
-        return lambda entry: None if self.is_in(entry) else log(entry)
+        return lambda e: None if e.get("request_id") == self.request_id else log(e)
 
     def unobserved(self, observe: Observe | None) -> Observe | None:
         """An observer that does not see them."""

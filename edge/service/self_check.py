@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.edge.net.certificates import unchecked_context
+from onnxlet.edge.net.http_client import unchecked_context
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.settings.device import reached_at
 from onnxlet.function.model_files import read_file

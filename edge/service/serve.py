@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from onnxlet.edge.aggregation.link import Link
     from onnxlet.edge.server.connections import Wrap
+    from onnxlet.edge.server.entrance import SharedCounters
     from onnxlet.edge.server.server import Server
-    from onnxlet.edge.server.shared_counters import SharedCounters
     from onnxlet.edge.service.secret import Secret
     from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.http.fast_path import App
@@ -61,11 +61,13 @@ class Post(NamedTuple):
     serves: Callable[[list[str]], None]
 
 
-def introduction(app: Any, url: str) -> list[str]:
+def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
     """What a server prints when it starts: its models, and a curl call of the newest one."""
     from onnxlet.function.app import SERVICE
     from onnxlet.function.models.example import example_instance
 
+    host, port = listener.getsockname()[:2]
+    url = f"http{'s' * tls}://{in_url(host)}:{port}"
     service = app.extensions[SERVICE]
     lines = [f"serving {', '.join(service.repository.names)} on {url}  (Ctrl-C ends it)"]
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
@@ -170,11 +172,11 @@ def serve_on(
     if watchdog:
         adopt = server.adopt if post else None
         watchdog.start(_self_check(app, listener, wrap is not None, secret, adopt))
-    said = _introduction(app, listener, wrap is not None)
+    lines = _introduction(app, listener, wrap is not None)
     if post:
-        post.serves(said)
+        post.serves(lines)
     else:
-        show(said)
+        show(lines)
     _wait(ending, app)
     if watchdog:
         watchdog.stop()
@@ -284,11 +286,6 @@ def _server(
         fail=request_log.fail,
         peers=peers,
     )
-
-
-def _introduction(app: Any, listener: socket.socket, tls: bool) -> list[str]:
-    host, port = listener.getsockname()[:2]
-    return introduction(app, f"http{'s' * tls}://{in_url(host)}:{port}")
 
 
 def show(lines: list[str]) -> None:

@@ -193,7 +193,7 @@ def _field(name: str) -> tuple[str, str]:
 
 
 def models_folder(
-    given: Path | None, environ: Mapping[str, str], settings: Settings | None = None
+    option: Path | None, environ: Mapping[str, str], settings: Settings | None = None
 ) -> Path:
     """The folder of model directories that a command uses: an option's, else ONNXLET_MODELS.
 
@@ -202,8 +202,8 @@ def models_folder(
     who has read the settings already passes them.
     """
     set_to = (settings or Settings.from_environ(environ)).models
-    if given is not None or environ.get("ONNXLET_MODELS"):
-        return given or set_to
+    if option is not None or environ.get("ONNXLET_MODELS"):
+        return option or set_to
     bundled = (DEFAULT_MODELS.parent / "bundle.json").is_file()
     return DEFAULT_MODELS if bundled else Path("models").absolute()
 

@@ -1,9 +1,13 @@
-"""A SQLite database of what is kept: how it is opened, written to and replaced."""
+"""A SQLite database of what is kept: how it is opened, written to and replaced.
+
+Root's privileges are dropped before another user's files are touched: they may be traps.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +27,7 @@ PRAGMAS = (
 WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 SWITCHES = {"DEFENSIVE": True, "TRUSTED_SCHEMA": False, "ENABLE_TRIGGER": False}
 SWITCHES |= {"ENABLE_VIEW": False}
+ROOT = 0
 BUSY_SECONDS = 5.0
 BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -172,3 +177,32 @@ class Store:
         """Raise QueueMoved where what was written is in a file that another process replaced."""
         if identity(self._path) != self.file:
             raise QueueMoved(f"{self._path} was replaced meanwhile")
+
+
+def drop_privileges_to_owner(path: Path) -> None:
+    """If this is root, become the user who could replace the file at a path. There is no way back.
+
+    That is the first owner other than root along the path, which is absolute and need not exist; if
+    root owns all of it, nothing changes.
+    """
+    if os.geteuid() != ROOT:
+        return
+    for each in _components(path):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            stat = each.lstat()
+            if stat.st_uid != ROOT:
+                return _become(stat.st_uid, stat.st_gid)
+
+
+def _components(path: Path) -> Iterator[Path]:
+    """Every part of the path from the root down: as written, then with links resolved."""
+    for each in (path, path.parent.resolve() / path.name):
+        yield from (*reversed(each.parents), each)
+
+
+def _become(user: int, group: int) -> None:
+    with suppress(KeyError):  # an owner without a name
+        group = pwd.getpwuid(user).pw_gid
+    os.setgroups([])
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)

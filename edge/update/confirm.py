@@ -30,12 +30,8 @@ def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History
     why = "; ".join(faults)
     give_up_release(setup, history, why)
     setup.paths.back.unlink(missing_ok=True)
-    if faults := live_faults(setup):
-        raise _not_its_fault(setup, history, f"{why}; the one before: {'; '.join(faults)}")
-    raise Refused(
-        f"bundle release {attempt.release} fails here: {why}",
-        f"The release before it is live again. {attempt.release} is not tried again.",
-    )
+    restored = "The release before it is live again."
+    raise _undone(setup, history, why, live_faults(setup), "the one before", restored)
 
 
 def confirm_models(setup: Setup, history: History, faults: list[str]) -> History:
@@ -59,21 +55,27 @@ def confirm_models(setup: Setup, history: History, faults: list[str]) -> History
     model_updates.take_away(paths, new)
     why = "; ".join(faults)
     give_up_release(setup, history, why)
-    if faults := service_faults(setup.service, {}):
-        raise _not_its_fault(setup, history, f"{why}; without it: {'; '.join(faults)}")
-    raise Refused(
-        f"models release {attempt.release} fails here: {why}",
-        f"The versions before it serve again. {attempt.release} is not tried again.",
-    )
+    restored = "The versions before it serve again."
+    raise _undone(setup, history, why, service_faults(setup.service, {}), "without it", restored)
 
 
-def _not_its_fault(setup: Setup, history: History, why: str) -> Failed:
-    """The service answers neither with the release nor without: it may be tried again."""
+def _undone(
+    setup: Setup, history: History, why: str, faults: list[str], without: str, restored: str
+) -> Failed | Refused:
+    """What is raised once a release is undone: it fails here.
+
+    Where the service has faults without it, too, it may be tried again.
+    """
     attempt = history.under_way
+    if not faults:
+        return Refused(
+            f"{attempt.kind} release {attempt.release} fails here: {why}",
+            f"{restored} {attempt.release} is not tried again.",
+        )
     write_history(setup.paths, replace(history, attempt=None))
     return Failed(
         f"{attempt.kind} release {attempt.release} is not kept, since the service answers neither "
-        f"with it nor without: {why}",
+        f"with it nor without: {why}; {without}: {'; '.join(faults)}",
         f"Look at the service, at {setup.service.url}; then try again.",
     )
 

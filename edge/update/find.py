@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
-from onnxlet.edge.update.fetch import read_small
+from onnxlet.edge.update.fetch import Web, beside, read_small
 from onnxlet.edge.update.history import History
 from onnxlet.edge.update.signature import (
     LARGEST_SIGNATURE,
@@ -22,7 +22,6 @@ from onnxlet.edge.update.signature import (
     check_signed,
     read_signature,
 )
-from onnxlet.edge.update.sources import Web, beside
 from onnxlet.folders import typed
 
 INDEX_FORMAT = 1
@@ -88,9 +87,9 @@ def read_offer(comment: str, source: str) -> Offer:
         if not re.fullmatch(form, values.get(key, ""))
     ]
     if product != PRODUCT or len(found) != len(FORM) or faults:
-        said = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
+        faulty = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
         raise Refused(
-            f"{source}: the trusted comment is not of an update: {said}",
+            f"{source}: the trusted comment is not of an update: {faulty}",
             f"{typed('convert', 'package --sign KEY')} writes it.",
         )
     numbers: dict[str, Any] = {key: int(values[key]) for key in ("release", "size", "unpacked")}
@@ -121,18 +120,6 @@ def objections(offer: Offer, device: Device) -> list[str]:
     return faults
 
 
-def staleness(offer: Offer, highest: int, broken: Mapping[int, str]) -> str | None:
-    """Why a release that fits this device is not taken; None if it is.
-
-    The highest of its kind ever accepted here is 0 where none was; broken ones failed here.
-    """
-    if offer.release in broken:
-        return f"it failed here before: {broken[offer.release]}"
-    if offer.release <= highest:
-        return f"expected a number above {highest}, the highest that was accepted here"
-    return None
-
-
 class Found(NamedTuple):
     """An archive that this device may take."""
 
@@ -158,8 +145,8 @@ def find_archive(url: str, keys: Keys, device: Device, history: History, web: We
     if offer.kind not in KINDS:
         raise Refused(f"{source}: expected a bundle or models, got {offer.kind}")
     faults = objections(offer, device)
-    taken = offer.release == history.highest.get(offer.kind)
-    if taken and not faults and offer.release not in history.broken.get(offer.kind, {}):
+    accepted = offer.release == history.highest.get(offer.kind)
+    if accepted and not faults and offer.release not in history.broken.get(offer.kind, {}):
         return None
     if stale := _stale(offer, history):
         faults.append(stale)
@@ -229,5 +216,10 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
 
 
 def _stale(offer: Offer, history: History) -> str | None:
-    highest = history.highest.get(offer.kind, 0)
-    return staleness(offer, highest, history.broken.get(offer.kind, {}))
+    """Why a release that fits this device is not taken; None if it is."""
+    highest, broken = history.highest.get(offer.kind, 0), history.broken.get(offer.kind, {})
+    if offer.release in broken:
+        return f"it failed here before: {broken[offer.release]}"
+    if offer.release <= highest:
+        return f"expected a number above {highest}, the highest that was accepted here"
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import os
 import shlex
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from onnxlet.edge.net.certificates import unchecked_context
-from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.device.slots import LISTS, altered, digests_in
+from onnxlet.edge.net.http_client import Deadline, WatchedHttp, WatchedHttps, unchecked_context
 from onnxlet.edge.service.secret import read_secret
 from onnxlet.edge.update.errors import Killed
+from onnxlet.function.errors import OnnxletError
 from onnxlet.function.model_files import read_file
-from onnxlet.function.serving.golden import compare_body
+from onnxlet.function.models.repository import versions_in
+from onnxlet.function.serving.golden import compare_body, load_proven
 
 CHECK_SECONDS = 300
 RESTART_SECONDS = 120
@@ -31,6 +34,13 @@ LARGEST_ANSWER = 64 << 20  # bytes
 PAUSE_SECONDS = 0.3
 SHOWN_OUTPUT = 600  # characters of a program's output
 NOT_YET = (404, 429, 502, 503, 504)  # statuses of a server that may still become ready
+# Modules that serving and updating import: one that fails would do so later.
+NEEDED = (
+    "onnxlet.edge.service.app",
+    "onnxlet.edge.service.serve",
+    "onnxlet.edge.server.server",
+    "onnxlet.edge.update.update",
+)
 
 
 class Service(NamedTuple):
@@ -170,3 +180,44 @@ def ask(
         connection.close()
     broke_off = deadline.over or (answer.length and len(content) <= LARGEST_ANSWER)
     return (0, b"") if broke_off else (answer.status, content)
+
+
+def check_slot(slot: Path, models: Path | None) -> list[str]:
+    """The faults found, in words, of the slot that this code is in, and of its models.
+
+    Where a folder of models is given, only these are checked instead.
+    """
+    faults = [] if models else damage(slot)
+    if faults:
+        return faults
+    for module in NEEDED:
+        importlib.import_module(module)
+    folder = models or slot / "models"
+    found = [
+        directory
+        for model in sorted(folder.iterdir())
+        for directory in (model / str(version) for version in versions_in(model))
+    ]
+    faults = [] if found else [f"{folder}: no models"]
+    for directory in found:
+        faults += _wrong(directory)
+    return faults
+
+
+def _wrong(directory: Path) -> list[str]:
+    try:
+        model, _, off = load_proven(directory)
+    except OnnxletError as error:
+        return [error.message]
+    name = f"model {model.name}/{model.version}"
+    # Golden rows may be somebody's data: report how many differ, not which.
+    return [f"{name}: {len(off)} golden rows are answered differently than at build"] if off else []
+
+
+def damage(slot: Path) -> list[str]:
+    """The files that differ from the bundle's lists; empty if the slot is whole."""
+    try:
+        named = digests_in((slot / name).read_bytes() for name in LISTS)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f"{slot}: its lists can't be read: {type(error).__name__} {error}"]
+    return [f"{slot / path}: altered or missing" for path in altered(slot, named)]

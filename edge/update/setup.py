@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from onnxlet.edge.device.machine import this_arch
+from onnxlet.edge.device.machine import machine_id, this_arch
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings, in_url
 from onnxlet.edge.settings.environment_file import device_settings, pins_of
+from onnxlet.edge.update.fetch import Web
 from onnxlet.edge.update.find import Device
 from onnxlet.edge.update.health import Service
-from onnxlet.edge.update.sources import Web
 
 UNPACKED = 4  # limit of unpacked bytes, as a multiple of the largest archive's
+MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 SERVICE_SECONDS = 30.0  # until a restarted service must answer
 
 
@@ -53,17 +52,10 @@ def make_setup(
     service = Service(
         _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, paths.state
     )
-    identity = settings.id or _machine_id()
+    identity = settings.id or machine_id(*MACHINE_IDS)
     web = Web(insecure)
     return Setup(paths, device, identity, web, service, report, pins_of(paths))
 
 
 def _url(settings: DeviceSettings) -> str:
     return f"http{'s' * bool(settings.tls_cert)}://{in_url(settings.host)}:{settings.port}"
-
-
-def _machine_id() -> str:
-    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        with suppress(OSError):
-            return path.read_text().strip()
-    return platform.node()

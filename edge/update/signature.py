@@ -7,8 +7,6 @@ checked before anything is fetched, so that the comment can be relied on by then
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +15,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.keys import MOST_KEYS, decoded, raw_key
 from onnxlet.folders import typed
 
 LARGEST_SIGNATURE = 4096  # bytes of a signature's or a key's file
-MOST_KEYS = 2  # the current one, and its successor during a key change
-KEY_ALGORITHM, PREHASHED, PLAIN = b"Ed", b"ED", b"Ed"
+PREHASHED = b"ED"  # the algorithm of a signature
 TRUSTED = "trusted comment: "
 SIGN = f"Sign it: {typed('convert', 'package --sign KEY')}."
 
@@ -55,8 +53,8 @@ def _read_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
         lines = file.read_text().splitlines()
     except (OSError, ValueError) as error:
         raise Refused(f"{file} can't be read: {error}", "Put the public key there again.") from None
-    raw = _decoded(lines[1] if len(lines) > 1 else "")
-    if len(raw) != 42 or raw[:2] != KEY_ALGORITHM:
+    raw = raw_key(lines[1] if len(lines) > 1 else "")
+    if not raw:
         raise Refused(f"{file}: expected a public key of minisign", "minisign -G makes a pair.")
     return raw[2:10], Ed25519PublicKey.from_public_bytes(raw[10:])
 
@@ -67,7 +65,7 @@ def read_signature(content: bytes, keys: Keys, source: str) -> Signature:
     Refused is raised where it is no signature, by another key, or its comment was altered.
     """
     lines = content.decode("utf-8", "replace").splitlines()
-    raw, overall = (_decoded(lines[n] if len(lines) > n else "") for n in (1, 3))
+    raw, overall = (decoded(lines[n] if len(lines) > n else "") for n in (1, 3))
     if len(raw) != 74 or len(overall) != 64 or not lines[2].startswith(TRUSTED):
         raise Refused(f"{source}: expected a signature of minisign", SIGN)
     if raw[:2] != PREHASHED:
@@ -95,13 +93,6 @@ def check_signed(signature: Signature, blake2b: bytes, source: str) -> None:
         signature.key.verify(signature.signature, blake2b)
     except InvalidSignature:
         raise Refused(f"{source}: not the bytes that were signed", "Fetch it again.") from None
-
-
-def _decoded(line: str) -> bytes:
-    try:
-        return base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _hexadecimal(key_id: bytes) -> str:

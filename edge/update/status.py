@@ -83,23 +83,23 @@ def _served(paths: DevicePaths, name: str) -> int | None:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The status as lines to read."""
-    said = []
+    shown = []
     for name, slot in found["slots"].items():
         state = "live" if name == found["live"] else "idle"
         models = ", ".join(f"{n}/{v}" for n, v in slot["models"].items())
-        said.append(f"slot {name} ({state}): release {slot['release']}, {models}")
+        shown.append(f"slot {name} ({state}): release {slot['release']}, {models}")
     if found["live"] is None:
-        said.append("no slot is live")
+        shown.append("no slot is live")
     for name, version in found["models"].items():
         how = " (model-only update)" if found["models_alone"].get(name) == version else ""
-        said.append(f"model {name}: version {version}{how}")
-    said += [drift_line(summary) for summary in found.get("drift", {}).values()]
-    said += [f"highest accepted, {kind}: {number}" for kind, number in found["highest"].items()]
+        shown.append(f"model {name}: version {version}{how}")
+    shown += [drift_line(summary) for summary in found.get("drift", {}).values()]
+    shown += [f"highest accepted, {kind}: {number}" for kind, number in found["highest"].items()]
     for kind, numbers in found["broken"].items():
-        said += [f"given up, {kind} release {number}: {why}" for number, why in numbers.items()]
+        shown += [f"given up, {kind} release {number}: {why}" for number, why in numbers.items()]
     if attempt := found["attempt"]:
-        said.append(f"cut off, {attempt['kind']} release {attempt['release']}: {attempt['tries']}")
-    return said
+        shown.append(f"cut off, {attempt['kind']} release {attempt['release']}: {attempt['tries']}")
+    return shown
 
 
 def drift_of(paths: DevicePaths, models: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -154,15 +154,15 @@ def _place(alarm: Mapping[str, Any]) -> str:
 def _expected(found: Mapping[str, Any]) -> str:
     """Expected performance beside that on held-out rows, and what came of predictions."""
     estimated, realised = found["estimated"], found["realised"]
-    said = ""
+    text = ""
     if estimated and (name := main_metric(estimated)) and estimated[name] is not None:
-        said = f"; expected {name.replace('_', ' ')} {_shown(estimated[name])}"
+        text = f"; expected {name.replace('_', ' ')} {_shown(estimated[name])}"
         if (held_out := estimated["held_out"].get(name)) is not None:
-            said += f", {_shown(held_out)} on held-out rows"
+            text += f", {_shown(held_out)} on held-out rows"
     if realised and (name := main_metric(realised)) and realised[name] is not None:
-        said += f"; realised {name.replace('_', ' ')} {_shown(realised[name])}"
-        said += f" on {realised['rows']:,} rows"
-    return said
+        text += f"; realised {name.replace('_', ' ')} {_shown(realised[name])}"
+        text += f" on {realised['rows']:,} rows"
+    return text
 
 
 def _shown(value: float) -> str:

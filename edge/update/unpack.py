@@ -27,18 +27,18 @@ SHOWN_FAULTS = 5
 REFUSED_HINT = f"Don't use it: {typed('convert', 'package')} makes no such archive."
 
 
-def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
+def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> dict[str, int]:
     """Unpack into a new folder; what was unpacked is on the disk when this returns.
 
-    Raises Refused where the archive is not what was signed, and the folder may hold a part of it;
-    OSError where the disk is full, or fails.
+    Returns the versions of its models, by name. Raises Refused where the archive is not what was
+    signed, and the folder may hold a part of it; OSError where the disk is full, or fails.
     """
     mask = os.umask(0o022)  # the service's user must read what root unpacks
     try:
         with zipfile.ZipFile(archive) as opened:
-            planned = plan(opened, offer)
+            entries, models = plan(opened, offer)
             folder.mkdir()
-            for entry in planned.entries:
+            for entry in entries:
                 _write(opened, entry, folder / entry.info.filename, offer)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise Refused(f"{offer}: the archive is broken: {error}", REFUSED_HINT) from error
@@ -47,7 +47,7 @@ def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
     if offer.kind == "bundle":
         os.sync()  # one sync: thousands of fsyncs take an SD card minutes
     sync_tree(folder)  # raises if the card has failed
-    return planned
+    return models
 
 
 def _write(archive: zipfile.ZipFile, entry: Entry, target: Path, offer: Offer) -> None:
@@ -73,17 +73,10 @@ class Entry(NamedTuple):
     sha256: str | None  # that it must have; None for the lists, which the archive's own hash covers
 
 
-class Plan(NamedTuple):
-    """A checked archive's content."""
-
-    entries: list[Entry]
-    models: dict[str, int]  # versions by name
-
-
-def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
+def plan(archive: zipfile.ZipFile, offer: Offer) -> tuple[list[Entry], dict[str, int]]:
     """Compare an archive's directory with its own lists and with what was signed.
 
-    Refused names the first faults.
+    Returns the files to unpack, and its models' versions by name. Refused names the first faults.
     """
     infos = archive.infolist()
     faults = _odd(infos)
@@ -100,7 +93,7 @@ def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
     faults += list(_disagreements(lists, offer))
     faults += list(_strays(there - lists.keys(), models, offer.kind))
     _stop(faults, offer)
-    return Plan([Entry(info, named.get(info.filename)) for info in infos], models)
+    return [Entry(info, named.get(info.filename)) for info in infos], models
 
 
 def _odd(infos: list[zipfile.ZipInfo]) -> list[str]:
@@ -109,7 +102,11 @@ def _odd(infos: list[zipfile.ZipInfo]) -> list[str]:
         return [f"expected at most {MOST_ENTRIES} files, got {len(infos)}"]
     names = [info.filename for info in infos]
     faults = [f"{name[:200]!r}: twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    folders = {"/".join(parts[:n]) for parts in map(_parts, names) for n in range(1, len(parts))}
+    folders = {
+        "/".join(parts[:n])
+        for parts in (name.split("/") for name in names)
+        for n in range(1, len(parts))
+    }
     faults += [f"{name!r}: a file and a folder" for name in names if name in folders]
     for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
@@ -122,15 +119,11 @@ def _odd(infos: list[zipfile.ZipInfo]) -> list[str]:
     return faults
 
 
-def _parts(name: str) -> list[str]:
-    return name.split("/")
-
-
 def _is_plain(name: str) -> bool:
     """Whether a path stays below the folder that it is unpacked into."""
     return "\\" not in name and all(
         part not in ("", ".", "..") and part.isprintable() and len(part.encode()) < 256
-        for part in _parts(name)
+        for part in name.split("/")
     )
 
 
@@ -161,10 +154,10 @@ def _disagreements(lists: Mapping[str, dict[str, Any]], offer: Offer) -> Iterabl
 
 def _strays(names: Iterable[str], models: Mapping[str, int], kind: str) -> Iterable[str]:
     """Files that a model-only archive may not have."""
-    starts = tuple(f"models/{name}/{version}/" for name, version in models.items())
     if kind == "models":
+        starts = tuple(f"models/{name}/{version}/" for name, version in models.items())
         yield from (
-            f"{name}: not of a model" for name in sorted(names) if name.startswith(starts) is False
+            f"{name}: not of a model" for name in sorted(names) if not name.startswith(starts)
         )
         yield from (f"models.json: {n} is no model's name" for n in models if "/" in n)
 

@@ -1,4 +1,6 @@
-"""An update as a whole; it can be interrupted at any step, and the next run resumes it.
+"""An update as a whole, and going back by hand.
+
+An update can be interrupted at any step, and the next run resumes it:
 
 find → fetch → check → unpack beside the slots → replay golden rows, by its own code → move into the
 idle slot → switch → restart → request golden rows, over the socket → keep, or roll back.
@@ -18,7 +20,7 @@ from onnxlet.edge.update import confirm, model_updates
 from onnxlet.edge.update.errors import Failed, Killed, Refused
 from onnxlet.edge.update.fetch import download
 from onnxlet.edge.update.find import Found, find_archive, find_in_channel, is_archive
-from onnxlet.edge.update.health import slot_faults
+from onnxlet.edge.update.health import restart_faults, slot_faults
 from onnxlet.edge.update.history import (
     MOST_ATTEMPTS,
     History,
@@ -33,6 +35,7 @@ from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.unpack import check_and_unpack
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.models.repository import versions_in
 
 INCOMING, OUTGOING = ".incoming", ".outgoing"
 
@@ -124,7 +127,7 @@ def _take(setup: Setup, history: History, found: Found) -> History:
         if (free := shutil.disk_usage(paths.data).free) < offer.unpacked:
             raise Failed(f"{paths.data}: expected {offer.unpacked} bytes free, got {free}")
         setup.report(f"unpacking {offer}")
-        models = check_and_unpack(archive, incoming, offer).models
+        models = check_and_unpack(archive, incoming, offer)
         setup.report("replaying its golden rows")
         if offer.kind == "bundle":
             faults = slot_faults(incoming)
@@ -211,3 +214,62 @@ def _put_models(setup: Setup, history: History, models: dict[str, int]) -> Histo
     model_updates.put(paths, paths.data / INCOMING, new)
     shutil.rmtree(paths.data / INCOMING, ignore_errors=True)
     return confirm.confirm_models(setup, history, [])
+
+
+def rollback(setup: Setup) -> str:
+    """Serve from the idle slot, after checks; the current release is not taken again.
+
+    Raises Refused where there is none, it was given up before, or does not answer, and nothing has
+    changed; Failed where the disk fails, or an update runs.
+    """
+    paths = setup.paths
+    with exclusively(paths):
+        before = settle(setup)
+        slot, current = idle_slot(paths), live_slot(paths)
+        release, given_up = release_of(paths.slot(slot)), release_of(paths.live)
+        if current is None or not paths.slot(slot).is_dir():
+            raise Refused(
+                "there is no release to go back to",
+                f"{typed('edge', 'status')} shows what is there.",
+            )
+        if why := before.broken.get("bundle", {}).get(release or 0):
+            raise Refused(
+                f"release {release} in slot {slot} was given up: {why}",
+                "Publish the one that you want under a higher number.",
+            )
+        if faults := slot_faults(paths.slot(slot)):
+            raise Refused(f"slot {slot} does not answer as it should: {'; '.join(faults)}")
+        if given_up is not None:
+            why = f"rolled back by hand to {release}"
+            write_history(paths, before.give_up("bundle", given_up, why))
+        switch(paths, slot)
+        if faults := confirm.live_faults(setup):
+            switch(paths, current)
+            write_history(paths, before)
+            restart_faults(setup.service)
+            raise Refused(f"release {release} does not serve: {'; '.join(faults)}")
+        return f"slot {slot} serves, release {release}"
+
+
+def roll_model_back(setup: Setup, name: str) -> str:
+    """Remove the highest model-only version of a model; the previous one is served.
+
+    Raises Refused where there is none, or it is named by a pin or an alias; Failed where the disk
+    fails, or an update runs.
+    """
+    paths = setup.paths
+    with exclusively(paths):
+        settle(setup)
+        versions = versions_in(paths.models / name)
+        if not versions:
+            raise Refused(
+                f"no model-only update of '{name}' is installed",
+                f"{typed('edge', 'rollback')}, without --model, goes back to the release before.",
+            )
+        if names := model_updates.names_of(paths, name, versions[-1], setup.pins):
+            raise Refused(
+                f"{name}/{versions[-1]} is named by {', '.join(names)}",
+                "Name another version first: else the service would not start without this one.",
+            )
+        model_updates.take_away(paths, {name: versions[-1]})
+        return f"{name}/{versions[-1]} is removed"

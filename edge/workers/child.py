@@ -52,41 +52,36 @@ class Child:
         self.link, theirs = socket.socketpair()
         self.link.setblocking(False)
         self._unpacker = Unpacker()
-        self._unsent = bytearray()
+        self.unsent = bytearray()  # what the process has not taken yet
         files = {**files, "link": theirs.fileno()}
         numbers = [
             n for each in files.values() for n in (each if isinstance(each, list) else [each])
         ]
-        handed = json.dumps({"files": files})
+        arguments = json.dumps({"files": files})
         environ = {name: v for name, v in os.environ.items() if name not in NOT_ITS_OWN}
         with theirs, _starting(self.link):
             self.process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, *_flags(), str(START), handed, *sys.path],
+                [sys.executable, *_flags(), str(START), arguments, *sys.path],
                 stdin=subprocess.DEVNULL, env=environ, pass_fds=numbers,
             )  # fmt: skip
         self.send(packed("welcome", *agreed.values(), agreed=list(agreed), **orders))
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or the rest of it once the process reads; kill one that never does."""
-        self._unsent += frame
-        if len(self._unsent) > MOST_UNSENT_BYTES:
+        self.unsent += frame
+        if len(self.unsent) > MOST_UNSENT_BYTES:
             self.kill("it read nothing of what others told it")
         self.flush()
 
     def flush(self) -> None:
         """Send what the process takes."""
         try:
-            while self._unsent:
-                del self._unsent[: self.link.send(self._unsent)]
+            while self.unsent:
+                del self.unsent[: self.link.send(self.unsent)]
         except BlockingIOError:
             pass
         except OSError:  # it has ended, which reading shows
-            self._unsent.clear()
-
-    @property
-    def has_unsent(self) -> bool:
-        """It has not taken everything."""
-        return bool(self._unsent)
+            self.unsent.clear()
 
     def receive(self) -> Iterator[Message] | None:
         """The messages that have arrived; None once the process has ended."""
@@ -133,9 +128,9 @@ def _starting(link: socket.socket) -> Iterator[None]:
 def _flags() -> list[str]:
     """What this interpreter was started with, as far as it matters to one that serves."""
     flags = {"-I": sys.flags.isolated, "-S": sys.flags.no_site, "-B": sys.flags.dont_write_bytecode}
-    given = (n if v is True else f"{n}={v}" for n, v in sys._xoptions.items())
+    options = (n if v is True else f"{n}={v}" for n, v in sys._xoptions.items())
     return [
         *(flag for flag, is_set in flags.items() if is_set),
         *(part for each in sys.warnoptions for part in ("-W", each)),
-        *(part for each in given for part in ("-X", each)),
+        *(part for each in options for part in ("-X", each)),
     ]

@@ -21,7 +21,7 @@ ANSWER_SECONDS = 1.0  # that an answer is waited for
 Send = Callable[[int, bytes], None]
 
 
-class Given(NamedTuple):
+class Handover(NamedTuple):
     """A dead worker's state that a living one was given."""
 
     ask: int  # whoever answers this one, or a later one, has taken it over
@@ -41,7 +41,7 @@ class Seat:
     # When each ask was sent that it has not answered yet.
     asked: dict[int, float] = field(default_factory=dict)
     # What it was given and may not have taken over yet.
-    given: list[Given] = field(default_factory=list)
+    handovers: list[Handover] = field(default_factory=list)
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Relay:
             elif number in each.waiting:
                 self._answered(ask, number, _known(seat, each.topic, ask))
         left = [(t, state) for t, state in seat.states.items() if t in seat.absorbs]
-        self._orphans += [*left, *((each.topic, each.state) for each in seat.given)]
+        self._orphans += [*left, *((each.topic, each.state) for each in seat.handovers)]
         self._place_orphans()
         if not any(each.ready for each in self._seats.values()):
             self._agreed.clear()  # nobody does it any more, and whoever starts may not be able to
@@ -148,7 +148,9 @@ class Relay:
         for topic, has_changed in topics.items():
             if has_changed:
                 seat.states[topic] = next(parts)
-        seat.given = [each for each in seat.given if each.ask > ask or each.topic not in topics]
+        seat.handovers = [
+            each for each in seat.handovers if each.ask > ask or each.topic not in topics
+        ]
         if ask in self._collects and number in self._collects[ask].waiting:
             topic = self._collects[ask].topic
             states = [seat.states[topic]] if topic in topics else _known(seat, topic, ask)
@@ -190,9 +192,9 @@ class Relay:
                 self._orphans.append((topic, state))
                 continue
             number = min(takers, key=lambda n: (not self._seats[n].ready, n))
-            given = Given(next(self._asks), topic, state)
-            self._seats[number].given.append(given)
-            self._send(number, packed("absorb", state, topic=topic, ask=given.ask))
+            handover = Handover(next(self._asks), topic, state)
+            self._seats[number].handovers.append(handover)
+            self._send(number, packed("absorb", state, topic=topic, ask=handover.ask))
 
     def _settle(self, topic: str) -> None:
         """Have a proposal taken where all of the living have made it."""
@@ -214,4 +216,4 @@ def _known(seat: Seat, topic: str, ask: int) -> list[bytes]:
     What it was given after the question is among the answers already, as the dead worker's own.
     """
     own = [seat.states[topic]] if topic in seat.states else []
-    return own + [each.state for each in seat.given if each.topic == topic and each.ask < ask]
+    return own + [each.state for each in seat.handovers if each.topic == topic and each.ask < ask]

@@ -40,6 +40,7 @@ class SocketLink:
         self._agrees: dict[str, Take] = {}
         self._agreed: dict[str, bytes] = {}
         self._answers: dict[int, SimpleQueue[tuple[int, list[bytes]]]] = {}
+        # All states of a topic, and how many of them, at the front, are this worker's own.
         self._collected: dict[str, tuple[int, list[bytes]]] = {}
         self._numbers = count()
         welcome, self._early = self._welcome()
@@ -87,28 +88,17 @@ class SocketLink:
             self._absorbs[topic] = take
         self.send("absorbs", topic=topic)
 
-    def collect(self, topic: str) -> list[bytes]:
+    def collect(self, topic: str, *, own: bool = False) -> list[bytes]:
         """See `Link`."""
-        own, states = self._gathered(topic)
-        return states[own:]
-
-    def collect_all(self, topic: str) -> list[bytes]:
-        """See `Link`."""
-        return self._gathered(topic)[1]
-
-    def _gathered(self, topic: str) -> tuple[int, list[bytes]]:
-        """All states of a topic, and how many of them, at the front, are this worker's own."""
         answer: SimpleQueue[tuple[int, list[bytes]]] = SimpleQueue()
         number = next(self._numbers)
         self._answers[number] = answer
         self.send("collect", answer=number, topic=topic)
-        try:
+        with suppress(Empty):
             self._collected[topic] = answer.get(timeout=COLLECT_SECONDS)
-        except Empty:
-            return self._collected.get(topic, (0, []))
-        finally:
-            del self._answers[number]
-        return self._collected[topic]
+        del self._answers[number]
+        mine, states = self._collected.get(topic, (0, []))
+        return states if own else states[mine:]
 
     def tell(self, topic: str, message: bytes) -> None:
         """See `Link`."""

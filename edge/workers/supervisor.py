@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.server.shared_counters import clear_slot, make_counters
+from onnxlet.edge.server.entrance import clear_slot, make_counters
 from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.edge.service.process import ENDING, end_on, signals
 from onnxlet.edge.service.secret import Secret
@@ -58,10 +58,10 @@ def supervise(models: Path, device: DeviceSettings, settings: Settings, workers:
     save(secret)
     gc.freeze()
     gc.enable()
-    given = {name: getattr(device, name) for name in OPTIONS}
+    options = {name: getattr(device, name) for name in OPTIONS}
     orders = {
         "models": str(models),
-        "device": {n: str(v) if isinstance(v, Path) else v for n, v in given.items()},
+        "device": {n: str(v) if isinstance(v, Path) else v for n, v in options.items()},
         "secret": [secret.request_id, secret.key],
     }
     Supervisor(listener, workers, orders, os.environ).run()
@@ -108,8 +108,7 @@ class Supervisor:
             while self._until is None or self._children:
                 self._do_what_is_due(time.monotonic())
         finally:
-            for child in self._children.values():
-                child.kill()
+            self._kill_all()
             for child in self._children.values():
                 child.end()
 
@@ -152,7 +151,7 @@ class Supervisor:
 
     def _watch(self, number: int) -> None:
         child, hear = self._children[number], partial(self._hear, number)
-        mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.has_unsent else 0)
+        mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.unsent else 0)
         with suppress(KeyError):
             if self._selector.get_key(child.link).events == mask:
                 return

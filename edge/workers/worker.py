@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.server.shared_counters import SharedCounters
+from onnxlet.edge.server.entrance import SharedCounters
 from onnxlet.edge.service.process import use_one_arena
 from onnxlet.edge.service.secret import Secret
 from onnxlet.edge.service.serve import Post, serve_on
@@ -78,6 +78,6 @@ def work(listener: int, link: int, counters: int, bells: Sequence[int], bell: in
     return 0
 
 
-def _device(given: dict[str, Any]) -> dict[str, Any]:
-    paths = {name: Path(given[name]) for name in ("tls_cert", "tls_key") if given[name]}
-    return {**given, **paths}
+def _device(options: dict[str, Any]) -> dict[str, Any]:
+    paths = {name: Path(options[name]) for name in ("tls_cert", "tls_key") if options[name]}
+    return {**options, **paths}

@@ -13,14 +13,14 @@ SLOT = (DATA / "live").resolve()
 
 def slot() -> list[str]:
     """What `check` says of the slot."""
-    from onnxlet.edge.update.check import check_slot
+    from onnxlet.edge.update.health import check_slot
 
     return check_slot(SLOT, None)
 
 
 def models() -> list[str]:
     """What it says of model-only updates."""
-    from onnxlet.edge.update.check import check_slot
+    from onnxlet.edge.update.health import check_slot
 
     return check_slot(SLOT, DATA / "models") if any(DATA.glob("models/*/*")) else []
 

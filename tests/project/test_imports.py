@@ -98,7 +98,7 @@ def add(file: Path, lines: str) -> None:
         ("function/models/model.py", "def f():\n    import pandas", "function"),
         ("convert/build.py", "from onnxlet.edge.device.slots import sync", "convert"),
         ("edge/update/fetch.py", "import onnxlet.convert", "edge"),
-        ("edge/server/sockets.py", "from onnxlet.function import app", "edge/server"),
+        ("edge/server/alarm.py", "from onnxlet.function import app", "edge/server"),
         ("edge/server/tls.py", "from onnxlet.function.settings import Settings", "edge/server"),
     ],
 )

@@ -15,9 +15,9 @@ from onnxlet.convert.bundle.parts import PYTHONS
 from onnxlet.convert.command_line import main as convert
 from onnxlet.edge.command_line import main as edge
 from onnxlet.edge.install.from_zip import _parser
-from onnxlet.edge.install.keys import read_keys
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse
+from onnxlet.edge.update.keys import read_keys
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.service.test_serve import CLEAN

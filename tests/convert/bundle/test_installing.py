@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
-from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
-from onnxlet.edge.install.install import Installation, InstallError, install
-from onnxlet.edge.install.keys import read_keys
-from onnxlet.edge.install.uninstall import uninstall
+from onnxlet.edge.install.from_zip import BrokenBundle, is_same, unpack
+from onnxlet.edge.install.install import Installation, InstallError, install, uninstall
+from onnxlet.edge.update.keys import read_keys
 from tests.convert.bundle.conftest import Made
 
 KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"  # of minisign's own page

@@ -65,13 +65,11 @@ class LocalLink:
     def absorb(self, topic: str, take: Take) -> None:
         self.absorbing[topic] = take
 
-    def collect(self, topic: str) -> list[bytes]:
-        return self.collect_all(topic)[1:]
-
-    def collect_all(self, topic: str) -> list[bytes]:
+    def collect(self, topic: str, *, own: bool = False) -> list[bytes]:
         with self._links.lock:
             others = [each for each in self._links.living if each is not self]
-            return [each.states[topic]() for each in [self, *others] if topic in each.states]
+            states = [each.states[topic]() for each in [self, *others] if topic in each.states]
+            return states if own else states[1:]
 
     def tell(self, topic: str, message: bytes) -> None:
         for each in [each for each in self._links.living if each is not self]:

@@ -23,8 +23,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from onnxlet.edge.aggregation.graphs import SEALS, SharedGraphs
-from onnxlet.edge.aggregation.initializers import ALIGNED, LEAST_BYTES, split
+from onnxlet.edge.aggregation.graphs import ALIGNED, LEAST_ARRAY_BYTES, SEALS, SharedGraphs, split
 from onnxlet.function.models.model import load_model
 from onnxlet.function.models.sessions import new_session
 from tests.conftest import quiet
@@ -91,7 +90,7 @@ def test_a_graph_in_two_parts_is_the_same(graph: bytes) -> None:
             about = {each.key: each.value for each in tensor.external_data}
             assert about.pop("location") == "elsewhere"
             start, length = int(about["offset"]), int(about["length"])
-            assert length >= LEAST_BYTES
+            assert length >= LEAST_ARRAY_BYTES
             tensor.raw_data = bytes(file[start : start + length])
             del tensor.external_data[:]
             tensor.ClearField("data_location")

@@ -214,8 +214,8 @@ def test_the_firmware_s_command_is_used_where_there_is_no_file(
 @pytest.mark.parametrize(
     "path",
     [
-        *("edge/bundle_main.py", "edge/install/from_zip.py", "edge/install/keys.py"),
-        *("edge/device/checks.py", "edge/device/machine.py"),
+        *("edge/bundle_main.py", "edge/install/from_zip.py", "edge/update/keys.py"),
+        *("edge/device/checks.py", "edge/device/machine.py", "edge/device/slots.py"),
         *("onnxlet/__init__.py", "onnxlet/environment.py", "onnxlet/folders.py"),
     ],
 )

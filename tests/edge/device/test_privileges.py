@@ -56,7 +56,7 @@ def edge_queue(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 BECOME = """
 import json, os, sys
 from pathlib import Path
-from onnxlet.edge.device.privileges import drop_privileges_to_owner
+from onnxlet.edge.store.database import drop_privileges_to_owner
 drop_privileges_to_owner(Path(sys.argv[1]))
 reported = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
 try:

@@ -209,9 +209,9 @@ def test_readings_are_answered_once_the_clock_is_set(tmp_path: Path, pair: Pair)
 
 TAKING = """
 import ssl, sys
-from onnxlet.edge.update import sources
+from onnxlet.edge.update import fetch
 if sys.argv.pop(1) == "dates":
-    sources.NO_DATES = ssl.VerifyFlags(0)
+    fetch.NO_DATES = ssl.VerifyFlags(0)
 from onnxlet.edge.command_line import main
 from onnxlet.function.command_line import run
 run(main, "python -m edge")

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from onnxlet.edge.forward import https
-from onnxlet.edge.forward.delivery_outcome import Outcome
 from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.sender import Outcome
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
-from onnxlet.edge.update.fetch import download, read_small
-from onnxlet.edge.update.sources import Web
+from onnxlet.edge.update.fetch import Web, download, read_small
 from tests.edge.certificates import Pair
 from tests.edge.faults.dripping import OK, dripping
 

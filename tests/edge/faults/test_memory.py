@@ -26,8 +26,8 @@ def test_a_check_that_takes_too_much_memory_is_killed_and_reported(
 ) -> None:
     """Without a limit it is taken. With it what serves serves, and it is not tried for ever."""
     files = maker.files(7)
-    check = as_bytes(files["onnxlet/edge/update/check.py"]) + b"\n\nHUGE = b'x' * (400 << 20)\n"
-    amend(files, "onnxlet/edge/update/check.py", check)
+    check = as_bytes(files["onnxlet/edge/update/health.py"]) + b"\n\nHUGE = b'x' * (400 << 20)\n"
+    amend(files, "onnxlet/edge/update/health.py", check)
     archive = maker.sign(maker.write(files, "7.zip"), 7)
     command = [sys.executable, "-m", "edge", "update", str(archive)]
     command += ["--root", str(setup.paths.root)]

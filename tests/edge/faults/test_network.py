@@ -23,8 +23,7 @@ from onnxlet.edge.forward import https
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.edge.update.errors import Unreachable
-from onnxlet.edge.update.fetch import download
-from onnxlet.edge.update.sources import Web
+from onnxlet.edge.update.fetch import Web, download
 from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network

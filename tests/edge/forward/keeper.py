@@ -12,9 +12,9 @@ import sys
 import uuid
 from pathlib import Path
 
-from onnxlet.edge.forward import delivery_outcome, forwarder, https, records
-from onnxlet.edge.forward.delivery_outcome import Outcome, Transport
+from onnxlet.edge.forward import forwarder, https, records, sender
 from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.sender import Outcome, Transport
 from onnxlet.edge.settings.device import ForwardOptions
 
 FAST_SECONDS = 0.01
@@ -49,7 +49,7 @@ def keep(options: ForwardOptions, fault: str, first: int) -> None:
 def main() -> None:
     path, url, ca, fault = sys.argv[1:]
     https.TIMEOUT_SECONDS = 0.2
-    delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = FAST_SECONDS
+    sender.FIRST_SECONDS = sender.LONGEST_SECONDS = FAST_SECONDS
     forwarder.GATHER_SECONDS = 0.05
     options = ForwardOptions(
         url, ca=Path(ca), queue=Path(path), seconds=FAST_SECONDS,

@@ -19,10 +19,10 @@ from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
 from onnxlet.edge.forward import forwarder, monitor
-from onnxlet.edge.forward.delivery_outcome import Outcome
 from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
+from onnxlet.edge.forward.sender import Outcome
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import ForwardOptions, Inputs
 from onnxlet.edge.store import database, writer

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.forward import delivery_outcome, https
-from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause, status_outcome
+from onnxlet.edge.forward import https, sender
 from onnxlet.edge.forward.forwarder import open_queue, start
+from onnxlet.edge.forward.https import status_outcome
 from onnxlet.edge.forward.monitor import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sender import Sender
+from onnxlet.edge.forward.sender import Outcome, Sender, Transport, pause
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
@@ -44,10 +44,10 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
         (202, "9", Outcome("arrived", "status 202")),
         (301, "", Outcome("failed", "status 301")),
         (400, "", Outcome("refused", "status 400")),
-        (401, "", Outcome("barred", f"status 401: {delivery_outcome.BARRED[401]}")),
-        (403, "5", Outcome("barred", f"status 403: {delivery_outcome.BARRED[403]}", 5.0)),
-        (404, "", Outcome("barred", f"status 404: {delivery_outcome.BARRED[404]}")),
-        (407, "", Outcome("barred", f"status 407: {delivery_outcome.BARRED[407]}")),
+        (401, "", Outcome("barred", f"status 401: {https.BARRED[401]}")),
+        (403, "5", Outcome("barred", f"status 403: {https.BARRED[403]}", 5.0)),
+        (404, "", Outcome("barred", f"status 404: {https.BARRED[404]}")),
+        (407, "", Outcome("barred", f"status 407: {https.BARRED[407]}")),
         (422, "", Outcome("refused", "status 422")),
         (413, "9", Outcome("refused", "status 413")),
         (408, "", Outcome("failed", "status 408")),
@@ -153,7 +153,7 @@ class Sending:
 
 @pytest.fixture
 def sending(options: ForwardOptions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
-    monkeypatch.setattr(delivery_outcome, "FIRST_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "FIRST_SECONDS", 0.02)
     sending = Sending(options, https.transport(options))
     yield sending
     sending.end()
@@ -218,7 +218,7 @@ def test_a_key_that_is_not_known_any_more_costs_no_record(
         {
             "event": "forward",
             "state": "barred",
-            "error": f"status 401: {delivery_outcome.BARRED[401]}",
+            "error": f"status 401: {https.BARRED[401]}",
         },
         {"event": "forward", "state": "sending"},
     ]

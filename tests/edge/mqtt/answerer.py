@@ -14,7 +14,7 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from onnxlet.edge.forward import delivery_outcome
+from onnxlet.edge.forward import sender
 from onnxlet.edge.mqtt import service
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.net import mqtt_link
@@ -45,7 +45,7 @@ def main() -> None:
     url, ca, how = sys.argv[1:]
     if how.isdecimal():
         mqtt_link.KEEPALIVE_SECONDS = int(how)
-    delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = 0.1
+    sender.FIRST_SECONDS = sender.LONGEST_SECONDS = 0.1
     options = MqttOptions(url, USER, PASSWORD, Path(ca), "answerer", "readings/#", "answers")
     service.check(options)
     if how == "early":

@@ -16,8 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from onnxlet import __version__
 from onnxlet.edge.mqtt import announcer
-from onnxlet.edge.mqtt.announcer import Announcer, Rights
-from onnxlet.edge.mqtt.drift import messages
+from onnxlet.edge.mqtt.announcer import Announcer, Rights, messages
 from onnxlet.edge.mqtt.session import Backlog, Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import MqttOptions

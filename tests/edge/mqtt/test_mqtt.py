@@ -22,13 +22,12 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.forward import mqtt
-from onnxlet.edge.forward.delivery_outcome import Outcome
 from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sender import Sender
+from onnxlet.edge.forward.sender import Outcome, Sender
 from onnxlet.edge.mqtt.readings import request_id
-from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost
 from onnxlet.edge.settings.device import ForwardOptions
 from onnxlet.function.settings import Settings

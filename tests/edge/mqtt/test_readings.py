@@ -11,9 +11,10 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from onnxlet.edge.mqtt.announcer import client_id
 from onnxlet.edge.mqtt.readings import answer_to, may_answer_to, request_id, wsgi_environ
 from onnxlet.edge.mqtt.service import MqttService, check, link_of
-from onnxlet.edge.mqtt.session import Backlog, Counts, Session, client_id
+from onnxlet.edge.mqtt.session import Backlog, Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import DeviceSettings, MqttOptions
 from onnxlet.function.errors import SettingsError
@@ -73,7 +74,8 @@ def test_readings_that_never_come_again_have_new_ids() -> None:
 )
 def test_where_answers_may_go(topic: str, readings: str, may: bool) -> None:
     assert may_answer_to(topic, readings) is may
-    answer = answer_to(reading(ResponseTopic=topic), 200, "t", b"", "usual", readings)
+    options = MqttOptions(answers="usual", readings=readings, responses=("#",))
+    answer = answer_to(reading(ResponseTopic=topic), 200, "t", b"", options)
     assert answer.topic == (topic if may else "usual")
 
 
@@ -115,7 +117,7 @@ class Published:
 
 def test_the_answer_has_the_reading_s_id_and_correlation() -> None:
     answer = answer_to(
-        reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", "usual", "r"
+        reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", MqttOptions()
     )
     assert answer.properties == {
         "ContentType": "application/problem+json",

@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.forward import delivery_outcome
+from onnxlet.edge.forward import sender
 from onnxlet.edge.mqtt import announcer
 from onnxlet.edge.mqtt.announcer import REMEDY, Rights
 from onnxlet.edge.mqtt.service import MqttService
@@ -26,7 +26,7 @@ REFUSED = ReasonCode(PacketTypes.PUBACK, "Not authorized")
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_outcome, "FIRST_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "FIRST_SECONDS", 0.05)
     monkeypatch.setattr(announcer, "SECONDS", 0.05)
 
 

@@ -19,7 +19,7 @@ from openapi_spec_validator import validate
 from paho.mqtt.client import MQTTMessage
 from sklearn import metrics
 
-from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.predictions.ground_truth import HINT, ID_FORM
+from onnxlet.edge.predictions.answers import HINT, ID_FORM
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.app import TRUTH

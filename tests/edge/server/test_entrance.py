@@ -18,9 +18,8 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.server import entrance as module
-from onnxlet.edge.server.entrance import Entrance
+from onnxlet.edge.server.entrance import Entrance, SharedCounters, make_counters
 from onnxlet.edge.server.server import Server
-from onnxlet.edge.server.shared_counters import SharedCounters, make_counters
 from onnxlet.edge.server.tls import TlsSocket, make_context
 from onnxlet.edge.service.self_check import connector
 from onnxlet.function.errors import SHED

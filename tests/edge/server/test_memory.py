@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.server.connection import Connection
-from onnxlet.edge.server.sockets import Bytes
+from onnxlet.edge.server.connection import Bytes, Connection
 from tests.conftest import ROOT
 from tests.edge.server.test_server import Serving, answer, request
 

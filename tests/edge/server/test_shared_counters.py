@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from onnxlet.edge.server.shared_counters import ABSENT, SharedCounters, clear_slot, make_counters
+from onnxlet.edge.server.entrance import ABSENT, SharedCounters, clear_slot, make_counters
 from tests.conftest import ROOT
 
 HAMMER = """
 import sys
-from onnxlet.edge.server.shared_counters import SharedCounters
+from onnxlet.edge.server.entrance import SharedCounters
 number, workers, limit = map(int, sys.argv[2:])
 board = SharedCounters(int(sys.argv[1]), number, [0] * workers, 0)
 for line in sys.stdin:  # one for each round

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
-from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.edge.mqtt.service import Responder
 from onnxlet.edge.service import drift_reports, metrics
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.drift_reports import MOST_ALARMS, DriftReports, digest, summary

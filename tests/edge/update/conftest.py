@@ -24,9 +24,9 @@ from onnxlet.convert.bundle.contents import choose_models, place_code, place_mod
 from onnxlet.convert.bundle.parts import FUNCTION
 from onnxlet.convert.bundle.sign import SigningKey, sign_release
 from onnxlet.edge.device.slots import DevicePaths, live_slot
-from onnxlet.edge.update.check import check_slot
+from onnxlet.edge.update.fetch import Web
+from onnxlet.edge.update.health import check_slot
 from onnxlet.edge.update.setup import Setup, make_setup
-from onnxlet.edge.update.sources import Web
 from tests.conftest import quiet
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.service.test_serve import CLEAN

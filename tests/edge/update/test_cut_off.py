@@ -18,10 +18,9 @@ from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
 from onnxlet.edge.update import confirm, unpack
 from onnxlet.edge.update.errors import Refused
 from onnxlet.edge.update.health import service_faults
-from onnxlet.edge.update.rollback import rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
-from onnxlet.edge.update.update import update
+from onnxlet.edge.update.update import rollback, update
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import live_faults

@@ -22,9 +22,8 @@ import pytest
 from onnxlet.edge.server.tls import make_context
 from onnxlet.edge.update import fetch
 from onnxlet.edge.update.errors import Failed, Refused, Unreachable
-from onnxlet.edge.update.fetch import download, read_small
+from onnxlet.edge.update.fetch import Web, beside, check, download, read_small
 from onnxlet.edge.update.setup import Setup
-from onnxlet.edge.update.sources import Web, beside, check
 from onnxlet.edge.update.update import update
 from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT

@@ -17,9 +17,8 @@ from onnxlet.edge.update.confirm import models_in
 from onnxlet.edge.update.errors import Refused
 from onnxlet.edge.update.health import Service, service_faults
 from onnxlet.edge.update.history import read_history
-from onnxlet.edge.update.rollback import rollback
 from onnxlet.edge.update.setup import Setup
-from onnxlet.edge.update.update import update
+from onnxlet.edge.update.update import rollback, update
 
 Archives = Callable[[int], Path]
 Says = dict[str, Any]

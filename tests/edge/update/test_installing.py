@@ -13,8 +13,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
 from onnxlet.edge.install import from_zip
-from onnxlet.edge.install.install import Installation, install
-from onnxlet.edge.install.uninstall import uninstall
+from onnxlet.edge.install.install import Installation, install, uninstall
 from onnxlet.edge.update.errors import Failed, Refused
 from onnxlet.edge.update.history import (
     LOCK,

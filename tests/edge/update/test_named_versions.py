@@ -10,9 +10,9 @@ import pytest
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.rollback import roll_model_back
 from onnxlet.edge.update.setup import Setup, make_setup
 from onnxlet.edge.update.status import status
+from onnxlet.edge.update.update import roll_model_back
 from onnxlet.function.models.repository import versions_in
 
 

@@ -22,10 +22,9 @@ from onnxlet.edge.update import confirm
 from onnxlet.edge.update.errors import Failed, Refused
 from onnxlet.edge.update.health import Service, service_faults
 from onnxlet.edge.update.history import Attempt, History, read_history, write_history
-from onnxlet.edge.update.rollback import roll_model_back, rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
-from onnxlet.edge.update.update import exclusively, update
+from onnxlet.edge.update.update import exclusively, roll_model_back, rollback, update
 from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT, quiet
 from tests.edge.forward.endpoint import wait_until

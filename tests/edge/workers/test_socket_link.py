@@ -39,14 +39,14 @@ class Counter:
 
 
 def total(link: SocketLink) -> int:
-    return sum(map(json.loads, link.collect_all("counts")))
+    return sum(map(json.loads, link.collect("counts", own=True)))
 
 
 def test_counts_of_all_are_summed_and_those_of_a_dead_one_stay(room: Hub) -> None:
     links = [room.join(number) for number in range(3)]
     counters = [Counter(link, 10**number) for number, link in enumerate(links)]
     assert links[0].collect("counts") == [b"10", b"100"]
-    assert links[1].collect_all("counts") == [b"10", b"1", b"100"]
+    assert links[1].collect("counts", own=True) == [b"10", b"1", b"100"]
     counters[2].count += 100
     assert total(links[0]) == 211
     room.leave(2)
@@ -78,7 +78,7 @@ def test_one_that_ends_by_itself_hands_on_its_last_counts(
 
 def test_a_topic_that_nobody_provides_is_empty(room: Hub) -> None:
     link = room.join(0)
-    assert link.collect_all("nothing") == []
+    assert link.collect("nothing", own=True) == []
 
 
 def test_a_state_that_fails_is_the_last_known_one(
@@ -100,9 +100,9 @@ def test_a_stopped_worker_holds_a_collection_up_for_a_time_and_only_once(
     link, stopped = room.join(0), room.join(1, starts=False)
     Counter(link, 1)
     start = time.monotonic()
-    assert link.collect_all("counts") == [b"1"]
+    assert link.collect("counts", own=True) == [b"1"]
     middle = time.monotonic()
-    assert link.collect_all("counts") == [b"1"]
+    assert link.collect("counts", own=True) == [b"1"]
     assert middle - start > 3.9
     assert time.monotonic() - middle < 3.9
     Counter(stopped, 2)
@@ -148,7 +148,7 @@ def test_one_who_listens_may_take_long_and_collect(room: Hub) -> None:
 
     links[1].hear("news", listen)
     links[0].tell("news", b"")
-    assert links[0].collect_all("counts") == [b"3"], "states are read meanwhile"
+    assert links[0].collect("counts", own=True) == [b"3"], "states are read meanwhile"
     go.set()
     wait_until(lambda: found == [[b"3"]])
 

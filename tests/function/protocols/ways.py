@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.edge.mqtt.responder import Responder
+from onnxlet.edge.mqtt.service import Responder
 from onnxlet.function.app import SERVICE
 from onnxlet.function.aws import native_events, queue_events
 from onnxlet.function.protocols.v2.tensors import HEADER

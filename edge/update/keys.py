@@ -1,4 +1,4 @@
-"""The public keys given to `install`, in minisign's form.
+"""Public keys in minisign's form, and those that are given to `install`.
 
 Standard library only, and in syntax that Python 3.7 accepts: an invalid key is reported with all
 other faults, before anything is unpacked.
@@ -24,14 +24,14 @@ class PublicKey(NamedTuple):
     content: bytes  # of its file, in bytes
 
 
-def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
+def read_keys(arguments: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
     """Read the arguments of `--key`, each a file or the key itself: the keys, and the faults.
 
     The folder has the keys that are trusted already.
     """
     keys: dict[str, PublicKey] = {}
     faults: list[str] = []
-    for text in given:
+    for text in arguments:
         key = _key(_line(text))
         if key is None:
             expected = "minisign's public key, 56 letters and digits, or a file with one"
@@ -57,12 +57,23 @@ def _line(text: str) -> str:
     return next((line.strip() for line in lines if line and not line.startswith(COMMENT)), "")
 
 
-def _key(line: str) -> PublicKey | None:
+def decoded(line: str) -> bytes:
+    """What a line has in base64; empty where it is something else."""
     try:
-        raw = base64.b64decode(line, validate=True)
+        return base64.b64decode(line, validate=True)
     except (binascii.Error, ValueError):
-        return None
-    if len(raw) != LENGTH or not raw.startswith(ALGORITHM):
+        return b""
+
+
+def raw_key(line: str) -> bytes:
+    """The bytes of a public key: algorithm, key id and key; empty where it is none."""
+    raw = decoded(line)
+    return raw if len(raw) == LENGTH and raw.startswith(ALGORITHM) else b""
+
+
+def _key(line: str) -> PublicKey | None:
+    raw = raw_key(line)
+    if not raw:
         return None
     number = raw[2:10][::-1].hex().upper()
     content = f"{COMMENT}minisign public key {number}\n{line}\n"
