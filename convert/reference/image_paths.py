@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.reference.images import content_of, is_path
-from onnxlet.convert.sources.rows_file import looked_in
+from onnxlet.convert.tables.rows_file import looked_in
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable
 

@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import csv_schema
-from onnxlet.convert.score.csv_parts import Cut, cuts, header_of
 from onnxlet.convert.score.reading import UNREADABLE, unpacked
 from onnxlet.convert.score.schemas import faults_of, kept_schema
 from onnxlet.convert.score.storage import S3, Entry, Storage, split, storage_of
 from onnxlet.convert.score.tasks import Options, Task, file_kind
-from onnxlet.convert.sources.limits import LIMITS
+from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of
+from onnxlet.convert.tables.limits import LIMITS
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.array_checks import encodes
@@ -130,7 +130,7 @@ def _looked_at(storage: Storage, entry: Entry, model: Model) -> File:
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
     if kind == "parquet":
-        from onnxlet.convert.sources.parquet_file import parquet_rows
+        from onnxlet.convert.tables.parquet_file import parquet_rows
 
         with storage.open(entry.path) as opened, parquet_rows(opened, entry.size, "") as file:
             about = file.about

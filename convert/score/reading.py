@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.score.csv_parts import cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.score.errors import PartFailed
 from onnxlet.convert.score.storage import Storage
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.sources.limits import bounded
+from onnxlet.convert.tables.csv_parts import cuts, header_of, line_numbers, rows_of
+from onnxlet.convert.tables.limits import bounded
 from onnxlet.function.errors import MalformedRequest, WrongUse
 
 UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException)  # what readers raise
@@ -71,7 +71,7 @@ def _refusing(task: Task, storage: Storage) -> Iterator[None]:
 
 
 def _parquet(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
-    from onnxlet.convert.sources.parquet_file import parquet_rows
+    from onnxlet.convert.tables.parquet_file import parquet_rows
 
     first = task.first
     with storage.open(task.file) as opened, parquet_rows(opened, task.size, "") as file:

@@ -25,10 +25,10 @@ from onnxlet.convert.sources.mlflow_folder import (
     is_mlflow,
     read_mlflow,
 )
-from onnxlet.convert.sources.rows_file import looked_in
 from onnxlet.convert.sources.saved import is_pickle, load_saved
-from onnxlet.convert.sources.table_files import read_table_file
 from onnxlet.convert.sources.users_code import where
+from onnxlet.convert.tables.rows_file import looked_in
+from onnxlet.convert.tables.table_files import read_table_file
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.convert.problems import Problem, refuse
-from onnxlet.convert.sources.rows_file import no_rights
+from onnxlet.convert.tables.rows_file import no_rights
 from onnxlet.convert.train.columns import OUT
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.convert.train.kinds.registry import KINDS, USED

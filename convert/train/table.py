@@ -11,10 +11,10 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import counted, listed
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.limits import LIMITS, Limits
-from onnxlet.convert.sources.rows_file import Opened, opened
-from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
-from onnxlet.convert.train.csv_rows import CsvRows
+from onnxlet.convert.tables.csv_rows import CsvRows
+from onnxlet.convert.tables.limits import LIMITS, Limits
+from onnxlet.convert.tables.rows_file import Opened, opened
+from onnxlet.convert.tables.table_files import FIRST_LEFT_OUT
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -119,7 +119,7 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
 
 def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
     # PyArrow, which only such tables need
-    from onnxlet.convert.sources.parquet_file import parquet_parts
+    from onnxlet.convert.tables.parquet_file import parquet_parts
 
     with parquet_parts(file.path, what, MOST_ROWS, file.limits) as parts:
         names = parts.names

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.tables.csv_rows import CODE
 from onnxlet.function.arrays import Array
 
 SIGNS = "$€£¥₹"
@@ -20,7 +21,6 @@ WRITTEN = re.compile(
     rf"(?P<digits>[0-9][0-9.,{GROUPING}]*|[.,][0-9]+)(?P<power>[eE][+-]?[0-9]+)?(?P<close>\)?)"
     rf"\s*(?P<after>[%{SIGNS}]?)"
 )
-CODE = re.compile(r"0[0-9]+")  # what is no longer the same without its zero
 DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
 GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 # What people write where there is no number.

@@ -20,7 +20,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.column_notes import notes
 from onnxlet.convert.reference.diagnosis import unanswered
 from onnxlet.convert.sources.source import Source, load_source
-from onnxlet.convert.sources.table_files import read_table_file
+from onnxlet.convert.tables.table_files import read_table_file
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, reference_of

@@ -12,9 +12,9 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.score import reading
-from onnxlet.convert.score.csv_parts import cuts
 from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.tables.csv_parts import cuts
 
 ROWS = 1000
 TABLE = pa.table({"a": np.arange(ROWS).astype(str), "b": [f"t\n{n}" for n in range(ROWS)]})

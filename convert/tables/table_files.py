@@ -9,7 +9,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.rows_file import Opened, no_file, no_rights
+from onnxlet.convert.tables.rows_file import Opened, no_file, no_rights
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -29,7 +29,7 @@ def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
     try:
         if path.suffix in (".parquet", ".pq"):
             # PyArrow, which only such tables need: `make run` does without
-            from onnxlet.convert.sources.parquet_file import read_parquet
+            from onnxlet.convert.tables.parquet_file import read_parquet
 
             return read_parquet(path, WHAT)
         if ".csv" in path.suffixes or path.suffix == ".tsv":

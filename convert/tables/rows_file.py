@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.sources.limits import LIMITS, Limits, bounded
+from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
 from onnxlet.function.errors import WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
@@ -147,7 +147,7 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
 def _elsewhere(source: str) -> Any:
     """A file elsewhere: S3 by PyArrow, whatever else there is by fsspec."""
     if source.lower().startswith("s3://"):
-        from onnxlet.convert.sources.s3 import file_system
+        from onnxlet.convert.tables.s3 import file_system
 
         path = source.partition("://")[2].partition("?")[0].rpartition("@")[2]
         return file_system(path).open_input_stream(path)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, parquet, types
 
-from onnxlet.convert.sources.limits import LIMITS, Limits
+from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.errors import WrongUse
 
 SOME_ROWS = 100_000
