@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.reference.column_types import type_of
 from onnxlet.convert.reference.inputs import Inputs
 from onnxlet.convert.to_onnx import Converted
 from onnxlet.function.arrays import Array
@@ -74,8 +75,7 @@ def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 
 def _entry(column: Column) -> dict[str, Any]:
-    kind = "image" if column.image else "date" if column.date else column.type
-    entry = {"name": column.name, "type": kind, "nullable": column.nullable}
+    entry = {"name": column.name, "type": type_of(column), "nullable": column.nullable}
     further = {
         "format": column.format,
         "zone": column.zone,

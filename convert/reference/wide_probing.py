@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.column_groups import in_parts, representatives
+from onnxlet.convert.reference.column_types import TYPES
 from onnxlet.function.inputs.columns import Column
 
 Probe = Callable[[Sequence[int]], dict[int, Column]]
 Takes = Callable[[Sequence[int], Any], bool]
-UNSEEN_TEXT = "a value that no training row had"
-UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
 WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
 
@@ -82,8 +81,8 @@ def _shared(columns: Sequence[Column]) -> Column | None:
 
 def _holds(column: Column, positions: Sequence[int], takes: Takes) -> bool:
     """Whether columns take at once what one of them takes, but for magnitudes that sum up."""
-    unseen: Sequence[Any] = (UNSEEN_TEXT,) if column.type == "string" else UNSEEN_NUMBERS
-    if column.type != "bool" and not any(takes(positions, value) for value in unseen):
+    unseen = TYPES[column.type].unseen
+    if unseen and not any(takes(positions, value) for value in unseen):
         return False
     return all(takes(positions, value) for value in _values(column))
 

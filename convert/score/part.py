@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import reasons
 from onnxlet.convert.score.errors import BadRows, PartFailed
-from onnxlet.convert.score.reading import Batch, batches
 from onnxlet.convert.score.schemas import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.truths import truths_of
 from onnxlet.convert.score.writing import Writer, Written, sink_to
+from onnxlet.convert.tables.formats import UNREADABLE, Batch, Span, of_size
 from onnxlet.convert.workers.contract import Do, Tick
-from onnxlet.function.errors import ModelError, OnnxletError, Problem
+from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError, Problem, WrongUse
 from onnxlet.function.models.model import GRAPH, Model, load_model
 
 SHOWN = 3  # problems of a part that its line keeps
@@ -30,6 +31,7 @@ NOT_STOPPING = (
     "Correct it; or --on-error null answers such a row by null, and --on-error side leaves it out."
 )
 FEWER = "Use fewer --workers, or smaller --batch-rows."
+CHANGED = "It was planned as it was before: give the same command again, once nobody writes to it."
 Line = dict[str, Any]
 
 
@@ -128,7 +130,7 @@ class _Part:
         self.side_path = half_written(target, f"{whose[:16]}-bad")
         self._kept = kept_schema(schema, task.options.keep)
         self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
-        self._side_schema = side_schema(schema, self._columns, task.kind)
+        self._side_schema = side_schema(schema, self._columns, task.format.counted)
         self._side: Writer | None = None
         self.bad, self.shown = 0, list[str]()
 
@@ -180,8 +182,36 @@ class _Part:
         return self._writer.end(), None if self._side is None else self._side.end()
 
 
+def batches(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
+    """A part's rows with some columns; the last batch may be smaller than the others.
+
+    Raises PartFailed where it can't be read, or has changed since it was planned.
+    """
+    _check_unchanged(task, storage)
+    most, span = task.options.batch_rows, Span(task.start, task.end, task.first, task.weight)
+    opened = partial(storage.open, task.file)
+    try:
+        yield from of_size(task.format.batches(opened, span, task.names, columns, most), most)
+    except (MalformedRequest, WrongUse) as error:
+        _check_unchanged(task, storage)
+        raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
+    except UNREADABLE as error:
+        _check_unchanged(task, storage)
+        where = f"'{task.file}'{task.format.where(span)}"
+        raise PartFailed(
+            f"{where}: it can't be read: {shortened(error)}", "Is the file whole?"
+        ) from error
+    _check_unchanged(task, storage)
+
+
+def _check_unchanged(task: Task, storage: Storage) -> None:
+    now = storage.entry(task.file)
+    if now is None or (now.size, now.changed) != (task.size, task.changed):
+        what = "is gone" if now is None else "has changed since it was looked at"
+        raise PartFailed(f"'{task.file}' {what}", CHANGED)
+
+
 def located(task: Task, number: int, problem: Problem) -> str:
     """A problem in words, with its file."""
-    unit = "row" if task.kind == "parquet" else "line"
     mark = ": " if problem.column is None else ", "
-    return f"'{task.file}', {unit} {number}{mark}{reasons([problem])}"
+    return f"'{task.file}', {task.format.counted} {number}{mark}{reasons([problem])}"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from onnxlet.convert.problems import close_to
-from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_types, csv_schema
+from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer, any_types
 from onnxlet.convert.score.storage import Storage
 from onnxlet.convert.score.tasks import Options, Task
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.model import Model
-
-FILE, ROW, LINE, REASON = "_file", "_row", "_line", "_reason"  # of side files
 
 
 def answer_options(options: Options) -> AnswerOptions:
@@ -29,13 +28,7 @@ def check_options(model: Model, options: Options) -> None:
 
 def scorer_of(task: Task, model: Model, storage: Storage) -> tuple[Scorer, Any]:
     """What answers a part, and the schema of its file."""
-    if task.kind == "parquet":
-        from pyarrow import parquet
-
-        with storage.open(task.file) as opened, parquet.ParquetFile(opened) as file:
-            schema = file.schema_arrow
-    else:
-        schema = csv_schema(task.names)
+    schema = task.format.schema(partial(storage.open, task.file), task.names)
     return Scorer(model, schema, answer_options(task.options)), schema
 
 
@@ -44,12 +37,16 @@ def kept_schema(schema: Any, keep: Sequence[str]) -> Any:
     return pa.schema([schema.field(name) for name in keep])
 
 
-def side_schema(schema: Any, columns: Sequence[str], kind: str) -> Any:
-    """The columns of a side file: where a row stands, why it is there, and its cells."""
-    number = ROW if kind == "parquet" else LINE
+def side_schema(schema: Any, columns: Sequence[str], counted: str) -> Any:
+    """The columns of a side file: where a row stands, why it is there, and its cells.
+
+    Its number counts rows or lines.
+    """
     places = [
-        pa.field(FILE, pa.string()), pa.field(number, pa.int64()), pa.field(REASON, pa.string())
-    ]  # fmt: skip
+        pa.field("_file", pa.string()),
+        pa.field(f"_{counted}", pa.int64()),
+        pa.field("_reason", pa.string()),
+    ]
     return pa.schema([*places, *(schema.field(name) for name in columns)])
 
 

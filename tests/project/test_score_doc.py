@@ -17,10 +17,10 @@ from pyarrow import csv, parquet
 from onnxlet.convert.command_line import main as convert
 from onnxlet.convert.score import schemas
 from onnxlet.convert.score.journal import RENEWED, STALE
-from onnxlet.convert.score.planning import SMALL_GROUP
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.convert.score.writing import GROUP_BYTES
 from onnxlet.convert.tables.csv_parts import PART_BYTES
+from onnxlet.convert.tables.formats import SMALL_GROUP
 from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import client_of_all, golden_table, predictions_of_app
 from tests.edge.service.test_serve import CLEAN
