@@ -14,7 +14,15 @@ from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.golden import choose_golden
-from onnxlet.convert.directory.items import items_file, items_of, named, with_items
+from onnxlet.convert.directory.items import (
+    NO_EXPLANATIONS,
+    golden_sentences,
+    items_file,
+    items_of,
+    named,
+    with_items,
+    with_sentences,
+)
 from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
@@ -22,9 +30,7 @@ from onnxlet.convert.directory.model_directory import (
     sha256,
     write_version,
 )
-from onnxlet.convert.directory.reference_statistics import reference_statistics
-from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentences, with_sentences
-from onnxlet.convert.directory.summaries import column_statistics
+from onnxlet.convert.directory.reference_statistics import column_statistics, reference_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once
@@ -38,16 +44,14 @@ from onnxlet.convert.parity.gates import refuse_other_answers, refuse_what_has_n
 from onnxlet.convert.parity.search import EqualConversion, find_equal_conversion
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
-from onnxlet.convert.reference.column_notes import notes
-from onnxlet.convert.reference.dictionaries import known_keys
+from onnxlet.convert.reference.diagnosis import notes
 from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
-from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
-from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.row_forms import as_pandas, known_keys, no_table
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text

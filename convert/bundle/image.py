@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet import __version__
-from onnxlet.convert.bundle import compiled, image_debian, image_elf, image_system, sizes
+from onnxlet.convert.bundle import compiled, image_debian, image_system, sizes
 from onnxlet.convert.bundle.archive import read, size_of
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
@@ -17,9 +17,10 @@ from onnxlet.convert.bundle.image_layer import (
     Entries,
     Entry,
     Layer,
+    image_config,
     write_layer,
+    write_layout,
 )
-from onnxlet.convert.bundle.image_layout import image_config, write_layout
 from onnxlet.convert.bundle.package import (
     BUNDLE_FORMAT,
     Files,
@@ -104,7 +105,7 @@ def run_config(python: str) -> dict[str, Any]:
 def _libraries(files: Files) -> dict[str, bytes]:
     """The bundle's shared libraries, by path."""
     named = {path: read(files[path]) for path in files if ".so" in path.rsplit("/", 1)[-1]}
-    return {path: content for path, content in named.items() if image_elf.is_elf(content)}
+    return {path: content for path, content in named.items() if image_system.is_elf(content)}
 
 
 def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entries:

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from onnxlet.convert.bundle.image_layer import READABLE, RUNNABLE, Entries, Entry, link
-from onnxlet.convert.bundle.parts import Machine
+from onnxlet.convert.bundle.parts import ARCHITECTURES, Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import documented
 
-ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}  # as Debian calls them
 TOOLS = ("apt-get", "apt-config", "dpkg-deb")
 SHOWN_LINES = 8
 NEEDED = (

@@ -19,7 +19,11 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.directory.mean_images import mean_images
-from onnxlet.convert.directory.summaries import FREQUENT, FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.directory.reference_statistics import (
+    FREQUENT,
+    FREQUENT_AT_LEAST,
+    LONGEST_CATEGORY,
+)
 from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
+from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST
 from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced

@@ -15,10 +15,9 @@ import numpy as np
 
 from onnxlet.convert.evidence.bisection import Start, bisected, ends, moved
 from onnxlet.convert.evidence.rows import changed, float_columns
-from onnxlet.convert.reference.bisection import Unanswered
 from onnxlet.convert.reference.column_groups import breadth, fewer
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Reference, Unanswered
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column

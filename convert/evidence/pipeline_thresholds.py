@@ -21,11 +21,10 @@ from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
 from onnxlet.convert.evidence.rows import changed, float_columns
 from onnxlet.convert.evidence.tree_thresholds import has_trees, splits_of, way_to
 from onnxlet.convert.reference.answers import TRANSFORMATION
-from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Reference, is_answered
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.directory.mean_images import png_text
-from onnxlet.convert.reference.image_paths import ENDINGS, Outside, file_inside
+from onnxlet.convert.reference.image_columns import ENDINGS, Outside, file_inside
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.inputs.image_feed import ImageFeed

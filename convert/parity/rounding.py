@@ -21,10 +21,9 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
 from onnxlet.convert.reference.answers import Answers, last_of
-from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Reference, is_answered
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.models.model import Model
 

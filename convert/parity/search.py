@@ -26,10 +26,9 @@ from onnxlet.convert.parity.refusals import (
 )
 from onnxlet.convert.parity.rounding import rounds, too_many_forgiven
 from onnxlet.convert.progress import Report
-from onnxlet.convert.recipes import float32_refusal, recipes
 from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.to_onnx import Converted
+from onnxlet.convert.to_onnx import Converted, float32_refusal, recipes
 
 NARROWINGS = 6  # times that columns get tighter bounds
 JUDGEMENTS = 3  # draws at most that judge what was found

@@ -23,10 +23,8 @@ from onnxlet.convert.reference.column_types import (
     whole_dtype,
 )
 from onnxlet.convert.reference.dates import held_as, unserved_dates
-from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
-from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.image_columns import with_texts
-from onnxlet.convert.reference.no_table import no_table
+from onnxlet.convert.reference.row_forms import as_pandas, dictionaries, no_table, types_of_keys
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import ColumnType
 

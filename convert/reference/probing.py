@@ -11,15 +11,18 @@ import numpy as np
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
-from onnxlet.convert.reference.bisection import which_are_answered
-from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
+from onnxlet.convert.reference.column_groups import (
+    WHERE_FLOATS_OVERFLOW,
+    is_wide,
+    kinds_of_columns,
+    probed_by_kind,
+    required_columns,
+)
 from onnxlet.convert.reference.column_types import TYPES, UNSEEN_NUMBERS, UNSEEN_TEXT
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Cells, Inputs
-from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.required_columns import required_columns
-from onnxlet.convert.reference.wide_probing import WHERE_FLOATS_OVERFLOW, probed_by_kind
+from onnxlet.convert.reference.reference import Reference, which_are_answered
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 

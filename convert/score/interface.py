@@ -16,9 +16,14 @@ import pyarrow as pa
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
 from onnxlet.convert.record_batches.scorer import Answered, Scorer
-from onnxlet.convert.score.models import directory_of, proven
+from onnxlet.convert.score.models import (
+    answer_options,
+    directory_of,
+    faults_of,
+    kept_schema,
+    proven,
+)
 from onnxlet.convert.score.running import score as score_table
-from onnxlet.convert.score.schemas import answer_options, faults_of, kept_schema
 from onnxlet.convert.score.tasks import OnError, Options
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, OnnxletError, WrongUse

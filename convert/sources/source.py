@@ -18,7 +18,6 @@ from typing import Any
 
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.import_path import find_in, keep_out
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
     example_rows,
@@ -26,7 +25,7 @@ from onnxlet.convert.sources.mlflow_folder import (
     read_mlflow,
 )
 from onnxlet.convert.sources.saved import is_pickle, load_saved
-from onnxlet.convert.sources.users_code import where
+from onnxlet.convert.sources.users_code import find_in, keep_out, where
 from onnxlet.convert.tables.rows_file import looked_in
 from onnxlet.convert.tables.table_files import read_table_file
 from onnxlet.folders import typed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import re
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -147,7 +149,7 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
 def _elsewhere(source: str) -> Any:
     """A file elsewhere: S3 by PyArrow, whatever else there is by fsspec."""
     if source.lower().startswith("s3://"):
-        from onnxlet.convert.tables.s3 import file_system
+        from onnxlet.convert.tables.rows_file import file_system
 
         path = source.partition("://")[2].partition("?")[0].rpartition("@")[2]
         return file_system(path).open_input_stream(path)
@@ -190,3 +192,40 @@ def _zstandard(path: Path, place: str) -> IO[bytes]:
             ) from error
     unpacked: IO[bytes] = zstd.open(path)
     return unpacked
+
+
+SECONDS = 10.0  # that a connection may take to begin
+TRIES = 5
+
+
+def file_system(path: str) -> Any:
+    """The file system in which a bucket is; the path is for messages.
+
+    `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` names another server than Amazon's; keys and the
+    region are where the AWS SDK looks for them.
+
+    Raises:
+        WrongUse: the settings can't be used.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    try:
+        return _opened(endpoint, region)
+    except (OSError, ValueError) as error:
+        raise WrongUse(
+            f"s3://{path}: S3 can't be reached: {shortened(error)}",
+            "Are AWS_ENDPOINT_URL and AWS_REGION what they should be?",
+        ) from error
+
+
+@cache  # to start AWS's SDK takes half a second
+def _opened(endpoint: str, region: str) -> Any:
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    options: dict[str, Any] = {"region": region} if region else {}
+    if endpoint:
+        scheme, _, host = endpoint.rstrip("/").rpartition("://")
+        options |= {"scheme": scheme or "https", "endpoint_override": host}
+        options.setdefault("region", "us-east-1")
+    retry = AwsStandardS3RetryStrategy(max_attempts=TRIES)
+    return S3FileSystem(connect_timeout=SECONDS, retry_strategy=retry, **options)

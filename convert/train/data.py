@@ -11,8 +11,8 @@ import pandas as pd
 
 from onnxlet.convert.problems import refuse
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.image_paths import ENDINGS, images_root
+from onnxlet.convert.reference.image_columns import ENDINGS, images_root
+from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.tables.rows_file import ELSEWHERE
 from onnxlet.convert.train.augmentation import COPIES
 from onnxlet.convert.train.kinds.image_files import (

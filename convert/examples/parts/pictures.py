@@ -12,7 +12,7 @@ from PIL import Image
 
 from onnxlet.convert.directory.mean_images import png_text
 from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
-from onnxlet.convert.reference.image_paths import ENDINGS
+from onnxlet.convert.reference.image_columns import ENDINGS
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable, pixels

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.report.evaluation.bins import rounded
 from onnxlet.function.arrays import Array
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from onnxlet.convert.problems import Problem, counted, refuse
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, located
+from onnxlet.convert.reference.image_columns import ELSEWHERE, Outside, located
 from onnxlet.convert.reference.images import (
     TRIED,
     content_of,

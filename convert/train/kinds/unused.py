@@ -5,7 +5,7 @@ Copies and leaks are found beside other columns and the target (`copies`, `leaks
 
 from __future__ import annotations
 
-from onnxlet.convert.reference.column_notes import ID_NAME, UNNAMED, UUID
+from onnxlet.convert.reference.diagnosis import ID_NAME, UNNAMED, UUID
 from onnxlet.convert.train.kinds.kind import Kind
 from onnxlet.convert.train.kinds.profile import Content, Profile, TableColumn, Words
 from onnxlet.convert.train.kinds.text import MANY, WORDS, are_few

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.convert.bundle import image_debian, image_elf, image_system
+from onnxlet.convert.bundle import image_debian, image_system
 from onnxlet.convert.bundle.image_debian import signed_only
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
@@ -26,10 +26,11 @@ from onnxlet.convert.bundle.image_layer import (
     Entry,
     Layer,
     folder,
+    image_config,
     link,
     write_layer,
+    write_layout,
 )
-from onnxlet.convert.bundle.image_layout import image_config, write_layout
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import lacking
@@ -51,18 +52,18 @@ def elf(*names: str, loader: str = "") -> bytes:
     if loader:
         table.append((3, place + strings.index(loader.encode()), 0, len(loader) + 1))
     packed = [struct.pack("<IIQQQQQQ", k, 0, o, a, 0, size, 0, 0) for k, o, a, size in table]
-    header = image_elf.MAGIC.ljust(32, b"\0") + struct.pack("<Q", head)
+    header = image_system.MAGIC.ljust(32, b"\0") + struct.pack("<Q", head)
     header += bytes(14) + struct.pack("<HH", 56, len(table))
     return header.ljust(head, b"\0") + b"".join(packed) + strings + dynamic
 
 
 def test_what_a_file_asks_for() -> None:
     content = elf("libm.so.6", "libc.so.6", loader=LOADER)
-    assert image_elf.needed(content) == ["libm.so.6", "libc.so.6"]
-    assert image_elf.interpreter(content) == LOADER
-    assert image_elf.interpreter(elf("libc.so.6")) is None
-    assert image_elf.needed(elf()) == []
-    assert not image_elf.is_elf(b"#!/bin/sh\n")
+    assert image_system.needed(content) == ["libm.so.6", "libc.so.6"]
+    assert image_system.interpreter(content) == LOADER
+    assert image_system.interpreter(elf("libc.so.6")) is None
+    assert image_system.needed(elf()) == []
+    assert not image_system.is_elf(b"#!/bin/sh\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ELF is Linux's")
@@ -78,7 +79,7 @@ def test_what_real_files_ask_for_is_what_the_loader_loads(package: Any) -> None:
         found: set[str] = set()
         waiting = [file.read_bytes()]
         while waiting:
-            for name in image_elf.needed(waiting.pop()):
+            for name in image_system.needed(waiting.pop()):
                 if name in paths and name not in found:
                     found.add(name)
                     waiting.append(Path(paths[name]).read_bytes())

@@ -20,7 +20,7 @@ from onnxlet.convert.score.journal import journal_of
 from onnxlet.convert.score.storage import storage_of
 from onnxlet.convert.score.tasks import Options
 from onnxlet.convert.tables import formats
-from onnxlet.convert.tables.s3 import _opened
+from onnxlet.convert.tables.rows_file import _opened
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 from tests.convert.score.tables import content, golden_table, write
