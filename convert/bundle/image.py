@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet import __version__
-from onnxlet.convert.bundle import compiled, image_debian, image_system, sizes
+from onnxlet.convert.bundle import contents, image_debian, image_system
 from onnxlet.convert.bundle.archive import read, size_of
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
@@ -25,8 +25,11 @@ from onnxlet.convert.bundle.package import (
     BUNDLE_FORMAT,
     Files,
     Order,
+    Share,
     bundle_files,
+    check,
     interpreter_for,
+    table,
 )
 from onnxlet.convert.bundle.parts import Budget, Progress
 from onnxlet.convert.directory.durable import whole
@@ -116,7 +119,7 @@ def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entri
     for path, entry in sources.items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_bytes(entry.read())
-    made = compiled.compile_sources(scratch, sorted(sources), interpreter, "")
+    made = contents.compile_sources(scratch, sorted(sources), interpreter, "")
     return {path: Entry((scratch / path).read_bytes()) for path in made}
 
 
@@ -151,10 +154,10 @@ def _layers(named: Mapping[str, Entries], scratch: Path, progress: Progress) -> 
 
 def _judged(layers: Sequence[Layer], budget: Budget) -> list[str]:
     """The table of the layers; raises where they are over the budget."""
-    parts = [sizes.Part(each.name, each.unpacked, each.size) for each in layers]
+    parts = [Share(each.name, each.unpacked, each.size) for each in layers]
     whole = sum(each.size for each in layers)
-    sizes.check(parts, whole, budget)
-    return sizes.table(parts, whole, {"budget": budget})
+    check(parts, whole, budget)
+    return table(parts, whole, {"budget": budget})
 
 
 def _write(out: Path, tag: str, config: bytes, layers: Sequence[Layer]) -> str:

@@ -1,6 +1,7 @@
 """`convert package`: models, function and packages into one zip, with a bill of materials in it.
 
-The bill is CycloneDX 1.6, in JSON.
+The bill is CycloneDX 1.6, in JSON. A table says what takes what, against the limits of where the
+bundle goes.
 """
 
 from __future__ import annotations
@@ -24,13 +25,90 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from onnxlet import __version__
-from onnxlet.convert.bundle import compiled, contents, sizes
+from onnxlet.convert.bundle import contents
 from onnxlet.convert.bundle.archive import TIME, Content, read, size_of, write_archive
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.parts import Budget, Machine, Part, Progress
+from onnxlet.convert.bundle.parts import MEGABYTE, Budget, Machine, Part, Progress
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
+
+PARTS_NAMED = 3
+OTHERS = "the rest"
+NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their package
+
+
+class Share(NamedTuple):
+    """Bytes of one part of a bundle."""
+
+    name: str  # of a package, of `function`, or of a model's version
+    unpacked: int  # bytes on disk
+    zipped: int  # bytes in the zip
+
+
+def parts_of(unpacked: Mapping[str, int], zipped: Mapping[str, int]) -> list[Share]:
+    """The parts of a bundle, largest first, by the bytes of each file unpacked and in the zip."""
+    sums: dict[str, list[int]] = {}
+    for path, size in unpacked.items():
+        both = sums.setdefault(_part(path), [0, 0])
+        both[0] += size
+        both[1] += zipped[path]
+    return sorted((Share(name, *both) for name, both in sums.items()), key=lambda p: -p.unpacked)
+
+
+def _part(path: str) -> str:
+    folders = path.split("/")
+    if folders[0] == "models":
+        return "/".join(folders[:3])
+    if len(folders) == 1:
+        return folders[0].removesuffix(".py")
+    name = folders[0].removesuffix(".libs").split("-")[0]
+    return NAMES.get(name, name)
+
+
+def table(parts: Iterable[Share], zip_bytes: int, limits: Mapping[str, Budget]) -> list[str]:
+    """The parts and their sum against named limits, as lines to print."""
+    parts = list(parts)
+    shown = [part for part in parts if part.unpacked >= MEGABYTE / 10]
+    rest = [part for part in parts if part.unpacked < MEGABYTE / 10]
+    if rest:
+        shown.append(Share(OTHERS, sum(p.unpacked for p in rest), sum(p.zipped for p in rest)))
+    whole = Share("in all", sum(part.unpacked for part in parts), zip_bytes)
+    shown.append(whole)
+    shown += [Share(name, most.unpacked, most.zipped) for name, most in limits.items()]
+    width = max(len(part.name) for part in shown)
+    head = f"{'':{width}}  {'unpacked':>11}  {'zipped':>11}"
+    return [head, *(_line(part, width) for part in shown)]
+
+
+def _line(part: Share, width: int) -> str:
+    return f"{part.name:{width}}  {_megabytes(part.unpacked):>11}  {_megabytes(part.zipped):>11}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / MEGABYTE:.1f} MB"
+
+
+def check(parts: Iterable[Share], zip_bytes: int, budget: Budget) -> None:
+    """Refuse a bundle over its budget: PackagingFailed says so, and which parts are the largest."""
+    parts = list(parts)
+    unpacked = sum(part.unpacked for part in parts)
+    over = [
+        f"{what}: expected at most {_megabytes(most)}, got {_megabytes(got)}"
+        for what, got, most in (
+            ("unpacked", unpacked, budget.unpacked),
+            ("zipped", zip_bytes, budget.zipped),
+        )
+        if got > most
+    ]
+    if over:
+        largest = ", ".join(f"{p.name} {_megabytes(p.unpacked)}" for p in parts[:PARTS_NAMED])
+        raise PackagingFailed(
+            f"the bundle is over its budget: {'; '.join(over)}; the largest parts are {largest}",
+            "Package fewer models (--model NAME), leave a model's graph to S3 (--remote NAME), "
+            "or raise the budget (--max-zipped, --max-unpacked) where the target takes it.",
+        )
+
 
 BUNDLE_FORMAT = 1
 IMAGES = "images.txt"  # the lock file of what decodes images
@@ -71,9 +149,9 @@ def package(order: Order, report: Report, progress: Progress) -> Packaged:
         lines: list[str] = []
 
         def judge(zipped: Mapping[str, int], zip_bytes: int) -> None:
-            parts = sizes.parts_of(unpacked, zipped)
-            sizes.check(parts, zip_bytes, order.budget)
-            lines.extend(sizes.table(parts, zip_bytes, {"budget": order.budget, **order.limits}))
+            parts = parts_of(unpacked, zipped)
+            check(parts, zip_bytes, order.budget)
+            lines.extend(table(parts, zip_bytes, {"budget": order.budget, **order.limits}))
 
         with progress(sum(unpacked.values())) as advance:
             digest = write_archive(order.out, files, advance, judge)
@@ -135,7 +213,7 @@ def _files(
     paths = [*packages, *contents.place_code(part.code, root, part.beside)]
     if interpreter:
         sources = [path for path in paths if path.endswith(".py")]
-        paths += compiled.compile_sources(root, sources, interpreter)
+        paths += contents.compile_sources(root, sources, interpreter)
     names = {path.split("-")[0] for path in packages if ".dist-info/" in path}
     return {path: root / path for path in paths}, names
 
@@ -146,7 +224,7 @@ def interpreter_for(order: Order, report: Report) -> str | None:
     PackagingFailed is raised where it is required.
     """
     python = order.machine.python
-    found = compiled.find_interpreter(python)
+    found = contents.find_interpreter(python)
     if found is None:
         lost = f"there is no Python {python} here to compile with"
         hint = f"Install it (apt-get install python{python}, or uv python install {python})."

@@ -26,8 +26,7 @@ from onnxlet.convert.sources.mlflow_folder import (
 )
 from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.users_code import find_in, keep_out, where
-from onnxlet.convert.tables.rows_file import looked_in
-from onnxlet.convert.tables.table_files import read_table_file
+from onnxlet.convert.tables.rows_file import looked_in, read_table_file
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 

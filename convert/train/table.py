@@ -13,8 +13,7 @@ from onnxlet.convert.problems import counted, listed
 from onnxlet.convert.progress import Report
 from onnxlet.convert.tables.csv_rows import CsvRows
 from onnxlet.convert.tables.limits import LIMITS, Limits
-from onnxlet.convert.tables.rows_file import Opened, opened
-from onnxlet.convert.tables.table_files import FIRST_LEFT_OUT
+from onnxlet.convert.tables.rows_file import FIRST_LEFT_OUT, Opened, opened
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import OnnxletError, WrongUse
 

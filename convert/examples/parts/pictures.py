@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from onnxlet.convert.directory.mean_images import png_text
+from onnxlet.convert.directory.background import png_text
 from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 from onnxlet.convert.reference.image_columns import ENDINGS
 from onnxlet.function.arrays import Array
