@@ -302,7 +302,7 @@ def read_pictures(sample: Path, image: Mapping[str, Any]) -> tuple[list[str], Ar
 
 
 def drawn(image: Mapping[str, Any]) -> tuple[list[str], Array]:
-    """A few pictures of no meaning, of other sizes than the graph's, as `read_pictures` returns them."""
+    """A few pictures of no meaning, of other sizes than the graph's, likewise."""
     texts = [_png(*size, seed) for seed, size in enumerate(DRAWN)]
     return texts, tensor_of(image, texts)
 

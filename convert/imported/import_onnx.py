@@ -150,18 +150,6 @@ def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float])
     }
 
 
-def found_boxes(rows: Sequence[Sequence[Any]]) -> str:
-    """How many boxes a sample's pictures have: with wrong settings there are none, or too many."""
-    none = sum(not boxes for boxes in rows)
-    return f"{sum(map(len, rows))} boxes in {len(rows)} pictures, of which {none} have none"
-
-
-def by_graph(outputs: Mapping[str, Any], served: Sequence[Served]) -> dict[str, Any]:
-    """What was measured by the graph's names: what clients see is chosen from these."""
-    names = {each.name: each.output for each in served}
-    return {names[name]: about for name, about in outputs.items()}
-
-
 def _expected(path: Path, served: Sequence[Served], own: Answers) -> Answers:
     """The framework's answers, in the form that the function answers in."""
     arrays = read_arrays(path, "--expected")
@@ -283,9 +271,15 @@ def _numbers(
         own = answers(graph.model, graph.rows)
         proof = proof._replace(golden=golden_rows(graph, graph.rows, own))
         if vision.boxes is not None and not graph.made:
-            report(found_boxes(own["prediction"].tolist()))
+            # With wrong settings there are none, or too many.
+            found = list(map(len, own["prediction"].tolist()))
+            none = found.count(0)
+            report(f"{sum(found)} boxes in {len(found)} pictures, of which {none} have none")
     if vision.boxes is not None and "outputs" in proof.parity:
-        proof.parity["outputs"] = by_graph(proof.parity["outputs"], judged.served)
+        # By the graph's names: what clients see is chosen from these.
+        names = {each.name: each.output for each in judged.served}
+        outputs = proof.parity["outputs"].items()
+        proof.parity["outputs"] = {names[name]: about for name, about in outputs}
     return graph, proof
 
 

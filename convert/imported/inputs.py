@@ -110,7 +110,10 @@ def input_tensors(
     if not inputs:
         raise Refusal("the model has no inputs", "There is nothing to be asked.")
     tensors = [_tensor(entry, len(inputs) == 1, longest or {}) for entry in inputs]
-    tensors = [_with_image(tensor, (images or {}).get(tensor.name)) for tensor in tensors]
+    for position, tensor in enumerate(tensors):
+        if (image := (images or {}).get(tensor.name)) is not None:
+            columns = tuple(image["columns"])
+            tensors[position] = replace(tensor, type="image", columns=columns, image=image)
     counts = Counter(name for tensor in tensors for name in tensor.columns)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -153,12 +156,6 @@ def _tensor(entry: Any, only_one: bool, longest: Mapping[str, int]) -> InputTens
     columns = (entry.name,) if nested else _columns(entry.name, prod(dims), only_one)
     most = max((longest[size] for size in dims if isinstance(size, str)), default=0)
     return InputTensor(entry.name, dtype, kind, dims, columns, most)
-
-
-def _with_image(tensor: InputTensor, image: Mapping[str, Any] | None) -> InputTensor:
-    if image is None:
-        return tensor
-    return replace(tensor, type="image", columns=tuple(image["columns"]), image=image)
 
 
 def _columns(name: str, width: int, only_one: bool) -> tuple[str, ...]:

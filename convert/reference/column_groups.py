@@ -94,13 +94,6 @@ def representatives(kinds: Sequence[Sequence[int]]) -> list[int]:
     )
 
 
-def in_parts(positions: Sequence[int], width: int) -> Iterator[Sequence[int]]:
-    """All positions, so many at once as TRIED_CELLS allow of rows of so many columns."""
-    size = max(FEWEST_TRIED, TRIED_CELLS // width)
-    for start in range(0, len(positions), size):
-        yield positions[start : start + size]
-
-
 def representative_columns(inputs: Inputs, estimator: Any) -> list[int]:
     """As `representatives`, of the kinds that an estimator's columns are of."""
     if not is_wide(len(inputs.columns)):
@@ -153,8 +146,9 @@ def probed_by_kind(
         if shared is not None and _holds(shared, others, takes):
             probed |= {p: replace(shared, name=names[p]) for p in kind}
         else:
-            for some in in_parts(others, len(names)):
-                probed |= probe(some)
+            size = max(FEWEST_TRIED, TRIED_CELLS // len(names))  # that rows so wide allow at once
+            for start in range(0, len(others), size):
+                probed |= probe(others[start : start + size])
     return probed
 
 
@@ -250,7 +244,7 @@ def required_columns(
             return False
         if number not in known:
             known[number] = reference.answers_to(whole)
-        return _same(known[number], without)
+        return all(_equal(np.asarray(known[number][n]), np.asarray(without[n])) for n in without)
 
     if not is_wide(len(every)):
         return [position for position in every if is_needed([position])]
@@ -271,11 +265,6 @@ def _filled_in(estimator: Any) -> Iterator[str]:
         of_library = type(part).__module__.startswith("feature_engine.")
         if of_library and type(part).__name__ == "MatchVariables":
             yield from map(str, part.feature_names_in_)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal answers, by output name."""
-    return all(_equal(np.asarray(one[name]), np.asarray(other[name])) for name in one)
 
 
 def _equal(a: Array, b: Array) -> bool:

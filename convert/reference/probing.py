@@ -48,7 +48,10 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     The reference is asked about each trial; its fitted encoders are searched for categories.
     """
     if reference.task.name == "recommendation":
-        return _rated(reference)
+        # Items, each rated within the scale of the fit or not at all: nothing needs to be tried.
+        low, high = reference.estimator.lowest_, reference.estimator.highest_
+        rated = Column("", "float64", nullable=True, absent=True, minimum=low, maximum=high)
+        return [replace(rated, name=c.name, type=c.type) for c in reference.inputs.columns]
     inputs = reference.inputs
     # The rows with the fewest gaps, so that a trial fails only for its own reason.
     bases = sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
@@ -95,15 +98,6 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     if inputs.form == "dictionaries":
         return [replace(column, absent=column.nullable) for column in columns]
     return columns
-
-
-def _rated(reference: Reference) -> list[Column]:
-    """Items, each rated within the scale of the fit or not at all: nothing needs to be tried."""
-    low, high = reference.estimator.lowest_, reference.estimator.highest_
-    return [
-        Column(column.name, column.type, nullable=True, absent=True, minimum=low, maximum=high)
-        for column in reference.inputs.columns
-    ]
 
 
 def _varied(value: Any, number: int) -> Any:
