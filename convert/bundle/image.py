@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from onnxlet import __version__
 from onnxlet.convert.bundle import contents, image_debian, image_system
@@ -49,19 +49,14 @@ runpy.run_path("/{root}", run_name="__main__")
 SECOND = 1_000_000_000  # nanoseconds, as Docker's configuration counts
 
 
-class Written(NamedTuple):
-    """What was written."""
-
-    digest: str  # of the manifest, which registries call the image by
-    lines: list[str]  # a table of the layers
-    packages: Mapping[str, str]  # version of each package of Debian's, by name
-
-
-def write_image(order: Order, tag: str, report: Report, progress: Progress) -> Written:
+def write_image(
+    order: Order, tag: str, report: Report, progress: Progress
+) -> tuple[str, list[str], Mapping[str, str]]:
     """Write an image of these models; none means that they come by a volume.
 
-    The tag is its name. PackagingFailed is raised where packages can't be had, nothing compiles, or
-    it is over the budget.
+    The tag is its name. Returns the digest of the manifest, which registries call the image by, a
+    table of the layers, and the version of each package of Debian's, by name. PackagingFailed is
+    raised where packages can't be had, nothing compiles, or it is over the budget.
     """
     interpreter, machine = interpreter_for(order, report), order.machine
     with (
@@ -72,15 +67,17 @@ def write_image(order: Order, tag: str, report: Report, progress: Progress) -> W
         (Path(scratch) / "apt").mkdir()
         fetched = image_debian.fetch(machine, Path(scratch, "apt"))
         debs = [image_debian.read(file) for file in fetched]
-        chosen = image_system.choose(machine.python, debs, _libraries(files))
-        base = chosen.entries | _compiled(chosen.entries, interpreter, Path(scratch))
+        system, packages = image_system.choose(machine.python, debs, _libraries(files))
+        base = system | _compiled(system, interpreter, Path(scratch))
         report(f"writing {order.out}")
-        own = _bundle_layers(order, files, chosen.packages)
+        own = _bundle_layers(order, files, packages)
         layers = _layers({"Debian's Python": base, **own}, Path(scratch), progress)
         lines = _judged(layers, order.budget)
         config = image_config(machine, layers, run_config(machine.python))
-        digest = _write(order.out, tag, config, layers)
-    return Written(digest, lines, chosen.packages)
+        order.out.parent.mkdir(parents=True, exist_ok=True)
+        with whole(order.out) as part:
+            digest = write_layout(part, tag, config, layers, NOTES)
+    return digest, lines, packages
 
 
 def run_config(python: str) -> dict[str, Any]:
@@ -158,9 +155,3 @@ def _judged(layers: Sequence[Layer], budget: Budget) -> list[str]:
     whole = sum(each.size for each in layers)
     check(parts, whole, budget)
     return table(parts, whole, {"budget": budget})
-
-
-def _write(out: Path, tag: str, config: bytes, layers: Sequence[Layer]) -> str:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with whole(out) as part:
-        return write_layout(part, tag, config, layers, NOTES)

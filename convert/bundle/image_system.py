@@ -107,16 +107,12 @@ UNUSED = (
 )
 
 
-class System(NamedTuple):
-    """What was chosen."""
-
-    entries: Entries  # the files
-    packages: dict[str, str]  # version of each package that some are of, by name
-
-
-def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> System:
+def choose(
+    python: str, debs: Iterable[Deb], others: Mapping[str, bytes]
+) -> tuple[Entries, dict[str, str]]:
     """Choose the files of packages that Python and a bundle's shared libraries, by path, need.
 
+    Beside them is the version of each package that some are of, by name.
     PackagingFailed is raised where a library that something asks for is in none of the packages.
     """
     debs = list(debs)
@@ -139,7 +135,7 @@ def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> Sys
     entries[BUNDLED_CERTIFICATES] = Entry(b"".join(every[path].read() for path in certificates))
     entries["usr/lib/ssl/cert.pem"] = link(f"/{BUNDLED_CERTIFICATES}")
     entries |= {f"{STATUS}/{deb.name}": Entry(deb.control.encode()) for deb in used}
-    return System(entries, {deb.name: deb.version for deb in sorted(used)})
+    return entries, {deb.name: deb.version for deb in sorted(used)}
 
 
 def is_unused(path: str, library: str) -> bool:

@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from onnxlet.convert.record_batches import answers
 from onnxlet.convert.record_batches.arrays import column_of
-from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
-from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.kinds import csv_schema, is_csv, misfit
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv import text as csv_text

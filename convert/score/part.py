@@ -25,7 +25,7 @@ from onnxlet.convert.score.models import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
 from onnxlet.convert.score.tasks import Task
 from onnxlet.convert.score.writing import Writer, Written, sink_to
-from onnxlet.convert.tables.formats import UNREADABLE, Batch, Span, of_size
+from onnxlet.convert.tables.formats import UNREADABLE, Batch, of_size
 from onnxlet.convert.workers.contract import Do, Tick
 from onnxlet.function.csv.text import READ
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError, Problem, WrongUse
@@ -194,16 +194,15 @@ def batches(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Ba
     Raises PartFailed where it can't be read, or has changed since it was planned.
     """
     _check_unchanged(task, storage)
-    most, span = task.options.batch_rows, Span(task.start, task.end, task.first, task.weight)
-    opened = partial(storage.open, task.file)
+    opened, most = partial(storage.open, task.file), task.options.batch_rows
     try:
-        yield from of_size(task.format.batches(opened, span, task.names, columns, most), most)
+        yield from of_size(task.format.batches(opened, task.span, task.names, columns, most), most)
     except (MalformedRequest, WrongUse) as error:
         _check_unchanged(task, storage)
         raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
     except UNREADABLE as error:
         _check_unchanged(task, storage)
-        where = f"'{task.file}'{task.format.where(span)}"
+        where = f"'{task.file}'{task.format.where(task.span)}"
         raise PartFailed(
             f"{where}: it can't be read: {shortened(error)}", "Is the file whole?"
         ) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.record_batches.csv_fields import is_csv
+from onnxlet.convert.record_batches.kinds import is_csv
 from onnxlet.convert.score.models import faults_of, kept_schema
 from onnxlet.convert.score.storage import S3, Entry, Storage, split, storage_of
 from onnxlet.convert.score.tasks import Options, Task
@@ -191,8 +191,8 @@ def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Task]
         return [
             Task(
                 name(file.entry.path, number), storage.uri, file.entry.path, file.format.name,
-                file.entry.size, file.entry.changed, span.start, span.end, span.first,
-                tuple(file.schema.names) if is_csv(file.schema) else (), span.weight, **same,
+                file.entry.size, file.entry.changed, span,
+                tuple(file.schema.names) if is_csv(file.schema) else (), **same,
             )
             for file, spans in zip(files, parts, strict=True)
             for number, span in enumerate(spans)

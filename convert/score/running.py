@@ -256,8 +256,8 @@ class Rate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._began = clock, clock()
-        self._weights = {task.name: task.weight for task in left}
-        self._total = max(1, sum(task.weight for task in tasks))
+        self._weights = {task.name: task.span.weight for task in left}
+        self._total = max(1, sum(task.span.weight for task in tasks))
         self._before = self._total - sum(self._weights.values())
         self._done = self._rows = 0
         self._rows_before = sum(line.get("rows", 0) for line in lines)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 from onnxlet.convert.score.storage import S3, split
-from onnxlet.convert.tables.formats import FORMATS, TableFormat, format_of
+from onnxlet.convert.tables.formats import FORMATS, Span, TableFormat, format_of
 from onnxlet.function.errors import WrongUse
 
 OnError = Literal["null", "stop", "side"]
@@ -40,11 +40,8 @@ class Task:
     kind: str  # the name of its format
     size: int  # of that file in bytes, as it was planned
     changed: int  # its time in nanoseconds, likewise
-    start: int  # the first row group; of CSV the first byte
-    end: int  # behind the last one
-    first: int  # the number of the first row, from 0; of CSV that of its line, from 1
+    span: Span  # which of its rows
     names: tuple[str, ...]  # in the header of CSV
-    weight: int  # its share of the work, in the unit of the others': bytes or rows
     model: str  # the folder of the version
     graph: str  # SHA-256 of its graph
     options: Options

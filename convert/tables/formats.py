@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from onnxlet.convert.record_batches.csv_fields import csv_schema
+from onnxlet.convert.record_batches.kinds import csv_schema
 from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
 from onnxlet.convert.tables.limits import LIMITS, bounded
 from onnxlet.convert.tables.parquet_file import parquet_rows

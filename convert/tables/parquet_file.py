@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -104,20 +104,14 @@ def parquet_rows(
             yield ParquetRows(file, schema, place, limits)
 
 
-class Parts(NamedTuple):
-    """A Parquet file that is open."""
-
-    names: list[str]  # of its columns
-    frames: Iterator[pd.DataFrame]  # of pandas, in order, each with an index from 0; one at least
-
-
 @contextmanager
 def parquet_parts(
     path: Path, what: str, kept: int | None = None, limits: Limits = LIMITS
-) -> Iterator[Parts]:
+) -> Iterator[tuple[list[str], Iterator[pd.DataFrame]]]:
     """Open a Parquet file whose rows are kept, all of them or a sample of so many.
 
-    WrongUse where they would take too much memory; also from `frames`.
+    Gives the names of its columns, and its frames of pandas, in order, each with an index from 0;
+    one at least. WrongUse where they would take too much memory; also from the frames.
     """
     place, size = f"{what}: '{path.name}': ", path.stat().st_size
     with parquet_rows(path, size, place, limits) as opened:
@@ -137,11 +131,11 @@ def parquet_parts(
                 yield frame.reset_index(drop=frame.index.name is None)
 
         empty = iter([opened.schema.empty_table().to_pandas()])
-        yield Parts(names, frames() if rows else empty)
+        yield names, frames() if rows else empty
 
 
 def read_parquet(path: Path, what: str) -> pd.DataFrame:
     """All rows of a Parquet file; WrongUse where they would take too much memory."""
-    with parquet_parts(path, what) as parts:
-        frames = list(parts.frames)
+    with parquet_parts(path, what) as (_, parts):
+        frames = list(parts)
     return pd.concat(frames, ignore_index=True) if len(frames) != 1 else frames[0]

@@ -120,10 +120,9 @@ def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int
     # PyArrow, which only such tables need
     from onnxlet.convert.tables.parquet_file import parquet_parts
 
-    with parquet_parts(file.path, what, MOST_ROWS, file.limits) as parts:
-        names = parts.names
+    with parquet_parts(file.path, what, MOST_ROWS, file.limits) as (names, parts):
         check_once(names, f"{what}: '{file.name}'")
-        kept, count = sampled(parts.frames, most_rows(len(names)), seed)
+        kept, count = sampled(parts, most_rows(len(names)), seed)
     frame = _joined(kept)
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     return frame, count

@@ -24,8 +24,9 @@ TABLE = pa.table({"a": np.arange(ROWS).astype(str), "b": [f"t\n{n}" for n in ran
 def task(file: Path, kind: Any, start: int, end: int, first: int, batch: int) -> Task:
     found = file.stat()
     return Task(
-        "part", str(file.parent), file.name, kind, found.st_size, found.st_mtime_ns, start, end,
-        first, ("a", "b"), 1, "model", "graph", Options(batch_rows=batch), "out", "csv",
+        "part", str(file.parent), file.name, kind, found.st_size, found.st_mtime_ns,
+        formats.Span(start, end, first, 1), ("a", "b"), "model", "graph",
+        Options(batch_rows=batch), "out", "csv",
     )  # fmt: skip
 
 
