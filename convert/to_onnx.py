@@ -121,7 +121,7 @@ def convert(
         [tensor.name for tensor in outputs],
         [tensor.dtype for tensor in outputs],
         graph.of_skl2onnx,
-        _rows_at_once(graph.widest),
+        max(1, LARGEST_TENSOR // (8 * graph.widest)) if graph.widest > WIDE_TENSOR else None,
         flags[0].name if flags else None,
         terms,
         graph.k,
@@ -144,11 +144,6 @@ class Converted:
     raising: str | None = None  # an output that marks rows that scikit-learn raises for
     terms: Additive | None = None  # what the score is the sum of, where it is one
     k: K | None = None  # how many nearest it answers, where that is a request's to say
-
-
-def _rows_at_once(widest: int) -> int | None:
-    """How many rows fit a tensor of so many columns, of eight bytes each; None for any number."""
-    return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE_TENSOR else None
 
 
 def root_table(
@@ -230,9 +225,6 @@ def _output(
     made = graph.call(estimator, table, method)
     if whole and made.dtype in ("float32", "float64"):
         made = made.cast("int64")
-    return made if _is_made(made) else graph.op("Identity", made)
-
-
-def _is_made(tensor: Tensor) -> bool:
-    """Whether a node makes the tensor: an input, a constant or a date can't be an output."""
-    return not tensor.name.startswith(("input_", "constant_", "date_"))
+    # What no node makes can't be an output: an input, a constant or a date.
+    unmade = made.name.startswith(("input_", "constant_", "date_"))
+    return graph.op("Identity", made) if unmade else made

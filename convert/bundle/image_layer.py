@@ -88,7 +88,8 @@ def write_layer(
 
     `progress` is called with the bytes of each file that is in.
     """
-    every = {**_above(entries), **entries}
+    above = {str(parent) for path in entries for parent in PurePosixPath(path).parents} - {"."}
+    every = {path: folder() for path in above} | entries
     unpacked = 0
     with file.open("wb") as raw:
         outer = _Hashed(raw)
@@ -114,20 +115,10 @@ def add(tar: tarfile.TarFile, path: str, entry: Entry) -> int:
         tar.addfile(info)
     else:
         info.size = archive.size_of(entry.content)
-        with _opened(entry) as content:
+        held = entry.content
+        with io.BytesIO(held) if isinstance(held, bytes) else held.open("rb") as content:
             tar.addfile(info, content)
     return info.size
-
-
-def _opened(entry: Entry) -> IO[bytes]:
-    if isinstance(entry.content, bytes):
-        return io.BytesIO(entry.content)
-    return entry.content.open("rb")
-
-
-def _above(entries: Entries) -> Entries:
-    above = {str(parent) for path in entries for parent in PurePosixPath(path).parents}
-    return {path: folder() for path in above - {"."}}
 
 
 CREATED = "1980-01-01T00:00:00Z"

@@ -120,7 +120,8 @@ def choose(
     for deb in debs:
         every |= deb.files
     library = f"usr/lib/python{python}/"
-    kept = {path for path in every if path.startswith(library) and not is_unused(path, library)}
+    of_python = {path: path.removeprefix(library) for path in every if path.startswith(library)}
+    kept = {p for p, below in of_python.items() if not any(rule.names(below) for rule in UNUSED)}
     kept.add(f"usr/bin/python{python}")
     kept |= _libraries(kept, every, others)
     kept |= set(_followed(RELEASES, every))
@@ -136,11 +137,6 @@ def choose(
     entries["usr/lib/ssl/cert.pem"] = link(f"/{BUNDLED_CERTIFICATES}")
     entries |= {f"{STATUS}/{deb.name}": Entry(deb.control.encode()) for deb in used}
     return entries, {deb.name: deb.version for deb in sorted(used)}
-
-
-def is_unused(path: str, library: str) -> bool:
-    """Whether a rule names a file of Python's library."""
-    return any(rule.names(path.removeprefix(library)) for rule in UNUSED)
 
 
 def _libraries(kept: set[str], every: Entries, others: Mapping[str, bytes]) -> set[str]:

@@ -78,11 +78,13 @@ def table(parts: Iterable[Share], zip_bytes: int, limits: Mapping[str, Budget]) 
     shown += [Share(name, most.unpacked, most.zipped) for name, most in limits.items()]
     width = max(len(part.name) for part in shown)
     head = f"{'':{width}}  {'unpacked':>11}  {'zipped':>11}"
-    return [head, *(_line(part, width) for part in shown)]
-
-
-def _line(part: Share, width: int) -> str:
-    return f"{part.name:{width}}  {_megabytes(part.unpacked):>11}  {_megabytes(part.zipped):>11}"
+    return [
+        head,
+        *(
+            f"{each.name:{width}}  {_megabytes(each.unpacked):>11}  {_megabytes(each.zipped):>11}"
+            for each in shown
+        ),
+    ]
 
 
 def _megabytes(size: int) -> str:

@@ -18,6 +18,7 @@ from onnxlet.function.errors import WrongUse
 SOME_ROWS = 100_000
 BATCH_BYTES = 1 << 25  # of columns that are read together
 HELD_CELLS = 200_000_000  # of a table that is held whole
+TEXTUAL = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
 FEWER = "Give fewer rows, or columns; to score, smaller --batch-rows."
 
 
@@ -76,13 +77,6 @@ class ParquetRows:
         return pa.record_batch(columns, schema=fields)
 
 
-def _is_text(kind: Any) -> bool:
-    return any(
-        (types.is_string(kind), types.is_large_string(kind), types.is_binary(kind),
-         types.is_large_binary(kind))
-    )  # fmt: skip
-
-
 @contextmanager
 def parquet_rows(
     source: Any, size: int, place: str, limits: Limits = LIMITS
@@ -97,7 +91,7 @@ def parquet_rows(
         limits.check_columns(len(schema.names), place)
         groups = map(about.row_group, range(about.num_row_groups))
         limits.check_unpacked(sum(group.total_byte_size for group in groups), size, place)
-        texts = [field.name for field in schema if _is_text(field.type)]
+        texts = [field.name for field in schema if any(is_(field.type) for is_ in TEXTUAL)]
         with parquet.ParquetFile(
             source, metadata=about, pre_buffer=False, read_dictionary=texts
         ) as file:

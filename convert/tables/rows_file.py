@@ -31,6 +31,8 @@ from onnxlet.function.errors import OnnxletError, WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
 USER_AND_QUERY = re.compile(r"(?<=://)[^/@]*@|\?.*$", re.S)  # which may hold keys
+# That messages of fsspec name.
+PACKAGES = re.compile(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b")
 SHOWN_FILES = 5
 MAGIC = 262  # bytes that say what a file is
 SHEETS = "Save the sheet as CSV, or: pandas.read_excel('FILE').to_csv('rows.csv', index=False)."
@@ -129,9 +131,10 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
         with _elsewhere(source) as file, path.open("wb") as here:
             shutil.copyfileobj(file, here, 1 << 22)
     except ImportError as error:
+        named = PACKAGES.findall(str(error))
         raise WrongUse(
             f"{what}: '{shown}' needs a package that is not installed: {shortened(error)}",
-            _to_install(str(error)),
+            f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}",
         ) from error
     except FileNotFoundError as error:
         raise WrongUse(
@@ -164,12 +167,6 @@ def _elsewhere(source: str) -> Any:
     import fsspec
 
     return fsspec.open(source, "rb")
-
-
-def _to_install(said: str) -> str:
-    """The packages that fsspec's message names."""
-    named = re.findall(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b", said)
-    return f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}"
 
 
 def _only_member(path: Path, place: str) -> IO[bytes]:

@@ -134,9 +134,9 @@ def debian() -> list[image_debian.Deb]:
 
 def test_what_is_chosen() -> None:
     own = {"x/_multiarray.so": elf("own.so"), "x/own.so": elf()}
-    chosen = image_system.choose("3.13", debian(), own)
+    entries, packages = image_system.choose("3.13", debian(), own)
 
-    of_debian = {path for path in chosen.entries if path.startswith("usr/")}
+    of_debian = {path for path in entries if path.startswith("usr/")}
     assert of_debian == {
         "usr/bin/python3.13", "usr/lib/python3.13/os.py", "usr/lib/os-release", "usr/sbin",
         f"{TRIPLET}/libc.so.6", f"{TRIPLET}/libz.so.1", f"{TRIPLET}/libz.so.1.3",
@@ -146,11 +146,11 @@ def test_what_is_chosen() -> None:
         "usr/lib/ssl/cert.pem",
     }  # fmt: skip
     used = {"base-files", "ca-certificates", "libc6", "python3.13-minimal", "zlib1g"}
-    assert chosen.packages == dict.fromkeys(sorted(used), "1.0")
-    assert {p.rsplit("/", 1)[1] for p in chosen.entries if p.startswith("var/lib/dpkg/")} == used
-    assert chosen.entries["etc/ssl/certs/ca-certificates.crt"] == Entry(b"a\nb\n")
-    assert chosen.entries["lib64"] == link("usr/lib64")
-    assert chosen.entries["tmp"] == folder(0o1777)
+    assert packages == dict.fromkeys(sorted(used), "1.0")
+    assert {p.rsplit("/", 1)[1] for p in entries if p.startswith("var/lib/dpkg/")} == used
+    assert entries["etc/ssl/certs/ca-certificates.crt"] == Entry(b"a\nb\n")
+    assert entries["lib64"] == link("usr/lib64")
+    assert entries["tmp"] == folder(0o1777)
 
 
 def test_libraries_that_nothing_brings_are_all_named() -> None:
