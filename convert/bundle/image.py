@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from onnxlet import __version__
 from onnxlet.convert.bundle import contents, image_debian, image_system
@@ -49,14 +49,19 @@ runpy.run_path("/{root}", run_name="__main__")
 SECOND = 1_000_000_000  # nanoseconds, as Docker's configuration counts
 
 
-def write_image(
-    order: Order, tag: str, report: Report, progress: Progress
-) -> tuple[str, list[str], Mapping[str, str]]:
+class Written(NamedTuple):
+    """What was written."""
+
+    digest: str  # of the manifest, which registries call the image by
+    lines: list[str]  # a table of the layers
+    packages: Mapping[str, str]  # version of each package of Debian's, by name
+
+
+def write_image(order: Order, tag: str, report: Report, progress: Progress) -> Written:
     """Write an image of these models; none means that they come by a volume.
 
-    The tag is its name. Returns the digest of the manifest, which registries call the image by, a
-    table of the layers, and the version of each package of Debian's, by name. PackagingFailed is
-    raised where packages can't be had, nothing compiles, or it is over the budget.
+    The tag is its name. PackagingFailed is raised where packages can't be had, nothing compiles, or
+    it is over the budget.
     """
     interpreter, machine = interpreter_for(order, report), order.machine
     with (
@@ -77,7 +82,7 @@ def write_image(
         order.out.parent.mkdir(parents=True, exist_ok=True)
         with whole(order.out) as part:
             digest = write_layout(part, tag, config, layers, NOTES)
-    return digest, lines, packages
+    return Written(digest, lines, packages)
 
 
 def run_config(python: str) -> dict[str, Any]:

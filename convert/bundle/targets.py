@@ -84,11 +84,11 @@ class ImageTarget(Target):
         from onnxlet.convert.bundle.image import write_image
 
         tag = f"{order.name.lower()}:{order.release or 'latest'}"
-        digest, lines, packages = write_image(order, tag, report, progress)
+        done = write_image(order, tag, report, progress)
         return [
-            *lines,
-            *(f"{name} {version}" for name, version in packages.items()),
-            f"{order.out}: {self.describe(order.machine)}, {tag}, sha256 {digest}",
+            *done.lines,
+            *(f"{name} {version}" for name, version in done.packages.items()),
+            f"{order.out}: {self.describe(order.machine)}, {tag}, sha256 {done.digest}",
             f"to try it: podman load -i {shlex.quote(str(order.out))}",
         ]
 
