@@ -242,22 +242,24 @@ def text_options(
 
     `others` are options of other models, by name. WrongUse names all that don't go together.
     """
-    faults = []
-    unasked = expected is not None and sample is None
-    if unasked:
-        faults.append("--expected: answers without their rows")
+    unasked, translates = expected is not None and sample is None, decoder is not None
     own = {"vocabulary": vocabulary, "longest": longest, "column": column, "link": links or None}
-    if decoder is None:
-        faults += [f"--{name}: needs --decoder" for name, given in own.items() if given is not None]
-    elif vocabulary is None:
-        faults.append("--decoder: needs --vocabulary")
-    if decoder is not None:
-        faults += [f"--{name}: not with --decoder" for name, given in others.items() if given]
-    if longest is not None and not 1 <= longest <= MOST_UNITS:
-        faults.append(f"--longest: expected a whole number from 1 to {MOST_UNITS}, got {longest}")
-    if column is not None and not column.strip():
-        faults.append("--column: expected a name, got none")
-    if faults:
+    too_many = longest is not None and not 1 <= longest <= MOST_UNITS
+    checks = (
+        (unasked, "--expected: answers without their rows"),
+        *(
+            (given is not None and not translates, f"--{name}: needs --decoder")
+            for name, given in own.items()
+        ),
+        (translates and vocabulary is None, "--decoder: needs --vocabulary"),
+        *(
+            (given and translates, f"--{name}: not with --decoder")
+            for name, given in others.items()
+        ),
+        (too_many, f"--longest: expected a whole number from 1 to {MOST_UNITS}, got {longest}"),
+        (column is not None and not column.strip(), "--column: expected a name, got none"),
+    )
+    if faults := [fault for is_wrong, fault in checks if is_wrong]:
         raise WrongUse("; ".join(faults), "Add --sample IN.npz." if unasked else "")
     if decoder is None or vocabulary is None:
         return None

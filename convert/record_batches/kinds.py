@@ -286,5 +286,5 @@ def _content(array: Any) -> Array:
 
 def _lost(given: Any, found: Any) -> Array:
     """Where there was a field, and no value was found."""
-    lost: Array = compute.and_(found.is_null(), given.is_valid()).to_numpy(zero_copy_only=False)
-    return lost
+    lost = compute.and_(found.is_null(), given.is_valid())
+    return np.asarray(lost.to_numpy(zero_copy_only=False))
