@@ -32,7 +32,7 @@ from onnxlet.convert.reference.images import (
     text_of,
 )
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.tables.rows_file import looked_in
+from onnxlet.convert.tables.rows_file import searched_in
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable
@@ -56,7 +56,9 @@ class Outside(Unreadable):
 def images_root(folder: str | Path) -> Path:
     """The folder that an option names; WrongUse where it is none."""
     if not Path(folder).is_dir():
-        raise WrongUse(f"--images-from: expected a folder, got '{folder}'", looked_in(Path(folder)))
+        raise WrongUse(
+            f"--images-from: expected a folder, got '{folder}'", searched_in(Path(folder))
+        )
     return Path(folder)
 
 

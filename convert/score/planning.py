@@ -51,7 +51,7 @@ class File(NamedTuple):
         return self.columns.schema
 
 
-def found_in(given: str) -> tuple[Storage, list[Entry], list[str]]:
+def find_files(given: str) -> tuple[Storage, list[Entry], list[str]]:
     """The folder that a user means by an absolute path or an address, and its files in order.
 
     Beside them those that are left out since their names don't say that they are tables. Hidden
@@ -99,7 +99,7 @@ def _hidden(path: str) -> bool:
     return any(part.startswith((".", "_")) for part in path.split("/"))
 
 
-def looked_at(
+def inspect_files(
     storage: Storage, entries: Sequence[Entry], model: Model, options: Options
 ) -> list[File]:
     """Look at each file's columns, before any of its rows is answered.
@@ -110,7 +110,7 @@ def looked_at(
 
     def look(entry: Entry) -> File | str:
         try:
-            file = _looked_at(storage, entry, model)
+            file = _inspect(storage, entry, model)
             faults = faults_of(file.schema, model, options)
         except OnnxletError as error:
             hint = f". {error.hint}" if error.hint else ""
@@ -134,7 +134,7 @@ def looked_at(
     return files
 
 
-def _looked_at(storage: Storage, entry: Entry, model: Model) -> File:
+def _inspect(storage: Storage, entry: Entry, model: Model) -> File:
     form = format_of(entry.path) or FORMATS["csv"]  # others are not looked at
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")

@@ -16,7 +16,7 @@ from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
 from onnxlet.convert.score.models import check_options, directory_of, proven
 from onnxlet.convert.score.part import combined, scores
-from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
+from onnxlet.convert.score.planning import find_files, inspect_files, tasks_of
 from onnxlet.convert.score.storage import absolute, storage_of, tidy
 from onnxlet.convert.score.tasks import Options, Target, Task, target_of
 from onnxlet.convert.score.writing import gathered
@@ -109,12 +109,12 @@ def score(
     given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
     check_options(chosen, options)
-    storage, entries, others = found_in(source)
+    storage, entries, others = find_files(source)
     target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
-    files = looked_at(storage, entries, chosen, options)
+    files = inspect_files(storage, entries, chosen, options)
     with journal_of(storage_of(target.work)) as journal:
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(
@@ -144,7 +144,7 @@ def _done(
     if resuming.is_whole(journal, target):
         resuming.remove_parts(tasks, work)
         return len(tasks)
-    left = resuming.left_of(tasks, journal, work, report)
+    left = resuming.remaining_tasks(tasks, journal, work, report)
     already = len(tasks) - len(left)
     if left:
         report(_begun(tasks, already))

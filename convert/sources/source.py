@@ -26,7 +26,7 @@ from onnxlet.convert.sources.mlflow_folder import (
 )
 from onnxlet.convert.sources.saved import is_pickle, load_saved
 from onnxlet.convert.sources.users_code import find_in, keep_out, where
-from onnxlet.convert.tables.rows_file import looked_in, read_table_file
+from onnxlet.convert.tables.rows_file import read_table_file, searched_in
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -227,7 +227,7 @@ def _module(origin: str) -> ModuleType:
 def _no_file(path: Path) -> WrongUse:
     if path.is_dir():
         return WrongUse(f"SOURCE: '{path}' is a folder", "Name the file in it.")
-    return WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))
+    return WrongUse(f"SOURCE: there is no file '{path}'", searched_in(path))
 
 
 def _ending(error: BaseException) -> str:

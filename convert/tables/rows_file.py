@@ -90,7 +90,7 @@ def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
         yield Opened(path, name, what, limits)
 
 
-def looked_in(path: Path) -> str:
+def searched_in(path: Path) -> str:
     """Where a file that is not there was looked for; empty where its path says so."""
     return "" if path.is_absolute() else f"Looked for in {Path.cwd()}."
 
@@ -98,7 +98,7 @@ def looked_in(path: Path) -> str:
 def no_file(path: Path, what: str) -> WrongUse:
     """What to say of a path that is no file."""
     if not path.is_dir():
-        return WrongUse(f"{what}: there is no file '{path}'", looked_in(path))
+        return WrongUse(f"{what}: there is no file '{path}'", searched_in(path))
     inside = sorted(e.name for e in path.iterdir() if {".csv", ".parquet"} & set(e.suffixes))
     found = f"There are {', '.join(inside[:SHOWN_FILES])} in it." if inside else ""
     return WrongUse(f"{what}: '{path}' is a folder", f"Name one file of rows. {found}".rstrip())
