@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task
-from onnxlet.convert.reference.column_types import type_of
+from onnxlet.convert.reference.column_types import array_entry, column_entry
 from onnxlet.convert.reference.inputs import Inputs
 from onnxlet.convert.to_onnx import Converted
 from onnxlet.function.arrays import Array
@@ -67,23 +67,6 @@ def _output_type(name: str, task: Task, expected: Array, element: str) -> str:
 
 def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
     """A tensor for each column of a frame; one with all columns for a bare array of one type."""
-    if not inputs.uniform:
-        return [{**_entry(column), "shape": [-1, 1]} for column in columns]
-    members = [_entry(column) for column in columns]
-    kind = {member.pop("type") for member in members}.pop()
-    return [{"name": "input", "type": kind, "shape": [-1, len(columns)], "columns": members}]
-
-
-def _entry(column: Column) -> dict[str, Any]:
-    entry = {"name": column.name, "type": type_of(column), "nullable": column.nullable}
-    further = {
-        "format": column.format,
-        "zone": column.zone,
-        "required": None if column.required else False,
-        "absent": column.absent or None,
-        "infinite": column.infinite or None,
-        "minimum": column.minimum,
-        "maximum": column.maximum,
-        "categories": None if column.categories is None else list(column.categories),
-    }
-    return entry | {name: said for name, said in further.items() if said is not None}
+    if inputs.uniform:
+        return [array_entry("input", columns, [-1, len(columns)])]
+    return [{**column_entry(column), "shape": [-1, 1]} for column in columns]

@@ -56,9 +56,28 @@ TYPES: Mapping[str, ValueType] = {
 }
 
 
-def type_of(column: Column) -> str:
-    """A column's type, as a manifest has it."""
-    return "image" if column.image else "date" if column.date else column.type
+def column_entry(column: Column) -> dict[str, Any]:
+    """A column in a manifest's signature; its shape is not among the members."""
+    kind = "image" if column.image else "date" if column.date else column.type
+    entry = {"name": column.name, "type": kind, "nullable": column.nullable}
+    further = {
+        "format": column.format,
+        "zone": column.zone,
+        "required": None if column.required else False,
+        "absent": column.absent or None,
+        "infinite": column.infinite or None,
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "categories": None if column.categories is None else list(column.categories),
+    }
+    return entry | {name: said for name, said in further.items() if said is not None}
+
+
+def array_entry(name: str, columns: Sequence[Column], shape: list[int]) -> dict[str, Any]:
+    """Likewise a bare array with all columns, of one type."""
+    members = [column_entry(column) for column in columns]
+    kind = {member.pop("type") for member in members}.pop()
+    return {"name": name, "type": kind, "shape": shape, "columns": members}
 
 
 @dataclass(frozen=True)
