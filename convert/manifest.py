@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -39,19 +39,31 @@ def serving_part(
         }
         for name, element in zip(task.methods, graph.types, strict=True)
     ]
+    about = {
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "rows_at_once": graph.rows_at_once,
+        "raising": graph.raising,
+        "terms": graph.terms and graph.terms.entry(),
+        "k": graph.k and graph.k._asdict(),
+    }
+    return serving_members(task.name, _inputs(inputs, columns), outputs, about, task.classes)
+
+
+def serving_members(
+    task: str,
+    inputs: Sequence[Mapping[str, Any]],
+    outputs: Sequence[Mapping[str, Any]],
+    graph: Mapping[str, Any],
+    classes: Sequence[Any] | None = None,
+) -> dict[str, Any]:
+    """The same, of inputs and outputs as clients see them; None stands for what a graph lacks."""
     return {
         "format": MANIFEST_FORMAT,
-        "task": task.name,
-        **({"classes": task.classes} if task.classes is not None else {}),
-        "signature": {"inputs": _inputs(inputs, columns), "outputs": outputs},
-        "graph": {
-            "inputs": graph.inputs,
-            "outputs": graph.outputs,
-            **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
-            **({"raising": graph.raising} if graph.raising else {}),
-            **({"terms": graph.terms.entry()} if graph.terms else {}),
-            **({"k": graph.k._asdict()} if graph.k else {}),
-        },
+        "task": task,
+        **({"classes": classes} if classes is not None else {}),
+        "signature": {"inputs": inputs, "outputs": outputs},
+        "graph": {name: member for name, member in graph.items() if member is not None},
     }
 
 
