@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -158,10 +158,8 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    written = json_text.loads(files["manifest.json"])
     made = _made(beside, name, files) if beside else None
-    version, new = write_version(folder, name, files, breaking, report, made)
-    return Built(folder / name / str(version), version, new, written)
+    return write(folder, name, files, breaking, report, made)
 
 
 def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:
@@ -298,13 +296,39 @@ def _files(
     }
     if background is not None:
         described["background"], parts[BACKGROUND] = background
-    manifest = {
-        **served,
-        **described,
-        "versions": versions(any("image" in each for each in accepted.converted.inputs)),
-        "files": {file: sha256(content) for file, content in parts.items()},
-    }
-    faults = replay(accepted.model.with_manifest(manifest, contents), golden)
+    images = any("image" in each for each in accepted.converted.inputs)
+    about = {**served, **described, "versions": versions(images)}
+    return proven_files(accepted.model, parts, about, golden, contents)
+
+
+def proven_files(
+    model: Model,
+    parts: Mapping[str, bytes],
+    about: Mapping[str, Any],
+    golden: Mapping[str, Any],
+    contents: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
+    """The files of a model directory, once the golden rows have gone through JSON.
+
+    `about` is the manifest but for the list of its files; `contents` are those that the back end
+    reads. Refusal: a golden row is not answered as it was.
+    """
+    manifest = {**about, "files": {file: sha256(content) for file, content in parts.items()}}
+    faults = replay(model.with_manifest(manifest, contents), golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     return {**parts, "manifest.json": json_text.dumps(manifest)}
+
+
+def write(
+    folder: Path,
+    name: str,
+    files: Mapping[str, bytes],
+    breaking: bool,
+    report: Report,
+    beside: Mapping[str, bytes] | None = None,
+) -> Built:
+    """Write the next version of a model, or find that the highest is these very bytes."""
+    version, new = write_version(folder, name, files, breaking, report, beside)
+    manifest = json_text.loads(files["manifest.json"])
+    return Built(folder / name / str(version), version, new, manifest)

@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 
-from onnxlet.convert.build import Built
+from onnxlet.convert.build import Built, proven_files, write
 from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
     highest_manifest,
-    sha256,
-    write_version,
 )
 from onnxlet.convert.directory.reference_statistics import (
     FEWEST_ROWS,
@@ -57,7 +55,6 @@ from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.images import decoded_bytes, picture_size
 from onnxlet.function.models.model import Model
 from onnxlet.function.outputs.boxes import BOXES
-from onnxlet.function.serving.golden import replay
 
 VERIFIED = "verified"  # against the answers that came with the file
 UNVERIFIED = "unverified"
@@ -240,16 +237,9 @@ def import_onnx(
         **_reference(graph.model, given),
         "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
         "versions": versions(),
-        "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(Model("imported", 1, manifest, graph.content), proof.golden)
-    if faults:
-        raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
-    files = {**parts, "manifest.json": json_text.dumps(manifest)}
-    version, new = write_version(folder, name, files, breaking, report)
-    return Built(
-        folder / name / str(version), version, new, json_text.loads(files["manifest.json"])
-    )
+    files = proven_files(graph.model, parts, manifest, proof.golden)
+    return write(folder, name, files, breaking, report)
 
 
 def _numbers(
