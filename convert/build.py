@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,15 @@ from onnxlet.convert.directory.background import background_file
 from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.directory.expected_performance import expected_performance
 from onnxlet.convert.directory.golden import choose_golden
-from onnxlet.convert.directory.items import items_file, items_of, named, with_items
+from onnxlet.convert.directory.items import (
+    NO_EXPLANATIONS,
+    golden_sentences,
+    items_file,
+    items_of,
+    named,
+    with_items,
+    with_sentences,
+)
 from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
@@ -22,9 +30,7 @@ from onnxlet.convert.directory.model_directory import (
     sha256,
     write_version,
 )
-from onnxlet.convert.directory.reference_statistics import reference_statistics
-from onnxlet.convert.directory.sentences import NO_EXPLANATIONS, golden_sentences, with_sentences
-from onnxlet.convert.directory.summaries import column_statistics
+from onnxlet.convert.directory.reference_statistics import column_statistics, reference_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.evidence.drawn_rows import drawing_once, like_held_out
@@ -41,16 +47,14 @@ from onnxlet.convert.parity.search import (
 )
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
-from onnxlet.convert.reference.column_notes import notes
-from onnxlet.convert.reference.dictionaries import known_keys
+from onnxlet.convert.reference.diagnosis import notes
 from onnxlet.convert.reference.estimators import copied, one_threaded, parts_of
-from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
-from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.row_forms import as_pandas, known_keys, no_table
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.text_limits.limits import with_text_limits
 from onnxlet.function import json_text
@@ -157,10 +161,8 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    written = json_text.loads(files["manifest.json"])
     made = _made(beside, name, files) if beside else None
-    version, new = write_version(folder, name, files, breaking, report, made)
-    return Built(folder / name / str(version), version, new, written)
+    return write(folder, name, files, breaking, report, made)
 
 
 def _with_ignored(manifest: dict[str, Any], source: Source, inputs: Inputs) -> dict[str, Any]:
@@ -297,13 +299,39 @@ def _files(
     }
     if background is not None:
         described["background"], parts[BACKGROUND] = background
-    manifest = {
-        **served,
-        **described,
-        "versions": versions(any("image" in each for each in accepted.converted.inputs)),
-        "files": {file: sha256(content) for file, content in parts.items()},
-    }
-    faults = replay(accepted.model.with_manifest(manifest, contents), golden)
+    images = any("image" in each for each in accepted.converted.inputs)
+    about = {**served, **described, "versions": versions(images)}
+    return proven_files(accepted.model, parts, about, golden, contents)
+
+
+def proven_files(
+    model: Model,
+    parts: Mapping[str, bytes],
+    about: Mapping[str, Any],
+    golden: Mapping[str, Any],
+    contents: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
+    """The files of a model directory, once the golden rows have gone through JSON.
+
+    `about` is the manifest but for the list of its files; `contents` are those that the back end
+    reads. Refusal: a golden row is not answered as it was.
+    """
+    manifest = {**about, "files": {file: sha256(content) for file, content in parts.items()}}
+    faults = replay(model.with_manifest(manifest, contents), golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     return {**parts, "manifest.json": json_text.dumps(manifest)}
+
+
+def write(
+    folder: Path,
+    name: str,
+    files: Mapping[str, bytes],
+    breaking: bool,
+    report: Report,
+    beside: Mapping[str, bytes] | None = None,
+) -> Built:
+    """Write the next version of a model, or find that the highest is these very bytes."""
+    version, new = write_version(folder, name, files, breaking, report, beside)
+    manifest = json_text.loads(files["manifest.json"])
+    return Built(folder / name / str(version), version, new, manifest)

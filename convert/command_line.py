@@ -95,8 +95,7 @@ def build(
     """
     from onnxlet.convert.build import build as build_model
     from onnxlet.convert.directory.model_directory import check_name
-    from onnxlet.convert.reference.image_columns import with_images_beside
-    from onnxlet.convert.reference.image_paths import images_root
+    from onnxlet.convert.reference.image_columns import images_root, with_images_beside
     from onnxlet.convert.sources.mlflow_folder import is_mlflow
     from onnxlet.convert.sources.source import load_source
 

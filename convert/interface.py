@@ -22,7 +22,7 @@ from onnxlet.convert.imported.import_onnx import import_lines
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.no_table import no_table
+from onnxlet.convert.reference.row_forms import no_table
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed_version
 from typing import Any
 
 import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.reference.column_types import array_entry, column_entry
 from onnxlet.convert.reference.inputs import Inputs
 from onnxlet.convert.to_onnx import Converted
 from onnxlet.function.arrays import Array
@@ -38,19 +39,31 @@ def serving_part(
         }
         for name, element in zip(task.methods, graph.types, strict=True)
     ]
+    about = {
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "rows_at_once": graph.rows_at_once,
+        "raising": graph.raising,
+        "terms": graph.terms and graph.terms.entry(),
+        "k": graph.k and graph.k._asdict(),
+    }
+    return serving_members(task.name, _inputs(inputs, columns), outputs, about, task.classes)
+
+
+def serving_members(
+    task: str,
+    inputs: Sequence[Mapping[str, Any]],
+    outputs: Sequence[Mapping[str, Any]],
+    graph: Mapping[str, Any],
+    classes: Sequence[Any] | None = None,
+) -> dict[str, Any]:
+    """The same, of inputs and outputs as clients see them; None stands for what a graph lacks."""
     return {
         "format": MANIFEST_FORMAT,
-        "task": task.name,
-        **({"classes": task.classes} if task.classes is not None else {}),
-        "signature": {"inputs": _inputs(inputs, columns), "outputs": outputs},
-        "graph": {
-            "inputs": graph.inputs,
-            "outputs": graph.outputs,
-            **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
-            **({"raising": graph.raising} if graph.raising else {}),
-            **({"terms": graph.terms.entry()} if graph.terms else {}),
-            **({"k": graph.k._asdict()} if graph.k else {}),
-        },
+        "task": task,
+        **({"classes": classes} if classes is not None else {}),
+        "signature": {"inputs": inputs, "outputs": outputs},
+        "graph": {name: member for name, member in graph.items() if member is not None},
     }
 
 
@@ -66,24 +79,6 @@ def _output_type(name: str, task: Task, expected: Array, element: str) -> str:
 
 def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
     """A tensor for each column of a frame; one with all columns for a bare array of one type."""
-    if not inputs.uniform:
-        return [{**_entry(column), "shape": [-1, 1]} for column in columns]
-    members = [_entry(column) for column in columns]
-    kind = {member.pop("type") for member in members}.pop()
-    return [{"name": "input", "type": kind, "shape": [-1, len(columns)], "columns": members}]
-
-
-def _entry(column: Column) -> dict[str, Any]:
-    kind = "image" if column.image else "date" if column.date else column.type
-    entry = {"name": column.name, "type": kind, "nullable": column.nullable}
-    further = {
-        "format": column.format,
-        "zone": column.zone,
-        "required": None if column.required else False,
-        "absent": column.absent or None,
-        "infinite": column.infinite or None,
-        "minimum": column.minimum,
-        "maximum": column.maximum,
-        "categories": None if column.categories is None else list(column.categories),
-    }
-    return entry | {name: said for name, said in further.items() if said is not None}
+    if inputs.uniform:
+        return [array_entry("input", columns, [-1, len(columns)])]
+    return [{**column_entry(column), "shape": [-1, 1]} for column in columns]

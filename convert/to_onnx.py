@@ -1,23 +1,78 @@
-"""From a fitted estimator to an ONNX graph: the step that all others prepare or check."""
+"""From a fitted estimator to an ONNX graph: the step that all others prepare or check.
+
+Its inputs can be typed in several ways, which are tried in a fixed order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import K
-from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import DROPPED, Graph, Precision, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
-from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Task
+from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import Column
+
+TOO_NARROW = "scikit-learn answers numbers beyond"  # begins every float32_refusal
+Layout = Literal["matrix", "columns"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way of typing the inputs."""
+
+    precision: Precision  # of all numbers that go in
+    layout: Layout  # one matrix, or one for each type of column
+    cast: bool = False  # what skl2onnx converts is given float32, all else is computed in float64
+
+    def __str__(self) -> str:
+        last = ", skl2onnx's steps in float32" if self.cast else ""
+        return f"{self.precision} {self.layout}{last}"
+
+
+def recipes(columns: Sequence[Column]) -> Iterator[Recipe]:
+    """All recipes in the order of trying: the smaller first, and few tensors before many."""
+    numbers = [column for column in columns if column.required and column.type != "string"]
+    texts = len(numbers) < sum(column.required for column in columns)
+    ways: tuple[tuple[Precision, bool], ...] = (
+        ("float32", False), ("float64", False), ("float64", True)
+    )  # fmt: skip
+    for precision, cast in ways:
+        if numbers and not texts:
+            yield Recipe(precision, "matrix", cast)
+        yield Recipe(precision, "columns", cast)
+
+
+def float32_refusal(columns: Sequence[Column], recipe: Recipe) -> str | None:
+    """Why a float32 model could not answer all that scikit-learn answers; None where it could."""
+    wide = [
+        column.name
+        for column in columns
+        if column.required
+        and column.type == "float64"
+        and column.categories is None
+        and not _is_single(column)
+    ]
+    if recipe.precision == "float64" or not wide:
+        return None
+    some = ", ".join(f"'{name}'" for name in wide[:3]) + (", …" if len(wide) > 3 else "")
+    return f"{TOO_NARROW} {3.4e38:g}, the largest of float32, in {some}"
+
+
+def _is_single(column: Column) -> bool:
+    """scikit-learn itself answers no number that float32 can't hold."""
+    bounds = (column.minimum, column.maximum)
+    return all(bound is not None and abs(bound) <= LARGEST_FLOAT32 for bound in bounds)
+
 
 WIDE_TENSOR = 1000  # columns; a tensor that is no wider may have any number of rows
 LARGEST_TENSOR = 64 * 2**20  # bytes
@@ -66,7 +121,7 @@ def convert(
         [tensor.name for tensor in outputs],
         [tensor.dtype for tensor in outputs],
         graph.of_skl2onnx,
-        _rows_at_once(graph.widest),
+        max(1, LARGEST_TENSOR // (8 * graph.widest)) if graph.widest > WIDE_TENSOR else None,
         flags[0].name if flags else None,
         terms,
         graph.k,
@@ -89,11 +144,6 @@ class Converted:
     raising: str | None = None  # an output that marks rows that scikit-learn raises for
     terms: Additive | None = None  # what the score is the sum of, where it is one
     k: K | None = None  # how many nearest it answers, where that is a request's to say
-
-
-def _rows_at_once(widest: int) -> int | None:
-    """How many rows fit a tensor of so many columns, of eight bytes each; None for any number."""
-    return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE_TENSOR else None
 
 
 def root_table(
@@ -175,9 +225,6 @@ def _output(
     made = graph.call(estimator, table, method)
     if whole and made.dtype in ("float32", "float64"):
         made = made.cast("int64")
-    return made if _is_made(made) else graph.op("Identity", made)
-
-
-def _is_made(tensor: Tensor) -> bool:
-    """Whether a node makes the tensor: an input, a constant or a date can't be an output."""
-    return not tensor.name.startswith(("input_", "constant_", "date_"))
+    # What no node makes can't be an output: an input, a constant or a date.
+    unmade = made.name.startswith(("input_", "constant_", "date_"))
+    return graph.op("Identity", made) if unmade else made

@@ -211,21 +211,40 @@ def _check_package(
 ) -> None:
     from onnxlet.function.errors import WrongUse
 
-    if platform.system() not in ("Linux", "Darwin"):
-        raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")
-    if out.suffix != target.suffix:
-        raise WrongUse(f"--out: expected a name that ends in {target.suffix}, got '{out}'")
-    if no_models and not target.may_lack_models:
-        raise WrongUse("--no-models: only an image can be without", "Add --target image.")
-    if release is not None and not target.is_numbered:
-        raise WrongUse("--release: only device bundles are numbered", "Add --target device.")
-    if sign and not target.signed_as:
-        raise WrongUse("--sign: only what devices take is signed", "Add --target device.")
-    if release is None and (sign or target.needs_number):
-        raise WrongUse("--release: a number is missing", "Devices only take higher ones.")
+    here = platform.system()
     parent = next(folder for folder in out.absolute().parents if folder.exists())
-    if not parent.is_dir():
-        raise WrongUse(f"--out: '{parent}' is not a folder", "Choose another file with --out.")
+    checks = (
+        (here in ("Linux", "Darwin"), f"packaging works on Linux and macOS, got {here}", ""),
+        (
+            out.suffix == target.suffix,
+            f"--out: expected a name that ends in {target.suffix}, got '{out}'",
+            "",
+        ),
+        (
+            target.may_lack_models or not no_models,
+            "--no-models: only an image can be without",
+            "Add --target image.",
+        ),
+        (
+            target.is_numbered or release is None,
+            "--release: only device bundles are numbered",
+            "Add --target device.",
+        ),
+        (
+            bool(target.signed_as) or not sign,
+            "--sign: only what devices take is signed",
+            "Add --target device.",
+        ),
+        (
+            release is not None or not (sign or target.needs_number),
+            "--release: a number is missing",
+            "Devices only take higher ones.",
+        ),
+        (parent.is_dir(), f"--out: '{parent}' is not a folder", "Choose another file with --out."),
+    )
+    for holds, message, hint in checks:
+        if not holds:
+            raise WrongUse(message, hint)
     try:
         tempfile.TemporaryFile(dir=parent).close()  # os.access lets root write into /sys
     except OSError as error:

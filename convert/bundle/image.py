@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet import __version__
-from onnxlet.convert.bundle import compiled, image_debian, image_elf, image_system, sizes
+from onnxlet.convert.bundle import contents, image_debian, image_system
 from onnxlet.convert.bundle.archive import read, size_of
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
@@ -17,15 +17,19 @@ from onnxlet.convert.bundle.image_layer import (
     Entries,
     Entry,
     Layer,
+    image_config,
     write_layer,
+    write_layout,
 )
-from onnxlet.convert.bundle.image_layout import image_config, write_layout
 from onnxlet.convert.bundle.package import (
     BUNDLE_FORMAT,
     Files,
     Order,
+    Share,
     bundle_files,
+    check,
     interpreter_for,
+    table,
 )
 from onnxlet.convert.bundle.parts import Budget, Progress
 from onnxlet.convert.directory.durable import whole
@@ -68,15 +72,17 @@ def write_image(order: Order, tag: str, report: Report, progress: Progress) -> W
         (Path(scratch) / "apt").mkdir()
         fetched = image_debian.fetch(machine, Path(scratch, "apt"))
         debs = [image_debian.read(file) for file in fetched]
-        chosen = image_system.choose(machine.python, debs, _libraries(files))
-        base = chosen.entries | _compiled(chosen.entries, interpreter, Path(scratch))
+        system, packages = image_system.choose(machine.python, debs, _libraries(files))
+        base = system | _compiled(system, interpreter, Path(scratch))
         report(f"writing {order.out}")
-        own = _bundle_layers(order, files, chosen.packages)
+        own = _bundle_layers(order, files, packages)
         layers = _layers({"Debian's Python": base, **own}, Path(scratch), progress)
         lines = _judged(layers, order.budget)
         config = image_config(machine, layers, run_config(machine.python))
-        digest = _write(order.out, tag, config, layers)
-    return Written(digest, lines, chosen.packages)
+        order.out.parent.mkdir(parents=True, exist_ok=True)
+        with whole(order.out) as part:
+            digest = write_layout(part, tag, config, layers, NOTES)
+    return Written(digest, lines, packages)
 
 
 def run_config(python: str) -> dict[str, Any]:
@@ -104,7 +110,7 @@ def run_config(python: str) -> dict[str, Any]:
 def _libraries(files: Files) -> dict[str, bytes]:
     """The bundle's shared libraries, by path."""
     named = {path: read(files[path]) for path in files if ".so" in path.rsplit("/", 1)[-1]}
-    return {path: content for path, content in named.items() if image_elf.is_elf(content)}
+    return {path: content for path, content in named.items() if image_system.is_elf(content)}
 
 
 def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entries:
@@ -115,7 +121,7 @@ def _compiled(entries: Entries, interpreter: str | None, scratch: Path) -> Entri
     for path, entry in sources.items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_bytes(entry.read())
-    made = compiled.compile_sources(scratch, sorted(sources), interpreter, "")
+    made = contents.compile_sources(scratch, sorted(sources), interpreter, "")
     return {path: Entry((scratch / path).read_bytes()) for path in made}
 
 
@@ -150,13 +156,7 @@ def _layers(named: Mapping[str, Entries], scratch: Path, progress: Progress) -> 
 
 def _judged(layers: Sequence[Layer], budget: Budget) -> list[str]:
     """The table of the layers; raises where they are over the budget."""
-    parts = [sizes.Part(each.name, each.unpacked, each.size) for each in layers]
+    parts = [Share(each.name, each.unpacked, each.size) for each in layers]
     whole = sum(each.size for each in layers)
-    sizes.check(parts, whole, budget)
-    return sizes.table(parts, whole, {"budget": budget})
-
-
-def _write(out: Path, tag: str, config: bytes, layers: Sequence[Layer]) -> str:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with whole(out) as part:
-        return write_layout(part, tag, config, layers, NOTES)
+    check(parts, whole, budget)
+    return table(parts, whole, {"budget": budget})

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from onnxlet.convert.bundle.image_layer import READABLE, RUNNABLE, Entries, Entry, link
-from onnxlet.convert.bundle.parts import Machine
+from onnxlet.convert.bundle.parts import ARCHITECTURES, Machine
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import documented
 
-ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}  # as Debian calls them
 TOOLS = ("apt-get", "apt-config", "dpkg-deb")
 SHOWN_LINES = 8
 NEEDED = (
@@ -61,12 +60,6 @@ UNSIGNED = re.compile(r"^(Trusted:[ \t]*(yes|true|with|on|enable|1)|Enabled:[ \t
 UNSIGNED_LINE = re.compile(r"^deb\s+\[[^]]*\btrusted=(yes|true|with|on|enable|1)\b", re.IGNORECASE)
 
 
-def packages_of(python: str) -> list[str]:
-    """What is asked for; apt adds what these depend on."""
-    interpreter = [f"python{python}-minimal", f"libpython{python}-stdlib"]
-    return [*interpreter, "libstdc++6", "ca-certificates", "base-files"]
-
-
 def fetch(machine: Machine, folder: Path) -> list[Path]:
     """Download the packages that an image's Python needs, signatures checked; their files, sorted.
 
@@ -86,9 +79,12 @@ def fetch(machine: Machine, folder: Path) -> list[Path]:
     for number, (suffix, text) in enumerate(_sources()):
         (folder / "sources" / f"{number}{suffix}").write_text(signed_only(text, suffix))
     _apt(folder, ["update", "--error-on=any"], "the sources of this machine can't be read")
+    # apt adds what these depend on.
+    asked = [f"python{machine.python}-minimal", f"libpython{machine.python}-stdlib"]
+    asked += ["libstdc++6", "ca-certificates", "base-files"]
     _apt(
         folder,
-        ["install", "--yes", "--download-only", *packages_of(machine.python)],
+        ["install", "--yes", "--download-only", *asked],
         f"Python {machine.python} for {architecture} can't be had from the signed sources here",
     )
     return sorted((folder / "cache" / "archives").glob("*.deb"))

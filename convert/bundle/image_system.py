@@ -1,22 +1,81 @@
 """The system of an image: Python, the libraries that it and the bundle load, and nothing else.
 
 No shell, no package manager, no program but Python. Libraries are found by what the files ask for,
-so that none is missing and none is there for nothing.
+so that none is missing and none is there for nothing. The form of these files is that of the System
+V ABI, "Object files", in its 64-bit little-endian kind, which both architectures have.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from onnxlet.convert.bundle import image_elf
 from onnxlet.convert.bundle.image_debian import Deb
 from onnxlet.convert.bundle.image_layer import USER, Entries, Entry, folder, link
 from onnxlet.convert.bundle.stripping import Rule
 from onnxlet.convert.errors import PackagingFailed
+
+MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
+LOAD, DYNAMIC, INTERPRETER = 1, 2, 3  # types of segments
+NEEDED, STRINGS = 1, 5  # tags of a dynamic section
+
+
+class Segment(NamedTuple):
+    """One part of a file, as it is loaded."""
+
+    kind: int
+    offset: int
+    address: int
+    size: int
+
+
+def is_elf(content: bytes) -> bool:
+    """Whether it is a program or a library that these functions read."""
+    return content.startswith(MAGIC)
+
+
+def needed(content: bytes) -> list[str]:
+    """The names of the libraries that the loader has to find for it, in its order."""
+    segments = _segments(content)
+    dynamic = next((each for each in segments if each.kind == DYNAMIC), None)
+    if dynamic is None:  # it is linked statically
+        return []
+    entries = [
+        struct.unpack_from("<qQ", content, dynamic.offset + place)
+        for place in range(0, dynamic.size, 16)
+    ]
+    strings = next(value for tag, value in entries if tag == STRINGS)
+    loaded = next(
+        each for each in segments if each.kind == LOAD and 0 <= strings - each.address < each.size
+    )
+    start = strings - loaded.address + loaded.offset
+    return [_text(content, start + value) for tag, value in entries if tag == NEEDED]
+
+
+def interpreter(content: bytes) -> str | None:
+    """The loader that a program names; None for a library."""
+    found = next((each for each in _segments(content) if each.kind == INTERPRETER), None)
+    return _text(content, found.offset) if found else None
+
+
+def _segments(content: bytes) -> list[Segment]:
+    # Where their table is, the bytes of an entry, and the number of them.
+    (offset,) = struct.unpack_from("<Q", content, 32)
+    size, number = struct.unpack_from("<HH", content, 54)
+    found = []
+    for at in range(offset, offset + number * size, size):
+        kind, _, place, address, _, length = struct.unpack_from("<IIQQQQ", content, at)
+        found.append(Segment(kind, place, address, length))
+    return found
+
+
+def _text(content: bytes, start: int) -> str:
+    return content[start : content.index(b"\0", start)].decode()
+
 
 CERTIFICATES = "usr/share/ca-certificates/mozilla/*.crt"
 BUNDLED_CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
@@ -48,16 +107,12 @@ UNUSED = (
 )
 
 
-class System(NamedTuple):
-    """What was chosen."""
-
-    entries: Entries  # the files
-    packages: dict[str, str]  # version of each package that some are of, by name
-
-
-def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> System:
+def choose(
+    python: str, debs: Iterable[Deb], others: Mapping[str, bytes]
+) -> tuple[Entries, dict[str, str]]:
     """Choose the files of packages that Python and a bundle's shared libraries, by path, need.
 
+    Beside them is the version of each package that some are of, by name.
     PackagingFailed is raised where a library that something asks for is in none of the packages.
     """
     debs = list(debs)
@@ -65,7 +120,8 @@ def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> Sys
     for deb in debs:
         every |= deb.files
     library = f"usr/lib/python{python}/"
-    kept = {path for path in every if path.startswith(library) and not is_unused(path, library)}
+    of_python = {path: path.removeprefix(library) for path in every if path.startswith(library)}
+    kept = {p for p, below in of_python.items() if not any(rule.names(below) for rule in UNUSED)}
     kept.add(f"usr/bin/python{python}")
     kept |= _libraries(kept, every, others)
     kept |= set(_followed(RELEASES, every))
@@ -80,12 +136,7 @@ def choose(python: str, debs: Iterable[Deb], others: Mapping[str, bytes]) -> Sys
     entries[BUNDLED_CERTIFICATES] = Entry(b"".join(every[path].read() for path in certificates))
     entries["usr/lib/ssl/cert.pem"] = link(f"/{BUNDLED_CERTIFICATES}")
     entries |= {f"{STATUS}/{deb.name}": Entry(deb.control.encode()) for deb in used}
-    return System(entries, {deb.name: deb.version for deb in sorted(used)})
-
-
-def is_unused(path: str, library: str) -> bool:
-    """Whether a rule names a file of Python's library."""
-    return any(rule.names(path.removeprefix(library)) for rule in UNUSED)
+    return entries, {deb.name: deb.version for deb in sorted(used)}
 
 
 def _libraries(kept: set[str], every: Entries, others: Mapping[str, bytes]) -> set[str]:
@@ -102,12 +153,12 @@ def _libraries(kept: set[str], every: Entries, others: Mapping[str, bytes]) -> s
     lost: dict[str, str] = {}
     while waiting:
         asking, content = waiting.pop()
-        if not image_elf.is_elf(content):
+        if not is_elf(content):
             continue
-        loader = image_elf.interpreter(content)
+        loader = interpreter(content)
         if loader:
             found |= set(_followed([f"usr{loader}"], every))
-        for name in image_elf.needed(content):
+        for name in needed(content):
             if name in own:
                 continue
             if name not in where:

@@ -1,22 +1,116 @@
-"""`convert package`: models, function and packages into one zip."""
+"""`convert package`: models, function and packages into one zip, with a bill of materials in it.
+
+The bill is CycloneDX 1.6, in JSON. A table says what takes what, against the limits of where the
+bundle goes.
+"""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onnxlet.convert.bundle import compiled, contents, sizes
-from onnxlet.convert.bundle.archive import Content, read, size_of, write_archive
-from onnxlet.convert.bundle.bill import bill_of_materials
+from cyclonedx.contrib.license.factories import LicenseFactory
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import LicenseAcknowledgement
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from onnxlet import __version__
+from onnxlet.convert.bundle import contents
+from onnxlet.convert.bundle.archive import TIME, Content, read, size_of, write_archive
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.parts import Budget, Machine, Part, Progress
+from onnxlet.convert.bundle.parts import MEGABYTE, Budget, Machine, Part, Progress
 from onnxlet.convert.directory.model_directory import sha256
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.convert.progress import Report
+
+PARTS_NAMED = 3
+OTHERS = "the rest"
+NAMES = {"PIL": "pillow"}  # of folders that are called otherwise than their package
+
+
+class Share(NamedTuple):
+    """Bytes of one part of a bundle."""
+
+    name: str  # of a package, of `function`, or of a model's version
+    unpacked: int  # bytes on disk
+    zipped: int  # bytes in the zip
+
+
+def parts_of(unpacked: Mapping[str, int], zipped: Mapping[str, int]) -> list[Share]:
+    """The parts of a bundle, largest first, by the bytes of each file unpacked and in the zip."""
+    sums: dict[str, list[int]] = {}
+    for path, size in unpacked.items():
+        both = sums.setdefault(_part(path), [0, 0])
+        both[0] += size
+        both[1] += zipped[path]
+    return sorted((Share(name, *both) for name, both in sums.items()), key=lambda p: -p.unpacked)
+
+
+def _part(path: str) -> str:
+    folders = path.split("/")
+    if folders[0] == "models":
+        return "/".join(folders[:3])
+    if len(folders) == 1:
+        return folders[0].removesuffix(".py")
+    name = folders[0].removesuffix(".libs").split("-")[0]
+    return NAMES.get(name, name)
+
+
+def table(parts: Iterable[Share], zip_bytes: int, limits: Mapping[str, Budget]) -> list[str]:
+    """The parts and their sum against named limits, as lines to print."""
+    parts = list(parts)
+    shown = [part for part in parts if part.unpacked >= MEGABYTE / 10]
+    rest = [part for part in parts if part.unpacked < MEGABYTE / 10]
+    if rest:
+        shown.append(Share(OTHERS, sum(p.unpacked for p in rest), sum(p.zipped for p in rest)))
+    whole = Share("in all", sum(part.unpacked for part in parts), zip_bytes)
+    shown.append(whole)
+    shown += [Share(name, most.unpacked, most.zipped) for name, most in limits.items()]
+    width = max(len(part.name) for part in shown)
+    head = f"{'':{width}}  {'unpacked':>11}  {'zipped':>11}"
+    return [
+        head,
+        *(
+            f"{each.name:{width}}  {_megabytes(each.unpacked):>11}  {_megabytes(each.zipped):>11}"
+            for each in shown
+        ),
+    ]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / MEGABYTE:.1f} MB"
+
+
+def check(parts: Iterable[Share], zip_bytes: int, budget: Budget) -> None:
+    """Refuse a bundle over its budget: PackagingFailed says so, and which parts are the largest."""
+    parts = list(parts)
+    unpacked = sum(part.unpacked for part in parts)
+    over = [
+        f"{what}: expected at most {_megabytes(most)}, got {_megabytes(got)}"
+        for what, got, most in (
+            ("unpacked", unpacked, budget.unpacked),
+            ("zipped", zip_bytes, budget.zipped),
+        )
+        if got > most
+    ]
+    if over:
+        largest = ", ".join(f"{p.name} {_megabytes(p.unpacked)}" for p in parts[:PARTS_NAMED])
+        raise PackagingFailed(
+            f"the bundle is over its budget: {'; '.join(over)}; the largest parts are {largest}",
+            "Package fewer models (--model NAME), leave a model's graph to S3 (--remote NAME), "
+            "or raise the budget (--max-zipped, --max-unpacked) where the target takes it.",
+        )
+
 
 BUNDLE_FORMAT = 1
 IMAGES = "images.txt"  # the lock file of what decodes images
@@ -57,9 +151,9 @@ def package(order: Order, report: Report, progress: Progress) -> Packaged:
         lines: list[str] = []
 
         def judge(zipped: Mapping[str, int], zip_bytes: int) -> None:
-            parts = sizes.parts_of(unpacked, zipped)
-            sizes.check(parts, zip_bytes, order.budget)
-            lines.extend(sizes.table(parts, zip_bytes, {"budget": order.budget, **order.limits}))
+            parts = parts_of(unpacked, zipped)
+            check(parts, zip_bytes, order.budget)
+            lines.extend(table(parts, zip_bytes, {"budget": order.budget, **order.limits}))
 
         with progress(sum(unpacked.values())) as advance:
             digest = write_archive(order.out, files, advance, judge)
@@ -121,7 +215,7 @@ def _files(
     paths = [*packages, *contents.place_code(part.code, root, part.beside)]
     if interpreter:
         sources = [path for path in paths if path.endswith(".py")]
-        paths += compiled.compile_sources(root, sources, interpreter)
+        paths += contents.compile_sources(root, sources, interpreter)
     names = {path.split("-")[0] for path in packages if ".dist-info/" in path}
     return {path: root / path for path in paths}, names
 
@@ -132,7 +226,7 @@ def interpreter_for(order: Order, report: Report) -> str | None:
     PackagingFailed is raised where it is required.
     """
     python = order.machine.python
-    found = compiled.find_interpreter(python)
+    found = contents.find_interpreter(python)
     if found is None:
         lost = f"there is no Python {python} here to compile with"
         hint = f"Install it (apt-get install python{python}, or uv python install {python})."
@@ -179,3 +273,70 @@ def hashes(files: Files) -> dict[str, str]:
 
 def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def bill_of_materials(
+    part: str,
+    machine: Machine,
+    packages: Path,
+    names: Iterable[str],
+    models: Iterable[tuple[str, int, str]],
+) -> bytes:
+    """List the packages and models of a bundle; the same input gives the same bytes.
+
+    Distributions are named as their folders in `packages` spell them; of each version of a model
+    there are the name, the number, and the SHA-256 of the graph.
+    """
+    whole = Component(name="onnxlet", version=__version__, type=ComponentType.APPLICATION)
+    whole.bom_ref.value = "onnxlet"
+    whole.properties.add(Property(name="onnxlet:python", value=machine.python))
+    whole.properties.add(Property(name="onnxlet:architecture", value=machine.arch))
+    wanted = set(names)
+    components = [
+        _package(PathDistribution(info))
+        for info in sorted(packages.glob("*.dist-info"))
+        if info.name.split("-")[0] in wanted
+    ]
+    components += [_model(*each) for each in sorted(models)]
+    bom = Bom(components=components)
+    bom.metadata.component = whole
+    bom.metadata.timestamp = datetime(*TIME, tzinfo=UTC)
+    bom.register_dependency(whole, components)
+    listed = "\n".join(f"{c.type} {c.name} {c.version} {list(c.hashes)}" for c in components)
+    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{part}, {machine}\n{listed}")
+    return JsonV1Dot6(bom).output_as_string(indent=1).encode()
+
+
+def _package(distribution: PathDistribution) -> Component:
+    name, version = distribution.name, distribution.version
+    purl = PackageURL("pypi", name=name.lower().replace("_", "-"), version=version)
+    metadata = distribution.metadata
+    licence = next(
+        (metadata[key] for key in ("License-Expression", "License") if key in metadata), ""
+    )
+    licences = []
+    if licence and len(licence) < 100:  # some packages put the whole text there
+        factory = LicenseFactory()
+        licences = [
+            factory.make_from_string(
+                licence, license_acknowledgement=LicenseAcknowledgement.DECLARED
+            )
+        ]
+    return Component(
+        name=name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        purl=purl,
+        bom_ref=purl.to_string(),
+        licenses=licences,
+    )
+
+
+def _model(name: str, version: int, sha256: str) -> Component:
+    return Component(
+        name=name,
+        version=str(version),
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        bom_ref=f"model:{name}@{version}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)],
+    )

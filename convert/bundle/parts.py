@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-ARCHES = ("aarch64", "x86_64")
+ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}  # and what Debian and OCI call them
+ARCHES = tuple(ARCHITECTURES)
 # ONNX Runtime's own wheels ask for it; Amazon Linux 2023 has 2.34, bookworm 2.36, trixie 2.41.
 GLIBC = "2_28"
 MEGABYTE = 1_000_000

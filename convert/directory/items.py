@@ -1,4 +1,7 @@
-"""What neighbours and recommendations are called: labels of the rows, or names of the columns."""
+"""What clients see of positions: items by their labels, and a summary's by its sentences.
+
+Neighbours are called by the labels of their rows, recommendations by the names of the columns.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Task, last_of
-from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.outputs.back_end import summary_steps
 
 POSITIONS = "note: neighbours are answered by their position in the rows of the fit"
 
@@ -81,3 +86,37 @@ def named(
 def _is_whole(value: Any) -> bool:
     is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return is_number and abs(int(value)) <= LARGEST_INTEGER
+
+
+TYPES = {"prediction": "string", "positions": "int64", "score": "float64"}
+NO_EXPLANATIONS = "a summary has no explanations: its sentences and their scores are beside it"
+
+
+def with_sentences(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The serving part of a manifest whose predictions are sentences, no longer positions."""
+    [column] = manifest["graph"]["inputs"][0]["columns"]
+    outputs = [
+        {"name": output["name"], "type": TYPES[output["name"]], "shape": [-1, -1]}
+        for output in manifest["signature"]["outputs"]
+    ]
+    return {
+        **manifest,
+        "signature": {**manifest["signature"], "outputs": outputs},
+        "graph": {**manifest["graph"], "back_end": summary_steps(column)},
+    }
+
+
+def golden_sentences(golden: Mapping[str, Any], fitted: Summary) -> dict[str, Any]:
+    """Golden rows with the sentences themselves, and nothing where a document has fewer.
+
+    The rows were chosen without regard to scores, which short documents lack.
+    """
+    documents = [row[0] for row in golden["instances"]]
+    scores = fitted.sentence_scores(documents) if documents else np.zeros((0, 1))
+    positions = golden["answers"]["positions"]
+    answers = {
+        "prediction": fitted.predict(documents) if documents else [],
+        "positions": [[at for at in row if at >= 0] for row in positions],
+        "score": [row[~np.isnan(row)].tolist() for row in scores],
+    }
+    return {**golden, "answers": {name: answers[name] for name in golden["answers"] | answers}}

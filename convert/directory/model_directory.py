@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,8 @@ def _written(
     beside: Mapping[str, bytes],
 ) -> tuple[int, bool]:
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_writer(folder):
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         for left in folder.glob(".building-*"):
             shutil.rmtree(left)
         home = folder / name
@@ -217,13 +218,6 @@ def _compare(
         )
     for each in found:
         report(f"breaking, against version {number}: {each}")
-
-
-@contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _holds(version: Path, files: Mapping[str, bytes]) -> bool:

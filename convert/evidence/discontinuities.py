@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.rows import Start, bisected, changed, ends, float_columns, moved
-from onnxlet.convert.reference.bisection import Unanswered
 from onnxlet.convert.reference.column_groups import breadth, fewer
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Reference, Unanswered
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column

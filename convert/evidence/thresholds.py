@@ -30,11 +30,10 @@ from onnxlet.convert.evidence.rows import (
     moved,
 )
 from onnxlet.convert.reference.answers import TRANSFORMATION
-from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.column_groups import fewer
 from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Reference, is_answered
 from onnxlet.convert.spacing import evenly_spaced, spaced_indices
 from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.inputs.columns import Column

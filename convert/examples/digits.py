@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
-from onnxlet import Images
+from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.examples.parts.pictures import as_text
 from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from onnxlet import Ratings
+from onnxlet.convert.estimators.ratings import Ratings
 from onnxlet.convert.examples.parts.shared import Answer, Scores
 
 FIRST = ["Quiet", "Velvet", "Northern", "Paper", "Electric", "Salt", "Golden", "Midnight"]

@@ -5,7 +5,7 @@ Copy this file for your own texts: `build` returns a fitted Summary and its test
 
 import pandas as pd
 
-from onnxlet import Summary
+from onnxlet.convert.estimators.summary import Summary
 from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
 
 DATA = FOLDER / "articles.txt"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,24 +84,31 @@ def parse(text: str) -> Boxes:
     )
 
 
-def _disagreements(settings: Settings) -> Iterator[str]:
-    names, columns = settings.bare, settings.get("columns", ())
-    if "columns" in settings and len(names) != 1:
-        yield f"with columns: expected one output, got {len(names)}: {', '.join(names)}"
-    elif "columns" not in settings and len(names) not in (2, 3):
-        yield (
+def _disagreements(settings: Settings) -> list[str]:
+    names, columns, single = settings.bare, settings.get("columns", ()), "columns" in settings
+    listed, named = ", ".join(names), len(names) == 3 or "label" in columns
+    checks = (
+        (
+            single and len(names) != 1,
+            f"with columns: expected one output, got {len(names)}: {listed}",
+        ),
+        (
+            not single and len(names) not in (2, 3),
             "expected the outputs BOXES,SCORES or BOXES,SCORES,LABELS, or one with columns=…, got "
-            f"{', '.join(names)}"
-        )
-    if "columns" in settings and "format" in settings:
-        yield "format: columns=… say it already"
-    if len(set(names)) < len(names):
-        yield "an output is there twice"
-    named = len(names) == 3 or "label" in columns
-    if named and settings.get("overlap", 1.0) < 1.0:
-        yield "overlap: a graph that answers labels has suppressed overlapping boxes itself"
-    if settings.get("background") and (named or (columns and CLASSES not in columns)):
-        yield "background: only where there is a score for each class"
+            f"{listed}",
+        ),
+        (single and "format" in settings, "format: columns=… say it already"),
+        (len(set(names)) < len(names), "an output is there twice"),
+        (
+            named and settings.get("overlap", 1.0) < 1.0,
+            "overlap: a graph that answers labels has suppressed overlapping boxes itself",
+        ),
+        (
+            settings.get("background") and (named or (columns and CLASSES not in columns)),
+            "background: only where there is a score for each class",
+        ),
+    )
+    return [fault for is_wrong, fault in checks if is_wrong]
 
 
 def _columns(text: str) -> tuple[str, ...]:

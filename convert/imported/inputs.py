@@ -14,8 +14,10 @@ import onnx
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.onnx_file import inputs_of
+from onnxlet.convert.reference.column_types import array_entry, column_entry
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.inputs.columns import Column
 
 # By ONNX Runtime's name: the tensor's dtype, and the type that clients see.
 TYPES = {
@@ -110,7 +112,10 @@ def input_tensors(
     if not inputs:
         raise Refusal("the model has no inputs", "There is nothing to be asked.")
     tensors = [_tensor(entry, len(inputs) == 1, longest or {}) for entry in inputs]
-    tensors = [_with_image(tensor, (images or {}).get(tensor.name)) for tensor in tensors]
+    for position, tensor in enumerate(tensors):
+        if (image := (images or {}).get(tensor.name)) is not None:
+            columns = tuple(image["columns"])
+            tensors[position] = replace(tensor, type="image", columns=columns, image=image)
     counts = Counter(name for tensor in tensors for name in tensor.columns)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -155,12 +160,6 @@ def _tensor(entry: Any, only_one: bool, longest: Mapping[str, int]) -> InputTens
     return InputTensor(entry.name, dtype, kind, dims, columns, most)
 
 
-def _with_image(tensor: InputTensor, image: Mapping[str, Any] | None) -> InputTensor:
-    if image is None:
-        return tensor
-    return replace(tensor, type="image", columns=tuple(image["columns"]), image=image)
-
-
 def _columns(name: str, width: int, only_one: bool) -> tuple[str, ...]:
     if width == 1:
         return (name,)
@@ -173,40 +172,30 @@ def signature_inputs(
     """A manifest's `signature.inputs` and `graph.inputs`."""
     public, private = [], []
     for tensor in tensors:
-        if tensor.image is not None:
-            [column] = tensor.columns
-            public.append({"name": column, "type": "image", "nullable": False, "shape": [-1, 1]})
-            private.append(dict(tensor.image))
-            continue
-        entry: dict[str, Any] = {"name": tensor.name, "type": tensor.type}
-        columns = [_column(tensor, name, nullable) for name in tensor.columns]
+        columns = [_column(tensor, name, name in nullable) for name in tensor.columns]
         if tensor.nested:
-            cell = {"cell": list(tensor.dims)} | (
-                {"longest": tensor.longest} if tensor.longest else {}
-            )
-            public.append({**entry, **columns[0], **cell, "shape": tensor.shape})
+            longest = {"longest": tensor.longest} if tensor.longest else {}
+            cell = {"cell": list(tensor.dims), **longest, "shape": tensor.shape}
+            public.append({**column_entry(columns[0]), **cell})
         elif len(columns) == 1:
-            public.append({**entry, **columns[0], "shape": [-1, 1]})
+            public.append({**column_entry(columns[0]), "shape": [-1, 1]})
         else:
-            public.append({**entry, "shape": tensor.shape, "columns": columns})
+            public.append(array_entry(tensor.name, columns, tensor.shape))
         feed = {"name": tensor.name, "dtype": tensor.dtype, "columns": list(tensor.columns)}
-        private.append(
-            feed if len(tensor.dims) == 1 or tensor.nested else {**feed, "shape": tensor.shape}
-        )
+        flat = len(tensor.dims) == 1 or tensor.nested
+        private.append(dict(tensor.image or (feed if flat else {**feed, "shape": tensor.shape})))
     return public, private
 
 
-def _column(tensor: InputTensor, name: str, nullable: frozenset[str]) -> dict[str, Any]:
-    column: dict[str, Any] = {"name": name, "nullable": name in nullable}
-    if tensor.dtype in LARGEST_OF:
-        column |= {
-            "minimum": -LARGEST_OF[tensor.dtype],
-            "maximum": LARGEST_OF[tensor.dtype],
-        }
-    elif tensor.type == "int64" and tensor.dtype != "int64":
-        limits = np.iinfo(tensor.dtype)
-        column |= {"minimum": int(limits.min), "maximum": int(limits.max)}
-    return column
+def _column(tensor: InputTensor, name: str, nullable: bool) -> Column:
+    if tensor.image is not None:
+        return Column(name, "string", image=True)
+    high = LARGEST_OF.get(tensor.dtype)
+    low = None if high is None else -high
+    if tensor.type == "int64" and tensor.dtype != "int64":
+        low, high = int(np.iinfo(tensor.dtype).min), int(np.iinfo(tensor.dtype).max)
+    kind: Any = tensor.type  # one of the column types
+    return Column(name, kind, nullable, minimum=low, maximum=high)
 
 
 LONGEST = 512  # entries of a dimension that varies, where --shape names no other limit

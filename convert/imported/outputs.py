@@ -13,11 +13,12 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
 from onnxlet.convert.imported.sample import MADE_ROWS, Sample, resized, varied_sizes
+from onnxlet.convert.manifest import serving_members
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.function.arrays import Array
-from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT
+from onnxlet.function.models.model import IMPORTED
 from onnxlet.function.serving.golden import usual_size
 
 RESERVED = ("model", "version", "classes", "prediction")  # members of an answer
@@ -155,14 +156,13 @@ def serving_part(
     becomes of outputs after the graph, by their names.
     """
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
-    return {
-        "format": MANIFEST_FORMAT,
-        "task": IMPORTED,
-        "signature": {"inputs": public, "outputs": outputs},
-        "graph": {"inputs": private, "outputs": [output.output for output in served]}
-        | ({"rows_at_once": 1} if one_by_one else {})
-        | ({"back_end": dict(back_end)} if back_end else {}),
+    graph = {
+        "inputs": private,
+        "outputs": [output.output for output in served],
+        "rows_at_once": 1 if one_by_one else None,
+        "back_end": dict(back_end) if back_end else None,
     }
+    return serving_members(IMPORTED, public, outputs, graph)
 
 
 SHARES = ("Softmax", "Sigmoid", "HardSigmoid")

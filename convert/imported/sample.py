@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.imported import pictures
+from onnxlet.convert.imported import images
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
@@ -44,7 +44,7 @@ def made_rows(
     texts: dict[str, list[str]] = {}
     for tensor in tensors:
         if tensor.image is not None:
-            texts[tensor.name], made[tensor.name] = pictures.drawn(tensor.image)
+            texts[tensor.name], made[tensor.name] = images.drawn(tensor.image)
             continue
         shape = (MADE_ROWS, *tensor.sizes(MADE_LENGTH))
         if tensor.dtype == "string":
@@ -84,7 +84,7 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Sample:
 
     WrongUse: it lacks an input, has another, or one is of another shape or type.
     """
-    if pictures.is_pictures(path):
+    if images.is_pictures(path):
         return _pictures(path, tensors)
     arrays = read_arrays(path, "--sample")
     public = {t.name: t.columns[0] if t.image else t.name for t in tensors}
@@ -124,7 +124,7 @@ def _pictures(path: Path, tensors: Sequence[InputTensor]) -> Sample:
             "A graph with one input takes pictures where --image INPUT=HEIGHTxWIDTH says so; in "
             "an .npz file they are texts of base64.",
         )
-    texts, array = pictures.read(path, first.image)
+    texts, array = images.read_pictures(path, first.image)
     return Sample({first.name: array}, False, {first.name: texts})
 
 
@@ -132,7 +132,7 @@ def _texts(tensor: InputTensor, arrays: dict[str, Array]) -> list[str]:
     """The pictures of an array of texts, in whose stead is then what the graph takes."""
     texts = [str(text) for text in arrays[tensor.name].ravel().tolist()]
     try:
-        arrays[tensor.name] = pictures.tensor_of(tensor.image or {}, texts)
+        arrays[tensor.name] = images.tensor_of(tensor.image or {}, texts)
     except InvalidRows as error:
         raise WrongUse(f"--sample: '{tensor.columns[0]}': {error.problems[0]}") from error
     return texts

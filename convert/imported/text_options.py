@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ MOST_UNITS = 10_000  # that --longest may name
 WORD_CHARACTERS = 32  # that a word may have, on average, in a text of the most words
 COMPOSED = 3  # characters that NFC makes one of, at most
 SYMBOLS = ("start", "end", "unknown", "pad")
-KINDS = {bool: "true or false", str: "a text"}
+COUNT = f"a whole number from 1 to {MOST_UNITS}"
 HINT = (
     "It holds {'unit': 'character', 'input': [units by id], 'output': [units by id], "
     "'start': '<s>', 'end': '</s>'}." + documented(" docs/how-to/import.md lists what else.")
@@ -110,7 +110,7 @@ class Members:
         unit = self._unit()
         if unit == CHARACTER:
             self._check_characters(read)
-        longest = self._number("longest", LONGEST)
+        longest = self._member("longest", LONGEST, _is_count, COUNT)
         reads = [self._id(name, read, "input", needed=False) for name in SYMBOLS]
         writes = [self._id(name, written, "output", needed=False) for name in ("start", "pad")]
         unknown = self._id("unknown", read, "input", needed="unknown" in self._found)
@@ -125,11 +125,11 @@ class Members:
             silent=sorted({number for number in writes if number is not None}),
             before=self._several("before", read),
             after=self._several("after", read),
-            nfc=self._of_type("nfc", bool, False),
-            joined=self._of_type("joined", str, "" if unit == CHARACTER else " "),
+            nfc=self._member("nfc", False, lambda value: isinstance(value, bool), "true or false"),
+            joined=self._member("joined", "" if unit == CHARACTER else " ", _is_text, "a text"),
             longest=longest,
-            longest_output=self._number("longest_output", longest),
-            example=self._of_type("example", str, None),
+            longest_output=self._member("longest_output", longest, _is_count, COUNT),
+            example=self._member("example", None, _is_text, "a text"),
         )
 
     def _check_names(self) -> None:
@@ -197,21 +197,20 @@ class Members:
             return []
         return [units.index(each) for each in around]
 
-    def _number(self, name: str, otherwise: int) -> int:
-        number = self._found.get(name, otherwise)
-        if type(number) is not int or not 1 <= number <= MOST_UNITS:
-            self.faults.append(
-                f"'{name}': expected a whole number from 1 to {MOST_UNITS}, got {quoted(number)}"
-            )
-            return 1
-        return number
-
-    def _of_type(self, name: str, kind: type, otherwise: Any) -> Any:
+    def _member(self, name: str, otherwise: Any, fits: Callable[[Any], bool], expected: str) -> Any:
         value = self._found.get(name, otherwise)
-        if value is not otherwise and not isinstance(value, kind):
-            self.faults.append(f"'{name}': expected {KINDS[kind]}, got {quoted(value)}")
+        if value is not otherwise and not fits(value):
+            self.faults.append(f"'{name}': expected {expected}, got {quoted(value)}")
             return otherwise
         return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MOST_UNITS
 
 
 COLUMN = "text"
@@ -242,22 +241,24 @@ def text_options(
 
     `others` are options of other models, by name. WrongUse names all that don't go together.
     """
-    faults = []
-    unasked = expected is not None and sample is None
-    if unasked:
-        faults.append("--expected: answers without their rows")
+    unasked, translates = expected is not None and sample is None, decoder is not None
     own = {"vocabulary": vocabulary, "longest": longest, "column": column, "link": links or None}
-    if decoder is None:
-        faults += [f"--{name}: needs --decoder" for name, given in own.items() if given is not None]
-    elif vocabulary is None:
-        faults.append("--decoder: needs --vocabulary")
-    if decoder is not None:
-        faults += [f"--{name}: not with --decoder" for name, given in others.items() if given]
-    if longest is not None and not 1 <= longest <= MOST_UNITS:
-        faults.append(f"--longest: expected a whole number from 1 to {MOST_UNITS}, got {longest}")
-    if column is not None and not column.strip():
-        faults.append("--column: expected a name, got none")
-    if faults:
+    too_many = longest is not None and not 1 <= longest <= MOST_UNITS
+    checks = (
+        (unasked, "--expected: answers without their rows"),
+        *(
+            (given is not None and not translates, f"--{name}: needs --decoder")
+            for name, given in own.items()
+        ),
+        (translates and vocabulary is None, "--decoder: needs --vocabulary"),
+        *(
+            (given and translates, f"--{name}: not with --decoder")
+            for name, given in others.items()
+        ),
+        (too_many, f"--longest: expected a whole number from 1 to {MOST_UNITS}, got {longest}"),
+        (column is not None and not column.strip(), "--column: expected a name, got none"),
+    )
+    if faults := [fault for is_wrong, fault in checks if is_wrong]:
         raise WrongUse("; ".join(faults), "Add --sample IN.npz." if unasked else "")
     if decoder is None or vocabulary is None:
         return None

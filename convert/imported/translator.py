@@ -29,9 +29,11 @@ from onnxlet.convert.imported.text_options import TextOptions, Vocabulary, read_
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.progress import Report
 from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.column_types import column_entry
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.sequences import CHARACTER
 from onnxlet.function.models.model import Model
 
@@ -133,13 +135,8 @@ def example(vocabulary: Vocabulary) -> str:
 def _serving_part(
     vocabulary: Vocabulary, column: str, served: Sequence[Served], one_by_one: bool, cost: int
 ) -> dict[str, Any]:
-    public = {
-        "name": column,
-        "type": "string",
-        "nullable": False,
-        "longest": vocabulary.longest_text,
-        "shape": [-1, 1],
-    }
+    text = column_entry(Column(column, "string"))
+    public = {**text, "longest": vocabulary.longest_text, "shape": [-1, 1]}
     private: dict[str, Any] = {"name": IDS, "dtype": "int64", "columns": [column]}
     private |= {"ids": vocabulary.front_end(cost)}
     back_end = {PREDICTION: vocabulary.back_end()}

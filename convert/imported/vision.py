@@ -15,11 +15,10 @@ import onnx
 from onnxlet.convert.imported import boxes as options
 from onnxlet.convert.imported import images as pictures_of
 from onnxlet.convert.imported.boxes import Boxes
-from onnxlet.convert.imported.images import Image
+from onnxlet.convert.imported.images import Image, is_pictures
 from onnxlet.convert.imported.inputs import free_batches, input_tensors
 from onnxlet.convert.imported.onnx_file import open_session
 from onnxlet.convert.imported.outputs import Runs, Served, serving_part
-from onnxlet.convert.imported.pictures import is_pictures
 from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
 from onnxlet.convert.imported.served_graph import ServedGraph, Trial, model_of, served_graph
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
@@ -47,13 +46,6 @@ class Vision(NamedTuple):
         return next(iter(self.images.values()))
 
 
-class Graphs(NamedTuple):
-    """A graph, twice."""
-
-    judged: ServedGraph  # as it is compared with the framework
-    served: ServedGraph  # as it is served; the same where nothing is before or behind it
-
-
 def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vision:
     """Read both options, and check them against the graph, whose free sizes they fix.
 
@@ -75,15 +67,16 @@ def read(proto: onnx.ModelProto, images: Sequence[str], boxes: str | None) -> Vi
 
 def judged_and_served(
     proto: onnx.ModelProto, vision: Vision, trial: Trial, expected: bool
-) -> Graphs:
-    """Try a graph as it is judged, and make of it what is served.
+) -> tuple[ServedGraph, ServedGraph]:
+    """Try a graph as it is compared with the framework, and make of it what is served.
 
+    Both are the same where nothing is before or behind it.
     `expected`: the framework's answers to the sample's rows are there. WrongUse: the sample is not
     of a form that can be judged. Refusal: the graph can't be served.
     """
     if not vision.images:
         graph = served_graph(proto, trial)
-        return Graphs(graph, graph)
+        return graph, graph
     bare = not all(pictures_of.is_by_row(proto, image) for image in vision.images.values())
     tensors = trial.sample is not None and _holds_tensors(trial.sample, vision)
     if bare and tensors:
@@ -99,14 +92,14 @@ def judged_and_served(
             if tensors or expected:
                 raise WrongUse(NOT_COMPARED, "Give pictures: --sample FOLDER.")
             graph = _of_one_picture(proto, vision, vision.boxes, shapes, trial)
-            return Graphs(graph, graph)
+            return graph, graph
     if tensors:
         judged = served_graph(proto, trial, bare)
     else:
         judged = served_graph(proto, _with_pictures(proto, vision, trial), bare)
         if vision.boxes is None:
-            return Graphs(judged, judged)
-    return Graphs(judged, _served(judged, vision, shapes, trial.longest, tensors))
+            return judged, judged
+    return judged, _served(judged, vision, shapes, trial.longest, tensors)
 
 
 def _with_pictures(proto: onnx.ModelProto, vision: Vision, trial: Trial) -> Trial:

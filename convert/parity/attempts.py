@@ -29,12 +29,10 @@ from onnxlet.convert.parity.rounding import (
     rounds,
     rounds_before_a_step,
 )
-from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import TRANSFORMATION, dense
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.sparse_rows import given_sparse
-from onnxlet.convert.to_onnx import Behaviour, Converted, convert
+from onnxlet.convert.reference.reference import Reference, given_sparse
+from onnxlet.convert.to_onnx import Behaviour, Converted, Recipe, convert
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.columns import Column

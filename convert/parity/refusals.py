@@ -11,8 +11,8 @@ from onnxlet.convert.evidence.edge_cases import odd_column
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.comparison import Comparison
-from onnxlet.convert.recipes import TOO_NARROW
 from onnxlet.convert.spacing import every_nth
+from onnxlet.convert.to_onnx import TOO_NARROW
 from onnxlet.folders import documented
 from onnxlet.function.inputs.columns import Column
 

@@ -36,10 +36,9 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare, floors_by_scale
 from onnxlet.convert.reference.answers import Answers, last_of
-from onnxlet.convert.reference.bisection import is_answered
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import Reference, is_answered
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32, Array
 from onnxlet.function.models.model import Model

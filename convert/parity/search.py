@@ -42,13 +42,12 @@ from onnxlet.convert.parity.refusals import (
 )
 from onnxlet.convert.parity.rounding import rounds, too_many_forgiven
 from onnxlet.convert.progress import Report
-from onnxlet.convert.recipes import float32_refusal, recipes
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import spaced_indices
-from onnxlet.convert.to_onnx import Converted
+from onnxlet.convert.to_onnx import Converted, float32_refusal, recipes
 from onnxlet.function import json_text
 from onnxlet.function.arrays import EXACT, Array
 from onnxlet.function.models.model import Model

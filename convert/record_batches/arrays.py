@@ -62,15 +62,13 @@ def missing(array: Any) -> Array:
     """Where an array has nulls."""
     if not array.null_count:
         return np.zeros(len(array), bool)
-    found: Array = array.is_null().to_numpy(zero_copy_only=False)
-    return found
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False))
 
 
 def _filled(array: Any, instead: int) -> Array:
     """With another value for nulls."""
     filled = compute.fill_null(array, instead) if array.null_count else array
-    found: Array = filled.to_numpy(zero_copy_only=False)
-    return found
+    return np.asarray(filled.to_numpy(zero_copy_only=False))
 
 
 def _floats(array: Any) -> Read:
@@ -181,8 +179,7 @@ def _of_any_length(array: Any, column: Column, odd: Array) -> tuple[Array, Array
 
 def _bounds(array: Any) -> Array:
     """Where each list begins among the values, and the last ends."""
-    found: Array = array.offsets.to_numpy().astype(np.int64)
-    return found
+    return np.asarray(array.offsets.to_numpy(), np.int64)
 
 
 def _leaf(array: Any, column: Column) -> tuple[Array, Array]:
@@ -204,8 +201,7 @@ def _leaf(array: Any, column: Column) -> tuple[Array, Array]:
 def _holders(odd: Array, offsets: Array) -> Array:
     """Which lists hold a value that is odd."""
     before = np.concatenate([[0], np.cumsum(odd)])
-    held: Array = before[offsets[1:]] > before[offsets[:-1]]
-    return held
+    return np.asarray(before[offsets[1:]] > before[offsets[:-1]])
 
 
 def column_of(given: Any, signature: Signature) -> str | None:

@@ -89,8 +89,9 @@ class Contributions:
             except InvalidRows as error:
                 left_out.leave(error.every)
             else:
-                column = with_nulls(self._column(values), kept, table.rows)
-                return column, left_out.problems.first
+                members = [self._numbers(each) for each in np.moveaxis(values, 1, 0)]
+                made = pa.StructArray.from_arrays(members, fields=list(self.field.type))
+                return with_nulls(made, kept, table.rows), left_out.problems.first
         return pa.nulls(table.rows, self.field.type), left_out.problems.first
 
     def _values(self, table: Table) -> Array:
@@ -100,10 +101,6 @@ class Contributions:
         # The least that HTTP walks: a pair of permutations on each background row.
         found = explain(self._model, self._rows, table, ExplainOptions(usual=2))
         return _by_column(self._model, found, table.rows)
-
-    def _column(self, values: Array) -> Any:
-        members = [self._numbers(each) for each in np.moveaxis(values, 1, 0)]
-        return pa.StructArray.from_arrays(members, fields=list(self.field.type))
 
     def _numbers(self, values: Array) -> Any:
         """One column's contributions, of shape (rows, numbers)."""

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from onnxlet.convert.record_batches import csv_fields
 from onnxlet.convert.record_batches.arrays import booleans, floats, integers, lists, spread, texts
-from onnxlet.convert.record_batches.kinds import simple, values
+from onnxlet.convert.record_batches.kinds import cells, simple, typed, values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.array_checks import outside
@@ -35,13 +34,13 @@ class ArrowColumn(NamedTuple):
     def typed(self) -> tuple[Any, Array]:
         """The array of a type that fits the column, and which cells have none."""
         if self.fields:
-            return csv_fields.typed(self.array, self.column)
+            return typed(self.array, self.column)
         return self.array, np.zeros(len(self.array), bool)
 
     def cells(self, rows: Array) -> list[Any]:
         """Some rows' cells as JSON has them."""
         some = self.array.take(rows)
-        return (csv_fields.cells if self.fields else values)(some, self.column)
+        return (cells if self.fields else values)(some, self.column)
 
 
 class Layout(NamedTuple):

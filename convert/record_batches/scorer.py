@@ -12,14 +12,12 @@ import pyarrow as pa
 
 from onnxlet.convert.record_batches import answers
 from onnxlet.convert.record_batches.arrays import column_of
-from onnxlet.convert.record_batches.csv_fields import csv_schema, is_csv
-from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.kinds import csv_schema, is_csv, misfit
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv import text as csv_text
 from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError, WrongUse
 from onnxlet.function.inputs.cell_validation import Guesses
-from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving import coverage, nearest, predict
@@ -173,7 +171,10 @@ class AllProblems(Problems):
 def _needed(model: Model, given: Any) -> list[str]:
     names, signature = Counter(given.names), model.signature
     if is_csv(given):
-        _check_header(given, signature)
+        try:
+            csv_text.check_header(given.names, signature)
+        except InvalidRows as error:
+            raise WrongUse(error.message, error.hint) from None
     twice = sorted(name for name, count in names.items() if count > 1 and name in signature.names)
     wrong = [f"column '{name}': stands twice" for name in twice]
     guesses = Guesses(names.keys() - signature.names)
@@ -191,10 +192,3 @@ def _needed(model: Model, given: Any) -> list[str]:
             "Rename them or cast them: columns are found by their names, in any order.",
         )
     return [c.name for c in signature.columns if c.required and c.name in names]
-
-
-def _check_header(given: Any, signature: Signature) -> None:
-    try:
-        csv_text.check_header(given.names, signature)
-    except InvalidRows as error:
-        raise WrongUse(error.message, error.hint) from None

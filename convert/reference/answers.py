@@ -175,13 +175,9 @@ def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
         if kind(estimator):
             return True
     except Exception:  # of whatever stands for its tags
-        declared = declared or _named(type(estimator).__name__)
+        kinds, name = ("classifier", "regressor"), type(estimator).__name__.lower()
+        declared = declared or next((each for each in kinds if name.endswith(each)), "")
     return kind.__name__ == f"is_{declared}"
-
-
-def _named(name: str) -> str:
-    """The kind that a class's name ends with."""
-    return next((kind for kind in ("classifier", "regressor") if name.lower().endswith(kind)), "")
 
 
 def leaving_out(task: Task, names: Sequence[str]) -> Task:

@@ -51,11 +51,6 @@ def unserved_dates(series: pd.Series[Any], what: str) -> str:
     return ""
 
 
-def as_texts(series: pd.Series[Any]) -> list[str | None]:
-    """Dates as a request has them, None where one is missing."""
-    return [None if moment is pd.NaT else moment.isoformat() for moment in series]
-
-
 def from_texts(cells: Sequence[str | None], dtype: Any) -> pd.Series[Any]:
     """Dates of a request, in pandas' dtype."""
     zone = zone_of(dtype)

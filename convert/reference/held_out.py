@@ -74,7 +74,11 @@ def held_out_rows(
             "A request carries numbers, booleans and text, which reach the estimator in NumPy's "
             f"arrays{' or DataFrames of pandas' * inputs.labelled}: let each step take these.",
         ) from got
-    _refuse_no_column(expected["prediction"])
+    if 0 in expected["prediction"].shape[1:]:  # a selector may have kept nothing
+        raise Refusal(
+            "the estimator answers no column at all: every one was dropped",
+            "Set a weaker threshold, or leave the selection out.",
+        )
     for output, array in expected.items():
         if not _same(array, got[output]):
             if not _same(array, reference.answers_to(X_test)[output]):
@@ -109,15 +113,6 @@ def _most(reference: Reference, rows: Sequence[Cells]) -> int:
             sizes = [image_pixels(row[position]) for row in evenly_spaced(rows, SIZED)]
             most = min(most, HELD_OUT_PIXELS * len(sizes) // max(sum(sizes), 1))
     return max(FEWEST_HELD_OUT, most)
-
-
-def _refuse_no_column(answers: Array) -> None:
-    """A selector may have kept nothing."""
-    if answers.ndim > 1 and 0 in answers.shape[1:]:
-        raise Refusal(
-            "the estimator answers no column at all: every one was dropped",
-            "Set a weaker threshold, or leave the selection out.",
-        )
 
 
 def _refuse_wide_answers(reference: Reference, row: Data) -> None:

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.dates import from_texts, held_as, unserved_dates
-from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
-from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.image_columns import with_texts
-from onnxlet.convert.reference.input_column import (
+from onnxlet.convert.reference.column_types import (
+    TYPES,
     Cells,
     InputColumn,
-    cell_of,
     cells_of,
+    column_type,
     in_dtype,
-    with_unseen,
+    missing,
+    type_of_values,
+    whole_dtype,
 )
-from onnxlet.convert.reference.no_table import no_table
-from onnxlet.convert.reference.value_types import column_type, missing, type_of_values, whole_dtype
+from onnxlet.convert.reference.dates import held_as, unserved_dates
+from onnxlet.convert.reference.image_columns import with_texts
+from onnxlet.convert.reference.row_forms import as_pandas, dictionaries, no_table, types_of_keys
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import ColumnType
 
@@ -160,9 +160,9 @@ class Inputs:
             cells: list[Cells] = np.asarray(data, dtype=np.float64).tolist()
             return [[None if c != c else c for c in row] for row in cells]
         if self.form == "dictionaries":
-            return [[cell_of(row.get(c.label), c.type) for c in self.columns] for row in data]
+            return [[TYPES[c.type].cell(row.get(c.label)) for c in self.columns] for row in data]
         by_column = [
-            cells_of(_values(data, position, self.form), "date" if column.date else column.type)
+            cells_of(_values(data, position, self.form), column.kind)
             for position, column in enumerate(self.columns)
         ]
         return [list(row) for row in zip(*by_column, strict=True)]
@@ -259,10 +259,7 @@ def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
         _column(X.iloc[:, position], label, name, what)
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
-    by_column = [
-        cells_of(X.iloc[:, position], "date" if c.date else c.type)
-        for position, c in enumerate(columns)
-    ]
+    by_column = [cells_of(X.iloc[:, position], c.kind) for position, c in enumerate(columns)]
     return Inputs(columns, "frame"), _frame(columns, by_column)
 
 
@@ -293,19 +290,9 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
 def _frame(
     columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]], strict: bool = False
 ) -> pd.DataFrame:
-    """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
-    series: dict[int, Any] = {}
-    for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
-        if column.date is not None:
-            series[position] = from_texts(cells, column.date)
-        elif column.category is not None:
-            series[position] = pd.Series(with_unseen(column.category, cells))
-        elif strict and column.text is not None:
-            series[position] = pd.array(list(cells), dtype=column.text)
-        else:
-            array = column.as_array(cells)
-            objects = array.dtype == object
-            series[position] = pd.Series(array, dtype=object) if objects else array
+    """A DataFrame whose columns have the dtypes that the test set's have."""
+    pairs = enumerate(zip(columns, by_column, strict=True))
+    series = {position: column.in_frame(cells, strict) for position, (column, cells) in pairs}
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
 
 

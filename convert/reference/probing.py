@@ -11,19 +11,18 @@ import numpy as np
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import advanced
-from onnxlet.convert.reference.bisection import which_are_answered
-from onnxlet.convert.reference.column_groups import is_wide, kinds_of_columns
+from onnxlet.convert.reference.column_groups import (
+    WHERE_FLOATS_OVERFLOW,
+    is_wide,
+    kinds_of_columns,
+    probed_by_kind,
+    required_columns,
+)
+from onnxlet.convert.reference.column_types import TYPES, UNSEEN_NUMBERS, UNSEEN_TEXT
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Cells, Inputs
-from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.required_columns import required_columns
-from onnxlet.convert.reference.wide_probing import (
-    UNSEEN_NUMBERS,
-    UNSEEN_TEXT,
-    WHERE_FLOATS_OVERFLOW,
-    probed_by_kind,
-)
+from onnxlet.convert.reference.reference import Reference, which_are_answered
 from onnxlet.function.arrays import EXACT, LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import LONGEST_IMAGE, LONGEST_TEXT, Column
 
@@ -31,11 +30,6 @@ Trial = tuple[int, Any]  # a position in a row, and the value that is tried ther
 Answered = Callable[[Sequence[Trial]], list[bool]]
 
 BASES = 3  # held-out rows that each trial is made on
-LARGEST_NUMBERS = {
-    "float64": float(np.finfo(np.float64).max),
-    "float32": LARGEST_FLOAT32,
-    "int64": 2**63 - 1,
-}
 OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
 # Other digits ("8.2 kg"), and what a step may take for the same text: " YES", "Yes, sir".
 FORMS: Sequence[Callable[[str], str]] = (
@@ -54,7 +48,10 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     The reference is asked about each trial; its fitted encoders are searched for categories.
     """
     if reference.task.name == "recommendation":
-        return _rated(reference)
+        # Items, each rated within the scale of the fit or not at all: nothing needs to be tried.
+        low, high = reference.estimator.lowest_, reference.estimator.highest_
+        rated = Column("", "float64", nullable=True, absent=True, minimum=low, maximum=high)
+        return [replace(rated, name=c.name, type=c.type) for c in reference.inputs.columns]
     inputs = reference.inputs
     # The rows with the fewest gaps, so that a trial fails only for its own reason.
     bases = sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
@@ -103,15 +100,6 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     return columns
 
 
-def _rated(reference: Reference) -> list[Column]:
-    """Items, each rated within the scale of the fit or not at all: nothing needs to be tried."""
-    low, high = reference.estimator.lowest_, reference.estimator.highest_
-    return [
-        Column(column.name, column.type, nullable=True, absent=True, minimum=low, maximum=high)
-        for column in reference.inputs.columns
-    ]
-
-
 def _varied(value: Any, number: int) -> Any:
     """Unseen texts from both ends of the alphabet: XGBoost raises for those behind its last."""
     return f"~{value}" if value == UNSEEN_TEXT and number % 2 else value
@@ -135,12 +123,10 @@ def _probe(
     def where(value: Any, among: Iterable[int]) -> set[int]:
         return where_each(dict.fromkeys(among, value))
 
-    flags = {p for p in positions if types[p] == "bool"}
-    dates = {p for p in positions if inputs.columns[p].date is not None}
-    images = {p for p in positions if inputs.columns[p].image}
-    texts = {p for p in positions if types[p] == "string"} - dates - images
-    numbers = set(positions) - flags - texts - dates - images
-    floats = {p for p in numbers if types[p] != "int64"}
+    of = {name: {p for p in positions if inputs.columns[p].kind == name} for name in TYPES}
+    flags, dates, images, texts = (of[name] for name in ("bool", "date", "image", "string"))
+    floats = of["float64"] | of["float32"]
+    numbers = floats | of["int64"]
     nullable = where(None, positions)
     nullable -= _beyond_floats(inputs, nullable, rows)
     opened = where(UNSEEN_TEXT, texts) | dates | images
@@ -238,7 +224,7 @@ def _bounds(
     sign: int,
 ) -> dict[int, float]:
     """The last number that is answered in the direction of a sign; none where any is."""
-    largest = {p: sign * LARGEST_NUMBERS[kind] for p, kind in types.items()}
+    largest = {p: sign * TYPES[kind].largest for p, kind in types.items()}
     doubles = {p for p, kind in types.items() if kind == "float64"}
     single = doubles - where(dict.fromkeys(doubles, sign * 1.1 * LARGEST_FLOAT32))
     left = set(types) - where({p: largest[p] for p in set(types) - single})
@@ -293,16 +279,17 @@ def _allowed(
     if column_type == "bool":
         values: list[Any] = [False, True]
     else:
-        kind = str if column_type == "string" else int if column_type == "int64" else float
-        seen = {row[position] for row in rows} | {v for v in known if _is_a(v, kind)}
-        values = sorted({kind(v) for v in seen if v is not None and _is_a(v, kind)})[:KNOWN_LIMIT]
+        make = TYPES[column_type].make
+        seen = {row[position] for row in rows} | {v for v in known if _is_a(v, column_type)}
+        fitting = {make(v) for v in seen if v is not None and _is_a(v, column_type)}
+        values = sorted(fitting)[:KNOWN_LIMIT]
     found = answered([(position, value) for value in values])
     return tuple(value for value, answered in zip(values, found, strict=True) if answered)
 
 
-def _is_a(value: Any, kind: type) -> bool:
-    if kind is str or isinstance(value, str):
-        return kind is str and isinstance(value, str)
+def _is_a(value: Any, column_type: str) -> bool:
+    if column_type == "string" or isinstance(value, str):
+        return column_type == "string" and isinstance(value, str)
     if isinstance(value, bool) or not np.isfinite(value):
         return False
-    return kind is float or float(value).is_integer()
+    return column_type != "int64" or float(value).is_integer()

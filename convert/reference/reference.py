@@ -1,20 +1,116 @@
-"""scikit-learn as the reference: an estimator that answers rows, in one precision."""
+"""scikit-learn as the reference: an estimator that answers rows, in one precision.
+
+Which rows it answers is asked of all at once, and in halves where that raises.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial, update_wrapper
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
+from scipy.sparse import issparse
 
 from onnxlet.convert.reference.answers import Answers, Task
-from onnxlet.convert.reference.bisection import Unanswered, is_answered, which_are_answered
-from onnxlet.convert.reference.estimators import begins_in_float32, in_float64
+from onnxlet.convert.reference.estimators import begins_in_float32, in_float64, parts_of
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
+
+PART = 256  # groups that are looked through by themselves where some of all raise
+# Its library writes to the process's standard error itself, then it raises.
+WRITES_STDERR = "lightgbm"
+SAMPLED = 2  # halvings before which some are asked singly: do all raise?
+
+
+class Unanswered(Exception):
+    """scikit-learn raises for some of the rows: whether each is answered by itself."""
+
+    def __init__(self, answered: Sequence[bool]) -> None:
+        super().__init__(f"{answered.count(False)} of {len(answered)} rows")
+        self.answered = answered
+
+
+@contextmanager
+def without_stderr() -> Iterator[None]:
+    """Nothing is written to the process's standard error meanwhile, if LightGBM is loaded."""
+    if WRITES_STDERR not in sys.modules:
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def is_answered(answer: Callable[[Any], Any], data: Any) -> bool:
+    """Whether a function of scikit-learn's answers these data, rather than raising."""
+    try:
+        with without_stderr():
+            answer(data)
+    except Exception:  # whatever it raises, it does not answer
+        return False
+    return True
+
+
+def which_are_answered(
+    groups: Sequence[list[Cells]],
+    answers: Callable[[list[Cells]], bool],
+    raised: bool = False,
+) -> list[bool]:
+    """Whether each group of rows is answered; all at once, and in halves where that raises.
+
+    Rows of a group are only asked about together. `raised` says that it is known that not all
+    groups are answered at once.
+    """
+    if not groups or (not raised and answers(_joined(groups))):
+        return [True] * len(groups)
+    if len(groups) == 1 and not raised:
+        return [False]
+    if len(groups) > PART:  # few raise as a rule: halves of all rows would be many rows
+        parts = (groups[start : start + PART] for start in range(0, len(groups), PART))
+        return [found for part in parts for found in which_are_answered(part, answers)]
+    return _in_halves(groups, answers, SAMPLED)
+
+
+def _in_halves(
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], samples: int
+) -> list[bool]:
+    """The same for groups that raise together; so many times it is seen whether perhaps all do."""
+    if len(groups) == 1:  # it may not raise by itself
+        return [answers(groups[0])]
+    ends = {0, len(groups) // 2, len(groups) - 1}
+    if samples and len(groups) > 3 and not any(answers(groups[end]) for end in ends):
+        return [number not in ends and answers(group) for number, group in enumerate(groups)]
+    middle = len(groups) // 2
+    first = _half(groups[:middle], answers, samples - 1)
+    if all(first):  # then it is the second half that raises
+        return first + _in_halves(groups[middle:], answers, max(samples - 1, 0))
+    return first + _half(groups[middle:], answers, samples - 1)
+
+
+def _half(
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], samples: int
+) -> list[bool]:
+    if len(groups) > 1 and answers(_joined(groups)):
+        return [True] * len(groups)
+    return _in_halves(groups, answers, max(samples, 0))
+
+
+def _joined(groups: Sequence[list[Cells]]) -> list[Cells]:
+    return [row for group in groups for row in group]
+
 
 Outcome = Answers | Exception
 FINEST = ("probabilities", "score", "prediction")  # the output that shows a change first
@@ -126,3 +222,31 @@ class Reference:
         if not all(found):
             raise Unanswered(found)
         return answers[name]
+
+
+def given_sparse(reference: Reference, rows: Sequence[Cells]) -> frozenset[int]:
+    """The ids of XGBoost's estimators that are seen to be given a sparse matrix for these rows.
+
+    What the steps before them make depends on their fit (`sparse_threshold`), never on the rows.
+    """
+    every = parts_of(reference.estimator)  # FrozenEstimator hands on what its own one has
+    boosters = [part for part in every if hasattr(type(part), "get_booster")]
+    if not boosters:
+        return frozenset()
+    names = ("predict", "predict_proba")
+    methods = [(part, name) for part in boosters for name in names if hasattr(part, name)]
+    found: set[int] = set()
+    for part, name in methods:
+        asked = partial(_asked, part, name, found)
+        vars(part)[name] = update_wrapper(asked, getattr(type(part), name))
+    with suppress(Exception):  # it raises for these rows
+        reference.answers(rows)
+    for part, name in methods:
+        vars(part).pop(name, None)
+    return frozenset(found)
+
+
+def _asked(part: Any, name: str, found: set[int], X: Any, *others: Any, **options: Any) -> Any:
+    """What an estimator answers; it is noted where it is given a sparse matrix."""
+    found.update([id(part)] if issparse(X) else [])
+    return getattr(type(part), name)(part, X, *others, **options)

@@ -12,7 +12,6 @@ import pyarrow as pa
 from pyarrow import compute
 
 from onnxlet.convert.record_batches.scorer import (
-    Answered,
     AnswerOptions,
     Scorer,
     any_types,
@@ -161,8 +160,10 @@ class Models:
             raise InvalidRows([problem._replace(row=None) for problem in answered.problems])
         if not whole:
             return answered.columns.column("prediction")
+        found = answered.by_row()
+        why = [reasons(found[n]) if n in found else None for n in range(batch.num_rows)]
         return pa.StructArray.from_arrays(
-            [*answered.columns.columns, _problems(answered, batch.num_rows)],
+            [*answered.columns.columns, pa.array(why, pa.string())],
             fields=[*scorer.schema, PROBLEM],
         )
 
@@ -190,12 +191,6 @@ def _batch(model: Model, given: Sequence[Any]) -> Any:
             f"{', '.join(str(each.type) for each in given)}",
         )
     return pa.record_batch(list(given), names=columns)
-
-
-def _problems(answered: Answered, rows: int) -> Any:
-    """Why rows can't be answered, in words; null where they are."""
-    found = answered.by_row()
-    return pa.array([reasons(found[n]) if n in found else None for n in range(rows)], pa.string())
 
 
 def _together(parts: Sequence[tuple[Any, Any]], rows: int, kind: Any) -> Any:

@@ -15,10 +15,15 @@ import pyarrow as pa
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
-from onnxlet.convert.record_batches.scorer import Answered, Scorer
-from onnxlet.convert.score.models import directory_of, proven
+from onnxlet.convert.record_batches.scorer import Scorer
+from onnxlet.convert.score.models import (
+    answer_options,
+    directory_of,
+    faults_of,
+    kept_schema,
+    proven,
+)
 from onnxlet.convert.score.running import score as score_table
-from onnxlet.convert.score.schemas import answer_options, faults_of, kept_schema
 from onnxlet.convert.score.tasks import OnError, Options
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, OnnxletError, WrongUse
@@ -81,8 +86,6 @@ def score(
     given = os.fspath(getattr(model, "directory", model))
     try:
         if not isinstance(data, str | Path):
-            from onnxlet.convert.score.interface import score_frame
-
             if out is not None:
                 raise WrongUse(
                     "out: a frame is answered by a frame",
@@ -153,15 +156,11 @@ def score_frame(model: Model, frame: Any, options: Options) -> Any:
         [rows] = table.slice(start, options.batch_rows).combine_chunks().to_batches()
         answered = scorer.answer(rows)
         if answered.problem_count and options.on_error == "stop":
-            raise _refused(answered, start)
+            every = [each._replace(row=start + (each.row or 0)) for each in answered.problems]
+            raise InvalidRows(every, answered.problem_count)
         columns = [*rows.select(kept.names).columns, *answered.columns.columns]
         batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))
     return _like(frame, pa.Table.from_batches(batches, schema))
-
-
-def _refused(answered: Answered, start: int) -> InvalidRows:
-    every = [problem._replace(row=start + (problem.row or 0)) for problem in answered.problems]
-    return InvalidRows(every, answered.problem_count)
 
 
 def _table(frame: Any) -> Any:

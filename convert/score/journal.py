@@ -148,8 +148,6 @@ def journal_of(storage: Storage) -> Iterator[Journal]:
         with _only_one(storage.root):
             yield FileJournal(storage.root / JOURNAL)
     else:
-        from onnxlet.convert.score.journal import leased  # only S3 needs it
-
         with leased(storage, LOCK):
             yield ObjectJournal(storage)
 

@@ -1,35 +1,43 @@
-"""One part of a table is read, answered and written: the same bytes wherever that is done."""
+"""One part of a table is read, answered and written: the same bytes wherever that is done.
+
+Where a table has what is right, sums say how good the answers are; those of parts are added up.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+from pyarrow import types
 
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import reasons
 from onnxlet.convert.score.errors import BadRows, PartFailed
-from onnxlet.convert.score.reading import Batch, batches
-from onnxlet.convert.score.schemas import kept_schema, scorer_of, side_schema
+from onnxlet.convert.score.models import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
 from onnxlet.convert.score.tasks import Task
-from onnxlet.convert.score.truths import truths_of
 from onnxlet.convert.score.writing import Writer, Written, sink_to
+from onnxlet.convert.tables.formats import UNREADABLE, Batch, of_size
 from onnxlet.convert.workers.contract import Do, Tick
-from onnxlet.function.errors import ModelError, OnnxletError, Problem
+from onnxlet.function.csv.text import READ
+from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError, Problem, WrongUse
 from onnxlet.function.models.model import GRAPH, Model, load_model
+from onnxlet.function.monitoring.performance import kind_of
 
 SHOWN = 3  # problems of a part that its line keeps
 NOT_STOPPING = (
     "Correct it; or --on-error null answers such a row by null, and --on-error side leaves it out."
 )
 FEWER = "Use fewer --workers, or smaller --batch-rows."
+CHANGED = "It was planned as it was before: give the same command again, once nobody writes to it."
 Line = dict[str, Any]
 
 
@@ -128,7 +136,7 @@ class _Part:
         self.side_path = half_written(target, f"{whose[:16]}-bad")
         self._kept = kept_schema(schema, task.options.keep)
         self._schema = pa.schema([*self._kept, *scorer.schema], scorer.schema.metadata)
-        self._side_schema = side_schema(schema, self._columns, task.kind)
+        self._side_schema = side_schema(schema, self._columns, task.format.counted)
         self._side: Writer | None = None
         self.bad, self.shown = 0, list[str]()
 
@@ -180,8 +188,109 @@ class _Part:
         return self._writer.end(), None if self._side is None else self._side.end()
 
 
+def batches(task: Task, storage: Storage, columns: Sequence[str]) -> Iterator[Batch]:
+    """A part's rows with some columns; the last batch may be smaller than the others.
+
+    Raises PartFailed where it can't be read, or has changed since it was planned.
+    """
+    _check_unchanged(task, storage)
+    opened, most = partial(storage.open, task.file), task.options.batch_rows
+    try:
+        yield from of_size(task.format.batches(opened, task.span, task.names, columns, most), most)
+    except (MalformedRequest, WrongUse) as error:
+        _check_unchanged(task, storage)
+        raise PartFailed(f"'{task.file}', {error.message}", error.hint) from error
+    except UNREADABLE as error:
+        _check_unchanged(task, storage)
+        where = f"'{task.file}'{task.format.where(task.span)}"
+        raise PartFailed(
+            f"{where}: it can't be read: {shortened(error)}", "Is the file whole?"
+        ) from error
+    _check_unchanged(task, storage)
+
+
+def _check_unchanged(task: Task, storage: Storage) -> None:
+    now = storage.entry(task.file)
+    if now is None or (now.size, now.changed) != (task.size, task.changed):
+        what = "is gone" if now is None else "has changed since it was looked at"
+        raise PartFailed(f"'{task.file}' {what}", CHANGED)
+
+
 def located(task: Task, number: int, problem: Problem) -> str:
     """A problem in words, with its file."""
-    unit = "row" if task.kind == "parquet" else "line"
     mark = ": " if problem.column is None else ", "
-    return f"'{task.file}', {unit} {number}{mark}{reasons([problem])}"
+    return f"'{task.file}', {task.format.counted} {number}{mark}{reasons([problem])}"
+
+
+def truths_of(manifest: Mapping[str, Any], names: Sequence[str]) -> Truths | None:
+    """What compares a table's own answers, by the model's manifest; None where it has none."""
+    target, kind = manifest.get("target", ""), kind_of(manifest)
+    return Truths(kind, target) if kind and list(names).count(target) == 1 else None
+
+
+class Truths:
+    """Sums over rows, as plain numbers, of the column that says what is right.
+
+    Of labels, rows and right ones; of numbers, rows, absolute and squared errors, and the mean of
+    what is right with its squared distances from that.
+    """
+
+    def __init__(self, kind: str, column: str) -> None:
+        self.kind, self.column = kind, column
+        self.sums = [0.0] * (2 if kind == "labels" else 5)
+
+    def add(self, answers: Any, truths: Any) -> None:
+        """Add rows: what is predicted, null where nothing is, and what is right.
+
+        That is null or an empty text where it is not known; text in CSV.
+        """
+        if types.is_nested(answers.type):
+            return
+        more = (_of_labels if self.kind == "labels" else _of_numbers)(answers, truths)
+        self.sums = combined([self.sums, list(map(float, more))])
+
+
+def combined(parts: Sequence[Sequence[float]]) -> list[float]:
+    """The sums of all parts; means as Chan, Golub and LeVeque (1979) update them."""
+    found = np.sum([part[:3] for part in parts], axis=0).tolist()
+    if len(parts[0]) == 2 or not found[0]:
+        return [*found, *parts[0][3:]]
+    mean = sum(part[0] * part[3] for part in parts) / found[0]
+    spread = sum(part[4] + part[0] * (part[3] - mean) ** 2 for part in parts)
+    return [*found, mean, spread]
+
+
+def scores(kind: str, sums: Sequence[float]) -> dict[str, float]:
+    """By the names that a manifest's metrics have; empty where no row has a truth."""
+    rows = sums[0]
+    if not rows:
+        return {}
+    if kind == "labels":
+        return {"accuracy": sums[1] / rows}
+    found = {"mean_absolute_error": sums[1] / rows}
+    return found | ({"r2": 1 - sums[2] / sums[4]} if sums[4] else {})
+
+
+def _of_numbers(answers: Any, truths: Any) -> Sequence[float]:
+    got, right = (_numbers(column) for column in (answers, truths))
+    known = np.isfinite(got) & np.isfinite(right)
+    error, right = (got - right)[known], right[known]
+    mean = float(right.mean()) if len(right) else 0.0
+    return [
+        len(right), np.abs(error).sum(), np.square(error).sum(), mean, np.square(right - mean).sum()
+    ]  # fmt: skip
+
+
+def _numbers(column: Any) -> Any:
+    values = pd.Series(column.to_pylist(), dtype=object)
+    return pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def _of_labels(answers: Any, truths: Any) -> Sequence[float]:
+    """A text is read as the answers' type, as in a request of CSV."""
+    textual = types.is_string(truths.type) or types.is_large_string(truths.type)
+    kind = "bool" if types.is_boolean(answers.type) else "float64"
+    read = READ[kind] if textual and not types.is_string(answers.type) else lambda value: value
+    pairs = zip(answers.to_pylist(), truths.to_pylist(), strict=True)
+    right = [a == read(b) for a, b in pairs if a is not None and b is not None and b != ""]
+    return [len(right), sum(right)]

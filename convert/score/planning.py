@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.record_batches.scorer import csv_schema
-from onnxlet.convert.score.csv_parts import Cut, cuts, header_of
-from onnxlet.convert.score.reading import UNREADABLE, unpacked
-from onnxlet.convert.score.schemas import faults_of, kept_schema
+from onnxlet.convert.record_batches.kinds import is_csv
+from onnxlet.convert.score.models import faults_of, kept_schema
 from onnxlet.convert.score.storage import S3, Entry, Storage, split, storage_of
-from onnxlet.convert.score.tasks import Options, Task, file_kind
-from onnxlet.convert.sources.limits import LIMITS
+from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.tables.formats import (
+    FORMATS,
+    UNREADABLE,
+    Columns,
+    Span,
+    TableFormat,
+    format_of,
+)
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.inputs.array_checks import encodes
@@ -26,7 +32,6 @@ from onnxlet.function.models.model import Model
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3
 SHOWN = 20  # files with faults that are listed
 END_BYTES = 1 << 16  # on each end of a file, by which one that changed is known
-SMALL_GROUP = 100_000  # rows: neighbouring row groups with no more than that are one part
 NOT_THERE = "Is it spelt so?"
 UNREAD = "Is it spelt so, may you read it, and is S3 reached?"
 ELSE = "Name a file, or a folder, of CSV or Parquet."
@@ -36,14 +41,17 @@ class File(NamedTuple):
     """A file that can be answered."""
 
     entry: Entry
-    kind: Literal["csv", "csv.gz", "parquet"]
+    format: TableFormat
     ends: str  # SHA-256 of its first and last bytes
-    schema: Any  # of its columns
-    below: Cut = Cut(0, 0, 1)  # of CSV, its header; else nothing
-    groups: tuple[int, ...] = ()  # of Parquet, the rows in each row group
+    columns: Columns
+
+    @property
+    def schema(self) -> Any:
+        """Of its columns."""
+        return self.columns.schema
 
 
-def found_in(given: str) -> tuple[Storage, list[Entry], list[str]]:
+def find_files(given: str) -> tuple[Storage, list[Entry], list[str]]:
     """The folder that a user means by an absolute path or an address, and its files in order.
 
     Beside them those that are left out since their names don't say that they are tables. Hidden
@@ -52,7 +60,7 @@ def found_in(given: str) -> tuple[Storage, list[Entry], list[str]]:
     folder, name = split(given)
     try:
         if name and (single := storage_of(folder).entry(name)) and not _is_folder(given):
-            if file_kind(name) is None:
+            if format_of(name) is None:
                 raise WrongUse(
                     f"IN: expected .csv, .csv.gz or .parquet, got '{given}'",
                     "Rename it to what it holds, or write it as one of these.",
@@ -64,7 +72,7 @@ def found_in(given: str) -> tuple[Storage, list[Entry], list[str]]:
         every = sorted(each for each in storage.entries() if not _hidden(each.path))
     except OSError as error:
         raise WrongUse(f"IN: '{given}' can't be read: {shortened(error)}", UNREAD) from error
-    tables = [each for each in every if file_kind(each.path)]
+    tables = [each for each in every if format_of(each.path)]
     if odd := [each.path for each in tables if not encodes(each.path)]:
         raise WrongUse(f"IN: the name of {odd[0]!r} is not UTF-8", "Rename it.")
     if not tables:
@@ -73,13 +81,14 @@ def found_in(given: str) -> tuple[Storage, list[Entry], list[str]]:
             f"IN: there is no CSV or Parquet in '{given}'" + f" (there is {there})" * bool(there),
             ELSE,
         )
-    kinds = Counter(str(file_kind(each.path)).removesuffix(".gz") for each in tables)
+    forms = (format_of(each.path) for each in tables)
+    kinds = Counter(form.written for form in forms if form)
     if len(kinds) > 1:
         counts = " and ".join(f"{count} .{kind}" for kind, count in sorted(kinds.items()))
         raise WrongUse(
             f"IN: '{given}' has {counts}", "Move one kind elsewhere, and score it by itself."
         )
-    return storage, tables, [each.path for each in every if not file_kind(each.path)]
+    return storage, tables, [each.path for each in every if not format_of(each.path)]
 
 
 def _is_folder(given: str) -> bool:
@@ -90,7 +99,7 @@ def _hidden(path: str) -> bool:
     return any(part.startswith((".", "_")) for part in path.split("/"))
 
 
-def looked_at(
+def inspect_files(
     storage: Storage, entries: Sequence[Entry], model: Model, options: Options
 ) -> list[File]:
     """Look at each file's columns, before any of its rows is answered.
@@ -101,7 +110,7 @@ def looked_at(
 
     def look(entry: Entry) -> File | str:
         try:
-            file = _looked_at(storage, entry, model)
+            file = _inspect(storage, entry, model)
             faults = faults_of(file.schema, model, options)
         except OnnxletError as error:
             hint = f". {error.hint}" if error.hint else ""
@@ -125,24 +134,14 @@ def looked_at(
     return files
 
 
-def _looked_at(storage: Storage, entry: Entry, model: Model) -> File:
-    kind = file_kind(entry.path) or "csv"  # others are not looked at
+def _inspect(storage: Storage, entry: Entry, model: Model) -> File:
+    form = format_of(entry.path) or FORMATS["csv"]  # others are not looked at
     if not entry.size:
         raise WrongUse("it is empty: expected a header at least")
-    if kind == "parquet":
-        from onnxlet.convert.sources.parquet_file import parquet_rows
-
-        with storage.open(entry.path) as opened, parquet_rows(opened, entry.size, "") as file:
-            about = file.about
-            groups = tuple(about.row_group(n).num_rows for n in range(about.num_row_groups))
-            return File(entry, kind, _ends(storage, entry), file.schema, groups=groups)
-    with unpacked(storage, entry.path) as file:
-        names, below = header_of(file)
-    if not names:
-        raise WrongUse("it has no header: its first line names the columns")
-    LIMITS.check_columns(len(names), "")
-    check_header(names, model.signature)
-    return File(entry, kind, _ends(storage, entry), csv_schema(names), below)
+    columns = form.columns(partial(storage.open, entry.path))
+    if is_csv(columns.schema):
+        check_header(columns.schema.names, model.signature)
+    return File(entry, form, _ends(storage, entry), columns)
 
 
 def _ends(storage: Storage, entry: Entry) -> str:
@@ -188,38 +187,21 @@ def tasks_of(files: Sequence[File], storage: Storage, **same: Any) -> list[Task]
     """
     name = part_names([file.entry.path for file in files], same["form"])
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        spans = threads.map(lambda file: _spans(file, storage), files)
+        parts = threads.map(lambda file: _spans(file, storage), files)
         return [
             Task(
-                name(file.entry.path, number), storage.uri, file.entry.path, file.kind,
-                file.entry.size, file.entry.changed, start, end, first,
-                () if file.kind == "parquet" else tuple(file.schema.names), weight, **same,
+                name(file.entry.path, number), storage.uri, file.entry.path, file.format.name,
+                file.entry.size, file.entry.changed, span,
+                tuple(file.schema.names) if is_csv(file.schema) else (), **same,
             )
-            for file, found in zip(files, spans, strict=True)
-            for number, (start, end, first, weight) in enumerate(found)
+            for file, spans in zip(files, parts, strict=True)
+            for number, span in enumerate(spans)
         ]  # fmt: skip
 
 
-def _spans(file: File, storage: Storage) -> list[tuple[int, int, int, int]]:
-    """Where each part begins and ends, its first row or line, and its weight."""
-    if file.kind == "parquet":
-        return list(_groups(file.groups))
-    if file.kind == "csv.gz":
-        return [(0, file.entry.size, 1, file.entry.size)]
+def _spans(file: File, storage: Storage) -> Sequence[Span]:
+    path = file.entry.path
     try:
-        found = list(cuts(lambda: storage.open(file.entry.path), file.below))
+        return file.format.spans(partial(storage.open, path), file.columns, file.entry.size)
     except OnnxletError as error:
-        raise WrongUse(f"IN: '{file.entry.path}', {error.message}", error.hint) from error
-    # A header without rows is a part without rows.
-    found = found or [Cut(file.below.end, file.below.end, 1)]
-    return [(cut.start, cut.end, cut.line, cut.end - cut.start) for cut in found]
-
-
-def _groups(rows: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
-    start = first = held = 0
-    for number, count in enumerate(rows):
-        if held and held + count > SMALL_GROUP:
-            yield start, number, first, held
-            start, first, held = number, first + held, 0
-        held += count
-    yield start, len(rows), first, held
+        raise WrongUse(f"IN: '{path}', {error.message}", error.hint) from error

@@ -138,7 +138,9 @@ def _remove(files: Mapping[str, Sequence[Any]], some: Iterable[str], target: Tar
         storage_of(target.folder).remove(target.side_name)
 
 
-def left_of(tasks: Sequence[Task], journal: Journal, work: Storage, report: Report) -> list[Task]:
+def remaining_tasks(
+    tasks: Sequence[Task], journal: Journal, work: Storage, report: Report
+) -> list[Task]:
     """The parts that are still to do; one that is not as it was written is done again."""
     tidy(work)
     lines = by_part(journal.lines)

@@ -14,12 +14,11 @@ from onnxlet.convert.score import resuming
 from onnxlet.convert.score.engines import Engine, engine_of
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
-from onnxlet.convert.score.models import directory_of, proven
-from onnxlet.convert.score.planning import found_in, looked_at, tasks_of
-from onnxlet.convert.score.schemas import check_options
+from onnxlet.convert.score.models import check_options, directory_of, proven
+from onnxlet.convert.score.part import combined, scores
+from onnxlet.convert.score.planning import find_files, inspect_files, tasks_of
 from onnxlet.convert.score.storage import absolute, storage_of, tidy
 from onnxlet.convert.score.tasks import Options, Target, Task, target_of
-from onnxlet.convert.score.truths import combined, scores
 from onnxlet.convert.score.writing import gathered
 from onnxlet.function.models.model import GRAPH
 from onnxlet.function.monitoring.performance import kind_of
@@ -110,12 +109,12 @@ def score(
     given, source, out = out.rstrip("/") or out, absolute(source), absolute(out)
     chosen = proven(directory_of(model, models))
     check_options(chosen, options)
-    storage, entries, others = found_in(source)
+    storage, entries, others = find_files(source)
     target = target_of(out, source, entries[0].path)._replace(out=given)
     if others:
         some = ", ".join(others[:SHOWN])
         report(f"note: left out, by their names: {some}{' …' * (len(others) > SHOWN)}")
-    files = looked_at(storage, entries, chosen, options)
+    files = inspect_files(storage, entries, chosen, options)
     with journal_of(storage_of(target.work)) as journal:
         graph = chosen.manifest["files"][GRAPH]
         tasks = tasks_of(
@@ -145,7 +144,7 @@ def _done(
     if resuming.is_whole(journal, target):
         resuming.remove_parts(tasks, work)
         return len(tasks)
-    left = resuming.left_of(tasks, journal, work, report)
+    left = resuming.remaining_tasks(tasks, journal, work, report)
     already = len(tasks) - len(left)
     if left:
         report(_begun(tasks, already))
@@ -257,8 +256,8 @@ class Rate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._began = clock, clock()
-        self._weights = {task.name: task.weight for task in left}
-        self._total = max(1, sum(task.weight for task in tasks))
+        self._weights = {task.name: task.span.weight for task in left}
+        self._total = max(1, sum(task.span.weight for task in tasks))
         self._before = self._total - sum(self._weights.values())
         self._done = self._rows = 0
         self._rows_before = sum(line.get("rows", 0) for line in lines)

@@ -116,7 +116,7 @@ class S3Folder:
 
     @cached_property
     def _files(self) -> Any:
-        from onnxlet.convert.sources.s3 import file_system
+        from onnxlet.convert.tables.rows_file import file_system
 
         return file_system(self.root)
 

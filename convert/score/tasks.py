@@ -8,13 +8,11 @@ from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 from onnxlet.convert.score.storage import S3, split
+from onnxlet.convert.tables.formats import FORMATS, Span, TableFormat, format_of
 from onnxlet.function.errors import WrongUse
 
 OnError = Literal["null", "stop", "side"]
 BAD = "_bad"  # the folder of side files: readers of Parquet skip what begins so
-KINDS: tuple[tuple[str, Literal["csv", "csv.gz", "parquet"]], ...] = (
-    (".csv", "csv"), (".csv.gz", "csv.gz"), (".parquet", "parquet"), (".pq", "parquet"),
-)  # fmt: skip
 ELSEWHERE = "Name another one."
 LONGEST = 8  # characters of a suffix, with its dot: a folder may have a longer one, or a number
 
@@ -39,19 +37,21 @@ class Task:
     name: str  # of the file that is written, below `target`, with '/' between folders
     source: str  # the place that is read: an absolute path, or an address in S3
     file: str  # below it
-    kind: Literal["csv", "csv.gz", "parquet"]
+    kind: str  # the name of its format
     size: int  # of that file in bytes, as it was planned
     changed: int  # its time in nanoseconds, likewise
-    start: int  # the first row group; of CSV the first byte
-    end: int  # behind the last one
-    first: int  # the number of the first row, from 0; of CSV that of its line, from 1
+    span: Span  # which of its rows
     names: tuple[str, ...]  # in the header of CSV
-    weight: int  # its share of the work, in the unit of the others': bytes or rows
     model: str  # the folder of the version
     graph: str  # SHA-256 of its graph
     options: Options
     target: str  # the place that is written
     form: Literal["csv", "parquet"]  # of the file that is written
+
+    @property
+    def format(self) -> TableFormat:
+        """What reads that file."""
+        return FORMATS[self.kind]
 
     @property
     def side(self) -> str:
@@ -94,25 +94,18 @@ def target_of(out: str, source: str, first: str) -> Target:
     folder, name = split(out)
     if S3.match(out) and not S3.match(folder):
         raise WrongUse(f"OUT: expected s3://bucket/prefix, got '{out}'", ELSEWHERE)
-    suffix = PurePosixPath(name).suffix
-    kind = file_kind(name)
-    if kind == "csv.gz" or (
-        suffix and kind is None and len(suffix) <= LONGEST and not suffix[1:].isdecimal()
-    ):
+    suffix, form = PurePosixPath(name).suffix, format_of(name)
+    odd = bool(suffix) and len(suffix) <= LONGEST and not suffix[1:].isdecimal()
+    if form.packed if form else odd:
         raise WrongUse(
             f"OUT: expected a file .csv or .parquet, or a folder, got '{name}'", ELSEWHERE
         )
-    if kind is None:
-        form: Literal["csv", "parquet"] = "parquet" if file_kind(first) == "parquet" else "csv"
-        return Target(out, out, form, out, None)
-    return Target(out, f"{folder}/_{name}", "csv" if kind == "csv" else "parquet", folder, name)
+    if form is None:
+        read = format_of(first)
+        return Target(out, out, read.written if read else "csv", out, None)
+    return Target(out, f"{folder}/_{name}", form.written, folder, name)
 
 
 def _real(given: str) -> str:
     """The same words for the same place: `..` and links can lead from OUT to IN."""
     return S3.sub("s3://", given) if S3.match(given) else os.path.realpath(given).rstrip("/")
-
-
-def file_kind(name: str) -> Literal["csv", "csv.gz", "parquet"] | None:
-    """What a file is by its name; None where that says nothing."""
-    return next((kind for ending, kind in KINDS if name.lower().endswith(ending)), None)

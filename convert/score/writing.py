@@ -18,9 +18,9 @@ import pyarrow as pa
 from pyarrow import compute, types
 
 from onnxlet.convert.record_batches.kinds import bare, kind_of, simple, usual
-from onnxlet.convert.score.csv_parts import header_of
 from onnxlet.convert.score.errors import cannot_write
 from onnxlet.convert.score.storage import Storage, half_written, tidy, writable
+from onnxlet.convert.tables.csv_parts import header_of
 
 GROUP_ROWS = 1 << 20  # that are written together, at most
 GROUP_BYTES = 1 << 26

@@ -22,7 +22,6 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.import_path import find_trusted, lies_in
 from onnxlet.convert.sources.skops_allowlist import (
     OURS,
     PACKAGES,
@@ -32,6 +31,7 @@ from onnxlet.convert.sources.skops_allowlist import (
 )
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
 from onnxlet.convert.sources.skops_sandbox import check_it_answers
+from onnxlet.convert.sources.users_code import find_trusted, lies_in
 from onnxlet.function.errors import WrongUse
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
@@ -147,7 +147,7 @@ def _skops(
         )
     if rows is not None:
         check_it_answers(path, trusted, rows)
-    from onnxlet.convert.sources.native_state import settle
+    from onnxlet.convert.sources.skops_sandbox import settle
 
     return lambda: settle(io.loads(plain, trusted=sorted(found.allowed)))
 

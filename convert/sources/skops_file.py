@@ -14,9 +14,9 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from onnxlet.convert.sources.limits import Limits
 from onnxlet.convert.sources.skops_allowlist import MAY_BE_MADE, is_gone, reached
 from onnxlet.convert.sources.skops_nodes import is_sound, name_of
+from onnxlet.convert.tables.limits import Limits
 
 SCHEMA = "schema.json"
 LIMITS = Limits(surely_fine=2**30, densest=20)

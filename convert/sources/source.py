@@ -18,17 +18,15 @@ from typing import Any
 
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.progress import Report
-from onnxlet.convert.sources.import_path import find_in, keep_out
 from onnxlet.convert.sources.mlflow_folder import (
     ROWS_HINT,
     example_rows,
     is_mlflow,
     read_mlflow,
 )
-from onnxlet.convert.sources.rows_file import looked_in
 from onnxlet.convert.sources.saved import is_pickle, load_saved
-from onnxlet.convert.sources.table_files import read_table_file
-from onnxlet.convert.sources.users_code import where
+from onnxlet.convert.sources.users_code import find_in, keep_out, where
+from onnxlet.convert.tables.rows_file import read_table_file, searched_in
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 
@@ -229,7 +227,7 @@ def _module(origin: str) -> ModuleType:
 def _no_file(path: Path) -> WrongUse:
     if path.is_dir():
         return WrongUse(f"SOURCE: '{path}' is a folder", "Name the file in it.")
-    return WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))
+    return WrongUse(f"SOURCE: there is no file '{path}'", searched_in(path))
 
 
 def _ending(error: BaseException) -> str:

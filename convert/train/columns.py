@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.problems import Problem, close_to, refuse
-from onnxlet.convert.sources.rows_file import no_rights
+from onnxlet.convert.tables.rows_file import no_rights
 from onnxlet.convert.train.kinds.image import IMAGE, ImageColumn
 from onnxlet.convert.train.kinds.kind import SAID
 from onnxlet.convert.train.kinds.leaks import copies, goes_with, leaks

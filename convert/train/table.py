@@ -15,13 +15,12 @@ import pandas as pd
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import counted, listed, refuse
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.image_paths import ENDINGS, images_root
-from onnxlet.convert.sources.limits import LIMITS, Limits
-from onnxlet.convert.sources.rows_file import ELSEWHERE, Opened, opened
-from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
+from onnxlet.convert.reference.image_columns import ENDINGS, images_root
+from onnxlet.convert.reference.row_forms import as_pandas
+from onnxlet.convert.tables.csv_rows import CsvRows
+from onnxlet.convert.tables.limits import LIMITS, Limits
+from onnxlet.convert.tables.rows_file import ELSEWHERE, FIRST_LEFT_OUT, Opened, opened
 from onnxlet.convert.train.augmentation import COPIES
-from onnxlet.convert.train.csv_rows import CsvRows
 from onnxlet.convert.train.kinds.image import (
     ImageColumn,
     image_columns,
@@ -133,12 +132,11 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
 
 def _read_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
     # PyArrow, which only such tables need
-    from onnxlet.convert.sources.parquet_file import parquet_parts
+    from onnxlet.convert.tables.parquet_file import parquet_parts
 
-    with parquet_parts(file.path, what, MOST_ROWS, file.limits) as parts:
-        names = parts.names
+    with parquet_parts(file.path, what, MOST_ROWS, file.limits) as (names, parts):
         check_once(names, f"{what}: '{file.name}'")
-        kept, count = sampled(parts.frames, most_rows(len(names)), seed)
+        kept, count = sampled(parts, most_rows(len(names)), seed)
     frame = _joined(kept)
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
     return frame, count

@@ -10,7 +10,7 @@ import pandas as pd
 
 from onnxlet.convert.problems import Problem, close_to, counted, listed, refuse
 from onnxlet.convert.reference.dates import forms
-from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
+from onnxlet.convert.tables.csv_rows import NO_HEADER, no_header
 from onnxlet.convert.train.kinds.written import PARSED, as_floats, numbers_in
 from onnxlet.convert.train.splits import duplicates_in
 from onnxlet.function.arrays import Array

@@ -18,7 +18,7 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.workers.contract import Do
+from onnxlet.convert.workers.contract import Do, Tick
 
 BEGUN, PROGRESS, VALUE, FAILED = "begun", "progress", "value", "failed"
 EVERY = 0.5  # seconds between two messages of progress
@@ -32,13 +32,11 @@ def serve(descriptor: int, begin: str, parent: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever wants the work done ends it
     connection = Connection(descriptor)
-    progress = _Progress(connection, parent)
     if (content := _received(connection)) is None:
         return
     do: Do = resolve_name(begin)(content)
     while (argument := _received(connection)) is not None:
-        progress.begin()
-        _send(connection, (VALUE, do(argument, progress.tick)))
+        _send(connection, (VALUE, do(argument, _ticking(connection, parent))))
 
 
 def _received(connection: Connection) -> bytes | None:
@@ -56,25 +54,21 @@ def _send(connection: Connection, said: tuple[str, Any]) -> None:
         sys.exit()
 
 
-class _Progress:
-    """Says how much is done, some at a time."""
+def _ticking(connection: Connection, parent: int) -> Tick:
+    """What says how much of a piece of work is done, some at a time."""
+    waiting, sent = 0, time.monotonic()
 
-    def __init__(self, connection: Connection, parent: int) -> None:
-        self._connection, self._parent = connection, parent
-        self.begin()
-
-    def begin(self) -> None:
-        """Another piece of work begins."""
-        self._done, self._said = 0, time.monotonic()
-
-    def tick(self, done: int) -> None:
+    def tick(done: int) -> None:
         """Some more; ends the process where nobody listens any more."""
-        self._done += done
-        if time.monotonic() - self._said > EVERY:
-            if os.getppid() != self._parent:
+        nonlocal waiting, sent
+        waiting += done
+        if time.monotonic() - sent > EVERY:
+            if os.getppid() != parent:
                 sys.exit()
-            _send(self._connection, (PROGRESS, self._done))
-            self.begin()
+            _send(connection, (PROGRESS, waiting))
+            waiting, sent = 0, time.monotonic()
+
+    return tick
 
 
 def serve_forks(descriptor: int, begin: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.workers import remote
+from onnxlet.convert.workers import sent
 from onnxlet.convert.workers.contract import A, OutOfTime, Result, Tick, Work
 from onnxlet.convert.workers.sent import NotHere, OtherVersions, different
 from onnxlet.function.errors import WrongUse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SENT = "onnxlet.convert.workers.sent"
 SENDING = 60.0  # seconds until work begins though some workers have not yet what is sent
-CALLED = remote.by_value(remote.called)
+CALLED = sent.by_value(sent.called)
 NOTHING = cloudpickle.dumps(())
 POLL = 0.1  # seconds between two looks at the clock
 COUNT = 1.0  # seconds between two looks at which workers there are
@@ -307,8 +307,8 @@ def _checked(client: Client, packages: Sequence[str]) -> dict[str, str | None]:
             f"got none within {CONNECT:.0f} s",
             "Start one with `dask worker tcp://HOST:8786`.",
         ) from error
-    here = remote.described(list(packages))
-    found = client.run(remote.by_value(remote.described), list(packages), on_error="return")
+    here = sent.described(list(packages))
+    found = client.run(sent.by_value(sent.described), list(packages), on_error="return")
     faults = {worker: text for worker, has in found.items() if (text := _fault(here, has))}
     if faults:
         shown = "; ".join(f"worker {worker}: {text}" for worker, text in [*faults.items()][:SHOWN])

@@ -21,14 +21,13 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.rounding import forgive_rounding
-from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Answers, Task, task_of
 from onnxlet.convert.reference.image_columns import takes_images
 from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.to_onnx import Converted, convert
+from onnxlet.convert.to_onnx import Converted, Layout, Recipe, convert
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column

@@ -118,7 +118,7 @@ def test_a_package_that_make_run_does_not_install_is_named(
     at_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("rows.parquet").write_bytes(b"PAR1")
-    reader = "onnxlet.convert.sources.parquet_file"  # an earlier test may have imported it
+    reader = "onnxlet.convert.tables.parquet_file"  # an earlier test may have imported it
     for module in [
         name for name in sys.modules if name.split(".")[0] == "pyarrow" or name == reader
     ]:

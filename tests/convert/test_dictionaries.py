@@ -105,7 +105,7 @@ def test_keys_of_the_fit_are_columns_too() -> None:
     columns = probed(Source(model, [{"a": 1}, {"a": 0}]))
     assert list(columns) == ["a"]  # read without the estimator
 
-    from onnxlet.convert.reference.dictionaries import known_keys
+    from onnxlet.convert.reference.row_forms import known_keys
 
     assert known_keys(model) == {"a": "float64", "b": "string", "c": "float64"}
     hasher = FeatureHasher(n_features=8)

@@ -13,10 +13,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.converters.registry import Graph, converters
 from onnxlet.convert.graph.converter import DROPPED
-from onnxlet.convert.recipes import Recipe, float32_refusal, recipes
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.to_onnx import convert, root_table
+from onnxlet.convert.to_onnx import Recipe, convert, float32_refusal, recipes, root_table
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import prove

@@ -27,6 +27,7 @@ from onnxlet.convert.reference import column_groups
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.column_groups import (
     NARROW,
+    _shared,
     breadth,
     fewer,
     kinds_of_columns,
@@ -36,7 +37,6 @@ from onnxlet.convert.reference.column_groups import (
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.reference.wide_probing import _shared
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.columns import Column

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.convert.bundle import archive, image_debian, image_elf
+from onnxlet.convert.bundle import archive, image_debian, image_system
 from onnxlet.convert.bundle.image import ROOT
 from onnxlet.convert.bundle.image_layer import USER
 from onnxlet.convert.bundle.image_system import UNUSED
@@ -127,7 +127,7 @@ def test_there_is_no_program_but_python(root: Path) -> None:
     every = found(root)
     assert not [p for p in every if any(fnmatchcase(f"/{p}", pattern) for pattern in NOWHERE)]
     runnable = [p for p, s in every.items() if stat.S_ISREG(s.st_mode) and s.st_mode & 0o111]
-    libraries = [p for p in runnable if ".so" in p and image_elf.is_elf((root / p).read_bytes())]
+    libraries = [p for p in runnable if ".so" in p and image_system.is_elf((root / p).read_bytes())]
     programs = {p for p in runnable if p not in libraries and not p.startswith(LIBRARY)}
     assert programs == {f"usr/bin/python{PYTHON}", "usr/bin/onnxlet"}
 

@@ -15,12 +15,11 @@ import pytest
 from pyarrow import csv, parquet
 
 from onnxlet.convert.command_line import main as convert
-from onnxlet.convert.score import schemas
-from onnxlet.convert.score.csv_parts import PART_BYTES
 from onnxlet.convert.score.journal import RENEWED, STALE
-from onnxlet.convert.score.planning import SMALL_GROUP
 from onnxlet.convert.score.tasks import BAD
 from onnxlet.convert.score.writing import GROUP_BYTES
+from onnxlet.convert.tables.csv_parts import PART_BYTES
+from onnxlet.convert.tables.formats import SMALL_GROUP
 from tests.conftest import ROOT, hear_ctrl_c
 from tests.convert.score.tables import client_of_all, golden_table, predictions_of_app
 from tests.edge.service.test_serve import CLEAN
@@ -75,7 +74,7 @@ def test_figures_and_names_are_the_code_s() -> None:
     assert f"{GROUP_BYTES >> 20} MB at most" in HOW_TO
     assert f"every {RENEWED:.0f} seconds" in HOW_TO
     assert f"void {STALE:.0f} seconds after a kill" in HOW_TO
-    for name in (schemas.FILE, schemas.ROW, schemas.LINE, schemas.REASON, BAD):
+    for name in ("_file", "_row", "_line", "_reason", BAD):
         assert f"`{name}`" in HOW_TO
 
 

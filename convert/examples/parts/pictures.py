@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from onnxlet.convert.directory.mean_images import png_text
+from onnxlet.convert.directory.background import png_text
 from onnxlet.convert.examples.parts.shared import FOLDER, Answer, Scores
-from onnxlet.convert.reference.image_paths import ENDINGS
+from onnxlet.convert.reference.image_columns import ENDINGS
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.images import Unreadable, pixels

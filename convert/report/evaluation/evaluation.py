@@ -16,8 +16,8 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.metrics.metrics import Metric, fitting
 from onnxlet.convert.metrics.resampled import Answered, Truth
 from onnxlet.convert.reference.answers import flat
-from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
+from onnxlet.convert.reference.row_forms import known_keys
 from onnxlet.convert.report.evaluation.measured import Measured
 from onnxlet.convert.report.evaluation.statistics import DRAWS, FEW, generator, resamples
 from onnxlet.convert.report.form.wording import listed, name, plural

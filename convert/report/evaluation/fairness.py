@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
+from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_rows
 from onnxlet.convert.report.evaluation.learning import Refits
 from onnxlet.convert.report.evaluation.mitigation import mitigated

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.metrics.resampled import Answered
 from onnxlet.convert.report.evaluation.evaluation import Evaluation, some_of
 from onnxlet.convert.report.evaluation.statistics import (

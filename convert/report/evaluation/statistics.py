@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.directory.reference_statistics import FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.function.arrays import Array
 
 DRAWS = 400  # resamples

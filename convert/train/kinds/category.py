@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.convert.reference.column_notes import ID_NAME
+from onnxlet.convert.reference.diagnosis import ID_NAME
 from onnxlet.convert.train.kinds.kind import (
     Kind,
     Part,

@@ -18,7 +18,7 @@ from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.problems import Problem, counted, refuse
 from onnxlet.convert.progress import Report
-from onnxlet.convert.reference.image_paths import ELSEWHERE, Outside, located
+from onnxlet.convert.reference.image_columns import ELSEWHERE, Outside, located
 from onnxlet.convert.reference.images import (
     TRIED,
     content_of,

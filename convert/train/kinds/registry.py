@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from onnxlet.convert.reference.column_notes import ID_NAME, UNNAMED, UUID
+from onnxlet.convert.reference.diagnosis import ID_NAME, UNNAMED, UUID
 from onnxlet.convert.train.kinds.category import BOOLEAN, CATEGORY
 from onnxlet.convert.train.kinds.date import DATE
 from onnxlet.convert.train.kinds.image import IMAGE

@@ -12,6 +12,7 @@ import pandas as pd
 
 from onnxlet.convert.estimators.date_parts import days_since
 from onnxlet.convert.reference.dates import forms
+from onnxlet.convert.tables.csv_rows import CODE
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import read
 
@@ -26,7 +27,6 @@ WRITTEN = re.compile(
     rf"(?P<digits>[0-9][0-9.,{GROUPING}]*|[.,][0-9]+)(?P<power>[eE][+-]?[0-9]+)?(?P<close>\)?)"
     rf"\s*(?P<after>[%{SIGNS}]?)"
 )
-CODE = re.compile(r"0[0-9]+")  # what is no longer the same without its zero
 DECIMAL_COMMA = re.compile(r"^[0-9]*,([0-9]{1,2}|[0-9]{4,})$|\.[0-9]{3},[0-9]+$")
 GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 # What people write where there is no number.

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxlet.convert.bundle import image_debian, image_elf, image_system
+from onnxlet.convert.bundle import image_debian, image_system
 from onnxlet.convert.bundle.image_debian import signed_only
 from onnxlet.convert.bundle.image_layer import (
     RUNNABLE,
@@ -26,10 +26,11 @@ from onnxlet.convert.bundle.image_layer import (
     Entry,
     Layer,
     folder,
+    image_config,
     link,
     write_layer,
+    write_layout,
 )
-from onnxlet.convert.bundle.image_layout import image_config, write_layout
 from onnxlet.convert.bundle.parts import Machine
 from onnxlet.convert.errors import PackagingFailed
 from tests.conftest import lacking
@@ -51,18 +52,18 @@ def elf(*names: str, loader: str = "") -> bytes:
     if loader:
         table.append((3, place + strings.index(loader.encode()), 0, len(loader) + 1))
     packed = [struct.pack("<IIQQQQQQ", k, 0, o, a, 0, size, 0, 0) for k, o, a, size in table]
-    header = image_elf.MAGIC.ljust(32, b"\0") + struct.pack("<Q", head)
+    header = image_system.MAGIC.ljust(32, b"\0") + struct.pack("<Q", head)
     header += bytes(14) + struct.pack("<HH", 56, len(table))
     return header.ljust(head, b"\0") + b"".join(packed) + strings + dynamic
 
 
 def test_what_a_file_asks_for() -> None:
     content = elf("libm.so.6", "libc.so.6", loader=LOADER)
-    assert image_elf.needed(content) == ["libm.so.6", "libc.so.6"]
-    assert image_elf.interpreter(content) == LOADER
-    assert image_elf.interpreter(elf("libc.so.6")) is None
-    assert image_elf.needed(elf()) == []
-    assert not image_elf.is_elf(b"#!/bin/sh\n")
+    assert image_system.needed(content) == ["libm.so.6", "libc.so.6"]
+    assert image_system.interpreter(content) == LOADER
+    assert image_system.interpreter(elf("libc.so.6")) is None
+    assert image_system.needed(elf()) == []
+    assert not image_system.is_elf(b"#!/bin/sh\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ELF is Linux's")
@@ -78,7 +79,7 @@ def test_what_real_files_ask_for_is_what_the_loader_loads(package: Any) -> None:
         found: set[str] = set()
         waiting = [file.read_bytes()]
         while waiting:
-            for name in image_elf.needed(waiting.pop()):
+            for name in image_system.needed(waiting.pop()):
                 if name in paths and name not in found:
                     found.add(name)
                     waiting.append(Path(paths[name]).read_bytes())
@@ -133,9 +134,9 @@ def debian() -> list[image_debian.Deb]:
 
 def test_what_is_chosen() -> None:
     own = {"x/_multiarray.so": elf("own.so"), "x/own.so": elf()}
-    chosen = image_system.choose("3.13", debian(), own)
+    entries, packages = image_system.choose("3.13", debian(), own)
 
-    of_debian = {path for path in chosen.entries if path.startswith("usr/")}
+    of_debian = {path for path in entries if path.startswith("usr/")}
     assert of_debian == {
         "usr/bin/python3.13", "usr/lib/python3.13/os.py", "usr/lib/os-release", "usr/sbin",
         f"{TRIPLET}/libc.so.6", f"{TRIPLET}/libz.so.1", f"{TRIPLET}/libz.so.1.3",
@@ -145,11 +146,11 @@ def test_what_is_chosen() -> None:
         "usr/lib/ssl/cert.pem",
     }  # fmt: skip
     used = {"base-files", "ca-certificates", "libc6", "python3.13-minimal", "zlib1g"}
-    assert chosen.packages == dict.fromkeys(sorted(used), "1.0")
-    assert {p.rsplit("/", 1)[1] for p in chosen.entries if p.startswith("var/lib/dpkg/")} == used
-    assert chosen.entries["etc/ssl/certs/ca-certificates.crt"] == Entry(b"a\nb\n")
-    assert chosen.entries["lib64"] == link("usr/lib64")
-    assert chosen.entries["tmp"] == folder(0o1777)
+    assert packages == dict.fromkeys(sorted(used), "1.0")
+    assert {p.rsplit("/", 1)[1] for p in entries if p.startswith("var/lib/dpkg/")} == used
+    assert entries["etc/ssl/certs/ca-certificates.crt"] == Entry(b"a\nb\n")
+    assert entries["lib64"] == link("usr/lib64")
+    assert entries["tmp"] == folder(0o1777)
 
 
 def test_libraries_that_nothing_brings_are_all_named() -> None:

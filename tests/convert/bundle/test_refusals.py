@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.convert.bundle import compiled, contents, image_debian
+from onnxlet.convert.bundle import contents, image_debian
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import choose_models
+from onnxlet.convert.bundle.package import Share, parts_of, table
 from onnxlet.convert.bundle.parts import Budget, Machine
-from onnxlet.convert.bundle.sizes import Part, parts_of, table
 from onnxlet.convert.errors import PackagingFailed
 from onnxlet.edge.update.find import read_offer
 from onnxlet.function.errors import ModelError
@@ -32,7 +32,7 @@ def test_over_its_budget_the_largest_parts_are_named_and_the_old_zip_stays(
 ) -> None:
     out = tmp_path / "bundle.zip"
     out.write_bytes(b"the one before")
-    monkeypatch.setattr(compiled, "find_interpreter", lambda python: None)
+    monkeypatch.setattr(contents, "find_interpreter", lambda python: None)
     told: list[str] = []
     with pytest.raises(PackagingFailed) as caught:
         make("lambda", models, out, budget=Budget(10_000_000, 30_000_000), told=told)
@@ -64,10 +64,10 @@ def test_parts_are_packages_code_and_models() -> None:
         "models/iris/2/model.onnx": 7, "function/app.py": 3, "bundle.json": 1,
     }  # fmt: skip
     assert parts_of(sizes, sizes) == [
-        Part("numpy", 10, 10),
-        Part("models/iris/2", 7, 7),
-        Part("function", 3, 3),
-        Part("bundle.json", 1, 1),
+        Share("numpy", 10, 10),
+        Share("models/iris/2", 7, 7),
+        Share("function", 3, 3),
+        Share("bundle.json", 1, 1),
     ]
     lines = table(parts_of(sizes, sizes), 21, {})
     assert [line.split("  ")[0].strip() for line in lines] == ["", "the rest", "in all"]
@@ -96,7 +96,7 @@ def test_a_wheel_that_is_nowhere_is_reported(tmp_path: Path) -> None:
 def test_without_an_interpreter_it_stops_where_one_is_required(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled, "find_interpreter", lambda python: None)
+    monkeypatch.setattr(contents, "find_interpreter", lambda python: None)
     with pytest.raises(PackagingFailed, match="--require-pyc: there is no Python") as caught:
         make("lambda", models, tmp_path / "other.zip", require_pyc=True)
     assert "uv python install" in caught.value.hint
@@ -106,18 +106,18 @@ def test_without_an_interpreter_it_stops_where_one_is_required(
 def test_an_interpreter_is_one_that_runs_and_is_of_that_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert compiled.find_interpreter(PYTHON) == sys.executable
+    assert contents.find_interpreter(PYTHON) == sys.executable
     for name, script in (("python9.9", "exit 127"), ("python3", f'exec "{sys.executable}" "$@"')):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert compiled.find_interpreter("9.9") is None
+    assert contents.find_interpreter("9.9") is None
 
 
 def test_a_source_that_does_not_compile_is_reported(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def\n")
     with pytest.raises(PackagingFailed, match=r"can't compile.*SyntaxError|broken\.py"):
-        compiled.compile_sources(tmp_path, ["broken.py"], sys.executable)
+        contents.compile_sources(tmp_path, ["broken.py"], sys.executable)
 
 
 def test_a_zip_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 from pyarrow import compute
 
-from onnxlet.convert.record_batches.csv_fields import csv_schema
-from onnxlet.convert.record_batches.kinds import misfit
+from onnxlet.convert.record_batches.kinds import csv_schema, misfit
 from onnxlet.convert.record_batches.reading import Reader
 from onnxlet.convert.record_batches.scorer import AllProblems
 from onnxlet.function import json_text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from onnxlet.convert.reference.bisection import which_are_answered
+from onnxlet.convert.reference.reference import which_are_answered
 
 random = np.random.default_rng(0)
 EVERY = 12_000

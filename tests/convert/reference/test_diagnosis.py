@@ -17,10 +17,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.column_notes import notes
-from onnxlet.convert.reference.diagnosis import unanswered
+from onnxlet.convert.reference.diagnosis import notes, unanswered
 from onnxlet.convert.sources.source import Source, load_source
-from onnxlet.convert.sources.table_files import read_table_file
+from onnxlet.convert.tables.rows_file import read_table_file
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.columns import Column
 from tests.convert.helpers import built, reference_of

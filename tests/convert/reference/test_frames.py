@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served
 

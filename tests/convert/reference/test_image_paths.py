@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.estimators.images import Images
-from onnxlet.convert.imported.pictures import files_of
+from onnxlet.convert.imported.images import files_of
 from onnxlet.convert.reference.image_columns import with_images_beside
 from onnxlet.convert.reference.images import content_of
 from onnxlet.convert.sources.skops_sandbox import ask

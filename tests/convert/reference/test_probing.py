@@ -31,10 +31,9 @@ from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.reference.bisection import WRITES_STDERR, is_answered
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import probe_columns
-from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.reference import WRITES_STDERR, Reference, is_answered
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.sparse_rows import given_sparse
+from onnxlet.convert.reference.reference import given_sparse
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import reference_of
 

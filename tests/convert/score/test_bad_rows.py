@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from onnxlet.convert.score import planning, running
+from onnxlet.convert.score import running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.tasks import Options
+from onnxlet.convert.tables import formats
 from onnxlet.function.errors import WrongUse
 from tests.convert.score.tables import client_of_all, content, golden_table, read_parts, write
 
@@ -48,7 +49,7 @@ def reasons_of_http(models: Path, table: Any) -> dict[int, str]:
 def test_bad_rows_are_null_and_stand_aside_with_their_reasons(
     models: Path, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    monkeypatch.setattr(formats, "SMALL_GROUP", 1)
     expected = reasons_of_http(models, table)
     assert expected
     source = write(table, tmp_path / "in.parquet", group=100)
@@ -106,7 +107,7 @@ def test_bad_rows_of_csv_are_named_by_line(models: Path, table: Any, tmp_path: P
 def test_to_stop_is_to_say_where_and_to_go_on_otherwise(
     models: Path, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    monkeypatch.setattr(formats, "SMALL_GROUP", 1)
     expected = reasons_of_http(models, table)
     at = max(expected)
     good = [row for row in range(200) if row not in expected or row == at]

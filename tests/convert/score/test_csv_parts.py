@@ -10,8 +10,8 @@ import random
 import pyarrow as pa
 import pytest
 
-from onnxlet.convert.score import csv_parts
-from onnxlet.convert.score.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
+from onnxlet.convert.tables import csv_parts
+from onnxlet.convert.tables.csv_parts import Cut, cuts, header_of, line_numbers, rows_of
 from onnxlet.function.errors import MalformedRequest
 
 FIELDS = ("", "1", "x", "é", '"a, b"', '"say ""so"""', '"two\nlines"', '"\r\n"', '""', " 3 ", '"1"')

@@ -16,10 +16,11 @@ import pytest
 from pyarrow import parquet
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.score import on_cluster, planning, running
+from onnxlet.convert.score import on_cluster, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.tasks import Options
+from onnxlet.convert.tables import formats
 from onnxlet.convert.workers.cluster import Cluster, SchedulerGone, connected
 from onnxlet.convert.workers.contract import Work
 from onnxlet.function.errors import WrongUse
@@ -42,7 +43,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 @pytest.fixture
 def run(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Scores below this test's folder, in many small parts."""
-    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    monkeypatch.setattr(formats, "SMALL_GROUP", 1)
 
     def scored(source: str, out: str, options: Options = KEPT, **more: Any) -> Scored:
         given = {"models": models, "workers": 1, **more}
@@ -187,7 +188,7 @@ def test_dask_and_duckdb_answer_a_table_as_score_does(
 ) -> None:
     import duckdb
 
-    from onnxlet import register_duckdb
+    from onnxlet.convert.score.duckdb import register_duckdb
 
     rows = golden_table(models, NAME, 100_000)  # edge cases among them
     number = next(i for i, field in enumerate(rows.schema) if pa.types.is_floating(field.type))

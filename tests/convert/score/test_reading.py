@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score import reading
-from onnxlet.convert.score.csv_parts import cuts
+from onnxlet.convert.score import part
 from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.tables import formats
+from onnxlet.convert.tables.csv_parts import cuts
 
 ROWS = 1000
 TABLE = pa.table({"a": np.arange(ROWS).astype(str), "b": [f"t\n{n}" for n in range(ROWS)]})
@@ -23,16 +24,17 @@ TABLE = pa.table({"a": np.arange(ROWS).astype(str), "b": [f"t\n{n}" for n in ran
 def task(file: Path, kind: Any, start: int, end: int, first: int, batch: int) -> Task:
     found = file.stat()
     return Task(
-        "part", str(file.parent), file.name, kind, found.st_size, found.st_mtime_ns, start, end,
-        first, ("a", "b"), 1, "model", "graph", Options(batch_rows=batch), "out", "csv",
+        "part", str(file.parent), file.name, kind, found.st_size, found.st_mtime_ns,
+        formats.Span(start, end, first, 1), ("a", "b"), "model", "graph",
+        Options(batch_rows=batch), "out", "csv",
     )  # fmt: skip
 
 
-def read(given: Task) -> list[reading.Batch]:
-    return list(reading.batches(given, LocalFolder(given.source), ["b", "a"]))
+def read(given: Task) -> list[formats.Batch]:
+    return list(part.batches(given, LocalFolder(given.source), ["b", "a"]))
 
 
-def check(found: list[reading.Batch], batch: int) -> None:
+def check(found: list[formats.Batch], batch: int) -> None:
     full, last = divmod(ROWS, batch)
     assert [each.rows.num_rows for each in found] == [batch] * full + [last] * bool(last)
     assert all(each.rows.schema.names == ["b", "a"] for each in found)
@@ -55,10 +57,10 @@ def test_whatever_sizes_a_reader_gives(sizes: list[int]) -> None:
     rows = pa.RecordBatch.from_pydict({"a": np.arange(sum(sizes))})
     ends = np.cumsum([0, *sizes]).tolist()
     given = [
-        reading.Batch(rows.slice(start, size), {}, reading._counting(start))
+        formats.Batch(rows.slice(start, size), {}, formats.counting(start))
         for start, size in zip(ends, sizes, strict=False)
     ]
-    found = list(reading._of_size(iter(given), 7))
+    found = list(formats.of_size(iter(given), 7))
     assert [each.rows.num_rows for each in found[:-1]] == [7] * len(found[:-1])
     pairs = [
         (x, each.number(n)) for each in found for n, x in enumerate(each.rows["a"].to_pylist())
@@ -74,7 +76,7 @@ def test_packed_csv_is_read_in_blocks(
     text = "a,b\n" + "".join(f'{a},"{b}"\n' for a, b in rows)
     path = tmp_path / "in.csv.gz"
     path.write_bytes(gzip.compress(text.encode()))
-    monkeypatch.setattr(reading, "cuts", lambda opened, below: cuts(opened, below, 500))
+    monkeypatch.setattr(formats, "cuts", lambda opened, below: cuts(opened, below, 500))
     found = read(task(path, "csv.gz", 0, path.stat().st_size, 1, batch))
     check(found, batch)
     numbers = [each.number(row) for each in found for row in range(each.rows.num_rows)]

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from onnxlet.convert.score import planning, running
+from onnxlet.convert.score import running
 from onnxlet.convert.score.engines import Here
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
 from onnxlet.convert.score.running import Scored
 from onnxlet.convert.score.storage import LocalFolder
 from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.tables import formats
 from onnxlet.function.errors import OnnxletError, WrongUse
 from tests.convert.score.tables import (
     client_of_all,
@@ -54,7 +55,7 @@ def run(models: Path, tmp_path: Path) -> Run:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    monkeypatch.setattr(formats, "SMALL_GROUP", 1)
 
 
 class Ends:

@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score import journal, planning, running
+from onnxlet.convert.score import journal, running
 from onnxlet.convert.score.errors import Unfinished
 from onnxlet.convert.score.journal import journal_of
 from onnxlet.convert.score.storage import storage_of
 from onnxlet.convert.score.tasks import Options
-from onnxlet.convert.sources.s3 import _opened
+from onnxlet.convert.tables import formats
+from onnxlet.convert.tables.rows_file import _opened
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 from tests.convert.score.tables import content, golden_table, write
@@ -36,7 +37,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
         _opened.cache_clear()  # keys are read once
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+        monkeypatch.setattr(formats, "SMALL_GROUP", 1)
         yield server
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from onnxlet import register_duckdb
 from onnxlet.convert.record_batches.scorer import AnswerOptions, Scorer
-from onnxlet.convert.score import planning, running
+from onnxlet.convert.score import running
+from onnxlet.convert.score.duckdb import register_duckdb
 from onnxlet.convert.score.tasks import Options
+from onnxlet.convert.tables import formats
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.models.model import Model
@@ -176,5 +177,5 @@ def test_the_same_bytes(
     model: Model, table: Any, expected: Mapping[str, str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, way: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(planning, "SMALL_GROUP", 1)
+    monkeypatch.setattr(formats, "SMALL_GROUP", 1)
     assert digests(model, WAYS[way](model, table, tmp_path)) == expected

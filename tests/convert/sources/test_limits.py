@@ -18,10 +18,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.score.csv_parts import cuts, header_of
-from onnxlet.convert.sources.limits import Limits, bounded
-from onnxlet.convert.sources.parquet_file import parquet_rows
-from onnxlet.convert.sources.rows_file import Opened
+from onnxlet.convert.tables.csv_parts import cuts, header_of
+from onnxlet.convert.tables.limits import Limits, bounded
+from onnxlet.convert.tables.parquet_file import parquet_rows
+from onnxlet.convert.tables.rows_file import Opened
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.csv.form import form_of
 from onnxlet.function.errors import MalformedRequest, OnnxletError, WrongUse
@@ -158,7 +158,7 @@ def test_parquet_that_unpacks_out_of_proportion(tmp_path: Path) -> None:
 
 BOMBS = """
 import resource, sys
-from onnxlet.convert.sources.limits import Limits
+from onnxlet.convert.tables.limits import Limits
 from onnxlet.convert.train.table import read_table
 from onnxlet.function.errors import WrongUse
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

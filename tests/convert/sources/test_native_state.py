@@ -31,9 +31,9 @@ from skops import io
 
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources import skops_sandbox
-from onnxlet.convert.sources.native_state import settle
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.skops_file import Malformed
+from onnxlet.convert.sources.skops_sandbox import settle
 from onnxlet.convert.sources.source import load_source
 from tests.convert.helpers import invoked
 from tests.convert.sources.hostile_skops import written

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from onnxlet.convert.train import csv_rows
+from onnxlet.convert.tables import csv_rows
 from onnxlet.convert.train import table as module
 from onnxlet.convert.train.table import Rows, read_table
 from onnxlet.function.errors import WrongUse

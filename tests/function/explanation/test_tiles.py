@@ -21,8 +21,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet import Images
 from onnxlet.convert.build import build
+from onnxlet.convert.estimators.images import Images
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline
 from onnxlet.function.app import create_app

@@ -26,9 +26,9 @@ from onnxlet.convert.parity.comparison import compare
 from onnxlet.convert.parity.rounding import forgive_rounding
 from onnxlet.convert.reference.answers import Answers, task_of
 from onnxlet.convert.reference.estimators import one_threaded
-from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.row_forms import as_pandas
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function import json_text

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, parquet, types
 
-from onnxlet.convert.sources.limits import LIMITS, Limits
+from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.errors import WrongUse
 
 SOME_ROWS = 100_000
 BATCH_BYTES = 1 << 25  # of columns that are read together
 HELD_CELLS = 200_000_000  # of a table that is held whole
+TEXTUAL = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
 FEWER = "Give fewer rows, or columns; to score, smaller --batch-rows."
 
 
@@ -76,13 +77,6 @@ class ParquetRows:
         return pa.record_batch(columns, schema=fields)
 
 
-def _is_text(kind: Any) -> bool:
-    return any(
-        (types.is_string(kind), types.is_large_string(kind), types.is_binary(kind),
-         types.is_large_binary(kind))
-    )  # fmt: skip
-
-
 @contextmanager
 def parquet_rows(
     source: Any, size: int, place: str, limits: Limits = LIMITS
@@ -97,27 +91,21 @@ def parquet_rows(
         limits.check_columns(len(schema.names), place)
         groups = map(about.row_group, range(about.num_row_groups))
         limits.check_unpacked(sum(group.total_byte_size for group in groups), size, place)
-        texts = [field.name for field in schema if _is_text(field.type)]
+        texts = [field.name for field in schema if any(is_(field.type) for is_ in TEXTUAL)]
         with parquet.ParquetFile(
             source, metadata=about, pre_buffer=False, read_dictionary=texts
         ) as file:
             yield ParquetRows(file, schema, place, limits)
 
 
-class Parts(NamedTuple):
-    """A Parquet file that is open."""
-
-    names: list[str]  # of its columns
-    frames: Iterator[pd.DataFrame]  # of pandas, in order, each with an index from 0; one at least
-
-
 @contextmanager
 def parquet_parts(
     path: Path, what: str, kept: int | None = None, limits: Limits = LIMITS
-) -> Iterator[Parts]:
+) -> Iterator[tuple[list[str], Iterator[pd.DataFrame]]]:
     """Open a Parquet file whose rows are kept, all of them or a sample of so many.
 
-    WrongUse where they would take too much memory; also from `frames`.
+    Gives the names of its columns, and its frames of pandas, in order, each with an index from 0;
+    one at least. WrongUse where they would take too much memory; also from the frames.
     """
     place, size = f"{what}: '{path.name}': ", path.stat().st_size
     with parquet_rows(path, size, place, limits) as opened:
@@ -137,11 +125,11 @@ def parquet_parts(
                 yield frame.reset_index(drop=frame.index.name is None)
 
         empty = iter([opened.schema.empty_table().to_pandas()])
-        yield Parts(names, frames() if rows else empty)
+        yield names, frames() if rows else empty
 
 
 def read_parquet(path: Path, what: str) -> pd.DataFrame:
     """All rows of a Parquet file; WrongUse where they would take too much memory."""
-    with parquet_parts(path, what) as parts:
-        frames = list(parts.frames)
+    with parquet_parts(path, what) as (_, parts):
+        frames = list(parts)
     return pd.concat(frames, ignore_index=True) if len(frames) != 1 else frames[0]

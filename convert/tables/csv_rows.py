@@ -14,8 +14,7 @@ import pandas as pd
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
-from onnxlet.convert.sources.rows_file import Opened
-from onnxlet.convert.train.kinds.written import CODE
+from onnxlet.convert.tables.rows_file import Opened
 from onnxlet.function.csv.form import Form
 from onnxlet.function.csv.reader import any_size
 from onnxlet.function.errors import WrongUse
@@ -31,6 +30,7 @@ ROWS_AT_ONCE = 100_000
 NO_COLUMN = "\0"
 SHOWN_LINES = 5
 UNEQUAL = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
+CODE = re.compile(r"0[0-9]+")  # what is no longer the same without its zero
 OPEN_QUOTE = re.compile(r"EOF inside string")
 NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 NO_HEADER = (

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from onnxlet.convert.sources.limits import LIMITS, Limits
+from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
 from onnxlet.function.csv.reader import QUOTES, any_size, limited_rows
 from onnxlet.function.errors import MalformedRequest

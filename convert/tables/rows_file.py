@@ -1,10 +1,15 @@
-"""A file of rows, here or elsewhere, packed or not, as bytes that can be read more than once."""
+"""A file of rows, here or elsewhere, packed or not, as bytes that can be read more than once.
+
+Held-out rows are read of one whole. S3, and what speaks its protocol, is read by PyArrow: keys come
+from the environment, as everywhere.
+"""
 
 from __future__ import annotations
 
 import bz2
 import gzip
 import lzma
+import os
 import re
 import shutil
 import tempfile
@@ -12,15 +17,22 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+import pandas as pd
+
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.sources.limits import LIMITS, Limits, bounded
-from onnxlet.function.errors import WrongUse
+from onnxlet.convert.progress import Report
+from onnxlet.convert.tables.limits import LIMITS, Limits, bounded
+from onnxlet.function.csv.form import form_of
+from onnxlet.function.errors import OnnxletError, WrongUse
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+(://|::)", re.I)
 USER_AND_QUERY = re.compile(r"(?<=://)[^/@]*@|\?.*$", re.S)  # which may hold keys
+# That messages of fsspec name.
+PACKAGES = re.compile(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b")
 SHOWN_FILES = 5
 MAGIC = 262  # bytes that say what a file is
 SHEETS = "Save the sheet as CSV, or: pandas.read_excel('FILE').to_csv('rows.csv', index=False)."
@@ -78,7 +90,7 @@ def opened(source: str, what: str, limits: Limits = LIMITS) -> Iterator[Opened]:
         yield Opened(path, name, what, limits)
 
 
-def looked_in(path: Path) -> str:
+def searched_in(path: Path) -> str:
     """Where a file that is not there was looked for; empty where its path says so."""
     return "" if path.is_absolute() else f"Looked for in {Path.cwd()}."
 
@@ -86,7 +98,7 @@ def looked_in(path: Path) -> str:
 def no_file(path: Path, what: str) -> WrongUse:
     """What to say of a path that is no file."""
     if not path.is_dir():
-        return WrongUse(f"{what}: there is no file '{path}'", looked_in(path))
+        return WrongUse(f"{what}: there is no file '{path}'", searched_in(path))
     inside = sorted(e.name for e in path.iterdir() if {".csv", ".parquet"} & set(e.suffixes))
     found = f"There are {', '.join(inside[:SHOWN_FILES])} in it." if inside else ""
     return WrongUse(f"{what}: '{path}' is a folder", f"Name one file of rows. {found}".rstrip())
@@ -119,9 +131,10 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
         with _elsewhere(source) as file, path.open("wb") as here:
             shutil.copyfileobj(file, here, 1 << 22)
     except ImportError as error:
+        named = PACKAGES.findall(str(error))
         raise WrongUse(
             f"{what}: '{shown}' needs a package that is not installed: {shortened(error)}",
-            _to_install(str(error)),
+            f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}",
         ) from error
     except FileNotFoundError as error:
         raise WrongUse(
@@ -147,19 +160,13 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
 def _elsewhere(source: str) -> Any:
     """A file elsewhere: S3 by PyArrow, whatever else there is by fsspec."""
     if source.lower().startswith("s3://"):
-        from onnxlet.convert.sources.s3 import file_system
+        from onnxlet.convert.tables.rows_file import file_system
 
         path = source.partition("://")[2].partition("?")[0].rpartition("@")[2]
         return file_system(path).open_input_stream(path)
     import fsspec
 
     return fsspec.open(source, "rb")
-
-
-def _to_install(said: str) -> str:
-    """The packages that fsspec's message names."""
-    named = re.findall(r"\b(gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b", said)
-    return f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}"
 
 
 def _only_member(path: Path, place: str) -> IO[bytes]:
@@ -190,3 +197,99 @@ def _zstandard(path: Path, place: str) -> IO[bytes]:
             ) from error
     unpacked: IO[bytes] = zstd.open(path)
     return unpacked
+
+
+SECONDS = 10.0  # that a connection may take to begin
+TRIES = 5
+
+
+def file_system(path: str) -> Any:
+    """The file system in which a bucket is; the path is for messages.
+
+    `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` names another server than Amazon's; keys and the
+    region are where the AWS SDK looks for them.
+
+    Raises:
+        WrongUse: the settings can't be used.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    try:
+        return _opened(endpoint, region)
+    except (OSError, ValueError) as error:
+        raise WrongUse(
+            f"s3://{path}: S3 can't be reached: {shortened(error)}",
+            "Are AWS_ENDPOINT_URL and AWS_REGION what they should be?",
+        ) from error
+
+
+@cache  # to start AWS's SDK takes half a second
+def _opened(endpoint: str, region: str) -> Any:
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    options: dict[str, Any] = {"region": region} if region else {}
+    if endpoint:
+        scheme, _, host = endpoint.rstrip("/").rpartition("://")
+        options |= {"scheme": scheme or "https", "endpoint_override": host}
+        options.setdefault("region", "us-east-1")
+    retry = AwsStandardS3RetryStrategy(max_attempts=TRIES)
+    return S3FileSystem(connect_timeout=SECONDS, retry_strategy=retry, **options)
+
+
+WHAT = "--data"
+FIRST_LEFT_OUT = (
+    "has a field more in its rows than in its header: the first of each row is left out"
+)
+
+
+def read_table_file(path: Path, report: Report = lambda line: None) -> Any:
+    """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
+
+    WrongUse where there is no such file, or it is neither.
+    """
+    if not path.is_file():
+        raise no_file(path, WHAT)
+    try:
+        if path.suffix in (".parquet", ".pq"):
+            # PyArrow, which only such tables need: `make run` does without
+            from onnxlet.convert.tables.parquet_file import read_parquet
+
+            return read_parquet(path, WHAT)
+        if ".csv" in path.suffixes or path.suffix == ".tsv":
+            return _csv(path, report)
+    except (OnnxletError, ModuleNotFoundError):
+        raise
+    except pd.errors.EmptyDataError as error:
+        raise WrongUse(f"{WHAT}: '{path}' is empty", way_out(path)) from error
+    except PermissionError as error:
+        raise no_rights(path, WHAT) from error
+    except Exception as error:
+        raise WrongUse(
+            f"{WHAT}: '{path}' can't be read: {shortened(error)}", way_out(path)
+        ) from error
+    raise WrongUse(
+        f"{WHAT}: expected a .csv, .csv.gz or .parquet file, got '{path}'",
+        "pandas writes one: frame.to_csv('held_out.csv', index=False).",
+    )
+
+
+def _csv(path: Path, report: Report) -> pd.DataFrame:
+    opened = Opened(path, path.name, WHAT)
+    form = form_of(opened.open, str(path), WHAT, opened.limits)
+    if said := form.said():
+        report(f"note: '{path.name}' is read as it is {said}")
+    with opened.open() as file:
+        frame: pd.DataFrame = pd.read_csv(file, **form.for_pandas())
+    if not frame.index.equals(pd.RangeIndex(len(frame))):
+        report(f"note: '{path.name}' {FIRST_LEFT_OUT}")
+    return frame
+
+
+def way_out(path: Path) -> str:
+    """What a file of rows should look like."""
+    if path.suffix in (".parquet", ".pq"):
+        return "Is it a Parquet file? pandas writes one: frame.to_parquet('held_out.parquet')."
+    return (
+        "Expected a header that names the columns and a row a line, commas between the fields, and "
+        'fields that hold commas in quotes: "like, this".'
+    )
