@@ -20,7 +20,7 @@ from onnxlet.convert.score.tasks import Options, Task, file_kind
 from onnxlet.convert.sources.limits import LIMITS
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.array_checks import encodes
+from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
 
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3

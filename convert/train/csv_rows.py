@@ -17,7 +17,7 @@ from onnxlet.convert.problems import Problem, counted, listed, refuse
 from onnxlet.convert.sources.rows_file import Opened
 from onnxlet.convert.train.kinds.numbers_as_text import CODE
 from onnxlet.function.csv.form import Form
-from onnxlet.function.csv.reader import any_size
+from onnxlet.function.csv.lines import any_size
 from onnxlet.function.errors import WrongUse
 
 # What stands for no value. "None" is missing among texts: it is as often one of the categories,

@@ -12,8 +12,8 @@ from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.labels import MOST_CLASSES
 from onnxlet.function.monitoring.performance import OUTLIER, kind_of
+from onnxlet.function.monitoring.readers import MOST_CLASSES
 
 PART_ROWS = 100  # of a large prediction that are kept together: one truth reads so many
 

@@ -12,8 +12,14 @@ from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.columns import MAX_PIXELS
-from onnxlet.function.inputs.image_files import Unreadable, load_plugins
-from onnxlet.function.inputs.images import MODES, RESIZES, decoded_bytes, pixels
+from onnxlet.function.inputs.images import (
+    MODES,
+    RESIZES,
+    Unreadable,
+    decoded_bytes,
+    load_plugins,
+    pixels,
+)
 
 BGR = "BGR"  # as RGB, with the channels the other way round, as OpenCV has them
 # What `scale`, `mean` and `std` do, in this order.

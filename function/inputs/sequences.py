@@ -1,8 +1,8 @@
 """The front end for sequences: a text cut into units, for a graph that reads each unit's id.
 
 A manifest's graph input then has `ids`: `{"unit": "character", "units": ["<pad>", "a", …]}`. Rows
-have as many ids as their texts have units: `onnxlet.function.models.nested_rows` runs those of one
-length together.
+have as many ids as their texts have units: `onnxlet.function.models.imported_graphs` runs those of
+one length together.
 """
 
 from __future__ import annotations

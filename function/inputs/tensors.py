@@ -17,11 +17,17 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.array_checks import whole_numbers
 from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
 from onnxlet.function.inputs.columns import Input
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
+from onnxlet.function.inputs.validation import (
+    CELLS_AT_ONCE,
+    Gathered,
+    Table,
+    is_plain,
+    texts,
+    whole_numbers,
+)
 from onnxlet.function.messages import Tensor
 
 RAW = "RAW"  # declared of bytes that are a model's only input, whatever its type is

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.monitoring.labels import Labels
-from onnxlet.function.monitoring.numbers import Numbers
+from onnxlet.function.monitoring.readers import Labels, Numbers
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
 HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from onnxlet.function.messages import JSON
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
+from onnxlet.function.serving.options import highest, table_of
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
@@ -204,3 +205,54 @@ def refusal(part: Part, status: int) -> Schema:
     if status == 401:
         form["headers"] = {"WWW-Authenticate": {"schema": TEXT}}
     return form
+
+
+COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
+K = "how many nearest each row is answered with"
+ON_ERROR: Schema = parameter(
+    "on_error",
+    "null: rows that can't be answered are null, and the others are not lost; "
+    "refuse: they are 422, with all their problems.",
+    {"enum": ["null", "refuse"], "default": "refuse"},
+)
+END: Schema = {"type": ["number", "null"]}  # NaN and infinities are null
+
+
+def _coverage(models: Sequence[Model]) -> Schema | None:
+    """What may be asked for of each of those models that have the table; None if none has."""
+    most = [highest(table) for model in models if (table := table_of(model.manifest))]
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": min(most)} if most else None
+
+
+def _k(models: Sequence[Model]) -> Schema | None:
+    most = [model.k["most"] for model in models if model.k is not None]
+    return {"type": "integer", "minimum": 1, "maximum": min(most)} if most else None
+
+
+def option_parameters(models: Sequence[Model]) -> list[Schema]:
+    """The query parameters `coverage` and `k`, where some model has what they take."""
+    found = []
+    if schema := _coverage(models):
+        found.append(parameter("coverage", COVERAGE, schema))
+    if schema := _k(models):
+        defaults = [model.k["default"] for model in models if model.k is not None]
+        schema |= {"default": defaults[0]} if len(defaults) == 1 else {}
+        found.append(parameter("k", K, schema))
+    return found
+
+
+def option_members(model: Model) -> dict[str, Schema]:
+    """The members `coverage` and `k` of a body."""
+    wanted = ("coverage", COVERAGE, _coverage([model])), ("k", K, _k([model]))
+    return {n: or_null({**each, "description": about}) for n, about, each in wanted if each}
+
+
+def region(model: Model) -> dict[str, Schema]:
+    """What a coverage adds to an answer: one row's entry, by the output's name."""
+    if table_of(model.manifest) is None:
+        return {}
+    if model.classes is not None:
+        return {"set": listed({"enum": model.classes}, 1, len(model.classes))}
+    sizes = model.signature.outputs[0].shape[1:]
+    interval = listed(END, 2, 2)
+    return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}

@@ -10,7 +10,7 @@ from onnxlet.function.inputs.columns import FORMATS, Column, Output
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
 from onnxlet.function.models.model import Model
-from onnxlet.function.openapi import forms, options
+from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import Schema
 
 TYPES: Mapping[str, Schema] = {
@@ -165,7 +165,7 @@ def answer(model: Model) -> Schema:
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
     optional = UNANSWERED | {
-        name: forms.listed(forms.or_null(entry)) for name, entry in options.region(model).items()
+        name: forms.listed(forms.or_null(entry)) for name, entry in forms.region(model).items()
     }
     return forms.closed(optional, **members) | {"title": f"{model.name}: answers"}
 
@@ -289,7 +289,7 @@ def by_column(model: Model) -> Schema:
 def entries(model: Model) -> dict[str, Schema]:
     """What each output has for a row."""
     outputs = {output.name: output_schema(output, model) for output in model.signature.outputs}
-    return {name: forms.or_null(entry) for name, entry in (outputs | options.region(model)).items()}
+    return {name: forms.or_null(entry) for name, entry in (outputs | forms.region(model)).items()}
 
 
 def in_rows(model: Model) -> Schema:

@@ -43,22 +43,22 @@ def predict(
     """Validate a decoded request's rows and run them; golden rows are replayed through it, too.
 
     `noted` takes what is counted of texts and images. Raises InvalidRows with every problem,
-    located; NotCalibrated and NoNeighbours where the model has not the coverage, or does not answer
-    the number of nearest, that is asked for.
+    located; NotCalibrated and NoNeighbours where the model has not the options, or does not answer
+    the number of options, that is asked for.
     """
     timer = StageTimer() if timer is None else timer
     if request.k is not None:
-        from onnxlet.function.serving import nearest  # most requests ask for no number
+        from onnxlet.function.serving import options  # most requests ask for no number
 
-        more = nearest.at_least(model, request.k)
+        more = options.at_least(model, request.k)
         plain = predict(more, request._replace(k=None), timer, request_id, noted)
-        return nearest.first(plain, model, request.k)
+        return options.first(plain, model, request.k)
     if request.coverage is not None:
-        from onnxlet.function.serving import coverage  # most requests ask for none
+        from onnxlet.function.serving import options  # most requests ask for none
 
-        score = coverage.score_at(model, request.coverage)
+        score = options.score_at(model, request.coverage)
         plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
-        outputs = coverage.beside(plain, score)
+        outputs = options.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)
     left_out = LeftOut() if request.nulls else None
     table = read(model, request, left_out)

@@ -17,7 +17,7 @@ from onnxlet.convert.converters.registration import Converters
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import dense
 from onnxlet.convert.graph.loops import by_row
-from onnxlet.function.serving.nearest import MOST_NEAREST
+from onnxlet.function.serving.options import MOST_NEAREST
 
 
 def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:

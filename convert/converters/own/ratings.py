@@ -9,7 +9,7 @@ from onnxlet.convert.estimators.ratings import Ratings
 from onnxlet.convert.graph.converter import Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.nearest import MOST_NEAREST
+from onnxlet.function.serving.options import MOST_NEAREST
 
 END = int(np.iinfo(np.int64).max)
 

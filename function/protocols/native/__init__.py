@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
@@ -17,6 +17,7 @@ from onnxlet.function.messages import (
     answer_reply,
     json_reply,
 )
+from onnxlet.function.protocols.registry import OTHERS
 from onnxlet.function.protocols.shared import forms, request_options
 
 if TYPE_CHECKING:
@@ -121,10 +122,49 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
     return rows
 
 
-def _hint(body: Any) -> str:
-    from onnxlet.function.protocols.native import mistaken  # no right request needs it
+# What clients send instead, and what to do about it.
+RECORDS = (
+    'This looks like a table by column, as pandas writes it: send df.to_json(orient="records"), '
+    'or {"instances": df.to_dict(orient="records")}.'
+)
+ONE_ROW = 'One row is a list of one: {"instances": [{...}]}.'
+TWICE = (
+    "It is JSON inside a JSON string, encoded twice: send the text itself as the body (requests: "
+    "data=..., not json=...)."
+)
 
-    return mistaken.instead(body, JSON_HINT)
+
+def _is_split(body: dict[str, Any]) -> bool:
+    return body.keys() >= {"columns", "data"} or body.keys() >= {"schema", "data"}
+
+
+def _is_by_column(body: dict[str, Any]) -> bool:
+    cells = list(body.values())
+    lists = len(cells) > 1 and all(isinstance(value, list) for value in cells)
+    return bool(body) and (lists or all(isinstance(value, dict) for value in cells))
+
+
+def _is_row(body: dict[str, Any]) -> bool:
+    return bool(body) and not any(isinstance(value, dict | list) for value in body.values())
+
+
+FORMS: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
+    (_is_split, RECORDS),
+    (_is_by_column, RECORDS),
+    (_is_row, ONE_ROW),
+)
+
+
+def _hint(body: Any) -> str:
+    """What to send instead of a body of decoded JSON, or of the value of its `instances`."""
+    if isinstance(body, str) and body.lstrip()[:1] in ("{", "["):
+        return TWICE
+    if isinstance(body, dict):
+        for protocol in reversed(OTHERS):
+            if route := protocol.meant(body):
+                return f"Send that form to {route}. {JSON_HINT}"
+        return next((hint for fits, hint in FORMS if fits(body)), JSON_HINT)
+    return JSON_HINT
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
@@ -145,8 +185,8 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
     # No prediction needs these.
-    from onnxlet.function.models.coverage import highest, table_of
     from onnxlet.function.models.example import described_signature, typical_values
+    from onnxlet.function.serving.options import highest, table_of
 
     about = {"name": model.name, "version": model.version}
     repository = service.repository

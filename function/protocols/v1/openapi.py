@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import forms, options, schemas
+from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 
 SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
@@ -13,7 +13,7 @@ SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default"
 
 def _predict(endpoint: Endpoint) -> Operation:
     model = endpoint.shown
-    beside = {**SIGNATURE, **options.member(model)}
+    beside = {**SIGNATURE, **forms.option_members(model)}
     requests = forms.one_of(
         forms.closed(beside, instances=schemas.by_row(model)),
         forms.closed(beside, inputs=forms.one_of(schemas.by_row(model), schemas.by_column(model))),
@@ -28,7 +28,7 @@ def _predict(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         forms.answered("The prediction of each row; for columns they are called outputs.", answers),
         forms.body(forms.content(requests, {"instances": [example_instance(model)]})),
-        [options.ON_ERROR, schemas.outputs_parameter([model]), *options.parameters([model])],
+        [forms.ON_ERROR, schemas.outputs_parameter([model]), *forms.option_parameters([model])],
         (400, 413, 415),
         'A text may be {"b64": ...}, base64 of its UTF-8.',
     )

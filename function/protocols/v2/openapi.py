@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
-from onnxlet.function.openapi import forms, options
+from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
 
@@ -78,7 +78,7 @@ def _request(model: Model) -> Schema:
             "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
         },
     )
-    region = list(options.region(model))
+    region = list(forms.region(model))
     output = forms.record(
         {"parameters": PARAMETERS},
         name={"enum": [each.name for each in model.signature.outputs] + region},
@@ -87,7 +87,7 @@ def _request(model: Model) -> Schema:
         {
             "id": {"type": ["string", "null"]},
             "outputs": {**forms.listed(output), "type": ["array", "null"]},
-            "parameters": {**PARAMETERS, "properties": options.member(model)},
+            "parameters": {**PARAMETERS, "properties": forms.option_members(model)},
         },
         inputs=forms.listed(tensor, 1),
     )
@@ -118,7 +118,7 @@ def _infer(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         answer,
         forms.body(forms.content(_request(model), _example(model)), binary),
-        [LENGTH, *options.parameters([model])],
+        [LENGTH, *forms.option_parameters([model])],
         (400, 413, 415),
         "Every required input has to be there, with as many rows as the others, its data as "
         "long as its shape says.",
