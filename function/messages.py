@@ -177,6 +177,15 @@ def fixed(answer: Any) -> Callable[..., Reply]:
     return lambda service, request: json_reply(answer)
 
 
+def of_model(describe: Callable[[Any, Model], Any]) -> Callable[..., Reply]:
+    """What answers a route below a model's or version's path: in JSON, what it is described as."""
+
+    def answer(service: Any, request: Request, name: str, version: str | None = None) -> Reply:
+        return json_reply(describe(service, service.repository.choose(name, version)))
+
+    return answer
+
+
 class WireProtocol(Protocol):
     """One protocol that clients speak: a folder of `onnxlet.function.protocols`."""
 

@@ -15,7 +15,7 @@ from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.column_groups import representative_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.options import highest
+from onnxlet.function.models.coverage import highest
 
 
 def certificate(

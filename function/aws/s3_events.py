@@ -258,18 +258,12 @@ def answer(objects: Sequence[Created], scoring: Scoring, context: Any) -> dict[s
 
     Raises NotAnswered where one may be answered when the event comes again.
     """
-    outcomes, late = list[dict[str, Any]](), list[str]()
     clock = Clock(context)
     with deadline.watched(clock.seconds):
-        for each in objects:
-            outcome = one(each, scoring, context, clock)
-            if isinstance(outcome, NotNow):
-                late.append(outcome.kind)
-            else:
-                outcomes.append(outcome._asdict())
-    if late:
+        outcomes = [one(each, scoring, context, clock) for each in objects]
+    if late := [each.kind for each in outcomes if isinstance(each, NotNow)]:
         raise NotAnswered(f"{len(late)} of {len(objects)} objects not answered: {', '.join(late)}")
-    return {"objects": outcomes}
+    return {"objects": [each._asdict() for each in outcomes if isinstance(each, Outcome)]}
 
 
 def answer_messages(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from onnxlet.function.messages import JSON
+from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving.options import highest, table_of
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service

@@ -20,19 +20,8 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NoNeighbours, NotCalibrated
 from onnxlet.function.messages import Prediction
+from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.model import IMPORTED, Model
-
-
-def table_of(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The table that they are made of; None where the build has made none."""
-    table = manifest.get("conformal")
-    return table if isinstance(table, Mapping) and table.get("ranks") else None
-
-
-def highest(table: Mapping[str, Any]) -> float:
-    """The highest coverage that a table supports, to six digits and rounded down."""
-    return int(table["ranks"][-1] * 10**6 // (table["rows"] + 1)) / 10**6
-
 
 # The graph's probabilities lie so near to those that the table was made of, which is what parity
 # was proven to. A class that is just at the limit belongs to the set.

@@ -195,8 +195,7 @@ def _from_csv(request: Request) -> PredictRequest:
         options = options._replace(first=first)
     if header == "absent" or (bare and not header):
         return PredictRequest(lines, text=True, nulls=nulls, options=options)
-    names, rows, faults = csv_text.below_header(lines)
-    return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls, options=options)
+    return csv_text.below_header(lines)._replace(nulls=nulls, options=options)
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:

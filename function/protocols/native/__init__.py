@@ -60,18 +60,19 @@ def decode(request: Request) -> PredictRequest:
         decoded = image_bodies.decode(request)._replace(
             nulls=request_options.wants_nulls(request.query)
         )
-        return request_options.with_texts(decoded, request.query)
-    check_text(request)
-    nulls = request_options.wants_nulls(request.query)
+    else:
+        check_text(request)
+        decoded = _from_text(request, request_options.wants_nulls(request.query))
+    return request_options.with_texts(decoded, request.query)
+
+
+def _from_text(request: Request, nulls: bool) -> PredictRequest:
     if request.media_type in ("application/json", ""):
-        decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
-        return request_options.with_texts(decoded, request.query)
+        return from_object(json_body.read(request.body, LONG_LISTS), nulls)
     if request.media_type == "text/csv":
         from onnxlet.function.csv import text as csv_text  # 5 ms that a cold start need not pay
 
-        names, rows, faults = csv_text.read(request.body, request.check_rows)
-        decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
-        return request_options.with_texts(decoded, request.query)
+        return csv_text.read(request.body, request.check_rows)._replace(nulls=nulls)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header; to a model of one image "
@@ -185,8 +186,8 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
     # No prediction needs these.
+    from onnxlet.function.models.coverage import highest, table_of
     from onnxlet.function.models.example import described_signature, typical_values
-    from onnxlet.function.serving.options import highest, table_of
 
     about = {"name": model.name, "version": model.version}
     repository = service.repository

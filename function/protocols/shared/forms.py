@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -333,16 +333,9 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     return form | unanswered(prediction)
 
 
-def message(failure: Failure) -> str:
-    """An error as one text: every problem that is listed, how many more, and what to do."""
-    return unicode(" ".join(_sentences(failure)))
-
-
-def _sentences(failure: Failure) -> Iterator[str]:
-    if not failure.problems:
-        yield failure.detail
-    else:
-        more = failure.error_count - len(failure.problems)
-        yield "; ".join(map(str, failure.problems)) + (f"; and {more} more" if more else "")
-    if failure.hint:
-        yield f"({failure.hint})"
+def message(failure: Failure, others: str = "more", hint: str = " ({})") -> str:
+    """An error as one text: every problem that is listed, how many others, and what to do."""
+    text = "; ".join(map(str, failure.problems)) or failure.detail
+    if more := failure.error_count - len(failure.problems):
+        text += f"; and {more} {others}"
+    return unicode(text + hint.format(failure.hint) * bool(failure.hint))

@@ -16,6 +16,7 @@ from onnxlet.function.messages import (
     Route,
     answer_reply,
     json_reply,
+    of_model,
 )
 from onnxlet.function.protocols.shared import forms, request_options
 
@@ -144,17 +145,16 @@ DTYPES = {
 }
 
 
-def _metadata(service: Service, request: Request, name: str, version: str | None = None) -> Reply:
+def _metadata(service: Service, model: Model) -> dict[str, Any]:
     """TensorFlow Serving's description of a model's signature."""
-    model = service.repository.choose(name, version)
-    spec = {"name": name, "signature_name": "", "version": str(model.version)}
+    spec = {"name": model.name, "signature_name": "", "version": str(model.version)}
     signature = {
         "inputs": _tensors(model, "inputs"),
         "outputs": _tensors(model, "outputs"),
         "method_name": "tensorflow/serving/predict",
     }
     defined = {"signature_def": {"serving_default": signature}}
-    return json_reply({"model_spec": spec, "metadata": {"signature_def": defined}})
+    return {"model_spec": spec, "metadata": {"signature_def": defined}}
 
 
 def _tensors(model: Model, side: str) -> dict[str, Any]:
@@ -176,5 +176,5 @@ VERSION = f"{MODEL}/versions/<version>"
 ROUTES: Sequence[Route] = (
     Route("GET", "/v1/models", _models),
     *(Route("GET", rule, _status) for rule in (MODEL, VERSION)),
-    *(Route("GET", f"{rule}/metadata", _metadata) for rule in (MODEL, VERSION)),
+    *(Route("GET", f"{rule}/metadata", of_model(_metadata)) for rule in (MODEL, VERSION)),
 )

@@ -18,8 +18,9 @@ from onnxlet.convert.reference.answers import Task
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NotCalibrated
 from onnxlet.function.messages import Prediction, PredictRequest
+from onnxlet.function.models.coverage import highest
 from onnxlet.function.models.model import Model, load_model
-from onnxlet.function.serving.options import highest, region, score_at
+from onnxlet.function.serving.options import region, score_at
 from onnxlet.function.serving.predict import predict
 from tests.conftest import ROOT
 from tests.function import calibrated as made
