@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import deadline
@@ -24,7 +25,7 @@ from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
-from onnxlet.function.protocols.shared import request_options
+from onnxlet.function.protocols.shared.request_options import wants_nulls, whole_number
 from onnxlet.function.serving.predict import read
 from onnxlet.function.serving.service import Service
 
@@ -104,7 +105,7 @@ def decode(request: Request) -> PredictRequest:
     Raises UnsupportedMedia, MalformedRequest and InvalidRows as for predictions, and
     MalformedRequest where a member beside the instances is not what it should be.
     """
-    if request_options.wants_nulls(request.query):
+    if wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
     for option, why in NOT_EXPLAINED.items():
         if option in request.query:
@@ -138,34 +139,18 @@ def _seconds(key: str, value: Any) -> float:
     return float(value)
 
 
-def _whole(least: int, most: int) -> Callable[[str, Any], int]:
-    def read(key: str, value: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 3.0 is a whole number here, too
-        if type(value) is not int or not least <= value <= most:
-            raise MalformedRequest(
-                f"'{key}': expected a whole number from {least} to {most}, got {quoted(value)}"
-            )
-        return value
-
-    return read
-
-
-def _one_of(kind: type, words: str) -> Callable[[str, Any], Any]:
-    def read(key: str, value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise MalformedRequest(f"'{key}': expected {words}, got {quoted(value)}")
-        return value
-
-    return read
+def _of_type(key: str, value: Any, kind: type, words: str) -> Any:
+    if not isinstance(value, kind):
+        raise MalformedRequest(f"'{key}': expected {words}, got {quoted(value)}")
+    return value
 
 
 READ: Mapping[str, Callable[[str, Any], Any]] = {
     "seconds": _seconds,
-    "permutations": _whole(2, MOST_PERMUTATIONS),
-    "seed": _whole(0, MOST_SEED),
-    "output": _one_of(str, "a name"),
-    "classes": _one_of(list, "a list"),
+    "permutations": partial(whole_number, least=2, most=MOST_PERMUTATIONS),
+    "seed": partial(whole_number, least=0, most=MOST_SEED),
+    "output": partial(_of_type, kind=str, words="a name"),
+    "classes": partial(_of_type, kind=list, words="a list"),
 }
 
 

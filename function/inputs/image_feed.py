@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.columns import MAX_PIXELS
+from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.images import (
     MODES,
     RESIZES,
@@ -20,6 +21,7 @@ from onnxlet.function.inputs.images import (
     load_plugins,
     pixels,
 )
+from onnxlet.function.inputs.nested import packed
 
 BGR = "BGR"  # as RGB, with the channels the other way round, as OpenCV has them
 # What `scale`, `mean` and `std` do, in this order.
@@ -104,15 +106,8 @@ class ImageFeed:
         InvalidRows has every row whose cell is no image that is answered.
         """
         block, position = self.at
-        found, problems = list[Array](), list[Problem]()
-        for row, cell in enumerate(blocks[block][:, position].tolist()):
-            deadline.check()
-            try:
-                found.append(self.pixels(cell))
-            except Unreadable as error:
-                problems.append(Problem(row, self.column, str(error)))
-        if problems:
-            raise InvalidRows(problems)
+        cells = blocks[block][:, position].tolist()
+        found = each_cell(cells, self.column, self.pixels, Unreadable)
         if noted is not None and self.noted:
             shares = noted.setdefault(self.at, [])
             for each in found:
@@ -169,25 +164,23 @@ def decoded_once(feeds: Sequence[ImageFeed], blocks: Sequence[Array]) -> list[Ar
 
     InvalidRows has every row and column whose cell is no image that is answered.
     """
-    arrays, problems = list(blocks), dict[Problem, None]()  # in which each is once
-    for at in dict.fromkeys(feed.at for feed in feeds):
-        block, position = at
-        own, known = [feed for feed in feeds if feed.at == at], dict[str | bytes, DecodedImage]()
+    arrays, problems = list(blocks), list[Problem]()
+    for block, position in dict.fromkeys(feed.at for feed in feeds):
+        own = [feed for feed in feeds if feed.at == (block, position)]
         arrays[block] = arrays[block].copy()
-        for row, cell in enumerate(arrays[block][:, position].tolist()):
-            deadline.check()
-            try:
-                if cell not in known:
-                    known[cell] = DecodedImage.of(
-                        cell, {feed.name: feed.pixels(cell) for feed in own}
-                    )
-            except Unreadable as error:
-                problems[Problem(row, own[0].column, str(error))] = None
-            else:
-                arrays[block][row, position] = known[cell]
+        cells = arrays[block][:, position].tolist()
+        try:
+            found = each_cell(cells, own[0].column, cache(partial(_decoded, own)), Unreadable)
+            arrays[block][:, position] = packed(found)
+        except InvalidRows as error:
+            problems += error.every
     if problems:
         raise InvalidRows(sorted(problems, key=lambda problem: problem.row or 0))
     return arrays
+
+
+def _decoded(feeds: Sequence[ImageFeed], cell: str | bytes) -> DecodedImage:
+    return DecodedImage.of(cell, {feed.name: feed.pixels(cell) for feed in feeds})
 
 
 def as_texts(cells: Array) -> Array:

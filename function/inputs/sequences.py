@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, Problem, quoted
+from onnxlet.function.errors import quoted
+from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.nested import packed
 
 CHARACTER = "character"
@@ -60,18 +60,10 @@ class IdFeed:
         Raises InvalidRows where texts have no unit, too many, or unknown ones.
         """
         block, position = self.at
-        found, problems = list[Array](), list[Problem]()
-        for row, text in enumerate(deadline.checked(blocks[block][:, position].tolist())):
-            try:
-                found.append(np.array(self.ids_of(text), np.int64))
-            except Unfit as error:
-                problems.append(Problem(row, self.column, str(error)))
-        if problems:
-            raise InvalidRows(problems)
-        return [
-            packed(found).reshape(-1, 1) if number == block else each
-            for number, each in enumerate(blocks)
-        ]
+        texts = blocks[block][:, position].tolist()
+        found = each_cell(texts, self.column, self.ids_of, Unfit)
+        ids = packed([np.array(each, np.int64) for each in found]).reshape(-1, 1)
+        return [ids if number == block else each for number, each in enumerate(blocks)]
 
     def ids_of(self, text: str) -> list[int]:
         """The ids of one text; Unfit where it has no unit, too many, or unknown ones."""

@@ -19,7 +19,8 @@ import numpy as np
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
-from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.murmur import murmurhash3
 
 Cut = Callable[[str], Iterable[str]]
@@ -99,22 +100,14 @@ class TokenFeed:
     def _counts(self, texts: Sequence[str], first: int = 0) -> list[Counts]:
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
-        if self._column is not None:
-            return self._of_functions(texts, self._column, first)
-        return [self._count(self._cut(text)) for text in deadline.checked(texts, BETWEEN_CHECKS)]
+        if self._column is not None:  # functions of the user's own cut them, and may raise anything
+            return each_cell(
+                texts, self._column, self._counted, Exception, lambda error: RAISING, first
+            )
+        return [self._counted(text) for text in deadline.checked(texts, BETWEEN_CHECKS)]
 
-    def _of_functions(self, texts: Sequence[str], column: str, first: int) -> list[Counts]:
-        """The same where functions of the user's own, which may raise, cut the texts."""
-        rows, problems = [], []
-        for row, text in enumerate(texts):
-            deadline.check()  # one may take a second by itself
-            try:
-                rows.append(self._count(self._cut(text)))
-            except Exception:  # whatever scikit-learn would raise, too
-                problems.append(Problem(first + row, column, RAISING))
-        if problems:
-            raise InvalidRows(problems)
-        return rows
+    def _counted(self, text: str) -> Counts:
+        return self._count(self._cut(text))
 
     def gather(
         self, blocks: Sequence[Array], noted: Noted | None = None, first: int = 0
@@ -268,25 +261,23 @@ def _decomposed(text: str) -> str:
 STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
 
 
-def _function(program: Mapping[str, Any]) -> Callable[[str], Any]:
-    from onnxlet.function.inputs.restricted_python import (
-        function_of,  # for the few models that need it
-    )
+def _function(program: Mapping[str, Any], cuts: bool = False) -> Callable[[str], Any]:
+    """A function of the user's own, which makes a text of a text, or cuts it into tokens."""
+    from onnxlet.function.inputs import restricted_python  # for the few models that need it
 
-    return function_of(**program)
+    return (
+        restricted_python.tokeniser(program) if cuts else restricted_python.function_of(**program)
+    )
 
 
 def _by_function(tokens: Mapping[str, Any]) -> Cut:
-    from onnxlet.function.inputs.restricted_python import tokeniser
-
-    return tokeniser(tokens["functions"]["analyzer"])
+    return _function(tokens["functions"]["analyzer"], cuts=True)
 
 
 def _words(tokens: Mapping[str, Any]) -> Cut:
+    find: Callable[[str], list[str]]
     if tokenizer := tokens.get("functions", {}).get("tokenizer"):
-        from onnxlet.function.inputs.restricted_python import tokeniser
-
-        find: Callable[[str], list[str]] = tokeniser(tokenizer)
+        find = _function(tokenizer, cuts=True)
     else:
         find = re.compile(tokens["token_pattern"]).findall
     low, high = tokens["ngram_range"]
