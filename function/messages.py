@@ -177,6 +177,11 @@ def fixed(answer: Any) -> Callable[..., Reply]:
     return lambda service, request: json_reply(answer)
 
 
+def names_of_models(service: Any, request: Request) -> Reply:
+    """The names of all models, as V1 and the Open Inference Protocol have them."""
+    return json_reply({"models": service.repository.names})
+
+
 def of_model(describe: Callable[[Any, Model], Any]) -> Callable[..., Reply]:
     """What answers a route below a model's or version's path: in JSON, what it is described as."""
 

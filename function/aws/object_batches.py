@@ -79,7 +79,7 @@ def of_csv(
     text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
     lines = _Lines(text, limits.size)
     reader = csv.reader(lines, strict=True)
-    with _as_csv():
+    try:
         names = next(reader, [])
         if not names:
             raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
@@ -98,6 +98,8 @@ def of_csv(
                 first, rows, going = first + rows, 0, []
         if rows:
             yield _csv_batch(head + lines.take(), first, rows, wanted, going)
+    except csv.Error as error:
+        raise MalformedRequest(f"the object is not CSV: {error}") from error
 
 
 class _Lines:
@@ -176,14 +178,6 @@ def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> 
     if lacking:
         raise InvalidRows([Problem(None, *each) for each in lacking])
     return None if len(known) == len(names) else known
-
-
-@contextmanager
-def _as_csv() -> Iterator[None]:
-    try:
-        yield
-    except csv.Error as error:
-        raise MalformedRequest(f"the object is not CSV: {error}") from error
 
 
 class RowLines(Parts):

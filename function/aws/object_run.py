@@ -23,7 +23,7 @@ from onnxlet.function.aws.object_batches import (
 )
 from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Ranges, Upload
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
-from onnxlet.function.messages import Failure, Prediction, PredictRequest
+from onnxlet.function.messages import Failure, Prediction
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols.shared import forms, request_options
 from onnxlet.function.serving.service import Service
@@ -158,16 +158,13 @@ class Job:
         def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
             return prediction
 
-        def refuse(failure: Failure) -> Prediction | Failure:
-            return failure
-
         answer = answer_logged(
             self.scoring.service,
             self.scoring.log,
             self.entry,
             lambda: request_options.with_texts(batch.decode(), asked)._replace(model=model.name),
             encode,
-            refuse,
+            lambda failure: failure,
         )
         if isinstance(answer, Prediction):
             return answer

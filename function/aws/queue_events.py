@@ -190,7 +190,9 @@ def answer_batch(
     answers = AnswersQueue(send, log)
     batch = _Batch(service, answers, fifo, log, ends - reserve)
     with deadline.watched(seconds):
-        batch.answer_again(batch.answer(records))
+        late = batch.answer(records)
+        if late and time.perf_counter() < ends - reserve:  # once more, in the time that is left
+            batch.answer(late)
     answers.end(ends - reserve / 4 - time.perf_counter())
     ids = (record["messageId"] for record in records)
     return {"batchItemFailures": [{"itemIdentifier": i} for i in ids if i not in answers.taken]}
@@ -236,24 +238,21 @@ class _Batch:
                 self._broken_groups.add(group)
         return late
 
-    def answer_again(self, late: Sequence[Record]) -> None:
-        """Try once more what took too long, with the time that the others left."""
-        if late and time.perf_counter() < self._ends:
-            self.answer(late)
-
     def _answer(self, record: Record) -> Answered | Failure:
         """The answer, which is on its way; or why there is none, which is in the log, too."""
         entry = {"method": "queue", "request_id": record["messageId"]}
 
         def encode(prediction: Prediction, request: PredictRequest) -> Answered | Failure:
-            answer = json_text.dumps(forms.answer(prediction)).decode()
-            return _sendable(Answered(record, _message(record, answer, self._fifo)))
-
-        def refuse(failure: Failure) -> Answered | Failure:
-            return failure
+            body = json_text.dumps(forms.answer(prediction)).decode()
+            answered = Answered(record, _message(record, body, self._fifo))
+            if answered.size > BYTES:
+                raise MalformedRequest(
+                    f"the answer has {answered.size} bytes, a message at most {BYTES}"
+                )
+            return answered
 
         answer = answer_logged(
-            self._service, self._log, entry, lambda: _decode(record), encode, refuse
+            self._service, self._log, entry, lambda: _decode(record), encode, lambda why: why
         )
         if isinstance(answer, Answered):
             self._answers.put(answer)
@@ -265,12 +264,6 @@ def _decode(record: Record) -> PredictRequest:
     # What is no text in JSON (half a pair of surrogates) is refused as such.
     body = str(record.get("body") or "").encode("utf-8", "surrogatepass")
     return native.from_object(json_text.loads(body))
-
-
-def _sendable(answered: Answered) -> Answered:
-    if answered.size > BYTES:
-        raise MalformedRequest(f"the answer has {answered.size} bytes, a message at most {BYTES}")
-    return answered
 
 
 def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:

@@ -100,23 +100,8 @@ class Lines(Parts):
 
     def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
         """Some lines at a time; none of them has faults."""
-        if self._plain:
-            yield from self._read_plain()
-            return
-        some: list[list[str]] = []
-        fields = 0
-        for line in islice(_lines(self._body), int(self._below), None):
-            some.append(line)
-            fields += len(line)
-            if fields > FIELDS_AT_ONCE:
-                yield some, {}
-                some, fields = [], 0
-        if some:
-            yield some, {}
-
-    def _read_plain(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
         start = int(self._below)
-        for some in _plain_lines(self._body):
+        for some in (_plain_lines if self._plain else _quoted_lines)(self._body):
             if len(some) > start:
                 yield some[start:], {}
             start = 0
@@ -197,6 +182,20 @@ def _lines(body: bytes) -> Iterator[list[str]]:
             elif line or width == 1:
                 rows += 1
                 yield line or [""]
+
+
+def _quoted_lines(body: bytes) -> Iterator[list[list[str]]]:
+    """The same, some at once."""
+    some: list[list[str]] = []
+    fields = 0
+    for line in _lines(body):
+        some.append(line)
+        fields += len(line)
+        if fields > FIELDS_AT_ONCE:
+            yield some
+            some, fields = [], 0
+    if some:
+        yield some
 
 
 def _plain_lines(body: bytes) -> Iterator[list[list[str]]]:

@@ -89,7 +89,8 @@ def document(service: Service) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     names: set[str] = set()
     schemas_used = schemas.of_models(models, service.settings.max_rows)
-    for route in sorted(service.routes, key=_order):
+    # The native protocol's routes first.
+    for route in sorted(service.routes, key=lambda r: (r.rule.startswith("/v"), r.rule, r.method)):
         part, describe = _words(route)
         for endpoint in _endpoints(route, service, models):
             operation = describe(endpoint)
@@ -105,11 +106,6 @@ def document(service: Service) -> dict[str, Any]:
     if service.settings.api_keys:
         form["components"]["securitySchemes"] = forms.SECURITY_SCHEMES
     return form
-
-
-def _order(route: Route) -> tuple[bool, str, str]:
-    """The native protocol's routes first."""
-    return route.rule.startswith("/v"), route.rule, route.method
 
 
 def _words(route: Route) -> tuple[Part, Describe]:

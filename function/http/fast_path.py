@@ -70,13 +70,13 @@ class App:
         return self._flask
 
     def add_route(self, route: Route, answer: Answer) -> None:
-        """Add a route that Flask answers in its own way."""
-        self._routes.append((route, answer))
+        """Add a route, which Flask answers in its own way.
 
-    def add_prediction(self, route: Route, predict: Answer) -> None:
-        """Add a POST route that is answered on the fast path; its errors are replies, too."""
-        self.add_route(route, predict)
-        self._predictions.append((segments(route.rule), predict))
+        POST routes that predict are answered on the fast path; their errors are replies, too.
+        """
+        self._routes.append((route, answer))
+        if route.protocol is not None:
+            self._predictions.append((segments(route.rule), answer))
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request: a prediction on the fast path, all else in Flask's own way."""

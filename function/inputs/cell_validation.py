@@ -187,16 +187,13 @@ def _number(cell: Any) -> float:
 
 
 def _integer(cell: Any) -> int:
-    if isinstance(cell, bool) or not isinstance(cell, int | float) or not _is_whole(cell):
+    odd = isinstance(cell, float) and not cell.is_integer()
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or odd:
         raise Refused(f"expected a whole number, got {shown(cell)}")
     # JSON's readers make a float of an integer below these, and that may round to the least one.
     if not -(2**63) <= cell < 2**63 or (isinstance(cell, float) and cell == -(2**63)):
         raise Refused(f"{shown(cell)} does not fit a 64-bit integer")
     return int(cell)
-
-
-def _is_whole(cell: float) -> bool:
-    return math.isfinite(cell) and cell == math.floor(cell) if isinstance(cell, float) else True
 
 
 def _boolean(cell: Any) -> bool:

@@ -75,11 +75,7 @@ def composed(steps: Sequence[Mapping[str, Any]]) -> Step:
     functions = [_made(step) for step in steps]
     if len(functions) == 1:
         return functions[0]
-    return lambda cell: reduce(_applied, functions, cell)
-
-
-def _applied(cell: Any, step: Step) -> Any:
-    return step(cell)
+    return lambda cell: reduce(lambda value, function: function(value), functions, cell)
 
 
 def _made(step: Mapping[str, Any]) -> Step:

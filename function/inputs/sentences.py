@@ -149,18 +149,16 @@ def _either(sentence: str) -> Iterable[str]:
             yield from map("".join, pairwise(run))
 
 
-def _words(sentence: str) -> Iterable[str]:
-    return WORDS.findall(sentence.lower())
-
-
 def _pairs(sentence: str) -> Iterable[str]:
     for run in RUNS.findall(sentence.lower()):
         yield from map("".join, pairwise(run)) if len(run) > 1 else run
 
 
 ANALYZERS: Mapping[str, Callable[[str], Iterable[str]]] = {
-    "auto": _either, "word": _words, "char": _pairs,
-}  # fmt: skip
+    "auto": _either,
+    "word": lambda sentence: WORDS.findall(sentence.lower()),
+    "char": _pairs,
+}
 
 
 class TokenCounts(NamedTuple):

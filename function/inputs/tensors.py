@@ -8,7 +8,7 @@ so that both accept the same and say the same. A property test compares the two.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -266,10 +266,6 @@ def _some_missing(cells: Array, datatype: str) -> Array | None:
     return np.array(flat, dtype=np.float64).reshape(cells.shape)
 
 
-def _booleans(cells: Array, block: Block, datatype: str) -> Array | None:
-    return cells if cells.dtype.kind == "b" else None
-
-
 def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     if cells.dtype.kind != "O" or datatype not in ("BYTES", RAW):
         return None
@@ -281,11 +277,11 @@ def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     return None if array is None else array.reshape(cells.shape)
 
 
-QUICK = {
+QUICK: Mapping[str, Callable[[Array, Block, str], Array | None]] = {
     "float64": _numbers,
     "float32": _numbers,
     "int64": _integers,
-    "bool": _booleans,
+    "bool": lambda cells, block, datatype: cells if cells.dtype.kind == "b" else None,
     "string": _strings,
 }
 

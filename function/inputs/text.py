@@ -130,7 +130,8 @@ class TokenFeed:
         if len(rows) == 1:
             counts = np.array([[rows[0][position] for position in positions]], self._dtype)
         else:
-            counts = _side_by_side(rows, positions, self._dtype)
+            counts = np.zeros((len(rows), len(positions)), self._dtype)
+            _fill(counts, rows, {position: column for column, position in enumerate(positions)})
         return self.tensors(counts, positions)
 
     def tensors(self, counts: Array, positions: Sequence[int]) -> dict[str, Array]:
@@ -139,13 +140,6 @@ class TokenFeed:
             counts = counts != 0
         counts = counts.astype(self._dtype, copy=False)
         return {self.name: counts, self.positions: np.array(positions, np.int64)}
-
-
-def _side_by_side(rows: Sequence[Counts], positions: Sequence[int], dtype: np.dtype[Any]) -> Array:
-    at = {position: column for column, position in enumerate(positions)}
-    counts = np.zeros((len(rows), len(positions)), dtype)
-    _fill(counts, rows, at)
-    return counts
 
 
 def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:

@@ -255,10 +255,6 @@ READY = fixed({"ready": True})  # models are loaded before the app exists
 MLFLOW = b"3.18.0"  # whose scoring protocol this is, the same since 2.0
 
 
-def _version(service: Service, request: Request) -> Reply:
-    return Reply(MLFLOW, "text/plain")
-
-
 CONCURRENT = 4  # as many as `edge serve` answers at once
 MEGABYTES_IN_FLIGHT = 100  # SageMaker takes no more: concurrent transforms times their payload
 
@@ -278,6 +274,6 @@ def _execution_parameters(service: Service, request: Request) -> Reply:
 ROUTES: Sequence[Route] = (
     Route("GET", "/ping", READY, open=True, urgent=True),
     Route("GET", "/health", READY, open=True, urgent=True),
-    Route("GET", "/version", _version),
+    Route("GET", "/version", lambda service, request: Reply(MLFLOW, "text/plain")),
     Route("GET", "/execution-parameters", _execution_parameters),
 )

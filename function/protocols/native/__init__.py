@@ -135,24 +135,16 @@ TWICE = (
 )
 
 
-def _is_split(body: dict[str, Any]) -> bool:
-    return body.keys() >= {"columns", "data"} or body.keys() >= {"schema", "data"}
-
-
 def _is_by_column(body: dict[str, Any]) -> bool:
     cells = list(body.values())
     lists = len(cells) > 1 and all(isinstance(value, list) for value in cells)
     return bool(body) and (lists or all(isinstance(value, dict) for value in cells))
 
 
-def _is_row(body: dict[str, Any]) -> bool:
-    return bool(body) and not any(isinstance(value, dict | list) for value in body.values())
-
-
 FORMS: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
-    (_is_split, RECORDS),
+    (lambda b: b.keys() >= {"columns", "data"} or b.keys() >= {"schema", "data"}, RECORDS),
     (_is_by_column, RECORDS),
-    (_is_row, ONE_ROW),
+    (lambda b: bool(b) and not any(isinstance(v, dict | list) for v in b.values()), ONE_ROW),
 )
 
 

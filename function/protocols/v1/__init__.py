@@ -16,6 +16,7 @@ from onnxlet.function.messages import (
     Route,
     answer_reply,
     json_reply,
+    names_of_models,
     of_model,
 )
 from onnxlet.function.protocols.shared import forms, request_options
@@ -114,10 +115,6 @@ def refuse(failure: Failure) -> Reply:
     return json_reply({"error": forms.message(failure)}, status)
 
 
-def _models(service: Service, request: Request) -> Reply:
-    return json_reply({"models": list(service.repository.names)})
-
-
 def _status(service: Service, request: Request, name: str, version: str | None = None) -> Reply:
     """TensorFlow Serving's status of each version, and KServe's word on readiness."""
     model = service.repository.choose(name, version)
@@ -174,7 +171,7 @@ def _tensors(model: Model, side: str) -> dict[str, Any]:
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 ROUTES: Sequence[Route] = (
-    Route("GET", "/v1/models", _models),
+    Route("GET", "/v1/models", names_of_models),
     *(Route("GET", rule, _status) for rule in (MODEL, VERSION)),
     *(Route("GET", f"{rule}/metadata", of_model(_metadata)) for rule in (MODEL, VERSION)),
 )

@@ -22,6 +22,7 @@ from onnxlet.function.messages import (
     Tensor,
     fixed,
     json_reply,
+    names_of_models,
     of_model,
 )
 from onnxlet.function.protocols.shared import request_options
@@ -146,10 +147,6 @@ def _ready(service: Service, request: Request) -> Reply:
     return json_reply(ready)
 
 
-def _models(service: Service, request: Request) -> Reply:
-    return json_reply({"models": service.repository.names})
-
-
 def _model_ready(service: Service, model: Model) -> dict[str, Any]:
     return {"name": model.name, "ready": True}
 
@@ -238,7 +235,7 @@ ROUTES: Sequence[Route] = (
     Route("GET", "/v2", fixed(SERVER)),
     Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
     Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
-    Route("GET", "/v2/models", _models),
+    Route("GET", "/v2/models", names_of_models),
     Route("GET", "/v2/models/stats", _all_statistics),
     *_both("", metadata),
     *_both("/ready", _model_ready),
