@@ -23,7 +23,7 @@ from onnxlet.function.aws.object_batches import (
 )
 from onnxlet.function.aws.s3_objects import About, Changed, Objects, Place, Ranges, Upload
 from onnxlet.function.errors import Problem, TookTooLong, UnsupportedMedia
-from onnxlet.function.messages import Failure, Prediction
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols.shared import forms, request_options
 from onnxlet.function.serving.service import Service

@@ -21,7 +21,7 @@ import numpy as np
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS
+from onnxlet.function.inputs.columns import FORMATS, MAX_PIXELS, Refused
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,7 +70,7 @@ OTHERS = {
 }
 
 
-class Unreadable(ValueError):
+class Unreadable(Refused):
     """Why something is no image that is answered, in words for a client; without its contents."""
 
 

@@ -16,14 +16,11 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import quoted
+from onnxlet.function.inputs.columns import Refused
 from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.nested import packed
 
 CHARACTER = "character"
-
-
-class Unfit(ValueError):
-    """Why a text has no ids, in words for a client."""
 
 
 class IdFeed:
@@ -61,21 +58,21 @@ class IdFeed:
         """
         block, position = self.at
         texts = blocks[block][:, position].tolist()
-        found = each_cell(texts, self.column, self.ids_of, Unfit)
+        found = each_cell(texts, self.column, self.ids_of, Refused)
         ids = packed([np.array(each, np.int64) for each in found]).reshape(-1, 1)
         return [ids if number == block else each for number, each in enumerate(blocks)]
 
     def ids_of(self, text: str) -> list[int]:
-        """The ids of one text; Unfit where it has no unit, too many, or unknown ones."""
+        """The ids of one text; Refused where it has no unit, too many, or unknown ones."""
         units = self._cut(unicodedata.normalize("NFC", text) if self._nfc else text)
         what = "units" if self._words else "characters"
         if not 1 <= len(units) <= self._longest:
-            raise Unfit(f"expected 1 to {self._longest} {what}, got {len(units)}")
+            raise Refused(f"expected 1 to {self._longest} {what}, got {len(units)}")
         ids = [self._ids.get(unit, self._unknown) for unit in units]
         if None in ids:
             strange = sorted({unit for unit in units if unit not in self._ids})
             shown = ", ".join(quoted(unit) for unit in strange[:5])
-            raise Unfit(f"expected {what} of the model's vocabulary, got {shown}")
+            raise Refused(f"expected {what} of the model's vocabulary, got {shown}")
         return [*self._before, *ids, *self._after]
 
     def cost(self, length: int) -> int:

@@ -17,8 +17,8 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
-from onnxlet.function.inputs.columns import Input
+from onnxlet.function.inputs.cell_validation import READ, Guesses, shown, validate_cells
+from onnxlet.function.inputs.columns import Input, Refused
 from onnxlet.function.inputs.signature import Block, Signature
 from onnxlet.function.inputs.validation import (
     CELLS_AT_ONCE,
