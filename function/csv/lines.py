@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -92,23 +93,24 @@ class Lines(Parts):
     def __init__(
         self, body: bytes, size: int, first: list[str], plain: bool, below: bool = False
     ) -> None:
-        super().__init__(size - below)
+        super().__init__(size - below, partial(_parts, body, plain, int(below)))
         self._body = body
         self._plain = plain
-        self._below = below
         self.first = first
-
-    def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
-        """Some lines at a time; none of them has faults."""
-        start = int(self._below)
-        for some in (_plain_lines if self._plain else _quoted_lines)(self._body):
-            if len(some) > start:
-                yield some[start:], {}
-            start = 0
 
     def rows(self) -> Lines:
         """The lines below the first one, which is a header."""
         return Lines(self._body, len(self), self.first, self._plain, below=True)
+
+
+def _parts(
+    body: bytes, plain: bool, start: int
+) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
+    """Some lines at a time, from one of the first part on; none of them has faults."""
+    for some in (_plain_lines if plain else _quoted_lines)(body):
+        if len(some) > start:
+            yield some[start:], {}
+        start = 0
 
 
 def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:

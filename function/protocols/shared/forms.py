@@ -193,10 +193,10 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
         cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
         return changed(PredictRequest(cells, names=names), _as_only_column)
     if not isinstance(value, dict):
-        from onnxlet.function.inputs.parts import Columns, compact, listed
+        from onnxlet.function.inputs.parts import compact, listed, rows_of
 
         flat = [compact(_flat(listed(cells))) for cells in columns.values()]
-        return PredictRequest(Columns(flat), names=names)
+        return PredictRequest(rows_of(flat), names=names)
     together = zip(*map(_flat, columns.values()), strict=True)
     return PredictRequest(list(map(list, together)), names=names)
 
