@@ -42,18 +42,7 @@ class DecodedImage(str):
 
 
 class ImageFeed:
-    """The pixels of a column's images: one input tensor of the graph.
-
-    Attributes:
-        name: of the tensor.
-        column: that has the images.
-        at: the block that has the images' texts, and the column there.
-        noted: brightness and contrast may be asked for; of several feeds of one column only of
-            the first.
-        size: height and width of what images become, in pixels.
-        width: bytes that a row takes as float64, as which most graphs compute.
-        most: pixels that an image may have.
-    """
+    """The pixels of a column's images: one input tensor of the graph."""
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
         """Read a manifest's graph input.
@@ -79,10 +68,12 @@ class ImageFeed:
                 "it (pip install pillow), or package the model again"
             ) from error
         image = entry["image"]
-        self.name, self.at, self.noted, self.most = str(entry["name"]), at, True, MAX_PIXELS
-        self.column = str(entry["columns"][0])
+        self.name, self.at, self.most = str(entry["name"]), at, MAX_PIXELS  # of an image
+        # Brightness and contrast may be asked for; of several feeds of a column only of the first.
+        self.noted = True
+        self.column = str(entry["columns"][0])  # that has the images
         self._dtype = np.dtype(str(entry["dtype"]))
-        self.size = (int(image["height"]), int(image["width"]))
+        self.size = (int(image["height"]), int(image["width"]))  # of what they become, in pixels
         self._resize = str(image["resize"])
         self._backwards = image["mode"] == BGR
         self._mode = "RGB" if self._backwards else str(image["mode"])
@@ -98,7 +89,7 @@ class ImageFeed:
             if image.get(name) is not None
         ]
         self._shape = (*self.size, MODES[self._mode])
-        self.width = 8 * int(np.prod(self._shape))
+        self.width = 8 * int(np.prod(self._shape))  # bytes of a row as float64, as graphs compute
 
     def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> Array:
         """The tensor; `noted` takes the mean and standard deviation of each row's pixels, by `at`.

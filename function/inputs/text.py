@@ -41,13 +41,9 @@ TOKEN_COST = 50
 class TokenFeed:
     """Counts of the tokens in a column of text: two input tensors of the graph.
 
-    Attributes:
-        name: of the tensor that has the counts, of shape (rows, k).
-        positions: name of the tensor that says which columns these are, of shape (k,).
-        width: of the whole: a column for each term, or for each remainder of a hash.
-        at: the block that has the text, and the column there.
-        noted: the share of a text's tokens that no term is may be asked for; of several feeds of
-            one text only of the first that has a vocabulary.
+    `name` is of the tensor that has the counts, of shape (rows, k); `positions` of the one that
+    says which of `width` columns these are, of shape (k,): there is one for each term, or for each
+    remainder of a hash.
     """
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
@@ -72,6 +68,8 @@ class TokenFeed:
         ]
         self._column = str(entry["columns"][0]) if "functions" in tokens else None
         self._count: Count
+        # The share of a text's tokens that no term is may be asked for; of several feeds of one
+        # text only of the first that has a vocabulary.
         self.noted = "vocabulary" in tokens
         if self.noted:
             self.width = len(tokens["vocabulary"])

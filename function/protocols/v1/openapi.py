@@ -34,15 +34,24 @@ def _predict(endpoint: Endpoint) -> Operation:
     )
 
 
-STATUS = forms.record(error_code={"const": "OK"}, error_message={"const": ""})
-STATE = forms.record(version=forms.TEXT, state={"const": "AVAILABLE"}, status=STATUS)
-READY = forms.record(
-    model_version_status=forms.listed(STATE, 1), name=forms.TEXT, ready={"const": True}
+STATE = forms.record(
+    version=forms.TEXT,
+    state={"const": "AVAILABLE"},
+    status=forms.record(error_code={"const": "OK"}, error_message={"const": ""}),
+)
+_status = forms.information(
+    "Is a model ready?",
+    "TensorFlow Serving's and KServe's.",
+    forms.record(
+        model_version_status=forms.listed(STATE, 1), name=forms.TEXT, ready={"const": True}
+    ),
 )
 SPEC = {"type": "object"}
-METADATA = forms.record(model_spec=SPEC, metadata=forms.record(signature_def=SPEC))
-_status = forms.information("Is a model ready?", "TensorFlow Serving's and KServe's.", READY)
-_metadata = forms.information("Describe a model", "TensorFlow Serving's form.", METADATA)
+_metadata = forms.information(
+    "Describe a model",
+    "TensorFlow Serving's form.",
+    forms.record(model_spec=SPEC, metadata=forms.record(signature_def=SPEC)),
+)
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 PART = Part(

@@ -134,13 +134,12 @@ def _change(endpoint: Endpoint) -> Operation:
     )
 
 
-INDEX = forms.record(
-    name=forms.TEXT, version=forms.TEXT, state={"const": "READY"}, reason=forms.TEXT
-)
-SERVER = forms.record(name=forms.TEXT, version=forms.TEXT, extensions=forms.listed(forms.TEXT))
-READY = forms.record(name=forms.TEXT, ready={"const": True})
 OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
-    "GET /v2": forms.information("Describe the server", "Its name and what it can do.", SERVER),
+    "GET /v2": forms.information(
+        "Describe the server",
+        "Its name and what it can do.",
+        forms.record(name=forms.TEXT, version=forms.TEXT, extensions=forms.listed(forms.TEXT)),
+    ),
     "GET /v2/health/live": forms.information(
         "Is it alive?", "It is.", forms.record(live={"const": True})
     ),
@@ -156,7 +155,13 @@ OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
         "Count", "Of all models.", forms.ref("v2.statistics")
     ),
     "POST /v2/repository/index": forms.information(
-        "List models and versions", "All.", forms.listed(INDEX)
+        "List models and versions",
+        "All.",
+        forms.listed(
+            forms.record(
+                name=forms.TEXT, version=forms.TEXT, state={"const": "READY"}, reason=forms.TEXT
+            )
+        ),
     ),
     "POST /v2/repository/models/<name>/load": _change,
     "POST /v2/repository/models/<name>/unload": _change,
@@ -166,7 +171,9 @@ for _rule in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
         f"GET {_rule}": forms.information(
             "Describe a model", "What goes in and comes out.", forms.ref("v2.model")
         ),
-        f"GET {_rule}/ready": forms.information("Is a model ready?", "It is.", READY),
+        f"GET {_rule}/ready": forms.information(
+            "Is a model ready?", "It is.", forms.record(name=forms.TEXT, ready={"const": True})
+        ),
         f"GET {_rule}/stats": forms.information(
             "Count", "Requests, rows and time.", forms.ref("v2.statistics")
         ),
