@@ -178,18 +178,13 @@ class Signature:
             noted |= {feed.at} if feed.noted else set()
         wide = sum(8 * feed.width for feed in self.token_feeds)  # bytes of a row, as float64
         shown = sum(feed.width for feed in self.image_feeds)
-        # Rows that are run together, also where tokens are counted already; None is any number.
-        self.rows_at_once = self.counted_at_once = rows_at_once
-        if wide:
-            fitting = max(1, COUNTS_AT_ONCE // wide)
-            self.counted_at_once = min(fitting, rows_at_once or fitting)
-            self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
-        if self.sentence_feeds:
-            self.rows_at_once = min(DOCUMENTS_AT_ONCE, self.rows_at_once or DOCUMENTS_AT_ONCE)
-        if shown:
-            fitting = max(1, PIXELS_AT_ONCE // shown)
-            self.counted_at_once = min(fitting, self.counted_at_once or fitting)
-            self.rows_at_once = min(fitting, self.rows_at_once or fitting)
+        counts = max(1, COUNTS_AT_ONCE // wide) if wide else None
+        pixels = max(1, PIXELS_AT_ONCE // shown) if shown else None
+        # Rows that are run together where tokens are counted already; None is any number.
+        self.counted_at_once = _least(rows_at_once, counts, pixels)
+        texts = TEXTS_AT_ONCE if wide else None
+        documents = DOCUMENTS_AT_ONCE if self.sentence_feeds else None
+        self.rows_at_once = _least(self.counted_at_once, texts, documents)  # else
 
     def with_outputs(self, outputs: Sequence[Output]) -> Signature:
         """The same, with outputs of other shapes."""
@@ -219,6 +214,10 @@ class Signature:
             raise ValueError("'ignored': expected a list of names")
         at_once = graph.get("rows_at_once")
         return cls(columns, outputs, graph["inputs"], at_once, whole, inputs, ignored)
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit), default=None)
 
 
 def _column(entry: Mapping[str, Any]) -> Column:
