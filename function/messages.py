@@ -203,7 +203,7 @@ class WireProtocol(Protocol):
     def owns(self, path: str) -> bool:
         """Whether errors on this path are answered in this protocol's form."""
 
-    def meant(self, body: Mapping[str, Any]) -> str:
+    def route_for(self, body: Mapping[str, Any]) -> str:
         """The route to send a JSON body to that has come to the native protocol instead; or ""."""
 
     def decode(self, request: Request) -> PredictRequest:

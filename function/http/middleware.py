@@ -92,7 +92,7 @@ class Middleware:
             headers += HEADERS
             headers.append(("X-Request-Id", request_id))
             if self._origins:
-                sites.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+                sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
         deadline.begin(came, self._seconds)

@@ -104,7 +104,7 @@ PREFLIGHT: Headers = [
 ]
 
 
-def let_in(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
+def add_cors_headers(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
     """Add the CORS headers of an answer to a request from `origin`, where that is allowed.
 
     All that an answer varies by goes into one header: of two of a name, Lambda's senders lose one.
@@ -126,6 +126,6 @@ def is_preflight(environ: dict[str, Any]) -> bool:
 
 
 def preflight(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """A WSGI app that answers that question; `let_in` says for which origin."""
+    """A WSGI app that answers that question; `add_cors_headers` says for which origin."""
     start_response("204 No Content", list(PREFLIGHT))
     return []

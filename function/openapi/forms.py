@@ -49,7 +49,7 @@ class Endpoint(NamedTuple):
     model: Model | None  # the one that the path names; None where it names none
 
     @property
-    def meant(self) -> Model | None:
+    def default(self) -> Model | None:
         """The model that answers where a request's body names none; None where none would."""
         if self.model is not None or len(self.models) == 1:
             return self.model or self.models[0]
@@ -62,22 +62,22 @@ class Endpoint(NamedTuple):
         return self.models if self.model is None else [self.model]
 
     @property
-    def shown(self) -> Model:
+    def example_model(self) -> Model:
         """The model that examples are of."""
-        return self.meant or self.models[0]
+        return self.default or self.models[0]
 
     @property
     def example(self) -> dict[str, Any]:
         """A body of the native protocol."""
-        example: dict[str, Any] = {"instances": [example_instance(self.shown)]}
-        return example if self.meant else example | {"model": self.shown.name}
+        example: dict[str, Any] = {"instances": [example_instance(self.example_model)]}
+        return example if self.default else example | {"model": self.example_model.name}
 
     def naming(self, model: Model) -> tuple[dict[str, Schema], dict[str, Schema]]:
         """The member of a body that names a model: where it has to, and where it may."""
         if self.model is not None:
             about = "the path's goes before it"
             return {}, {"model": {"type": ["string", "null"], "description": about}}
-        if model is self.meant:
+        if model is self.default:
             return {}, {"model": {"enum": [model.name, None]}}
         return {"model": {"const": model.name}}, {}
 
@@ -150,7 +150,7 @@ def parameter(name: str, about: str, schema: Schema, place: str = "query") -> Sc
 
 def versions(endpoint: Endpoint) -> Schema:
     """The query parameter `version`."""
-    repository, name = endpoint.service.repository, endpoint.shown.name
+    repository, name = endpoint.service.repository, endpoint.example_model.name
     names = [*repository.versions(name), *repository.aliases(name)]
     about = "the one that is served where it is not named"
     return parameter("version", about, {"enum": names})

@@ -65,7 +65,7 @@ def owns(path: str) -> bool:
     return path in PATHS
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """Where to send MLflow's data frames."""
     return "/invocations" if body.keys() & {"dataframe_split", "dataframe_records"} else ""
 

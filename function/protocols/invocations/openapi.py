@@ -31,7 +31,7 @@ def _request(model: Model) -> Schema:
 
 
 def _invocations(endpoint: Endpoint) -> Operation:
-    models, example_of = endpoint.models, endpoint.shown
+    models, example_of = endpoint.models, endpoint.example_model
     split = {
         "columns": list(example_instance(example_of)),
         "data": [list(example_instance(example_of).values())],
@@ -51,7 +51,7 @@ def _invocations(endpoint: Endpoint) -> Operation:
         {"enum": [model.name for model in models]},
         "header",
     )
-    target |= {"required": endpoint.meant is None, "example": example_of.name}
+    target |= {"required": endpoint.default is None, "example": example_of.name}
     attributes = forms.parameter(
         ATTRIBUTES,
         "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as in the "

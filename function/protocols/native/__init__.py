@@ -42,7 +42,7 @@ def owns(path: str) -> bool:
     return True
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """No body: this is the native protocol itself."""
     return ""
 
@@ -154,7 +154,7 @@ def _hint(body: Any) -> str:
         return TWICE
     if isinstance(body, dict):
         for protocol in reversed(OTHERS):
-            if route := protocol.meant(body):
+            if route := protocol.route_for(body):
                 return f"Send that form to {route}. {JSON_HINT}"
         return next((hint for fits, hint in FORMS if fits(body)), JSON_HINT)
     return JSON_HINT

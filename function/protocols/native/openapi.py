@@ -16,7 +16,7 @@ PROBLEM: Schema = forms.record(
 
 
 def _predict(endpoint: Endpoint) -> Operation:
-    meant, models = endpoint.meant, endpoint.possible
+    meant, models = endpoint.default, endpoint.possible
     choices = [_request(model, endpoint) for model in models]
     bare = [forms.ref(f"{meant.name}.rows")] if meant else []
     contents = forms.content(forms.one_of(*choices, *bare), endpoint.example)

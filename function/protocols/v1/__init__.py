@@ -52,7 +52,7 @@ def owns(path: str) -> bool:
     return path == "/v1" or path.startswith("/v1/")
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """No body: rows below `instances` are the native form, too."""
     return ""
 

@@ -12,7 +12,7 @@ SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default"
 
 
 def _predict(endpoint: Endpoint) -> Operation:
-    model = endpoint.shown
+    model = endpoint.example_model
     beside = {**SIGNATURE, **forms.option_members(model)}
     requests = forms.one_of(
         forms.closed(beside, instances=schemas.by_row(model)),

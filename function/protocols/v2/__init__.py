@@ -50,7 +50,7 @@ def owns(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """Where to send a body whose `inputs` are objects."""
     inputs = body.get("inputs")
     entries = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict)

@@ -108,7 +108,7 @@ def _example(model: Model) -> dict[str, Any]:
 
 
 def _infer(endpoint: Endpoint) -> Operation:
-    model = endpoint.shown
+    model = endpoint.example_model
     binary = forms.content({"type": "string", "format": "binary"}, None, OCTETS)
     answer = forms.answered(
         "The model's outputs, or those that were asked for.", forms.ref("v2.answer")
