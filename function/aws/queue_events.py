@@ -271,8 +271,11 @@ def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:
     for name, value in list((record.get("messageAttributes") or {}).items())[:ATTRIBUTES]:
         if name != "request_id" and value.get("dataType") == "String" and value.get("stringValue"):
             attributes[name] = {"DataType": "String", "StringValue": value["stringValue"]}
-    message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
-    if fifo:
-        message["MessageGroupId"] = group_of(record) or record["messageId"]
-        message["MessageDeduplicationId"] = record["messageId"]
-    return message
+    return json_text.without_none(
+        {
+            "MessageBody": body,
+            "MessageAttributes": attributes,
+            "MessageGroupId": (group_of(record) or record["messageId"]) if fifo else None,
+            "MessageDeduplicationId": record["messageId"] if fifo else None,
+        }
+    )

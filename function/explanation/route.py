@@ -22,6 +22,7 @@ from onnxlet.function.explanation.shapley import Budget
 from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
+from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
@@ -156,30 +157,25 @@ READ: Mapping[str, Callable[[str, Any], Any]] = {
 
 def form(model: Model, rows: Background | None, explained: Explained) -> dict[str, Any]:
     """The answer: contributions of columns, and of the tokens of texts and tiles of images."""
-    about = explained.target
-    answer: dict[str, Any] = {"model": model.name, "version": model.version}
-    answer["method"] = "permutation" if explained.permutations else "exact"
-    if rows is None:
-        answer["method"] = OCCLUSION
-    else:
-        answer["background"] = {"source": rows.source, "rows": rows.table.rows}
-    answer["output"] = about.output
-    if about.classes is not None:
-        answer["classes"] = about.classes
-    if explained.base is not None:
-        answer["base_value"] = about.form(explained.base.tolist())
-    answer["evaluations"] = len(explained.end) + sum(
-        function.evaluations for function in explained.functions
+    about, base = explained.target, explained.base
+    method = "permutation" if explained.permutations else "exact"
+    of_functions = sum(function.evaluations for function in explained.functions)
+    of_tiles = sum(len(each.gains) * each.gains.shape[1] for each in explained.tiles.values())
+    return without_none(
+        {
+            "model": model.name,
+            "version": model.version,
+            "method": OCCLUSION if rows is None else method,
+            "background": rows and {"source": rows.source, "rows": rows.table.rows},
+            "output": about.output,
+            "classes": about.classes,
+            "base_value": None if base is None else about.form(base.tolist()),
+            "evaluations": len(explained.end) + of_functions + of_tiles,
+            "permutations": explained.permutations or None,
+            "cut_short": explained.cut_short or None,
+            "explanations": _explanations(model, explained),
+        }
     )
-    answer["evaluations"] += sum(
-        len(each.gains) * each.gains.shape[1] for each in explained.tiles.values()
-    )
-    if explained.permutations:
-        answer["permutations"] = explained.permutations
-    if explained.cut_short:
-        answer["cut_short"] = True
-    answer["explanations"] = _explanations(model, explained)
-    return answer
 
 
 def _explanations(model: Model, explained: Explained) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import JSON
 from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.example import example_instance
@@ -114,10 +115,8 @@ class Part(NamedTuple):
 
 def content(schema: Schema, example: Any = None, media_type: str = JSON) -> Schema:
     """A body of one media type."""
-    form: Schema = {"schema": schema}
-    if example is not None and not is_long(example):
-        form["example"] = example
-    return {media_type: form}
+    shown = None if example is None or is_long(example) else example
+    return {media_type: without_none({"schema": schema, "example": shown})}
 
 
 def is_long(example: Any) -> bool:
@@ -174,9 +173,7 @@ def closed(optional: Mapping[str, Schema] | None = None, /, **required: Schema) 
 
 def listed(items: Schema, least: int | None = None, most: int | None = None) -> Schema:
     """A list of such items."""
-    form: Schema = {"type": "array", "items": items}
-    form |= {} if least is None else {"minItems": least}
-    return form if most is None else form | {"maxItems": most}
+    return without_none({"type": "array", "items": items, "minItems": least, "maxItems": most})
 
 
 def one_of(*choices: Schema) -> Schema:
@@ -196,15 +193,14 @@ def or_null(schema: Schema) -> Schema:
 
 def refusal(part: Part, status: int) -> Schema:
     """The response to a request that is refused with a status."""
-    form: Schema = {
-        "description": REASONS[status],
-        "content": content(part.error, None, part.error_type),
-    }
-    if status == 503:
-        form["headers"] = {"Retry-After": {"schema": TEXT}}
-    if status == 401:
-        form["headers"] = {"WWW-Authenticate": {"schema": TEXT}}
-    return form
+    name = {503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
+    return without_none(
+        {
+            "description": REASONS[status],
+            "content": content(part.error, None, part.error_type),
+            "headers": name and {name: {"schema": TEXT}},
+        }
+    )
 
 
 COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"

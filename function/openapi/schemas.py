@@ -7,6 +7,7 @@ from typing import Any
 
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import FORMATS, Column, Output
+from onnxlet.function.json_text import without_none
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
 from onnxlet.function.models.model import Model
@@ -97,13 +98,16 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
         schema |= IMAGE
     elif column.type == "string":
         schema["maxLength"] = column.longest
-    schema |= {} if column.minimum is None else {"minimum": column.minimum}
-    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    schema |= _bounds(column)
     about = about or {}
     typical = about.get("frequent") or ([about["median"]] if "median" in about else [])
     if typical and column.categories is None:
         schema["examples"] = typical[:5]
     return forms.or_null(schema) if column.nullable else schema
+
+
+def _bounds(column: Column) -> Schema:
+    return without_none({"minimum": column.minimum, "maximum": column.maximum})
 
 
 def _date(column: Column) -> Schema:
@@ -117,8 +121,7 @@ def _date(column: Column) -> Schema:
 
 def _list_schema(column: Column, schema: Schema) -> Schema:
     """Nested lists of numbers between the column's bounds."""
-    schema |= {} if column.minimum is None else {"minimum": column.minimum}
-    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    schema |= _bounds(column)
     form = forms.or_null(schema) if column.nullable else schema
     for size in reversed(column.cell):
         least, most = (size, size) if isinstance(size, int) else (1, column.longest)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
 from onnxlet.function.inputs import json_body
+from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import (
     Failure,
     Prediction,
@@ -181,20 +182,21 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     from onnxlet.function.models.coverage import highest, table_of
     from onnxlet.function.models.example import described_signature, typical_values
 
-    about = {"name": model.name, "version": model.version}
-    repository = service.repository
-    about |= {"versions": repository.versions(model.name)}
-    if aliases := repository.aliases(model.name):
-        about["aliases"] = aliases
-    if model.name in repository.pins:
-        about["pin"] = repository.pins[model.name]
-    if model.has_report:  # below the server's own address, wherever that is
-        about["report"] = f"models/{model.name}/report?version={model.version}"
-    if table := table_of(model.manifest):
-        about["coverage"] = highest(table)
-    about["typical"] = typical_values(model)
-    about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
-    return about | {"signature": described_signature(model)}
+    repository, table = service.repository, table_of(model.manifest)
+    report = f"models/{model.name}/report?version={model.version}"
+    about = {
+        "name": model.name,
+        "version": model.version,
+        "versions": repository.versions(model.name),
+        "aliases": repository.aliases(model.name) or None,
+        "pin": repository.pins.get(model.name),
+        # Below the server's own address, wherever that is.
+        "report": report if model.has_report else None,
+        "coverage": table and highest(table),
+        "typical": typical_values(model),
+    }
+    kept = {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    return {**without_none(about), **kept, "signature": described_signature(model)}
 
 
 ROUTES: Sequence[Route] = (
@@ -224,11 +226,14 @@ def refuse(failure: Failure) -> Reply:
 
 def problem(failure: Failure) -> dict[str, Any]:
     """An error in the form of RFC 9457, with its located problems where it has some."""
-    form: dict[str, Any] = {"type": "about:blank", "title": TITLES.get(failure.status, "Error")}
-    form |= {"status": failure.status, "detail": forms.unicode(failure.detail)}
-    if failure.hint:
-        form["hint"] = forms.unicode(failure.hint)
-    if failure.problems:
-        form["errors"] = forms.located(failure.problems)
-        form["error_count"] = failure.error_count
-    return form
+    return without_none(
+        {
+            "type": "about:blank",
+            "title": TITLES.get(failure.status, "Error"),
+            "status": failure.status,
+            "detail": forms.unicode(failure.detail),
+            "hint": forms.unicode(failure.hint) or None,
+            "errors": forms.located(failure.problems) or None,
+            "error_count": failure.error_count if failure.problems else None,
+        }
+    )

@@ -141,10 +141,10 @@ NO_LOADING = (
 
 
 def _ready(service: Service, request: Request) -> Reply:
-    ready: dict[str, Any] = {"ready": True}  # models are loaded before the app exists
-    if seconds := service.repository.progress.seconds_still():
-        ready["reload"] = f"a look at the models' folder is not done after {seconds:.0f} s"
-    return json_reply(ready)
+    seconds = service.repository.progress.seconds_still()
+    late = f"a look at the models' folder is not done after {seconds:.0f} s" if seconds else None
+    # Models are loaded before the app exists.
+    return json_reply(json_text.without_none({"ready": True, "reload": late}))
 
 
 def _model_ready(service: Service, model: Model) -> dict[str, Any]:
@@ -164,15 +164,13 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
             for each in signature.outputs
         ],
     }
-    parameters: dict[str, Any] = {}
-    if model.classes is not None:
-        parameters["classes"] = model.classes
-    if aliases := service.repository.aliases(model.name):
-        parameters["aliases"] = aliases
-    optional = [each.name for each in signature.inputs if not each.required]
-    if optional:
-        parameters["optional_inputs"] = optional
-    return {**form, "parameters": parameters} if parameters else form
+    parameters = {
+        "classes": model.classes,
+        "aliases": service.repository.aliases(model.name) or None,
+        "optional_inputs": [e.name for e in signature.inputs if not e.required] or None,
+    }
+    form["parameters"] = json_text.without_none(parameters) or None
+    return json_text.without_none(form)
 
 
 def _tensor(name: str, kind: str, shape: Sequence[int]) -> dict[str, Any]:
