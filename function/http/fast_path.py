@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.http.middleware import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
@@ -26,11 +26,8 @@ KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose th
 Found = tuple[Answer, dict[str, Any]]
 
 
-class Segment(NamedTuple):
-    """What stands between two slashes of a rule."""
-
-    variable: str | None  # its name; None where the segment is a text
-    text: str  # the whole segment, or what follows the variable
+# Between two slashes of a rule: a variable's name and what follows it; or None and the whole text.
+Segment = tuple[str | None, str]
 
 
 class App:
@@ -111,10 +108,10 @@ class App:
 
 def segments(rule: str) -> list[Segment]:
     """A rule in Flask's form, such as `/v1/models/<name>:predict`, in parts."""
-    found = []
+    found: list[Segment] = []
     for part in rule.removeprefix("/").split("/"):
         name, closed, rest = part.removeprefix("<").partition(">")
-        found.append(Segment(name, rest) if closed else Segment(None, part))
+        found.append((name, rest) if closed else (None, part))
     return found
 
 

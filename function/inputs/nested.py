@@ -6,7 +6,7 @@ A column whose `cell` is (3, 48, 320) takes lists of lists of lists; one whose `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
 from typing import Any
@@ -47,6 +47,17 @@ def packed(arrays: Sequence[Array]) -> Array:
     whole = np.empty(len(arrays), dtype=object)
     for position, array in enumerate(arrays):
         whole[position] = array
+    return whole
+
+
+def spread(entries: Iterable[Any], kept: Iterable[int], rows: int) -> Array:
+    """Entries at their rows' indices in an object array of so many rows, None elsewhere.
+
+    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
+    """
+    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
+    for row, entry in zip(kept, entries, strict=True):
+        whole[row] = entry
     return whole
 
 

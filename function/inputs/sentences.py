@@ -231,11 +231,8 @@ class SentenceFeed:
     def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
         """All tensors; TookTooLong where the time for the request is over."""
         block, position = self._at
-        documents = []
-        for text in blocks[block][:, position].tolist():
-            deadline.check()  # a long one takes long
-            documents.append(split_sentences(text))
-        return self.tensors(documents)
+        texts = deadline.checked(blocks[block][:, position].tolist())  # a long one takes long
+        return self.tensors(list(map(split_sentences, texts)))
 
     def tensors(self, documents: Sequence[Sequence[str]]) -> dict[str, Array]:
         """All tensors, of documents that were cut into sentences."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import NoNeighbours, NotCalibrated
+from onnxlet.function.inputs.nested import packed, spread
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.model import IMPORTED, Model
@@ -112,13 +113,11 @@ def beside(prediction: Prediction, score: Array) -> dict[str, Array]:
         return {**outputs, **dict([region(model, score, outputs)])}
     kept = [row for row in range(prediction.rows) if row not in unanswered]
     name = "interval" if model.classes is None else "set"
-    whole = np.full(prediction.rows, None, dtype=object)
+    found: Sequence[Any] | Array = ()
     if kept:
         answered = {key: np.array(array[kept].tolist()) for key, array in outputs.items()}
         name, found = region(model, score, answered)
-        for row, entry in zip(kept, found, strict=True):
-            whole[row] = entry
-    return {**outputs, name: whole}
+    return {**outputs, name: spread(found, kept, prediction.rows)}
 
 
 MOST_NEAREST = 100  # that a request may ask for, where the estimator's own number is not larger
@@ -166,7 +165,5 @@ def _cut(outputs: Mapping[str, Any], count: int) -> dict[str, Array]:
 def _first(array: Array, count: int) -> Array:
     if array.ndim > 1:
         return array[:, :count]
-    entries = np.full(len(array), None, dtype=object)  # some rows were not answered
-    for row, entry in enumerate(array):
-        entries[row] = None if entry is None else entry[:count]
-    return entries
+    # Some rows were not answered.
+    return packed([None if entry is None else entry[:count] for entry in array])

@@ -8,10 +8,9 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import read_tensors
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
@@ -82,7 +81,8 @@ def _with_nulls(prediction: Prediction, left_out: LeftOut) -> Prediction:
         return prediction
     answered, rows = prediction.outputs, prediction.rows
     spread = {
-        output.name: _spread(answered.get(output.name), left_out.kept, rows)
+        # Where no row was answered, there are no outputs.
+        output.name: nested.spread(answered.get(output.name, ()), left_out.kept, rows)
         for output in prediction.model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
@@ -108,18 +108,6 @@ def run_the_good(
                 noted.clear()
             table = Table(len(good), [array[good] for array in table.arrays])
     return table, {}
-
-
-def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
-    """Answers at their rows' indices, None elsewhere.
-
-    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
-    """
-    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
-    if answered is not None:
-        for row, entry in zip(kept, answered, strict=True):
-            whole[row] = entry
-    return whole
 
 
 def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
