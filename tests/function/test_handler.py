@@ -435,8 +435,8 @@ def test_a_queue_brings_requests_and_objects(
 
 
 def test_a_start_imports_nothing_of_what_few_events_need(models: Path) -> None:
-    late = ["s3_events", "object_scoring", "object_run", "object_batches", "s3_objects"]
-    late += ["object_answers", "queue_events", "answers_queue"]
+    late = ["s3_events", "object_run", "object_batches", "s3_objects"]
+    late += ["object_answers", "queue_events"]
     imported = loaded_by_a_start(models)
     assert "onnxlet.function.aws.native_events" in imported
     assert [name for name in late if f"onnxlet.function.aws.{name}" in imported] == []
