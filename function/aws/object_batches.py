@@ -180,7 +180,7 @@ def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> 
     return None if len(known) == len(names) else known
 
 
-def _rows_of(
+def rows_of_lines(
     lines: Sequence[bytes], signature: Signature, keep: Sequence[str]
 ) -> tuple[Parts, Sequence[Sequence[Any]]]:
     """Rows of JSON Lines without blank ones, parsed at each iteration; and what is kept of each.
@@ -240,7 +240,7 @@ def of_json_lines(
 def _json_batch(
     lines: Sequence[bytes], first: int, signature: Signature, keep: Sequence[str]
 ) -> Batch:
-    rows, kept = _rows_of(lines, signature, keep)
+    rows, kept = rows_of_lines(lines, signature, keep)
     return Batch(first, len(rows), lambda: PredictRequest(rows, nulls=True), lambda: kept)
 
 
