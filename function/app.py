@@ -96,7 +96,7 @@ def create_app(
 
 def _add(app: App, service: Service, route: Route) -> None:
     if route.protocol is not None:
-        app.add_prediction(route, _predicting(service, route.protocol))
+        app.add_route(route, _predicting(service, route.protocol))
     elif route.answer is not None:
         app.add_route(route, _answering(service, route.answer))
 

@@ -62,20 +62,16 @@ class Command(click.Command):
         debug = ctx.params.pop("debug")
         try:
             return super().invoke(ctx)
-        except OnnxletError as error:
-            if debug:
-                traceback.print_exception(error)
-            exit_with(error)
-        except OSError as error:
-            if error.errno not in WAYS_OUT:
+        except (OnnxletError, OSError, ModuleNotFoundError) as error:
+            if isinstance(error, OSError) and error.errno not in WAYS_OUT:
                 raise
             if debug:
                 traceback.print_exception(error)
-            exit_with(OnnxletError(str(error), WAYS_OUT[error.errno]))
-        except ModuleNotFoundError as error:
-            if debug:
-                traceback.print_exception(error)
-            stop(error, _side_of(self))
+            if isinstance(error, ModuleNotFoundError):
+                stop(error, _side_of(self))
+            if isinstance(error, OSError):
+                exit_with(OnnxletError(str(error), WAYS_OUT[error.errno or 0]))
+            exit_with(error)
 
 
 def _in_words(kind: click.IntRange | click.FloatRange) -> str:

@@ -88,12 +88,9 @@ def run(session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> lis
     Raises TookTooLong where there was no time left, or it ran out meanwhile and a watchdog ended
     the run.
     """
-    if _now.ends == NEVER:
-        arrays: list[Array] = session.run(outputs, feeds)
-        return arrays
     check()
-    if _watchdog is None:
-        arrays = session.run(outputs, feeds)
+    if _watchdog is None or _now.ends == NEVER:
+        arrays: list[Array] = session.run(outputs, feeds)
         return arrays
     return _watchdog.run(session, outputs, feeds)
 

@@ -106,9 +106,9 @@ def _answer_requests(records: list[dict[str, Any]], context: Any) -> set[str]:
             "ONNXLET_ANSWERS_QUEUE is not set: answers to queued requests can go nowhere",
             "Set it to the URL of an SQS queue.",
         )
-    from onnxlet.function.aws import answers_queue, queue_events
+    from onnxlet.function.aws import queue_events
 
-    send, fifo = answers_queue.sender(url), url.endswith(".fifo")
+    send, fifo = queue_events.sender(url), url.endswith(".fifo")
     answer = queue_events.answer_batch(
         records, SERVED, send, fifo, LOG.write, native_events.seconds_left(context)
     )

@@ -177,6 +177,20 @@ def fixed(answer: Any) -> Callable[..., Reply]:
     return lambda service, request: json_reply(answer)
 
 
+def names_of_models(service: Any, request: Request) -> Reply:
+    """The names of all models, as V1 and the Open Inference Protocol have them."""
+    return json_reply({"models": service.repository.names})
+
+
+def of_model(describe: Callable[[Any, Model], Any]) -> Callable[..., Reply]:
+    """What answers a route below a model's or version's path: in JSON, what it is described as."""
+
+    def answer(service: Any, request: Request, name: str, version: str | None = None) -> Reply:
+        return json_reply(describe(service, service.repository.choose(name, version)))
+
+    return answer
+
+
 class WireProtocol(Protocol):
     """One protocol that clients speak: a folder of `onnxlet.function.protocols`."""
 
@@ -189,7 +203,7 @@ class WireProtocol(Protocol):
     def owns(self, path: str) -> bool:
         """Whether errors on this path are answered in this protocol's form."""
 
-    def meant(self, body: Mapping[str, Any]) -> str:
+    def route_for(self, body: Mapping[str, Any]) -> str:
         """The route to send a JSON body to that has come to the native protocol instead; or ""."""
 
     def decode(self, request: Request) -> PredictRequest:

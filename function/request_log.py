@@ -92,7 +92,7 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
 
 
-def gravity(entry: Mapping[str, Any]) -> int:
+def severity(entry: Mapping[str, Any]) -> int:
     """How bad it was: 0 not at all, 1 a client's mistake, 2 a failure of the server or machine."""
     status = entry.get("status", 0)
     if status:
@@ -108,7 +108,7 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
     choice = CHOICE
     if choice.every:
         return True
-    if choice.which == "off" or gravity(entry):
+    if choice.which == "off" or severity(entry):
         return choice.which != "off"
     if choice.which == "errors" or always or "status" not in entry:
         return choice.which != "errors"
@@ -123,7 +123,7 @@ def write(entry: Mapping[str, Any], always: bool = False) -> None:
     if CHOICE.every or is_wanted(entry, always):
         form = FORM
         # Most lines are of requests that were answered.
-        level = form.levels[0 if entry.get("status", 500) < 400 else gravity(entry)]
+        level = form.levels[0 if entry.get("status", 500) < 400 else severity(entry)]
         head = f'{{"{form.time}":"{moment(time.time())}","level":"{level}",{ORIGIN}'
         # Put before the rest as text: a new dictionary would take as long as all else here.
         line = head.encode() + orjson.dumps(entry, _listed, orjson.OPT_SERIALIZE_NUMPY)[1:] + b"\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,12 @@ DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
 BLOCK_KEYS = 5  # whose rows figures are of where clients read them: docs/how-to/drift.md
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; not compiled at the start, since few have any
+# Origins as browsers send them: scheme, host in lower case, and a port that is not usual.
+ORIGIN, AN_ORIGIN = r"https?://[a-z0-9.:\[\]-]+", "an origin like https://example.com"
+HOST, A_HOST = (
+    r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?",
+    "a name like models.example, without a port",
+)
 # A bundle has its own models; a command elsewhere takes those of the current folder.
 DEFAULT_MODELS = (ROOT if (ROOT / "bundle.json").exists() else Path()) / "models"
 
@@ -96,6 +102,14 @@ class Settings:
                 faults.append(f"{name}: expected {expected}, got '{text[:80]}'")
             return text or None
 
+        def every(
+            name: str, pattern: str, expected: str, prepared: Callable[[str], str] = str
+        ) -> frozenset[str]:
+            found = frozenset(_entries(prepared(get(name))))
+            odd = sorted(each for each in found if not re.fullmatch(pattern, each))
+            faults.extend(f"{name}: expected {expected}, got '{each[:80]}'" for each in odd)
+            return found
+
         def prefix(name: str) -> str | None:
             url = shaped(name, r"s3://[a-z0-9.-]{3,63}(/.*)?", "s3://BUCKET/PREFIX/")
             return url if url is None or url.endswith("/") else f"{url}/"
@@ -116,8 +130,8 @@ class Settings:
             threads=whole("ONNXLET_THREADS", cls.threads),
             max_seconds=whole("ONNXLET_MAX_SECONDS", int(cls.max_seconds)),
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
-            cors_origins=_origins(get("ONNXLET_CORS_ORIGINS"), faults),
-            hosts=_hosts(get("ONNXLET_HOSTS"), faults),
+            cors_origins=every("ONNXLET_CORS_ORIGINS", ORIGIN, AN_ORIGIN),
+            hosts=every("ONNXLET_HOSTS", HOST, A_HOST, str.lower) or None,
             log=shaped("ONNXLET_LOG", "off|errors|all", "off, errors or all") or cls.log,
             log_successes=whole("ONNXLET_LOG_SUCCESSES", cls.log_successes),
             reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
@@ -191,28 +205,6 @@ def pins_of(text: str, faults: list[str]) -> dict[str, str]:
         else:
             pins[name] = version
     return pins
-
-
-def _origins(text: str, faults: list[str]) -> frozenset[str]:
-    """Origins as browsers send them: scheme, host in lower case, and a port that is not usual."""
-    origins = frozenset(_entries(text))
-    faults += [
-        f"ONNXLET_CORS_ORIGINS: expected an origin like https://example.com, got '{origin[:80]}'"
-        for origin in sorted(origins)
-        if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin)
-    ]
-    return origins
-
-
-def _hosts(text: str, faults: list[str]) -> frozenset[str] | None:
-    """Names of hosts, in lower case; None where there are none."""
-    names = frozenset(_entries(text.lower()))
-    faults += [
-        f"ONNXLET_HOSTS: expected a name like models.example, without a port, got '{name[:80]}'"
-        for name in sorted(names)
-        if not re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", name)
-    ]
-    return names or None
 
 
 def _in_both(settings: Settings) -> Iterator[str]:

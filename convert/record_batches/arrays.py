@@ -16,10 +16,10 @@ from pyarrow import compute, types
 
 from onnxlet.convert.record_batches.kinds import bare, kind_of, misfit, simple, values
 from onnxlet.function.arrays import EXACT, MISSING_TEXT, Array
-from onnxlet.function.inputs.array_checks import encodes, outside, whole_numbers
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.nested import packed
 from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import encodes, outside, whole_numbers
 
 LARGEST_POWER = 22  # of ten, that is float64's own
 Read = tuple[Array, Array]  # the values, and which are odd

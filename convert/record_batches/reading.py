@@ -16,10 +16,9 @@ from onnxlet.convert.record_batches.arrays import booleans, floats, integers, li
 from onnxlet.convert.record_batches.kinds import cells, simple, typed, values
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.array_checks import outside
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import LeftOut, Table, good_rows
+from onnxlet.function.inputs.validation import LeftOut, Table, good_rows, outside
 
 Faults = Mapping[int, str]
 

@@ -20,7 +20,7 @@ from onnxlet.function.errors import InvalidRows, Problem, Problems, RequestError
 from onnxlet.function.inputs.cell_validation import Guesses
 from onnxlet.function.inputs.validation import LeftOut
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving import coverage, nearest, predict
+from onnxlet.function.serving import options, predict
 
 if TYPE_CHECKING:
     from onnxlet.convert.record_batches.contributions import Contributions
@@ -39,7 +39,7 @@ class AnswerOptions:
     # Of prediction intervals or sets, strictly between 0 and 1; None wants none.
     coverage: float | None = None
     explain: bool = False  # the contribution of every column to every answer
-    k: int | None = None  # how many nearest, from 1; None leaves it to the model
+    k: int | None = None  # how many options, from 1; None leaves it to the model
 
     def __post_init__(self) -> None:
         if self.coverage is not None and not 0 < self.coverage < 1:
@@ -94,9 +94,9 @@ class Scorer:
         whole = column_of(given, model.signature)
         self.needed = _needed(model, given) if whole is None else [whole]
         try:
-            self._model = model if wanted.k is None else nearest.at_least(model, wanted.k)
+            self._model = model if wanted.k is None else options.at_least(model, wanted.k)
             self._score = (
-                None if wanted.coverage is None else coverage.score_at(model, wanted.coverage)
+                None if wanted.coverage is None else options.score_at(model, wanted.coverage)
             )
         except RequestError as error:
             raise WrongUse(error.message, error.hint) from None
@@ -145,7 +145,7 @@ class Scorer:
         if self._wanted.k is not None:
             outputs = {name: array[:, : self._wanted.k] for name, array in outputs.items()}
         if self._score is not None:
-            outputs = {**outputs, **dict([coverage.region(self._model, self._score, outputs)])}
+            outputs = {**outputs, **dict([options.region(self._model, self._score, outputs)])}
         made = [
             answers.column(outputs[self.schema.field(n).name], self.schema.field(n), self._model)
             for n in range(self._outputs)

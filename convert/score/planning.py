@@ -26,7 +26,7 @@ from onnxlet.convert.tables.formats import (
 )
 from onnxlet.function.csv.text import check_header
 from onnxlet.function.errors import OnnxletError, WrongUse
-from onnxlet.function.inputs.array_checks import encodes
+from onnxlet.function.inputs.validation import encodes
 from onnxlet.function.models.model import Model
 
 AT_ONCE = 8  # files that are looked at together: most of the time is waiting for S3

@@ -18,7 +18,7 @@ from pyarrow import csv as arrow_csv
 
 from onnxlet.convert.tables.limits import LIMITS, Limits
 from onnxlet.function.arrays import Array
-from onnxlet.function.csv.reader import QUOTES, any_size, limited_rows
+from onnxlet.function.csv.lines import QUOTES, any_size, limited_rows
 from onnxlet.function.errors import MalformedRequest
 
 PART_BYTES = 1 << 24

@@ -16,7 +16,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.problems import Problem, counted, listed, refuse
 from onnxlet.convert.tables.rows_file import Opened
 from onnxlet.function.csv.form import Form
-from onnxlet.function.csv.reader import any_size
+from onnxlet.function.csv.lines import any_size
 from onnxlet.function.errors import WrongUse
 
 # What stands for no value. "None" is missing among texts: it is as often one of the categories,

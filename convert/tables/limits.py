@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, Any, NamedTuple
 
-from onnxlet.function.csv.reader import QUOTES
+from onnxlet.function.csv.lines import QUOTES
 from onnxlet.function.errors import WrongUse
 
 BLOCK = 1 << 20

@@ -23,8 +23,8 @@ from onnxlet.function.errors import (
 )
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.model import Model
-from onnxlet.function.monitoring.labels import MOST_CLASSES
 from onnxlet.function.monitoring.performance import OUTLIER, kind_of
+from onnxlet.function.monitoring.readers import MOST_CLASSES
 from onnxlet.function.protocols.shared.forms import kind as kind_in_json
 from onnxlet.function.request_log import REQUEST_ID
 

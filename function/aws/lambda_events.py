@@ -88,16 +88,16 @@ def _is_whole(event: Event) -> bool:
 
 def _filled(event: Event) -> Event:
     """A copy without nulls, with what may be lacking."""
-    context = {k: v for k, v in (event.get("requestContext") or {}).items() if v is not None}
-    filled = {k: v for k, v in event.items() if v is not None} | {"requestContext": context}
-    headers = event.get("headers") or {}
-    filled["headers"] = {k: str(v) for k, v in headers.items() if v is not None}
+    headers = json_text.without_none(event.get("headers") or {})
     many = event.get("multiValueHeaders") or {}
-    filled["multiValueHeaders"] = {k: [str(v) for v in vs] for k, vs in many.items() if vs}
-    filled["body"] = event.get("body") or ""
-    filled["isBase64Encoded"] = bool(event.get("isBase64Encoded"))
-    filled.pop("source", None)
-    return filled
+    return {
+        **{k: v for k, v in event.items() if v is not None and k != "source"},
+        "requestContext": json_text.without_none(event.get("requestContext") or {}),
+        "headers": {k: str(v) for k, v in headers.items()},
+        "multiValueHeaders": {k: [str(v) for v in vs] for k, vs in many.items() if vs},
+        "body": event.get("body") or "",
+        "isBase64Encoded": bool(event.get("isBase64Encoded")),
+    }
 
 
 def _takes_only_text(event: Event) -> bool:

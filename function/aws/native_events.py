@@ -67,9 +67,8 @@ def invoke(service: Service, event: Any, context: Any, log: request_log.Log) -> 
     with what comes in.
     """
     custom = getattr(getattr(context, "client_context", None), "custom", None)
-    if custom == {"request_id": GOLDEN}:
-        request_id = GOLDEN
-    else:
+    request_id = GOLDEN
+    if custom != {"request_id": GOLDEN}:
         request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
     entry = {"method": "invoke", "request_id": request_id}
     return answer_logged(service, log, entry, lambda: _decode(event), _encode, _refuse)

@@ -79,7 +79,7 @@ def of_csv(
     text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
     lines = _Lines(text, limits.size)
     reader = csv.reader(lines, strict=True)
-    with _as_csv():
+    try:
         names = next(reader, [])
         if not names:
             raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
@@ -98,6 +98,8 @@ def of_csv(
                 first, rows, going = first + rows, 0, []
         if rows:
             yield _csv_batch(head + lines.take(), first, rows, wanted, going)
+    except csv.Error as error:
+        raise MalformedRequest(f"the object is not CSV: {error}") from error
 
 
 class _Lines:
@@ -178,47 +180,38 @@ def _wanted(names: Sequence[str], signature: Signature, keep: Sequence[str]) -> 
     return None if len(known) == len(names) else known
 
 
-@contextmanager
-def _as_csv() -> Iterator[None]:
-    try:
-        yield
-    except csv.Error as error:
-        raise MalformedRequest(f"the object is not CSV: {error}") from error
-
-
-class RowLines(Parts):
-    """Rows of JSON Lines without blank ones, parsed at each iteration.
+def rows_of_lines(
+    lines: Sequence[bytes], signature: Signature, keep: Sequence[str]
+) -> tuple[Parts, Sequence[Sequence[Any]]]:
+    """Rows of JSON Lines without blank ones, parsed at each iteration; and what is kept of each.
 
     A line that is no JSON is a fault of its row. Members that a signature does not have are left
-    out; `kept` has those of each row that go along with its answer, once it was read.
+    out; those of each row that go along with its answer are there once it was read.
     """
+    names, step = signature.names, max(1, FIELDS_AT_ONCE // len(signature.columns))
+    kept: list[list[Any]] = [[None] * len(keep)] * len(lines)
 
-    def __init__(self, lines: Sequence[bytes], signature: Signature, keep: Sequence[str]) -> None:
-        super().__init__(len(lines))
-        self._lines, self._names, self._keep = lines, signature.names, keep
-        self._step = max(1, FIELDS_AT_ONCE // len(signature.columns))
-        self.kept: list[list[Any]] = [[None] * len(keep)] * len(lines)
+    def known(row: Any, number: int) -> Any:
+        if not isinstance(row, dict):
+            return row
+        kept[number] = [row.get(name) for name in keep]
+        if row.keys() <= names:
+            return row
+        return {name: value for name, value in row.items() if name in names}
 
-    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """Some rows at a time, and the faults of those that are no JSON."""
-        for start in range(0, len(self._lines), self._step):
+    def read() -> Iterator[tuple[Sequence[Any], Faults]]:
+        for start in range(0, len(lines), step):
             rows, faults = list[Any](), dict[int, str]()
-            for number, line in enumerate(self._lines[start : start + self._step]):
+            for number, line in enumerate(lines[start : start + step]):
                 row = None
                 try:
                     row = json_text.loads(line)
                 except (MalformedRequest, RequestTooLarge) as error:
                     faults[number] = error.message.replace("the body", "the line")
-                rows.append(self._known(row, start + number))
+                rows.append(known(row, start + number))
             yield rows, faults
 
-    def _known(self, row: Any, number: int) -> Any:
-        if not isinstance(row, dict):
-            return row
-        self.kept[number] = [row.get(name) for name in self._keep]
-        if row.keys() <= self._names:
-            return row
-        return {name: value for name, value in row.items() if name in self._names}
+    return Parts(len(lines), read), kept
 
 
 def of_json_lines(
@@ -247,8 +240,8 @@ def of_json_lines(
 def _json_batch(
     lines: Sequence[bytes], first: int, signature: Signature, keep: Sequence[str]
 ) -> Batch:
-    rows = RowLines(lines, signature, keep)
-    return Batch(first, len(rows), lambda: PredictRequest(rows, nulls=True), lambda: rows.kept)
+    rows, kept = rows_of_lines(lines, signature, keep)
+    return Batch(first, len(rows), lambda: PredictRequest(rows, nulls=True), lambda: kept)
 
 
 READ: Mapping[str, Read] = {CSV: of_csv, JSON_LINES: of_json_lines}

@@ -48,20 +48,18 @@ class Scoring:
     log: request_log.Log  # writes a line for each batch
 
 
+@dataclass(eq=False)
 class NotNow(Exception):
-    """An object that may be answered when its event comes again; `kind` of error is in the log."""
+    """An object that may be answered when its event comes again."""
 
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
+    kind: str  # of the error, which is in the log
 
 
+@dataclass(eq=False)
 class Refused(Exception):
-    """A batch that no try will answer, with the rows' indices in the object; it is in the log."""
+    """A batch that no try will answer; it is in the log."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.kind)
-        self.failure = failure
+    failure: Failure  # with the rows' indices in the object
 
 
 def elsewhere(place: Place) -> str:
@@ -158,16 +156,13 @@ class Job:
         def encode(prediction: Prediction, request: PredictRequest) -> Prediction | Failure:
             return prediction
 
-        def refuse(failure: Failure) -> Prediction | Failure:
-            return failure
-
         answer = answer_logged(
             self.scoring.service,
             self.scoring.log,
             self.entry,
             lambda: request_options.with_texts(batch.decode(), asked)._replace(model=model.name),
             encode,
-            refuse,
+            lambda failure: failure,
         )
         if isinstance(answer, Prediction):
             return answer

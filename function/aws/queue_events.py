@@ -11,18 +11,147 @@ answers takes it once.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
 
 from onnxlet.function import deadline, json_text, request_log
-from onnxlet.function.aws import answers_queue
-from onnxlet.function.aws.answers_queue import Answered, AnswersQueue, Record, Send, group_of
 from onnxlet.function.aws.native_events import UNKNOWN_SECONDS, answer_logged
 from onnxlet.function.errors import MalformedRequest, TookTooLong
 from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
 from onnxlet.function.protocols.shared import forms
 from onnxlet.function.serving.service import Service
+
+ENTRIES = 10  # in one call: SQS's limit
+BYTES = 1024 * 1024  # in one call, and in one message: SQS's limits
+GATHER_SECONDS = 0.05  # that an answer waits for others, which the same call takes
+TRY_SECONDS = 5  # for SQS to take a connection, or to answer
+
+Record = dict[str, Any]
+Send = Callable[[list[dict[str, Any]]], Sequence[str]]
+
+
+class Answered(NamedTuple):
+    """A record with its answer, to be sent."""
+
+    record: Record  # of the event
+    message: dict[str, Any]  # as SQS takes it, but for the `Id` that it has among others in a call
+
+    @property
+    def id(self) -> str:
+        """The record's `messageId`."""
+        return str(self.record["messageId"])
+
+    @property
+    def size(self) -> int:
+        """Bytes, as SQS counts them: the body, and each attribute's name, type and value."""
+        attributes = self.message["MessageAttributes"].items()
+        texts = [part for name, value in attributes for part in (name, *value.values())]
+        return sum(len(text.encode()) for text in (self.message["MessageBody"], *texts))
+
+
+def group_of(record: Record) -> str | None:
+    """The group of a record from a FIFO queue; None for one of another queue."""
+    group = (record.get("attributes") or {}).get("MessageGroupId")
+    is_fifo = str(record.get("eventSourceARN", "")).endswith(".fifo")
+    return str(group) if is_fifo and group is not None else None
+
+
+class AnswersQueue:
+    """Sends what it is given, several answers in a call where they come close together.
+
+    An answer that was not taken has a line in the log.
+    """
+
+    def __init__(self, send: Send, log: request_log.Log) -> None:
+        self.taken: set[str] = set()  # ids of the records whose answers are in the queue
+        self._send, self._log = send, log
+        self._broken_groups: set[str] = set()
+        self._given: SimpleQueue[Answered | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="answers", daemon=True)
+        self._thread.start()
+
+    def put(self, answered: Answered) -> None:
+        """Have an answer sent by the thread, within `GATHER_SECONDS` if that is free."""
+        self._given.put(answered)
+
+    def end(self, seconds: float) -> None:
+        """Send the remaining answers; give up after so many seconds."""
+        self._given.put(None)
+        self._thread.join(max(0.0, seconds))
+
+    def _run(self) -> None:
+        part: list[Answered] = []
+        due = 0.0
+        while True:
+            wait = max(0.0, due - time.perf_counter()) if part else None
+            try:
+                each = self._given.get(timeout=wait)
+            except Empty:
+                self._call(part)
+                part = []
+                continue
+            if each is None:
+                self._call(part)
+                return
+            if part and not _fits(each, part):
+                self._call(part)
+                part = []
+            if not part:
+                due = time.perf_counter() + GATHER_SECONDS
+            part.append(each)
+
+    def _call(self, part: Sequence[Answered]) -> None:
+        """Send some answers; what is behind one of its group that was not taken is not sent."""
+        part = [each for each in part if group_of(each.record) not in self._broken_groups]
+        if not part:
+            return
+        entries = [{"Id": str(index), **each.message} for index, each in enumerate(part)]
+        try:
+            refused = set(self._send(entries))
+            why = "NotTaken"
+        except Exception as error:  # botocore's, of many classes
+            refused, why = {entry["Id"] for entry in entries}, type(error).__name__
+        for entry, each in zip(entries, part, strict=True):
+            if entry["Id"] not in refused:
+                self.taken.add(each.id)
+                continue
+            if (group := group_of(each.record)) is not None:
+                self._broken_groups.add(group)
+            self._log({"method": "answer", "request_id": each.id, "status": 502, "error": why})
+
+
+def _fits(each: Answered, part: Sequence[Answered]) -> bool:
+    """Whether one call takes this answer, too.
+
+    One of a group in a call, where order counts: SQS may take the second and not the first.
+    """
+    group = group_of(each.record)
+    behind = group is not None and group in [group_of(other.record) for other in part]
+    size = sum(other.size for other in part) + each.size
+    return len(part) < ENTRIES and size <= BYTES and not behind
+
+
+@cache
+def sender(queue_url: str) -> Send:
+    """Sends to a queue by boto3, which is Lambda's own and not in the bundle."""
+    import boto3
+    from botocore.config import Config
+
+    # A queue that does not answer must not take the time of the whole batch.
+    tries = {"total_max_attempts": 2}
+    config = Config(connect_timeout=TRY_SECONDS, read_timeout=TRY_SECONDS, retries=tries)
+    client = boto3.client("sqs", config=config)
+
+    def send(entries: list[dict[str, Any]]) -> list[str]:
+        done = client.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        return [entry["Id"] for entry in done.get("Failed", ())]
+
+    return send
+
 
 SOURCE = "aws:sqs"
 ATTRIBUTES = 9  # of a request that its answer bears, too: SQS has ten, and one is its id
@@ -61,7 +190,9 @@ def answer_batch(
     answers = AnswersQueue(send, log)
     batch = _Batch(service, answers, fifo, log, ends - reserve)
     with deadline.watched(seconds):
-        batch.answer_again(batch.answer(records))
+        late = batch.answer(records)
+        if late and time.perf_counter() < ends - reserve:  # once more, in the time that is left
+            batch.answer(late)
     answers.end(ends - reserve / 4 - time.perf_counter())
     ids = (record["messageId"] for record in records)
     return {"batchItemFailures": [{"itemIdentifier": i} for i in ids if i not in answers.taken]}
@@ -107,24 +238,21 @@ class _Batch:
                 self._broken_groups.add(group)
         return late
 
-    def answer_again(self, late: Sequence[Record]) -> None:
-        """Try once more what took too long, with the time that the others left."""
-        if late and time.perf_counter() < self._ends:
-            self.answer(late)
-
     def _answer(self, record: Record) -> Answered | Failure:
         """The answer, which is on its way; or why there is none, which is in the log, too."""
         entry = {"method": "queue", "request_id": record["messageId"]}
 
         def encode(prediction: Prediction, request: PredictRequest) -> Answered | Failure:
-            answer = json_text.dumps(forms.answer(prediction)).decode()
-            return _sendable(Answered(record, _message(record, answer, self._fifo)))
-
-        def refuse(failure: Failure) -> Answered | Failure:
-            return failure
+            body = json_text.dumps(forms.answer(prediction)).decode()
+            answered = Answered(record, _message(record, body, self._fifo))
+            if answered.size > BYTES:
+                raise MalformedRequest(
+                    f"the answer has {answered.size} bytes, a message at most {BYTES}"
+                )
+            return answered
 
         answer = answer_logged(
-            self._service, self._log, entry, lambda: _decode(record), encode, refuse
+            self._service, self._log, entry, lambda: _decode(record), encode, lambda why: why
         )
         if isinstance(answer, Answered):
             self._answers.put(answer)
@@ -138,21 +266,16 @@ def _decode(record: Record) -> PredictRequest:
     return native.from_object(json_text.loads(body))
 
 
-def _sendable(answered: Answered) -> Answered:
-    if answered.size > answers_queue.BYTES:
-        raise MalformedRequest(
-            f"the answer has {answered.size} bytes, a message at most {answers_queue.BYTES}"
-        )
-    return answered
-
-
 def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:
     attributes = {"request_id": {"DataType": "String", "StringValue": record["messageId"]}}
     for name, value in list((record.get("messageAttributes") or {}).items())[:ATTRIBUTES]:
         if name != "request_id" and value.get("dataType") == "String" and value.get("stringValue"):
             attributes[name] = {"DataType": "String", "StringValue": value["stringValue"]}
-    message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
-    if fifo:
-        message["MessageGroupId"] = group_of(record) or record["messageId"]
-        message["MessageDeduplicationId"] = record["messageId"]
-    return message
+    return json_text.without_none(
+        {
+            "MessageBody": body,
+            "MessageAttributes": attributes,
+            "MessageGroupId": (group_of(record) or record["messageId"]) if fifo else None,
+            "MessageDeduplicationId": record["messageId"] if fifo else None,
+        }
+    )

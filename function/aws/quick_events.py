@@ -47,9 +47,8 @@ def answer(app: Any, event: Event, context: Any) -> dict[str, Any] | None:
         if hasattr(parts, "close"):
             parts.close()
     named = {name.lower(): value for name, value in headers}
-    if named.get("content-type") != JSON or "content-encoding" in named or not body:
-        return _written(event, status, headers, body)
-    if len(named) < len(headers):  # a name twice
+    twice = len(named) < len(headers)  # a name
+    if named.get("content-type") != JSON or "content-encoding" in named or not body or twice:
         return _written(event, status, headers, body)
     return {
         "statusCode": int(status[:3]),

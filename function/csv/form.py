@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from onnxlet.function.csv.reader import limited_rows
+from onnxlet.function.csv.lines import limited_rows
 from onnxlet.function.csv.text import COMMON_SEPARATORS
 from onnxlet.function.errors import WrongUse
 

@@ -1,12 +1,15 @@
-"""Lines of CSV: a small body's all at once, a large one's in parts."""
+"""Lines of CSV: a body's (a large one in parts), and those of files whose rows are limited."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,60 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Parts
+
+QUOTES = (
+    "Does each row end by a line end, and is each quote closed? Double a quote in a field: "
+    '"like, ""this""".'
+)
+
+
+class _FieldLimit:
+    """Python's limit of a field, which is one for all threads."""
+
+    lock, users, before = Lock(), 0, 0
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Have Python's reader take fields of any size, as others do: rows are limited here."""
+    with _FieldLimit.lock:
+        if not _FieldLimit.users:
+            _FieldLimit.before = csv.field_size_limit(sys.maxsize)
+        _FieldLimit.users += 1
+    try:
+        yield
+    finally:
+        with _FieldLimit.lock:
+            _FieldLimit.users -= 1
+            if not _FieldLimit.users:
+                csv.field_size_limit(_FieldLimit.before)
+
+
+def limited_rows(
+    lines: Iterable[str], most: int, too_long: Callable[[int], Exception], **form: Any
+) -> Iterator[tuple[int, list[str]]]:
+    """Python's rows of CSV, each with the number of its last line, from 1.
+
+    Of lines, none of which is longer than a row may be. A row of more than `most` characters
+    raises what `too_long` makes of the number of the line that it begins in. `form` is as
+    `csv.reader` takes it.
+    """
+    begun = size = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            size += len(line)
+            if size > most:
+                raise too_long(begun + 1)
+            yield line
+
+    reader = csv.reader(counted(), **form)
+    with any_size():
+        for row in reader:
+            yield reader.line_num, row
+            begun, size = reader.line_num, 0
+
 
 CheckRows = Callable[[int, bool], None]
 MOST_FIELDS = 2**17  # in one line
@@ -36,38 +93,24 @@ class Lines(Parts):
     def __init__(
         self, body: bytes, size: int, first: list[str], plain: bool, below: bool = False
     ) -> None:
-        super().__init__(size - below)
+        super().__init__(size - below, partial(_parts, body, plain, int(below)))
         self._body = body
         self._plain = plain
-        self._below = below
         self.first = first
-
-    def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
-        """Some lines at a time; none of them has faults."""
-        if self._plain:
-            yield from self._read_plain()
-            return
-        some: list[list[str]] = []
-        fields = 0
-        for line in islice(_lines(self._body), int(self._below), None):
-            some.append(line)
-            fields += len(line)
-            if fields > FIELDS_AT_ONCE:
-                yield some, {}
-                some, fields = [], 0
-        if some:
-            yield some, {}
-
-    def _read_plain(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
-        start = int(self._below)
-        for some in _plain_lines(self._body):
-            if len(some) > start:
-                yield some[start:], {}
-            start = 0
 
     def rows(self) -> Lines:
         """The lines below the first one, which is a header."""
         return Lines(self._body, len(self), self.first, self._plain, below=True)
+
+
+def _parts(
+    body: bytes, plain: bool, start: int
+) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
+    """Some lines at a time, from one of the first part on; none of them has faults."""
+    for some in (_plain_lines if plain else _quoted_lines)(body):
+        if len(some) > start:
+            yield some[start:], {}
+        start = 0
 
 
 def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
@@ -141,6 +184,20 @@ def _lines(body: bytes) -> Iterator[list[str]]:
             elif line or width == 1:
                 rows += 1
                 yield line or [""]
+
+
+def _quoted_lines(body: bytes) -> Iterator[list[list[str]]]:
+    """The same, some at once."""
+    some: list[list[str]] = []
+    fields = 0
+    for line in _lines(body):
+        some.append(line)
+        fields += len(line)
+        if fields > FIELDS_AT_ONCE:
+            yield some
+            some, fields = [], 0
+    if some:
+        yield some
 
 
 def _plain_lines(body: bytes) -> Iterator[list[list[str]]]:

@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from onnxlet.function import json_text
 from onnxlet.function.csv.lines import CheckRows, Lines, first_of, lines
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.messages import PredictRequest
 
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
@@ -34,15 +35,7 @@ PLAIN: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 NAMED_NUMBERS = {"nan": "nan", "inf": "inf", "+inf": "inf", "-inf": "-inf", "infinity": "inf"}
 
 
-class Frame(NamedTuple):
-    """The rows below a header."""
-
-    names: list[str]  # of the columns
-    rows: Sequence[list[str]]  # their fields
-    faults: dict[int, str]  # the rows whose number of fields is wrong
-
-
-def read(body: bytes, check_rows: CheckRows) -> Frame:
+def read(body: bytes, check_rows: CheckRows) -> PredictRequest:
     """Rows below a header, of a body in UTF-8.
 
     `check_rows` refuses a batch by the number of its rows. What `lines` raises is raised, and
@@ -51,8 +44,8 @@ def read(body: bytes, check_rows: CheckRows) -> Frame:
     return below_header(lines(body, check_rows))
 
 
-def below_header(lines: Sequence[list[str]]) -> Frame:
-    """As `read`, from the fields of every line.
+def below_header(lines: Sequence[list[str]]) -> PredictRequest:
+    """As `read`, from the fields of every line; rows with too many or too few have faults.
 
     Raises InvalidRows where the header names a column twice, or has no row below it.
     """
@@ -64,9 +57,10 @@ def below_header(lines: Sequence[list[str]]) -> Frame:
         raise InvalidRows([Problem(None, None, NO_ROWS)])
     width = len(header)
     if isinstance(lines, Lines):
-        return Frame(header, lines.rows().then(lambda rows: (rows, _unlike(rows, width))), {})
+        parts = lines.rows().then(lambda rows: (rows, _unlike(rows, width)))
+        return PredictRequest(parts, header, text=True, faults={})
     rows = lines[1:]
-    return Frame(header, rows, _unlike(rows, width))
+    return PredictRequest(rows, header, text=True, faults=_unlike(rows, width))
 
 
 def _unlike(rows: Sequence[list[str]], width: int) -> dict[int, str]:

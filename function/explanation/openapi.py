@@ -31,7 +31,7 @@ OPTIONS: dict[str, Schema] = {
 
 def operation(endpoint: Endpoint) -> Operation:
     """The operation of the routes that explain."""
-    meant, models = endpoint.meant, endpoint.possible
+    meant, models = endpoint.default, endpoint.possible
     choices = [_request(model, endpoint) for model in models]
     bare = [_rows(meant, endpoint)] if meant else []
     return Operation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import deadline
@@ -21,10 +22,11 @@ from onnxlet.function.explanation.shapley import Budget
 from onnxlet.function.explanation.target import Target, check_explained
 from onnxlet.function.explanation.value_function import TableValueFunction
 from onnxlet.function.inputs import json_body
+from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
-from onnxlet.function.protocols.shared import request_options
+from onnxlet.function.protocols.shared.request_options import wants_nulls, whole_number
 from onnxlet.function.serving.predict import read
 from onnxlet.function.serving.service import Service
 
@@ -104,7 +106,7 @@ def decode(request: Request) -> PredictRequest:
     Raises UnsupportedMedia, MalformedRequest and InvalidRows as for predictions, and
     MalformedRequest where a member beside the instances is not what it should be.
     """
-    if request_options.wants_nulls(request.query):
+    if wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
     for option, why in NOT_EXPLAINED.items():
         if option in request.query:
@@ -138,63 +140,42 @@ def _seconds(key: str, value: Any) -> float:
     return float(value)
 
 
-def _whole(least: int, most: int) -> Callable[[str, Any], int]:
-    def read(key: str, value: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 3.0 is a whole number here, too
-        if type(value) is not int or not least <= value <= most:
-            raise MalformedRequest(
-                f"'{key}': expected a whole number from {least} to {most}, got {quoted(value)}"
-            )
-        return value
-
-    return read
-
-
-def _one_of(kind: type, words: str) -> Callable[[str, Any], Any]:
-    def read(key: str, value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise MalformedRequest(f"'{key}': expected {words}, got {quoted(value)}")
-        return value
-
-    return read
+def _of_type(key: str, value: Any, kind: type, words: str) -> Any:
+    if not isinstance(value, kind):
+        raise MalformedRequest(f"'{key}': expected {words}, got {quoted(value)}")
+    return value
 
 
 READ: Mapping[str, Callable[[str, Any], Any]] = {
     "seconds": _seconds,
-    "permutations": _whole(2, MOST_PERMUTATIONS),
-    "seed": _whole(0, MOST_SEED),
-    "output": _one_of(str, "a name"),
-    "classes": _one_of(list, "a list"),
+    "permutations": partial(whole_number, least=2, most=MOST_PERMUTATIONS),
+    "seed": partial(whole_number, least=0, most=MOST_SEED),
+    "output": partial(_of_type, kind=str, words="a name"),
+    "classes": partial(_of_type, kind=list, words="a list"),
 }
 
 
 def form(model: Model, rows: Background | None, explained: Explained) -> dict[str, Any]:
     """The answer: contributions of columns, and of the tokens of texts and tiles of images."""
-    about = explained.target
-    answer: dict[str, Any] = {"model": model.name, "version": model.version}
-    answer["method"] = "permutation" if explained.permutations else "exact"
-    if rows is None:
-        answer["method"] = OCCLUSION
-    else:
-        answer["background"] = {"source": rows.source, "rows": rows.table.rows}
-    answer["output"] = about.output
-    if about.classes is not None:
-        answer["classes"] = about.classes
-    if explained.base is not None:
-        answer["base_value"] = about.form(explained.base.tolist())
-    answer["evaluations"] = len(explained.end) + sum(
-        function.evaluations for function in explained.functions
+    about, base = explained.target, explained.base
+    method = "permutation" if explained.permutations else "exact"
+    of_functions = sum(function.evaluations for function in explained.functions)
+    of_tiles = sum(len(each.gains) * each.gains.shape[1] for each in explained.tiles.values())
+    return without_none(
+        {
+            "model": model.name,
+            "version": model.version,
+            "method": OCCLUSION if rows is None else method,
+            "background": rows and {"source": rows.source, "rows": rows.table.rows},
+            "output": about.output,
+            "classes": about.classes,
+            "base_value": None if base is None else about.form(base.tolist()),
+            "evaluations": len(explained.end) + of_functions + of_tiles,
+            "permutations": explained.permutations or None,
+            "cut_short": explained.cut_short or None,
+            "explanations": _explanations(model, explained),
+        }
     )
-    answer["evaluations"] += sum(
-        len(each.gains) * each.gains.shape[1] for each in explained.tiles.values()
-    )
-    if explained.permutations:
-        answer["permutations"] = explained.permutations
-    if explained.cut_short:
-        answer["cut_short"] = True
-    answer["explanations"] = _explanations(model, explained)
-    return answer
 
 
 def _explanations(model: Model, explained: Explained) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def check_explained(model: Model, output: str | None) -> None:
         )
 
 
-def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
+def target(model: Model, output: str | None, answers: Sequence[Outputs]) -> Target:
     """Choose what is explained; an output that is None is the most informative one.
 
     Answers are looked at for labels that the manifest does not list. Raises MalformedRequest where
@@ -131,10 +131,10 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     labelled = chosen.name == "prediction" and task in ("classification", "clustering")
     yes_or_no = labelled and several and not _is_nested(classes)  # a number for each label
     if (labelled and not yes_or_no) or chosen.type == "string":
-        labels = classes or _labels(seen, chosen.name)
+        labels = classes or _labels(answers, chosen.name)
         return Target(chosen.name, labels, labels, single=False)
     named = yes_or_no or chosen.name in ("probabilities", "score")
-    if not named or width != _count(classes) or not _are_of_classes(chosen.name, classes, seen):
+    if not named or width != _count(classes) or not _are_of_classes(chosen.name, classes, answers):
         classes = None
     return Target(chosen.name, None, classes, single=not several)
 
@@ -151,7 +151,7 @@ def _count(classes: list[Any] | None) -> int:
     return sum(map(len, classes or ())) if _is_nested(classes) else len(classes or ())
 
 
-def _are_of_classes(name: str, classes: list[Any] | None, seen: Sequence[Outputs]) -> bool:
+def _are_of_classes(name: str, classes: list[Any] | None, answers: Sequence[Outputs]) -> bool:
     """Whether there is one score for each class: three of three classes may be of pairs instead."""
     if name != "score" or classes is None:
         return True
@@ -159,15 +159,15 @@ def _are_of_classes(name: str, classes: list[Any] | None, seen: Sequence[Outputs
         outputs["prediction"].ndim > 1
         or [classes[best] for best in outputs[name].argmax(axis=1)]
         == outputs["prediction"].tolist()
-        for outputs in seen
+        for outputs in answers
     )
 
 
-def _labels(seen: Sequence[Outputs], name: str) -> list[Any]:
+def _labels(answers: Sequence[Outputs], name: str) -> list[Any]:
     """The labels that were answered; a list for each column of several."""
-    if not seen:
+    if not answers:
         return []
-    together = np.concatenate([outputs[name] for outputs in seen])
+    together = np.concatenate([outputs[name] for outputs in answers])
     if together.ndim == 1:
         return sorted(set(together.tolist()))
     return [sorted(set(column)) for column in together.reshape(len(together), -1).T.tolist()]

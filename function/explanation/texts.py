@@ -137,13 +137,6 @@ MOST_PAIRS = 100_000  # of pieces, times the columns that they count in
 LONGEST = 2  # words in an n-gram: for longer ones, finding neighbours takes longer than cutting
 
 
-class _Term(NamedTuple):
-    """Words that count together, where some pieces are there and none between them."""
-
-    pieces: tuple[int, ...]  # one, or the first and the last
-    text: str  # as the vectoriser counts it
-
-
 class TokenCounts:
     """What one token feed counts in coalitions of a text's pieces, which know their words.
 
@@ -153,8 +146,8 @@ class TokenCounts:
     def __init__(self, feed: TokenFeed, pieces: Pieces, low: int, high: int) -> None:
         self._feed, self.name = feed, feed.name
         terms = list(_terms(pieces.words or [], low, high))
-        counts = [feed.count([term.text]) for term in terms]
-        known = [(term.pieces, count) for term, count in zip(terms, counts, strict=True) if count]
+        counts = [feed.count([text]) for _, text in terms]
+        known = [(owners, count) for (owners, _), count in zip(terms, counts, strict=True) if count]
         self._positions = sorted({position for _, count in known for position in count})
         at = {position: number for number, position in enumerate(self._positions)}
         self._single = np.zeros((len(pieces.parts), len(at)), np.float32)
@@ -186,16 +179,22 @@ class TokenCounts:
         return self._feed.tensors(counts, self._positions)
 
 
-def _terms(words: Sequence[Sequence[str]], low: int, high: int) -> Iterator[_Term]:
-    """All that may be counted: single words, neighbours in a piece, and across pieces."""
+def _terms(
+    words: Sequence[Sequence[str]], low: int, high: int
+) -> Iterator[tuple[tuple[int, ...], str]]:
+    """All that may be counted: single words, neighbours in a piece, and across pieces.
+
+    Of each the pieces that have to be there, none between them (one, or the first and the last),
+    and the text, as the vectoriser counts it.
+    """
     for piece, inside in enumerate(words):
         if low == 1:
-            yield from (_Term((piece,), word) for word in inside)
+            yield from (((piece,), word) for word in inside)
         if high == LONGEST:
-            yield from (_Term((piece,), f"{a} {b}") for a, b in pairwise(inside))
+            yield from (((piece,), f"{a} {b}") for a, b in pairwise(inside))
     if high == LONGEST:
         for first, last in combinations(range(len(words)), 2):
-            yield _Term((first, last), f"{words[first][-1]} {words[last][0]}")
+            yield (first, last), f"{words[first][-1]} {words[last][0]}"
 
 
 def counted(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,24 +25,14 @@ if TYPE_CHECKING:
 EMPTY_TEXT = ""  # the background of all text
 
 
-class Masker(Protocol):
-    """Masks the cells of some columns of one block, for `n` coalitions at a time."""
-
-    def prepare(self, masks: Array) -> None:
-        """Take up coalitions, bool of shape (n, slots or 1, players of these columns)."""
-
-    def mask(self, cells: Array) -> Array:
-        """The instance's cells inside of the coalitions, and behind these rows outside of them.
-
-        Of the instance there is one cell for each column. Returns an array of shape (2 * n * slots,
-        columns), good until the next call.
-        """
-
-
 class BitMasker:
     """Masks cells of eight bytes, of a background of shape (slots, columns).
 
-    At most `at_once` coalitions are prepared together.
+    As each masker, it masks the cells of some columns of one block, for `n` coalitions at a time.
+    `prepare` takes these up, bool of shape (n, slots or 1, players of these columns), at most
+    `at_once`. `mask` takes the instance's cells, one for each column, and returns them inside of
+    the coalitions, and behind these rows outside of them: an array of shape (2 * n * slots,
+    columns), good until the next call.
     """
 
     def __init__(self, background: Array, at_once: int) -> None:
@@ -126,6 +116,9 @@ class TokenMasker(TextMasker):
         """The model's feeds, by their names, of the coalitions that were prepared."""
         masks = np.concatenate([self._masks, ~self._masks])
         return {feed.name: feed.tensors(masks) for feed in self._feeds}
+
+
+Masker = BitMasker | LookupMasker | TextMasker
 
 
 def side_by_side(parts: Sequence[tuple[list[int], Array]]) -> Array:

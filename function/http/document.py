@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from onnxlet.function import json_text
 from onnxlet.function.explanation import openapi as explanation
 from onnxlet.function.messages import Route
 from onnxlet.function.monitoring import openapi as drift
@@ -89,7 +90,8 @@ def document(service: Service) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     names: set[str] = set()
     schemas_used = schemas.of_models(models, service.settings.max_rows)
-    for route in sorted(service.routes, key=_order):
+    # The native protocol's routes first.
+    for route in sorted(service.routes, key=lambda r: (r.rule.startswith("/v"), r.rule, r.method)):
         part, describe = _words(route)
         for endpoint in _endpoints(route, service, models):
             operation = describe(endpoint)
@@ -99,17 +101,15 @@ def document(service: Service) -> dict[str, Any]:
             described["operationId"] = _of_its_own(described["operationId"], names)
             paths.setdefault(endpoint.path, {})[route.method.lower()] = described
             schemas_used |= part.schemas
-    form: dict[str, Any] = {"openapi": "3.1.0", "info": _info(service), "servers": [{"url": "."}]}
-    form |= {"paths": paths, "components": {"schemas": schemas_used}}
-    form["tags"] = [{"name": part.tag, "description": part.about} for part in PARTS]
-    if service.settings.api_keys:
-        form["components"]["securitySchemes"] = forms.SECURITY_SCHEMES
-    return form
-
-
-def _order(route: Route) -> tuple[bool, str, str]:
-    """The native protocol's routes first."""
-    return route.rule.startswith("/v"), route.rule, route.method
+    security = {"securitySchemes": forms.SECURITY_SCHEMES} if service.settings.api_keys else {}
+    return {
+        "openapi": "3.1.0",
+        "info": _info(service),
+        "servers": [{"url": "."}],
+        "paths": paths,
+        "components": {"schemas": schemas_used, **security},
+        "tags": [{"name": part.tag, "description": part.about} for part in PARTS],
+    }
 
 
 def _words(route: Route) -> tuple[Part, Describe]:
@@ -137,27 +137,22 @@ def _described(
     operation: Operation, part: Part, endpoint: Endpoint, route: Route
 ) -> dict[str, Any]:
     words = re.findall(r"[A-Za-z0-9_]+", endpoint.path)
-    form: dict[str, Any] = {
-        "operationId": "_".join([route.method.lower(), *words]),
-        "tags": [part.tag],
-    }
-    form["summary"] = operation.summary
-    if operation.description:
-        form["description"] = operation.description
-    if operation.parameters:
-        form["parameters"] = list(operation.parameters)
-    if operation.request is not None:
-        form["requestBody"] = operation.request
-    refusals = [*operation.refusals, 403]
-    if not route.open:
-        refusals += [] if route.urgent else [503]
-        if endpoint.service.settings.api_keys:
-            form["security"] = forms.SECURITY
-            refusals += [401]
-    form["responses"] = dict(operation.responses)
-    for status in sorted(refusals):
-        form["responses"][str(status)] = forms.refusal(part, status)
-    return form
+    keyed = not route.open and bool(endpoint.service.settings.api_keys)
+    shed = not route.open and not route.urgent
+    statuses = sorted([*operation.refusals, 403, *[401] * keyed, *[503] * shed])
+    refusals = {str(status): forms.refusal(part, status) for status in statuses}
+    return json_text.without_none(
+        {
+            "operationId": "_".join([route.method.lower(), *words]),
+            "tags": [part.tag],
+            "summary": operation.summary,
+            "description": operation.description or None,
+            "parameters": list(operation.parameters) or None,
+            "requestBody": operation.request,
+            "security": forms.SECURITY if keyed else None,
+            "responses": {**operation.responses, **refusals},
+        }
+    )
 
 
 def _of_its_own(name: str, names: set[str]) -> str:

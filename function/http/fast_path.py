@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.http.middleware import LARGE_ANSWER, WSGI, Answer, Environ, StartResponse
 from onnxlet.function.messages import Reply, Route
@@ -26,11 +26,8 @@ KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose th
 Found = tuple[Answer, dict[str, Any]]
 
 
-class Segment(NamedTuple):
-    """What stands between two slashes of a rule."""
-
-    variable: str | None  # its name; None where the segment is a text
-    text: str  # the whole segment, or what follows the variable
+# Between two slashes of a rule: a variable's name and what follows it; or None and the whole text.
+Segment = tuple[str | None, str]
 
 
 class App:
@@ -70,13 +67,13 @@ class App:
         return self._flask
 
     def add_route(self, route: Route, answer: Answer) -> None:
-        """Add a route that Flask answers in its own way."""
-        self._routes.append((route, answer))
+        """Add a route, which Flask answers in its own way.
 
-    def add_prediction(self, route: Route, predict: Answer) -> None:
-        """Add a POST route that is answered on the fast path; its errors are replies, too."""
-        self.add_route(route, predict)
-        self._predictions.append((segments(route.rule), predict))
+        POST routes that predict are answered on the fast path; their errors are replies, too.
+        """
+        self._routes.append((route, answer))
+        if route.protocol is not None:
+            self._predictions.append((segments(route.rule), answer))
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request: a prediction on the fast path, all else in Flask's own way."""
@@ -111,10 +108,10 @@ class App:
 
 def segments(rule: str) -> list[Segment]:
     """A rule in Flask's form, such as `/v1/models/<name>:predict`, in parts."""
-    found = []
+    found: list[Segment] = []
     for part in rule.removeprefix("/").split("/"):
         name, closed, rest = part.removeprefix("<").partition(">")
-        found.append(Segment(name, rest) if closed else Segment(None, part))
+        found.append((name, rest) if closed else (None, part))
     return found
 
 

@@ -5,8 +5,10 @@ It is WSGI middleware, since Flask's own hooks cost as much as a small model's w
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -22,7 +24,6 @@ from onnxlet.function.errors import (
     Unauthorized,
 )
 from onnxlet.function.http import sites
-from onnxlet.function.http.keys import key_name
 from onnxlet.function.messages import Reply
 from onnxlet.function.serving.service import Service
 
@@ -91,7 +92,7 @@ class Middleware:
             headers += HEADERS
             headers.append(("X-Request-Id", request_id))
             if self._origins:
-                sites.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+                sites.add_cors_headers(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
         deadline.begin(came, self._seconds)
@@ -158,3 +159,54 @@ class Middleware:
 LARGE_ANSWER = 14_600
 
 Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
+
+
+HINT = "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+
+
+def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) -> str:
+    """The name of the key that a request has, in Authorization or X-API-Key.
+
+    Of each known key there is a SHA-256 digest. Raises Unauthorized where there is no key, or it is
+    not one of these.
+    """
+    key = api_key
+    if authorization:
+        scheme, _, bearer = authorization.partition(" ")
+        key = bearer.strip() if scheme.lower() == "bearer" else api_key
+    if not key:
+        raise Unauthorized("this endpoint needs an API key", HINT)
+    fitting = ""
+    for sent in _as_sent(key):
+        digest = hashlib.sha256(sent).digest()
+        # Every key is compared, whichever fits: the time taken gives nothing away.
+        for name, known in known_keys.items():
+            if hmac.compare_digest(digest, known):
+                fitting = fitting or name
+    if not fitting:
+        raise Unauthorized("the API key is not known here", HINT)
+    return fitting
+
+
+def check_reader(service: Service, key: str) -> None:
+    """Raise Unauthorized or Forbidden where a key, "" of nobody, may not read figures on rows."""
+    if service.may_read(key):
+        return
+    if not service.settings.reader_keys:
+        raise Forbidden(
+            "figures on rows are for keys for reading, and none is set",
+            "Set ONNXLET_READER_KEYS=NAME:$(printf %s KEY | sha256sum | cut -c 1-64), and send it.",
+        )
+    if not key:
+        raise Unauthorized("figures on rows need a key for reading", HINT)
+    raise Forbidden(
+        f"figures on rows are for keys for reading, and '{key}' is one for predictions",
+        "Send one of ONNXLET_READER_KEYS.",
+    )
+
+
+def _as_sent(key: str) -> list[bytes]:
+    """The bytes that a key may have been: headers are Latin-1 in WSGI, UTF-8 in events."""
+    if key.isascii():
+        return [key.encode()]
+    return [key.encode("utf-8", "surrogateescape"), key.encode("latin-1", "backslashreplace")]

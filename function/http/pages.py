@@ -8,7 +8,6 @@ it: a file that was put in its place, or that a link makes of another one, is no
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from onnxlet.folders import typed
 from onnxlet.function.errors import ModelError, NotServed
@@ -26,22 +25,13 @@ LARGEST = 2**26  # bytes; a stranger's file may have more than there is memory
 HTML = "text/html; charset=utf-8"
 
 
-class Page(NamedTuple):
-    """The page, ready to be sent."""
-
-    body: bytes  # in UTF-8
-    headers: dict[str, str]  # among them what the browser may do with it
-
-
 def home(service: Service, request: Request) -> Reply:
     """The page; 304 where the client has it already, and one line of JSON for KServe's client."""
     if request.header("Accept") == "*/*":  # KServe's client asks here whether V1 is alive
         return json_reply({"status": "alive"}, headers={"Vary": "Accept"})
     page = read_page()
     known = [tag.strip().removeprefix("W/") for tag in request.header("If-None-Match").split(",")]
-    if page.headers["ETag"] in known:
-        return Reply(b"", HTML, 304, page.headers)
-    return Reply(page.body, HTML, 200, page.headers)
+    return page._replace(body=b"", status=304) if page.headers["ETag"] in known else page
 
 
 def joined() -> bytes:
@@ -55,7 +45,7 @@ def joined() -> bytes:
 
 
 @lru_cache(1)
-def read_page() -> Page:
+def read_page() -> Reply:
     """The page, and the policy that lets its own style and script run and nothing else."""
     import base64
     import hashlib
@@ -79,7 +69,7 @@ def read_page() -> Page:
         "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
         "Cache-Control": "no-cache",  # asked for again each time, and mostly answered by 304
     }
-    return Page(body, headers)
+    return Reply(body, HTML, 200, headers)
 
 
 def report(service: Service, request: Request, name: str) -> Reply:

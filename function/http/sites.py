@@ -41,8 +41,10 @@ def check_page(environ: Environ, allowed: Set[str]) -> None:
     if origin:
         if _is_own(origin, environ):
             return
-    elif site != "cross-site" or _follows_a_link(environ):
+    elif site != "cross-site":
         return
+    elif environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ["REQUEST_METHOD"] in READS:
+        return  # it follows a link
     whose = f"origin '{origin[:100]}'" if origin else "another site"
     raise Forbidden(
         f"a page of {whose} asks, and is not allowed to",
@@ -66,11 +68,6 @@ def _is_own(origin: str, environ: Environ) -> bool:
 def _without_port(host: str) -> str:
     """A host without its scheme's own port, which browsers leave out of an origin."""
     return host.lower().removesuffix(":443").removesuffix(":80")
-
-
-def _follows_a_link(environ: Environ) -> bool:
-    follows = environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
-    return follows and environ["REQUEST_METHOD"] in READS
 
 
 def check_host(host: str, names: Set[str]) -> str:
@@ -107,7 +104,7 @@ PREFLIGHT: Headers = [
 ]
 
 
-def let_in(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
+def add_cors_headers(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
     """Add the CORS headers of an answer to a request from `origin`, where that is allowed.
 
     All that an answer varies by goes into one header: of two of a name, Lambda's senders lose one.
@@ -129,6 +126,6 @@ def is_preflight(environ: dict[str, Any]) -> bool:
 
 
 def preflight(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """A WSGI app that answers that question; `let_in` says for which origin."""
+    """A WSGI app that answers that question; `add_cors_headers` says for which origin."""
     start_response("204 No Content", list(PREFLIGHT))
     return []

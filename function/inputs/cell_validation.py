@@ -12,7 +12,7 @@ import numpy as np
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.columns import Column, Encoded
+from onnxlet.function.inputs.columns import Column, Encoded, Refused
 from onnxlet.function.inputs.signature import Block, Signature
 
 ABSENT = object()  # a cell that the row doesn't have; its absence is reported already
@@ -20,13 +20,6 @@ MISSING = None
 SHOWN_CHARACTERS = 60
 ONE_ROW = 'One row is a list of one: {"instances": [[...]]}.'
 SHOWN_CATEGORIES = 8
-
-
-class Refused(Exception):
-    """Why a cell is not a value of its column.
-
-    Tensors put it into a row instead of a cell that contradicts their declared datatype.
-    """
 
 
 def validate_cells(
@@ -168,7 +161,7 @@ def _checked_list(column: Column, row: int, cell: Any, problems: list[Problem]) 
 
     try:
         return nested.parsed(column, cell, read)
-    except (nested.Unlike, Refused) as error:
+    except Refused as error:
         problems.append(Problem(row, column.name, str(error)))
         return MISSING
 
@@ -187,16 +180,13 @@ def _number(cell: Any) -> float:
 
 
 def _integer(cell: Any) -> int:
-    if isinstance(cell, bool) or not isinstance(cell, int | float) or not _is_whole(cell):
+    odd = isinstance(cell, float) and not cell.is_integer()
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or odd:
         raise Refused(f"expected a whole number, got {shown(cell)}")
     # JSON's readers make a float of an integer below these, and that may round to the least one.
     if not -(2**63) <= cell < 2**63 or (isinstance(cell, float) and cell == -(2**63)):
         raise Refused(f"{shown(cell)} does not fit a 64-bit integer")
     return int(cell)
-
-
-def _is_whole(cell: float) -> bool:
-    return math.isfinite(cell) and cell == math.floor(cell) if isinstance(cell, float) else True
 
 
 def _boolean(cell: Any) -> bool:
@@ -263,12 +253,9 @@ def _check_value(column: Column, value: Any) -> None:
 
 def _check_image(cell: Any) -> None:
     """Refuse what is surely no image, so that it is reported with what else is wrong."""
-    from onnxlet.function.inputs.images import Unreadable, check_cell  # most models have none
+    from onnxlet.function.inputs.images import check_cell  # most models have none
 
-    try:
-        check_cell(cell)
-    except Unreadable as error:
-        raise Refused(str(error)) from None
+    check_cell(cell)
 
 
 def _block_array(block: Block, values: list[list[Any]]) -> Array:

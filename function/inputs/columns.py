@@ -71,5 +71,12 @@ class Input(NamedTuple):
     nested: bool = False  # a row is a nested list; of its sizes -1 is any
 
 
+class Refused(ValueError):
+    """Why a cell is not a value of its column, in words for a client.
+
+    Tensors put it into a row instead of a cell that contradicts their declared datatype.
+    """
+
+
 class Encoded(str):
     """Base64 of bytes: a column of text takes them as UTF-8, one of images as they are."""

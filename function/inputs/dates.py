@@ -167,10 +167,6 @@ def format_date(form: str) -> Callable[[Moment], str]:
     return lambda moment: MISSING_TEXT if moment is None else moment.strftime(form)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
 def _last_day(moment: datetime) -> int:
     return monthrange(moment.year, moment.month)[1]
 
@@ -198,5 +194,5 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "is_year_start": lambda moment: (moment.month, moment.day) == (1, 1),
     "is_year_end": lambda moment: (moment.month, moment.day) == (12, 31),
     "is_leap_year": lambda moment: isleap(moment.year),
-    "microseconds": _microseconds,  # from 1970
+    "microseconds": lambda moment: (moment - EPOCH) // timedelta(microseconds=1),  # from 1970
 }

@@ -1,14 +1,16 @@
-"""The tensors that a graph is fed with, gathered from a table's blocks."""
+"""The tensors that a graph is fed with, gathered from a table's blocks, cell by cell if need be."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem
 
 KINDS = {kind: np.dtype(kind) for kind in ("float64", "int64")}
 DTYPES = {"string": "O"}  # of tensors, where NumPy calls them something else
@@ -68,6 +70,31 @@ def feed_of(
         nested,
         first if plain else None,
     )
+
+
+def each_cell(
+    cells: Sequence[Any],
+    column: str,
+    read: Callable[[Any], Any],
+    refusal: type[Exception],
+    why: Callable[[Exception], str] = str,
+    first: int = 0,
+) -> list[Any]:
+    """What `read` makes of each cell of a column, within the request's time.
+
+    Raises InvalidRows with every row for whose cell `read` raises a `refusal`, and `why`; `first`
+    is the index of the first row.
+    """
+    found, problems = list[Any](), list[Problem]()
+    for row, cell in enumerate(cells):
+        deadline.check()  # one may take a second by itself
+        try:
+            found.append(read(cell))
+        except refusal as error:
+            problems.append(Problem(first + row, column, why(error)))
+    if problems:
+        raise InvalidRows(problems)
+    return found
 
 
 def run_of(positions: list[int]) -> slice | list[int]:

@@ -22,7 +22,8 @@ Step = Callable[[Any], Any]
 # The steps of each module of this folder: only models that have one import its module.
 STEPS = {
     "category_steps": (
-        "digest_remainder", "letter_similarity", "multi_hot", "ngram_similarity",
+        "digest_remainder", "hash_minima", "letter_similarity", "multi_hot", "murmur_minima",
+        "ngram_similarity", "parse_number", "whole_number_text", "without_null_texts",
     ),
     "city_hash": ("city_hash",),
     "dates": (
@@ -30,9 +31,6 @@ STEPS = {
         "parse_date_or_missing",
     ),
     "restricted_python": ("followed_numbers", "followed_text"),
-    "messy_texts": (
-        "hash_minima", "murmur_minima", "parse_number", "whole_number_text", "without_null_texts",
-    ),
     "murmur": ("murmur_bucket",),
     "text_steps": (
         "character_at", "distinct_words", "find_text", "length", "parse_float", "parse_int",
@@ -77,11 +75,7 @@ def composed(steps: Sequence[Mapping[str, Any]]) -> Step:
     functions = [_made(step) for step in steps]
     if len(functions) == 1:
         return functions[0]
-    return lambda cell: reduce(_applied, functions, cell)
-
-
-def _applied(cell: Any, step: Step) -> Any:
-    return step(cell)
+    return lambda cell: reduce(lambda value, function: function(value), functions, cell)
 
 
 def _made(step: Mapping[str, Any]) -> Step:

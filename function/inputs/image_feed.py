@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.columns import MAX_PIXELS
-from onnxlet.function.inputs.image_files import Unreadable, load_plugins
-from onnxlet.function.inputs.images import MODES, RESIZES, decoded_bytes, pixels
+from onnxlet.function.inputs.feeds import each_cell
+from onnxlet.function.inputs.images import (
+    MODES,
+    RESIZES,
+    Unreadable,
+    decoded_bytes,
+    load_plugins,
+    pixels,
+)
+from onnxlet.function.inputs.nested import packed
 
 BGR = "BGR"  # as RGB, with the channels the other way round, as OpenCV has them
 # What `scale`, `mean` and `std` do, in this order.
@@ -34,18 +42,7 @@ class DecodedImage(str):
 
 
 class ImageFeed:
-    """The pixels of a column's images: one input tensor of the graph.
-
-    Attributes:
-        name: of the tensor.
-        column: that has the images.
-        at: the block that has the images' texts, and the column there.
-        noted: brightness and contrast may be asked for; of several feeds of one column only of
-            the first.
-        size: height and width of what images become, in pixels.
-        width: bytes that a row takes as float64, as which most graphs compute.
-        most: pixels that an image may have.
-    """
+    """The pixels of a column's images: one input tensor of the graph."""
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
         """Read a manifest's graph input.
@@ -71,10 +68,12 @@ class ImageFeed:
                 "it (pip install pillow), or package the model again"
             ) from error
         image = entry["image"]
-        self.name, self.at, self.noted, self.most = str(entry["name"]), at, True, MAX_PIXELS
-        self.column = str(entry["columns"][0])
+        self.name, self.at, self.most = str(entry["name"]), at, MAX_PIXELS  # of an image
+        # Brightness and contrast may be asked for; of several feeds of a column only of the first.
+        self.noted = True
+        self.column = str(entry["columns"][0])  # that has the images
         self._dtype = np.dtype(str(entry["dtype"]))
-        self.size = (int(image["height"]), int(image["width"]))
+        self.size = (int(image["height"]), int(image["width"]))  # of what they become, in pixels
         self._resize = str(image["resize"])
         self._backwards = image["mode"] == BGR
         self._mode = "RGB" if self._backwards else str(image["mode"])
@@ -90,7 +89,7 @@ class ImageFeed:
             if image.get(name) is not None
         ]
         self._shape = (*self.size, MODES[self._mode])
-        self.width = 8 * int(np.prod(self._shape))
+        self.width = 8 * int(np.prod(self._shape))  # bytes of a row as float64, as graphs compute
 
     def gather(self, blocks: Sequence[Array], noted: Noted | None = None) -> Array:
         """The tensor; `noted` takes the mean and standard deviation of each row's pixels, by `at`.
@@ -98,15 +97,8 @@ class ImageFeed:
         InvalidRows has every row whose cell is no image that is answered.
         """
         block, position = self.at
-        found, problems = list[Array](), list[Problem]()
-        for row, cell in enumerate(blocks[block][:, position].tolist()):
-            deadline.check()
-            try:
-                found.append(self.pixels(cell))
-            except Unreadable as error:
-                problems.append(Problem(row, self.column, str(error)))
-        if problems:
-            raise InvalidRows(problems)
+        cells = blocks[block][:, position].tolist()
+        found = each_cell(cells, self.column, self.pixels, Unreadable)
         if noted is not None and self.noted:
             shares = noted.setdefault(self.at, [])
             for each in found:
@@ -163,25 +155,23 @@ def decoded_once(feeds: Sequence[ImageFeed], blocks: Sequence[Array]) -> list[Ar
 
     InvalidRows has every row and column whose cell is no image that is answered.
     """
-    arrays, problems = list(blocks), dict[Problem, None]()  # in which each is once
-    for at in dict.fromkeys(feed.at for feed in feeds):
-        block, position = at
-        own, known = [feed for feed in feeds if feed.at == at], dict[str | bytes, DecodedImage]()
+    arrays, problems = list(blocks), list[Problem]()
+    for block, position in dict.fromkeys(feed.at for feed in feeds):
+        own = [feed for feed in feeds if feed.at == (block, position)]
         arrays[block] = arrays[block].copy()
-        for row, cell in enumerate(arrays[block][:, position].tolist()):
-            deadline.check()
-            try:
-                if cell not in known:
-                    known[cell] = DecodedImage.of(
-                        cell, {feed.name: feed.pixels(cell) for feed in own}
-                    )
-            except Unreadable as error:
-                problems[Problem(row, own[0].column, str(error))] = None
-            else:
-                arrays[block][row, position] = known[cell]
+        cells = arrays[block][:, position].tolist()
+        try:
+            found = each_cell(cells, own[0].column, cache(partial(_decoded, own)), Unreadable)
+            arrays[block][:, position] = packed(found)
+        except InvalidRows as error:
+            problems += error.every
     if problems:
         raise InvalidRows(sorted(problems, key=lambda problem: problem.row or 0))
     return arrays
+
+
+def _decoded(feeds: Sequence[ImageFeed], cell: str | bytes) -> DecodedImage:
+    return DecodedImage.of(cell, {feed.name: feed.pixels(cell) for feed in feeds})
 
 
 def as_texts(cells: Array) -> Array:

@@ -15,7 +15,7 @@ def read(
 ) -> Any:
     """Read a JSON body; in a large one, long lists are parsed only when they are iterated.
 
-    Of a large body, lists at some paths become `large_json.LongList`, and objects at others
+    Of a large body, lists at some paths become `parts.Parts`, and objects at others
     `large_json.Members`.
 
     Raises:

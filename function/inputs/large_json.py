@@ -34,29 +34,22 @@ Path = tuple[str, ...]
 Span = tuple[int, int, int]
 
 
-class LongList(Parts):
+def _long_list(body: bytes, spans: Sequence[Span], inner: frozenset[Path]) -> Parts:
     """A long JSON list; its members are read at each iteration, some at a time.
 
-    In its members lists at the `inner` paths may be long themselves.
+    In its members lists at the `inner` paths may be long themselves. As they are read,
+    MalformedRequest is raised where they are not JSON, RequestTooLarge where one member has too
+    many values.
     """
 
-    def __init__(self, body: bytes, spans: Sequence[Span], inner: frozenset[Path]) -> None:
-        super().__init__(sum(count for _, _, count in spans))
-        self._body = body
-        self._spans = spans
-        self._inner = inner
-
-    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """Neighbouring members: MalformedRequest where they are not JSON.
-
-        RequestTooLarge where one member has too many values.
-        """
-        for start, end, count in self._spans:
-            text = b"[%b]" % self._body[start:end]
-            found = _part(text, self._body, start, count, self._inner)
+    def read() -> Iterator[tuple[Sequence[Any], Faults]]:
+        for start, end, count in spans:
+            found = _part(b"[%b]" % body[start:end], body, start, count, inner)
             if len(found) != count:
-                raise _expected("a value", self._body, end)
+                raise _expected("a value", body, end)
             yield found, {}
+
+    return Parts(sum(count for _, _, count in spans), read)
 
 
 class Members:
@@ -127,7 +120,7 @@ class _Open:
 def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozenset()) -> Any:
     """Read JSON text in UTF-8 as `json_text.loads` does, but long lists and objects in parts.
 
-    Those at the paths of `lists` become LongList, and of `members` Members. MalformedRequest is
+    Those at the paths of `lists` become Parts, and of `members` Members. MalformedRequest is
     raised where it is not JSON, as far as it is read; RequestTooLarge where there are too many
     values around the long lists.
     """
@@ -174,12 +167,12 @@ def _put_back(value: Any, made: Mapping[str, Any], paths: Set[Path]) -> Any:
     return value
 
 
-def _made(each: _Open, body: bytes, lists: frozenset[Path]) -> LongList | Members:
+def _made(each: _Open, body: bytes, lists: frozenset[Path]) -> Parts | Members:
     around = each.path or ()
     depth = len(around)
     within = frozenset(p[depth:] for p in lists if p[:depth] == around and len(p) > depth)
     if each.is_list:
-        return LongList(body, each.spans(body), frozenset(p for p in within if p[0] == ENTRY))
+        return _long_list(body, each.spans(body), frozenset(p for p in within if p[0] == ENTRY))
     return Members(body, each.spans(body), frozenset(p for p in within if p[0] != ENTRY))
 
 

@@ -6,7 +6,7 @@ A column whose `cell` is (3, 48, 320) takes lists of lists of lists; one whose `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
 from typing import Any
@@ -14,21 +14,17 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.columns import Column
+from onnxlet.function.inputs.columns import Column, Refused
 
 DTYPES = {"int64": "int64", "bool": "bool"}  # of cells; other numbers are float64
 EXACT: dict[str, set[type]] = {"int64": {int}, "bool": {bool}}
-
-
-class Unlike(ValueError):
-    """Why a value is not a nested list of its column."""
 
 
 def of_cells(cells: Sequence[Any], column: Column) -> Array | None:
     """Cells as an object array of arrays, shape (rows,); None where anything is odd."""
     try:
         return packed([parsed(column, cell, None) for cell in cells])
-    except Unlike:
+    except Refused:
         return None
 
 
@@ -41,7 +37,7 @@ def of_tensor(rows: Array, column: Column) -> Array | None:
     try:
         check_sizes(column, cells.shape[1:])
         check_values(column, cells)
-    except Unlike:
+    except Refused:
         return None
     return packed(list(cells)).reshape(-1, 1)
 
@@ -54,22 +50,33 @@ def packed(arrays: Sequence[Array]) -> Array:
     return whole
 
 
+def spread(entries: Iterable[Any], kept: Iterable[int], rows: int) -> Array:
+    """Entries at their rows' indices in an object array of so many rows, None elsewhere.
+
+    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
+    """
+    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
+    for row, entry in zip(kept, entries, strict=True):
+        whole[row] = entry
+    return whole
+
+
 def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Array:
     """One cell, nested lists, as an array of its sizes.
 
     A list of all values in order will do where no size varies, and a bare value for a list of one.
     `read` makes a value of the column's type, or raises; None takes only what is one already.
-    Unlike is raised where it has other sizes, or a value is not of the type.
+    Refused is raised where it has other sizes, or a value is not of the type.
     """
     sizes, flat = _flattened(column, value)
     if not set(map(type, flat)) <= EXACT.get(column.type, {int, float}):
         if read is None:
-            raise Unlike("a value of another type")
+            raise Refused("a value of another type")
         flat = [read(each) for each in flat]
     try:
         array = np.array(flat, dtype=DTYPES.get(column.type, "float64")).reshape(sizes)
     except OverflowError as error:
-        raise Unlike("a number does not fit 64 bits") from error
+        raise Refused("a number does not fit 64 bits") from error
     check_values(column, array)
     return array
 
@@ -78,12 +85,12 @@ def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
     """The sizes of nested lists, and what is in them."""
     depth = len(column.cell)
     if value is None:
-        raise Unlike(f"missing value: expected lists of {_shape(column)}")
+        raise Refused(f"missing value: expected lists of {_shape(column)}")
     if depth == 1 and isinstance(value, int | float):
         value = [value]
     if type(value) is not list:
         kind = "an object" if isinstance(value, dict) else "text or another value"
-        raise Unlike(f"expected lists of {_shape(column)}, got {kind}")
+        raise Refused(f"expected lists of {_shape(column)}, got {kind}")
     if type(value) is list and depth > 1 and value and type(value[0]) is not list:
         fixed = [size for size in column.cell if isinstance(size, int)]
         if len(fixed) == depth and len(value) == prod(fixed):
@@ -92,10 +99,10 @@ def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
     level = [value]
     for _ in range(depth):
         if set(map(type, level)) != {list}:
-            raise Unlike(f"expected lists of {_shape(column)}, got other values among them")
+            raise Refused(f"expected lists of {_shape(column)}, got other values among them")
         lengths = set(map(len, level))
         if len(lengths) > 1:
-            raise Unlike(
+            raise Refused(
                 f"expected lists of {_shape(column)}, got lists of {min(lengths)} and of "
                 f"{max(lengths)} side by side"
             )
@@ -108,32 +115,32 @@ def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
 
 
 def check_sizes(column: Column, sizes: Sequence[int]) -> None:
-    """Raise Unlike for a cell of other sizes than its column's."""
+    """Raise Refused for a cell of other sizes than its column's."""
     fits = len(sizes) == len(column.cell) and all(
         got == size if isinstance(size, int) else 1 <= got <= column.longest
         for size, got in zip(column.cell, sizes, strict=True)
     )
     if not fits:
-        raise Unlike(f"expected lists of {_shape(column)}, got {_by(sizes)}")
+        raise Refused(f"expected lists of {_shape(column)}, got {_by(sizes)}")
 
 
 def check_values(column: Column, array: Array) -> None:
-    """Raise Unlike for values that are missing, infinite or beyond bounds where none may be."""
+    """Raise Refused for values that are missing, infinite or beyond bounds where none may be."""
     if array.dtype.kind == "b":
         return
     missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
     if missing.any() and not column.nullable:
-        raise Unlike("a value is missing, and the model does not take one here")
+        raise Refused("a value is missing, and the model does not take one here")
     rest = array[~missing] if missing.any() else array
     if not rest.size:
         return
     least, most = rest.min(), rest.max()
     if not column.infinite and not (np.isfinite(least) and np.isfinite(most)):
-        raise Unlike("an infinity, and the model does not take one here")
+        raise Refused("an infinity, and the model does not take one here")
     if column.minimum is not None and least < column.minimum and np.isfinite(least):
-        raise Unlike(f"{least!s} does not fit: the minimum is {column.minimum!r}")
+        raise Refused(f"{least!s} does not fit: the minimum is {column.minimum!r}")
     if column.maximum is not None and most > column.maximum and np.isfinite(most):
-        raise Unlike(f"{most!s} does not fit: the maximum is {column.maximum!r}")
+        raise Refused(f"{most!s} does not fit: the maximum is {column.maximum!r}")
 
 
 def _shape(column: Column) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Self, overload
@@ -13,20 +12,22 @@ from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 
 Faults = Mapping[int, str]
+Read = Callable[[], Iterator[tuple[Sequence[Any], Faults]]]
 Change = Callable[[Sequence[Any]], tuple[Sequence[Any], Faults]]
 FIELDS_AT_ONCE = 50_000  # cells
 
 
 class Parts(Sequence[Any]):
-    """A long list of so many members, which are not kept in memory."""
+    """A long list of so many members, which are not kept in memory.
 
-    def __init__(self, size: int) -> None:
+    At each iteration `read` gives neighbouring members, and the faults of some by their positions
+    among these.
+    """
+
+    def __init__(self, size: int, read: Read) -> None:
         self._size = size
+        self._read = read
         self._changes: tuple[Change, ...] = ()
-
-    @abstractmethod
-    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """Neighbouring members, and the faults of some by their positions among these."""
 
     def then(self, change: Change) -> Self:
         """Have each part changed before it is yielded; a change may find faults."""
@@ -34,8 +35,8 @@ class Parts(Sequence[Any]):
         return self
 
     def parts(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """What `read` yields, with every change that `then` was given."""
-        for part, faults in self.read():
+        """What `read` gives, with every change that `then` was given."""
+        for part, faults in self._read():
             deadline.check()
             for change in self._changes:
                 part, more = change(part)
@@ -64,20 +65,17 @@ class Parts(Sequence[Any]):
         raise IndexError(position)
 
 
-class Columns(Parts):
-    """Rows that are held as columns, of one length, each compact."""
+def rows_of(columns: Sequence[Sequence[Any] | Array]) -> Parts:
+    """Rows that are held as columns, of one length, each compact: lists of the columns' values."""
 
-    def __init__(self, columns: Sequence[Sequence[Any] | Array]) -> None:
-        super().__init__(len(columns[0]))
-        self._columns = columns
-
-    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """Lists of the columns' values."""
-        step = max(1, FIELDS_AT_ONCE // len(self._columns))
-        for start in range(0, len(self), step):
-            some = (each[start : start + step] for each in self._columns)
+    def read() -> Iterator[tuple[Sequence[Any], Faults]]:
+        step = max(1, FIELDS_AT_ONCE // len(columns))
+        for start in range(0, len(columns[0]), step):
+            some = (each[start : start + step] for each in columns)
             cells = (c.tolist() if isinstance(c, np.ndarray) else c for c in some)
             yield list(map(list, zip(*cells, strict=True))), {}
+
+    return Parts(len(columns[0]), read)
 
 
 def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:

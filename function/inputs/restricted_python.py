@@ -73,37 +73,35 @@ IN_DEFAULTS = (
 )  # fmt: skip
 
 
+# What is refused of nodes of these kinds, in words, or an empty text.
+REFUSED: Sequence[tuple[type[ast.AST], Callable[[Any], str]]] = (
+    (ast.Attribute, lambda n: f"writing to .{n.attr}" * (type(n.ctx) is not ast.Load)),
+    (ast.Attribute, lambda n: f".{n.attr}" * (n.attr not in ATTRIBUTES)),
+    (ast.Subscript, lambda n: "writing into a list" * (type(n.ctx) is not ast.Load)),
+    (
+        ast.Constant,
+        lambda n: f"a constant of type {type(n.value).__name__}" * (type(n.value) not in CONSTANTS),
+    ),
+    (ast.FormattedValue, lambda n: "a format within a text" * (n.format_spec is not None)),
+    (ast.Lambda, lambda n: "a default of a lambda" * any((n.args.defaults, *n.args.kw_defaults))),
+    (ast.FunctionDef, lambda n: "a decorator" * bool(n.decorator_list)),
+    (ast.Name, lambda n: _reserved(n.id)),
+    (ast.arg, lambda n: _reserved(n.arg)),
+    (ast.FunctionDef, lambda n: _reserved(n.name)),
+)
+
+
+def _reserved(name: str) -> str:
+    return f"the name {name}" if name.startswith("__") else ""
+
+
 def why_not(node: ast.AST) -> str:
     """Why a node is not in the closed part of Python; empty where it is."""
     if type(node) not in NODES:
         return f"{type(node).__name__} is not followed"
-    if isinstance(node, ast.Attribute):
-        if type(node.ctx) is not ast.Load:
-            return f"writing to .{node.attr} is not followed"
-        return "" if node.attr in ATTRIBUTES else f".{node.attr} is not followed"
-    if isinstance(node, ast.Subscript) and type(node.ctx) is not ast.Load:
-        return "writing into a list is not followed"
-    if isinstance(node, ast.Constant) and type(node.value) not in CONSTANTS:
-        return f"a constant of type {type(node.value).__name__} is not followed"
-    if isinstance(node, ast.FormattedValue) and node.format_spec is not None:
-        return "a format within a text is not followed"
-    if isinstance(node, ast.Lambda) and any((node.args.defaults, *node.args.kw_defaults)):
-        return "a default of a lambda is not followed"
-    if isinstance(node, ast.FunctionDef) and node.decorator_list:
-        return "a decorator is not followed"
-    return _why_not_named(node)
-
-
-def _why_not_named(node: ast.AST) -> str:
-    if isinstance(node, ast.Name):
-        name = node.id
-    elif isinstance(node, ast.arg):
-        name = node.arg
-    elif isinstance(node, ast.FunctionDef):
-        name = node.name
-    else:
-        return ""
-    return f"the name {name} is not followed" if name.startswith("__") else ""
+    refused = (what for kind, what in REFUSED if isinstance(node, kind))
+    reason = next(filter(None, (what(node) for what in refused)), "")
+    return f"{reason} is not followed" if reason else ""
 
 
 def function_of(

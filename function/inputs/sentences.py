@@ -149,18 +149,16 @@ def _either(sentence: str) -> Iterable[str]:
             yield from map("".join, pairwise(run))
 
 
-def _words(sentence: str) -> Iterable[str]:
-    return WORDS.findall(sentence.lower())
-
-
 def _pairs(sentence: str) -> Iterable[str]:
     for run in RUNS.findall(sentence.lower()):
         yield from map("".join, pairwise(run)) if len(run) > 1 else run
 
 
 ANALYZERS: Mapping[str, Callable[[str], Iterable[str]]] = {
-    "auto": _either, "word": _words, "char": _pairs,
-}  # fmt: skip
+    "auto": _either,
+    "word": lambda sentence: WORDS.findall(sentence.lower()),
+    "char": _pairs,
+}
 
 
 class TokenCounts(NamedTuple):
@@ -233,11 +231,8 @@ class SentenceFeed:
     def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
         """All tensors; TookTooLong where the time for the request is over."""
         block, position = self._at
-        documents = []
-        for text in blocks[block][:, position].tolist():
-            deadline.check()  # a long one takes long
-            documents.append(split_sentences(text))
-        return self.tensors(documents)
+        texts = deadline.checked(blocks[block][:, position].tolist())  # a long one takes long
+        return self.tensors(list(map(split_sentences, texts)))
 
     def tensors(self, documents: Sequence[Sequence[str]]) -> dict[str, Array]:
         """All tensors, of documents that were cut into sentences."""

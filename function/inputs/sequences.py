@@ -1,8 +1,8 @@
 """The front end for sequences: a text cut into units, for a graph that reads each unit's id.
 
 A manifest's graph input then has `ids`: `{"unit": "character", "units": ["<pad>", "a", …]}`. Rows
-have as many ids as their texts have units: `onnxlet.function.models.nested_rows` runs those of one
-length together.
+have as many ids as their texts have units: `onnxlet.function.models.imported_graphs` runs those of
+one length together.
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import InvalidRows, Problem, quoted
+from onnxlet.function.errors import quoted
+from onnxlet.function.inputs.columns import Refused
+from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.nested import packed
 
 CHARACTER = "character"
-
-
-class Unfit(ValueError):
-    """Why a text has no ids, in words for a client."""
 
 
 class IdFeed:
@@ -60,30 +57,22 @@ class IdFeed:
         Raises InvalidRows where texts have no unit, too many, or unknown ones.
         """
         block, position = self.at
-        found, problems = list[Array](), list[Problem]()
-        for row, text in enumerate(deadline.checked(blocks[block][:, position].tolist())):
-            try:
-                found.append(np.array(self.ids_of(text), np.int64))
-            except Unfit as error:
-                problems.append(Problem(row, self.column, str(error)))
-        if problems:
-            raise InvalidRows(problems)
-        return [
-            packed(found).reshape(-1, 1) if number == block else each
-            for number, each in enumerate(blocks)
-        ]
+        texts = blocks[block][:, position].tolist()
+        found = each_cell(texts, self.column, self.ids_of, Refused)
+        ids = packed([np.array(each, np.int64) for each in found]).reshape(-1, 1)
+        return [ids if number == block else each for number, each in enumerate(blocks)]
 
     def ids_of(self, text: str) -> list[int]:
-        """The ids of one text; Unfit where it has no unit, too many, or unknown ones."""
+        """The ids of one text; Refused where it has no unit, too many, or unknown ones."""
         units = self._cut(unicodedata.normalize("NFC", text) if self._nfc else text)
         what = "units" if self._words else "characters"
         if not 1 <= len(units) <= self._longest:
-            raise Unfit(f"expected 1 to {self._longest} {what}, got {len(units)}")
+            raise Refused(f"expected 1 to {self._longest} {what}, got {len(units)}")
         ids = [self._ids.get(unit, self._unknown) for unit in units]
         if None in ids:
             strange = sorted({unit for unit in units if unit not in self._ids})
             shown = ", ".join(quoted(unit) for unit in strange[:5])
-            raise Unfit(f"expected {what} of the model's vocabulary, got {shown}")
+            raise Refused(f"expected {what} of the model's vocabulary, got {shown}")
         return [*self._before, *ids, *self._after]
 
     def cost(self, length: int) -> int:

@@ -62,46 +62,34 @@ class CellsOf:
 
 
 class Block:
-    """Columns of one type that are held in one array of shape (rows, columns).
-
-    Attributes:
-        columns: in signature order.
-        type: the values' type, as clients see it.
-        dtype: the array's; a nullable int64 column is held as float64.
-        pack: makes the bytes of one row's numbers; None where the values are not floats.
-        low: for each column, the least number that is surely answered, in an array.
-        high: for each column, the greatest number that is surely answered, likewise.
-        lowest: no number from it to `highest` lies beyond a bound of any column.
-        highest: the same.
-        unbounded: every finite number is surely answered.
-        bounded: some column has bounds of its own.
-        longest: characters in a text that no column finds too long.
-        dated: the columns of dates, by their positions.
-        nested: its only column has nested lists as cells: its array holds an array for each row.
-    """
+    """Columns of one type that are held in one array of shape (rows, columns)."""
 
     def __init__(
         self, columns: Sequence[Column], dtype: str, positions: Sequence[int], width: int
     ) -> None:
-        numbers = columns[0].type in ("float64", "float32")
+        # Its only column has nested lists as cells: its array holds an array for each row.
+        self.nested = bool(columns[0].cell)
+        numbers = columns[0].type in ("float64", "float32") and not self.nested
+        # Makes the bytes of one row's numbers; None where the values are not floats.
         self.pack = struct.Struct(f"{len(columns)}d").pack if numbers else None
-        self.columns = tuple(columns)
-        self.type = columns[0].type
-        self.dtype = dtype
+        self.columns = tuple(columns)  # in signature order
+        self.type = columns[0].type  # of the values, as clients see it
+        self.dtype = dtype  # of the array; a nullable int64 column is held as float64
         self.by_name = CellsOf(as_keys([column.name for column in columns]))
         self.by_position = CellsOf(positions, every=len(columns) == width)
         self.nullable = np.array([column.nullable for column in columns])
         lows, highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
+        # For each column, the least and the greatest number that is surely answered.
         self.low, self.high = np.array(lows), np.array(highs)
+        # No number between these lies beyond a bound of any column.
         self.lowest, self.highest = max(lows), min(highs)
         largest = float(np.finfo(np.float64).max)
+        # Every finite number is surely answered.
         self.unbounded = self.lowest <= -largest and self.highest >= largest
+        # Some column has bounds of its own.
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
-        self.longest = min(column.longest for column in columns)
+        self.longest = min(column.longest for column in columns)  # characters, in every column
         self.dated = [(position, c) for position, c in enumerate(columns) if c.date]
-        self.nested = bool(columns[0].cell)
-        if self.nested:
-            self.pack = None
         self.closed = [
             (position, frozenset(column.categories))
             for position, column in enumerate(columns)
@@ -110,29 +98,7 @@ class Block:
 
 
 class Signature:
-    """What goes into a model and what comes out.
-
-    Attributes:
-        columns: all of them, in the order that instances given as lists have.
-        outputs: what the graph answers, in its own order.
-        blocks: the required columns by type, as `table` reads them.
-        nested: by position, the column of each of these that has nested lists as cells.
-        feeds: the tensors for `InferenceSession.run` that hold columns.
-        step_feeds: those that hold what the front end makes of a column.
-        token_feeds: those that hold counts of what stands in text.
-        id_feed: the one that holds the ids of a text's units; None where there is none.
-        image_feeds: those that hold the pixels of images.
-        sentence_feeds: those that hold what the sentences of documents count.
-        rows_at_once: rows that are run together; None where a batch need not be split.
-        counted_at_once: the same for a batch whose tokens are counted already.
-        whole: the name of the one tensor that has all columns; None where each is its own.
-        inputs: the tensors that clients may send instead of rows.
-        positions: by the name of a column that is not dropped, its block and the position there.
-        sources: for each block, the inputs that its columns are in, in its order, and where there.
-        ignored: names of columns that its rows had at build, and that it is not given: rows by
-            column name may have them, as they may have columns that the model drops.
-        names: of all columns, those among them.
-    """
+    """What goes into a model and what comes out."""
 
     def __init__(
         self,
@@ -144,9 +110,13 @@ class Signature:
         inputs: Sequence[Input] = (),
         ignored: Iterable[str] = (),
     ) -> None:
-        self.columns = tuple(columns)
-        self.outputs = tuple(outputs)
-        self.whole = whole
+        self.columns = tuple(columns)  # in the order that instances given as lists have
+        self.outputs = tuple(outputs)  # what the graph answers, in its own order
+        self.whole = (
+            whole  # name of the one tensor that has all columns; None where each is its own
+        )
+        # Names of columns that its rows had at build, and that it is not given: rows by column name
+        # may have them, as they may have columns that the model drops.
         self.ignored = frozenset(ignored)
         self.names = self.ignored.union(column.name for column in columns)
         self.all_required = all(column.required for column in columns)
@@ -158,15 +128,18 @@ class Signature:
                 held = holds.get(column.name) or _held_unfed(column)
                 own = (column.name,) if column.cell else ()
                 kinds.setdefault((column.type, held, *own), []).append(column)
-        self.blocks = [
+        self.blocks = [  # the required columns by type, as validation reads them
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype, *_), members in kinds.items()
         ]
+        # By position, the column of each of these that has nested lists as cells.
         self.nested = {n: block.columns[0] for n, block in enumerate(self.blocks) if block.nested}
-        self.inputs = tuple(inputs) or tuple(
+        self.inputs = tuple(inputs) or tuple(  # tensors that clients may send instead of rows
             Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
         )
+        # For each block, the inputs that its columns are in, in its order, and where there.
         self.sources = [_sources(block, self.inputs) for block in self.blocks]
+        # By the name of a column that is not dropped, its block and the position there.
         self.positions = at = {
             column.name: (number, position)
             for number, block in enumerate(self.blocks)
@@ -182,7 +155,7 @@ class Signature:
             ]
 
         widths = [len(block.columns) for block in self.blocks]
-        self.feeds = [
+        self.feeds = [  # the tensors for `InferenceSession.run` that hold columns
             feed_of(
                 tensor,
                 [at[name] for name in tensor["columns"]],
@@ -192,10 +165,11 @@ class Signature:
             for tensor in graph_inputs
             if tensor.keys().isdisjoint(FRONT_ENDS)
         ]
-        self.step_feeds: list[StepFeed] = fed("steps")
-        self.token_feeds: list[TokenFeed] = fed("tokens")
-        self.id_feed: IdFeed | None = next(iter(fed("ids")), None)
-        self.image_feeds: list[ImageFeed] = fed("image")
+        self.step_feeds: list[StepFeed] = fed("steps")  # what the front end makes of a column
+        self.token_feeds: list[TokenFeed] = fed("tokens")  # counts of what stands in text
+        self.id_feed: IdFeed | None = next(iter(fed("ids")), None)  # ids of a text's units
+        self.image_feeds: list[ImageFeed] = fed("image")  # the pixels of images
+        # What the sentences of documents count.
         self.sentence_feeds: list[SentenceFeed] = fed("sentences")
         noted = set[tuple[int, int]]()
         noting: list[TokenFeed | ImageFeed] = [*self.token_feeds, *self.image_feeds]
@@ -204,17 +178,13 @@ class Signature:
             noted |= {feed.at} if feed.noted else set()
         wide = sum(8 * feed.width for feed in self.token_feeds)  # bytes of a row, as float64
         shown = sum(feed.width for feed in self.image_feeds)
-        self.rows_at_once = self.counted_at_once = rows_at_once
-        if wide:
-            fitting = max(1, COUNTS_AT_ONCE // wide)
-            self.counted_at_once = min(fitting, rows_at_once or fitting)
-            self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
-        if self.sentence_feeds:
-            self.rows_at_once = min(DOCUMENTS_AT_ONCE, self.rows_at_once or DOCUMENTS_AT_ONCE)
-        if shown:
-            fitting = max(1, PIXELS_AT_ONCE // shown)
-            self.counted_at_once = min(fitting, self.counted_at_once or fitting)
-            self.rows_at_once = min(fitting, self.rows_at_once or fitting)
+        counts = max(1, COUNTS_AT_ONCE // wide) if wide else None
+        pixels = max(1, PIXELS_AT_ONCE // shown) if shown else None
+        # Rows that are run together where tokens are counted already; None is any number.
+        self.counted_at_once = _least(rows_at_once, counts, pixels)
+        texts = TEXTS_AT_ONCE if wide else None
+        documents = DOCUMENTS_AT_ONCE if self.sentence_feeds else None
+        self.rows_at_once = _least(self.counted_at_once, texts, documents)  # else
 
     def with_outputs(self, outputs: Sequence[Output]) -> Signature:
         """The same, with outputs of other shapes."""
@@ -244,6 +214,10 @@ class Signature:
             raise ValueError("'ignored': expected a list of names")
         at_once = graph.get("rows_at_once")
         return cls(columns, outputs, graph["inputs"], at_once, whole, inputs, ignored)
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit), default=None)
 
 
 def _column(entry: Mapping[str, Any]) -> Column:

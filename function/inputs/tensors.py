@@ -8,7 +8,7 @@ so that both accept the same and say the same. A property test compares the two.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,17 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.array_checks import whole_numbers
-from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
-from onnxlet.function.inputs.columns import Input
+from onnxlet.function.inputs.cell_validation import READ, Guesses, shown, validate_cells
+from onnxlet.function.inputs.columns import Input, Refused
 from onnxlet.function.inputs.signature import Block, Signature
-from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
+from onnxlet.function.inputs.validation import (
+    CELLS_AT_ONCE,
+    Gathered,
+    Table,
+    is_plain,
+    texts,
+    whole_numbers,
+)
 from onnxlet.function.messages import Tensor
 
 RAW = "RAW"  # declared of bytes that are a model's only input, whatever its type is
@@ -260,10 +266,6 @@ def _some_missing(cells: Array, datatype: str) -> Array | None:
     return np.array(flat, dtype=np.float64).reshape(cells.shape)
 
 
-def _booleans(cells: Array, block: Block, datatype: str) -> Array | None:
-    return cells if cells.dtype.kind == "b" else None
-
-
 def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     if cells.dtype.kind != "O" or datatype not in ("BYTES", RAW):
         return None
@@ -275,11 +277,11 @@ def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     return None if array is None else array.reshape(cells.shape)
 
 
-QUICK = {
+QUICK: Mapping[str, Callable[[Array, Block, str], Array | None]] = {
     "float64": _numbers,
     "float32": _numbers,
     "int64": _integers,
-    "bool": _booleans,
+    "bool": lambda cells, block, datatype: cells if cells.dtype.kind == "b" else None,
     "string": _strings,
 }
 

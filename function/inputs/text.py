@@ -19,7 +19,8 @@ import numpy as np
 
 from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array, Noted
-from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.feeds import each_cell
 from onnxlet.function.inputs.murmur import murmurhash3
 
 Cut = Callable[[str], Iterable[str]]
@@ -40,13 +41,9 @@ TOKEN_COST = 50
 class TokenFeed:
     """Counts of the tokens in a column of text: two input tensors of the graph.
 
-    Attributes:
-        name: of the tensor that has the counts, of shape (rows, k).
-        positions: name of the tensor that says which columns these are, of shape (k,).
-        width: of the whole: a column for each term, or for each remainder of a hash.
-        at: the block that has the text, and the column there.
-        noted: the share of a text's tokens that no term is may be asked for; of several feeds of
-            one text only of the first that has a vocabulary.
+    `name` is of the tensor that has the counts, of shape (rows, k); `positions` of the one that
+    says which of `width` columns these are, of shape (k,): there is one for each term, or for each
+    remainder of a hash.
     """
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
@@ -71,6 +68,8 @@ class TokenFeed:
         ]
         self._column = str(entry["columns"][0]) if "functions" in tokens else None
         self._count: Count
+        # The share of a text's tokens that no term is may be asked for; of several feeds of one
+        # text only of the first that has a vocabulary.
         self.noted = "vocabulary" in tokens
         if self.noted:
             self.width = len(tokens["vocabulary"])
@@ -99,22 +98,14 @@ class TokenFeed:
     def _counts(self, texts: Sequence[str], first: int = 0) -> list[Counts]:
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
-        if self._column is not None:
-            return self._of_functions(texts, self._column, first)
-        return [self._count(self._cut(text)) for text in deadline.checked(texts, BETWEEN_CHECKS)]
+        if self._column is not None:  # functions of the user's own cut them, and may raise anything
+            return each_cell(
+                texts, self._column, self._counted, Exception, lambda error: RAISING, first
+            )
+        return [self._counted(text) for text in deadline.checked(texts, BETWEEN_CHECKS)]
 
-    def _of_functions(self, texts: Sequence[str], column: str, first: int) -> list[Counts]:
-        """The same where functions of the user's own, which may raise, cut the texts."""
-        rows, problems = [], []
-        for row, text in enumerate(texts):
-            deadline.check()  # one may take a second by itself
-            try:
-                rows.append(self._count(self._cut(text)))
-            except Exception:  # whatever scikit-learn would raise, too
-                problems.append(Problem(first + row, column, RAISING))
-        if problems:
-            raise InvalidRows(problems)
-        return rows
+    def _counted(self, text: str) -> Counts:
+        return self._count(self._cut(text))
 
     def gather(
         self, blocks: Sequence[Array], noted: Noted | None = None, first: int = 0
@@ -137,7 +128,8 @@ class TokenFeed:
         if len(rows) == 1:
             counts = np.array([[rows[0][position] for position in positions]], self._dtype)
         else:
-            counts = _side_by_side(rows, positions, self._dtype)
+            counts = np.zeros((len(rows), len(positions)), self._dtype)
+            _fill(counts, rows, {position: column for column, position in enumerate(positions)})
         return self.tensors(counts, positions)
 
     def tensors(self, counts: Array, positions: Sequence[int]) -> dict[str, Array]:
@@ -146,13 +138,6 @@ class TokenFeed:
             counts = counts != 0
         counts = counts.astype(self._dtype, copy=False)
         return {self.name: counts, self.positions: np.array(positions, np.int64)}
-
-
-def _side_by_side(rows: Sequence[Counts], positions: Sequence[int], dtype: np.dtype[Any]) -> Array:
-    at = {position: column for column, position in enumerate(positions)}
-    counts = np.zeros((len(rows), len(positions)), dtype)
-    _fill(counts, rows, at)
-    return counts
 
 
 def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
@@ -268,25 +253,23 @@ def _decomposed(text: str) -> str:
 STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
 
 
-def _function(program: Mapping[str, Any]) -> Callable[[str], Any]:
-    from onnxlet.function.inputs.restricted_python import (
-        function_of,  # for the few models that need it
-    )
+def _function(program: Mapping[str, Any], cuts: bool = False) -> Callable[[str], Any]:
+    """A function of the user's own, which makes a text of a text, or cuts it into tokens."""
+    from onnxlet.function.inputs import restricted_python  # for the few models that need it
 
-    return function_of(**program)
+    return (
+        restricted_python.tokeniser(program) if cuts else restricted_python.function_of(**program)
+    )
 
 
 def _by_function(tokens: Mapping[str, Any]) -> Cut:
-    from onnxlet.function.inputs.restricted_python import tokeniser
-
-    return tokeniser(tokens["functions"]["analyzer"])
+    return _function(tokens["functions"]["analyzer"], cuts=True)
 
 
 def _words(tokens: Mapping[str, Any]) -> Cut:
+    find: Callable[[str], list[str]]
     if tokenizer := tokens.get("functions", {}).get("tokenizer"):
-        from onnxlet.function.inputs.restricted_python import tokeniser
-
-        find: Callable[[str], list[str]] = tokeniser(tokenizer)
+        find = _function(tokenizer, cuts=True)
     else:
         find = re.compile(tokens["token_pattern"]).findall
     low, high = tokens["ngram_range"]

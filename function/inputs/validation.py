@@ -20,10 +20,41 @@ from onnxlet.function import deadline
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
-from onnxlet.function.inputs.array_checks import encodes, outside
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Block, CellsOf, Signature
+
+
+def whole_numbers(cells: Array, dtype: str) -> tuple[Array, Array]:
+    """float64 as a block of whole numbers holds them, and which of them are odd.
+
+    Of dtype int64 that is what is not whole, or does not fit; of float64, in which NaN stands for
+    a missing one, the same without NaN. No whole number is -0.0.
+    """
+    cells = cells + 0.0
+    with np.errstate(invalid="ignore"):
+        odd = ~((np.floor(cells) == cells) & (np.abs(cells) < 2.0**63))
+    if dtype == "float64":
+        return cells, odd & (cells == cells)
+    return np.where(odd, 0.0, cells).astype(np.int64), odd
+
+
+def outside(numbers: Array, low: Any, high: Any, nullable: Any) -> Array:
+    """Which numbers lie beyond bounds that are surely answered; NaN does unless it is nullable."""
+    beyond: Array = ~((numbers >= low) & (numbers <= high)) & ~(np.isnan(numbers) & nullable)
+    return beyond
+
+
+def encodes(text: str) -> bool:
+    """Whether a text has a UTF-8 form: lone surrogates, which JSON can escape, have none."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),

@@ -81,21 +81,26 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
     elif new.type not in WIDER.get(old.type, (old.type,)):
         yield f"{label}: {old.type} becomes {new.type}"
     else:
-        if old.nullable and not new.nullable:
-            yield f"{label}: a missing value is refused now"
-        if old.absent and not new.absent:
-            yield f"{label}: rows without it are refused now"
-        if old.cell and new.longest < old.longest:
-            yield f"{label}: lists longer than {new.longest} are refused now"
-        if old.infinite and not new.infinite and data.get("infinite") != 0:
-            yield f"{label}: an infinity is refused now"
-        if old.categories is not None:
-            if lost := [value for value in old.categories if not _takes(new, value)]:
-                yield f"{label}: {_listed(lost)} are refused now"
-        elif new.categories is not None:
-            yield f"{label}: other values than {_listed(new.categories)} are refused now"
-        else:
-            yield from _of_bounds(label, old, new, data)
+        yield from (f"{label}: {what} refused now" for what in _refused(old, new, data))
+
+
+def _refused(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
+    """What the old column takes and the new one does not, of the same type."""
+    lost = [value for value in old.categories or () if not _takes(new, value)]
+    limited = old.categories is None and new.categories is not None
+    infinity = old.infinite and not new.infinite and data.get("infinite") != 0
+    for is_lost, what in (
+        (old.nullable and not new.nullable, "a missing value is"),
+        (old.absent and not new.absent, "rows without it are"),
+        (old.cell and new.longest < old.longest, f"lists longer than {new.longest} are"),
+        (infinity, "an infinity is"),
+        (lost, f"{_listed(lost)} are"),
+        (limited, f"other values than {_listed(new.categories or ())} are"),
+    ):
+        if is_lost:
+            yield what
+    if old.categories is None and new.categories is None:
+        yield from _out_of_bounds(old, new, data)
 
 
 def _takes(column: Column, value: Any) -> bool:
@@ -105,7 +110,7 @@ def _takes(column: Column, value: Any) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _of_bounds(label: str, old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
+def _out_of_bounds(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
     sizes = [abs(data[key]) for key in ("minimum", "maximum") if data.get(key) is not None]
     near = FAR * max([1.0, *sizes])
     for word, sign, was, now in (
@@ -114,7 +119,7 @@ def _of_bounds(label: str, old: Column, new: Column, data: Mapping[str, Any]) ->
     ):
         tighter = now is not None and sign * now < sign * (sign * math.inf if was is None else was)
         if now is not None and tighter and abs(now) < near:
-            yield f"{label}: numbers {word} {now:g} are refused now"
+            yield f"numbers {word} {now:g} are"
 
 
 def _of_tensors(before: Signature, after: Signature) -> Iterator[str]:

@@ -19,7 +19,8 @@ from onnxlet.function.inputs.columns import Output
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.model_files import AGAIN, check_hash, read_checked, read_file, way_out
-from onnxlet.function.models import foreign_graph, nested_rows, sessions
+from onnxlet.function.models import sessions
+from onnxlet.function.models.imported_graphs import run_by_size, run_checked
 from onnxlet.function.models.sessions import new_session
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Model:
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
         if self.signature.nested or self.signature.id_feed:
             answer = partial(self._answers, names=names, counted={})
-            arrays = nested_rows.run(answer, table, self.signature, noted)
+            arrays = run_by_size(answer, table, self.signature, noted)
             return self._declared(arrays, outputs, table)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
@@ -231,7 +232,7 @@ class Model:
 
             feeds |= gathered(self.signature.image_feeds, blocks, first, noted)
         if self.manifest["task"] == IMPORTED:
-            return foreign_graph.run(self._session, names, feeds, first, self._shapes)
+            return run_checked(self._session, names, feeds, first, self._shapes)
         return deadline.run(self._session, names, feeds)
 
 

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from onnxlet.function import request_log
+from onnxlet.function.json_text import without_none
 from onnxlet.function.models.model import Model
 from onnxlet.function.monitoring.layout import Layout
 from onnxlet.function.monitoring.watch import LONGEST_REASON, BinCounts
@@ -63,20 +64,23 @@ def written(
     there are some `labels` (how many rows got each), `expected` (the mean over these rows) and
     `refused`.
     """
-    found: dict[str, Any] = {"rows": seen.rows, "layout": hash_of(model)}
-    if labels := _labels(layout, seen):
-        found["labels"] = labels
-    if means := layout.expected_performance(seen.counts):
-        found["expected"] = {
-            name: round(value, 6)
-            for name, value in means.items()
-            if name in LINEAR and value is not None
+    means = layout.expected_performance(seen.counts)
+    expected = {
+        name: round(value, 6)
+        for name, value in means.items()
+        if name in LINEAR and value is not None
+    }
+    cut = _summed((reason[: 2 * LONGEST_REASON], n) for reason, n in refused.items())
+    return without_none(
+        {
+            "rows": seen.rows,
+            "layout": hash_of(model),
+            "labels": _labels(layout, seen) or None,
+            "expected": expected if means else None,
+            "refused": cut or None,
+            "counts": ",".join(str(rows or "") for rows in seen.counts.tolist()),
         }
-    if refused:
-        cut = ((reason[: 2 * LONGEST_REASON], n) for reason, n in refused.items())
-        found["refused"] = _summed(cut)
-    found["counts"] = ",".join(str(rows or "") for rows in seen.counts.tolist())
-    return found
+    )
 
 
 def _labels(layout: Layout, seen: BinCounts) -> dict[str, int]:

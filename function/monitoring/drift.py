@@ -74,18 +74,22 @@ def report(model: Model, layout: Layout, figures: Figures) -> dict[str, Any]:
     """What a watch has counted, compared; the same wherever the counts come from."""
     about = layout.about
     entries = [_entry(feature, layout, figures) for feature in layout.features]
-    found: dict[str, Any] = {"model": model.name, "version": model.version}
-    found["since"] = _moment(figures.since)
-    found |= {"rows": figures.total.rows, "window": figures.window.rows}
-    found["refused"] = dict(figures.refused)
-    found["reference"] = {key: about[key] for key in ("source", "rows", "held_out")}
-    found["alarms"] = _alarms(entries)
-    found["columns"] = [entry for entry in entries if "column" in entry]
-    found["predictions"] = [entry for entry in entries if "output" in entry]
-    found["estimated"] = _estimated(model, layout, figures, found["columns"])
-    found["realised"] = None
-    found["left_out"] = about["left_out"]
-    return found
+    columns = [entry for entry in entries if "column" in entry]
+    return {
+        "model": model.name,
+        "version": model.version,
+        "since": _moment(figures.since),
+        "rows": figures.total.rows,
+        "window": figures.window.rows,
+        "refused": dict(figures.refused),
+        "reference": {key: about[key] for key in ("source", "rows", "held_out")},
+        "alarms": _alarms(entries),
+        "columns": columns,
+        "predictions": [entry for entry in entries if "output" in entry],
+        "estimated": _estimated(model, layout, figures, columns),
+        "realised": None,
+        "left_out": about["left_out"],
+    }
 
 
 def _entry(feature: Feature, layout: Layout, figures: Figures) -> dict[str, Any]:
@@ -187,15 +191,16 @@ def _estimated(
     entry = model.manifest.get("estimate")
     if not entry or not layout.expected:
         return None
-    found: dict[str, Any] = {"rows": figures.window.rows}
-    found |= layout.expected_performance(figures.window.counts)
-    found["doubtful"] = _doubtful(columns)
-    found["held_out"] = {"rows": entry["rows"], **entry["held_out"]}
-    found["history"] = [
-        {"until": _moment(half.until), "rows": half.rows, **half.expected}
-        for half in figures.history
-    ]
-    return found
+    return {
+        "rows": figures.window.rows,
+        **layout.expected_performance(figures.window.counts),
+        "doubtful": _doubtful(columns),
+        "held_out": {"rows": entry["rows"], **entry["held_out"]},
+        "history": [
+            {"until": _moment(half.until), "rows": half.rows, **half.expected}
+            for half in figures.history
+        ],
+    }
 
 
 def _moment(seconds: float) -> str:

@@ -6,7 +6,7 @@ makes it), its `estimate` which steps of probabilities expected performance is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import inf
 from typing import Any, NamedTuple
@@ -132,7 +132,12 @@ class Layout:
     @property
     def features(self) -> list[Feature]:
         """What is counted of the reference; made anew, since it would be most of the memory."""
-        return list(_features(self._entries))
+        found, first = list[Feature](), 0
+        for entry in self._entries:
+            end = first + len(entry["counts"]) + 1
+            found.append(Feature(entry, slice(first, end)))
+            first = end
+        return found
 
     def _lay_out_features(
         self, signature: Signature, manifest: Mapping[str, Any], calibrated: bool
@@ -280,14 +285,6 @@ def _blocks(columns: Sequence[tuple[Key, int]], widths: Sequence[Key]) -> list[C
         found.append(ColumnBlock(widths.index(key), taken, at))
         start = end
     return found
-
-
-def _features(entries: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:
-    first = 0
-    for entry in entries:
-        end = first + len(entry["counts"]) + 1
-        yield Feature(entry, slice(first, end))
-        first = end
 
 
 def _check(entry: Mapping[str, Any]) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.monitoring.labels import Labels
-from onnxlet.function.monitoring.numbers import Numbers
+from onnxlet.function.monitoring.readers import Labels, Numbers
 
 BLOCK = 20  # rows; it divides HALF, so that no block is in two halves
 HALF = 1000  # truths of half a window: a window has the last 1,000 to 2,000
@@ -53,7 +52,7 @@ class Blocks:
 class CoverageSums:
     """How often the truth was in the interval or set that was answered beside a prediction.
 
-    Rows, hits and the coverage that was asked for, summed for each that `told_apart` names.
+    Rows, hits and the coverage that was asked for, summed for each that `own_figure` names.
     """
 
     def __init__(self) -> None:
@@ -62,7 +61,7 @@ class CoverageSums:
     def add(self, rows: Iterable[tuple[float, float]]) -> None:
         """Add rows, as `covered` has them."""
         for asked, hit in rows:
-            self._add(told_apart(asked), (1, hit, asked))
+            self._add(own_figure(asked), (1, hit, asked))
 
     def _add(self, key: float | None, more: tuple[int, float, float]) -> None:
         rows, hits, asked = self.sums.get(key, (0, 0.0, 0.0))
@@ -103,7 +102,7 @@ def _hit(answer: Mapping[str, Any], truth: Any) -> float:
     return float(((bounds[:, 0] <= values) & (values <= bounds[:, 1])).mean())
 
 
-def told_apart(asked: float) -> float | None:
+def own_figure(asked: float) -> float | None:
     """A coverage that has a figure of its own; None for others, so that no client fills these."""
     return asked if asked == round(asked, DIGITS) else None
 
@@ -180,7 +179,7 @@ class Performance:
 
     def _add_part(self, rows: Any, regions: Iterable[tuple[float, float]]) -> None:
         """Count rows; those of a bin or of a coverage only once they are a block, too."""
-        whole = self._regions.add((told_apart(each[0]), each) for each in regions)
+        whole = self._regions.add((own_figure(each[0]), each) for each in regions)
         to = self._total, self._halves[-1]
         for sums, coverage in to:
             sums.add(rows)

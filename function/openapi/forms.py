@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import JSON
+from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
 
@@ -48,7 +50,7 @@ class Endpoint(NamedTuple):
     model: Model | None  # the one that the path names; None where it names none
 
     @property
-    def meant(self) -> Model | None:
+    def default(self) -> Model | None:
         """The model that answers where a request's body names none; None where none would."""
         if self.model is not None or len(self.models) == 1:
             return self.model or self.models[0]
@@ -61,22 +63,22 @@ class Endpoint(NamedTuple):
         return self.models if self.model is None else [self.model]
 
     @property
-    def shown(self) -> Model:
+    def example_model(self) -> Model:
         """The model that examples are of."""
-        return self.meant or self.models[0]
+        return self.default or self.models[0]
 
     @property
     def example(self) -> dict[str, Any]:
         """A body of the native protocol."""
-        example: dict[str, Any] = {"instances": [example_instance(self.shown)]}
-        return example if self.meant else example | {"model": self.shown.name}
+        example: dict[str, Any] = {"instances": [example_instance(self.example_model)]}
+        return example if self.default else example | {"model": self.example_model.name}
 
     def naming(self, model: Model) -> tuple[dict[str, Schema], dict[str, Schema]]:
         """The member of a body that names a model: where it has to, and where it may."""
         if self.model is not None:
             about = "the path's goes before it"
             return {}, {"model": {"type": ["string", "null"], "description": about}}
-        if model is self.meant:
+        if model is self.default:
             return {}, {"model": {"enum": [model.name, None]}}
         return {"model": {"const": model.name}}, {}
 
@@ -113,10 +115,8 @@ class Part(NamedTuple):
 
 def content(schema: Schema, example: Any = None, media_type: str = JSON) -> Schema:
     """A body of one media type."""
-    form: Schema = {"schema": schema}
-    if example is not None and not is_long(example):
-        form["example"] = example
-    return {media_type: form}
+    shown = None if example is None or is_long(example) else example
+    return {media_type: without_none({"schema": schema, "example": shown})}
 
 
 def is_long(example: Any) -> bool:
@@ -149,7 +149,7 @@ def parameter(name: str, about: str, schema: Schema, place: str = "query") -> Sc
 
 def versions(endpoint: Endpoint) -> Schema:
     """The query parameter `version`."""
-    repository, name = endpoint.service.repository, endpoint.shown.name
+    repository, name = endpoint.service.repository, endpoint.example_model.name
     names = [*repository.versions(name), *repository.aliases(name)]
     about = "the one that is served where it is not named"
     return parameter("version", about, {"enum": names})
@@ -173,9 +173,7 @@ def closed(optional: Mapping[str, Schema] | None = None, /, **required: Schema) 
 
 def listed(items: Schema, least: int | None = None, most: int | None = None) -> Schema:
     """A list of such items."""
-    form: Schema = {"type": "array", "items": items}
-    form |= {} if least is None else {"minItems": least}
-    return form if most is None else form | {"maxItems": most}
+    return without_none({"type": "array", "items": items, "minItems": least, "maxItems": most})
 
 
 def one_of(*choices: Schema) -> Schema:
@@ -195,12 +193,62 @@ def or_null(schema: Schema) -> Schema:
 
 def refusal(part: Part, status: int) -> Schema:
     """The response to a request that is refused with a status."""
-    form: Schema = {
-        "description": REASONS[status],
-        "content": content(part.error, None, part.error_type),
-    }
-    if status == 503:
-        form["headers"] = {"Retry-After": {"schema": TEXT}}
-    if status == 401:
-        form["headers"] = {"WWW-Authenticate": {"schema": TEXT}}
-    return form
+    name = {503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
+    return without_none(
+        {
+            "description": REASONS[status],
+            "content": content(part.error, None, part.error_type),
+            "headers": name and {name: {"schema": TEXT}},
+        }
+    )
+
+
+COVERAGE = "beside each prediction an interval or a set that holds the truth in this share of cases"
+K = "how many nearest each row is answered with"
+ON_ERROR: Schema = parameter(
+    "on_error",
+    "null: rows that can't be answered are null, and the others are not lost; "
+    "refuse: they are 422, with all their problems.",
+    {"enum": ["null", "refuse"], "default": "refuse"},
+)
+END: Schema = {"type": ["number", "null"]}  # NaN and infinities are null
+
+
+def _coverage(models: Sequence[Model]) -> Schema | None:
+    """What may be asked for of each of those models that have the table; None if none has."""
+    most = [highest(table) for model in models if (table := table_of(model.manifest))]
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": min(most)} if most else None
+
+
+def _k(models: Sequence[Model]) -> Schema | None:
+    most = [model.k["most"] for model in models if model.k is not None]
+    return {"type": "integer", "minimum": 1, "maximum": min(most)} if most else None
+
+
+def option_parameters(models: Sequence[Model]) -> list[Schema]:
+    """The query parameters `coverage` and `k`, where some model has what they take."""
+    found = []
+    if schema := _coverage(models):
+        found.append(parameter("coverage", COVERAGE, schema))
+    if schema := _k(models):
+        defaults = [model.k["default"] for model in models if model.k is not None]
+        schema |= {"default": defaults[0]} if len(defaults) == 1 else {}
+        found.append(parameter("k", K, schema))
+    return found
+
+
+def option_members(model: Model) -> dict[str, Schema]:
+    """The members `coverage` and `k` of a body."""
+    wanted = ("coverage", COVERAGE, _coverage([model])), ("k", K, _k([model]))
+    return {n: or_null({**each, "description": about}) for n, about, each in wanted if each}
+
+
+def region(model: Model) -> dict[str, Schema]:
+    """What a coverage adds to an answer: one row's entry, by the output's name."""
+    if table_of(model.manifest) is None:
+        return {}
+    if model.classes is not None:
+        return {"set": listed({"enum": model.classes}, 1, len(model.classes))}
+    sizes = model.signature.outputs[0].shape[1:]
+    interval = listed(END, 2, 2)
+    return {"interval": listed(interval, *sizes, *sizes) if sizes else interval}

@@ -7,10 +7,11 @@ from typing import Any
 
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.columns import FORMATS, Column, Output
+from onnxlet.function.json_text import without_none
 from onnxlet.function.models.example import IMAGE as EXAMPLE_IMAGE
 from onnxlet.function.models.example import example_instance, typical_values
 from onnxlet.function.models.model import Model
-from onnxlet.function.openapi import forms, options
+from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import Schema
 
 TYPES: Mapping[str, Schema] = {
@@ -97,13 +98,16 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
         schema |= IMAGE
     elif column.type == "string":
         schema["maxLength"] = column.longest
-    schema |= {} if column.minimum is None else {"minimum": column.minimum}
-    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    schema |= _bounds(column)
     about = about or {}
     typical = about.get("frequent") or ([about["median"]] if "median" in about else [])
     if typical and column.categories is None:
         schema["examples"] = typical[:5]
     return forms.or_null(schema) if column.nullable else schema
+
+
+def _bounds(column: Column) -> Schema:
+    return without_none({"minimum": column.minimum, "maximum": column.maximum})
 
 
 def _date(column: Column) -> Schema:
@@ -117,8 +121,7 @@ def _date(column: Column) -> Schema:
 
 def _list_schema(column: Column, schema: Schema) -> Schema:
     """Nested lists of numbers between the column's bounds."""
-    schema |= {} if column.minimum is None else {"minimum": column.minimum}
-    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    schema |= _bounds(column)
     form = forms.or_null(schema) if column.nullable else schema
     for size in reversed(column.cell):
         least, most = (size, size) if isinstance(size, int) else (1, column.longest)
@@ -165,7 +168,7 @@ def answer(model: Model) -> Schema:
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
     optional = UNANSWERED | {
-        name: forms.listed(forms.or_null(entry)) for name, entry in options.region(model).items()
+        name: forms.listed(forms.or_null(entry)) for name, entry in forms.region(model).items()
     }
     return forms.closed(optional, **members) | {"title": f"{model.name}: answers"}
 
@@ -289,7 +292,7 @@ def by_column(model: Model) -> Schema:
 def entries(model: Model) -> dict[str, Schema]:
     """What each output has for a row."""
     outputs = {output.name: output_schema(output, model) for output in model.signature.outputs}
-    return {name: forms.or_null(entry) for name, entry in (outputs | options.region(model)).items()}
+    return {name: forms.or_null(entry) for name, entry in (outputs | forms.region(model)).items()}
 
 
 def in_rows(model: Model) -> Schema:

@@ -8,10 +8,9 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-
 from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import read_tensors
 from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
@@ -43,22 +42,22 @@ def predict(
     """Validate a decoded request's rows and run them; golden rows are replayed through it, too.
 
     `noted` takes what is counted of texts and images. Raises InvalidRows with every problem,
-    located; NotCalibrated and NoNeighbours where the model has not the coverage, or does not answer
-    the number of nearest, that is asked for.
+    located; NotCalibrated and NoNeighbours where the model has not the options, or does not answer
+    the number of options, that is asked for.
     """
     timer = StageTimer() if timer is None else timer
     if request.k is not None:
-        from onnxlet.function.serving import nearest  # most requests ask for no number
+        from onnxlet.function.serving import options  # most requests ask for no number
 
-        more = nearest.at_least(model, request.k)
+        more = options.at_least(model, request.k)
         plain = predict(more, request._replace(k=None), timer, request_id, noted)
-        return nearest.first(plain, model, request.k)
+        return options.first(plain, model, request.k)
     if request.coverage is not None:
-        from onnxlet.function.serving import coverage  # most requests ask for none
+        from onnxlet.function.serving import options  # most requests ask for none
 
-        score = coverage.score_at(model, request.coverage)
+        score = options.score_at(model, request.coverage)
         plain = predict(model, request._replace(coverage=None), timer, request_id, noted)
-        outputs = coverage.beside(plain, score)
+        outputs = options.beside(plain, score)
         return plain._replace(outputs=outputs, coverage=request.coverage)
     left_out = LeftOut() if request.nulls else None
     table = read(model, request, left_out)
@@ -82,7 +81,8 @@ def _with_nulls(prediction: Prediction, left_out: LeftOut) -> Prediction:
         return prediction
     answered, rows = prediction.outputs, prediction.rows
     spread = {
-        output.name: _spread(answered.get(output.name), left_out.kept, rows)
+        # Where no row was answered, there are no outputs.
+        output.name: nested.spread(answered.get(output.name, ()), left_out.kept, rows)
         for output in prediction.model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
@@ -108,18 +108,6 @@ def run_the_good(
                 noted.clear()
             table = Table(len(good), [array[good] for array in table.arrays])
     return table, {}
-
-
-def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
-    """Answers at their rows' indices, None elsewhere.
-
-    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
-    """
-    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
-    if answered is not None:
-        for row, entry in zip(kept, answered, strict=True):
-            whole[row] = entry
-    return whole
 
 
 def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:

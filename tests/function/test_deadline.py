@@ -14,9 +14,9 @@ import pytest
 from onnxlet.function import deadline
 from onnxlet.function.aws.object_batches import (
     Limits,
-    RowLines,
     of_csv,
     of_json_lines,
+    rows_of_lines,
     unpacked,
 )
 from onnxlet.function.csv import text as csv_text
@@ -205,7 +205,7 @@ def test_rows_that_are_read_later_look_at_the_time(late: Callable[[], None]) -> 
     columns: Any = forms.by_column(json_body.read(
         b'{"a":%b,"b":%b}' % (JSON, JSON), frozenset({("a",), ("b",)}), frozenset({()})
     )).rows  # fmt: skip
-    lines = RowLines([b"[1, 2]"] * MANY, SIGNATURE, ())
+    lines, _ = rows_of_lines([b"[1, 2]"] * MANY, SIGNATURE, ())
     for each in (rows, json_body.read(JSON, native.LONG_LISTS), columns, lines):
         parts = each.parts()
         next(parts)

@@ -403,7 +403,7 @@ def test_a_queue_brings_requests_and_objects(
     in_this_process: Any, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from onnxlet.function import handler as module
-    from onnxlet.function.aws import answers_queue
+    from onnxlet.function.aws import queue_events
 
     sent: list[Any] = []
 
@@ -413,7 +413,7 @@ def test_a_queue_brings_requests_and_objects(
 
     made = replace(module.SETTINGS, answers_queue="https://sqs.example.com/1/answers")
     monkeypatch.setattr(module, "SETTINGS", made)
-    monkeypatch.setattr(answers_queue, "sender", lambda url: send)
+    monkeypatch.setattr(queue_events, "sender", lambda url: send)
     s3.store("come/shop/some.csv", OBJECT)
     away = make_s3_event("come/shop/not-there.csv", "e")  # 403 to whom may not list
     bodies = [
@@ -435,8 +435,8 @@ def test_a_queue_brings_requests_and_objects(
 
 
 def test_a_start_imports_nothing_of_what_few_events_need(models: Path) -> None:
-    late = ["s3_events", "object_scoring", "object_run", "object_batches", "s3_objects"]
-    late += ["object_answers", "queue_events", "answers_queue"]
+    late = ["s3_events", "object_run", "object_batches", "s3_objects"]
+    late += ["object_answers", "queue_events"]
     imported = loaded_by_a_start(models)
     assert "onnxlet.function.aws.native_events" in imported
     assert [name for name in late if f"onnxlet.function.aws.{name}" in imported] == []

@@ -14,7 +14,7 @@ import pytest
 from onnxlet.function import request_log
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
-from onnxlet.function.request_log import form_of, gravity, moment, trace
+from onnxlet.function.request_log import form_of, moment, severity, trace
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_v2_event
 from tests.function.every_protocol import ERRORS, request
@@ -232,7 +232,7 @@ def test_the_time_of_a_line_is_now(models: Path, capfd: pytest.CaptureFixture[st
     ],
 )
 def test_how_bad_it_was(entry: dict[str, Any], expected: int) -> None:
-    assert gravity(entry) == expected
+    assert severity(entry) == expected
 
 
 def asked(models: Path, capfd: pytest.CaptureFixture[str], **chosen: Any) -> list[dict[str, Any]]:

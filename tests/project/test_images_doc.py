@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onnxlet.function.app import create_app
-from onnxlet.function.inputs import image_files
+from onnxlet.function.inputs import images
 from onnxlet.function.inputs.columns import MAX_PIXELS
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
@@ -31,5 +31,5 @@ def test_a_request_is_answered_as_shown(tmp_path: Path, request_text: str, shown
 
 def test_the_limits_are_the_codes() -> None:
     assert f"`ONNXLET_MAX_PIXELS`, {MAX_PIXELS:,}" in HOW_TO
-    assert f"| {image_files.LONGEST_SIDE:,} pixels |" in HOW_TO
-    assert f"| {image_files.MOST_SCANS} |" in HOW_TO
+    assert f"| {images.LONGEST_SIDE:,} pixels |" in HOW_TO
+    assert f"| {images.MOST_SCANS} |" in HOW_TO

@@ -33,9 +33,8 @@ ALLOWED = {"edge/server": {"onnxlet.function", "onnxlet.function.errors"}}
 LEFT_OUT = {"PIL", "click", "jinja2", "httptools", "itsdangerous", "pprint", "tempfile"}
 # Of our own, what only models with images need.
 OF_IMAGES = {
-    "onnxlet.function.inputs.image_files",
-    "onnxlet.function.inputs.image_feed",
     "onnxlet.function.inputs.images",
+    "onnxlet.function.inputs.image_feed",
     "onnxlet.function.outputs.boxes",
     "onnxlet.function.protocols.shared.image_bodies",
 }
@@ -94,7 +93,7 @@ def add(file: Path, lines: str) -> None:
     ("file", "line", "folder"),
     [
         ("function/errors.py", "from onnxlet.convert import errors", "function"),
-        ("function/http/keys.py", "import onnxlet.edge.device.slots", "function"),
+        ("function/http/middleware.py", "import onnxlet.edge.device.slots", "function"),
         ("function/models/model.py", "def f():\n    import pandas", "function"),
         ("convert/build.py", "from onnxlet.edge.device.slots import sync", "convert"),
         ("edge/update/fetch.py", "import onnxlet.convert", "edge"),

@@ -11,7 +11,7 @@ import pytest
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import load_source
 from onnxlet.function.app import create_app
-from onnxlet.function.serving.nearest import MOST_NEAREST
+from onnxlet.function.serving.options import MOST_NEAREST
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, client_of, quiet
 from tests.project.test_device_docs import blocks

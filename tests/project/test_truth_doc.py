@@ -13,8 +13,8 @@ import pytest
 from onnxlet.edge.predictions.prediction_store import PredictionStore
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.app import SERVICE
-from onnxlet.function.monitoring.labels import MOST_CLASSES
 from onnxlet.function.monitoring.performance import BLOCK, HALF
+from onnxlet.function.monitoring.readers import MOST_CLASSES
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, client_of, start_server, stop_server
 from tests.edge.service.test_serve import CLEAN

@@ -27,7 +27,7 @@ from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.convert.graph.responses import by_output
 from onnxlet.convert.graph.tensor import TensorGraph
 from onnxlet.function.arrays import Array
-from onnxlet.function.serving.nearest import MOST_NEAREST
+from onnxlet.function.serving.options import MOST_NEAREST
 
 MANY_POINTS = 1000  # points; with more of them, rows are compared one by one
 FARTHEST = float(np.finfo(np.float64).max)

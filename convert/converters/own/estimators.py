@@ -23,7 +23,7 @@ from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import DATE, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
-from onnxlet.function.serving.nearest import MOST_NEAREST
+from onnxlet.function.serving.options import MOST_NEAREST
 
 DAY = 86_400e6  # microseconds
 

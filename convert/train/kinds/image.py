@@ -30,8 +30,7 @@ from onnxlet.convert.train.kinds.kind import COMPONENTS, Kind, Part, Wanted, rou
 from onnxlet.convert.train.kinds.profile import TableColumn
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
-from onnxlet.function.inputs.image_files import opened
-from onnxlet.function.inputs.images import MODES, Unreadable, picture_size, pixels
+from onnxlet.function.inputs.images import MODES, Unreadable, opened, picture_size, pixels
 
 KIND = "image"  # as users and reports name it
 RESIZE = "bilinear"

@@ -65,7 +65,7 @@ def owns(path: str) -> bool:
     return path in PATHS
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """Where to send MLflow's data frames."""
     return "/invocations" if body.keys() & {"dataframe_split", "dataframe_records"} else ""
 
@@ -195,8 +195,7 @@ def _from_csv(request: Request) -> PredictRequest:
         options = options._replace(first=first)
     if header == "absent" or (bare and not header):
         return PredictRequest(lines, text=True, nulls=nulls, options=options)
-    names, rows, faults = csv_text.below_header(lines)
-    return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls, options=options)
+    return csv_text.below_header(lines)._replace(nulls=nulls, options=options)
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
@@ -256,10 +255,6 @@ READY = fixed({"ready": True})  # models are loaded before the app exists
 MLFLOW = b"3.18.0"  # whose scoring protocol this is, the same since 2.0
 
 
-def _version(service: Service, request: Request) -> Reply:
-    return Reply(MLFLOW, "text/plain")
-
-
 CONCURRENT = 4  # as many as `edge serve` answers at once
 MEGABYTES_IN_FLIGHT = 100  # SageMaker takes no more: concurrent transforms times their payload
 
@@ -279,6 +274,6 @@ def _execution_parameters(service: Service, request: Request) -> Reply:
 ROUTES: Sequence[Route] = (
     Route("GET", "/ping", READY, open=True, urgent=True),
     Route("GET", "/health", READY, open=True, urgent=True),
-    Route("GET", "/version", _version),
+    Route("GET", "/version", lambda service, request: Reply(MLFLOW, "text/plain")),
     Route("GET", "/execution-parameters", _execution_parameters),
 )

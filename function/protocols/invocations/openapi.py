@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
-from onnxlet.function.openapi import forms, options, schemas
+from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET
 
@@ -13,9 +13,9 @@ def _request(model: Model) -> Schema:
     outputs = {"enum": ["all", *(output.name for output in model.signature.outputs)]}
     known = {
         "outputs": forms.or_null(outputs),
-        "on_error": forms.or_null(options.ON_ERROR["schema"]),
+        "on_error": forms.or_null(forms.ON_ERROR["schema"]),
     }
-    params = forms.closed(known | options.member(model))
+    params = forms.closed(known | forms.option_members(model))
     beside: dict[str, Schema] = {"params": {**params, "type": ["object", "null"]}}
     columns = [column.name for column in model.signature.columns]
     split = forms.closed(
@@ -31,7 +31,7 @@ def _request(model: Model) -> Schema:
 
 
 def _invocations(endpoint: Endpoint) -> Operation:
-    models, example_of = endpoint.models, endpoint.shown
+    models, example_of = endpoint.models, endpoint.example_model
     split = {
         "columns": list(example_instance(example_of)),
         "data": [list(example_instance(example_of).values())],
@@ -51,7 +51,7 @@ def _invocations(endpoint: Endpoint) -> Operation:
         {"enum": [model.name for model in models]},
         "header",
     )
-    target |= {"required": endpoint.meant is None, "example": example_of.name}
+    target |= {"required": endpoint.default is None, "example": example_of.name}
     attributes = forms.parameter(
         ATTRIBUTES,
         "given back as it is, where it is visible ASCII; coverage=0.9 and k=3 in it are as in the "
@@ -59,7 +59,7 @@ def _invocations(endpoint: Endpoint) -> Operation:
         forms.TEXT,
         "header",
     )
-    asked = [options.ON_ERROR, schemas.outputs_parameter(models), *options.parameters(models)]
+    asked = [forms.ON_ERROR, schemas.outputs_parameter(models), *forms.option_parameters(models)]
     return Operation(
         "Predict in MLflow's and SageMaker's forms",
         forms.answered(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.errors import MalformedRequest, UnsupportedMedia
 from onnxlet.function.inputs import json_body
+from onnxlet.function.json_text import without_none
 from onnxlet.function.messages import (
     Failure,
     Prediction,
@@ -17,6 +18,7 @@ from onnxlet.function.messages import (
     answer_reply,
     json_reply,
 )
+from onnxlet.function.protocols.registry import OTHERS
 from onnxlet.function.protocols.shared import forms, request_options
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def owns(path: str) -> bool:
     return True
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """No body: this is the native protocol itself."""
     return ""
 
@@ -59,18 +61,19 @@ def decode(request: Request) -> PredictRequest:
         decoded = image_bodies.decode(request)._replace(
             nulls=request_options.wants_nulls(request.query)
         )
-        return request_options.with_texts(decoded, request.query)
-    check_text(request)
-    nulls = request_options.wants_nulls(request.query)
+    else:
+        check_text(request)
+        decoded = _from_text(request, request_options.wants_nulls(request.query))
+    return request_options.with_texts(decoded, request.query)
+
+
+def _from_text(request: Request, nulls: bool) -> PredictRequest:
     if request.media_type in ("application/json", ""):
-        decoded = from_object(json_body.read(request.body, LONG_LISTS), nulls)
-        return request_options.with_texts(decoded, request.query)
+        return from_object(json_body.read(request.body, LONG_LISTS), nulls)
     if request.media_type == "text/csv":
         from onnxlet.function.csv import text as csv_text  # 5 ms that a cold start need not pay
 
-        names, rows, faults = csv_text.read(request.body, request.check_rows)
-        decoded = PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
-        return request_options.with_texts(decoded, request.query)
+        return csv_text.read(request.body, request.check_rows)._replace(nulls=nulls)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header; to a model of one image "
@@ -121,10 +124,41 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
     return rows
 
 
-def _hint(body: Any) -> str:
-    from onnxlet.function.protocols.native import mistaken  # no right request needs it
+# What clients send instead, and what to do about it.
+RECORDS = (
+    'This looks like a table by column, as pandas writes it: send df.to_json(orient="records"), '
+    'or {"instances": df.to_dict(orient="records")}.'
+)
+ONE_ROW = 'One row is a list of one: {"instances": [{...}]}.'
+TWICE = (
+    "It is JSON inside a JSON string, encoded twice: send the text itself as the body (requests: "
+    "data=..., not json=...)."
+)
 
-    return mistaken.instead(body, JSON_HINT)
+
+def _is_by_column(body: dict[str, Any]) -> bool:
+    cells = list(body.values())
+    lists = len(cells) > 1 and all(isinstance(value, list) for value in cells)
+    return bool(body) and (lists or all(isinstance(value, dict) for value in cells))
+
+
+FORMS: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
+    (lambda b: b.keys() >= {"columns", "data"} or b.keys() >= {"schema", "data"}, RECORDS),
+    (_is_by_column, RECORDS),
+    (lambda b: bool(b) and not any(isinstance(v, dict | list) for v in b.values()), ONE_ROW),
+)
+
+
+def _hint(body: Any) -> str:
+    """What to send instead of a body of decoded JSON, or of the value of its `instances`."""
+    if isinstance(body, str) and body.lstrip()[:1] in ("{", "["):
+        return TWICE
+    if isinstance(body, dict):
+        for protocol in reversed(OTHERS):
+            if route := protocol.route_for(body):
+                return f"Send that form to {route}. {JSON_HINT}"
+        return next((hint for fits, hint in FORMS if fits(body)), JSON_HINT)
+    return JSON_HINT
 
 
 def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
@@ -148,20 +182,21 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     from onnxlet.function.models.coverage import highest, table_of
     from onnxlet.function.models.example import described_signature, typical_values
 
-    about = {"name": model.name, "version": model.version}
-    repository = service.repository
-    about |= {"versions": repository.versions(model.name)}
-    if aliases := repository.aliases(model.name):
-        about["aliases"] = aliases
-    if model.name in repository.pins:
-        about["pin"] = repository.pins[model.name]
-    if model.has_report:  # below the server's own address, wherever that is
-        about["report"] = f"models/{model.name}/report?version={model.version}"
-    if table := table_of(model.manifest):
-        about["coverage"] = highest(table)
-    about["typical"] = typical_values(model)
-    about |= {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
-    return about | {"signature": described_signature(model)}
+    repository, table = service.repository, table_of(model.manifest)
+    report = f"models/{model.name}/report?version={model.version}"
+    about = {
+        "name": model.name,
+        "version": model.version,
+        "versions": repository.versions(model.name),
+        "aliases": repository.aliases(model.name) or None,
+        "pin": repository.pins.get(model.name),
+        # Below the server's own address, wherever that is.
+        "report": report if model.has_report else None,
+        "coverage": table and highest(table),
+        "typical": typical_values(model),
+    }
+    kept = {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+    return {**without_none(about), **kept, "signature": described_signature(model)}
 
 
 ROUTES: Sequence[Route] = (
@@ -191,11 +226,14 @@ def refuse(failure: Failure) -> Reply:
 
 def problem(failure: Failure) -> dict[str, Any]:
     """An error in the form of RFC 9457, with its located problems where it has some."""
-    form: dict[str, Any] = {"type": "about:blank", "title": TITLES.get(failure.status, "Error")}
-    form |= {"status": failure.status, "detail": forms.unicode(failure.detail)}
-    if failure.hint:
-        form["hint"] = forms.unicode(failure.hint)
-    if failure.problems:
-        form["errors"] = forms.located(failure.problems)
-        form["error_count"] = failure.error_count
-    return form
+    return without_none(
+        {
+            "type": "about:blank",
+            "title": TITLES.get(failure.status, "Error"),
+            "status": failure.status,
+            "detail": forms.unicode(failure.detail),
+            "hint": forms.unicode(failure.hint) or None,
+            "errors": forms.located(failure.problems) or None,
+            "error_count": failure.error_count if failure.problems else None,
+        }
+    )

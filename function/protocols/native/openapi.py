@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxlet.function.models.model import Model
-from onnxlet.function.openapi import forms, options, schemas
+from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 
 PROBLEM: Schema = forms.record(
@@ -16,7 +16,7 @@ PROBLEM: Schema = forms.record(
 
 
 def _predict(endpoint: Endpoint) -> Operation:
-    meant, models = endpoint.meant, endpoint.possible
+    meant, models = endpoint.default, endpoint.possible
     choices = [_request(model, endpoint) for model in models]
     bare = [forms.ref(f"{meant.name}.rows")] if meant else []
     contents = forms.content(forms.one_of(*choices, *bare), endpoint.example)
@@ -27,7 +27,7 @@ def _predict(endpoint: Endpoint) -> Operation:
         f"Predict by {models[0].name}" if len(models) == 1 else "Predict by any model",
         forms.answered("One entry per row in every member.", answers),
         forms.body(contents),
-        [options.ON_ERROR, *options.parameters(models)],
+        [forms.ON_ERROR, *forms.option_parameters(models)],
         (400, *(() if endpoint.model else (404,)), 409, 413, 415, 422),
     )
 
@@ -35,7 +35,7 @@ def _predict(endpoint: Endpoint) -> Operation:
 def _request(model: Model, endpoint: Endpoint) -> Schema:
     named, may_name = endpoint.naming(model)
     rows = {"instances": forms.ref(f"{model.name}.rows")}
-    return forms.closed(may_name | options.member(model), **(rows | named))
+    return forms.closed(may_name | forms.option_members(model), **(rows | named))
 
 
 def _model(endpoint: Endpoint) -> Operation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -193,10 +193,10 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
         cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
         return changed(PredictRequest(cells, names=names), _as_only_column)
     if not isinstance(value, dict):
-        from onnxlet.function.inputs.parts import Columns, compact, listed
+        from onnxlet.function.inputs.parts import compact, listed, rows_of
 
         flat = [compact(_flat(listed(cells))) for cells in columns.values()]
-        return PredictRequest(Columns(flat), names=names)
+        return PredictRequest(rows_of(flat), names=names)
     together = zip(*map(_flat, columns.values()), strict=True)
     return PredictRequest(list(map(list, together)), names=names)
 
@@ -333,16 +333,9 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     return form | unanswered(prediction)
 
 
-def message(failure: Failure) -> str:
-    """An error as one text: every problem that is listed, how many more, and what to do."""
-    return unicode(" ".join(_sentences(failure)))
-
-
-def _sentences(failure: Failure) -> Iterator[str]:
-    if not failure.problems:
-        yield failure.detail
-    else:
-        more = failure.error_count - len(failure.problems)
-        yield "; ".join(map(str, failure.problems)) + (f"; and {more} more" if more else "")
-    if failure.hint:
-        yield f"({failure.hint})"
+def message(failure: Failure, others: str = "more", hint: str = " ({})") -> str:
+    """An error as one text: every problem that is listed, how many others, and what to do."""
+    text = "; ".join(map(str, failure.problems)) or failure.detail
+    if more := failure.error_count - len(failure.problems):
+        text += f"; and {more} {others}"
+    return unicode(text + hint.format(failure.hint) * bool(failure.hint))

@@ -34,15 +34,20 @@ def _coverage(value: Any) -> float:
     return float(value)
 
 
-def _k(value: Any) -> int:
+def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """A whole number, as which 3.0 counts, too; raises MalformedRequest for any other value."""
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # 3.0 is a whole number here, too
-    if type(value) is not int or value < 1:
-        raise MalformedRequest(f"'k': expected a whole number from 1, got {quoted(value)}")
+        value = int(value)
+    if type(value) is not int or value < least or (most is not None and value > most):
+        numbers = f"from {least}" if most is None else f"from {least} to {most}"
+        raise MalformedRequest(f"'{name}': expected a whole number {numbers}, got {quoted(value)}")
     return value
 
 
-READ: Mapping[str, Callable[[Any], Any]] = {"coverage": _coverage, "k": _k}
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "coverage": _coverage,
+    "k": lambda value: whole_number("k", value, 1),
+}
 TEXTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "coverage": (NUMBER, float),
     "k": (WHOLE, int),

@@ -16,6 +16,8 @@ from onnxlet.function.messages import (
     Route,
     answer_reply,
     json_reply,
+    names_of_models,
+    of_model,
 )
 from onnxlet.function.protocols.shared import forms, request_options
 
@@ -50,7 +52,7 @@ def owns(path: str) -> bool:
     return path == "/v1" or path.startswith("/v1/")
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """No body: rows below `instances` are the native form, too."""
     return ""
 
@@ -113,10 +115,6 @@ def refuse(failure: Failure) -> Reply:
     return json_reply({"error": forms.message(failure)}, status)
 
 
-def _models(service: Service, request: Request) -> Reply:
-    return json_reply({"models": list(service.repository.names)})
-
-
 def _status(service: Service, request: Request, name: str, version: str | None = None) -> Reply:
     """TensorFlow Serving's status of each version, and KServe's word on readiness."""
     model = service.repository.choose(name, version)
@@ -144,17 +142,16 @@ DTYPES = {
 }
 
 
-def _metadata(service: Service, request: Request, name: str, version: str | None = None) -> Reply:
+def _metadata(service: Service, model: Model) -> dict[str, Any]:
     """TensorFlow Serving's description of a model's signature."""
-    model = service.repository.choose(name, version)
-    spec = {"name": name, "signature_name": "", "version": str(model.version)}
+    spec = {"name": model.name, "signature_name": "", "version": str(model.version)}
     signature = {
         "inputs": _tensors(model, "inputs"),
         "outputs": _tensors(model, "outputs"),
         "method_name": "tensorflow/serving/predict",
     }
     defined = {"signature_def": {"serving_default": signature}}
-    return json_reply({"model_spec": spec, "metadata": {"signature_def": defined}})
+    return {"model_spec": spec, "metadata": {"signature_def": defined}}
 
 
 def _tensors(model: Model, side: str) -> dict[str, Any]:
@@ -174,7 +171,7 @@ def _tensors(model: Model, side: str) -> dict[str, Any]:
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 ROUTES: Sequence[Route] = (
-    Route("GET", "/v1/models", _models),
+    Route("GET", "/v1/models", names_of_models),
     *(Route("GET", rule, _status) for rule in (MODEL, VERSION)),
-    *(Route("GET", f"{rule}/metadata", _metadata) for rule in (MODEL, VERSION)),
+    *(Route("GET", f"{rule}/metadata", of_model(_metadata)) for rule in (MODEL, VERSION)),
 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxlet.function.models.example import example_instance
-from onnxlet.function.openapi import forms, options, schemas
+from onnxlet.function.openapi import forms, schemas
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 
 SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
 
 
 def _predict(endpoint: Endpoint) -> Operation:
-    model = endpoint.shown
-    beside = {**SIGNATURE, **options.member(model)}
+    model = endpoint.example_model
+    beside = {**SIGNATURE, **forms.option_members(model)}
     requests = forms.one_of(
         forms.closed(beside, instances=schemas.by_row(model)),
         forms.closed(beside, inputs=forms.one_of(schemas.by_row(model), schemas.by_column(model))),
@@ -28,21 +28,30 @@ def _predict(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         forms.answered("The prediction of each row; for columns they are called outputs.", answers),
         forms.body(forms.content(requests, {"instances": [example_instance(model)]})),
-        [options.ON_ERROR, schemas.outputs_parameter([model]), *options.parameters([model])],
+        [forms.ON_ERROR, schemas.outputs_parameter([model]), *forms.option_parameters([model])],
         (400, 413, 415),
         'A text may be {"b64": ...}, base64 of its UTF-8.',
     )
 
 
-STATUS = forms.record(error_code={"const": "OK"}, error_message={"const": ""})
-STATE = forms.record(version=forms.TEXT, state={"const": "AVAILABLE"}, status=STATUS)
-READY = forms.record(
-    model_version_status=forms.listed(STATE, 1), name=forms.TEXT, ready={"const": True}
+STATE = forms.record(
+    version=forms.TEXT,
+    state={"const": "AVAILABLE"},
+    status=forms.record(error_code={"const": "OK"}, error_message={"const": ""}),
+)
+_status = forms.information(
+    "Is a model ready?",
+    "TensorFlow Serving's and KServe's.",
+    forms.record(
+        model_version_status=forms.listed(STATE, 1), name=forms.TEXT, ready={"const": True}
+    ),
 )
 SPEC = {"type": "object"}
-METADATA = forms.record(model_spec=SPEC, metadata=forms.record(signature_def=SPEC))
-_status = forms.information("Is a model ready?", "TensorFlow Serving's and KServe's.", READY)
-_metadata = forms.information("Describe a model", "TensorFlow Serving's form.", METADATA)
+_metadata = forms.information(
+    "Describe a model",
+    "TensorFlow Serving's form.",
+    forms.record(model_spec=SPEC, metadata=forms.record(signature_def=SPEC)),
+)
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 PART = Part(

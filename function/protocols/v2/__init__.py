@@ -22,9 +22,11 @@ from onnxlet.function.messages import (
     Tensor,
     fixed,
     json_reply,
+    names_of_models,
+    of_model,
 )
 from onnxlet.function.protocols.shared import request_options
-from onnxlet.function.protocols.shared.forms import unicode
+from onnxlet.function.protocols.shared.forms import message
 from onnxlet.function.protocols.v2.inputs import read_inputs
 from onnxlet.function.protocols.v2.outputs import AnswerOptions, read_answer_options, reply_of
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, HEADER, Tail, brief, header_length
@@ -48,7 +50,7 @@ def owns(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
-def meant(body: Mapping[str, Any]) -> str:
+def route_for(body: Mapping[str, Any]) -> str:
     """Where to send a body whose `inputs` are objects."""
     inputs = body.get("inputs")
     entries = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict)
@@ -117,14 +119,8 @@ def _with_sets_as_tensor(prediction: Prediction, classes: Sequence[Any]) -> Pred
 
 def refuse(failure: Failure) -> Reply:
     """Write an error; clients show only its text, so everything is in there."""
-    text = failure.detail
-    if failure.problems:
-        text = "; ".join(map(str, failure.problems))
-        if failure.error_count > len(failure.problems):
-            text += f"; and {failure.error_count - len(failure.problems)} more problems"
-    if failure.hint:
-        text = f"{text}. {failure.hint}"
-    return json_reply({"error": unicode(text)}, STATUS.get(failure.status, failure.status))
+    text = message(failure, "more problems", ". {}")
+    return json_reply({"error": text}, STATUS.get(failure.status, failure.status))
 
 
 SERVER = {
@@ -145,25 +141,14 @@ NO_LOADING = (
 
 
 def _ready(service: Service, request: Request) -> Reply:
-    ready: dict[str, Any] = {"ready": True}  # models are loaded before the app exists
-    if seconds := service.repository.progress.seconds_still():
-        ready["reload"] = f"a look at the models' folder is not done after {seconds:.0f} s"
-    return json_reply(ready)
+    seconds = service.repository.progress.seconds_still()
+    late = f"a look at the models' folder is not done after {seconds:.0f} s" if seconds else None
+    # Models are loaded before the app exists.
+    return json_reply(json_text.without_none({"ready": True, "reload": late}))
 
 
-def _models(service: Service, request: Request) -> Reply:
-    return json_reply({"models": service.repository.names})
-
-
-def _model_ready(
-    service: Service, request: Request, name: str, version: str | None = None
-) -> Reply:
-    model = service.repository.choose(name, version)
-    return json_reply({"name": model.name, "ready": True})
-
-
-def _model(service: Service, request: Request, name: str, version: str | None = None) -> Reply:
-    return json_reply(metadata(service, service.repository.choose(name, version)))
+def _model_ready(service: Service, model: Model) -> dict[str, Any]:
+    return {"name": model.name, "ready": True}
 
 
 def metadata(service: Service, model: Model) -> dict[str, Any]:
@@ -179,15 +164,13 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
             for each in signature.outputs
         ],
     }
-    parameters: dict[str, Any] = {}
-    if model.classes is not None:
-        parameters["classes"] = model.classes
-    if aliases := service.repository.aliases(model.name):
-        parameters["aliases"] = aliases
-    optional = [each.name for each in signature.inputs if not each.required]
-    if optional:
-        parameters["optional_inputs"] = optional
-    return {**form, "parameters": parameters} if parameters else form
+    parameters = {
+        "classes": model.classes,
+        "aliases": service.repository.aliases(model.name) or None,
+        "optional_inputs": [e.name for e in signature.inputs if not e.required] or None,
+    }
+    form["parameters"] = json_text.without_none(parameters) or None
+    return json_text.without_none(form)
 
 
 def _tensor(name: str, kind: str, shape: Sequence[int]) -> dict[str, Any]:
@@ -209,26 +192,22 @@ def _not_loaded(service: Service, request: Request, name: str) -> Reply:
     raise MalformedRequest(NO_LOADING)
 
 
-def _model_statistics(
-    service: Service, request: Request, name: str, version: str | None = None
-) -> Reply:
-    model = service.repository.choose(name, version)
-    return json_reply({"model_stats": [_statistics(service, model.name, model.version)]})
+def _model_statistics(service: Service, model: Model) -> dict[str, Any]:
+    return {"model_stats": [_statistics(service, model)]}
 
 
 def _all_statistics(service: Service, request: Request) -> Reply:
-    repository = service.repository
-    models = [repository.choose(name) for name in repository.names]
-    return json_reply({"model_stats": [_statistics(service, m.name, m.version) for m in models]})
+    models = service.repository.models
+    return json_reply({"model_stats": [_statistics(service, each) for each in models]})
 
 
-def _statistics(service: Service, name: str, version: int) -> dict[str, Any]:
+def _statistics(service: Service, model: Model) -> dict[str, Any]:
     """Triton's form; nothing waits in a queue here, and nothing is batched with others."""
-    count = service.stats.of(name, version)
+    count = service.stats.of(model.name, model.version)
     parts = {"queue": 0, **count.stages_ns}
     return {
-        "name": name,
-        "version": str(version),
+        "name": model.name,
+        "version": str(model.version),
         "last_inference": count.last_ms,
         "inference_count": count.rows,
         "execution_count": count.answered,
@@ -241,8 +220,9 @@ def _statistics(service: Service, name: str, version: int) -> dict[str, Any]:
     }
 
 
-def _both(rule: str, answer: Any) -> list[Route]:
+def _both(rule: str, describe: Callable[[Service, Model], Any]) -> list[Route]:
     """A model's route, also for one of its versions."""
+    answer = of_model(describe)
     return [
         Route("GET", f"/v2/models/<name>{rule}", answer),
         Route("GET", f"/v2/models/<name>/versions/<version>{rule}", answer),
@@ -253,9 +233,9 @@ ROUTES: Sequence[Route] = (
     Route("GET", "/v2", fixed(SERVER)),
     Route("GET", "/v2/health/live", fixed({"live": True}), open=True, urgent=True),
     Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
-    Route("GET", "/v2/models", _models),
+    Route("GET", "/v2/models", names_of_models),
     Route("GET", "/v2/models/stats", _all_statistics),
-    *_both("", _model),
+    *_both("", metadata),
     *_both("/ready", _model_ready),
     *_both("/stats", _model_statistics),
     Route("POST", "/v2/repository/index", _index),

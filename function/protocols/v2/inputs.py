@@ -84,10 +84,6 @@ def _columns(entries: list[Any]) -> dict[str, Tensor] | None:
 
 
 def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Tensor:
-    if "parameters" not in entry:
-        shape, datatype = shape_of(entry), _datatype(entry)
-        _check_rows(entry.get("data"), shape, check_rows)
-        return Tensor(_from_json(entry, shape, datatype), datatype)
     parameters = parameters_of(entry)
     size = parameters.get("binary_data_size")
     if size is not None and (type(size) is not int or size < 0):

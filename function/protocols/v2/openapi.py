@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.models.model import Model
-from onnxlet.function.openapi import forms, options
+from onnxlet.function.openapi import forms
 from onnxlet.function.openapi.forms import Endpoint, Operation, Part, Schema
 from onnxlet.function.protocols.v2.tensors import BY_TYPE, DATATYPES, HEADER
 
@@ -78,7 +78,7 @@ def _request(model: Model) -> Schema:
             "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
         },
     )
-    region = list(options.region(model))
+    region = list(forms.region(model))
     output = forms.record(
         {"parameters": PARAMETERS},
         name={"enum": [each.name for each in model.signature.outputs] + region},
@@ -87,7 +87,7 @@ def _request(model: Model) -> Schema:
         {
             "id": {"type": ["string", "null"]},
             "outputs": {**forms.listed(output), "type": ["array", "null"]},
-            "parameters": {**PARAMETERS, "properties": options.member(model)},
+            "parameters": {**PARAMETERS, "properties": forms.option_members(model)},
         },
         inputs=forms.listed(tensor, 1),
     )
@@ -108,7 +108,7 @@ def _example(model: Model) -> dict[str, Any]:
 
 
 def _infer(endpoint: Endpoint) -> Operation:
-    model = endpoint.shown
+    model = endpoint.example_model
     binary = forms.content({"type": "string", "format": "binary"}, None, OCTETS)
     answer = forms.answered(
         "The model's outputs, or those that were asked for.", forms.ref("v2.answer")
@@ -118,7 +118,7 @@ def _infer(endpoint: Endpoint) -> Operation:
         f"Predict by {model.name}",
         answer,
         forms.body(forms.content(_request(model), _example(model)), binary),
-        [LENGTH, *options.parameters([model])],
+        [LENGTH, *forms.option_parameters([model])],
         (400, 413, 415),
         "Every required input has to be there, with as many rows as the others, its data as "
         "long as its shape says.",
@@ -134,13 +134,12 @@ def _change(endpoint: Endpoint) -> Operation:
     )
 
 
-INDEX = forms.record(
-    name=forms.TEXT, version=forms.TEXT, state={"const": "READY"}, reason=forms.TEXT
-)
-SERVER = forms.record(name=forms.TEXT, version=forms.TEXT, extensions=forms.listed(forms.TEXT))
-READY = forms.record(name=forms.TEXT, ready={"const": True})
 OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
-    "GET /v2": forms.information("Describe the server", "Its name and what it can do.", SERVER),
+    "GET /v2": forms.information(
+        "Describe the server",
+        "Its name and what it can do.",
+        forms.record(name=forms.TEXT, version=forms.TEXT, extensions=forms.listed(forms.TEXT)),
+    ),
     "GET /v2/health/live": forms.information(
         "Is it alive?", "It is.", forms.record(live={"const": True})
     ),
@@ -156,7 +155,13 @@ OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
         "Count", "Of all models.", forms.ref("v2.statistics")
     ),
     "POST /v2/repository/index": forms.information(
-        "List models and versions", "All.", forms.listed(INDEX)
+        "List models and versions",
+        "All.",
+        forms.listed(
+            forms.record(
+                name=forms.TEXT, version=forms.TEXT, state={"const": "READY"}, reason=forms.TEXT
+            )
+        ),
     ),
     "POST /v2/repository/models/<name>/load": _change,
     "POST /v2/repository/models/<name>/unload": _change,
@@ -166,7 +171,9 @@ for _rule in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
         f"GET {_rule}": forms.information(
             "Describe a model", "What goes in and comes out.", forms.ref("v2.model")
         ),
-        f"GET {_rule}/ready": forms.information("Is a model ready?", "It is.", READY),
+        f"GET {_rule}/ready": forms.information(
+            "Is a model ready?", "It is.", forms.record(name=forms.TEXT, ready={"const": True})
+        ),
         f"GET {_rule}/stats": forms.information(
             "Count", "Requests, rows and time.", forms.ref("v2.statistics")
         ),

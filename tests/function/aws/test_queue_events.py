@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.function import deadline, request_log
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.aws import answers_queue, queue_events
+from onnxlet.function.aws import queue_events
 from onnxlet.function.aws.queue_events import answer_batch, is_batch
 from onnxlet.function.errors import TookTooLong
 from onnxlet.function.serving.service import Service
@@ -30,7 +30,7 @@ ANSWER = {"model": "shop", "version": 1, "prediction": [True]}
 @pytest.fixture(autouse=True)
 def calls_are_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers wait for others as long as the batch lasts, so that calls are the same each time."""
-    monkeypatch.setattr(answers_queue, "GATHER_SECONDS", 60)
+    monkeypatch.setattr(queue_events, "GATHER_SECONDS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class Queue:
         self.calls.append(entries)
         ids = [entry["MessageAttributes"]["request_id"]["StringValue"] for entry in entries]
         places = [entry["Id"] for entry in entries]
-        assert len(set(places)) == len(places) <= answers_queue.ENTRIES
+        assert len(set(places)) == len(places) <= queue_events.ENTRIES
         return [place for place, sent in zip(places, ids, strict=True) if sent in self._refused]
 
 
@@ -159,11 +159,11 @@ def test_large_answers_go_in_calls_of_their_own(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = Queue()
-    monkeypatch.setattr(answers_queue, "BYTES", 200)
+    monkeypatch.setattr(queue_events, "BYTES", 200)
     assert run(service, queue, make_sqs_event([GOOD] * 3)) == []
     assert [len(call) for call in queue.calls] == [1, 1, 1]
 
-    monkeypatch.setattr(answers_queue, "BYTES", 50)
+    monkeypatch.setattr(queue_events, "BYTES", 50)
     assert run(service, Queue(), make_sqs_event([GOOD])) == ["message-0"]
 
 
@@ -172,11 +172,11 @@ def test_attributes_count_as_bytes_too(service: Service, monkeypatch: pytest.Mon
     for record in event["Records"]:
         record["messageAttributes"] = {"reply": {"dataType": "String", "stringValue": "é" * 500}}
     queue = Queue()
-    monkeypatch.setattr(answers_queue, "BYTES", 2500)
+    monkeypatch.setattr(queue_events, "BYTES", 2500)
     assert run(service, queue, event) == []
     assert [len(call) for call in queue.calls] == [2, 1]
 
-    monkeypatch.setattr(answers_queue, "BYTES", 1000)
+    monkeypatch.setattr(queue_events, "BYTES", 1000)
     assert run(service, Queue(), event) == ["message-0", "message-1", "message-2"]
 
 
@@ -209,7 +209,7 @@ def test_what_is_no_batch(event: Any) -> None:
 def test_a_record_that_computes_for_long_keeps_nobody_waiting(
     service: Service, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers_queue, "GATHER_SECONDS", 0)
+    monkeypatch.setattr(queue_events, "GATHER_SECONDS", 0)
     monkeypatch.setattr(deadline, "_watchdog", None)  # as on Lambda, whatever ran before
     add_slow(models / "iris" / "1", tmp_path / "slow" / "1", turns=10**11)
     add_slow(models / "shop" / "1", tmp_path / "shop" / "1", turns=0)

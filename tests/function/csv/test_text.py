@@ -65,8 +65,8 @@ def test_rows_of_another_width(rows: list[list[str]]) -> None:
 
 
 def frame(body: bytes) -> tuple[list[str], list[list[str]]]:
-    names, rows, _ = read(body, lambda size, more: None)
-    return names, list(rows)
+    found = read(body, lambda size, more: None)
+    return list(found.names or ()), list(found.rows)
 
 
 @pytest.mark.parametrize(

@@ -427,7 +427,7 @@ def test_who_waits_too_long_is_not_decoded() -> None:
 
 LIMITED = r"""
 import re, resource, sys
-from onnxlet.function.inputs.image_files import Unreadable, load_plugins
+from onnxlet.function.inputs.images import Unreadable, load_plugins
 from onnxlet.function.inputs.images import pixels
 load_plugins()
 def peak() -> None:

@@ -15,7 +15,8 @@ from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs import json_body, large_json
 from onnxlet.function.inputs.json_body import LARGE_BODY
-from onnxlet.function.inputs.large_json import MOST_VALUES, LongList, Members
+from onnxlet.function.inputs.large_json import MOST_VALUES, Members
+from onnxlet.function.inputs.parts import Parts
 from onnxlet.function.json_text import ANY, DEEPEST, ENTRY
 
 LISTS = frozenset({(), ("instances",), ("inputs",), ("inputs", ANY), ("inputs", ENTRY, "data")})
@@ -48,7 +49,7 @@ def whole(value: Any) -> Any:
         return whole(together)
     if isinstance(value, dict):
         return {name: whole(member) for name, member in value.items()}
-    if isinstance(value, list | LongList):
+    if isinstance(value, list | Parts):
         members = [whole(member) for member in value]
         assert len(members) == len(value)
         return members

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from onnxlet.function.arrays import MISSING_TEXT
+from onnxlet.function.inputs.category_steps import hash_minima, murmur_minima, parse_number
 from onnxlet.function.inputs.columns import LONGEST_TEXT
 from onnxlet.function.inputs.dates import parse_date_or_missing
 from onnxlet.function.inputs.front_end import composed
-from onnxlet.function.inputs.messy_texts import hash_minima, murmur_minima, parse_number
 from onnxlet.function.inputs.murmur import murmurhash3
 
 NUMBERS = (

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
-from onnxlet.function.inputs.cell_validation import Refused, _checked, validate_cells
-from onnxlet.function.inputs.columns import LONGEST_TEXT, Column, Input
+from onnxlet.function.inputs.cell_validation import _checked, validate_cells
+from onnxlet.function.inputs.columns import LONGEST_TEXT, Column, Input, Refused
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import (
     RAW,

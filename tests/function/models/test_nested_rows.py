@@ -10,7 +10,7 @@ from onnxlet.function.arrays import Array, Noted
 from onnxlet.function.inputs.columns import Column
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.validation import validate_rows
-from onnxlet.function.models import nested_rows
+from onnxlet.function.models import imported_graphs
 
 KEY = (0, 0)
 
@@ -27,6 +27,6 @@ def test_notes_are_in_the_rows_order() -> None:
         return [np.array([sum(row) for row in rows])]
 
     noted = Noted()
-    [found] = nested_rows.run(answers, table, signature, noted)
+    [found] = imported_graphs.run_by_size(answers, table, signature, noted)
     assert found.tolist() == [1, 5, 4, 11, 7]
     assert noted == {KEY: [1, 1, 5, 2, 4, 1, 11, 2, 7, 1]}

@@ -15,7 +15,7 @@ from onnxlet.convert.directory.conformal import conformal_table
 from onnxlet.convert.reference.answers import Task
 from onnxlet.function.monitoring.estimate import classification
 from onnxlet.function.monitoring.two_samples import chi_square, ks, psi
-from onnxlet.function.serving.coverage import region, score_at
+from onnxlet.function.serving.options import region, score_at
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "references"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from onnxlet.function.inputs.cell_validation import Refused
+from onnxlet.function.inputs.columns import Refused
 from onnxlet.function.inputs.tensors import declared
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.messages import Prediction

@@ -1,8 +1,9 @@
-"""Prediction intervals and sets that hold the truth in a given share of cases.
+"""What a request may ask for beside its rows: a coverage of intervals or sets, and `k` nearest.
 
-Split conformal prediction, from the table in the manifest: for a coverage c and n held-out rows
-the score at rank ceil((n + 1) c) bounds what new rows score with a probability of at least c, if
-they are exchangeable with the held-out ones. `onnxlet.convert.directory.conformal` makes the table.
+Intervals and sets hold the truth in a given share of cases. Split conformal prediction, from the
+table in the manifest: for a coverage c and n held-out rows the score at rank ceil((n + 1) c) bounds
+what new rows score with a probability of at least c, if they are exchangeable with the held-out
+ones. `onnxlet.convert.directory.conformal` makes the table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import NotCalibrated
+from onnxlet.function.errors import NoNeighbours, NotCalibrated
+from onnxlet.function.inputs.nested import packed, spread
 from onnxlet.function.messages import Prediction
 from onnxlet.function.models.coverage import highest, table_of
 from onnxlet.function.models.model import IMPORTED, Model
@@ -111,10 +113,57 @@ def beside(prediction: Prediction, score: Array) -> dict[str, Array]:
         return {**outputs, **dict([region(model, score, outputs)])}
     kept = [row for row in range(prediction.rows) if row not in unanswered]
     name = "interval" if model.classes is None else "set"
-    whole = np.full(prediction.rows, None, dtype=object)
+    found: Sequence[Any] | Array = ()
     if kept:
         answered = {key: np.array(array[kept].tolist()) for key, array in outputs.items()}
         name, found = region(model, score, answered)
-        for row, entry in zip(kept, found, strict=True):
-            whole[row] = entry
-    return {**outputs, name: whole}
+    return {**outputs, name: spread(found, kept, prediction.rows)}
+
+
+MOST_NEAREST = 100  # that a request may ask for, where the estimator's own number is not larger
+
+
+def at_least(model: Model, k: int) -> Model:
+    """The model as it answers this many nearest, or its own number where that is more.
+
+    The first of more nearest are the nearest of fewer: what is counted of the answers is always of
+    the model's own number. Raises NoNeighbours where it answers none, or not so many.
+    """
+    known = model.k
+    if known is None:
+        task = model.manifest["task"]
+        raise NoNeighbours(
+            f"'k': model '{model.name}' answers no list of items: its task is {task}",
+            "Leave out k.",
+        )
+    if k > known["most"]:
+        raise NoNeighbours(
+            f"'k': model '{model.name}' answers at most {known['most']}, got {k}",
+            f"Ask for 1 to {known['most']}.",
+        )
+    return model if k <= known["default"] else model.at_k(k)
+
+
+def first(prediction: Prediction, model: Model, k: int) -> Prediction:
+    """The prediction of `at_least(model, k)` with the k nearest only, by the model that was named.
+
+    It has as many as were asked for.
+    """
+    assert model.k is not None  # noqa: S101 - `at_least` has seen to it
+    given = prediction.outputs if prediction.answered is None else prediction.answered
+    return prediction._replace(
+        model=model,
+        outputs=_cut(prediction.outputs, k),
+        answered=_cut(given, model.k["default"]),
+    )
+
+
+def _cut(outputs: Mapping[str, Any], count: int) -> dict[str, Array]:
+    return {name: _first(array, count) for name, array in outputs.items()}
+
+
+def _first(array: Array, count: int) -> Array:
+    if array.ndim > 1:
+        return array[:, :count]
+    # Some rows were not answered.
+    return packed([None if entry is None else entry[:count] for entry in array])
