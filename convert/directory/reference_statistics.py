@@ -256,10 +256,8 @@ def _frequent(cells: Sequence[Any]) -> list[Any]:
 
 
 def _pictures(about: dict[str, Any], cells: Array) -> Iterator[dict[str, Any]]:
-    if cells[0].dtype.kind not in "fiub":
-        return
-    for measure, values in zip(PICTURE, pictures(cells[:, np.newaxis]).T, strict=True):
-        yield from _number(about | {"measure": measure}, values)
+    if cells[0].dtype.kind in "fiub":
+        yield from _measures(about, pictures(cells[:, np.newaxis]))
 
 
 def _images(
@@ -272,7 +270,11 @@ def _images(
     noted = Noted()
     for start in range(0, table.rows, IMAGES_AT_ONCE):
         feed.gather([array[start : start + IMAGES_AT_ONCE] for array in table.arrays], noted)
-    found = np.array(noted[at]).reshape(-1, len(PICTURE))
+    yield from _measures(about, np.array(noted[at]).reshape(-1, len(PICTURE)))
+
+
+def _measures(about: dict[str, Any], found: Array) -> Iterator[dict[str, Any]]:
+    """Of pictures, of shape (pictures, measures)."""
     for measure, values in zip(PICTURE, found.T, strict=True):
         yield from _number(about | {"measure": measure}, values)
 

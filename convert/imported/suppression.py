@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.graph.nodes import NodeWriter
-from onnxlet.convert.imported.boxes import CLASSES, FORMATS, HINT, Boxes
+from onnxlet.convert.imported.settings import CLASSES, FORMATS, HINT, Boxes
 
 PREFIX = "onnxlet.boxes"
 FOUND = f"{PREFIX}.found"  # the output: x1, y1, x2, y2 as shares of the picture, score, class

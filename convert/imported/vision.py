@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import onnx
 
-from onnxlet.convert.imported import boxes as options
 from onnxlet.convert.imported import images as pictures_of
-from onnxlet.convert.imported.boxes import Boxes
+from onnxlet.convert.imported import settings as options
 from onnxlet.convert.imported.images import Image, is_pictures
 from onnxlet.convert.imported.inputs import free_batches, input_tensors
 from onnxlet.convert.imported.onnx_file import open_session
 from onnxlet.convert.imported.outputs import Runs, Served, serving_part
 from onnxlet.convert.imported.sample import instances, made_rows, read_arrays
 from onnxlet.convert.imported.served_graph import ServedGraph, Trial, model_of, served_graph
+from onnxlet.convert.imported.settings import Boxes
 from onnxlet.convert.imported.suppression import FOUND, check_opset, is_by_row, suppress
 from onnxlet.convert.imported.trial import check_it_ends
 from onnxlet.convert.progress import Report

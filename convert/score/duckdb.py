@@ -17,7 +17,7 @@ from onnxlet.convert.record_batches.scorer import (
     any_types,
     reasons,
 )
-from onnxlet.convert.score.models import directory_of, proven
+from onnxlet.convert.score.tasks import directory_of, proven
 from onnxlet.function.errors import InvalidRows, WrongUse
 from onnxlet.function.models.model import Model
 

@@ -16,15 +16,16 @@ import pyarrow as pa
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.progress import Report
 from onnxlet.convert.record_batches.scorer import Scorer
-from onnxlet.convert.score.models import (
+from onnxlet.convert.score.running import score as score_table
+from onnxlet.convert.score.tasks import (
+    OnError,
+    Options,
     answer_options,
     directory_of,
     faults_of,
     kept_schema,
     proven,
 )
-from onnxlet.convert.score.running import score as score_table
-from onnxlet.convert.score.tasks import OnError, Options
 from onnxlet.convert.score.writing import flat_structs
 from onnxlet.function.errors import InvalidRows, OnnxletError, WrongUse
 from onnxlet.function.models.model import Model

@@ -21,9 +21,8 @@ from pyarrow import types
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.scorer import reasons
 from onnxlet.convert.score.errors import BadRows, PartFailed
-from onnxlet.convert.score.models import kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.storage import Storage, half_written, storage_of
-from onnxlet.convert.score.tasks import Task
+from onnxlet.convert.score.tasks import Task, kept_schema, scorer_of, side_schema
 from onnxlet.convert.score.writing import Writer, Written, sink_to
 from onnxlet.convert.tables.formats import UNREADABLE, Batch, of_size
 from onnxlet.convert.workers.contract import Do, Tick

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.record_batches.kinds import is_csv
-from onnxlet.convert.score.models import faults_of, kept_schema
 from onnxlet.convert.score.storage import S3, Entry, Storage, split, storage_of
-from onnxlet.convert.score.tasks import Options, Task
+from onnxlet.convert.score.tasks import Options, Task, faults_of, kept_schema
 from onnxlet.convert.tables.formats import (
     FORMATS,
     UNREADABLE,

@@ -14,11 +14,18 @@ from onnxlet.convert.score import resuming
 from onnxlet.convert.score.engines import Engine, engine_of
 from onnxlet.convert.score.errors import GO_ON, PartFailed, Unfinished
 from onnxlet.convert.score.journal import Journal, by_part, journal_of, sums
-from onnxlet.convert.score.models import check_options, directory_of, proven
 from onnxlet.convert.score.part import combined, scores
 from onnxlet.convert.score.planning import find_files, inspect_files, tasks_of
 from onnxlet.convert.score.storage import absolute, storage_of, tidy
-from onnxlet.convert.score.tasks import Options, Target, Task, target_of
+from onnxlet.convert.score.tasks import (
+    Options,
+    Target,
+    Task,
+    check_options,
+    directory_of,
+    proven,
+    target_of,
+)
 from onnxlet.convert.score.writing import gathered
 from onnxlet.function.models.model import GRAPH
 from onnxlet.function.monitoring.performance import kind_of

@@ -195,13 +195,7 @@ def rows_of(data: bytes, names: Sequence[str]) -> TextRows:
 
 def line_numbers(data: bytes, line: int, width: int) -> Sequence[int]:
     """The number of each row's first line, where the data begin in a line of that number."""
-    reader, numbers, before = _reader(data), array("q"), 0
-    with any_size():
-        for row in reader:
-            if row or width == 1:
-                numbers.append(line + before)
-            before = reader.line_num
-    return numbers
+    return array("q", (line + before for before, _ in _rows(data, width)))
 
 
 def _fast(data: bytes, names: Sequence[str]) -> Any:
@@ -233,37 +227,35 @@ def _fast(data: bytes, names: Sequence[str]) -> Any:
 
 
 def _exact(data: bytes, names: Sequence[str]) -> TextRows:
-    rows, faults, width = list[list[Any]](), dict[int, str](), len(names)
-    before = count = 0
-    found = list[Any]()
+    found, rows, faults = list[Any](), list[list[Any]](), dict[int, str]()
     try:
-        reader = _reader(data)
-        with any_size():
-            for row in reader:
-                if not row and width == 1:
-                    row = [""]
-                if row and len(row) != width:
-                    faults[count] = f"expected {width} fields, got {len(row)}"
-                    row = [None] * width
-                if row:
-                    rows.append(row)
-                    count += 1
-                if len(rows) == ROWS_AT_ONCE:
-                    found.append(_table(rows, names))
-                    rows = []
-                before = reader.line_num
+        for number, (_, row) in enumerate(_rows(data, len(names))):
+            rows.append(row)
+            if len(row) != len(names):
+                faults[number] = f"expected {len(names)} fields, got {len(row)}"
+                rows[-1] = [None] * len(names)
+            if len(rows) == ROWS_AT_ONCE:
+                found.append(_table(rows, names))
+                rows = []
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise MalformedRequest(f"line {number} is not UTF-8", "Save it in UTF-8.") from error
+    return TextRows(pa.concat_tables([*found, _table(rows, names)]).combine_chunks(), faults)
+
+
+def _rows(data: bytes, width: int) -> Iterator[tuple[int, list[str]]]:
+    """How many lines are before each row, and its fields; an empty line is a row of one column."""
+    reader, before = csv.reader(io.StringIO(data.decode(), newline=""), strict=True), 0
+    try:
+        with any_size():
+            for row in reader:
+                if row or width == 1:
+                    yield before, row or [""]
+                before = reader.line_num
     except csv.Error as error:
         raise MalformedRequest(f"line {before + 1}: it is not CSV: {error}") from error
-    return TextRows(pa.concat_tables([*found, _table(rows, names)]).combine_chunks(), faults)
 
 
 def _table(rows: Sequence[list[Any]], names: Sequence[str]) -> Any:
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pa.table([pa.array(c, pa.string()) for c in columns], names=list(names))
-
-
-def _reader(data: bytes) -> Any:
-    return csv.reader(io.StringIO(data.decode(), newline=""), strict=True)

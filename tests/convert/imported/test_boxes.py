@@ -19,7 +19,7 @@ from PIL import Image
 from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.boxes import parse
+from onnxlet.convert.imported.settings import parse
 from onnxlet.function.app import SERVICE
 from onnxlet.function.arrays import Array
 from onnxlet.function.aws import native_events, queue_events

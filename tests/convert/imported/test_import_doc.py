@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from onnxlet.convert.command_line import main
-from onnxlet.convert.imported.boxes import parse
+from onnxlet.convert.imported.settings import parse
 from tests.conftest import ROOT
 from tests.convert.imported import photos
 from tests.convert.imported.onnx_files import FLOAT, model, node, save_arrays, value

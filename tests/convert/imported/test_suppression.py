@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.imported.boxes import parse
+from onnxlet.convert.imported.settings import parse
 from onnxlet.convert.imported.suppression import check_opset, is_by_row, suppress
 from onnxlet.function.arrays import Array
 from tests.convert.imported.onnx_files import FLOAT, model, node, value
