@@ -42,11 +42,11 @@ def of_tensor(rows: Array, column: Column) -> Array | None:
     return packed(list(cells)).reshape(-1, 1)
 
 
-def packed(arrays: Sequence[Array]) -> Array:
-    """Arrays of any shapes as the members of an object array."""
-    whole = np.empty(len(arrays), dtype=object)
-    for position, array in enumerate(arrays):
-        whole[position] = array
+def packed(entries: Sequence[Any]) -> Array:
+    """Entries, such as arrays of any shapes, as the members of an object array."""
+    whole = np.empty(len(entries), dtype=object)
+    for position, entry in enumerate(entries):
+        whole[position] = entry
     return whole
 
 
