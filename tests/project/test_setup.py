@@ -96,7 +96,7 @@ def set_up(copy: Path, python: Path | str, **more: str) -> subprocess.CompletedP
 
 def test_too_old_a_python_is_refused_with_what_to_install(copy: Path, tmp_path: Path) -> None:
     old = stand_in(
-        tmp_path / "python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
+        tmp_path / "old python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
     )
 
     done = set_up(copy, old)

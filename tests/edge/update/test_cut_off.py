@@ -144,6 +144,11 @@ def cut_off_after_the_switch(setup: Setup, archive: Path) -> None:
             update(setup, str(archive))
 
 
+def only_a(paths: DevicePaths) -> str:
+    """A command that restarts nothing, and fails while slot b is live."""
+    return f"""sh -c 'test $(readlink "{paths.live}") = a'"""
+
+
 def test_an_update_cut_off_before_its_confirmation_gets_it(
     setup: Setup, archives: Archives
 ) -> None:
@@ -151,8 +156,7 @@ def test_an_update_cut_off_before_its_confirmation_gets_it(
     cut_off_after_the_switch(setup, archives(2))
     assert release_of(setup.paths.live) == 2
     reported: list[str] = []
-    only_a = f"sh -c 'test $(readlink {setup.paths.live}) = a'"
-    fails = setup._replace(service=setup.service._replace(restart=only_a))
+    fails = setup._replace(service=setup.service._replace(restart=only_a(setup.paths)))
     with pytest.raises(Refused, match="it failed here before: sh -c"):
         update(fails._replace(report=reported.append), str(archives(2)))
     assert "bundle release 2 was cut off: proving it now" in reported
@@ -173,8 +177,8 @@ def test_an_update_cut_off_is_settled_by_the_previous_slot(
     cut_off_after_the_switch(setup, archives(2))
     assert (str(paths.back.readlink()), live_slot(paths)) == ("a", "b")
     (paths.slot("b") / "__main__.py").write_text("1 / 0\n")
-    only_a = f"sh -c 'test $(readlink {paths.live}) = a'"
-    settings = paths.environment.read_text().replace('RESTART="true"', f'RESTART="{only_a}"')
+    restart = only_a(paths).replace('"', r"\"")
+    settings = paths.environment.read_text().replace('RESTART="true"', f'RESTART="{restart}"')
     paths.environment.write_text(settings)
     link = paths.back if of == "before" else paths.live
     command = [sys.executable, "-B", str(link), "settle", "--root", str(paths.root)]
